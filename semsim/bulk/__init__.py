@@ -1,0 +1,1 @@
+"""Scoring whole directories: find, match, score in chunks, resume, write a table."""

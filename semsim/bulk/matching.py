@@ -1,0 +1,108 @@
+"""Which reconstruction belongs to which original."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.exceptions import MissingExtra, UnmatchedImages
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+
+
+class Match(StrEnum):
+    """How originals and reconstructions are paired."""
+
+    NAME = "name"
+    INDEX = "index"
+    BEST = "best"
+    ASSIGNMENT = "assignment"
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Pairs of paths relative to their directories, and what found no partner."""
+
+    pairs: tuple[tuple[Path, Path], ...]
+    lone_originals: tuple[Path, ...] = ()
+    lone_reconstructions: tuple[Path, ...] = ()
+
+
+def find_images(directory: Path) -> list[Path]:
+    """The PNG, JPEG and WebP files below ``directory``, relative to it, sorted.
+
+    Raises:
+        UnmatchedImages: no such directory, or no image in it.
+    """
+    if not directory.is_dir():
+        raise UnmatchedImages(f"expected a directory of images, got {directory}")
+    found = sorted(
+        path.relative_to(directory)
+        for path in directory.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    )
+    if not found:
+        raise UnmatchedImages(f"expected PNG, JPEG or WebP files below {directory}, got none")
+    return found
+
+
+def match_by_name(originals: Sequence[Path], reconstructions: Sequence[Path]) -> Matching:
+    """Pair ``a/7.png`` with ``a/7.jpg``, and with every image in a directory ``a/7/`` (many reconstructions of one).
+
+    Raises:
+        UnmatchedImages: two originals of one name, which only differ in their suffix.
+    """
+    by_name: dict[Path, Path] = {}
+    for original in originals:
+        twin = by_name.setdefault(original.with_suffix(""), original)
+        if twin is not original:
+            raise UnmatchedImages(f"expected originals with distinct names, got {twin} and {original}")
+    pairs, lone = [], []
+    for reconstruction in reconstructions:
+        partner = by_name.get(reconstruction.with_suffix("")) or by_name.get(reconstruction.parent)
+        if partner is None:
+            lone.append(reconstruction)
+        else:
+            pairs.append((partner, reconstruction))
+    used = {original for original, _ in pairs}
+    unused = tuple(original for original in originals if original not in used)
+    return Matching(tuple(sorted(pairs)), lone_originals=unused, lone_reconstructions=tuple(lone))
+
+
+def match_by_index(originals: Sequence[Path], reconstructions: Sequence[Path]) -> Matching:
+    """Pair the i-th original with the i-th reconstruction, both sorted by path.
+
+    Raises:
+        UnmatchedImages: the two counts differ.
+    """
+    if len(originals) != len(reconstructions):
+        raise UnmatchedImages(
+            f"expected as many reconstructions as originals to match by index, "
+            f"got {len(reconstructions)} and {len(originals)}"
+        )
+    return Matching(tuple(zip(originals, reconstructions, strict=True)))
+
+
+def closest(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """For each original its closest reconstruction, from distances ``(originals, reconstructions)``.
+
+    A reconstruction may serve several originals: the answer to "was this image rebuilt by any of them?".
+    """
+    return list(enumerate(distances.argmin(axis=1).tolist()))
+
+
+def assign(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The one-to-one pairing with the smallest total distance (Kuhn, 1955), for batches rebuilt in unknown order.
+
+    Raises:
+        MissingExtra: scipy is not installed.
+    """
+    try:
+        from scipy.optimize import linear_sum_assignment
+    except ModuleNotFoundError as error:
+        raise MissingExtra("--match assignment needs scipy: pip install 'semsim[bulk]'") from error
+    rows, columns = linear_sum_assignment(distances)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))

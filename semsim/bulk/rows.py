@@ -1,0 +1,135 @@
+"""One scored pair as a table row, and the files that hold such rows."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from semsim.exceptions import ErrorCode, InvalidOption, MissingExtra
+from semsim.manifest import Manifest
+from semsim.scorer import PairFailure, PairScore
+from semsim.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One pair of a directory run; the numbers are those of :class:`semsim.scorer.PairScore`."""
+
+    original: str | None
+    reconstruction: str | None
+    """Paths relative to their directories; one is None where an image was unreadable before it was matched."""
+    distance: float | None = None
+    leakage: float | None = None
+    recognizable: bool | None = None
+    mse: float | None = None
+    psnr: float | None = None
+    ssim: float | None = None
+    resized: bool | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @classmethod
+    def of(cls, original: Path, reconstruction: Path, result: PairScore | PairFailure) -> Self:
+        """The row of one result; paths are written with forward slashes."""
+        names = original.as_posix(), reconstruction.as_posix()
+        if isinstance(result, PairFailure):
+            return cls(*names, error_code=result.code.value, error_message=result.message)
+        return cls(*names, **asdict(result))
+
+    def result(self) -> PairScore | PairFailure:
+        """The result this row was made of."""
+        if self.error_code is not None:
+            return PairFailure(ErrorCode(self.error_code), self.error_message or "")
+        return PairScore(**{field.name: getattr(self, field.name) for field in fields(PairScore)})
+
+
+class TableFormat(StrEnum):
+    """The file formats of a table of rows, by suffix."""
+
+    PARQUET = ".parquet"
+    CSV = ".csv"
+    JSON = ".json"
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The format that ``path``'s suffix names.
+
+        Raises:
+            InvalidOption: another suffix.
+            MissingExtra: Parquet without pyarrow.
+        """
+        try:
+            chosen = cls(path.suffix.lower())
+        except ValueError:
+            raise InvalidOption(f"expected an output file ending in .parquet, .csv or .json, got {path}") from None
+        if chosen is TableFormat.PARQUET:
+            _pyarrow()
+        return chosen
+
+
+def write_table(path: Path, rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> None:
+    """Write ``rows`` as Parquet, CSV or JSON, by the suffix of ``path``, in one step: never half a file."""
+    partial = path.with_name(path.name + ".writing")
+    match TableFormat.of(path):
+        case TableFormat.PARQUET:
+            _write_parquet(partial, rows, manifest)
+        case TableFormat.CSV:
+            _write_csv(partial, rows)
+        case TableFormat.JSON:
+            partial.write_text(json.dumps(report(rows, manifest, summary), indent=2, allow_nan=False) + "\n")
+    partial.replace(path)
+
+
+def report(rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> dict[str, Any]:
+    """The run as JSON-ready data in the shape of the service's answer; an infinite psnr is null."""
+    return {
+        "model": {"name": manifest.name, "version": manifest.version, "sha256": manifest.graph.sha256},
+        "results": [_json_row(row) for row in rows],
+        "summary": asdict(summary),
+    }
+
+
+def _json_row(row: ScoreRow) -> dict[str, Any]:
+    names = {"original": row.original, "reconstruction": row.reconstruction}
+    result = row.result()
+    if isinstance(result, PairFailure):
+        return names | {"error": {"code": result.code.value, "message": result.message}}
+    return names | asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
+
+
+def _write_csv(path: Path, rows: Sequence[ScoreRow]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(ScoreRow)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+def _write_parquet(path: Path, rows: Sequence[ScoreRow], manifest: Manifest) -> None:
+    pyarrow, parquet = _pyarrow()
+    types = {str: pyarrow.string(), float: pyarrow.float64(), bool: pyarrow.bool_()}
+    columns = {
+        field.name: next(kind for python, kind in types.items() if python.__name__ in str(field.type))
+        for field in fields(ScoreRow)
+    }
+    schema = pyarrow.schema(
+        columns,
+        metadata={
+            "semsim.model": manifest.name,
+            "semsim.model_version": manifest.version,
+            "semsim.model_sha256": manifest.graph.sha256,
+        },
+    )
+    parquet.write_table(pyarrow.Table.from_pylist([asdict(row) for row in rows], schema=schema), path)
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError as error:
+        raise MissingExtra("Parquet output needs pyarrow: pip install 'semsim[bulk]'") from error
+    return pyarrow, pyarrow.parquet

@@ -1,0 +1,55 @@
+"""Distance to leakage: the calibrated probability that a person recognises the reconstruction.
+
+Fitted in training on annotations and carried by the artifact; an artifact without one gives no leakage.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class LogisticCalibration(BaseModel):
+    """``leakage = 1 / (1 + exp(slope * distance + intercept))`` (Platt, 1999); decreasing in distance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["logistic"] = "logistic"
+    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    intercept: _Finite
+
+    def leakage(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities ``(N,)`` in [0, 1] of distances ``(N,)``."""
+        logits = np.clip(self.slope * distances + self.intercept, -700.0, 700.0)
+        return 1.0 / (1.0 + np.exp(logits))
+
+
+class IsotonicCalibration(BaseModel):
+    """A falling step-wise linear curve through fitted points (Zadrozny and Elkan, 2002)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["isotonic"] = "isotonic"
+    distances: tuple[_Finite, ...] = Field(min_length=2)
+    leakages: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _monotone(self) -> Self:
+        if len(self.distances) != len(self.leakages):
+            raise ValueError(f"expected as many leakages as distances, got {len(self.leakages)}, {len(self.distances)}")
+        if any(right <= left for left, right in pairwise(self.distances)):
+            raise ValueError("expected strictly rising distances")
+        if any(right > left for left, right in pairwise(self.leakages)):
+            raise ValueError("expected leakages that never rise with distance")
+        return self
+
+    def leakage(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities ``(N,)`` in [0, 1] of distances ``(N,)``; flat outside the fitted range."""
+        return np.interp(distances, self.distances, self.leakages)
+
+
+Calibration = Annotated[LogisticCalibration | IsotonicCalibration, Field(discriminator="kind")]

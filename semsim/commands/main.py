@@ -1,0 +1,82 @@
+"""``semsim``: gathers the sub-commands that the installed packages register."""
+
+import logging
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+import semsim
+from semsim.exceptions import ErrorCode, SemSimError
+
+GROUP = "semsim.commands"
+
+EXIT_FAILED_PAIRS = 1
+EXIT_REFUSED = 2
+EXIT_LEAKS = 3
+
+
+class _EntryPointGroup(TyperGroup):
+    """Loads a sub-command when it is called: nobody pays for torch to read a manifest."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(_commands())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = _commands().get(cmd_name)
+        if entry is None:
+            return None
+        command = typer.main.get_command(entry.load())
+        command.name = cmd_name
+        return command
+
+
+def _commands() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+app = typer.Typer(
+    cls=_EntryPointGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Would a person recognise what a gradient-inversion attack rebuilt?",
+    epilog="Exit codes: 0 done; 1 some pairs could not be scored; 2 refused, with the reason; "
+    "3 a leakage above --fail-above.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(semsim.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _semsim(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; errors of the project end in one line on stderr and exit code 2."""
+    try:
+        app()
+    except SemSimError as error:
+        _refuse(error.code, str(error))
+    except ModuleNotFoundError as error:
+        extras = sorted({extra for entry in _commands().values() if entry.name in sys.argv for extra in entry.extras})
+        if not extras:
+            raise
+        _refuse(
+            ErrorCode.MISSING_EXTRA,
+            f"this command needs {error.name}, which is not installed: pip install 'semsim[{','.join(extras)}]'",
+        )
+
+
+def _refuse(code: ErrorCode, message: str) -> None:
+    typer.echo(f"error [{code}]: {message}", err=True)
+    sys.exit(EXIT_REFUSED)

@@ -1,0 +1,42 @@
+"""``semsim score``: one pair."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semsim.commands.main import EXIT_LEAKS
+from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
+
+app = typer.Typer()
+
+
+@app.command()
+def score(
+    original: Annotated[Path, typer.Argument(help="The client's image: PNG, JPEG or WebP.")],
+    reconstruction: Annotated[Path, typer.Argument(help="What the attack made of it.")],
+    model: Model = None,
+    require: Require = None,
+    fail_above: FailAbove = None,
+    as_json: Json = False,
+) -> None:
+    """Score one original and its reconstruction."""
+    scorer = load_scorer(model, require, fail_above)
+    result = scorer.score(original, reconstruction)
+    if as_json:
+        values = asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
+        typer.echo(json.dumps(values))
+    else:
+        leakage = "not calibrated" if result.leakage is None else f"{result.leakage:.3f}"
+        typer.echo(f"distance  {result.distance:.4f}   0 = same image, lower = more leakage")
+        typer.echo(f"leakage   {leakage}")
+        typer.echo(f"mse       {result.mse:.2f}")
+        typer.echo(f"psnr      {result.psnr:.2f} dB")
+        typer.echo(f"ssim      {result.ssim:.4f}")
+        if result.resized:
+            typer.echo("the reconstruction was resized to the original for mse, psnr and ssim")
+    if fail_above is not None and result.leakage is not None and result.leakage > fail_above:
+        raise typer.Exit(EXIT_LEAKS)

@@ -1,0 +1,49 @@
+"""Images to embeddings with ONNX Runtime."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.artifact import Artifact
+from semsim.exceptions import InvalidGraph
+from semsim.providers import INPUT_NAME, OUTPUT_NAME, ProviderReport, ProviderSettings, open_session
+
+
+class Embedder:
+    """Runs an artifact's graph. Safe to share between threads."""
+
+    def __init__(self, artifact: Artifact, settings: ProviderSettings, batch_size: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
+        self._spec = artifact.manifest.input
+        self._dimension = artifact.manifest.embedding.dimension
+        self._batch_size = batch_size
+        self._session, self.provider = open_session(artifact.graph, self._spec, settings)
+        self._check_signature()
+
+    provider: ProviderReport
+
+    def embed(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings float32 ``(N, D)`` of a batch uint8 ``(N, height, width, 3)`` of the artifact's size.
+
+        Raises:
+            InvalidGraph: the network gave NaN or infinity.
+        """
+        count = len(batch)
+        embeddings = np.empty((count, self._dimension), dtype=np.float32)
+        for start in range(0, count, self._batch_size):
+            part = slice(start, start + self._batch_size)
+            embeddings[part] = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch[part]})[0]
+        if not np.isfinite(embeddings).all():
+            raise InvalidGraph("expected finite embeddings, got NaN or infinity")
+        return embeddings
+
+    def _check_signature(self) -> None:
+        inputs = {node.name: (node.type, list(node.shape)) for node in self._session.get_inputs()}
+        outputs = {node.name: (node.type, list(node.shape)) for node in self._session.get_outputs()}
+        size = [self._spec.height, self._spec.width, 3]
+        kind, shape = inputs.get(INPUT_NAME, ("nothing", [None]))
+        if len(inputs) != 1 or kind != "tensor(uint8)" or shape[1:] != size or isinstance(shape[0], int):
+            raise InvalidGraph(f"expected one input {INPUT_NAME} uint8 [N, {size[0]}, {size[1]}, 3], got {inputs}")
+        kind, shape = outputs.get(OUTPUT_NAME, ("nothing", [None]))
+        if kind != "tensor(float)" or shape[1:] != [self._dimension]:
+            raise InvalidGraph(f"expected an output {OUTPUT_NAME} float32 [N, {self._dimension}], got {outputs}")

@@ -1,0 +1,185 @@
+"""Bytes, arrays and paths to uint8 RGB."""
+
+import io
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from semsim.exceptions import (
+    AnimatedImage,
+    CMYKImage,
+    CorruptImage,
+    EmptyImage,
+    InvalidArray,
+    InvalidImage,
+    SixteenBitImage,
+    TooManyBytes,
+    TooManyPixels,
+    TruncatedImage,
+    UnreadableFile,
+)
+from semsim.images.formats import ImageFormat, is_complete, sniff
+
+RGBImage = NDArray[np.uint8]
+"""uint8 ``(H, W, 3)``, RGB, 0..255."""
+
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | RGBImage
+"""What :func:`decode` takes: an encoded image, a path (``str`` or ``PathLike``) or a uint8 array."""
+
+# What Pillow's parsers raise on hostile bytes; all of it means "this file is broken".
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+_ORIENTATION_TAG = 0x0112
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What one image may weigh. Checked before any pixel is decoded."""
+
+    max_bytes: int = 16 * 2**20
+    """Encoded size, bytes."""
+    max_pixels: int = 4096 * 4096
+    """Width x height after decoding, pixels."""
+
+
+DEFAULT_LIMITS = DecodeLimits()
+
+
+def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage:
+    """Turn one encoded image, path or array into uint8 RGB ``(H, W, 3)``.
+
+    PNG, JPEG and WebP of 8 bits a channel. Grey becomes three equal channels; transparency is
+    composited over white, as a page shows it; EXIF orientation is applied; an ICC profile is ignored.
+
+    Raises:
+        InvalidImage: one subclass, with its own code, for each way an image can be unusable.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, limits)
+    if isinstance(source, str | os.PathLike):
+        return _from_bytes(_read(Path(source), limits), limits)
+    return _from_bytes(bytes(source), limits)
+
+
+def _read(path: Path, limits: DecodeLimits) -> bytes:
+    try:
+        size = path.stat().st_size
+        _check_bytes(size, limits)
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnreadableFile(f"expected a readable image file, got {path}: {reason}") from error
+
+
+def _check_bytes(size: int, limits: DecodeLimits) -> None:
+    if size > limits.max_bytes:
+        raise TooManyBytes(f"expected at most {limits.max_bytes} bytes an image, got {size}")
+
+
+def _check_shape(width: int, height: int, limits: DecodeLimits) -> None:
+    if width < 1 or height < 1:
+        raise EmptyImage(f"expected at least 1x1 pixels, got {width}x{height}")
+    if width * height > limits.max_pixels:
+        raise TooManyPixels(
+            f"expected at most {limits.max_pixels} pixels an image, got {width}x{height} = {width * height}"
+        )
+
+
+def _from_array(array: NDArray[np.generic], limits: DecodeLimits) -> RGBImage:
+    shape = array.shape
+    if array.dtype != np.uint8:
+        raise InvalidArray(
+            f"expected a uint8 array, got {array.dtype}; for float tensors use semsim.images.images_from_tensor"
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
+        raise InvalidArray(f"expected shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {shape}")
+    _check_shape(shape[1], shape[0], limits)
+    if array.ndim == 3 and shape[2] == 3:
+        return np.ascontiguousarray(array, dtype=np.uint8)
+    if array.ndim == 3 and shape[2] == 4:
+        return _rgb(Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8), "RGBA"))
+    grey = array.reshape(shape[0], shape[1], 1)
+    return np.ascontiguousarray(np.broadcast_to(grey, (shape[0], shape[1], 3)), dtype=np.uint8)
+
+
+def _from_bytes(data: bytes, limits: DecodeLimits) -> RGBImage:
+    if not data:
+        raise EmptyImage("expected an encoded image, got 0 bytes")
+    _check_bytes(len(data), limits)
+    image_format = sniff(data)
+    try:
+        # Only the parser that the magic number names: Pillow has dozens, some with a history.
+        with Image.open(io.BytesIO(data), formats=(image_format.value,)) as image:
+            _check_shape(image.width, image.height, limits)
+            _refuse_unsupported(image, image_format, data)
+            image.load()
+            return _rgb(_upright(image))
+    except InvalidImage:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooManyPixels(f"expected at most {limits.max_pixels} pixels an image, got a decompression bomb") from error
+    except _DECODER_ERRORS as error:
+        if not is_complete(data, image_format):
+            raise TruncatedImage(
+                f"expected a complete {image_format.value} file, got one that ends after {len(data)} bytes"
+            ) from None
+        raise CorruptImage(
+            f"expected a valid {image_format.value} file, got one that cannot be decoded ({type(error).__name__})"
+        ) from None
+
+
+def _refuse_unsupported(image: Image.Image, image_format: ImageFormat, data: bytes) -> None:
+    # Pillow opens a 16-bit RGB PNG as 8-bit without a word, so the header is asked: byte 24 is its depth.
+    if image_format is ImageFormat.PNG and data[24] == 16:
+        raise SixteenBitImage("expected 8 bits a channel, got a 16-bit PNG")
+    if image.mode == "CMYK":
+        raise CMYKImage("expected RGB or grey, got CMYK")
+    # A phone's JPEG may hold a depth map or preview as further pictures (MPO): the first is the photograph.
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image_format is not ImageFormat.JPEG:
+        raise AnimatedImage(f"expected one frame, got {frames}")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG)
+    except _DECODER_ERRORS:
+        return image  # a broken EXIF block does not make the pixels wrong; viewers ignore it too
+    transpose = _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
+    return image if transpose is None else image.transpose(transpose)
+
+
+def _rgb(image: Image.Image) -> RGBImage:
+    if image.has_transparency_data:
+        with_alpha = image.convert("RGBA")
+        canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        canvas.alpha_composite(with_alpha)
+        image = canvas
+    return np.array(image.convert("RGB"), dtype=np.uint8)

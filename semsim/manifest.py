@@ -1,0 +1,151 @@
+"""``manifest.json``: what a model artifact is, takes, gives, and was trained on."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from semsim.calibration import Calibration
+from semsim.exceptions import ArtifactNotFound, InvalidManifest
+from semsim.images import ResizeFilter
+
+MANIFEST_FILE = "manifest.json"
+GRAPH_FILE = "model.onnx"
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputSpec(_Part):
+    """The graph's input ``images``: uint8 ``(N, height, width, 3)``, RGB, N free."""
+
+    height: int = Field(ge=1, le=4096)
+    width: int = Field(ge=1, le=4096)
+    filter: ResizeFilter = ResizeFilter.BICUBIC
+    """The kernel with which images are stretched to that size."""
+
+
+class EmbeddingSpec(_Part):
+    """The graph's output ``embeddings``: float32 ``(N, dimension)``."""
+
+    dimension: int = Field(ge=1)
+    normalized: bool
+    """Whether the graph gives them unit L2 norm, which puts distances in [0, 2]."""
+
+
+class GraphSpec(_Part):
+    """``model.onnx``, by content."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=1)
+    precision: Precision
+    opset: int = Field(ge=1)
+
+
+class Annotators(_Part):
+    """Who judged the reconstructions that the embedding was trained on."""
+
+    kind: Literal["person", "vision_model", "classifier"]
+    count: int = Field(ge=1)
+    detail: str = ""
+
+
+class TrainingRecord(_Part):
+    """Where the embedding comes from."""
+
+    summary: str
+    on_annotations: bool
+    """Whether it was trained on annotated reconstructions at all."""
+    datasets: tuple[str, ...] = ()
+    victims: tuple[str, ...] = ()
+    attacks: tuple[str, ...] = ()
+    defenses: tuple[str, ...] = ()
+    annotators: tuple[Annotators, ...] = ()
+
+    @model_validator(mode="after")
+    def _annotated_by_someone(self) -> Self:
+        if self.on_annotations != bool(self.annotators):
+            raise ValueError("expected annotators exactly when on_annotations is true")
+        return self
+
+
+class HeldOutResult(_Part):
+    """One figure measured on data that training never saw, with its confidence interval."""
+
+    metric: str
+    data: str
+    value: float
+    low: float
+    high: float
+    confidence: float = Field(gt=0, lt=1)
+    items: int = Field(ge=1)
+
+
+class Parity(_Part):
+    """How closely the graph, run by ONNX Runtime, follows the network it was exported from."""
+
+    images: int = Field(ge=1)
+    provider: str
+    """The execution provider that ran the graph."""
+    max_abs_difference: float = Field(ge=0)
+    """Largest difference of a component of the L2-normalised embedding."""
+    pairs: int = Field(ge=1)
+    distance_spearman: float = Field(ge=-1, le=1)
+    """Rank agreement of the pairs' distances with those of the fp32 network."""
+
+
+class Manifest(_Part):
+    """The whole of ``manifest.json``."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    summary: str
+    licence: str
+    source: str
+    graph: GraphSpec
+    input: InputSpec
+    embedding: EmbeddingSpec
+    distance: Literal["euclidean"] = "euclidean"
+    calibration: Calibration | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The leakage from which a reconstruction counts as recognizable."""
+    training: TrainingRecord
+    results: tuple[HeldOutResult, ...] = ()
+    parity: Parity
+    versions: dict[str, str]
+    """Library versions used by the export."""
+
+    @model_validator(mode="after")
+    def _calibrated_or_not(self) -> Self:
+        if (self.calibration is None) != (self.threshold is None):
+            raise ValueError("expected calibration and threshold together, or neither")
+        return self
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and validate ``directory/manifest.json``.
+
+    Raises:
+        ArtifactNotFound: no such file.
+        InvalidManifest: it does not fit the schema; the message lists each field.
+    """
+    path = directory / MANIFEST_FILE
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ArtifactNotFound(
+            f"expected a model artifact directory with {MANIFEST_FILE} and {GRAPH_FILE}, "
+            f"got {directory}: {error.strerror}"
+        ) from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'manifest'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise InvalidManifest(f"{path} does not fit the schema: {problems}") from error

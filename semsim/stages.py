@@ -1,0 +1,31 @@
+"""Where scoring spends its time."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """The steps from two encoded images to their numbers."""
+
+    DECODE = "decode"
+    RESIZE = "resize"
+    NETWORK = "network"
+    METRICS = "metrics"
+
+
+class StageClock:
+    """Adds up wall-clock seconds by stage. One clock belongs to one thread of work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Stage, float] = dict.fromkeys(Stage, 0.0)
+
+    @contextmanager
+    def measure(self, stage: Stage) -> Iterator[None]:
+        """Add the duration of the ``with`` block to ``stage``, also when it raises."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - start
