@@ -1,0 +1,1 @@
+"""A checkpoint to a model artifact: ONNX, precision variants, parity, execution providers."""

@@ -1,7 +1,7 @@
 """SemSim: would a person recognise what a gradient-inversion attack rebuilt?
 
-    >>> from semsim import Scorer
-    >>> Scorer().score("original.png", "reconstruction.png").distance
+>>> from semsim import Scorer
+>>> Scorer().score("original.png", "reconstruction.png").distance
 """
 
 from importlib import import_module
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from semsim.artifact import Artifact
     from semsim.exceptions import SemSimError
+    from semsim.pairs import PairFailure
     from semsim.providers import ProviderSettings
-    from semsim.scorer import PairFailure, PairScore, Scorer
+    from semsim.scorer import PairScore, Scorer
 
 __version__ = "0.1.0"
 
@@ -19,12 +20,13 @@ __all__ = ["Artifact", "PairFailure", "PairScore", "ProviderSettings", "Scorer",
 
 _HOME = {
     "Artifact": "semsim.artifact",
-    "PairFailure": "semsim.scorer",
+    "PairFailure": "semsim.pairs",
     "PairScore": "semsim.scorer",
     "ProviderSettings": "semsim.providers",
     "Scorer": "semsim.scorer",
     "SemSimError": "semsim.exceptions",
 }
+
 
 def __getattr__(name: str) -> Any:
     """Import the public names when first used: ``semsim --help`` then needs no ONNX Runtime."""

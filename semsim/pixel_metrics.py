@@ -42,13 +42,15 @@ def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     for rows in _steps(originals.shape, overlap=0):
         difference = _wide(originals[rows]) - _wide(reconstructions[rows])
         sums[rows[0]] += np.einsum("nhwc,nhwc->n", difference, difference, dtype=np.float64)
-    return sums / float(np.prod(originals.shape[1:]))
+    mean: NDArray[np.float64] = sums / float(np.prod(originals.shape[1:]))
+    return mean
 
 
 def psnr(mse: NDArray[np.float64]) -> NDArray[np.float64]:
     """Peak signal-to-noise ratio in dB, ``(N,)``, from :func:`mse`; higher = closer, infinite when equal."""
     with np.errstate(divide="ignore"):
-        return 10.0 * np.log10(_DATA_RANGE**2 / mse)
+        decibels: NDArray[np.float64] = 10.0 * np.log10(_DATA_RANGE**2 / mse)
+    return decibels
 
 
 def ssim(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:

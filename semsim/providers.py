@@ -41,6 +41,7 @@ _LIBRARY = {
     Provider.TENSORRT: "libonnxruntime_providers_tensorrt.so",
     Provider.CUDA: "libonnxruntime_providers_cuda.so",
 }
+_NO_DRIVER = "no NVIDIA driver (libcuda.so.1)"
 
 
 class _Options(BaseModel):
@@ -161,7 +162,7 @@ def _load_error(provider: Provider) -> str | None:
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return "no NVIDIA driver (libcuda.so.1)"
+        return _NO_DRIVER
     # Finds CUDA and cuDNN in the nvidia-* wheels, where they are installed that way.
     onnxruntime.preload_dlls()
     libraries = Path(onnxruntime.__file__).parent / "capi"
@@ -202,7 +203,9 @@ def open_session(
     _check_required(settings, missing)
     active = next((p for p in settings.order if p not in missing), Provider.CPU)
     if missing:
-        logger.warning("running on %s; not in use: %s", active, _reasons(missing))
+        # A machine without a GPU is no fault; a GPU that cannot be used is.
+        level = logging.INFO if set(missing.values()) == {_NO_DRIVER} else logging.WARNING
+        logger.log(level, "running on %s; not in use: %s", active, _reasons(missing))
     report = ProviderReport(
         active=active,
         requested=settings.order,

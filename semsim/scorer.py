@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from semsim.artifact import Artifact
 from semsim.embedder import Embedder
-from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage
 from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.manifest import Manifest
-from semsim.pixel_metrics import SSIM_WINDOW, pixel_metrics
+from semsim.pairs import PairFailure, decode_pairs, require_scorable
+from semsim.pixel_metrics import pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
 
@@ -42,14 +42,6 @@ class PairScore:
     ssim: float
     resized: bool
     """Whether the reconstruction was resized to the original for mse, psnr and ssim."""
-
-
-@dataclass(frozen=True, slots=True)
-class PairFailure:
-    """Why one pair was not scored."""
-
-    code: ErrorCode
-    message: str
 
 
 class Scorer:
@@ -101,29 +93,14 @@ class Scorer:
         The same source given again (one original with many reconstructions) is decoded once.
         """
         clock = clock or StageClock()
-        decoded: dict[object, RGBImage] = {}
-
-        def read(source: Source) -> RGBImage:
-            key = id(source) if isinstance(source, np.ndarray | bytearray | memoryview) else source
-            if key not in decoded:
-                decoded[key] = _scorable(decode(source, limits=limits))
-            return decoded[key]
-
-        results: list[PairScore | PairFailure | None] = [None] * len(pairs)
-        originals, reconstructions, indices = [], [], []
         with clock.measure(Stage.DECODE):
-            for index, (original, reconstruction) in enumerate(pairs):
-                try:
-                    images = read(original), read(reconstruction)
-                except InvalidImage as error:
-                    results[index] = PairFailure(error.code, str(error))
-                    continue
-                originals.append(images[0])
-                reconstructions.append(images[1])
-                indices.append(index)
-        for index, score in zip(indices, self.score_images(originals, reconstructions, clock=clock), strict=True):
-            results[index] = score
-        return [result for result in results if result is not None]
+            decoded = decode_pairs(pairs, limits=limits)
+        scores = self.score_images(decoded.originals, decoded.reconstructions, clock=clock)
+        results: dict[int, PairScore | PairFailure] = {
+            **decoded.failures,
+            **dict(zip(decoded.indices, scores, strict=True)),
+        }
+        return [results[index] for index in range(len(pairs))]
 
     def score_images(
         self,
@@ -141,11 +118,13 @@ class Scorer:
             ImageTooSmall: a side under 7 pixels.
         """
         if len(originals) != len(reconstructions):
-            raise ValueError(f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}")
+            raise ValueError(
+                f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}"
+            )
         if not originals:
             return []
         for image in (*originals, *reconstructions):
-            _scorable(image)
+            require_scorable(image)
         clock = clock or StageClock()
         embeddings = self.embed([*originals, *reconstructions], clock=clock).astype(np.float64)
         left, right = np.split(embeddings, 2)
@@ -181,12 +160,6 @@ class Scorer:
         """Calibrated leakage ``(N,)`` of distances ``(N,)``; None when the artifact carries no calibration."""
         calibration = self.manifest.calibration
         return None if calibration is None else calibration.leakage(distances)
-
-
-def _scorable(image: RGBImage) -> RGBImage:
-    if min(image.shape[:2]) < SSIM_WINDOW:
-        raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {image.shape[1]}x{image.shape[0]}")
-    return image
 
 
 def _unique(images: Sequence[RGBImage]) -> tuple[list[int], list[RGBImage]]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from semsim.scorer import PairFailure, PairScore
+from semsim.pairs import PairFailure
+from semsim.scorer import PairScore
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ pair. It holds file names and numbers, never an image.
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim.bulk.rows import ScoreRow
 
@@ -28,53 +29,51 @@ def stamp(original: Path, reconstruction: Path) -> Stamp:
     return (sizes[0], sizes[1], sizes[2], sizes[3])
 
 
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")  # an infinite psnr stays one
+
+    stamp: Stamp
+    row: ScoreRow
+
+    def line(self) -> str:
+        return self.model_dump_json() + "\n"
+
+
 class Journal:
     """The rows of one run, by (original, reconstruction), surviving an interruption."""
 
     def __init__(self, path: Path, header: dict[str, str]) -> None:
-        self.path = path
-        self._rows: dict[tuple[str, str], tuple[Stamp, ScoreRow]] = {}
+        self._path = path
+        self._entries: dict[tuple[str | None, str | None], _Entry] = {}
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        if lines and _parse(lines[0]) == header:
+        if lines and _is_header(lines[0], header):  # otherwise of another model or other directories
             self._restore(lines[1:])
-        else:  # none yet, or another model's or directory's: start again
-            lines = []
         # Rewritten, not appended to: an interruption may have cut the last line short.
         with path.open("w", encoding="utf-8") as file:
             file.write(json.dumps(header) + "\n")
-            file.writelines(_line(at, row) for at, row in self._rows.values())
+            file.writelines(entry.line() for entry in self._entries.values())
 
     def done(self, original: Path, reconstruction: Path, at: Stamp) -> ScoreRow | None:
         """The row of a pair that was scored from these very files, or None."""
-        known = self._rows.get((original.as_posix(), reconstruction.as_posix()))
-        return known[1] if known is not None and known[0] == at else None
+        known = self._entries.get((original.as_posix(), reconstruction.as_posix()))
+        return known.row if known is not None and known.stamp == at else None
 
     def append(self, rows: Iterable[tuple[Stamp, ScoreRow]]) -> None:
         """Add scored pairs and flush them to the file."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.writelines(_line(at, row) for at, row in rows)
-
-    def remove(self) -> None:
-        """The run is complete: delete the file."""
-        self.path.unlink(missing_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(_Entry(stamp=at, row=row).line() for at, row in rows)
 
     def _restore(self, lines: Iterable[str]) -> None:
         for line in lines:
-            entry = _parse(line)
-            if entry is None:
-                continue
-            first, second, third, fourth = entry["stamp"]
-            row = ScoreRow(**entry["row"])
-            self._rows[row.original, row.reconstruction] = ((first, second, third, fourth), row)
+            try:
+                entry = _Entry.model_validate_json(line)
+            except ValidationError:
+                continue  # cut short by the interruption
+            self._entries[entry.row.original, entry.row.reconstruction] = entry
 
 
-def _line(at: Stamp, row: ScoreRow) -> str:
-    return json.dumps({"stamp": at, "row": asdict(row)}) + "\n"
-
-
-def _parse(line: str) -> dict[str, object] | None:
+def _is_header(line: str, header: dict[str, str]) -> bool:
     try:
-        entry = json.loads(line)
+        return bool(json.loads(line) == header)
     except ValueError:
-        return None
-    return entry if isinstance(entry, dict) else None
+        return False

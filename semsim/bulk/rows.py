@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from semsim.exceptions import ErrorCode, InvalidOption, MissingExtra
+from semsim.exceptions import ErrorCode, InvalidImage, InvalidOption, MissingExtra
 from semsim.manifest import Manifest
-from semsim.scorer import PairFailure, PairScore
+from semsim.pairs import PairFailure
+from semsim.scorer import PairScore
 from semsim.summary import Summary
 
 
@@ -39,6 +40,18 @@ class ScoreRow:
         if isinstance(result, PairFailure):
             return cls(*names, error_code=result.code.value, error_message=result.message)
         return cls(*names, **asdict(result))
+
+    @classmethod
+    def unreadable(
+        cls, error: InvalidImage, *, original: Path | None = None, reconstruction: Path | None = None
+    ) -> Self:
+        """The row of an image that was unreadable before it was matched."""
+        return cls(
+            None if original is None else original.as_posix(),
+            None if reconstruction is None else reconstruction.as_posix(),
+            error_code=error.code.value,
+            error_message=str(error),
+        )
 
     def result(self) -> PairScore | PairFailure:
         """The result this row was made of."""

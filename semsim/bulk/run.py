@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.bulk.journal import Journal, Stamp, stamp
+from semsim.bulk.journal import Journal, stamp
 from semsim.bulk.matching import Match, Matching, assign, closest, find_images, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import InvalidImage, UnmatchedImages
 from semsim.images import DecodeLimits, decode
+from semsim.images.decode import DEFAULT_LIMITS
 from semsim.scorer import Scorer
 
 CHUNK = 16
@@ -29,7 +30,49 @@ class Directories:
     reconstructions: Path
 
 
-def match_directories(
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The rows of a finished run, and the images that found no partner."""
+
+    rows: list[ScoreRow]
+    matching: Matching
+
+
+def score_directories(
+    scorer: Scorer,
+    where: Directories,
+    match: Match,
+    *,
+    journal_path: Path | None = None,
+    allow_unmatched: bool = False,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    progress: Progress = lambda *_: None,
+) -> Run:
+    """Match two directories and score every pair; an image that cannot be decoded costs its own pair only.
+
+    With a ``journal_path``, what an interrupted run had scored is not scored again; the caller deletes the
+    file once the rows are safe.
+
+    Raises:
+        UnmatchedImages: nothing to match, a matching that the names or counts do not allow, or a
+            reconstruction without an original, unless ``allow_unmatched``: it would make a leakage gate blind.
+    """
+    matching, unreadable = _match(scorer, where, match, limits, progress)
+    lone = matching.lone_reconstructions
+    if lone and not allow_unmatched:
+        raise UnmatchedImages(
+            f"expected an original for each reconstruction, got none for {len(lone)}, such as {lone[0]}"
+        )
+    journal = None
+    if journal_path is not None:
+        directories = {"originals": where.originals, "reconstructions": where.reconstructions}
+        header = {name: str(path.absolute()) for name, path in directories.items()}
+        journal = Journal(journal_path, header | {"model": scorer.manifest.graph.sha256})
+    rows = list(_score(scorer, where, matching.pairs, limits, journal, progress))
+    return Run(rows + unreadable, matching)
+
+
+def _match(
     scorer: Scorer, where: Directories, match: Match, limits: DecodeLimits, progress: Progress
 ) -> tuple[Matching, list[ScoreRow]]:
     """Pair the images of two directories; with ``best`` and ``assignment`` by the distance of their embeddings.
@@ -49,7 +92,7 @@ def match_directories(
             return _match_by_distance(scorer, where, match, limits, progress, originals, reconstructions)
 
 
-def score_matching(
+def _score(
     scorer: Scorer,
     where: Directories,
     pairs: Sequence[tuple[Path, Path]],
@@ -117,8 +160,8 @@ def _match_by_distance(
         if match is Match.ASSIGNMENT
         else (),
     )
-    unreadable = [ScoreRow(path.as_posix(), None, **_error(error)) for path, error in left.failures]
-    unreadable += [ScoreRow(None, path.as_posix(), **_error(error)) for path, error in right.failures]
+    unreadable = [ScoreRow.unreadable(error, original=path) for path, error in left.failures]
+    unreadable += [ScoreRow.unreadable(error, reconstruction=path) for path, error in right.failures]
     return matching, unreadable
 
 
@@ -155,7 +198,3 @@ def _distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
     distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0))
     return distances
-
-
-def _error(error: InvalidImage) -> dict[str, str]:
-    return {"error_code": error.code.value, "error_message": str(error)}

@@ -1,20 +1,18 @@
 """``semsim score-dir``: two directories of images."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS, EXIT_REFUSED
+from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
 from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
+from semsim.commands.progress import progress_bar
 
 if TYPE_CHECKING:
     from semsim.bulk.matching import Matching
     from semsim.bulk.rows import ScoreRow
-    from semsim.bulk.run import Progress
     from semsim.summary import Summary
 
 app = typer.Typer()
@@ -50,12 +48,10 @@ def score_dir(
 
     With -o, an interrupted run goes on where it stopped when it is called again.
     """
-    from semsim.bulk.journal import Journal
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import TableFormat, report, write_table
-    from semsim.bulk.run import Directories, match_directories, score_matching
+    from semsim.bulk.run import Directories, score_directories
     from semsim.exceptions import InvalidOption
-    from semsim.images import DecodeLimits
     from semsim.summary import summarize
 
     if match not in set(Match):
@@ -64,70 +60,47 @@ def score_dir(
         TableFormat.of(output)
         if not output.absolute().parent.is_dir():
             raise InvalidOption(f"expected an output file in an existing directory, got {output}")
+    journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     scorer = load_scorer(model, require, fail_above)
-    manifest, where, limits = scorer.manifest, Directories(originals, reconstructions), DecodeLimits()
-    journal = None
-    rows: list[ScoreRow] = []
     try:
-        with _progress() as progress:
-            matching, unreadable = match_directories(scorer, where, Match(match), limits, progress)
-            _warn_unmatched(matching, allow_unmatched)
-            if output is not None:
-                header = {
-                    "model": manifest.graph.sha256,
-                    "originals": str(originals.absolute()),
-                    "reconstructions": str(reconstructions.absolute()),
-                }
-                journal = Journal(output.with_name(output.name + ".partial.jsonl"), header)
-            rows.extend(score_matching(scorer, where, matching.pairs, limits, journal, progress))
+        with progress_bar() as progress:
+            run = score_directories(
+                scorer,
+                Directories(originals, reconstructions),
+                Match(match),
+                journal_path=journal,
+                allow_unmatched=allow_unmatched,
+                progress=progress,
+            )
     except KeyboardInterrupt:
-        kept = "nothing was written" if journal is None else f"call again to go on; so far in {journal.path}"
+        kept = "nothing was written" if journal is None else f"call again to go on; so far in {journal}"
         typer.echo(f"interrupted: {kept}", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
-    rows += unreadable
-    summary = summarize((row.result() for row in rows), calibrated=manifest.calibration is not None)
-    if output is not None:
-        write_table(output, rows, manifest, summary)
-    if journal is not None:
-        journal.remove()
+    _warn_unmatched(run.matching)
+    summary = summarize((row.result() for row in run.rows), calibrated=scorer.manifest.calibration is not None)
+    if output is not None and journal is not None:
+        write_table(output, run.rows, scorer.manifest, summary)
+        journal.unlink()
     if as_json:
-        typer.echo(json.dumps(report(rows, manifest, summary), indent=2, allow_nan=False))
+        typer.echo(json.dumps(report(run.rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
-        _print(rows, summary, output)
+        _print(run.rows, summary, output)
+    raise typer.Exit(_exit_code(summary, fail_above))
+
+
+def _exit_code(summary: "Summary", fail_above: float | None) -> int:
     if fail_above is not None and summary.max_leakage is not None and summary.max_leakage > fail_above:
-        raise typer.Exit(EXIT_LEAKS)
-    if summary.failed:
-        raise typer.Exit(EXIT_FAILED_PAIRS)
+        return EXIT_LEAKS
+    return EXIT_FAILED_PAIRS if summary.failed else 0
 
 
-@contextmanager
-def _progress() -> Iterator["Progress"]:
-    """A progress bar on stderr, in a terminal; silence elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, int] = {}
-
-        def show(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(step, total=total)
-            bars.update(tasks[step], completed=done)  # type: ignore[arg-type]  # TaskID is a NewType of int
-
-        yield show
-
-
-def _warn_unmatched(matching: "Matching", allowed: bool) -> None:
-    """An original that was not attacked is normal; a reconstruction of nothing makes a leakage gate blind."""
-    if matching.lone_originals:
-        typer.echo(f"{_listed(matching.lone_originals)} without a reconstruction", err=True)
-    if matching.lone_reconstructions:
-        typer.echo(f"{_listed(matching.lone_reconstructions)} without an original", err=True)
-        if not allowed:
-            typer.echo("error [unmatched_images]: give --allow-unmatched to score the others", err=True)
-            raise typer.Exit(EXIT_REFUSED)
+def _warn_unmatched(matching: "Matching") -> None:
+    for lone, lacking in (
+        (matching.lone_originals, "a reconstruction"),
+        (matching.lone_reconstructions, "an original"),
+    ):
+        if lone:
+            typer.echo(f"{_listed(lone)} without {lacking}", err=True)
 
 
 def _listed(paths: tuple[Path, ...]) -> str:
@@ -149,7 +122,11 @@ def _print(rows: "list[ScoreRow]", summary: "Summary", output: Path | None) -> N
     for row in rows:
         if row.error_code is not None:
             typer.echo(f"not scored: {row.original} -> {row.reconstruction}: {row.error_message}", err=True)
-    typer.echo(f"{summary.pairs} pairs, {summary.failed} not scored" + ("" if output is None else f"; table in {output}"))
+    typer.echo(
+        f"{summary.pairs} pairs, {summary.failed} not scored" + ("" if output is None else f"; table in {output}")
+    )
     if summary.max_leakage is not None:
-        typer.echo(f"leakage: max {summary.max_leakage:.3f}, mean {summary.mean_leakage:.3f}, "
-                   f"recognizable {summary.recognizable}")
+        typer.echo(
+            f"leakage: max {summary.max_leakage:.3f}, mean {summary.mean_leakage:.3f}, "
+            f"recognizable {summary.recognizable}"
+        )

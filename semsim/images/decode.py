@@ -144,7 +144,9 @@ def _from_bytes(data: bytes, limits: DecodeLimits) -> RGBImage:
     except InvalidImage:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooManyPixels(f"expected at most {limits.max_pixels} pixels an image, got a decompression bomb") from error
+        raise TooManyPixels(
+            f"expected at most {limits.max_pixels} pixels an image, got a decompression bomb"
+        ) from error
     except _DECODER_ERRORS as error:
         if not is_complete(data, image_format):
             raise TruncatedImage(

@@ -1,0 +1,1 @@
+"""What a request means, whatever carried it: schemas, limits, scoring."""

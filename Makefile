@@ -1,0 +1,62 @@
+# Every target makes what it needs from a Python >= 3.11 with venv and pip. Nothing outside this folder is touched.
+PYTHON ?= python3
+PORT ?= 3000
+HOST ?= 127.0.0.1
+UV_VERSION := 0.13.9
+# Real images and weights, for the tests that need them (they skip without) and for `make model`.
+SEMSIM_DATA ?= $(abspath ../shared/data)
+export SEMSIM_DATA
+
+SERVE := .venv/serve
+DEV := .venv/dev
+
+.PHONY: serve test lint format bench model openapi requirements examples picture clean
+
+serve: $(SERVE)/.done ## the service with the bundled model
+	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
+
+test: $(DEV)/.done
+	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DEV)/.done
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+
+format: $(DEV)/.done
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+
+bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
+	$(DEV)/bin/python -m benchmarks.scoring
+
+model: $(DEV)/.done ## the bundled artifact, from the ImageNet weights
+	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \
+		--description models/descriptions/imagenet-baseline.json --images $(SEMSIM_DATA)/caltech101
+
+openapi: $(DEV)/.done ## docs/openapi.json, from the schemas
+	$(DEV)/bin/python -m service.http.openapi > docs/openapi.json
+
+examples: $(DEV)/.done ## examples/images, from two Caltech-101 photographs
+	$(DEV)/bin/python -m examples.make_images $(SEMSIM_DATA)/caltech101
+
+picture: $(DEV)/.done ## docs/pair.png, the picture of the README
+	$(DEV)/bin/python -m examples.draw_pair
+
+requirements: $(DEV)/.done ## pin again, after a change of pyproject.toml
+	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+		pyproject.toml --extra serve --extra bulk -o requirements/serve.txt
+	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra dev -o requirements/dev.txt
+
+# uv installs in seconds what takes pip minutes, and finds the ordinary torch wheel.
+.venv/%/.done: requirements/%.txt pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python >= 3.11, got %d.%d: set PYTHON=" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear .venv/$*
+	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	.venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python -r requirements/$*.txt
+	.venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

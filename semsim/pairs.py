@@ -1,0 +1,89 @@
+"""Pairs of encoded images to pairs of arrays, one bad pair at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage, TooManyPixels
+from semsim.images import DecodeLimits, RGBImage, Source, decode
+from semsim.images.decode import DEFAULT_LIMITS
+from semsim.pixel_metrics import SSIM_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class PairFailure:
+    """Why one pair was not scored."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPairs:
+    """The pairs that could be decoded, by their index among those given, and the failures of the others."""
+
+    indices: list[int] = field(default_factory=list)
+    originals: list[RGBImage] = field(default_factory=list)
+    reconstructions: list[RGBImage] = field(default_factory=list)
+    failures: dict[int, PairFailure] = field(default_factory=dict)
+
+
+def decode_pairs(
+    pairs: Sequence[tuple[Source, Source]],
+    *,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    max_total_pixels: int | None = None,
+) -> DecodedPairs:
+    """Decode (original, reconstruction) pairs; a pair with an unusable image fails alone.
+
+    A source that is given again (one original with many reconstructions) is decoded once. Nothing more is
+    decoded once ``max_total_pixels`` are in memory: the pairs that are left fail.
+    """
+    decoded: dict[object, RGBImage | InvalidImage] = {}
+    total = 0
+
+    def read(source: Source) -> RGBImage:
+        nonlocal total
+        # Bytes and paths are told apart by value; what can change under our hands, by identity.
+        key = source if isinstance(source, bytes | str) else id(source)
+        if key not in decoded:
+            if max_total_pixels is not None and total >= max_total_pixels:
+                raise TooManyPixels(f"expected at most {max_total_pixels} pixels in all the images together, got more")
+            try:
+                image = require_scorable(decode(source, limits=limits))
+            except InvalidImage as error:
+                decoded[key] = error
+            else:
+                total += image.shape[0] * image.shape[1]
+                decoded[key] = image
+        outcome = decoded[key]
+        if isinstance(outcome, InvalidImage):
+            raise outcome
+        return outcome
+
+    result = DecodedPairs()
+    for index, (original, reconstruction) in enumerate(pairs):
+        images: list[RGBImage] = []
+        try:
+            images.append(read(original))
+            images.append(read(reconstruction))
+        except InvalidImage as error:
+            role = "reconstruction" if images else "original"
+            result.failures[index] = PairFailure(error.code, f"{role}: {error}")
+            continue
+        result.indices.append(index)
+        result.originals.append(images[0])
+        result.reconstructions.append(images[1])
+    return result
+
+
+def require_scorable(image: RGBImage) -> RGBImage:
+    """``image`` itself, if SSIM can be taken of it.
+
+    Raises:
+        ImageTooSmall: a side under 7 pixels.
+    """
+    if np.min(image.shape[:2]) < SSIM_WINDOW:
+        raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {image.shape[1]}x{image.shape[0]}")
+    return image

@@ -1,0 +1,70 @@
+"""Where decoded pairs become numbers. The core knows this protocol; batching across callers goes behind it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from anyio import CapacityLimiter, to_thread
+
+from semsim.images import RGBImage
+from semsim.manifest import Manifest
+from semsim.providers import ProviderReport
+from semsim.scorer import PairScore, Scorer
+from semsim.stages import StageClock
+
+
+class Backend(Protocol):
+    """Scores decoded pairs with one model."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The model's manifest."""
+        ...
+
+    @property
+    def provider(self) -> ProviderReport:
+        """The execution provider in use."""
+        ...
+
+    async def score(
+        self, originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage], clock: StageClock
+    ) -> list[PairScore]:
+        """The scores of N pairs, in order."""
+        ...
+
+
+class LocalBackend:
+    """Runs a :class:`semsim.Scorer` in this process, one request at a time, off the event loop."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        # One at a time: the graph already uses every core, and two runs would only share its cache.
+        self._turn = CapacityLimiter(1)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The model's manifest."""
+        return self._scorer.manifest
+
+    @property
+    def provider(self) -> ProviderReport:
+        """The execution provider in use."""
+        return self._scorer.provider
+
+    async def score(
+        self, originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage], clock: StageClock
+    ) -> list[PairScore]:
+        """The scores of N pairs, in order."""
+
+        def run() -> list[PairScore]:
+            return self._scorer.score_images(originals, reconstructions, clock=clock)
+
+        return await to_thread.run_sync(run, limiter=self._turn)
+
+    def warm_up(self) -> None:
+        """Score one batch, so that engines are built and memory is there before the first caller."""
+        spec = self.manifest.input
+        noise = np.random.default_rng(0).integers(
+            0, 256, (2, max(spec.height, 7), max(spec.width, 7), 3), dtype=np.uint8
+        )
+        self._scorer.score_images([noise[0]], [noise[1]])

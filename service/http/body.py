@@ -1,0 +1,102 @@
+"""Reading a request body: bounded, and never to disk, since it holds private images."""
+
+import sys
+from collections.abc import AsyncGenerator
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from semsim.exceptions import BodyTooLarge, InvalidRequest
+from service.core.schemas import MAX_ID_LENGTH, EncodedPair
+from service.settings import Limits
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The whole body, refused as soon as its announced or its real length passes the limit.
+
+    Raises:
+        BodyTooLarge: over the limit.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limits.body_bytes:
+        raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got {announced}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limits.body_bytes:
+            raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got more")
+    return bytes(body)
+
+
+class _InMemoryParser(MultiPartParser):
+    # Starlette writes files over 1 MB to a temporary file. The body is bounded already, and in memory.
+    spool_max_size = sys.maxsize
+
+
+async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list[EncodedPair]:
+    """Pairs from the files ``original`` and ``reconstruction``, repeated, and fields ``id``, optional.
+
+    The i-th original belongs to the i-th reconstruction; one single original belongs to all of them.
+
+    Raises:
+        InvalidRequest: not multipart, other fields than those, or counts that do not fit.
+    """
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    # One more than the limit, so that one pair too many is told as such.
+    most = limits.pairs + 1
+    parser = _InMemoryParser(
+        request.headers, stream(), max_files=2 * most, max_fields=most, max_part_size=4 * MAX_ID_LENGTH
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        reason = error.message if isinstance(error, MultiPartException) else "no boundary"
+        raise InvalidRequest(f"expected multipart/form-data, got a body that is not: {reason}") from None
+    async with _closing(form):
+        return await _pairs(form)
+
+
+class _closing:  # noqa: N801  # reads like contextlib.closing
+    """Closes the form's files, whose ``close`` is a coroutine."""
+
+    def __init__(self, form: FormData) -> None:
+        self._form = form
+
+    async def __aenter__(self) -> FormData:
+        return self._form
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._form.close()
+
+
+async def _pairs(form: FormData) -> list[EncodedPair]:
+    unknown = sorted(set(form.keys()) - {"original", "reconstruction", "id"})
+    if unknown:
+        raise InvalidRequest(f"expected the parts original, reconstruction and id, got also {len(unknown)} others")
+    originals, reconstructions = await _files(form, "original"), await _files(form, "reconstruction")
+    ids = [value for value in form.getlist("id") if isinstance(value, str)]
+    count = len(reconstructions)
+    if count == 0 or len(originals) not in (1, count):
+        raise InvalidRequest(f"expected one original, or one for each reconstruction, got {len(originals)} and {count}")
+    if len(ids) not in (0, count) or len(ids) != len(form.getlist("id")):
+        raise InvalidRequest(f"expected an id for each of {count} reconstructions or none, got {len(ids)}")
+    if any(len(pair_id) > MAX_ID_LENGTH for pair_id in ids):
+        raise InvalidRequest(f"expected ids of at most {MAX_ID_LENGTH} characters, got a longer one")
+    if len(originals) == 1:
+        originals = originals * count
+    return [
+        EncodedPair(ids[i] if ids else None, original, reconstruction)
+        for i, (original, reconstruction) in enumerate(zip(originals, reconstructions, strict=True))
+    ]
+
+
+async def _files(form: FormData, name: str) -> list[bytes]:
+    values = form.getlist(name)
+    files = [value for value in values if isinstance(value, UploadFile)]
+    if len(files) != len(values):
+        raise InvalidRequest(f"expected {name} as a file part, with a filename, got a plain field")
+    return [await file.read() for file in files]

@@ -1,0 +1,46 @@
+"""The BentoML service: loads the model, mounts the transports, says when it is ready."""
+
+import logging
+
+import bentoml
+
+from semsim.scorer import Scorer
+from service.backend import LocalBackend
+from service.core.scoring import ScoringCore
+from service.http.app import HTTPTransport
+from service.http.errors import EnvelopeMiddleware
+from service.metrics import ServiceMetrics
+from service.settings import Settings
+
+_http = HTTPTransport()
+
+
+# Loopback: the pairs hold private originals, so that listening wider is a decision (--host, BENTOML_HOST).
+@bentoml.service(name="semsim", http={"host": "127.0.0.1", "port": 3000}, traffic={"timeout": 60})
+@bentoml.asgi_app(_http.app)
+class SemSimService:
+    """Scores how recognizable reconstructions are. The work is in ``service.core``; this is its host."""
+
+    def __init__(self) -> None:
+        """Load and warm up the model: BentoML serves nothing before this returns."""
+        _log_through_bentoml()
+        settings = Settings()
+        backend = LocalBackend(Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size))
+        backend.warm_up()
+        _http.request_seconds = settings.request_seconds
+        _http.core = ScoringCore(backend, settings.limits, ServiceMetrics(), settings.decode_threads)
+
+    async def __is_ready__(self) -> bool:
+        """Whether the warm-up is done, for ``/readyz``."""
+        return _http.core is not None
+
+
+def _log_through_bentoml() -> None:
+    """Send the project's log lines, such as why CUDA is not in use, where BentoML's own go."""
+    ours = logging.getLogger("semsim")
+    ours.setLevel(logging.INFO)
+    ours.handlers = logging.getLogger("bentoml").handlers
+    ours.propagate = False
+
+
+SemSimService.add_asgi_middleware(EnvelopeMiddleware)  # type: ignore[attr-defined]  # the decorator made it a Service
