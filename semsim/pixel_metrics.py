@@ -70,7 +70,8 @@ def ssim(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     for rows in _steps(originals.shape, overlap=SSIM_WINDOW - 1):
         sums[rows[0]] += _ssim_map(_wide(originals[rows]), _wide(reconstructions[rows])).sum(axis=(1, 2, 3))
     positions = (height - SSIM_WINDOW + 1) * (width - SSIM_WINDOW + 1) * channels
-    return sums / positions
+    similarities: NDArray[np.float64] = sums / positions
+    return similarities
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""Normalised tensors to images."""
+
+import numpy as np
+import pytest
+
+from semsim.exceptions import InvalidTensor
+from semsim.images import images_from_tensor
+from tests.encoded import picture
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize("scale", [1.0, 255.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normalising_and_back_is_exact(scale: float, dtype: type) -> None:
+    """Every 8-bit level survives normalisation, in either range."""
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    mean, std = np.array(MEAN) * scale, np.array(STD) * scale
+    tensor = ((levels / 255.0 * scale - mean) / std).transpose(0, 3, 1, 2).astype(dtype)
+    np.testing.assert_array_equal(
+        images_from_tensor(tensor, mean=tuple(mean), std=tuple(std), value_range=(0.0, scale)), levels
+    )
+
+
+def test_overshoot_is_clipped() -> None:
+    """Values outside the range become black and white."""
+    tensor = np.array([-3.0, 4.0]).reshape(1, 1, 1, 2).repeat(3, axis=1)
+    images = images_from_tensor(tensor, mean=(0, 0, 0), std=(1, 1, 1), value_range=(0.0, 1.0))
+    assert images[0, 0, :, 0].tolist() == [0, 255]
+
+
+def test_a_symmetric_range_is_honoured() -> None:
+    """-1..1 maps to 0..255."""
+    tensor = np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3).repeat(3, axis=1)
+    images = images_from_tensor(tensor, mean=(0, 0, 0), std=(1, 1, 1), value_range=(-1.0, 1.0))
+    assert images[0, 0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_torch_tensors_are_taken() -> None:
+    """A torch tensor on the CPU works as an array does."""
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_numpy(picture().transpose(2, 0, 1)[None] / 255.0)
+    images = images_from_tensor(tensor, mean=(0, 0, 0), std=(1, 1, 1), value_range=(0.0, 1.0))
+    np.testing.assert_array_equal(images[0], picture())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tensor": np.zeros((3, 4, 4))},
+        {"tensor": np.zeros((1, 4, 4, 3))},
+        {"tensor": np.zeros((1, 3, 0, 4))},
+        {"tensor": np.zeros((1, 3, 4, 4), dtype=np.uint8)},
+        {"tensor": np.full((1, 3, 4, 4), np.nan)},
+        {"mean": (0.0, 0.0)},
+        {"mean": (0.0, 0.0, np.inf)},
+        {"std": (1.0, 0.0, 1.0)},
+        {"value_range": (1.0, 0.0)},
+        {"value_range": (0.0, np.inf)},
+    ],
+)
+def test_what_cannot_be_images_is_refused(changes: dict[str, object]) -> None:
+    """Wrong shapes, types, statistics, ranges and NaN are refused with what was expected."""
+    arguments = {"tensor": np.zeros((1, 3, 4, 4)), "mean": MEAN, "std": STD, "value_range": (0.0, 1.0)} | changes
+    with pytest.raises(InvalidTensor, match="expected"):
+        images_from_tensor(arguments.pop("tensor"), **arguments)  # type: ignore[arg-type]
