@@ -29,14 +29,16 @@ def export(
     """Export a checkpoint to model.onnx and manifest.json, and refuse a graph that does not agree with it."""
     from typing import get_args
 
-    from export.artifact import ExportOptions, export_artifact
     from semsim.exceptions import InvalidOption
     from semsim.manifest import Precision
-    from training.checkpoint import CheckpointDescription
 
     chosen = next((name for name in get_args(Precision) if name == precision), None)
     if chosen is None:
         raise InvalidOption(f"expected --precision fp32, fp16 or int8, got {precision}")
+    # Seconds of torch: not before the options are known to be right.
+    from export.artifact import ExportOptions, export_artifact
+    from training.checkpoint import CheckpointDescription
+
     exported = export_artifact(
         checkpoint,
         CheckpointDescription.read(description or checkpoint.with_suffix(".json")),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import onnxruntime
+import onnxruntime.capi.onnxruntime_pybind11_state as ort_errors
 from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import InvalidGraph, ProviderUnavailable
@@ -41,6 +42,15 @@ _LIBRARY = {
     Provider.TENSORRT: "libonnxruntime_providers_tensorrt.so",
     Provider.CUDA: "libonnxruntime_providers_cuda.so",
 }
+# ONNX Runtime's exceptions have no common base below Exception.
+_ORT_ERRORS = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
 _NO_DRIVER = "no NVIDIA driver (libcuda.so.1)"
 
 
@@ -196,7 +206,7 @@ def open_session(
             sess_options=_session_options(settings.cpu),
             providers=[settings.to_onnxruntime(provider, images) for provider in usable],
         )
-    except (RuntimeError, ValueError) as error:  # ONNX Runtime's exceptions have no nearer common base
+    except (RuntimeError, ValueError, *_ORT_ERRORS) as error:
         raise InvalidGraph(f"ONNX Runtime cannot load the graph: {error}") from error
     running = session.get_providers()
     missing |= {p: "ONNX Runtime did not start it" for p in usable if _ORT_NAME[p] not in running}

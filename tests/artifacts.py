@@ -57,9 +57,7 @@ def manifest_for(graph: bytes, **changes: Any) -> Manifest:
         "summary": "A random projection, for tests.",
         "licence": "Apache-2.0",
         "source": "tests",
-        "graph": GraphSpec(
-            sha256=hashlib.sha256(graph).hexdigest(), size_bytes=len(graph), precision="fp32", opset=20
-        ),
+        "graph": GraphSpec(sha256=hashlib.sha256(graph).hexdigest(), size_bytes=len(graph), precision="fp32", opset=20),
         "input": InputSpec(height=SIDE, width=SIDE),
         "embedding": EmbeddingSpec(dimension=DIMENSION, normalized=False),
         "training": TrainingRecord(summary="Not trained.", on_annotations=False),

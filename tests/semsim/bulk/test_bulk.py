@@ -1,0 +1,217 @@
+"""Directories: matching, resuming, tables."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsim import Scorer
+from semsim.bulk.journal import Journal, stamp
+from semsim.bulk.matching import Match, assign, closest, find_images, match_by_index, match_by_name
+from semsim.bulk.rows import ScoreRow, TableFormat, write_table
+from semsim.bulk.run import Directories, score_directories
+from semsim.exceptions import ErrorCode, InvalidOption, UnmatchedImages
+from semsim.summary import summarize
+from tests.encoded import picture
+
+COUNT = 20
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Directories:
+    """20 originals, and noisy reconstructions of the same names in reverse order of content."""
+    rng = np.random.default_rng(0)
+    directories = Directories(tmp_path / "originals", tmp_path / "reconstructions")
+    for directory in (directories.originals, directories.reconstructions):
+        directory.mkdir()
+    for i in range(COUNT):
+        image = picture(seed=i)
+        noisy = np.clip(image + rng.normal(0, 5, image.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(image).save(directories.originals / f"{i:02}.png")
+        Image.fromarray(noisy).save(directories.reconstructions / f"{COUNT - 1 - i:02}.jpg", quality=95)
+    return directories
+
+
+def names(run_rows: list[ScoreRow]) -> list[tuple[str | None, str | None]]:
+    """The pairs of rows."""
+    return [(row.original, row.reconstruction) for row in run_rows]
+
+
+def test_by_name_pairs_stems_and_directories() -> None:
+    """a/7.png goes with a/7.jpg, and with all of a/7/; what has no partner is told."""
+    originals = [Path("a/7.png"), Path("a/8.png"), Path("b/7.png")]
+    reconstructions = [Path("a/7.jpg"), Path("a/8/dlg.png"), Path("a/8/ig.png"), Path("c/7.png")]
+    matching = match_by_name(originals, reconstructions)
+    assert matching.pairs == (
+        (Path("a/7.png"), Path("a/7.jpg")),
+        (Path("a/8.png"), Path("a/8/dlg.png")),
+        (Path("a/8.png"), Path("a/8/ig.png")),
+    )
+    assert matching.lone_originals == (Path("b/7.png"),)
+    assert matching.lone_reconstructions == (Path("c/7.png"),)
+    with pytest.raises(UnmatchedImages, match="distinct names"):
+        match_by_name([Path("7.png"), Path("7.jpg")], [Path("7.png")])
+
+
+def test_by_index_needs_equal_counts() -> None:
+    """The i-th goes with the i-th."""
+    matching = match_by_index([Path("a"), Path("b")], [Path("x"), Path("y")])
+    assert matching.pairs == ((Path("a"), Path("x")), (Path("b"), Path("y")))
+    with pytest.raises(UnmatchedImages, match="got 1 and 2"):
+        match_by_index([Path("a"), Path("b")], [Path("x")])
+
+
+def test_best_reuses_and_assignment_does_not() -> None:
+    """Best takes the closest for each original; assignment the one-to-one pairing with the least total."""
+    distances = np.array([[0.1, 0.5], [0.2, 0.9]])
+    assert closest(distances) == [(0, 0), (1, 0)]
+    assert assign(distances) == [(0, 1), (1, 0)]
+
+
+def test_images_are_found_sorted_and_relative(where: Directories, tmp_path: Path) -> None:
+    """Only image files are found; a directory without one is an error."""
+    (where.originals / "notes.txt").write_text("no image")
+    assert find_images(where.originals) == [Path(f"{i:02}.png") for i in range(COUNT)]
+    (tmp_path / "empty").mkdir()
+    for directory in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(UnmatchedImages, match="expected"):
+            find_images(directory)
+
+
+@pytest.mark.parametrize("match", [Match.BEST, Match.ASSIGNMENT])
+def test_matching_by_distance_undoes_a_shuffle(small_scorer: Scorer, where: Directories, match: Match) -> None:
+    """Reconstructions in unknown order are found by the distance of their embeddings."""
+    run = score_directories(small_scorer, where, match)
+    assert names(run.rows) == [(f"{i:02}.png", f"{COUNT - 1 - i:02}.jpg") for i in range(COUNT)]
+
+
+def test_rows_are_the_scorers_results(small_scorer: Scorer, where: Directories) -> None:
+    """A run gives what scoring each pair alone gives, and progress up to its end."""
+    told: list[tuple[str, int, int]] = []
+    run = score_directories(small_scorer, where, Match.INDEX, progress=lambda *step: told.append(step))
+    for row in run.rows:
+        assert row.original is not None
+        assert row.reconstruction is not None
+        alone = small_scorer.score(where.originals / row.original, where.reconstructions / row.reconstruction)
+        result = row.result()
+        assert result.distance == pytest.approx(alone.distance, abs=1e-5)  # type: ignore[union-attr]
+    assert told[-1] == ("scoring", COUNT, COUNT)
+
+
+def test_an_unreadable_image_costs_its_own_pair(small_scorer: Scorer, where: Directories) -> None:
+    """A broken file is one failed row, whether it is matched by name or by distance."""
+    (where.originals / "03.png").write_bytes(b"broken")
+    by_name = score_directories(small_scorer, where, Match.NAME)
+    assert [row.original for row in by_name.rows if row.error_code] == ["03.png"]
+    by_distance = score_directories(small_scorer, where, Match.BEST)
+    failed = [row for row in by_distance.rows if row.error_code]
+    assert names(failed) == [("03.png", None)]
+    assert failed[0].error_code == ErrorCode.NOT_AN_IMAGE
+    assert len(by_distance.rows) == COUNT
+
+
+def test_a_reconstruction_of_nothing_stops_the_run(small_scorer: Scorer, where: Directories) -> None:
+    """A reconstruction without an original is an error unless it is allowed; the other way round is not."""
+    (where.originals / "05.png").unlink()
+    with pytest.raises(UnmatchedImages, match=r"05\.jpg"):
+        score_directories(small_scorer, where, Match.NAME)
+    run = score_directories(small_scorer, where, Match.NAME, allow_unmatched=True)
+    assert len(run.rows) == COUNT - 1
+    (where.reconstructions / "05.jpg").unlink()
+    (where.reconstructions / "06.jpg").unlink()
+    run = score_directories(small_scorer, where, Match.NAME)
+    assert run.matching.lone_originals == (Path("06.png"),)
+
+
+class _Interrupting:
+    """Progress that raises as Ctrl-C does, after the first chunk."""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step == "scoring" and done < total:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_resumes(
+    small_scorer: Scorer, where: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was scored before an interruption is not scored again, unless its file changed."""
+    journal = tmp_path / "out.partial.jsonl"
+    whole = score_directories(small_scorer, where, Match.NAME).rows
+    with pytest.raises(KeyboardInterrupt):
+        score_directories(small_scorer, where, Match.NAME, journal_path=journal, progress=_Interrupting())
+    with journal.open("a") as file:
+        file.write('{"stamp": [1, 2')  # a line cut short
+    scored: list[int] = []
+    real = small_scorer.score_pairs
+
+    def counting(pairs: list[tuple[Path, Path]], **options: object) -> object:
+        scored.append(len(pairs))
+        return real(pairs, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(small_scorer, "score_pairs", counting)
+    os.utime(where.originals / "02.png", ns=(1, 1))
+    resumed = score_directories(small_scorer, where, Match.NAME, journal_path=journal).rows
+    assert sum(scored) == COUNT - 16 + 1
+    assert resumed == whole
+    again = score_directories(small_scorer, where, Match.NAME, journal_path=journal).rows
+    assert again == whole
+
+
+def test_a_journal_of_another_run_is_not_used(tmp_path: Path) -> None:
+    """Another model or directory starts again."""
+    path = tmp_path / "journal"
+    row = ScoreRow("a", "b", 0.0, None, None, 0.0, float("inf"), 1.0, False)
+    first = Journal(path, {"model": "1"})
+    first.append([((0, 0, 0, 0), row)])
+    assert Journal(path, {"model": "1"}).done(Path("a"), Path("b"), (0, 0, 0, 0)) == row
+    assert Journal(path, {"model": "2"}).done(Path("a"), Path("b"), (0, 0, 0, 0)) is None
+    assert stamp(tmp_path / "gone", tmp_path / "gone") == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_path: Path, suffix: str) -> None:
+    """Each format gives the rows back, failures and an infinite psnr included."""
+    (where.originals / "03.png").write_bytes(b"broken")
+    (where.reconstructions / "04.jpg").write_bytes((where.originals / "04.png").read_bytes())
+    rows = score_directories(small_scorer, where, Match.NAME).rows
+    path = tmp_path / f"out{suffix}"
+    write_table(path, rows, small_scorer.manifest, summarize([row.result() for row in rows], calibrated=False))
+    assert list(tmp_path.glob("out*")) == [path]
+    if suffix == ".json":
+        report = json.loads(path.read_text())
+        assert report["summary"] == {
+            "pairs": COUNT,
+            "failed": 1,
+            "max_leakage": None,
+            "mean_leakage": None,
+            "recognizable": None,
+        }
+        assert report["results"][3]["error"]["code"] == "not_an_image"
+        assert report["results"][4]["psnr"] is None
+        assert report["model"]["sha256"] == small_scorer.manifest.graph.sha256
+        return
+    if suffix == ".csv":
+        with path.open() as file:
+            read = list(csv.DictReader(file))
+        assert read[4]["psnr"] == "inf"
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        table = parquet.read_table(path)
+        assert table.schema.metadata[b"semsim.model_sha256"].decode() == small_scorer.manifest.graph.sha256
+        assert [str(kind) for kind in table.schema.types] == ["string"] * 2 + ["double"] * 2 + ["bool"] + [
+            "double"
+        ] * 3 + ["bool"] + ["string"] * 2
+        read = table.to_pylist()
+    assert [row["original"] for row in read] == [row.original for row in rows]
+    assert read[3]["error_code"] == "not_an_image"
+    assert float(read[5]["distance"]) == rows[5].distance
+
+
+def test_other_formats_are_refused() -> None:
+    """An output file of an unknown kind is refused before any work."""
+    with pytest.raises(InvalidOption, match="parquet"):
+        TableFormat.of(Path("out.xlsx"))

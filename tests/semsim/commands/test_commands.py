@@ -1,0 +1,139 @@
+"""The semsim command, run as people run it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import IMAGES
+
+SEMSIM = Path(sys.executable).parent / "semsim"
+
+
+def semsim(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command and return what it printed and its exit code."""
+    return subprocess.run([SEMSIM, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
+    """`semsim --help` names the commands without importing what they need."""
+    code = (
+        "import sys; sys.argv = ['semsim', '--help']\n"
+        "from semsim.commands.main import app\n"
+        "try: app()\n"
+        "except SystemExit: pass\n"
+        "loaded = {'numpy', 'PIL', 'onnxruntime', 'pydantic', 'torch', 'bentoml'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for command in ("export", "model", "score", "score-dir", "serve"):
+        assert command in shown
+
+
+def test_score_prints_numbers_for_people_and_machines() -> None:
+    """One pair: readable lines, or JSON with the same names as the service."""
+    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog_noise.png")
+    assert shown.returncode == 0, shown.stderr
+    assert "not calibrated" in shown.stdout
+    values = json.loads(semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--json").stdout)
+    assert values == {
+        "distance": 0.0,
+        "leakage": None,
+        "recognizable": None,
+        "mse": 0.0,
+        "psnr": None,
+        "ssim": 1.0,
+        "resized": False,
+    }
+
+
+def test_a_bad_image_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    """Errors are one line with a code on stderr: no trace."""
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    shown = semsim("score", IMAGES / "dog.jpg", tmp_path / "broken.png")
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("error [not_an_image]: expected")
+    assert shown.stderr.count("\n") == 1
+    assert not shown.stdout
+
+
+def test_fail_above_gates_on_leakage(calibrated_artifact: Path) -> None:
+    """A leakage above the limit exits 3, one below exits 0."""
+    same = IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--model", calibrated_artifact
+    assert semsim("score", *same, "--fail-above", 0.7).returncode == 3
+    assert semsim("score", *same, "--fail-above", 0.8).returncode == 0
+
+
+def test_fail_above_needs_a_calibrated_model() -> None:
+    """A gate on leakage that the model cannot give is refused, not passed."""
+    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--fail-above", 0.5)
+    assert shown.returncode == 2
+    assert "not_calibrated" in shown.stderr
+
+
+def test_model_show_tells_the_provider() -> None:
+    """The manifest and the execution provider in use, for people and as JSON."""
+    shown = semsim("model", "show")
+    assert "imagenet-baseline" in shown.stdout
+    assert "leakage and recognizable are null" in shown.stdout
+    report = json.loads(semsim("model", "show", "--json").stdout)
+    assert report["provider"]["active"] in ("cpu", "cuda", "tensorrt")
+    assert report["manifest"]["training"]["on_annotations"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["model", "show", "--model", "/nowhere"], "artifact_not_found"),
+        (["model", "show", "--require", "quantum"], "invalid_option"),
+        (["score-dir", IMAGES, IMAGES, "--match", "magic"], "invalid_option"),
+        (["score-dir", IMAGES, IMAGES, "-o", "out.xlsx"], "invalid_option"),
+        (["score-dir", IMAGES, IMAGES, "-o", "/nowhere/out.csv"], "invalid_option"),
+        (["score-dir", IMAGES, "/nowhere"], "unmatched_images"),
+        (["export", "nothing.safetensors", "out", "--images", IMAGES, "--precision", "fp8"], "invalid_option"),
+    ],
+)
+def test_refusals_carry_their_code(arguments: list[object], code: str) -> None:
+    """Wrong options and paths are refused with the code that names them."""
+    shown = semsim(*arguments)
+    assert shown.returncode == 2
+    assert f"error [{code}]: expected" in shown.stderr
+
+
+def test_score_dir_writes_a_table_and_gates(calibrated_artifact: Path, tmp_path: Path) -> None:
+    """A directory against itself: a table, a summary, exit 3 above the limit, no journal left behind."""
+    output = tmp_path / "out.csv"
+    shown = semsim("score-dir", IMAGES, IMAGES, "-o", output, "--model", calibrated_artifact, "--fail-above", 0.7)
+    assert shown.returncode == 3
+    assert "4 pairs, 0 not scored" in shown.stdout
+    assert len(output.read_text().splitlines()) == 5
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_score_dir_as_json() -> None:
+    """The JSON of a directory has the shape of the service's answer."""
+    report = json.loads(semsim("score-dir", IMAGES, IMAGES, "--match", "best", "--json").stdout)
+    assert report["summary"]["pairs"] == 4
+    assert all(result["distance"] == 0 for result in report["results"])
+
+
+def test_score_dir_exits_1_when_a_pair_fails(tmp_path: Path) -> None:
+    """A pair that could not be scored shows in the exit code."""
+    (tmp_path / "dog.png").write_bytes(b"no image")
+    shown = semsim("score-dir", IMAGES, tmp_path)
+    assert shown.returncode == 1
+    assert "not scored: dog.jpg -> dog.png" in shown.stderr
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Where a command's packages are not installed, it says which extra brings them."""
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
+        "sys.argv = ['semsim', 'export', 'a', 'b', '--images', 'c']\n"
+        "from semsim.commands.main import main; main()\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert shown.returncode == 2
+    assert "pip install 'semsim[train]'" in shown.stderr

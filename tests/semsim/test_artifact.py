@@ -1,0 +1,94 @@
+"""Artifacts and manifests: what loads, what refuses, and how it says so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semsim.artifact import Artifact, default_artifact
+from semsim.exceptions import ArtifactError, ErrorCode
+from semsim.manifest import GRAPH_FILE, MANIFEST_FILE
+from tests.artifacts import write_artifact
+
+
+def test_a_valid_artifact_loads(small_artifact: Path) -> None:
+    """A directory whose graph has the manifest's hash loads."""
+    artifact = Artifact.load(small_artifact)
+    assert artifact.manifest.name == "small"
+    assert artifact.graph == (small_artifact / GRAPH_FILE).read_bytes()
+
+
+def test_the_bundled_artifact_says_what_it_is() -> None:
+    """The default artifact is small, not calibrated, and does not claim annotations."""
+    artifact = Artifact.load()
+    manifest = artifact.manifest
+    assert artifact.directory == default_artifact()
+    assert len(artifact.graph) < 20e6
+    assert manifest.name == "imagenet-baseline"
+    assert not manifest.training.on_annotations
+    assert manifest.training.annotators == ()
+    assert manifest.calibration is None
+    assert manifest.threshold is None
+    assert manifest.parity.distance_spearman >= 0.999
+
+
+def test_the_bundled_graph_names_no_machine() -> None:
+    """The exporter's stack traces, with their paths, are not in the graph."""
+    graph = Artifact.load().graph
+    for trace in (b"/home/", b"/root/", b"/work/", b"site-packages", b".py"):
+        assert trace not in graph
+
+
+def test_a_wrong_hash_refuses_to_load(tmp_path: Path) -> None:
+    """One changed byte of the graph is found."""
+    directory = write_artifact(tmp_path / "artifact")
+    graph = bytearray((directory / GRAPH_FILE).read_bytes())
+    graph[-1] ^= 1
+    (directory / GRAPH_FILE).write_bytes(graph)
+    with pytest.raises(ArtifactError, match=r"expected .* with sha256 .*, got ") as caught:
+        Artifact.load(directory)
+    assert caught.value.code is ErrorCode.HASH_MISMATCH
+
+
+@pytest.mark.parametrize("missing", [MANIFEST_FILE, GRAPH_FILE])
+def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    """Either missing file is named."""
+    directory = write_artifact(tmp_path / "artifact")
+    (directory / missing).unlink()
+    with pytest.raises(ArtifactError, match=missing) as caught:
+        Artifact.load(directory)
+    assert caught.value.code is ErrorCode.ARTIFACT_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"schema_version": 2}, "schema_version"),
+        ({"extra": 1}, "extra"),
+        ({"threshold": 0.5}, "calibration and threshold together"),
+        ({"input": {"height": 0, "width": 3}}, "input.height"),
+        ({"input": {"height": 8, "width": 8, "filter": "magic"}}, "input.filter"),
+        ({"calibration": {"kind": "logistic", "slope": -1, "intercept": 0}, "threshold": 0.5}, "slope"),
+        (
+            {
+                "calibration": {"kind": "isotonic", "distances": [0, 1], "leakages": [0.1, 0.9]},
+                "threshold": 0.5,
+            },
+            "never rise",
+        ),
+        (
+            {"calibration": {"kind": "isotonic", "distances": [1, 1], "leakages": [0.9, 0.1]}, "threshold": 0.5},
+            "strictly rising",
+        ),
+        ({"training": {"summary": "", "on_annotations": True}}, "annotators"),
+    ],
+)
+def test_an_invalid_manifest_names_the_field(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    """A manifest that does not fit is refused with the field that is wrong."""
+    directory = write_artifact(tmp_path / "artifact")
+    path = directory / MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(ArtifactError, match=told) as caught:
+        Artifact.load(directory)
+    assert caught.value.code is ErrorCode.INVALID_MANIFEST

@@ -1,0 +1,32 @@
+"""Calibrations: probabilities that fall with distance."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from semsim.calibration import IsotonicCalibration, LogisticCalibration
+
+DISTANCES = arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1e6))
+
+
+@given(DISTANCES, st.floats(0.01, 100), st.floats(-100, 100))
+def test_logistic_leakage_falls_from_distance_zero(distances: np.ndarray, slope: float, intercept: float) -> None:
+    """Logistic leakage is a probability and never rises with distance."""
+    leakage = LogisticCalibration(slope=slope, intercept=intercept).leakage(np.sort(distances))
+    assert ((leakage >= 0) & (leakage <= 1)).all()
+    assert (np.diff(leakage) <= 0).all()
+
+
+def test_logistic_leakage_by_hand() -> None:
+    """1 / (1 + exp(2 d - 1)) at d = 0.5 is one half."""
+    assert LogisticCalibration(slope=2, intercept=-1).leakage(np.array([0.5]))[0] == 0.5
+
+
+@given(DISTANCES)
+def test_isotonic_leakage_falls_and_is_flat_outside(distances: np.ndarray) -> None:
+    """Isotonic leakage interpolates, falls, and keeps its ends outside the fitted range."""
+    calibration = IsotonicCalibration(distances=(1.0, 2.0, 4.0), leakages=(0.9, 0.5, 0.1))
+    leakage = calibration.leakage(np.sort(distances))
+    assert (np.diff(leakage) <= 0).all()
+    np.testing.assert_allclose(calibration.leakage(np.array([0.0, 1.5, 3.0, 9.0])), [0.9, 0.7, 0.3, 0.1], atol=1e-12)

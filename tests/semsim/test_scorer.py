@@ -1,0 +1,222 @@
+"""The metric's properties, and its results on real photographs."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from semsim import PairFailure, PairScore, Scorer
+from semsim.exceptions import ErrorCode, ImageTooSmall
+from semsim.images import decode
+from semsim.stages import Stage, StageClock
+from semsim.summary import summarize
+from tests.artifacts import SIDE, write_artifact
+from tests.conftest import CPU, IMAGES
+from tests.encoded import encode, picture
+
+images = st.tuples(st.integers(7, 24), st.integers(7, 24)).flatmap(lambda size: arrays(np.uint8, (*size, 3)))
+pairs = st.lists(st.tuples(images, images), min_size=1, max_size=6)
+properties = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def distances(scorer: Scorer, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Distances of decoded pairs."""
+    scores = scorer.score_images([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    return np.array([score.distance for score in scores])
+
+
+@properties
+@given(images)
+def test_an_image_is_at_distance_zero_from_itself(small_scorer: Scorer, image: np.ndarray) -> None:
+    """distance(x, x) = 0 exactly, with mse 0, infinite psnr and ssim 1."""
+    score = small_scorer.score(image, image.copy())
+    assert score == PairScore(0.0, None, None, 0.0, math.inf, 1.0, False)
+
+
+@properties
+@given(images, images)
+def test_distance_is_symmetric_and_not_negative(small_scorer: Scorer, a: np.ndarray, b: np.ndarray) -> None:
+    """distance(a, b) = distance(b, a) >= 0."""
+    forth, back = distances(small_scorer, [(a, b)])[0], distances(small_scorer, [(b, a)])[0]
+    assert forth >= 0
+    assert forth == pytest.approx(back, abs=1e-5)
+
+
+@properties
+@given(pairs)
+def test_a_batch_is_its_pairs(small_scorer: Scorer, pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Scores do not depend on what else is in the batch."""
+    alone = [small_scorer.score(*pair) for pair in pairs]
+    together = small_scorer.score_images([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    for one, other in zip(alone, together, strict=True):
+        assert other.distance == pytest.approx(one.distance, abs=1e-5)
+        assert (other.mse, other.psnr, other.ssim, other.resized) == (one.mse, one.psnr, one.ssim, one.resized)
+
+
+@properties
+@given(pairs, st.randoms(use_true_random=False))
+def test_the_order_of_pairs_does_not_matter(
+    small_scorer: Scorer, pairs: list[tuple[np.ndarray, np.ndarray]], random: object
+) -> None:
+    """Permuting the pairs permutes the scores."""
+    order = list(range(len(pairs)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(
+        distances(small_scorer, [pairs[i] for i in order]), distances(small_scorer, pairs)[order], atol=1e-5
+    )
+
+
+@properties
+@given(images)
+def test_a_png_is_its_array(small_scorer: Scorer, image: np.ndarray) -> None:
+    """A PNG of an array scores as the array does."""
+    other = picture()
+    assert small_scorer.score(encode(image), encode(other)) == small_scorer.score(image, other)
+
+
+def test_batch_size_does_not_matter(small_artifact: Path) -> None:
+    """The graph's batch size changes no distance."""
+    sources = [(picture(seed=i), picture(seed=i + 50)) for i in range(23)]
+    expected = distances(Scorer(small_artifact, providers=CPU), sources)
+    for batch_size in (1, 5, 64):
+        scorer = Scorer(small_artifact, providers=CPU, batch_size=batch_size)
+        np.testing.assert_allclose(distances(scorer, sources), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="batch size"):
+        Scorer(small_artifact, providers=CPU, batch_size=0)
+
+
+def test_each_distinct_image_is_embedded_once(small_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One original with k reconstructions costs k + 1 embeddings, also when it came as k equal files."""
+    scorer = Scorer(small_artifact, providers=CPU)
+    embedded = _counted(scorer, monkeypatch)
+    original = encode(picture())
+    results = scorer.score_pairs([(bytes(bytearray(original)), picture(seed=i)) for i in range(1, 9)])
+    assert len(results) == 8
+    assert embedded == [9]
+    scorer.score(picture(), picture())
+    assert embedded == [9, 1]
+
+
+def _counted(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    counts: list[int] = []
+    embedder = scorer._embedder
+    real: Callable[[np.ndarray], np.ndarray] = embedder.embed
+
+    def embed(batch: np.ndarray) -> np.ndarray:
+        counts.append(len(batch))
+        return real(batch)
+
+    monkeypatch.setattr(embedder, "embed", embed)
+    return counts
+
+
+def test_a_bad_pair_fails_alone(small_scorer: Scorer) -> None:
+    """Pairs that cannot be decoded fail at their index with role and code; the others are scored."""
+    good = encode(picture()), encode(picture(seed=1))
+    tiny = np.zeros((6, 20, 3), dtype=np.uint8)
+    results = small_scorer.score_pairs([good, (b"x", good[1]), good, (good[0], b""), (tiny, good[1])])
+    assert [type(result) for result in results] == [PairScore, PairFailure, PairScore, PairFailure, PairFailure]
+    assert results[0] == results[2]
+    failures = [result for result in results if isinstance(result, PairFailure)]
+    assert [failure.code for failure in failures] == [
+        ErrorCode.NOT_AN_IMAGE,
+        ErrorCode.EMPTY_IMAGE,
+        ErrorCode.IMAGE_TOO_SMALL,
+    ]
+    assert [failure.message.partition(":")[0] for failure in failures] == ["original", "reconstruction", "original"]
+
+
+def test_no_pairs_are_no_scores(small_scorer: Scorer) -> None:
+    """Empty in, empty out."""
+    assert small_scorer.score_pairs([]) == []
+    assert small_scorer.score_images([], []) == []
+    assert small_scorer.embed([]).shape == (0, 12)
+
+
+def test_unequal_counts_and_small_images_are_refused(small_scorer: Scorer) -> None:
+    """Lists of different length are a mistake, and so is an image under SSIM's window."""
+    with pytest.raises(ValueError, match="as many"):
+        small_scorer.score_images([picture()], [])
+    with pytest.raises(ImageTooSmall):
+        small_scorer.score(picture(), np.zeros((5, 5, 3), dtype=np.uint8))
+
+
+def test_without_calibration_nothing_is_invented(small_scorer: Scorer) -> None:
+    """No calibration, no leakage: null, not a guess."""
+    score = small_scorer.score(picture(), picture(seed=1))
+    assert score.leakage is None
+    assert score.recognizable is None
+    summary = summarize([score], calibrated=False)
+    assert (summary.max_leakage, summary.mean_leakage, summary.recognizable) == (None, None, None)
+
+
+def test_calibrated_leakage(calibrated_artifact: Path) -> None:
+    """Leakage is the calibration of the distance, and recognizable is leakage >= threshold."""
+    scorer = Scorer(calibrated_artifact, providers=CPU)
+    scores = scorer.score_images([picture()] * 5, [picture(seed=i) for i in range(5)])
+    for score in scores:
+        assert score.leakage == pytest.approx(1 / (1 + math.exp(2 * score.distance - 1)))
+        assert score.recognizable == (score.leakage >= 0.5)
+    assert scores[0].recognizable
+    summary = summarize(scores, calibrated=True)
+    leakages = [score.leakage for score in scores if score.leakage is not None]
+    assert summary.max_leakage == max(leakages)
+    assert summary.mean_leakage == pytest.approx(np.mean(leakages))
+    assert summary.recognizable == sum(leakage >= 0.5 for leakage in leakages)
+
+
+def test_equal_pixels_after_resizing_are_resized_once(small_scorer: Scorer) -> None:
+    """An image of the network's size goes in as it is."""
+    image = picture(SIDE, SIDE)
+    np.testing.assert_array_equal(small_scorer.embed([image]), small_scorer._embedder.embed(image[None]))
+
+
+def test_the_clock_knows_every_stage(small_scorer: Scorer) -> None:
+    """Decode, resize, network and metrics each take a share of the time."""
+    clock = StageClock()
+    small_scorer.score_pairs([(encode(picture()), encode(picture(seed=1)))], clock=clock)
+    assert set(clock.seconds) == set(Stage)
+    assert all(seconds > 0 for seconds in clock.seconds.values())
+
+
+def test_photographs_order_sensibly(baseline: Scorer) -> None:
+    """With the bundled model: identical 0; blurred < noise < another image."""
+    dog = IMAGES / "dog.jpg"
+    same, blurred, noise, other = (
+        baseline.score(dog, IMAGES / name).distance
+        for name in ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
+    )
+    assert same == 0
+    assert 0 < blurred < noise < other
+
+
+def test_real_images_find_themselves(baseline: Scorer, data: Path) -> None:
+    """Of 60 real images at 64 px, a mildly degraded one is closest to its own original nearly always."""
+    paths = sorted((data / "caltech101").glob("*/image_0002.jpg"))[:60]
+    originals = [decode(path) for path in paths]
+    rng = np.random.default_rng(0)
+    degraded = [np.clip(image + rng.normal(0, 15, image.shape), 0, 255).astype(np.uint8) for image in originals]
+    left, right = baseline.embed(originals), baseline.embed(degraded)
+    nearest = np.linalg.norm(left[:, None] - right[None], axis=2).argmin(axis=1)
+    assert (nearest == np.arange(len(paths))).mean() >= 0.95
+
+
+def test_a_network_that_breaks_is_an_error(tmp_path: Path) -> None:
+    """NaN from the network is an error, not a score."""
+    import onnx
+    from onnx import numpy_helper
+
+    from semsim.exceptions import InvalidGraph
+    from tests.artifacts import small_graph
+
+    model = onnx.load_from_string(small_graph())
+    weights = next(tensor for tensor in model.graph.initializer if tensor.name == "weights")
+    weights.CopyFrom(numpy_helper.from_array(np.full((48, 12), np.nan, dtype=np.float32), "weights"))
+    scorer = Scorer(write_artifact(tmp_path / "nan", model.SerializeToString()), providers=CPU)
+    with pytest.raises(InvalidGraph, match="finite"):
+        scorer.score(picture(), picture(seed=1))

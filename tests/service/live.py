@@ -1,0 +1,88 @@
+"""A real service in its own process, as `semsim serve` starts it."""
+
+import base64
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class LiveService:
+    """Where it listens, and what it has logged."""
+
+    url: str
+    log_file: Path
+
+    @property
+    def log(self) -> bytes:
+        """Everything the service has printed so far."""
+        return self.log_file.read_bytes()
+
+    def post(self, pairs: list[dict[str, object]]) -> httpx.Response:
+        """POST /score with JSON pairs."""
+        return httpx.post(f"{self.url}/score", json={"pairs": pairs}, timeout=60)
+
+
+def free_port() -> int:
+    """A port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    home: Path, command: list[str] | None = None, cwd: Path | None = None, **environment: str
+) -> Iterator[LiveService]:
+    """Serve until the block ends; by default `semsim serve` with the environment's settings."""
+    port = free_port()
+    arguments = command or [str(Path(sys.executable).parent / "semsim"), "serve"]
+    log_file = home / "service.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [*arguments, "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"} | environment,
+        )
+        service = LiveService(f"http://127.0.0.1:{port}", log_file)
+        try:
+            _wait_until_ready(service, process)
+            yield service
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_until_ready(service: LiveService, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{service.url}/readyz", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"the service did not get ready:\n{service.log.decode(errors='replace')}")
+
+
+def base64_pair(original: bytes, reconstruction: bytes, pair_id: str | None = None) -> dict[str, object]:
+    """One pair of a JSON request."""
+    pair: dict[str, object] = {
+        "original": base64.b64encode(original).decode(),
+        "reconstruction": base64.b64encode(reconstruction).decode(),
+    }
+    return pair if pair_id is None else pair | {"id": pair_id}

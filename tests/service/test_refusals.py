@@ -1,0 +1,141 @@
+"""What the service refuses, with which status and code, always in one envelope."""
+
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.encoded import encode, picture
+from tests.service.live import LiveService, base64_pair
+
+IMAGE = encode(picture())
+JSON = {"content-type": "application/json"}
+
+
+def assert_envelope(answer: httpx.Response, status: int, code: str) -> str:
+    """The answer is the error envelope with that status and code; its message is returned."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message"}
+    assert body["error"]["code"] == code
+    return str(body["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'{"pairs": []}',
+        b'{"pairs": {}}',
+        b'{"pairs": [{}], "extra": 1}',
+        b'{"pear": []}',
+        b"\xff\xfe",
+        b'{"pairs": [' + b"[" * 5000,
+    ],
+)
+def test_json_of_another_shape_is_400(service: LiveService, body: bytes) -> None:
+    """A body that is not a request is refused as a whole, with what was expected."""
+    answer = httpx.post(f"{service.url}/score", content=body, headers=JSON)
+    assert "expected" in assert_envelope(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "image/png"])
+def test_other_content_types_are_415(service: LiveService, content_type: str | None) -> None:
+    """Only JSON and multipart are taken."""
+    headers = {} if content_type is None else {"content-type": content_type}
+    answer = httpx.post(f"{service.url}/score", content=b"x", headers=headers)
+    assert_envelope(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [("original", ("o", IMAGE))],
+        [("reconstruction", ("r", IMAGE))],
+        [("original", ("o", IMAGE))] * 2 + [("reconstruction", ("r", IMAGE))] * 3,
+        [("original", ("o", IMAGE)), ("reconstruction", ("r", IMAGE)), ("id", (None, "a")), ("id", (None, "b"))],
+        [("original", ("o", IMAGE)), ("reconstruction", ("r", IMAGE)), ("id", ("file", b"a"))],
+        [("original", ("o", IMAGE)), ("reconstruction", ("r", IMAGE)), ("id", (None, "a" * 257))],
+        [("original", ("o", IMAGE)), ("reconstruction", (None, "text"))],
+        [("original", ("o", IMAGE)), ("reconstruction", ("r", IMAGE)), ("other", ("x", b"x"))],
+    ],
+)
+def test_multipart_that_does_not_fit_is_400(service: LiveService, files: list[tuple[str, object]]) -> None:
+    """Missing, surplus, unequal and unknown parts are refused with what was expected."""
+    answer = httpx.post(f"{service.url}/score", files=files)  # type: ignore[arg-type]
+    assert "expected" in assert_envelope(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=x", b"no boundary in here"),
+        ("multipart/form-data; boundary=x", b"--x\r\nno header"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nvalue\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=" + "x" * 300, b"--x--"),
+    ],
+)
+def test_broken_multipart_is_400(service: LiveService, content_type: str, body: bytes) -> None:
+    """A body that is no multipart is refused, not an internal error."""
+    answer = httpx.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
+    assert_envelope(answer, 400, "invalid_request")
+
+
+def test_unknown_paths_and_methods(service: LiveService) -> None:
+    """BentoML's own 404 and 405 wear the envelope, too."""
+    assert_envelope(httpx.get(f"{service.url}/nothing"), 404, "not_found")
+    assert_envelope(httpx.get(f"{service.url}/score"), 405, "method_not_allowed")
+    assert_envelope(httpx.post(f"{service.url}/model"), 405, "method_not_allowed")
+    assert_envelope(httpx.post(f"{service.url}/livez"), 405, "method_not_allowed")
+    head = httpx.head(f"{service.url}/nothing")
+    assert (head.status_code, head.content) == (404, b"")
+
+
+def test_too_many_pairs_are_refused_whole(limited_service: LiveService) -> None:
+    """One pair over the limit refuses the request, in JSON and multipart, before decoding."""
+    for count in (4, 40):
+        answer = limited_service.post([base64_pair(b"", b"")] * count)
+        assert "at most 3 pairs" in assert_envelope(answer, 413, "too_many_pairs")
+    files = [("original", ("o", b"x"))] + [("reconstruction", ("r", b"x"))] * 4
+    answer = httpx.post(f"{limited_service.url}/score", files=files)
+    assert "at most 3 pairs" in assert_envelope(answer, 413, "too_many_pairs")
+
+
+def test_a_large_body_is_refused_announced_or_not(limited_service: LiveService) -> None:
+    """A body over the limit is refused by its length, and a chunked one when it passes the limit."""
+    body = b"x" * 50_000
+
+    def chunks() -> Iterator[bytes]:
+        for start in range(0, len(body), 1000):
+            yield body[start : start + 1000]
+
+    for content in (body, chunks()):
+        answer = httpx.post(f"{limited_service.url}/score", content=content, headers=JSON)
+        assert "at most 40000 bytes" in assert_envelope(answer, 413, "body_too_large")
+
+
+def test_an_image_over_a_limit_fails_alone(limited_service: LiveService) -> None:
+    """Bytes and pixels over the limits of one image cost its own pair only."""
+    noise = encode(np.random.default_rng(0).integers(0, 256, (31, 33, 3), dtype=np.uint8))
+    flat = encode(np.zeros((33, 33, 3), dtype=np.uint8))
+    heavy = b"\x89PNG\r\n\x1a\n" + bytes(5000)
+    body = limited_service.post([base64_pair(noise, noise), base64_pair(heavy, noise), base64_pair(noise, flat)]).json()
+    codes = [result.get("error", {}).get("code") for result in body["results"]]
+    assert codes == [None, "too_many_bytes", "too_many_pixels"]
+
+
+def test_a_request_of_many_pixels_stops_decoding(limited_service: LiveService) -> None:
+    """Once the images together hold too many pixels, the rest of the request fails."""
+    images = [encode(picture(32, 32, seed=seed)) for seed in range(4)]
+    pairs = [base64_pair(images[0], images[1]), base64_pair(images[0], images[0]), base64_pair(images[2], images[3])]
+    body = limited_service.post(pairs).json()
+    codes = [result.get("error", {}).get("code") for result in body["results"]]
+    assert codes == [None, None, "too_many_pixels"]
+    assert "together" in body["results"][2]["error"]["message"]

@@ -1,0 +1,111 @@
+"""POST /score over HTTP, JSON and multipart, against the library's own numbers."""
+
+import httpx
+import numpy as np
+import pytest
+
+from semsim import Scorer
+from tests.conftest import IMAGES
+from tests.encoded import encode, picture
+from tests.service.live import LiveService, base64_pair
+
+DOG = (IMAGES / "dog.jpg").read_bytes()
+NAMES = ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
+RECONSTRUCTIONS = [(IMAGES / name).read_bytes() for name in NAMES]
+
+
+def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstructions: list[bytes]) -> None:
+    """Results over HTTP are those of the library."""
+    for result, reconstruction in zip(results, reconstructions, strict=True):
+        expected = scorer.score(DOG, reconstruction)
+        assert result["distance"] == pytest.approx(expected.distance, abs=1e-5)
+        assert result["mse"] == pytest.approx(expected.mse)
+        assert result["ssim"] == pytest.approx(expected.ssim)
+        assert result["psnr"] == (pytest.approx(expected.psnr) if np.isfinite(expected.psnr) else None)
+        assert result["resized"] == expected.resized
+        assert (result["leakage"], result["recognizable"]) == (None, None)
+
+
+def test_json_pairs(service: LiveService, baseline: Scorer) -> None:
+    """Many pairs in JSON: one result each, in order, with ids echoed, the model and a summary."""
+    answer = service.post([base64_pair(DOG, image, name) for name, image in zip(NAMES, RECONSTRUCTIONS, strict=True)])
+    assert answer.status_code == 200
+    body = answer.json()
+    assert [result["id"] for result in body["results"]] == list(NAMES)
+    assert_results_of(baseline, body["results"], RECONSTRUCTIONS)
+    assert body["model"] == {
+        "name": "imagenet-baseline",
+        "version": baseline.manifest.version,
+        "sha256": baseline.manifest.graph.sha256,
+    }
+    assert body["summary"] == {
+        "pairs": 4,
+        "failed": 0,
+        "max_leakage": None,
+        "mean_leakage": None,
+        "recognizable": None,
+    }
+    same, blurred, noise, other = (result["distance"] for result in body["results"])
+    assert same == 0 < blurred < noise < other
+
+
+def test_multipart_files(service: LiveService, baseline: Scorer) -> None:
+    """One original with many reconstructions as files, and pairs one to one."""
+    files = [("original", ("dog.jpg", DOG))] + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS]
+    answer = httpx.post(f"{service.url}/score", files=files, timeout=60)
+    assert answer.status_code == 200
+    assert_results_of(baseline, answer.json()["results"], RECONSTRUCTIONS)
+    files = [("original", ("dog.jpg", DOG))] * 2 + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS[:2]]
+    answer = httpx.post(f"{service.url}/score", files=files, data={"id": ["a", "b"]}, timeout=60)
+    assert [result["id"] for result in answer.json()["results"]] == ["a", "b"]
+
+
+def test_a_large_file_stays_whole(service: LiveService) -> None:
+    """A part over Starlette's 1 MB, which would go to disk there, scores as any other."""
+    noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+    data = encode(noise)
+    assert len(data) > 2**20
+    answer = httpx.post(
+        f"{service.url}/score", files={"original": ("o", data), "reconstruction": ("r", data)}, timeout=60
+    )
+    assert answer.json()["results"][0]["distance"] == 0
+
+
+def test_a_bad_pair_fails_alone(service: LiveService) -> None:
+    """Wrong base64, no image, missing and unknown fields each fail at their own index; good pairs are scored."""
+    good = base64_pair(DOG, DOG, "good")
+    pairs = [
+        good,
+        {**good, "id": "base64", "original": "not base64!"},
+        {**base64_pair(b"text", DOG), "id": "text"},
+        {"id": "missing", "original": good["original"]},
+        {**good, "id": "unknown", "orignal": ""},
+        {**good, "id": "null", "reconstruction": None},
+        5,
+        {**good, "id": 7},
+        good,
+    ]
+    answer = service.post(pairs)  # type: ignore[arg-type]
+    assert answer.status_code == 200
+    body = answer.json()
+    codes = [result.get("error", {}).get("code") for result in body["results"]]
+    assert codes == [None, "invalid_base64", "not_an_image"] + ["invalid_pair"] * 5 + [None]
+    ids = [result["id"] for result in body["results"]]
+    assert ids == ["good", "base64", "text", "missing", "unknown", "null", None, None, "good"]
+    assert body["summary"]["pairs"] == 9
+    assert body["summary"]["failed"] == 7
+    assert "original" in body["results"][1]["error"]["message"]
+
+
+def test_calibrated_answers(limited_service: LiveService) -> None:
+    """A calibrated model gives leakage, recognizable, and a summary over the scored pairs."""
+    image, other = encode(picture()), encode(picture(seed=1))
+    body = limited_service.post([base64_pair(image, image), base64_pair(image, other), base64_pair(b"", image)]).json()
+    same, different, failed = body["results"]
+    assert same["leakage"] == pytest.approx(1 / (1 + np.exp(-1)))
+    assert same["recognizable"] is True
+    assert failed["error"]["code"] == "empty_image"
+    assert body["summary"]["max_leakage"] == same["leakage"]
+    assert body["summary"]["mean_leakage"] == pytest.approx((same["leakage"] + different["leakage"]) / 2)
+    assert body["summary"]["recognizable"] == 1 + different["recognizable"]
+    assert body["summary"]["failed"] == 1
