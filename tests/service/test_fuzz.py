@@ -1,0 +1,119 @@
+"""Hostile input over HTTP: no 500, no stack trace, one envelope, and the service still answers."""
+
+import json
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from semsim.exceptions import ErrorCode
+from tests.conftest import ROOT
+from tests.encoded import encode, picture
+from tests.service.live import CLIENT, LiveService, base64_pair
+
+TRACES = ("Traceback", 'File "', "site-packages", ".py")
+GOOD = encode(picture())
+CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+
+fuzzing = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.json")
+
+
+def assert_civil(answer: httpx.Response) -> None:
+    """No server error and no trace; an error is an envelope with a known code."""
+    assert answer.status_code < 500, answer.text
+    assert not [trace for trace in TRACES if trace in answer.text]
+    if answer.status_code >= 400:
+        assert ErrorCode(answer.json()["error"]["code"])
+
+
+@schema.parametrize()
+@settings(fuzzing, max_examples=120)
+def test_the_api_keeps_its_openapi_contract(case: schemathesis.Case, service: LiveService) -> None:
+    """Requests made from the committed OpenAPI, right and wrong, get only what it documents."""
+    answer = case.call_and_validate(base_url=service.url, checks=list(CHECKS), timeout=30)
+    assert not [trace for trace in TRACES if trace in answer.text]
+
+
+@given(content=st.binary(max_size=2000), role=st.sampled_from(["original", "reconstruction"]))
+@settings(fuzzing, max_examples=300)
+def test_any_bytes_as_an_image_fail_alone(service: LiveService, content: bytes, role: str) -> None:
+    """Bytes that are no image cost their own pair; the pair beside it is scored."""
+    good = base64_pair(GOOD, GOOD)
+    bad = good | {role: base64_pair(content, content)[role]}
+    answer = service.post([bad, good])
+    assert_civil(answer)
+    first, second = answer.json()["results"]
+    assert first["error"]["code"] in set(ErrorCode)
+    assert second["distance"] == 0
+
+
+@given(
+    seed=st.sampled_from([encode(picture(), kind) for kind in ("PNG", "JPEG", "WEBP")]),
+    edits=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=10),
+    cut=st.integers(0, 10**6),
+)
+@settings(fuzzing, max_examples=300)
+def test_damaged_images_are_scored_or_fail_alone(
+    service: LiveService, seed: bytes, edits: list[tuple[int, int]], cut: int
+) -> None:
+    """Real files with bytes changed and ends cut never disturb the service or their neighbour."""
+    damaged = bytearray(seed)
+    for position, value in edits:
+        damaged[position % len(damaged)] = value
+    content = bytes(damaged[: len(damaged) - cut % len(damaged)])
+    files = [("original", ("o", GOOD)), ("reconstruction", ("r", content)), ("reconstruction", ("r", GOOD))]
+    answer = CLIENT.post(f"{service.url}/score", files=files)
+    assert_civil(answer)
+    assert answer.json()["results"][1]["distance"] == 0
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["pairs", "original", "reconstruction", "id", "x"]), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(body=_JSON | st.builds(lambda pairs: {"pairs": pairs}, st.lists(_JSON, max_size=5)))
+@settings(fuzzing, max_examples=300)
+def test_any_json_is_answered_civilly(service: LiveService, body: object) -> None:
+    """JSON of any shape is scored, or refused with the envelope."""
+    assert_civil(
+        CLIENT.post(f"{service.url}/score", content=json.dumps(body), headers={"content-type": "application/json"})
+    )
+
+
+@given(body=st.binary(max_size=500), kind=st.sampled_from(["application/json", "multipart/form-data; boundary=b"]))
+@settings(fuzzing, max_examples=200)
+def test_any_body_is_answered_civilly(service: LiveService, body: bytes, kind: str) -> None:
+    """Random bytes under either content type are refused with the envelope."""
+    for content in (
+        body,
+        b"--b\r\n" + body,
+        b'--b\r\nContent-Disposition: form-data; name="original"; filename="x"' + body,
+    ):
+        assert_civil(CLIENT.post(f"{service.url}/score", content=content, headers={"content-type": kind}))
+
+
+@pytest.mark.parametrize(
+    "path", ["/score/", "//score", "/score%00", "/" + "x" * 5000, "/%ff", "/model?x=" + "y" * 3000]
+)
+def test_odd_paths_are_answered_civilly(service: LiveService, path: str) -> None:
+    """Odd paths get the envelope or the endpoint they name."""
+    assert_civil(CLIENT.get(f"{service.url}{path}"))
