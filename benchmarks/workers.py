@@ -1,0 +1,104 @@
+"""What is timed, one process a measurement, so that its memory is its own.
+
+    python -m benchmarks.workers scorer|torch-loop FOLDER RECONSTRUCTIONS THREADS WEIGHTS
+
+prints one line of JSON.
+"""
+
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+PairPaths = list[tuple[Path, Path]]
+
+DESCRIPTION = Path(__file__).parent.parent / "models" / "descriptions" / "imagenet-baseline.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One worker's figures."""
+
+    seconds: float
+    distances: list[float]
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage of scoring; empty for the peer."""
+    peak_bytes: int = field(default_factory=lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    """Peak resident memory of the process, imports and model included."""
+
+
+def pair_paths(folder: Path, reconstructions: int) -> PairPaths:
+    """The pairs of ``folder``: each original with its first ``reconstructions`` reconstructions."""
+    return [
+        (original, folder / "reconstructions" / f"{original.stem}-{i}.png")
+        for original in sorted((folder / "originals").iterdir())
+        for i in range(reconstructions)
+    ]
+
+
+def scorer(pairs: PairPaths, threads: int) -> Measurement:
+    """The library: all pairs in one call."""
+    from semsim import PairScore, Scorer
+    from semsim.providers import CPUOptions, Provider, ProviderSettings
+    from semsim.stages import StageClock
+
+    metric = Scorer(providers=ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=threads)))
+    metric.score_pairs(pairs[:32])
+    clock = StageClock()
+    start = time.perf_counter()
+    results = metric.score_pairs(pairs, clock=clock)
+    seconds = time.perf_counter() - start
+    distances = [result.distance for result in results if isinstance(result, PairScore)]
+    return Measurement(seconds, distances, {stage.value: spent for stage, spent in clock.seconds.items()})
+
+
+def torch_loop(pairs: PairPaths, threads: int, weights: Path) -> Measurement:
+    """The peer, as the paper's code works: one pair at a time, an image a forward pass, scikit-image's metrics."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+
+    from training.checkpoint import CheckpointDescription, load_network
+
+    torch.set_num_threads(threads)
+    description = CheckpointDescription.read(DESCRIPTION)
+    network = load_network(weights, description)
+    size = (description.input.width, description.input.height)
+
+    def distance_of(original: Image.Image, reconstruction: Image.Image) -> float:
+        embeddings = []
+        for image in (original, reconstruction):
+            resized = np.array(image.resize(size, Image.Resampling.BICUBIC))
+            embeddings.append(network(torch.from_numpy(resized)[None]))
+        return float(torch.linalg.vector_norm(embeddings[0] - embeddings[1]))
+
+    @torch.inference_mode()
+    def run(some: PairPaths) -> list[float]:
+        distances = []
+        for paths in some:
+            original, reconstruction = (Image.open(path).convert("RGB") for path in paths)
+            distances.append(distance_of(original, reconstruction))
+            x, y = np.asarray(original), np.asarray(reconstruction)
+            mean_squared_error(x, y)
+            peak_signal_noise_ratio(x, y, data_range=255)
+            structural_similarity(x, y, data_range=255, channel_axis=-1)
+        return distances
+
+    run(pairs[:8])
+    start = time.perf_counter()
+    distances = run(pairs)
+    return Measurement(time.perf_counter() - start, distances)
+
+
+def main(kind: str, folder: str, reconstructions: str, threads: str, weights: str) -> None:
+    """Measure once and print the figures."""
+    pairs = pair_paths(Path(folder), int(reconstructions))
+    result = scorer(pairs, int(threads)) if kind == "scorer" else torch_loop(pairs, int(threads), Path(weights))
+    print(json.dumps(asdict(result)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
