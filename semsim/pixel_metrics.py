@@ -22,8 +22,9 @@ SSIM_WINDOW = 7
 _DATA_RANGE = 255.0
 _C1 = (0.01 * _DATA_RANGE) ** 2
 _C2 = (0.03 * _DATA_RANGE) ** 2
-# Values held at once by one step of the arithmetic: keeps a 16-megapixel photograph in tens of megabytes.
-_STEP_VALUES = 3 * 2**18
+# Values of one step of the arithmetic: its dozen temporary arrays then stay in the cache (4 times faster than
+# a step 8 times as large), and a 16-megapixel photograph needs a few megabytes.
+_STEP_VALUES = 3 * 2**15
 
 Batch = NDArray[np.uint8] | NDArray[np.float64]
 """``(N, H, W, 3)``, RGB, 0..255."""
@@ -134,23 +135,53 @@ def _wide(values: Batch) -> _Wide:
     return values.astype(np.float64)
 
 
-def _window_sums(values: _Wide) -> _Wide:
+def _window_sums(values: _Wide) -> NDArray[np.float64]:
     """Sums over 7x7 windows at valid positions, as 7 = 4 + 2 + 1 along rows, then columns."""
     two = values[:, :-1] + values[:, 1:]
     four = two[:, :-2] + two[:, 2:]
-    rows = four[:, :-3] + two[:, 4:-1] + values[:, 6:]
+    rows = four[:, :-3]
+    rows += two[:, 4:-1]
+    rows += values[:, 6:]
     two = rows[:, :, :-1] + rows[:, :, 1:]
     four = two[:, :, :-2] + two[:, :, 2:]
-    return four[:, :, :-3] + two[:, :, 4:-1] + rows[:, :, 6:]
+    windows = four[:, :, :-3]
+    windows += two[:, :, 4:-1]
+    windows += rows[:, :, 6:]
+    return windows.astype(np.float64)
 
 
 def _ssim_map(x: _Wide, y: _Wide) -> NDArray[np.float64]:
+    """SSIM at every window position, ``(N, H - 6, W - 6, 3)``.
+
+    With a = 49 values a window and sums S over it, every factor is kept times a^2: the mean of x is S(x) / a,
+    its sample variance (a S(xx) - S(x)^2) / (a (a - 1)). In place, since at this size the time goes to
+    fetching fresh memory, not to arithmetic.
+    """
     area = SSIM_WINDOW**2
     sample = area / (area - 1)
-    mean_x, mean_y = _window_sums(x) / area, _window_sums(y) / area
-    squares = _window_sums(x * x + y * y) / area
-    products = _window_sums(x * y) / area
-    mean_xy, mean_squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-    variances = sample * (squares - mean_squares)
-    covariance = sample * (products - mean_xy)
-    return ((2 * mean_xy + _C1) * (2 * covariance + _C2)) / ((mean_squares + _C1) * (variances + _C2))
+    products, squares = x * y, x * x
+    squares += y * y
+    sums_x, sums_y = _window_sums(x), _window_sums(y)
+    mean_products = sums_x * sums_y
+    mean_squares = np.square(sums_x, out=sums_x)
+    mean_squares += np.square(sums_y, out=sums_y)
+
+    numerator = _window_sums(products)  # 2 covariance + C2
+    numerator *= area
+    numerator -= mean_products
+    numerator *= 2 * sample
+    numerator += _C2 * area**2
+    mean_products *= 2  # 2 mean_x mean_y + C1
+    mean_products += _C1 * area**2
+    numerator *= mean_products
+
+    denominator = _window_sums(squares)  # variance_x + variance_y + C2
+    denominator *= area
+    denominator -= mean_squares
+    denominator *= sample
+    denominator += _C2 * area**2
+    mean_squares += _C1 * area**2  # mean_x^2 + mean_y^2 + C1
+    denominator *= mean_squares
+
+    numerator /= denominator
+    return numerator
