@@ -28,7 +28,7 @@ format: $(DEV)/.done
 	$(DEV)/bin/ruff format .
 
 bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
-	$(DEV)/bin/python -m benchmarks.scoring
+	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
 
 model: $(DEV)/.done ## the bundled artifact, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \
@@ -37,8 +37,9 @@ model: $(DEV)/.done ## the bundled artifact, from the ImageNet weights
 openapi: $(DEV)/.done ## docs/openapi.json, from the schemas
 	$(DEV)/bin/python -m service.http.openapi > docs/openapi.json
 
-examples: $(DEV)/.done ## examples/images, from two Caltech-101 photographs
+examples: $(DEV)/.done ## examples/images: two Caltech-101 photographs, degraded copies, and an attack on one
 	$(DEV)/bin/python -m examples.make_images $(SEMSIM_DATA)/caltech101
+	$(DEV)/bin/python -m examples.invert_gradient
 
 picture: $(DEV)/.done ## docs/pair.png, the picture of the README
 	$(DEV)/bin/python -m examples.draw_pair

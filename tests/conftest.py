@@ -1,6 +1,7 @@
-"""What many tests share: data where it is to be had, example photographs, and a small real artifact."""
+"""What many tests share: data where it is to be had, small real artifacts, and live services, each started once."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from semsim import Scorer
 from semsim.providers import Provider, ProviderSettings
 from tests.artifacts import write_artifact
+from tests.service.live import LiveService, serving
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "examples" / "images"
@@ -46,3 +48,25 @@ def small_scorer(small_artifact: Path) -> Scorer:
 def baseline() -> Scorer:
     """A scorer of the bundled artifact."""
     return Scorer(providers=CPU)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """The service with the bundled model and default settings."""
+    with serving(tmp_path_factory.mktemp("bentoml")) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def limited_service(tmp_path_factory: pytest.TempPathFactory, calibrated_artifact: Path) -> Iterator[LiveService]:
+    """The service with a small calibrated model and tight limits."""
+    settings = {
+        "SEMSIM_ARTIFACT": str(calibrated_artifact),
+        "SEMSIM_LIMITS__PAIRS": "3",
+        "SEMSIM_LIMITS__BODY_BYTES": "40000",
+        "SEMSIM_LIMITS__IMAGE_BYTES": "5000",
+        "SEMSIM_LIMITS__IMAGE_PIXELS": "1024",
+        "SEMSIM_LIMITS__REQUEST_PIXELS": "2048",
+    }
+    with serving(tmp_path_factory.mktemp("bentoml"), **settings) as live:
+        yield live

@@ -1,6 +1,7 @@
 """The semsim command, run as people run it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,16 @@ import pytest
 from tests.conftest import IMAGES
 
 SEMSIM = Path(sys.executable).parent / "semsim"
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A directory with the four example photographs alone."""
+    directory = tmp_path / "photographs"
+    directory.mkdir()
+    for path in (*IMAGES.glob("*.jpg"), *IMAGES.glob("dog_[bn]*.png")):
+        shutil.copy(path, directory)
+    return directory
 
 
 def semsim(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -102,19 +113,21 @@ def test_refusals_carry_their_code(arguments: list[object], code: str) -> None:
     assert f"error [{code}]: expected" in shown.stderr
 
 
-def test_score_dir_writes_a_table_and_gates(calibrated_artifact: Path, tmp_path: Path) -> None:
+def test_score_dir_writes_a_table_and_gates(calibrated_artifact: Path, photographs: Path, tmp_path: Path) -> None:
     """A directory against itself: a table, a summary, exit 3 above the limit, no journal left behind."""
     output = tmp_path / "out.csv"
-    shown = semsim("score-dir", IMAGES, IMAGES, "-o", output, "--model", calibrated_artifact, "--fail-above", 0.7)
+    shown = semsim(
+        "score-dir", photographs, photographs, "-o", output, "--model", calibrated_artifact, "--fail-above", 0.7
+    )
     assert shown.returncode == 3
     assert "4 pairs, 0 not scored" in shown.stdout
     assert len(output.read_text().splitlines()) == 5
-    assert list(tmp_path.iterdir()) == [output]
+    assert sorted(tmp_path.iterdir()) == [output, photographs]
 
 
-def test_score_dir_as_json() -> None:
+def test_score_dir_as_json(photographs: Path) -> None:
     """The JSON of a directory has the shape of the service's answer."""
-    report = json.loads(semsim("score-dir", IMAGES, IMAGES, "--match", "best", "--json").stdout)
+    report = json.loads(semsim("score-dir", photographs, photographs, "--match", "best", "--json").stdout)
     assert report["summary"]["pairs"] == 4
     assert all(result["distance"] == 0 for result in report["results"])
 
