@@ -17,7 +17,7 @@ class Embedder:
         self._spec = artifact.manifest.input
         self._dimension = artifact.manifest.embedding.dimension
         self._batch_size = batch_size
-        self._session, self.provider = open_session(artifact.graph, self._spec, settings)
+        self._session, self.provider = open_session(artifact.graph, self._spec, settings, batch_size)
         self._check_signature()
 
     provider: ProviderReport

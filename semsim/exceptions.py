@@ -263,3 +263,9 @@ class UnsupportedMediaType(RequestError):
     """A Content-Type that the endpoint does not take."""
 
     code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
+
+
+class NotReady(RequestError):
+    """The model is not loaded and warm yet."""
+
+    code = ErrorCode.NOT_READY

@@ -1,9 +1,8 @@
 """Pairs of encoded images to pairs of arrays, one bad pair at a time."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage, TooManyPixels
 from semsim.images import DecodeLimits, RGBImage, Source, decode
@@ -30,13 +29,14 @@ class DecodedPairs:
 
 
 def decode_pairs(
-    pairs: Sequence[tuple[Source, Source]],
+    pairs: Sequence[tuple[Source, Source] | PairFailure],
     *,
     limits: DecodeLimits = DEFAULT_LIMITS,
     max_total_pixels: int | None = None,
 ) -> DecodedPairs:
     """Decode (original, reconstruction) pairs; a pair with an unusable image fails alone.
 
+    A pair that failed before, such as one a transport could not read, keeps its place and its failure.
     A source that is given again (one original with many reconstructions) is decoded once. Nothing more is
     decoded once ``max_total_pixels`` are in memory: the pairs that are left fail.
     """
@@ -45,8 +45,7 @@ def decode_pairs(
 
     def read(source: Source) -> RGBImage:
         nonlocal total
-        # Bytes and paths are told apart by value; what can change under our hands, by identity.
-        key = source if isinstance(source, bytes | str) else id(source)
+        key = _key(source)
         if key not in decoded:
             if max_total_pixels is not None and total >= max_total_pixels:
                 raise TooManyPixels(f"expected at most {max_total_pixels} pixels in all the images together, got more")
@@ -63,7 +62,11 @@ def decode_pairs(
         return outcome
 
     result = DecodedPairs()
-    for index, (original, reconstruction) in enumerate(pairs):
+    for index, pair in enumerate(pairs):
+        if isinstance(pair, PairFailure):
+            result.failures[index] = pair
+            continue
+        original, reconstruction = pair
         images: list[RGBImage] = []
         try:
             images.append(read(original))
@@ -78,12 +81,21 @@ def decode_pairs(
     return result
 
 
+def _key(source: Source) -> object:
+    """Equal for equal bytes and paths; what can change under our hands is told apart by identity."""
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    return id(source)
+
+
 def require_scorable(image: RGBImage) -> RGBImage:
     """``image`` itself, if SSIM can be taken of it.
 
     Raises:
         ImageTooSmall: a side under 7 pixels.
     """
-    if np.min(image.shape[:2]) < SSIM_WINDOW:
+    if min(image.shape[:2]) < SSIM_WINDOW:
         raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {image.shape[1]}x{image.shape[0]}")
     return image

@@ -1,11 +1,15 @@
 """Execution providers: which ones to try, with which options, and which one ran.
 
 ONNX Runtime lists TensorRT and CUDA as available on machines that have neither, and falls back without an
-error, so availability is asked of the provider's own library and the outcome is read from the session.
+error: so the driver and the libraries are looked for first, and the outcome is read from the session.
 """
 
+import contextlib
 import ctypes
+import importlib.util
+import io
 import logging
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -38,10 +42,6 @@ _ORT_NAME = {
     Provider.CUDA: "CUDAExecutionProvider",
     Provider.CPU: "CPUExecutionProvider",
 }
-_LIBRARY = {
-    Provider.TENSORRT: "libonnxruntime_providers_tensorrt.so",
-    Provider.CUDA: "libonnxruntime_providers_cuda.so",
-}
 # ONNX Runtime's exceptions have no common base below Exception.
 _ORT_ERRORS = (
     ort_errors.Fail,
@@ -51,6 +51,7 @@ _ORT_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+_TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
 _NO_DRIVER = "no NVIDIA driver (libcuda.so.1)"
 
 
@@ -67,12 +68,10 @@ class TensorRTOptions(_Options):
     """Keeps built engines; they fit one GPU model and one TensorRT version."""
     timing_cache_dir: Path | None = None
     """Keeps kernel timings, which shorten a rebuild."""
-    max_batch: Annotated[int, Field(ge=1)] = 64
-    """The optimisation profile covers batches of 1 to this many images."""
     workspace_bytes: Annotated[int, Field(ge=2**20)] = 2**30
 
-    def to_onnxruntime(self, images: InputSpec) -> dict[str, str]:
-        """The provider options as ONNX Runtime reads them, for images of that size."""
+    def to_onnxruntime(self, images: InputSpec, max_batch: int) -> dict[str, str]:
+        """The provider options as ONNX Runtime reads them; the optimisation profile covers 1..max_batch images."""
 
         def shape(batch: int) -> str:
             return f"{INPUT_NAME}:{batch}x{images.height}x{images.width}x3"
@@ -82,8 +81,8 @@ class TensorRTOptions(_Options):
             "trt_fp16_enable": str(self.fp16),
             "trt_max_workspace_size": str(self.workspace_bytes),
             "trt_profile_min_shapes": shape(1),
-            "trt_profile_opt_shapes": shape(self.max_batch),
-            "trt_profile_max_shapes": shape(self.max_batch),
+            "trt_profile_opt_shapes": shape(max_batch),
+            "trt_profile_max_shapes": shape(max_batch),
         }
         if self.engine_cache_dir is not None:
             options |= {"trt_engine_cache_enable": "True", "trt_engine_cache_path": str(self.engine_cache_dir)}
@@ -133,11 +132,11 @@ class ProviderSettings(_Options):
     cuda: CUDAOptions = CUDAOptions()
     cpu: CPUOptions = CPUOptions()
 
-    def to_onnxruntime(self, provider: Provider, images: InputSpec) -> tuple[str, dict[str, str]]:
+    def to_onnxruntime(self, provider: Provider, images: InputSpec, max_batch: int) -> tuple[str, dict[str, str]]:
         """One entry of the ``providers`` argument of ``onnxruntime.InferenceSession``."""
         match provider:
             case Provider.TENSORRT:
-                return _ORT_NAME[provider], self.tensorrt.to_onnxruntime(images)
+                return _ORT_NAME[provider], self.tensorrt.to_onnxruntime(images, max_batch)
             case Provider.CUDA:
                 return _ORT_NAME[provider], self.cuda.to_onnxruntime()
             case Provider.CPU:
@@ -158,36 +157,53 @@ class ProviderReport:
 
 
 def unavailable_reason(provider: Provider) -> str | None:
-    """Why ``provider`` cannot run here, or None when it can."""
+    """Why ``provider`` cannot run here, or None when nothing speaks against it."""
     if _ORT_NAME[provider] not in onnxruntime.get_available_providers():
         return "not in this build of ONNX Runtime"
-    if provider is Provider.CPU:
+    if provider is Provider.CPU or sys.platform != "linux":
         return None
-    return _load_error(provider)
+    return _missing_library(provider)
 
 
 @cache
-def _load_error(provider: Provider) -> str | None:
-    """Load the provider's library, whose error names the missing piece, such as ``libcudnn.so.9``."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
+def _missing_library(provider: Provider) -> str | None:
+    """The first library that the provider needs and the loader does not find.
+
+    The provider's own library is left to ONNX Runtime, which must prepare the process before it is loaded.
+    """
+    if not _loads("libcuda.so.1"):
         return _NO_DRIVER
-    # Finds CUDA and cuDNN in the nvidia-* wheels, where they are installed that way.
-    onnxruntime.preload_dlls()
-    libraries = Path(onnxruntime.__file__).parent / "capi"
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find; so do we, in one line
+        onnxruntime.preload_dlls()  # CUDA and cuDNN from the nvidia-* wheels, where they are installed that way
+    cuda = str(onnxruntime.cuda_version).partition(".")[0]
+    needed = [f"libcudart.so.{cuda}", f"libcublasLt.so.{cuda}", f"libcublas.so.{cuda}", "libcudnn.so.9"]
+    if provider is Provider.TENSORRT:
+        _preload_tensorrt()
+        needed += _TENSORRT_LIBRARIES
+    missing = next((name for name in needed if not _loads(name)), None)
+    return None if missing is None else f"cannot load {missing}"
+
+
+def _preload_tensorrt() -> None:
+    """Load TensorRT from the tensorrt-* wheels, whose folder the loader does not search."""
+    wheel = importlib.util.find_spec("tensorrt_libs")
+    for folder in [] if wheel is None else wheel.submodule_search_locations or []:
+        for name in _TENSORRT_LIBRARIES:
+            _loads(str(Path(folder) / name))
+
+
+def _loads(library: str) -> bool:
     try:
-        ctypes.CDLL(str(libraries / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
-        ctypes.CDLL(str(libraries / _LIBRARY[provider]))
-    except OSError as error:
-        return str(error)
-    return None
+        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return True
 
 
 def open_session(
-    graph: bytes, images: InputSpec, settings: ProviderSettings
+    graph: bytes, images: InputSpec, settings: ProviderSettings, max_batch: int
 ) -> tuple[onnxruntime.InferenceSession, ProviderReport]:
-    """Open ``graph`` on the first usable provider of ``settings.order``.
+    """Open ``graph``, for batches of 1..max_batch images, on the first usable provider of ``settings.order``.
 
     Every provider that is passed over is logged in one line with its reason.
 
@@ -204,7 +220,7 @@ def open_session(
         session = onnxruntime.InferenceSession(
             graph,
             sess_options=_session_options(settings.cpu),
-            providers=[settings.to_onnxruntime(provider, images) for provider in usable],
+            providers=[settings.to_onnxruntime(provider, images, max_batch) for provider in usable],
         )
     except (RuntimeError, ValueError, *_ORT_ERRORS) as error:
         raise InvalidGraph(f"ONNX Runtime cannot load the graph: {error}") from error

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import ErrorCode
 from semsim.manifest import Manifest
+from semsim.pairs import PairFailure
 from semsim.providers import Provider
 from semsim.summary import Summary
 from service.settings import Limits
@@ -48,8 +49,7 @@ class RejectedPair:
     """A pair that its transport could not read."""
 
     id: str | None
-    code: ErrorCode
-    message: str
+    failure: PairFailure
 
 
 class Problem(_Model):

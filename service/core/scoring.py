@@ -84,21 +84,13 @@ class ScoringCore:
 
     def _decode(self, pairs: Sequence[EncodedPair | RejectedPair]) -> DecodedPairs:
         self.check_pair_count(len(pairs))
-        readable = [(i, pair) for i, pair in enumerate(pairs) if isinstance(pair, EncodedPair)]
-        rejected = {
-            i: PairFailure(pair.code, pair.message) for i, pair in enumerate(pairs) if isinstance(pair, RejectedPair)
-        }
-        decoded = decode_pairs(
-            [(pair.original, pair.reconstruction) for _, pair in readable],
+        return decode_pairs(
+            [
+                pair.failure if isinstance(pair, RejectedPair) else (pair.original, pair.reconstruction)
+                for pair in pairs
+            ],
             limits=self.limits.decode,
             max_total_pixels=self.limits.request_pixels,
-        )
-        positions = [position for position, _ in readable]
-        return DecodedPairs(
-            indices=[positions[i] for i in decoded.indices],
-            originals=decoded.originals,
-            reconstructions=decoded.reconstructions,
-            failures=rejected | {positions[i]: failure for i, failure in decoded.failures.items()},
         )
 
     def _response(self, ids: Sequence[str | None], results: Sequence[PairScore | PairFailure]) -> ScoreResponse:

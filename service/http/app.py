@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from semsim.exceptions import ErrorCode, RequestError, UnsupportedMediaType
+from semsim.exceptions import ErrorCode, NotReady, RequestError, UnsupportedMediaType
 from service.core.schemas import EncodedPair, RejectedPair, ScoreResponse
 from service.core.scoring import ScoringCore
 from service.http.body import parse_multipart, read_body
@@ -41,7 +41,7 @@ class HTTPTransport:
 
     def _ready(self) -> ScoringCore:
         if self.core is None:
-            raise RuntimeError("the transport serves before the service started")
+            raise NotReady("expected a model that is loaded and warm, got a service that is still starting")
         return self.core
 
     async def _score(self, request: Request) -> Response:

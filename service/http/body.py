@@ -56,21 +56,10 @@ async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list
     except (MultiPartException, KeyError) as error:
         reason = error.message if isinstance(error, MultiPartException) else "no boundary"
         raise InvalidRequest(f"expected multipart/form-data, got a body that is not: {reason}") from None
-    async with _closing(form):
+    try:
         return await _pairs(form)
-
-
-class _closing:  # noqa: N801  # reads like contextlib.closing
-    """Closes the form's files, whose ``close`` is a coroutine."""
-
-    def __init__(self, form: FormData) -> None:
-        self._form = form
-
-    async def __aenter__(self) -> FormData:
-        return self._form
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._form.close()
+    finally:
+        await form.close()
 
 
 async def _pairs(form: FormData) -> list[EncodedPair]:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyBytes
+from semsim.pairs import PairFailure
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair, PairInput, RejectedPair, ScoreRequest
 from service.settings import Limits
 
@@ -36,13 +37,14 @@ def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[
     for problem in inside:
         by_index.setdefault(int(problem["loc"][1]), []).append(problem)
     return [
-        RejectedPair(
-            _id(raw), ErrorCode.INVALID_PAIR, f"expected {{'original', 'reconstruction'}}, got {_told(by_index[i])}"
-        )
-        if i in by_index
-        else _encoded(PairInput.model_validate(raw), limits)
+        _rejected(raw, by_index[i]) if i in by_index else _encoded(PairInput.model_validate(raw), limits)
         for i, raw in enumerate(from_json(body)["pairs"])
     ]
+
+
+def _rejected(raw: object, problems: Sequence[ErrorDetails]) -> RejectedPair:
+    message = f"expected {{'original', 'reconstruction'}}, got {_told(problems)}"
+    return RejectedPair(_id(raw), PairFailure(ErrorCode.INVALID_PAIR, message))
 
 
 def _id(raw: object) -> str | None:
@@ -69,7 +71,7 @@ def _encoded(pair: PairInput, limits: Limits) -> EncodedPair | RejectedPair:
             _image("reconstruction", pair.reconstruction, limits),
         )
     except (InvalidBase64, TooManyBytes) as error:
-        return RejectedPair(pair.id, error.code, str(error))
+        return RejectedPair(pair.id, PairFailure(error.code, str(error)))
 
 
 def _image(role: str, text: str, limits: Limits) -> bytes:

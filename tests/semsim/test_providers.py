@@ -1,5 +1,6 @@
 """Execution providers: what is handed to ONNX Runtime, and what happens where one is missing."""
 
+import importlib
 import logging
 from pathlib import Path
 
@@ -27,10 +28,8 @@ HAS_GPU = unavailable_reason(Provider.CUDA) is None
 
 def test_tensorrt_options_by_name() -> None:
     """fp16, both caches and the optimisation profile for batches 1..max become TensorRT's own options."""
-    options = TensorRTOptions(
-        fp16=True, engine_cache_dir=Path("/e"), timing_cache_dir=Path("/t"), max_batch=32, device_id=1
-    )
-    assert ProviderSettings(tensorrt=options).to_onnxruntime(Provider.TENSORRT, InputSpec(height=64, width=48)) == (
+    options = TensorRTOptions(fp16=True, engine_cache_dir=Path("/e"), timing_cache_dir=Path("/t"), device_id=1)
+    assert ProviderSettings(tensorrt=options).to_onnxruntime(Provider.TENSORRT, InputSpec(height=64, width=48), 32) == (
         "TensorrtExecutionProvider",
         {
             "device_id": "1",
@@ -49,14 +48,14 @@ def test_tensorrt_options_by_name() -> None:
 
 def test_tensorrt_without_caches_names_none() -> None:
     """No cache directory, no cache option."""
-    assert not [name for name in TensorRTOptions().to_onnxruntime(SIZE) if "cache" in name]
-    assert TensorRTOptions(fp16=False).to_onnxruntime(SIZE)["trt_fp16_enable"] == "False"
+    assert not [name for name in TensorRTOptions().to_onnxruntime(SIZE, 16) if "cache" in name]
+    assert TensorRTOptions(fp16=False).to_onnxruntime(SIZE, 16)["trt_fp16_enable"] == "False"
 
 
 def test_cuda_options_by_name() -> None:
     """Device, memory limit, TF32 and the search become CUDA's own options."""
     options = CUDAOptions(device_id=2, memory_limit_bytes=2**30, tf32=False, cudnn_search="exhaustive")
-    assert ProviderSettings(cuda=options).to_onnxruntime(Provider.CUDA, SIZE) == (
+    assert ProviderSettings(cuda=options).to_onnxruntime(Provider.CUDA, SIZE, 16) == (
         "CUDAExecutionProvider",
         {
             "device_id": "2",
@@ -88,8 +87,8 @@ def test_what_reaches_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("semsim.providers.unavailable_reason", lambda _: None)
     monkeypatch.setattr("semsim.providers.onnxruntime.InferenceSession", spy)
     settings = ProviderSettings(cpu=CPUOptions(threads=1))
-    _, report = open_session(small_graph(), SIZE, settings)
-    assert handed["providers"] == [settings.to_onnxruntime(provider, SIZE) for provider in Provider]
+    _, report = open_session(small_graph(), SIZE, settings, 8)
+    assert handed["providers"] == [settings.to_onnxruntime(provider, SIZE, 8) for provider in Provider]
     options = handed["options"]
     assert isinstance(options, onnxruntime.SessionOptions)
     assert options.intra_op_num_threads == 1
@@ -103,7 +102,7 @@ def test_what_reaches_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_provider_falls_back_with_one_line(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     """Where a provider is missing the next one runs, and one log line says why."""
     with caplog.at_level(logging.INFO, logger="semsim"):
-        _, report = open_session(small_graph(), SIZE, ProviderSettings(order=(provider, Provider.CPU)))
+        _, report = open_session(small_graph(), SIZE, ProviderSettings(order=(provider, Provider.CPU)), 8)
     assert report.active is Provider.CPU
     assert [name for name, _ in report.missing] == [provider]
     assert [record.getMessage() for record in caplog.records] == [
@@ -116,12 +115,24 @@ def test_a_required_provider_that_is_missing_stops_the_start() -> None:
     """A required provider never falls back."""
     for order in ((Provider.CUDA, Provider.CPU), (Provider.CUDA,)):
         with pytest.raises(ProviderUnavailable, match="expected the cuda execution provider") as caught:
-            open_session(small_graph(), SIZE, ProviderSettings(order=order, required=Provider.CUDA))
+            open_session(small_graph(), SIZE, ProviderSettings(order=order, required=Provider.CUDA), 8)
         assert caught.value.code is ErrorCode.PROVIDER_UNAVAILABLE
     with pytest.raises(ProviderUnavailable, match="in the order"):
-        open_session(small_graph(), SIZE, ProviderSettings(order=(Provider.CPU,), required=Provider.CUDA))
+        open_session(small_graph(), SIZE, ProviderSettings(order=(Provider.CPU,), required=Provider.CUDA), 8)
     with pytest.raises(ProviderUnavailable, match="expected one of cuda, got none"):
-        open_session(small_graph(), SIZE, ProviderSettings(order=(Provider.CUDA,)))
+        open_session(small_graph(), SIZE, ProviderSettings(order=(Provider.CUDA,)), 8)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a driver but without cuDNN or TensorRT, the reason names the library; nothing is printed."""
+    providers = importlib.import_module("semsim.providers")
+    monkeypatch.setattr(providers, "_loads", lambda name: name != "libcudnn.so.9" and "nvinfer" not in name)
+    monkeypatch.setattr(providers.onnxruntime, "preload_dlls", lambda: print("noise"))
+    missing_library = providers._missing_library.__wrapped__
+    assert missing_library(Provider.CUDA) == "cannot load libcudnn.so.9"
+    monkeypatch.setattr(providers, "_loads", lambda name: "nvinfer" not in name)
+    assert missing_library(Provider.CUDA) is None
+    assert missing_library(Provider.TENSORRT) == "cannot load libnvinfer.so.10"
 
 
 @pytest.mark.skipif(not HAS_GPU, reason="needs a GPU that ONNX Runtime can use")

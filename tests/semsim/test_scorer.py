@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from semsim import PairFailure, PairScore, Scorer
 from semsim.exceptions import ErrorCode, ImageTooSmall
-from semsim.images import decode
+from semsim.images import DecodeLimits, Source, decode
 from semsim.stages import Stage, StageClock
 from semsim.summary import summarize
 from tests.artifacts import SIDE, write_artifact
@@ -100,6 +100,24 @@ def test_each_distinct_image_is_embedded_once(small_artifact: Path, monkeypatch:
     assert embedded == [9]
     scorer.score(picture(), picture())
     assert embedded == [9, 1]
+
+
+def test_each_file_is_decoded_once(small_scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One original named by k equal paths, and by k equal bytes, is decoded once."""
+    decoded: list[object] = []
+
+    def counting(source: Source, *, limits: DecodeLimits) -> np.ndarray:
+        decoded.append(source)
+        return decode(source, limits=limits)
+
+    monkeypatch.setattr("semsim.pairs.decode", counting)
+    content = encode(picture())
+    path = tmp_path / "original.png"
+    path.write_bytes(content)
+    small_scorer.score_pairs([(Path(str(path)), picture(seed=i)) for i in range(5)])
+    assert len(decoded) == 1 + 5
+    small_scorer.score_pairs([(bytes(bytearray(content)), content) for _ in range(5)])
+    assert len(decoded) == 1 + 5 + 1
 
 
 def _counted(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:

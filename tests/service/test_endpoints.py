@@ -1,5 +1,6 @@
 """The endpoints beside /score, and how the process behaves."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -19,6 +20,19 @@ def test_health(service: LiveService) -> None:
     """Alive and ready."""
     assert httpx.get(f"{service.url}/livez").status_code == 200
     assert httpx.get(f"{service.url}/readyz").status_code == 200
+
+
+def test_nothing_is_scored_before_the_warm_up() -> None:
+    """Until the model is loaded and warm, requests get 503 in the envelope, and the service is not ready."""
+    from starlette.testclient import TestClient
+
+    from service.http.app import HTTPTransport
+    from service.service import SemSimService
+
+    answer = TestClient(HTTPTransport().app).get("/model")
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "not_ready"
+    assert asyncio.run(SemSimService.inner.__is_ready__(None)) is False
 
 
 def test_model_shows_manifest_provider_and_limits(limited_service: LiveService) -> None:
