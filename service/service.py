@@ -16,7 +16,13 @@ _http = HTTPTransport()
 
 
 # Loopback: the pairs hold private originals, so that listening wider is a decision (--host, BENTOML_HOST).
-@bentoml.service(name="semsim", http={"host": "127.0.0.1", "port": 3000}, traffic={"timeout": 60})
+@bentoml.service(
+    name="semsim",
+    http={"host": "127.0.0.1", "port": 3000},
+    traffic={"timeout": 60},
+    # BentoML decodes the client's Content-Type for its log, and cuts the answer off when it is not UTF-8.
+    logging={"access": {"request_content_type": False}},
+)
 @bentoml.asgi_app(_http.app)
 class SemSimService:
     """Scores how recognizable reconstructions are. The work is in ``service.core``; this is its host."""

@@ -1,5 +1,6 @@
 """What the service refuses, with which status and code, always in one envelope."""
 
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -51,6 +52,20 @@ def test_other_content_types_are_415(service: LiveService, content_type: str | N
     headers = {} if content_type is None else {"content-type": content_type}
     answer = httpx.post(f"{service.url}/score", content=b"x", headers=headers)
     assert_envelope(answer, 415, "unsupported_media_type")
+
+
+def test_a_content_type_that_is_no_text_is_415(service: LiveService) -> None:
+    """Bytes that are not UTF-8 in a header get the whole envelope, and no trace in the log."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            b"POST /score HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Content-Type: \xff\xfe\r\nContent-Length: 0\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 415")
+    assert b'"unsupported_media_type"' in answer
+    assert b"Traceback" not in service.log
 
 
 @pytest.mark.parametrize(

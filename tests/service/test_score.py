@@ -1,5 +1,7 @@
 """POST /score over HTTP, JSON and multipart, against the library's own numbers."""
 
+import base64
+
 import httpx
 import numpy as np
 import pytest
@@ -58,6 +60,18 @@ def test_multipart_files(service: LiveService, baseline: Scorer) -> None:
     files = [("original", ("dog.jpg", DOG))] * 2 + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS[:2]]
     answer = httpx.post(f"{service.url}/score", files=files, data={"id": ["a", "b"]}, timeout=60)
     assert [result["id"] for result in answer.json()["results"]] == ["a", "b"]
+
+
+def test_base64_with_line_breaks(service: LiveService) -> None:
+    """Base64 as command-line tools and MIME write it, in lines, is taken; a data: URI is named."""
+    lines = base64.encodebytes(DOG).decode()
+    pairs = [
+        {"original": lines, "reconstruction": lines.replace("\n", "\r\n")},
+        {"original": "data:image/jpeg;base64," + lines, "reconstruction": lines},
+    ]
+    good, bad = service.post(pairs).json()["results"]  # type: ignore[arg-type]
+    assert good["distance"] == 0
+    assert "data: URI" in bad["error"]["message"]
 
 
 def test_a_large_file_stays_whole(service: LiveService) -> None:
