@@ -8,17 +8,27 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from export.degradations import degraded_pairs
 from export.graph import OPSET, to_onnx
 from export.parity import PairEmbeddings, check, compare, embed_with_torch
-from semsim.artifact import Artifact
 from semsim.bulk.matching import find_images
 from semsim.embedder import Embedder
 from semsim.exceptions import InvalidOption
 from semsim.images import decode, resize_batch
-from semsim.manifest import GRAPH_FILE, MANIFEST_FILE, EmbeddingSpec, GraphSpec, InputSpec, Manifest, Precision
+from semsim.manifest import (
+    GRAPH_FILE,
+    MANIFEST_FILE,
+    EmbeddingSpec,
+    GraphSpec,
+    InputSpec,
+    Manifest,
+    ModelDescription,
+    Parity,
+    Precision,
+)
 from semsim.providers import ProviderReport, ProviderSettings
 from training.checkpoint import CheckpointDescription, load_network
 
@@ -76,12 +86,12 @@ def export_artifact(
     graph = to_onnx(network, description.input, options.precision, ranges)
 
     progress("comparing with the network")
-    manifest = _manifest(description, graph, options.precision, reference)
-    runner = Embedder(Artifact(out, manifest, graph), settings or ProviderSettings(), options.batch_size)
+    dimension = reference.originals.shape[1]
+    runner = Embedder(graph, description.input, dimension, settings or ProviderSettings(), options.batch_size)
     candidate = PairEmbeddings(runner.embed(originals), runner.embed(counterparts))
     parity = compare(reference, candidate, runner.provider.active)
     check(parity, options.precision)
-    manifest = manifest.model_copy(update={"parity": parity})
+    manifest = _manifest(description, graph, options.precision, dimension, parity)
     _write(out, graph, manifest)
     return Exported(manifest=manifest, provider=runner.provider)
 
@@ -96,31 +106,20 @@ def _sample(directory: Path, size: InputSpec, options: ExportOptions) -> NDArray
 
 
 def _manifest(
-    description: CheckpointDescription, graph: bytes, precision: Precision, reference: PairEmbeddings
+    description: CheckpointDescription, graph: bytes, precision: Precision, dimension: int, parity: Parity
 ) -> Manifest:
     return Manifest(
-        name=description.name,
-        version=description.version,
-        summary=description.summary,
-        licence=description.licence,
-        source=description.source,
+        **{name: getattr(description, name) for name in ModelDescription.model_fields},
         graph=GraphSpec(
             sha256=hashlib.sha256(graph).hexdigest(), size_bytes=len(graph), precision=precision, opset=OPSET
         ),
-        input=description.input,
-        embedding=EmbeddingSpec(dimension=reference.originals.shape[1], normalized=description.normalize_embedding),
-        calibration=description.calibration,
-        threshold=description.threshold,
-        training=description.training,
-        results=description.results,
-        parity=compare(reference, reference, "torch"),
+        embedding=EmbeddingSpec(dimension=dimension, normalized=description.normalize_embedding),
+        parity=parity,
         versions=_versions(),
     )
 
 
 def _versions() -> dict[str, str]:
-    import onnxruntime
-
     return {name: version(name) for name in _LIBRARIES} | {"onnxruntime": onnxruntime.__version__}
 
 

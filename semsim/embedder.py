@@ -3,24 +3,33 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.artifact import Artifact
 from semsim.exceptions import InvalidGraph
+from semsim.manifest import InputSpec
 from semsim.providers import INPUT_NAME, OUTPUT_NAME, ProviderReport, ProviderSettings, open_session
 
 
 class Embedder:
     """Runs an artifact's graph. Safe to share between threads."""
 
-    def __init__(self, artifact: Artifact, settings: ProviderSettings, batch_size: int) -> None:
+    provider: ProviderReport
+    """Which execution provider runs it."""
+
+    def __init__(
+        self, graph: bytes, images: InputSpec, dimension: int, settings: ProviderSettings, batch_size: int
+    ) -> None:
+        """Open the graph of an artifact, which takes ``images`` and gives embeddings of ``dimension``.
+
+        Raises:
+            InvalidGraph: it cannot be loaded, or takes or gives something else.
+            ProviderUnavailable: a required execution provider is not usable here.
+        """
         if batch_size < 1:
             raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
-        self._spec = artifact.manifest.input
-        self._dimension = artifact.manifest.embedding.dimension
+        self._spec = images
+        self._dimension = dimension
         self._batch_size = batch_size
-        self._session, self.provider = open_session(artifact.graph, self._spec, settings, batch_size)
+        self._session, self.provider = open_session(graph, images, settings, batch_size)
         self._check_signature()
-
-    provider: ProviderReport
 
     def embed(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of a batch uint8 ``(N, height, width, 3)`` of the artifact's size.

@@ -97,33 +97,38 @@ class Parity(_Part):
     """Rank agreement of the pairs' distances with those of the fp32 network."""
 
 
-class Manifest(_Part):
-    """The whole of ``manifest.json``."""
+class ModelDescription(_Part):
+    """What is known of a model before it is exported; a checkpoint and a manifest share it."""
 
-    schema_version: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     summary: str
     licence: str
     source: str
-    graph: GraphSpec
     input: InputSpec
-    embedding: EmbeddingSpec
-    distance: Literal["euclidean"] = "euclidean"
+    training: TrainingRecord
     calibration: Calibration | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The leakage from which a reconstruction counts as recognizable."""
-    training: TrainingRecord
     results: tuple[HeldOutResult, ...] = ()
-    parity: Parity
-    versions: dict[str, str]
-    """Library versions used by the export."""
 
     @model_validator(mode="after")
     def _calibrated_or_not(self) -> Self:
         if (self.calibration is None) != (self.threshold is None):
             raise ValueError("expected calibration and threshold together, or neither")
         return self
+
+
+class Manifest(ModelDescription):
+    """The whole of ``manifest.json``."""
+
+    schema_version: Literal[1] = 1
+    graph: GraphSpec
+    embedding: EmbeddingSpec
+    distance: Literal["euclidean"] = "euclidean"
+    parity: Parity
+    versions: dict[str, str]
+    """Library versions used by the export."""
 
 
 def read_manifest(directory: Path) -> Manifest:

@@ -66,7 +66,13 @@ class Scorer:
     ) -> None:
         loaded = Artifact.load(artifact)
         self.manifest: Manifest = loaded.manifest
-        self._embedder = Embedder(loaded, providers or ProviderSettings(), batch_size)
+        self._embedder = Embedder(
+            loaded.graph,
+            self.manifest.input,
+            self.manifest.embedding.dimension,
+            providers or ProviderSettings(),
+            batch_size,
+        )
 
     @property
     def provider(self) -> ProviderReport:

@@ -1,48 +1,32 @@
 """An embedding checkpoint: weights in safetensors, and a JSON description of what they are."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 import timm
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from semsim.calibration import Calibration
 from semsim.exceptions import InvalidCheckpoint
-from semsim.manifest import HeldOutResult, InputSpec, TrainingRecord
+from semsim.manifest import ModelDescription
 from training.embedding import EmbeddingNetwork
 
 _Triple = tuple[float, float, float]
 
 
-class CheckpointDescription(BaseModel):
-    """What a checkpoint's weights are: the network to build, its input, and where it comes from.
+class CheckpointDescription(ModelDescription):
+    """What a checkpoint's weights are: the network to build, its input, and where it comes from."""
 
-    The fields that a model artifact shares are those of :class:`semsim.manifest.Manifest`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    version: str
-    summary: str
-    licence: str
-    source: str
     architecture: str
     """A timm model name; the classifier head is left out, pooled features are the embedding."""
-    input: InputSpec
     mean: _Triple
     """Per channel, in 8-bit levels 0..255."""
-    std: Annotated[_Triple, Field(description="positive")]
-    """Per channel, in 8-bit levels."""
+    std: _Triple
+    """Per channel, in 8-bit levels, positive."""
     normalize_embedding: bool
     """Whether distances are taken between embeddings of unit L2 norm."""
-    training: TrainingRecord
-    calibration: Calibration | None = None
-    threshold: float | None = None
-    results: tuple[HeldOutResult, ...] = ()
 
     @model_validator(mode="after")
     def _std_positive(self) -> Self:

@@ -16,7 +16,7 @@ from export.degradations import degraded_pairs
 from export.graph import to_onnx
 from export.parity import PairEmbeddings, check, compare, embed_with_torch
 from semsim import Scorer
-from semsim.artifact import Artifact
+from semsim.embedder import Embedder
 from semsim.exceptions import InvalidCheckpoint, InvalidOption, ParityFailed
 from semsim.images import decode, resize_batch
 from semsim.manifest import InputSpec, Parity, Precision
@@ -66,35 +66,29 @@ def image_directory(tmp_path: Path) -> Path:
     return directory
 
 
-def parity_of(network: EmbeddingNetwork, precision: Precision, images: np.ndarray, tmp_path: Path) -> Parity:
+def parity_of(network: EmbeddingNetwork, precision: Precision, images: np.ndarray) -> Parity:
     """Export, run on the CPU, and compare with torch."""
-    from semsim.embedder import Embedder
-    from tests.artifacts import manifest_for
-
     half = len(images) // 2
     originals, counterparts = degraded_pairs(images[half:], seed=0)
     reference = PairEmbeddings(embed_with_torch(network, originals), embed_with_torch(network, counterparts))
     graph = to_onnx(network, SIZE, precision, images[:half])
     onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
     dimension = reference.originals.shape[1]
-    manifest = manifest_for(graph, input=SIZE, embedding={"dimension": dimension, "normalized": True})
-    runner = Embedder(Artifact(tmp_path, manifest, graph), CPU, batch_size=7)
+    runner = Embedder(graph, SIZE, dimension, CPU, batch_size=7)
     return compare(reference, PairEmbeddings(runner.embed(originals), runner.embed(counterparts)), "cpu")
 
 
-def test_fp32_equals_torch_on_real_images(network: EmbeddingNetwork, real_images: np.ndarray, tmp_path: Path) -> None:
+def test_fp32_equals_torch_on_real_images(network: EmbeddingNetwork, real_images: np.ndarray) -> None:
     """fp32: no component of the unit embedding differs by more than 1e-4, at a batch size torch never saw."""
-    parity = parity_of(network, "fp32", real_images, tmp_path)
+    parity = parity_of(network, "fp32", real_images)
     assert parity.max_abs_difference <= 1e-4
     check(parity, "fp32")
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_variants_agree_in_rank(
-    network: EmbeddingNetwork, real_images: np.ndarray, tmp_path: Path, precision: Precision
-) -> None:
+def test_variants_agree_in_rank(network: EmbeddingNetwork, real_images: np.ndarray, precision: Precision) -> None:
     """fp16 and int8 keep the ranks of distances, and really are of that precision."""
-    parity = parity_of(network, precision, real_images, tmp_path)
+    parity = parity_of(network, precision, real_images)
     check(parity, precision)
     assert parity.max_abs_difference > 0
     graph = onnx.load_from_string(to_onnx(network, SIZE, precision, real_images[:8]))
@@ -203,7 +197,7 @@ def test_what_cannot_be_exported_is_refused(checkpoint: Path, image_directory: P
     assert not out.exists()
     with pytest.raises(InvalidCheckpoint, match="description at"):
         CheckpointDescription.read(tmp_path / "nothing.json")
-    (tmp_path / "wrong.json").write_text('{"name": "x"}')
+    (tmp_path / "wrong.json").write_text('{"name": "A Name With Spaces"}')
     with pytest.raises(InvalidCheckpoint, match="architecture"):
         CheckpointDescription.read(tmp_path / "wrong.json")
 
