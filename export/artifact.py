@@ -40,7 +40,7 @@ _LIBRARIES = ("torch", "timm", "onnx", "onnxscript", "numpy", "pillow")
 class ExportOptions:
     """What to make of a checkpoint."""
 
-    precision: Precision = "fp16"
+    precision: Precision = "fp16-weights"
     images: int = 512
     """Real images: half calibrate int8, half are compared."""
     seed: int = 0

@@ -21,7 +21,7 @@ def export(
         Path | None,
         typer.Option("--description", help="What the weights are.", show_default="CHECKPOINT with suffix .json"),
     ] = None,
-    precision: Annotated[str, typer.Option(metavar="fp32|fp16|int8")] = "fp16",
+    precision: Annotated[str, typer.Option(metavar="fp32|fp16-weights|fp16|int8")] = "fp16-weights",
     count: Annotated[int, typer.Option("--count", min=32, help="Images to use.")] = 512,
     seed: Annotated[int, typer.Option(help="Which images, and how they are degraded.")] = 0,
     as_json: Json = False,
@@ -34,7 +34,7 @@ def export(
 
     chosen = next((name for name in get_args(Precision) if name == precision), None)
     if chosen is None:
-        raise InvalidOption(f"expected --precision fp32, fp16 or int8, got {precision}")
+        raise InvalidOption(f"expected --precision fp32, fp16-weights, fp16 or int8, got {precision}")
     # Seconds of torch: not before the options are known to be right.
     from export.artifact import ExportOptions, export_artifact
     from training.checkpoint import CheckpointDescription

@@ -12,7 +12,7 @@ from semsim.images import ResizeFilter
 MANIFEST_FILE = "manifest.json"
 GRAPH_FILE = "model.onnx"
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16-weights", "fp16", "int8"]
 
 
 class _Part(BaseModel):

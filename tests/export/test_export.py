@@ -85,7 +85,7 @@ def test_fp32_equals_torch_on_real_images(network: EmbeddingNetwork, real_images
     check(parity, "fp32")
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp16-weights", "fp16", "int8"])
 def test_variants_agree_in_rank(network: EmbeddingNetwork, real_images: np.ndarray, precision: Precision) -> None:
     """fp16 and int8 keep the ranks of distances, and really are of that precision."""
     parity = parity_of(network, precision, real_images)
@@ -93,7 +93,7 @@ def test_variants_agree_in_rank(network: EmbeddingNetwork, real_images: np.ndarr
     assert parity.max_abs_difference > 0
     graph = onnx.load_from_string(to_onnx(network, SIZE, precision, real_images[:8]))
     kinds = {tensor.data_type for tensor in graph.graph.initializer}
-    assert (onnx.TensorProto.FLOAT16 if precision == "fp16" else onnx.TensorProto.INT8) in kinds
+    assert (onnx.TensorProto.INT8 if precision == "int8" else onnx.TensorProto.FLOAT16) in kinds
 
 
 def test_the_bundled_model_equals_torch_on_real_images(data: Path, baseline: Scorer) -> None:
