@@ -46,6 +46,11 @@ async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
+    content_type = request.headers.get("content-type", "").lower()
+    if "charset" in content_type and "utf-8" not in content_type:
+        raise InvalidRequest("expected multipart/form-data in UTF-8, got another charset")
+    if not body.rstrip().endswith(b"--"):  # the parser would take what came before the cut for the whole
+        raise InvalidRequest("expected multipart/form-data up to its closing boundary, got a body that ends before it")
     # One more than the limit, so that one pair too many is told as such.
     most = limits.pairs + 1
     parser = _InMemoryParser(

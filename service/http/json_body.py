@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyBytes
+from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyBytes, TooManyPairs
 from semsim.pairs import PairFailure
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair, PairInput, RejectedPair, ScoreRequest
 from service.settings import Limits
@@ -23,6 +23,9 @@ def parse_json(body: bytes, limits: Limits) -> list[EncodedPair | RejectedPair]:
     Raises:
         InvalidRequest: not JSON, or not of the request's shape outside the pairs.
     """
+    # Base64 has no comma: this many are far more pairs than allowed, and validating them would stop the service.
+    if body.count(b",") > limits.pairs * (MAX_ID_LENGTH + 4):
+        raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got far more")
     try:
         request = ScoreRequest.model_validate_json(body)
     except ValidationError as error:
