@@ -27,10 +27,27 @@ def serve(
     if artifact is not None:
         environment["SEMSIM_ARTIFACT"] = str(artifact.absolute())
     Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
+    _check(environment)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
+
+
+def _check(environment: dict[str, str]) -> None:
+    """Refuse wrong settings and artifacts here: BentoML would restart its worker for ever."""
+    from pydantic import ValidationError
+
+    from semsim.artifact import Artifact
+    from semsim.exceptions import InvalidOption
+    from service.settings import Settings
+
+    os.environ.update(environment)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise InvalidOption(f"expected valid settings, got {error}") from error
+    Artifact.load(settings.artifact)
 
 
 def _home(port: int) -> Path:

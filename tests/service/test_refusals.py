@@ -154,3 +154,19 @@ def test_a_request_of_many_pixels_stops_decoding(limited_service: LiveService) -
     codes = [result.get("error", {}).get("code") for result in body["results"]]
     assert codes == [None, None, "too_many_pixels"]
     assert "together" in body["results"][2]["error"]["message"]
+
+
+def test_a_cut_or_foreign_multipart_body_is_400(service: LiveService) -> None:
+    """A body without its closing boundary loses a pair, and another charset breaks ids: both are refused."""
+    part = b'--b\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
+    whole = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE)
+    kind = "multipart/form-data; boundary=b"
+    for body, content_type in ((whole, kind), (whole + b"--b--\r\n", kind + "; charset=unicode_escape")):
+        answer = httpx.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
+        assert_envelope(answer, 400, "invalid_request")
+
+
+def test_millions_of_pairs_are_refused_before_they_are_validated(service: LiveService) -> None:
+    """A small body of very many pairs is refused by its commas alone."""
+    body = b'{"pairs":[' + b",".join([b"{}"] * 1_000_000) + b"]}"
+    assert_envelope(httpx.post(f"{service.url}/score", content=body, headers=JSON), 413, "too_many_pairs")
