@@ -39,6 +39,11 @@ class ErrorCode(StrEnum):
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     INVALID_CHECKPOINT = "invalid_checkpoint"
     PARITY_FAILED = "parity_failed"
+    # Attacks on federated learning
+    INVALID_VICTIM = "invalid_victim"
+    INVALID_UPDATE = "invalid_update"
+    INVALID_CONFIGURATION = "invalid_configuration"
+    INVALID_DATASET = "invalid_dataset"
     # One request
     INVALID_REQUEST = "invalid_request"
     TOO_MANY_PAIRS = "too_many_pairs"
@@ -221,6 +226,30 @@ class ParityFailed(SemSimError):
     """An exported graph does not agree with the network it came from."""
 
     code = ErrorCode.PARITY_FAILED
+
+
+class InvalidVictim(SemSimError):
+    """A victim classifier that cannot be built, or that an attack cannot take."""
+
+    code = ErrorCode.INVALID_VICTIM
+
+
+class InvalidUpdate(SemSimError):
+    """A client's update that does not fit its victim, or the attack that it is given to."""
+
+    code = ErrorCode.INVALID_UPDATE
+
+
+class InvalidConfiguration(SemSimError):
+    """A configuration of victims, defenses or attacks that does not fit the schema or contradicts itself."""
+
+    code = ErrorCode.INVALID_CONFIGURATION
+
+
+class InvalidDataset(SemSimError):
+    """Images or reconstructions that cannot be used as a data set."""
+
+    code = ErrorCode.INVALID_DATASET
 
 
 class InvalidOption(SemSimError):

@@ -1,0 +1,1 @@
+"""Gradient-inversion attacks: from an observation to the images that could have caused it."""

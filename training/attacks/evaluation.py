@@ -1,0 +1,101 @@
+"""The objective and its gradient by the candidates, for a batch of clients of one victim."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semsim.exceptions import InvalidUpdate, InvalidVictim
+from training.attacks.priors import BatchNormStatistics, Candidates
+from training.attacks.recipe import Recipe
+from training.gradients.attackable import batchnorm_layers
+from training.gradients.local_steps import LocalStepDeltas
+from training.gradients.shared_weights import SharedWeightGradients
+from training.gradients.update import LocalTraining
+from training.observations.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation gives, a row a candidate."""
+
+    objective: Tensor
+    """Distance of the updates ``(N,)``, without priors."""
+    total: Tensor
+    """With priors ``(N,)``."""
+    by_images: Tensor
+    """Gradient of the total, like the images."""
+    by_labels: Tensor | None
+    """Gradient of the total by the labels' logits, where labels are searched."""
+
+
+class Evaluation:
+    """A recipe on clients that share a victim and a way of training; rows are clients x restarts."""
+
+    def __init__(self, recipe: Recipe, observations: Sequence[Observation], device: torch.device, dtype: torch.dtype) -> None:
+        """The observations must agree in everything but their tensors and labels.
+
+        Raises:
+            InvalidUpdate: they do not.
+        """
+        first = observations[0]
+        if len({_kind(observation) for observation in observations}) > 1:
+            raise InvalidUpdate("expected observations of one victim, update, number of images and batch normalisation")
+        self.recipe, self.images = recipe, first.images
+        self.shape = (first.images, 3, first.victim.network.size, first.victim.network.size)
+        self._simulated = _simulation(first)
+        self._simulated.network.to(device, dtype)
+        self._layers = batchnorm_layers(self._simulated.network)
+        record = any(isinstance(prior, BatchNormStatistics) for prior in recipe.priors)
+        for layer in self._layers:
+            layer.record = record
+        tensors = [
+            torch.stack([observation.update.tensors[name] for observation in observations])
+            .to(device, dtype)
+            .repeat_interleave(recipe.restarts, dim=0)
+            for name in self._simulated.names
+        ]
+        self.targets = self._simulated.lay_out(tensors)
+
+    def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
+        """Evaluate candidates ``(N, images, 3, H, W)``.
+
+        ``labels`` are classes ``(N, images)``, or logits ``(N, images, classes)`` of probabilities to search.
+        """
+        images = images.detach().requires_grad_()
+        searched = labels.is_floating_point()
+        if searched:
+            labels = labels.detach().requires_grad_()
+        with torch.enable_grad():
+            given = labels.softmax(dim=-1) if searched else labels
+            terms = self._simulated(images.flatten(0, 1), given.flatten(0, 1))
+            objective = self.recipe.objective(terms, targets)
+            candidates = Candidates(images, self.recipe.restarts, self._layers)
+            total = objective + sum(prior(candidates) for prior in self.recipe.priors)
+            wanted = (images, labels) if searched else (images,)
+            gradients = torch.autograd.grad(total.sum(), wanted)
+        return Evaluated(objective.detach(), total.detach(), gradients[0], gradients[1] if searched else None)
+
+
+def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str]:
+    return (
+        id(observation.victim.model),
+        observation.update.local_training,
+        observation.images,
+        observation.batchnorm,
+    )
+
+
+def _simulation(observation: Observation) -> SharedWeightGradients | LocalStepDeltas:
+    """The client's computation: the shared-weight path where it can be had."""
+    model, images = observation.victim.model, observation.images
+    train_batchnorm = observation.batchnorm == "train"
+    training = observation.update.local_training
+    if training is not None:
+        return LocalStepDeltas(model, images, training, train_batchnorm=train_batchnorm)
+    try:
+        return SharedWeightGradients(model, images, train_batchnorm=train_batchnorm)
+    except InvalidVictim:  # a layer of a kind unknown to it
+        whole = LocalTraining(learning_rate=1.0, batch_size=images)
+        return LocalStepDeltas(model, images, whole, train_batchnorm=train_batchnorm, sign=-1.0)

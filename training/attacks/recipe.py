@@ -1,0 +1,63 @@
+"""An optimisation attack, composed of an objective, priors, an optimiser and the rest."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from semsim.exceptions import InvalidUpdate
+from training.attacks.initialisation import Initialisation
+from training.attacks.objectives import Objective
+from training.attacks.priors import BatchNormStatistics, Prior
+from training.attacks.schedules import Decay
+from training.attacks.steppers import Optimiser
+from training.gradients.attackable import has_batchnorm
+from training.observations.observation import Observation
+
+
+class Labels(StrEnum):
+    """Where an attack has the labels from."""
+
+    KNOWN_OR_INFERRED = "known-or-inferred"
+    """The observation's, else recovered from the update before the attack."""
+    INFERRED = "inferred"
+    """Always recovered from the update."""
+    OPTIMISED = "optimised"
+    """Probabilities, searched together with the images (DLG)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An attack that searches for images whose update is the observed one."""
+
+    name: str
+    citation: str
+    objective: Objective
+    optimiser: Optimiser
+    iterations: int
+    priors: tuple[Prior, ...] = ()
+    decay: Decay = Decay.CONSTANT
+    warmup: int = 0
+    initialisation: Initialisation = Initialisation.NORMAL
+    labels: Labels = Labels.KNOWN_OR_INFERRED
+    boxed: bool = True
+    """Whether candidates are kept in the range of 8-bit images after every step."""
+    langevin: float = 0.0
+    """Normal noise in the gradient, in units of the step size (Yin et al., 2021)."""
+    restarts: int = 1
+    """Independent starts; the one with the best objective wins."""
+    retries: int = 0
+    """How many more times all starts are tried where every one diverged."""
+
+    def check(self, observation: Observation) -> None:
+        """Refuse an observation that the attack cannot work on, before any work.
+
+        Raises:
+            InvalidUpdate: what the attack needs, and what came.
+        """
+        needs_batchnorm = any(isinstance(prior, BatchNormStatistics) for prior in self.priors)
+        if needs_batchnorm and not has_batchnorm(observation.victim.model):
+            raise InvalidUpdate(
+                f"expected a victim with batch normalisation for the attack {self.name}, "
+                f"got {observation.victim.network.label}"
+            )
+        if self.labels is Labels.OPTIMISED and observation.update.local_training is not None:
+            raise InvalidUpdate(f"expected a gradient for the attack {self.name}, got a weight delta")

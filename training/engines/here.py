@@ -1,0 +1,15 @@
+"""Shards one after another, in this process."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from training.reconstructions.plan import Shard
+
+
+def run_here(
+    shards: Sequence[Shard], partials: Path, progress: Callable[[str, int, int], None]
+) -> Iterator[tuple[Shard, bytes]]:
+    """Compute shards in order."""
+    for shard in shards:
+        yield shard, shard.task.run(partials / f"{shard.name}.safetensors", partial(progress, "this shard"))

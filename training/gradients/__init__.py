@@ -1,0 +1,1 @@
+"""What a client computes from its images, for many independent clients in one graph."""

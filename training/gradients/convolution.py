@@ -1,0 +1,127 @@
+"""Convolutions for attacks: one weight for all clients on the way, one weight gradient for each client."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.gradients.patches import Window, fold, unfold
+
+_convolution_backward = torch.ops.aten.convolution_backward
+_MOST_GROUPED = 32
+"""Up to this many channels oneDNN's grouped convolution beats matrix products over patches, on CPUs."""
+_GROUPED_MULTIPLE = 16
+"""Its blocked layout needs a multiple of this."""
+
+
+def window_of(layer: nn.Conv2d) -> Window:
+    """The geometry of a supported layer."""
+    (top, left), (down, right), (vertical, horizontal) = layer.kernel_size, layer.stride, layer.padding
+    return Window((top, left), (down, right), (int(vertical), int(horizontal)))
+
+
+def supported(layer: nn.Conv2d) -> bool:
+    """Whether the shared-weight path can take the layer: no groups, no dilation, zero padding in numbers."""
+    return (
+        layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
+    )
+
+
+def prefers_patches(layer: nn.Conv2d, device: torch.device) -> bool:
+    """Whether the weight gradients of a layer are faster as matrix products over patches.
+
+    A rule, not a measurement: a run that is resumed must take the same path to the same bytes.
+    """
+    channels = (layer.in_channels, layer.out_channels)
+    grouped = max(channels) <= _MOST_GROUPED and not any(count % _GROUPED_MULTIPLE for count in channels)
+    return device.type != "cpu" or not grouped
+
+
+class SharedConvolution(torch.autograd.Function):
+    """A convolution whose weight is a constant: forward, data gradient, and the data gradient's own gradient.
+
+    PyTorch's double backward computes a weight gradient, too, that nobody asked for: a third of the time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.window, ctx.shape = window, x.shape
+        return F.conv2d(x, weight, bias, window.stride, window.padding)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        return _TransposedConvolution.apply(gradients[0], weight, ctx.shape, ctx.window), None, None, None
+
+
+class _TransposedConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.window = window
+        data: Tensor = _convolution_backward(
+            gradient, gradient.new_empty(1).expand(shape), weight, None, window.stride, window.padding,
+            [1, 1], False, [0, 0], 1, [True, False, False],
+        )[0]  # fmt: skip
+        return data
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        return F.conv2d(gradients[0], weight, None, ctx.window.stride, ctx.window.padding), None, None, None
+
+
+class PatchWeightGradient(torch.autograd.Function):
+    """Weight gradients ``(N, out, taps * in)`` of N clients, as matrix products over patches."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, clients: int) -> Tensor:
+        """``x`` ``(N * images, in, H, W)`` came into the layer, ``delta`` is the loss's gradient of what left it."""
+        patches = unfold(x, window)
+        deltas = delta.permute(0, 2, 3, 1).reshape(len(x), -1, delta.shape[1])
+        patches, deltas = (t.reshape(clients, -1, t.shape[-1]) for t in (patches, deltas))
+        ctx.save_for_backward(patches, deltas)
+        ctx.window, ctx.shapes = window, (x.shape, delta.shape)
+        return torch.bmm(deltas.transpose(1, 2), patches)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        patches, deltas = ctx.saved_tensors
+        shape, (batch, channels, rows, columns) = ctx.shapes
+        to_delta = torch.bmm(patches, gradients[0].transpose(1, 2))
+        to_patches = torch.bmm(deltas, gradients[0])
+        return (
+            fold(to_patches, shape, ctx.window),
+            to_delta.reshape(batch, rows, columns, channels).permute(0, 3, 1, 2),
+            None,
+            None,
+        )
+
+
+class GroupedWeightGradient(torch.autograd.Function):
+    """The same weight gradients, ``(N * out, in, height, width)``, as one grouped convolution a client."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, clients: int) -> Tensor:
+        """``x`` ``(images, N * in, H, W)`` and ``delta`` ``(images, N * out, h, w)``: clients are the groups."""
+        ctx.save_for_backward(x, delta)
+        ctx.window, ctx.clients = window, clients
+        weight = x.new_empty((delta.shape[1], x.shape[1] // clients, *window.kernel))
+        gradient: Tensor = _convolution_backward(
+            delta, x, weight, None, window.stride, window.padding,
+            [1, 1], False, [0, 0], clients, [False, True, False],
+        )[1]  # fmt: skip
+        return gradient
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, delta = ctx.saved_tensors
+        window, weight = ctx.window, gradients[0]
+        to_delta = F.conv2d(x, weight, None, window.stride, window.padding, 1, ctx.clients)
+        to_x = _convolution_backward(
+            delta, x, weight, None, window.stride, window.padding,
+            [1, 1], False, [0, 0], ctx.clients, [True, False, False],
+        )[0]  # fmt: skip
+        return to_x, to_delta, None, None

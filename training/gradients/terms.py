@@ -1,0 +1,73 @@
+"""One tensor of many clients' gradients, as the objectives need it: products with another, norms, or itself.
+
+A fully connected layer's gradient is an outer product; its products and norm need no materialised copy.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class GradientTerm(ABC):
+    """The gradients of one parameter tensor for N clients."""
+
+    @abstractmethod
+    def dense(self) -> Tensor:
+        """The gradients ``(N, out, parameters an output)``; ``out`` is the parameter's first dimension."""
+
+    def products(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The inner product with ``target`` ``(N, out, rest)`` and the squared norm, each ``(N,)``."""
+        dot, square = _Products.apply(self.dense().flatten(1), target.flatten(1))
+        return dot, square
+
+
+@dataclass(frozen=True, slots=True)
+class DenseTerm(GradientTerm):
+    """Gradients as they are, ``(N, out, rest)``."""
+
+    values: Tensor
+
+    def dense(self) -> Tensor:
+        """The values."""
+        return self.values
+
+
+@dataclass(frozen=True)
+class OuterTerm(GradientTerm):
+    """The weight gradient of a fully connected layer: the sum over rows of ``delta`` (x) ``inputs``."""
+
+    inputs: Tensor
+    """``(N, rows, in)``; a row is an image, or a token of one."""
+    deltas: Tensor
+    """``(N, rows, out)``."""
+
+    def dense(self) -> Tensor:
+        """The gradients ``(N, out, in)``."""
+        return torch.bmm(self.deltas.transpose(1, 2), self.inputs)
+
+    def products(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """As in the base class, without the gradients themselves where they are larger than their factors."""
+        rows = self.inputs.shape[1]
+        if rows * rows > self.inputs.shape[2]:
+            return super().products(target)
+        dot = (torch.bmm(self.inputs, target.transpose(1, 2)) * self.deltas).sum(dim=(1, 2))
+        inputs, deltas = (torch.bmm(t, t.transpose(1, 2)) for t in (self.inputs, self.deltas))
+        return dot, (inputs * deltas).sum(dim=(1, 2))
+
+
+class _Products(torch.autograd.Function):
+    """Row-wise ``<a, b>`` and ``<a, a>`` with one pass each way; ``b`` is a constant."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(a, b)
+        return (a * b).sum(dim=1), (a * a).sum(dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = ctx.saved_tensors
+        dot, square = gradients
+        return torch.addcmul(a * (2 * square)[:, None], b, dot[:, None]), None

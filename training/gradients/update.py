@@ -1,0 +1,44 @@
+"""What a client sends: a gradient, or the change of its weights after training on its images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from torch import Tensor
+
+from semsim.exceptions import InvalidUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTraining:
+    """How a client of federated averaging trains: plain SGD over its images in order."""
+
+    learning_rate: float
+    batch_size: int
+    """Divides the number of images the client holds."""
+    epochs: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0 or self.batch_size < 1 or self.epochs < 1:
+            raise InvalidUpdate(f"expected a positive learning rate, batch size and number of epochs, got {self}")
+
+    def steps(self, images: int) -> int:
+        """Gradient steps on ``images`` images."""
+        return self.epochs * (images // self.batch_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A client's update, by the victim's parameter names."""
+
+    tensors: Mapping[str, Tensor]
+    local_training: LocalTraining | None = None
+    """``None``: the tensors are the gradient of the mean loss. Else weights after minus weights before."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+
+    @property
+    def kind(self) -> str:
+        """``gradient`` or ``weight delta``."""
+        return "gradient" if self.local_training is None else "weight delta"

@@ -1,0 +1,56 @@
+"""A data set of labelled images in memory."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImages:
+    """Square RGB images of one size with their classes."""
+
+    name: str
+    """Of the data set: ``cifar10/train``."""
+    images: NDArray[np.uint8]
+    """``(N, size, size, 3)``."""
+    labels: NDArray[np.int64]
+    """``(N,)``, indices into ``classes``."""
+    classes: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    """``(N,)``: relative file names, or indices in the published data set."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:
+        """A part of the data set, in the given order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return type(self)(
+            self.name,
+            self.images[chosen],
+            self.labels[chosen],
+            self.classes,
+            tuple(self.identifiers[index] for index in chosen),
+        )
+
+    def spread(self, count: int, seed: int, classes: int | None = None) -> Self:
+        """``count`` images of so many ``classes`` (all), as even as can be, chosen by names and seed alone."""
+        ranks: dict[int, int] = {}
+        keyed = []
+        kept = sorted(range(len(self.classes)), key=lambda i: stable_hash(f"{seed}/{self.classes[i]}"))[:classes]
+        for index in sorted(range(len(self)), key=lambda i: stable_hash(f"{seed}/{self.identifiers[i]}")):
+            label = int(self.labels[index])
+            if label not in kept:
+                continue
+            ranks[label] = rank = ranks.get(label, -1) + 1
+            keyed.append((rank, len(keyed), index))
+        return self.take([index for _, _, index in sorted(keyed)[:count]])
+
+
+def stable_hash(text: str) -> int:
+    """A 63-bit number of a text, the same everywhere."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,0 +1,1 @@
+"""What an attacker sees of a client's round, and nothing more."""

@@ -1,0 +1,1 @@
+"""Sets of reconstructions: planned, attacked in shards, written as Parquet, looked at."""

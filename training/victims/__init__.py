@@ -1,0 +1,1 @@
+"""The classifiers that clients train, and that attacks turn against them."""

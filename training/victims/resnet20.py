@@ -1,0 +1,43 @@
+"""ResNet20 for small images (He et al., CVPR 2016, arXiv 1512.03385, section 4.2)."""
+
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut; a 1x1 convolution where the shape changes."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(after)
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(after)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or before != after:
+            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, before, H, W)`` to ``(B, after, H / stride, W / stride)``."""
+        return relu(self.bn2(self.conv2(relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
+
+
+class ResNet20(nn.Module):
+    """Three stages of three blocks; ``width`` 16 is the original, 64 the SemSim paper's ResNet20-4."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        widths = (width, width, 2 * width, 4 * width)
+        self.layer1, self.layer2, self.layer3 = (
+            nn.Sequential(BasicBlock(before, after, stride), BasicBlock(after, after, 1), BasicBlock(after, after, 1))
+            for before, after, stride in zip(widths, widths[1:], (1, 2, 2), strict=False)
+        )
+        self.fc = nn.Linear(4 * width, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(B, classes)`` of images ``(B, 3, H, W)``."""
+        x = self.layer3(self.layer2(self.layer1(relu(self.bn1(self.conv1(images))))))
+        logits: Tensor = self.fc(x.mean(dim=(2, 3)))
+        return logits
