@@ -10,7 +10,7 @@ from training.attacks.closed_form import closed_form, imprint
 from training.attacks.presets import PRESETS
 from training.attacks.priors import TotalVariation
 from training.attacks.recipe import Recipe
-from training.attacks.search import Options, Progress, Reconstruction, Save, Search, SearchState
+from training.attacks.search import DEFAULT_OPTIONS, Options, Progress, Reconstruction, Save, Search, SearchState
 from training.observations.observation import Observation
 
 
@@ -86,7 +86,7 @@ def attack(
     choice: Recipe | ClosedForm,
     observations: Sequence[Observation],
     seeds: Sequence[int],
-    options: Options = Options(),
+    options: Options = DEFAULT_OPTIONS,
     *,
     state: SearchState | None = None,
     save: Save | None = None,

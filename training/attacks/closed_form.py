@@ -37,8 +37,8 @@ def closed_form(observation: Observation) -> Reconstruction:
 def imprint(observation: Observation) -> Reconstruction:
     """The images of a client whose server put an imprint module before the model.
 
-    Two images in one bin come out as a mixture; their order is that of the bins. Where fewer bins than images speak, the
-    remaining images are grey.
+    Two images in one bin come out as a mixture; their order is that of the bins. Where fewer bins than images speak,
+    the remaining images are grey.
 
     Raises:
         InvalidUpdate: no gradient, or a victim without an imprint module.

@@ -33,7 +33,9 @@ class Evaluated:
 class Evaluation:
     """A recipe on clients that share a victim and a way of training; rows are clients x restarts."""
 
-    def __init__(self, recipe: Recipe, observations: Sequence[Observation], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, recipe: Recipe, observations: Sequence[Observation], device: torch.device, dtype: torch.dtype
+    ) -> None:
         """The observations must agree in everything but their tensors and labels.
 
         Raises:

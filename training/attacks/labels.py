@@ -60,7 +60,7 @@ def count_labels(model: nn.Module, weight: Tensor, bias: Tensor, images: int) ->
 
 
 def naive_counts(bias: Tensor, images: int) -> Tensor:
-    """The counts with uniform probabilities, ``(classes,)``: the baseline that :func:`count_labels` is compared with."""
+    """The counts with uniform probabilities, ``(classes,)``: what :func:`count_labels` is compared with."""
     return _whole_numbers((1 / len(bias) - bias).clamp_min(0), -bias, images)
 
 

@@ -56,9 +56,7 @@ class LBFGSState:
     @classmethod
     def of(cls, tensors: dict[str, Tensor]) -> Self:
         """The history that :meth:`tensors` gave."""
-        state = cls(
-            tensors["previous_gradient"], tensors["step_taken"], tensors["scale"], int(tensors["iterations"])
-        )
+        state = cls(tensors["previous_gradient"], tensors["step_taken"], tensors["scale"], int(tensors["iterations"]))
         for name, values in state._lists():
             values += [tensors[key] for key in sorted(tensors) if key.startswith(f"{name}.")]
         return state

@@ -66,6 +66,7 @@ class Options:
     """Through TorchInductor: minutes once, kept in its cache; falls back to the plain graph."""
 
 
+DEFAULT_OPTIONS = Options()
 Save = Callable[[SearchState], None]
 Progress = Callable[[int, int], None]
 
@@ -74,7 +75,11 @@ class Search:
     """A recipe on N observations of one victim; results do not depend on who else is in the batch."""
 
     def __init__(
-        self, recipe: Recipe, observations: Sequence[Observation], seeds: Sequence[int], options: Options = Options()
+        self,
+        recipe: Recipe,
+        observations: Sequence[Observation],
+        seeds: Sequence[int],
+        options: Options = DEFAULT_OPTIONS,
     ) -> None:
         """``seeds``: one an observation.
 
@@ -106,9 +111,7 @@ class Search:
                 break
             # Only those that diverged, from other seeds, in a search of their own.
             seeds = [stable_hash(f"{self._seeds[index]}/retry {attempt}") for index in lost]
-            again = Search(
-                self._recipe, [self._observations[index] for index in lost], seeds, self._options
-            )
+            again = Search(self._recipe, [self._observations[index] for index in lost], seeds, self._options)
             retried = again._finish(again._iterate(again.start(attempt), None, save_every, lambda *_: None))
             for index, item in zip(lost, retried, strict=True):
                 found[index] = item

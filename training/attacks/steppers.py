@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -102,14 +103,19 @@ class _LBFGS(Stepper):
 class Optimiser:
     """An optimiser's kind and step size."""
 
-    kind: str
-    """``adam``, ``sgd`` or ``l-bfgs``."""
+    kind: Literal["adam", "sgd", "l-bfgs"]
     rate: float
     sign: Sign = Sign.NONE
 
     def start(self, x: Tensor) -> Stepper:
         """Ready for the rows of ``x`` ``(N, P)``."""
-        return {"adam": _Adam, "sgd": _SGD, "l-bfgs": _LBFGS}[self.kind](x)
+        match self.kind:
+            case "adam":
+                return _Adam(x)
+            case "sgd":
+                return _SGD(x)
+            case _:
+                return _LBFGS(x)
 
     def seen(self, gradient: Tensor, progress: float) -> Tensor:
         """The gradient ``(N, P)`` as the optimiser sees it; ``progress`` runs from 0 to 1."""

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from training.engines.finished import Finished
 from training.engines.here import run_here
 from training.engines.processes import run_in_processes
 from training.reconstructions.plan import Shard
-
-Finished = tuple[Shard, bytes]
 
 
 class Engine(StrEnum):
@@ -23,9 +22,13 @@ class Engine(StrEnum):
 
 
 def run_shards(
-    engine: Engine, shards: Sequence[Shard], partials: Path, workers: int | None, progress: Callable[[str, int, int], None]
+    engine: Engine,
+    shards: Sequence[Shard],
+    partials: Path,
+    workers: int | None,
+    progress: Callable[[str, int, int], None],
 ) -> Iterator[Finished]:
-    """Compute shards; yields each with its Parquet bytes, in any order.
+    """Compute shards and yield them in any order.
 
     ``partials`` is where searches leave their state. ``workers``: processes, or tasks at once; ``None`` for all cores.
 

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from training.engines.finished import Finished
 from training.reconstructions.plan import Shard
 
 
-def run_here(
-    shards: Sequence[Shard], partials: Path, progress: Callable[[str, int, int], None]
-) -> Iterator[tuple[Shard, bytes]]:
+def run_here(shards: Sequence[Shard], partials: Path, progress: Callable[[str, int, int], None]) -> Iterator[Finished]:
     """Compute shards in order."""
     for shard in shards:
-        yield shard, shard.task.run(partials / f"{shard.name}.safetensors", partial(progress, "this shard"))
+        yield Finished.by(shard, partials / f"{shard.name}.safetensors", partial(progress, "this shard"))

@@ -9,25 +9,27 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
+from training.engines.finished import Finished
 from training.reconstructions.plan import Shard
 
 
-def run_in_processes(shards: Sequence[Shard], partials: Path, workers: int | None) -> Iterator[tuple[Shard, bytes]]:
+def run_in_processes(shards: Sequence[Shard], partials: Path, workers: int | None) -> Iterator[Finished]:
     """Compute shards; when the caller stops early, waiting ones are dropped and running ones cut off."""
     count = min(workers or len(os.sched_getaffinity(0)), len(shards)) or 1
     # Threads of the parent's libraries would not survive a fork.
     pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet)
     remaining = iter(shards)
-    running: dict[Future[bytes], Shard] = {}
+    running: set[Future[Finished]] = set()
     try:
         while True:
             # No more in flight than can run: a task carries its victim and its images.
             while len(running) < count and (shard := next(remaining, None)) is not None:
-                running[pool.submit(_run, shard, partials)] = shard
+                running.add(pool.submit(Finished.by, shard, partials / f"{shard.name}.safetensors"))
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
+                running.remove(future)
+                yield future.result()
     finally:
         for process in list((pool._processes or {}).values()):
             if running:
@@ -40,7 +42,3 @@ def _quiet() -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _run(shard: Shard, partials: Path) -> bytes:
-    return shard.task.run(partials / f"{shard.name}.safetensors")

@@ -15,7 +15,7 @@ def attackable_copy(model: nn.Module, images: int, *, train_batchnorm: bool) -> 
             if isinstance(child, nn.BatchNorm2d):
                 setattr(parent, name, ClientBatchNorm.like(child, images).train(train_batchnorm).requires_grad_(False))
             elif hasattr(child, "inplace"):
-                child.inplace = False  # what a layer gave must still be there when its gradient is taken
+                child.__dict__["inplace"] = False  # what a layer gave must still be there when its gradient is taken
     return network
 
 

@@ -17,15 +17,14 @@ _GROUPED_MULTIPLE = 16
 
 def window_of(layer: nn.Conv2d) -> Window:
     """The geometry of a supported layer."""
-    (top, left), (down, right), (vertical, horizontal) = layer.kernel_size, layer.stride, layer.padding
-    return Window((top, left), (down, right), (int(vertical), int(horizontal)))
+    (top, left), (down, right), padding = layer.kernel_size, layer.stride, layer.padding
+    vertical, horizontal = (0, 0) if isinstance(padding, str) else padding
+    return Window((top, left), (down, right), (vertical, horizontal))
 
 
 def supported(layer: nn.Conv2d) -> bool:
     """Whether the shared-weight path can take the layer: no groups, no dilation, zero padding in numbers."""
-    return (
-        layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
-    )
+    return layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
 
 
 def prefers_patches(layer: nn.Conv2d, device: torch.device) -> bool:
@@ -46,12 +45,14 @@ class SharedConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+        """``x`` ``(B, in, H, W)`` to ``(B, out, h, w)``."""
         ctx.save_for_backward(weight)
         ctx.window, ctx.shape = window, x.shape
         return F.conv2d(x, weight, bias, window.stride, window.padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
         (weight,) = ctx.saved_tensors
         return _TransposedConvolution.apply(gradients[0], weight, ctx.shape, ctx.window), None, None, None
 
@@ -69,6 +70,7 @@ class _TransposedConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
         (weight,) = ctx.saved_tensors
         return F.conv2d(gradients[0], weight, None, ctx.window.stride, ctx.window.padding), None, None, None
 
@@ -88,6 +90,7 @@ class PatchWeightGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
         patches, deltas = ctx.saved_tensors
         shape, (batch, channels, rows, columns) = ctx.shapes
         to_delta = torch.bmm(patches, gradients[0].transpose(1, 2))
@@ -117,6 +120,7 @@ class GroupedWeightGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
         x, delta = ctx.saved_tensors
         window, weight = ctx.window, gradients[0]
         to_delta = F.conv2d(x, weight, None, window.stride, window.padding, 1, ctx.clients)

@@ -31,7 +31,7 @@ class LocalStepDeltas:
         self.names = tuple(name for name, _ in self.network.named_parameters())
 
     def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
-        """The deltas for ``images`` ``(N * images, C, H, W)`` and ``labels``, as the shared-weight gradients take them."""
+        """The deltas for images ``(N * images, C, H, W)`` and labels, as the shared-weight gradients take them."""
         per_client = (t.unflatten(0, (-1, self.images)) for t in (images, labels))
         deltas = vmap(self._delta)(*per_client)
         return [DenseTerm(delta.reshape(*delta.shape[:2], -1)) for delta in deltas]
@@ -41,7 +41,7 @@ class LocalStepDeltas:
         return [value.reshape(*value.shape[:2], -1).contiguous() for value in values]
 
     def _delta(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        before = dict(self.network.named_parameters())
+        before: dict[str, Tensor] = dict(self.network.named_parameters())
         weights = before
         for _ in range(self.training.epochs):
             for start in range(0, self.images, self.training.batch_size):

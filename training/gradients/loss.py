@@ -15,4 +15,5 @@ def client_losses(logits: Tensor, labels: Tensor, images: int) -> Tensor:
         losses = -per_image.gather(-1, labels[:, None])[:, 0]
     else:
         losses = -(labels * per_image).sum(dim=-1)
-    return losses.unflatten(0, (-1, images)).mean(dim=1)
+    means: Tensor = losses.unflatten(0, (-1, images)).mean(dim=1)
+    return means

@@ -141,10 +141,14 @@ class SharedWeightGradients:
 
 
 def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    output: Tensor = SharedConvolution.apply(x, layer.weight, layer.bias, window_of(layer))
+    # In the memory order that the layer's weight gradient wants: what leaves a convolution keeps it.
+    order = torch.channels_last if prefers_patches(layer, x.device) else torch.contiguous_format
+    x, weight = x.contiguous(memory_format=order), layer.weight.contiguous(memory_format=order)
+    output: Tensor = SharedConvolution.apply(x, weight, layer.bias, window_of(layer))
     return output
 
 
 def _clients_as_groups(x: Tensor, images: int) -> Tensor:
     """``(N * images, C, H, W)`` to ``(images, N * C, H, W)``."""
-    return x.unflatten(0, (-1, images)).transpose(0, 1).reshape(images, -1, *x.shape[2:])
+    grouped: Tensor = x.unflatten(0, (-1, images)).transpose(0, 1).reshape(images, -1, *x.shape[2:])
+    return grouped

@@ -40,7 +40,7 @@ class LabelledImages:
     def spread(self, count: int, seed: int, classes: int | None = None) -> Self:
         """``count`` images of so many ``classes`` (all), as even as can be, chosen by names and seed alone."""
         ranks: dict[int, int] = {}
-        keyed = []
+        keyed: list[tuple[int, int, int]] = []
         kept = sorted(range(len(self.classes)), key=lambda i: stable_hash(f"{seed}/{self.classes[i]}"))[:classes]
         for index in sorted(range(len(self)), key=lambda i: stable_hash(f"{seed}/{self.identifiers[i]}")):
             label = int(self.labels[index])

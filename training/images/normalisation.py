@@ -28,7 +28,9 @@ def normalise(images: NDArray[np.uint8], by: Normalisation, dtype: torch.dtype =
 
 def to_images(pixels: Tensor, by: Normalisation) -> NDArray[np.uint8]:
     """The other way, rounded and cut to 0..255."""
-    mean, std = (torch.tensor(values, dtype=pixels.dtype, device=pixels.device)[:, None, None] for values in (by.mean, by.std))
+    mean, std = (
+        torch.tensor(values, dtype=pixels.dtype, device=pixels.device)[:, None, None] for values in (by.mean, by.std)
+    )
     levels = (pixels * std + mean).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 

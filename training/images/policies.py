@@ -50,7 +50,7 @@ class Policies:
             parsed = ()
         if not parsed or any(not 0 <= index < len(OPERATIONS) for policy in parsed for index in policy):
             raise InvalidConfiguration(
-                f"expected augmentation policies as indices 0..{len(OPERATIONS) - 1}, such as 3-1-7+43-18-18, got {text}"
+                f"expected policies as indices 0..{len(OPERATIONS) - 1}, such as 3-1-7+43-18-18, got {text}"
             )
         return cls(parsed)
 
@@ -112,6 +112,4 @@ _FIXED: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def _affine(picture: Image.Image, matrix: tuple[float, ...]) -> Image.Image:
-    return picture.transform(
-        picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC, fillcolor=_GREY
-    )
+    return picture.transform(picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC, fillcolor=_GREY)

@@ -15,7 +15,10 @@ from training.images.published import load_published
 
 
 class ImageSource(BaseModel):
-    """A folder of class folders, an .npz archive, or a data set of torchvision. Paths may name variables: ``$SEMSIM_DATA``."""
+    """A folder of class folders, an .npz archive, or a data set of torchvision.
+
+    Paths may name variables: ``$SEMSIM_DATA``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -26,6 +26,8 @@ class ShardFile(BaseModel):
     name: str
     rows: int
     sha256: str
+    seconds: float | None = None
+    """Of one worker; what several did at once counts for each."""
 
 
 class DatasetDescription(BaseModel):
@@ -63,13 +65,20 @@ class DatasetDescription(BaseModel):
 
 def describe(directory: Path, grid: Grid, victims: dict[str, str]) -> DatasetDescription:
     """Write ``dataset.json`` over the shards that are there, which must be all of them."""
-    files, keys, diverged = [], set(), 0
+    files, keys, diverged, seconds = [], set(), 0, _seconds(directory)
     for path in sorted((directory / "shards").glob("*.parquet")):
         data = path.read_bytes()
         table = pq.read_table(pa.BufferReader(data), columns=["setting", "status"])
         keys |= set(table["setting"].to_pylist())
         diverged += table["status"].to_pylist().count("diverged")
-        files.append(ShardFile(name=path.name, rows=len(table), sha256=hashlib.sha256(data).hexdigest()))
+        files.append(
+            ShardFile(
+                name=path.name,
+                rows=len(table),
+                sha256=hashlib.sha256(data).hexdigest(),
+                seconds=seconds.get(path.stem),
+            )
+        )
     description = DatasetDescription(
         name=grid.name,
         rows=sum(file.rows for file in files),
@@ -104,6 +113,17 @@ def read_set(directory: Path, columns: Sequence[str] | None = None) -> pa.Table:
             raise HashMismatch(f"expected {path} with sha256 {file.sha256}, got {got}")
         tables.append(pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns)))
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+
+def remember_seconds(directory: Path, shard: str, seconds: float) -> None:
+    """Note how long a shard took, apart from its bytes, which are the same wherever they are made."""
+    (directory / "seconds.json").write_text(json.dumps(_seconds(directory) | {shard: seconds}, indent=2) + "\n")
+
+
+def _seconds(directory: Path) -> dict[str, float]:
+    path = directory / "seconds.json"
+    seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    return seconds
 
 
 def _libraries() -> dict[str, str]:

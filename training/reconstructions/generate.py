@@ -7,7 +7,7 @@ from pathlib import Path
 from semsim.exceptions import InvalidConfiguration
 from training.engines.engine import Engine, run_shards
 from training.observations.observation import Victim
-from training.reconstructions.dataset import DatasetDescription, describe
+from training.reconstructions.dataset import DatasetDescription, describe, remember_seconds
 from training.reconstructions.grid import Grid
 from training.reconstructions.plan import Plan, Workload, digest
 
@@ -44,11 +44,13 @@ def generate(
     total = sum(shard.task.clients * shard.task.batch for shard in shards)
     done = total - sum(shard.task.clients * shard.task.batch for shard in waiting)
     progress("reconstructions", done, total)
-    for shard, data in run_shards(engine, waiting, out / "partial", workers, progress):
-        fresh = _path(out, shard.name).with_suffix(".new")
-        fresh.write_bytes(data)
-        fresh.replace(_path(out, shard.name))
-        done += shard.task.clients * shard.task.batch
+    sizes = {shard.name: shard.task.clients * shard.task.batch for shard in waiting}
+    for finished in run_shards(engine, waiting, out / "partial", workers, progress):
+        remember_seconds(out, finished.name, finished.seconds)
+        fresh = _path(out, finished.name).with_suffix(".new")
+        fresh.write_bytes(finished.data)
+        fresh.replace(_path(out, finished.name))
+        done += sizes[finished.name]
         progress("reconstructions", done, total)
     if (out / "partial").is_dir():
         (out / "partial").rmdir()

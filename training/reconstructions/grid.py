@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from semsim.exceptions import InvalidConfiguration
 from training.attacks.attack import AttackChoice
+from training.configuration import read_configuration
 from training.defenses.defense import Defense
 from training.gradients.update import LocalTraining
 from training.images.mode import Mode
@@ -166,7 +165,10 @@ class Grid(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for setting in self.settings:
-            for kind, name, known in (("images", setting.images, self.images), ("victim", setting.victim, self.victims)):
+            for kind, name, known in (
+                ("images", setting.images, self.images),
+                ("victim", setting.victim, self.victims),
+            ):
                 if name not in known:
                     raise ValueError(f"expected {kind} of {', '.join(known)} in a setting, got {name}")
         keys = [setting.key for setting in self.settings]
@@ -182,9 +184,4 @@ class Grid(BaseModel):
         Raises:
             InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
         """
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text()))
-        except OSError as error:
-            raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
-        except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-            raise InvalidConfiguration(f"{path} does not fit the schema: {error}") from error
+        return read_configuration(cls, path)

@@ -108,13 +108,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            weights: dict[str, Tensor] = load_file(path)
+            return weights
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InvalidVictim(f"expected a file of tensors at {path}: {error.strerror or error}") from error
     except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise InvalidVictim(f"expected a file of tensors at {path}: {error}") from error
-    except Exception as error:  # noqa: BLE001  # unpickling raises what the file likes
+    except Exception as error:  # unpickling raises what the file likes
         raise InvalidVictim(f"expected a state dict at {path}, got {type(error).__name__}: {error}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InvalidVictim(f"expected a state dict (names to tensors) at {path}, got {type(state).__name__}")

@@ -1,5 +1,7 @@
 """The LeNet of Deep Leakage from Gradients (Zhu et al., NeurIPS 2019, arXiv 1906.08935)."""
 
+import math
+
 from torch import Tensor, nn
 
 
@@ -17,7 +19,7 @@ class LeNet(nn.Module):
             nn.Conv2d(12, 12, 5, padding=2),
             nn.Sigmoid(),
         )
-        side = -(-(-(-size // 2)) // 2)
+        side = math.ceil(size / 4)
         self.classifier = nn.Linear(12 * side * side, classes)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """How victims are trained, as a configuration says it."""
 
-from typing import Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from training.configuration import read_configuration
 from training.defenses.defense import Defense
 from training.images.mode import Mode
 from training.images.source import ImageSource
@@ -69,3 +72,30 @@ class VictimTraining(BaseModel):
     def resolved(self) -> Schedule:
         """The schedule itself."""
         return SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
+
+
+class VictimTrainings(BaseModel):
+    """Several victims that share most of their configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    victims: Mapping[str, VictimTraining]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge(cls, values: Any) -> Any:
+        """``common`` is what all victims have unless they say otherwise."""
+        if not isinstance(values, dict) or not isinstance(values.get("victims"), dict):
+            return values
+        common = values.get("common", {})
+        merged = {name: common | (own or {}) for name, own in values["victims"].items()}
+        return {key: value for key, value in values.items() if key != "common"} | {"victims": merged}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a configuration file.
+
+        Raises:
+            InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
+        """
+        return read_configuration(cls, path)

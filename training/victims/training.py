@@ -34,7 +34,7 @@ def train_victim(
     _check_labels(train, training.network.classes)
     _check_labels(test, training.network.classes)
     schedule, state = training.resolved, path.with_suffix(".state.safetensors")
-    model = training.network.build(training.seed).to(device, memory_format=torch.channels_last)
+    model = training.network.build(training.seed).to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.SGD(
         model.parameters(), lr=schedule.learning_rate, momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay
     )

@@ -1,0 +1,76 @@
+"""Closed forms, and labels from updates."""
+
+import numpy as np
+import pytest
+import torch
+
+from semsim.exceptions import InvalidUpdate
+from semsim.pixel_metrics import mse, psnr
+from tests.training.small import observations, smooth_images, victim
+from training.attacks.closed_form import closed_form, imprint
+from training.attacks.labels import count_labels, infer_labels, last_layer_gradient, naive_counts
+from training.attacks.search import Status
+from training.gradients.update import LocalTraining
+from training.observations.client import Protocol, observe
+
+
+def test_a_fully_connected_first_layer_gives_the_image_away() -> None:
+    """One image comes back to the last bit but for rounding."""
+    for index, observation in enumerate(observations(victim("perceptron", 32), 5)):
+        found = closed_form(observation)
+        assert found.status is Status.DONE
+        assert int(np.abs(found.images[0].astype(int) - smooth_images(5)[index]).max()) <= 1
+
+
+def test_the_imprint_module_gives_most_of_a_batch_away() -> None:
+    """More than half of 16 images come back above 30 dB, in some order."""
+    images = smooth_images(16)
+    for index in range(16):  # means of photographs differ more than those of smooth noise
+        images[index] = np.clip(images[index].astype(float) + 7 * index - 56, 0, 255)
+    observation = observe(victim("imprint", 128), images, np.arange(16) % 10, Protocol(), seed=0)
+    found = imprint(observation).images
+    best = [max(psnr(mse(np.stack([image] * 16), found))) for image in images]
+    assert sum(value > 30 for value in best) > 8
+
+
+def test_closed_forms_refuse_other_victims_and_updates() -> None:
+    """A convolution first, two images, a weight delta."""
+    with pytest.raises(InvalidUpdate, match=r"whose first layer is fully connected .* got features.0: Conv2d"):
+        closed_form(observations(victim("lenet"), 1)[0])
+    with pytest.raises(InvalidUpdate, match="expected one image for the attack closed-form, got 2"):
+        closed_form(observations(victim("perceptron", 32), 1, 2)[0])
+    delta = observations(victim("perceptron", 32), 1, 1, Protocol(local_training=LocalTraining(0.1, 1)))[0]
+    with pytest.raises(InvalidUpdate, match="expected a gradient for the attack closed-form, got a weight delta"):
+        closed_form(delta)
+    with pytest.raises(InvalidUpdate, match="expected a victim with an imprint module"):
+        imprint(delta)
+
+
+@pytest.mark.parametrize("architecture", ["lenet", "resnet20", "vit"])
+def test_the_label_of_one_image_is_certain(architecture: str) -> None:
+    """The rule of iDLG finds every label, from gradients and from weight deltas of one step."""
+    of = victim(architecture)
+    for protocol in (Protocol(), Protocol(local_training=LocalTraining(0.01, 1))):
+        for observation in observations(of, 6, protocol=protocol):
+            assert infer_labels(observation) == observation.labels
+
+
+def test_counts_beat_naive_ones_on_a_confident_network() -> None:
+    """On a victim with predictions far from uniform, classes counted right are more than with uniform ones."""
+    of = victim("lenet")
+    with torch.no_grad():
+        of.model.get_parameter("classifier.weight").mul_(0.3)
+        of.model.get_parameter("classifier.bias").copy_(torch.linspace(-1.5, 1.5, 10))
+    right = {"ours": 0, "naive": 0}
+    rng = np.random.default_rng(0)
+    for seed in range(10):
+        labels = np.sort(rng.integers(0, 10, 16))
+        observation = observe(of, smooth_images(16, seed=seed), labels, Protocol(reveal_labels=False), seed)
+        weight, bias = last_layer_gradient(observation)
+        truth = torch.bincount(torch.from_numpy(labels), minlength=10)
+        counts = {"ours": count_labels(of.model, weight, bias, 16), "naive": naive_counts(bias, 16)}
+        for name, counted in counts.items():
+            assert int(counted.sum()) == 16
+            right[name] += int(torch.minimum(counted, truth).sum())
+    assert right["ours"] > right["naive"]
+    assert right["ours"] >= 0.9 * 160

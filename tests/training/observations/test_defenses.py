@@ -1,0 +1,86 @@
+"""Defenses on an update, and augmentation policies on the client's image."""
+
+import numpy as np
+import pytest
+import torch
+
+from semsim.exceptions import InvalidConfiguration
+from tests.training.small import smooth_images
+from training.defenses.defense import Defense
+from training.images.mode import Mode
+from training.images.policies import OPERATIONS, Policies
+
+UPDATE = {
+    "a": torch.randn(40, 25, generator=torch.Generator().manual_seed(0)),
+    "b": torch.randn(500, generator=torch.Generator().manual_seed(1)) * 10,
+}
+
+
+def flat(update: dict[str, torch.Tensor]) -> torch.Tensor:
+    """All entries."""
+    return torch.cat([value.flatten() for value in update.values()])
+
+
+def test_noise_has_its_scale_and_hangs_on_the_seed() -> None:
+    """Gaussian noise has its standard deviation, Laplace noise sqrt(2) times its scale."""
+    for text, deviation in (("gaussian:0.5", 0.5), ("laplace:0.5", 0.5 * 2**0.5)):
+        noisy = Defense(text).apply(UPDATE, seed=3)
+        assert float((flat(noisy) - flat(UPDATE)).std()) == pytest.approx(deviation, rel=0.1)
+        assert torch.equal(flat(noisy), flat(Defense(text).apply(UPDATE, seed=3)))
+        assert not torch.equal(flat(noisy), flat(Defense(text).apply(UPDATE, seed=4)))
+
+
+def test_pruning_is_a_tensor_each_and_top_k_over_all() -> None:
+    """prune:0.7 zeroes 70% of each tensor; top-k:0.1 keeps the largest tenth of all entries."""
+    pruned = Defense("prune:0.7").apply(UPDATE, 0)
+    for name, value in pruned.items():
+        assert int((value == 0).sum()) == round(0.7 * value.numel())
+        kept = value != 0
+        assert float(UPDATE[name][kept].abs().min()) >= float(UPDATE[name][~kept].abs().max())
+    top = Defense("top-k:0.1").apply(UPDATE, 0)
+    assert int((flat(top) != 0).sum()) == 150
+    assert int((top["b"] != 0).sum()) > 140
+
+
+def test_signs_clipping_and_dp() -> None:
+    """Signs, a norm for clip, both steps in turn for dp; composition runs left to right."""
+    assert torch.equal(flat(Defense("sign").apply(UPDATE, 0)), flat(UPDATE).sign())
+    assert float(flat(Defense("clip:2").apply(UPDATE, 0)).norm()) == pytest.approx(2, rel=1e-5)
+    assert torch.equal(flat(Defense("clip:1e9").apply(UPDATE, 0)), flat(UPDATE))
+    composed = Defense("clip:2+gaussian:1").apply(UPDATE, 5)
+    assert torch.equal(flat(Defense("dp:2:0.5").apply(UPDATE, 5)), flat(composed))
+    assert torch.equal(flat(Defense("none").apply(UPDATE, 0)), flat(UPDATE))
+
+
+@pytest.mark.parametrize(
+    "text", ["blur", "gaussian", "gaussian:-1", "gaussian:nan", "prune:1", "top-k:0", "sign:1", "dp:1", "clip:x", ""]
+)
+def test_refuses_what_is_no_defense(text: str) -> None:
+    """Unknown names, missing and impossible values are named."""
+    with pytest.raises(InvalidConfiguration, match="expected"):
+        Defense(text)
+
+
+def test_every_policy_operation_changes_an_image_or_has_no_strength() -> None:
+    """All 50 operations run; those of magnitude 0 may leave an image alone."""
+    image = smooth_images(1)[0]
+    for index, (name, magnitude) in enumerate(OPERATIONS):
+        changed = Policies.parse(str(index)).apply(image, np.random.default_rng(0))
+        assert changed.shape == image.shape
+        assert changed.dtype == np.uint8
+        if magnitude and name != "autocontrast":
+            assert not np.array_equal(changed, image), (index, name)
+
+
+def test_the_papers_policies() -> None:
+    """3-1-7 is translateX 9, contrast 6, translateY 2; 43-18-18 is translateY 3 and contrast 7 twice."""
+    assert [OPERATIONS[i] for i in (3, 1, 7)] == [("translateX", 9), ("contrast", 6), ("translateY", 2)]
+    assert [OPERATIONS[i] for i in (43, 18, 18)] == [("translateY", 3), ("contrast", 7), ("contrast", 7)]
+    both = Policies.parse("3-1-7+43-18-18")
+    assert both.operations == ((3, 1, 7), (43, 18, 18))
+    images = smooth_images(4)
+    assert np.array_equal(Mode("crop").share(images, np.random.default_rng(0)), images)
+    assert not np.array_equal(Mode("3-1-7").share(images, np.random.default_rng(0)), images)
+    for text in ("3-1-50", "a", ""):
+        with pytest.raises(InvalidConfiguration, match=r"indices 0\.\.49"):
+            Policies.parse(text)

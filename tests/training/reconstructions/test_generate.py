@@ -1,0 +1,188 @@
+"""Sets from grids: the same bytes however they are made, and errors before any work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
+from tests.training.small import smooth_images
+from training.engines.engine import Engine
+from training.reconstructions.dataset import DatasetDescription, read_set
+from training.reconstructions.gallery import draw_gallery
+from training.reconstructions.generate import generate
+from training.reconstructions.grid import Grid
+
+SETTINGS = [
+    {
+        "images": "small",
+        "victim": "lenet",
+        "attack": {"preset": "smooth", "iterations": 30},
+        "defense": ["none", "sign"],
+    },
+    {"images": "small", "victim": "mlp", "attack": {"preset": "closed-form"}, "count": 6},
+    {"images": "small", "victim": "lenet", "attack": {"preset": "inversed", "iterations": 10}, "batch": 3},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of six images."""
+    root = tmp_path_factory.mktemp("images")
+    for index, image in enumerate(smooth_images(12, 16)):
+        path = root / ("left" if index % 2 else "right") / f"{index:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    return root
+
+
+def grid(folder: Path, **changes: object) -> Grid:
+    """A small grid over the folder."""
+    network = {"classes": 2, "size": 16}
+    values: dict[str, object] = {
+        "name": "small",
+        "batch_size": 5,
+        "images": {"small": {"folder": str(folder), "size": 16, "count": 12}},
+        "victims": {
+            "lenet": {"network": network | {"architecture": "lenet"}, "initialisation": "uniform"},
+            "mlp": {"network": network | {"architecture": "perceptron", "width": 16}},
+        },
+        "settings": SETTINGS,
+    }
+    return Grid.model_validate(values | changes)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """The shards of a set."""
+    return {path.name: path.read_bytes() for path in sorted((directory / "shards").glob("*.parquet"))}
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small set, made in this process."""
+    out = tmp_path_factory.mktemp("sets") / "here"
+    generate(grid(folder), folder, out, engine=Engine.HERE)
+    return out
+
+
+def test_rows(made: Path) -> None:
+    """Every image of every setting once; an original's split is the same everywhere; PNGs of the right size."""
+    description = DatasetDescription.read(made)
+    assert (description.rows, description.settings, description.diverged) == (12 + 12 + 6 + 12, 4, 0)
+    assert set(description.victims) == {"lenet", "mlp"}
+    rows = read_set(made).to_pylist()
+    assert len(rows) == description.rows
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        splits.setdefault(row["image"], set()).add(row["split"])
+        assert row["class"] == row["image"].split("/")[0]
+        assert row["original"].startswith(b"\x89PNG")
+    assert all(len(split) == 1 for split in splits.values())
+    assert all(row["psnr"] > 40 for row in rows if row["victim"] == "mlp")
+
+
+@pytest.mark.parametrize("engine", [Engine.PROCESSES, Engine.RAY])
+def test_engines_make_the_same_bytes(folder: Path, made: Path, tmp_path: Path, engine: Engine) -> None:
+    """Two processes, and a Ray cluster, write what one process writes."""
+    if engine is Engine.RAY:
+        pytest.importorskip("ray", reason="needs the extra ray")
+    generate(grid(folder), folder, tmp_path / "set", engine=engine, workers=2)
+    assert contents(tmp_path / "set") == contents(made)
+
+
+def test_interrupted_and_resumed(folder: Path, made: Path, tmp_path: Path) -> None:
+    """A set cut off at some shard is finished without doing shards again, to the same bytes."""
+
+    def stop(step: str, done: int, _: int) -> None:
+        if step == "reconstructions" and done >= 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(grid(folder), folder, tmp_path / "set", engine=Engine.HERE, progress=stop)
+    with pytest.raises(InvalidDataset, match="expected a finished reconstruction set"):
+        read_set(tmp_path / "set")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set" / "shards").glob("*.parquet")}
+    assert 1 <= len(before) < len(contents(made))
+    generate(grid(folder), folder, tmp_path / "set", engine=Engine.HERE)
+    assert contents(tmp_path / "set") == contents(made)
+    assert all(path.stat().st_mtime_ns == written for path, written in before.items())
+
+
+def test_killed_in_the_middle_of_a_search(folder: Path, tmp_path: Path) -> None:
+    """The command killed in a shard goes on from the search's saved state, to the bytes of an uninterrupted run."""
+    setting = {"images": "small", "victim": "lenet", "attack": {"preset": "inversed", "iterations": 1500}}
+    config = tmp_path / "grid.yaml"
+    values = grid(folder, settings=[setting]).model_dump(mode="json", exclude_defaults=True)
+    config.write_text(yaml.safe_dump(values))
+    program = "from semsim.commands.main import main; main()"
+    command = [sys.executable, "-c", program, "attack", "grid", str(config), str(tmp_path / "set")]
+    process = subprocess.Popen([*command, "--engine", "here"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "set" / "partial").glob("*.safetensors")) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert list((tmp_path / "set" / "partial").glob("*.safetensors"))
+    read = Grid.read(config)
+    generate(read, folder, tmp_path / "set", engine=Engine.HERE)
+    assert not (tmp_path / "set" / "partial").exists()
+    generate(read, folder, tmp_path / "whole", engine=Engine.HERE)
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+
+
+def test_another_grid_is_refused(folder: Path, made: Path) -> None:
+    """A directory holds one set."""
+    with pytest.raises(InvalidConfiguration, match="expected an empty directory, or one of the same grid"):
+        generate(grid(folder, seed=1), folder, made, engine=Engine.HERE)
+
+
+def test_a_changed_shard_is_found(folder: Path, tmp_path: Path) -> None:
+    """One byte that differs from what dataset.json says stops the reading."""
+    generate(grid(folder, settings=SETTINGS[1:2]), folder, tmp_path / "set", engine=Engine.HERE)
+    path = next((tmp_path / "set" / "shards").glob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(HashMismatch, match=path.name):
+        read_set(tmp_path / "set")
+
+
+def test_gallery(made: Path) -> None:
+    """A row for each setting, and an error for none."""
+    sheet = draw_gallery(made, columns=6)
+    assert sheet.size == (4 + 6 * 68, 4 * (18 + 2 * 64 + 12))
+    with pytest.raises(InvalidDataset, match="expected a setting whose name contains 'vit'"):
+        draw_gallery(made, settings="vit")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings": [SETTINGS[0] | {"victim": "vgg"}]}, "expected victim of lenet, mlp in a setting, got vgg"),
+        ({"settings": [SETTINGS[0] | {"defense": "prune:2"}]}, "expected a share to zero"),
+        ({"settings": [SETTINGS[0] | {"attack": {"preset": "magic"}}]}, "expected an attack of dlg"),
+        ({"settings": [SETTINGS[1], SETTINGS[1]]}, "expected settings that differ"),
+        (
+            {"settings": [SETTINGS[0] | {"victim": "mlp", "attack": {"preset": "grad-inversion"}}]},
+            "batch normalisation",
+        ),
+        ({"settings": [SETTINGS[0] | {"attack": {"preset": "closed-form"}}]}, "first layer is fully connected"),
+        ({"images": {"small": {"folder": "nowhere", "size": 16, "count": 1}}}, "got nowhere"),
+        ({"images": {"small": {"folder": "F", "size": 16, "count": 99}}}, "expected 99 images in small, got 12"),
+        (
+            {"images": {"small": {"folder": "F", "size": 32, "count": 1}}},
+            "expected images of 16 pixels for lenet, got 32",
+        ),
+    ],
+)
+def test_errors_come_before_any_work(folder: Path, tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    """What does not go together is named, and nothing is written."""
+    changes = yaml.safe_load(yaml.safe_dump(changes).replace("folder: F", f"folder: {folder}"))
+    with pytest.raises((SemSimError, ValueError), match=message):
+        generate(grid(folder, **changes), folder, tmp_path / "set", engine=Engine.HERE)
+    assert not (tmp_path / "set").exists()
