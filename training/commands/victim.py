@@ -1,5 +1,6 @@
 """``semsim victim``: train the classifiers that attacks are measured on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,24 +11,41 @@ app = typer.Typer(no_args_is_help=True, help="Train victim classifiers.")
 
 @app.callback()
 def _victim() -> None:
-    """Keeps `train` a sub-command while it is the only one."""
+    # With a callback, `train` stays a sub-command while it is the only one.
+    pass
 
 
 @app.command("train")
 def train(
-    config: Annotated[Path, typer.Argument(help="Network, images and schedule, YAML.")],
-    out: Annotated[Path, typer.Argument(help="Weights to write (.safetensors); a description goes beside them.")],
+    config: Annotated[Path, typer.Argument(help="Networks, images and schedules, YAML.")],
+    out: Annotated[Path, typer.Argument(help="Directory for NAME.safetensors and NAME.json.")],
+    only: Annotated[list[str] | None, typer.Option(help="Victims to train.", show_default="all")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train a victim; an interrupted run goes on after its last finished epoch."""
+    """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
+    from functools import partial
+
     from semsim.commands.progress import progress_bar
-    from training.victims.schedule import VictimTraining
+    from semsim.exceptions import InvalidOption
+    from training.victims.schedule import VictimTrainings
     from training.victims.training import train_victim
 
-    with progress_bar() as show:
-        description = train_victim(VictimTraining.read(config), out, device=device, progress=show)
-    record = description.training
-    if record is not None:
-        typer.echo(
-            f"{out}: {description.network.label}, {record.test_accuracy:.1%} of {record.test_images} test images"
-        )
+    victims = VictimTrainings.read(config).victims
+    unknown = sorted(set(only or ()) - set(victims))
+    if unknown:
+        raise InvalidOption(f"expected --only of {', '.join(victims)}, got {unknown[0]}")
+    for name in only or victims:
+        path = out / f"{name}.safetensors"
+        if path.exists():
+            typer.echo(f"{path}: there already")
+            continue
+        with progress_bar() as show:
+            description = train_victim(victims[name], path, device=device, progress=partial(_named, show, name))
+        record = description.training
+        if record is not None:
+            label = description.network.label
+            typer.echo(f"{path}: {label}, {record.test_accuracy:.1%} of {record.test_images} test images")
+
+
+def _named(show: Callable[[str, int, int], None], name: str, step: str, done: int, total: int) -> None:
+    show(f"{name}: {step}", done, total)
