@@ -10,7 +10,7 @@ export SEMSIM_DATA
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench model openapi requirements examples picture clean
+.PHONY: serve test lint format bench attacks dataset model openapi requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -29,6 +29,17 @@ format: $(DEV)/.done
 
 bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
 	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
+	$(DEV)/bin/python -m benchmarks.attacks $(BENCH_ARGS)
+
+attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture: half an hour
+	$(DEV)/bin/semsim attack grid configs/attacks/presets.yaml build/presets
+	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
+	$(DEV)/bin/semsim attack gallery build/presets --out docs/attacks.png
+	$(DEV)/bin/python -m benchmarks.labels --write docs/attacks.md
+
+dataset: $(DEV)/.done ## datasets/, from the committed victims: two hours
+	$(DEV)/bin/semsim attack grid configs/attacks/cifar10.yaml datasets/cifar10
+	$(DEV)/bin/semsim attack grid configs/attacks/caltech101.yaml datasets/caltech101
 
 model: $(DEV)/.done ## the bundled artifact, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \
@@ -48,7 +59,7 @@ requirements: $(DEV)/.done ## pin again, after a change of pyproject.toml
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
 		pyproject.toml --extra serve --extra bulk -o requirements/serve.txt
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
-		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra dev -o requirements/dev.txt
+		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra ray --extra dev -o requirements/dev.txt
 
 # uv installs in seconds what takes pip minutes, and finds the ordinary torch wheel.
 .venv/%/.done: requirements/%.txt pyproject.toml Makefile

@@ -9,7 +9,6 @@ belong to the machine; the ratios, pair by pair, are what can be compared.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from export.degradations import degraded_pairs
 from semsim.artifact import Artifact
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
+from training.markdown import machine, write_between
 
 ORIGINALS = 48
 MOST_RECONSTRUCTIONS = 8
@@ -110,7 +110,7 @@ def report(data: Path) -> str:
         f"files. Pairs are originals x reconstructions; {RUNS} runs in turn, medians; the ratio run by run "
         "(lowest to highest). Peak memory is the whole process's.",
         "",
-        f"Machine: {platform.machine()}, {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}.",
+        f"Machine: {machine()}.",
         "",
         "| pairs | threads | Scorer pairs/s | torch loop pairs/s | ratio | Scorer MiB | torch loop MiB "
         "| decode | resize | network | metrics | rank agreement |",
@@ -125,14 +125,6 @@ def report(data: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-
-
 def main() -> None:
     """Print the table; with ``--write`` also keep it in a page between its markers."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -144,9 +136,7 @@ def main() -> None:
     table = report(Path(arguments.data))
     sys.stdout.write(table)
     if arguments.write is not None:
-        marker = "<!-- scoring -->\n"
-        before, _, after = arguments.write.read_text().split(marker)
-        arguments.write.write_text(f"{before}{marker}{table}{marker}{after}")
+        write_between(arguments.write, "scoring", table)
 
 
 if __name__ == "__main__":

@@ -137,17 +137,14 @@ def table(
     ] = None,
 ) -> None:
     """PSNR, spread, success and time of every setting, as Markdown."""
-    from semsim.exceptions import InvalidOption
+    from training.markdown import write_between
     from training.reconstructions.table import markdown
 
     text = markdown(dataset)
     if write is None:
         typer.echo(text)
-        return
-    parts = write.read_text().split("<!-- attacks -->")
-    if len(parts) != 3:
-        raise InvalidOption(f"expected two <!-- attacks --> marks in {write}, got {len(parts) - 1}")
-    write.write_text(f"<!-- attacks -->\n{text}\n<!-- attacks -->".join((parts[0], parts[2])))
+    else:
+        write_between(write, "attacks", text)
 
 
 @app.command("list")

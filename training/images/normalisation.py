@@ -23,7 +23,7 @@ class Normalisation(Protocol):
 def normalise(images: NDArray[np.uint8], by: Normalisation, dtype: torch.dtype = torch.float32) -> Tensor:
     """Images ``(N, H, W, 3)`` in 0..255 to ``(N, 3, H, W)``."""
     mean, std = (torch.tensor(values, dtype=dtype)[:, None, None] for values in (by.mean, by.std))
-    return (torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).to(dtype) - mean) / std
+    return (torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).to(dtype) - mean) / std
 
 
 def to_images(pixels: Tensor, by: Normalisation) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim.exceptions import HashMismatch, InvalidDataset
+from training.markdown import machine
 from training.reconstructions.grid import Grid
 from training.reconstructions.schema import SCHEMA
 
@@ -86,7 +86,7 @@ def describe(directory: Path, grid: Grid, victims: dict[str, str]) -> DatasetDes
         diverged=diverged,
         victims=victims,
         libraries=_libraries(),
-        machine=f"{platform.machine()}, Python {platform.python_version()}",
+        machine=machine(),
         grid=json.loads(grid.model_dump_json(exclude_defaults=True)),
         shards=tuple(files),
     )

@@ -28,7 +28,7 @@ class Schedule(BaseModel):
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
-        passed = sum(epoch >= self.epochs * eighths // 8 for eighths in (3, 5, 7))
+        passed = sum(epoch >= self.epochs * eighths / 8 for eighths in (3, 5, 7))
         return self.learning_rate * 0.1**passed
 
 

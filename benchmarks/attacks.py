@@ -1,0 +1,144 @@
+"""Gradient inversion of many clients at once against a plain one-image loop.
+
+    python -m benchmarks.attacks [--device cuda] [--write FILE]
+
+The loop is how the reference code works: one image, PyTorch's own double backward. Both compute the same
+objective and image gradient in the same process, in turn, on one thread of a CPU or on one GPU.
+"""
+
+import argparse
+import copy
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.attacks.evaluation import Evaluation
+from training.attacks.presets import preset
+from training.markdown import machine, write_between
+from training.observations.client import Protocol, observe
+from training.observations.observation import Observation, Victim
+from training.victims.description import Architecture, Network
+
+RUNS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One victim, and how many clients go into one graph."""
+
+    name: str
+    architecture: Architecture
+    width: int | None
+    clients: int
+    clients_on_gpu: int
+
+
+CASES = (
+    Case("LeNet", Architecture.LENET, None, 64, 2048),
+    Case("ResNet20 width 16", Architecture.RESNET20, 16, 32, 1024),
+    Case("ResNet20-4 (width 64)", Architecture.RESNET20, 64, 8, 256),
+    Case("ConvNet (width 64)", Architecture.CONVNET, 64, 4, 128),
+)
+
+
+def main() -> None:
+    """Measure and print, or write, the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--write", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    device = torch.device(arguments.device)
+    rows = [_row(case, device) for case in CASES]
+    name = machine() if device.type == "cpu" else torch.cuda.get_device_name()
+    text = "\n".join(
+        [
+            "CIFAR-sized images (32 px), untrained victims, objective and image gradient of Inverting Gradients; "
+            f"{RUNS} runs in turn, medians, the ratio run by run (lowest to highest); images an hour: 1000 iterations.",
+            "",
+            f"Machine: {name}; one thread, torch {torch.__version__}.",
+            "",
+            "| victim | clients at once | loop, ms | at once, ms an image | ratio | images an hour | equal signs "
+            "| relative difference |",
+            "|---" * 8 + "|",
+            *rows,
+        ]
+    )
+    sys.stdout.write(text + "\n")
+    if arguments.write is not None:
+        write_between(arguments.write, "attack speed", text)
+
+
+def _row(case: Case, device: torch.device) -> str:
+    clients = case.clients if device.type == "cpu" else case.clients_on_gpu
+    observations = _observations(case, clients)
+    evaluation = Evaluation(preset("inversed"), observations, device, torch.float32)
+    x = torch.randn(clients, 1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
+    labels = torch.tensor([observation.labels for observation in observations], device=device)
+    loop = _loop(observations[0], device)
+    ours = evaluation(x, labels, evaluation.targets).by_images[0]
+    plain = loop(x[0], labels[0])
+    signs = float((ours.sign() == plain.sign()).float().mean())
+    difference = float((ours - plain).norm() / plain.norm())
+    ratios, times = [], []
+    for _ in range(RUNS):
+        single = _seconds(lambda: loop(x[0], labels[0]), device)
+        together = _seconds(lambda: evaluation(x, labels, evaluation.targets), device) / clients
+        ratios.append(single / together)
+        times.append((single * 1e3, together * 1e3))
+    alone, shared = (median(column) for column in zip(*times, strict=True))
+    return (
+        f"| {case.name} | {clients} | {alone:.2f} | {shared:.2f} | **{median(ratios):.1f}** "
+        f"({min(ratios):.1f} to {max(ratios):.1f}) | {3600 / shared:.0f} | {signs:.4%} | {difference:.1e} |"
+    )
+
+
+def _observations(case: Case, clients: int) -> list[Observation]:
+    network = Network(architecture=case.architecture, width=case.width, classes=100, size=32)
+    victim = Victim(network.build(0, "uniform" if case.architecture is Architecture.LENET else "default"), network)
+    images = np.random.default_rng(0).integers(0, 256, (clients, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(clients) % 100
+    return [observe(victim, images[i : i + 1], labels[i : i + 1], Protocol(), 0) for i in range(clients)]
+
+
+def _loop(observation: Observation, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+    """One image and iteration as the reference code does it."""
+    model = copy.deepcopy(observation.victim.model).to(device)
+    parameters = list(model.parameters())
+    targets = [observation.update.tensors[name].to(device) for name, _ in model.named_parameters()]
+
+    def image_gradient(x: Tensor, labels: Tensor) -> Tensor:
+        x = x.detach().requires_grad_()
+        loss = F.cross_entropy(model(x), labels)
+        gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+        dot = torch.stack([(a * b).sum() for a, b in zip(gradients, targets, strict=True)]).sum()
+        square = torch.stack([a.square().sum() for a in gradients]).sum()
+        target = torch.stack([b.square().sum() for b in targets]).sum()
+        variation = (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
+        (found,) = torch.autograd.grad(1 - dot / (square.sqrt() * target.sqrt()) + 1e-4 * variation, x)
+        return found
+
+    return image_gradient
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""How often labels are recovered from an update, against counting with uniform probabilities.
+
+python -m benchmarks.labels [--write FILE]
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.attacks.labels import count_labels, infer_labels, last_layer_gradient, naive_counts
+from training.images.labelled import LabelledImages
+from training.images.source import ImageSource
+from training.markdown import write_between
+from training.observations.client import Protocol, observe
+from training.observations.observation import Victim
+from training.victims.checkpoint import load_victim
+from training.victims.description import Architecture, Network
+
+CLIENTS = 100
+SIZES = (1, 4, 16, 64)
+
+
+def main() -> None:
+    """Print the table; with ``--write`` also keep it in a page between its marks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, help="a Markdown page with <!-- labels --> marks")
+    arguments = parser.parse_args()
+    if not Path(os.environ.get("SEMSIM_DATA", "")).is_dir() or "SEMSIM_DATA" not in os.environ:
+        parser.error("needs real images: set SEMSIM_DATA")
+    images = ImageSource(folder=Path("$SEMSIM_DATA/cifar10/test"), name="cifar10", size=32).load()
+    model, description = load_victim(Path("models/victims/resnet20-cifar10.safetensors"))
+    untrained = Network(architecture=Architecture.RESNET20, classes=10, size=32)
+    victims = {
+        "ResNet20, untrained": Victim(untrained.build(0), untrained),
+        "ResNet20, trained": Victim(model, description.network, trained=True),
+    }
+    lines = [
+        f"CIFAR-10, {CLIENTS} clients each, random labels; the share of labels recovered, with repetition.",
+        "",
+        "| victim | " + " | ".join(f"{size} image{'s' * (size > 1)}" for size in SIZES) + " |",
+        "|---" * (len(SIZES) + 1) + "|",
+    ]
+    for name, victim in victims.items():
+        cells = [_cell(victim, images, size) for size in SIZES]
+        lines.append(f"| {name}: ours (naive) | " + " | ".join(cells) + " |")
+    text = "\n".join(lines)
+    sys.stdout.write(text + "\n")
+    if arguments.write is not None:
+        write_between(arguments.write, "labels", text)
+
+
+def _cell(victim: Victim, images: LabelledImages, size: int) -> str:
+    rng, ours, naive = np.random.default_rng(size), 0, 0
+    for client in range(CLIENTS):
+        own = images.take(rng.integers(0, len(images), size))
+        observation = observe(victim, own.images, own.labels, Protocol(reveal_labels=False), client)
+        weight, bias = last_layer_gradient(observation)
+        truth = torch.bincount(torch.from_numpy(own.labels), minlength=10)
+        found = torch.bincount(torch.tensor(infer_labels(observation)), minlength=10)
+        if size > 1 and not torch.equal(found, count_labels(victim.model, weight, bias, size)):
+            raise RuntimeError("expected the attacks' labels to be the counted ones")
+        ours += int(torch.minimum(found, truth).sum())
+        naive += int(torch.minimum(naive_counts(bias, size), truth).sum())
+    return f"**{ours / (CLIENTS * size):.1%}** ({naive / (CLIENTS * size):.1%})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The command line of attacks, end to end, on files as an operator has them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import save_file
+
+from semsim.pixel_metrics import mse, psnr
+from tests.training.small import smooth_images, victim
+from training.images.normalisation import normalise
+from training.victims.checkpoint import VictimDescription, save_victim
+
+
+def semsim(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    program = "from semsim.commands.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def round_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LeNet, the gradient of one image and the state dict after a step on it; a perceptron, its gradient."""
+    root = tmp_path_factory.mktemp("round")
+    for name in ("lenet", "perceptron"):
+        of = victim(name, 32 if name == "perceptron" else None)
+        save_victim(of.model, VictimDescription(network=of.network), root / f"{name}.safetensors")
+        pixels, label = normalise(smooth_images(1), of.network), torch.tensor([4])
+        loss = F.cross_entropy(of.model(pixels), label)
+        parameters = dict(of.model.named_parameters())
+        gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
+        gradients = {key: value.contiguous() for key, value in gradients.items()}
+        save_file(gradients, root / f"{name}-gradient.safetensors")
+        after = {key: value.detach() - 0.1 * gradients[key] for key, value in parameters.items()}
+        torch.save(after, root / f"{name}-after.pt")
+    return root
+
+
+def test_a_gradient_from_a_file(round_files: Path, tmp_path: Path) -> None:
+    """The closed form rebuilds the image and its label; the result says so."""
+    done = semsim(
+        "attack", "run", "--model", round_files / "perceptron.safetensors",
+        "--update", round_files / "perceptron-gradient.safetensors",
+        "--attack", "closed-form", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["status"] == "done"
+    assert result["reconstructions"] == [{"file": "reconstruction-0.png", "label": 4}]
+    image = np.asarray(Image.open(tmp_path / "reconstruction-0.png"))
+    assert float(psnr(mse(smooth_images(1), image[None]))[0]) > 45
+
+
+def test_a_state_dict_before_and_after(round_files: Path, tmp_path: Path) -> None:
+    """Weights after one local step are attacked as the gradient is."""
+    done = semsim(
+        "attack", "run", "--model", round_files / "lenet.safetensors", "--update", round_files / "lenet-after.pt",
+        "--kind", "after", "--learning-rate", 0.1, "--attack", "smooth", "--iterations", 120, "--out", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "result.json").read_text())["reconstructions"][0]["label"] == 4
+    image = np.asarray(Image.open(tmp_path / "reconstruction-0.png"))
+    assert float(psnr(mse(smooth_images(1), image[None]))[0]) > 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"--update": "perceptron-gradient.safetensors"}, "expected an update of the model's 8 parameters, got 4"),
+        ({"--attack": "magic"}, "[invalid_configuration]: expected an attack of dlg"),
+        ({"--attack": "closed-form"}, "expected a victim whose first layer is fully connected"),
+        ({"--kind": "after"}, "expected the learning rate of local training for an update of kind after"),
+        ({"--labels": "11"}, "expected labels 0..9, got 11"),
+        ({"--labels": "cat"}, "expected --labels as numbers"),
+        ({"--update": "nowhere.pt"}, "expected a file of tensors at"),
+        ({"--model": "lenet-gradient.safetensors"}, "expected a description of the network at"),
+        ({"--device": "tpu"}, "expected --device cpu or cuda"),
+    ],
+)
+def test_errors_name_what_came(round_files: Path, tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    """One line, exit code 2, nothing written."""
+    options = {"--model": "lenet.safetensors", "--update": "lenet-gradient.safetensors", "--attack": "inversed"}
+    chosen = options | changes
+    for name in ("--model", "--update"):
+        chosen[name] = str(round_files / chosen[name])
+    done = semsim("attack", "run", "--out", tmp_path / "out", *(part for pair in chosen.items() for part in pair))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_list_names_every_attack_with_its_source() -> None:
+    """`semsim attack list` covers presets and closed forms."""
+    done = semsim("attack", "list")
+    assert done.returncode == 0
+    assert {line.split()[0] for line in done.stdout.splitlines()} >= {"dlg", "idlg", "inversed", "imprint", "modern"}
