@@ -2,8 +2,8 @@
 
     python -m examples.invert_gradient
 
-Deep Leakage from Gradients with the label known, against the untrained LeNet of its paper. It writes ``dog_32.png``, the
-original at 32x32, and ``dog_32/<iteration>.png``, the reconstruction after that many iterations.
+Deep Leakage from Gradients with the label known, against the untrained LeNet of its paper. It writes
+``dog_32.png``, the original at 32x32, and ``dog_32/<iteration>.png``, the reconstruction after that many iterations.
 """
 
 import sys
