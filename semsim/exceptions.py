@@ -224,7 +224,7 @@ class ParityFailed(SemSimError):
 
 
 class InvalidOption(SemSimError):
-    """Command-line options that do not go together."""
+    """A command-line option or a setting that cannot be used."""
 
     code = ErrorCode.INVALID_OPTION
 

@@ -36,18 +36,11 @@ def serve(
 
 def _check(environment: dict[str, str]) -> None:
     """Refuse wrong settings and artifacts here: BentoML would restart its worker for ever."""
-    from pydantic import ValidationError
-
     from semsim.artifact import Artifact
-    from semsim.exceptions import InvalidOption
-    from service.settings import Settings
+    from service.settings import load_settings
 
     os.environ.update(environment)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        raise InvalidOption(f"expected valid settings, got {error}") from error
-    Artifact.load(settings.artifact)
+    Artifact.load(load_settings().artifact)
 
 
 def _home(port: int) -> Path:

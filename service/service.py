@@ -10,7 +10,7 @@ from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
 from service.metrics import ServiceMetrics
-from service.settings import Settings
+from service.settings import load_settings
 
 _http = HTTPTransport()
 
@@ -30,7 +30,7 @@ class SemSimService:
     def __init__(self) -> None:
         """Load and warm up the model: BentoML serves nothing before this returns."""
         _log_through_bentoml()
-        settings = Settings()
+        settings = load_settings()
         backend = LocalBackend(Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size))
         backend.warm_up()
         _http.request_seconds = settings.request_seconds
