@@ -140,6 +140,17 @@ def test_score_dir_exits_1_when_a_pair_fails(tmp_path: Path) -> None:
     assert "not scored: dog.jpg -> dog.png" in shown.stderr
 
 
+def test_score_dir_names_what_it_skips(photographs: Path) -> None:
+    """An image of another suffix stops the run, or is counted and named when that is allowed."""
+    (photographs / "dog.jpg").rename(photographs / "dog.jfif")
+    shown = semsim("score-dir", photographs, photographs)
+    assert shown.returncode == 2
+    assert "dog.jfif" in shown.stderr
+    shown = semsim("score-dir", photographs, photographs, "--allow-unmatched")
+    assert shown.returncode == 0
+    assert "1 images (dog.jfif) among the reconstructions skipped" in shown.stderr
+
+
 def test_a_missing_extra_is_named() -> None:
     """Where a command's packages are not installed, it says which extra brings them."""
     code = (
