@@ -53,6 +53,7 @@ class ErrorCode(StrEnum):
     # The command line
     INVALID_OPTION = "invalid_option"
     MISSING_EXTRA = "missing_extra"
+    SYSTEM_ERROR = "system_error"
 
 
 class SemSimError(Exception):

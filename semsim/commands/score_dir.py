@@ -1,6 +1,7 @@
 """``semsim score-dir``: two directories of images."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,8 +59,11 @@ def score_dir(
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     if output is not None:
         TableFormat.of(output)
-        if not output.absolute().parent.is_dir():
-            raise InvalidOption(f"expected an output file in an existing directory, got {output}")
+        parent = output.absolute().parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise InvalidOption(f"expected an output file in an existing directory to write to, got {output}")
+        if output.is_dir():
+            raise InvalidOption(f"expected an output file, got the directory {output}")
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     scorer = load_scorer(model, require, fail_above)
     try:
@@ -73,7 +77,9 @@ def score_dir(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        kept = "nothing was written" if journal is None else f"call again to go on; so far in {journal}"
+        kept = "nothing was written"
+        if journal is not None and journal.exists():  # not yet, while matching
+            kept = f"call again to go on; so far in {journal}"
         typer.echo(f"interrupted: {kept}", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     _warn(run)
@@ -106,7 +112,9 @@ def _warn(run: "Run") -> None:
 
 
 def _listed(paths: tuple[Path, ...]) -> str:
-    names = ", ".join(path.as_posix() for path in paths[:3])
+    from semsim.bulk.rows import text
+
+    names = ", ".join(text(path.as_posix()) for path in paths[:3])
     return f"{len(paths)} images ({names}{', ...' if len(paths) > 3 else ''})"
 
 
