@@ -16,6 +16,7 @@ def is_cut(data: bytes, image: Image.Image) -> bool:
     libjpeg paints what is missing grey (or, of a progressive file, coarse) without a word. A decoder that still
     waits for data reads what is put before the end mark; one that has all of it does not. The second decoding
     is spared most files: the last pixel of a baseline file shows whether anything was painted.
+    A progressive file that ends right after one of its scans is a valid, coarser picture, and passes.
     """
     if not data.endswith(_END):
         return False
