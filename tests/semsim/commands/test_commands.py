@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from semsim.commands.score_dir import app as score_dir_app
@@ -71,6 +72,18 @@ def test_a_bad_image_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert shown.stderr.startswith("error [not_an_image]: expected")
     assert shown.stderr.count("\n") == 1
     assert not shown.stdout
+
+
+def test_the_bad_image_of_a_pair_is_named(tmp_path: Path) -> None:
+    """Of two files, the refusal names the one that is bad, once."""
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    Image.new("RGB", (6, 6)).save(tmp_path / "small.png")
+    for name in ("broken.png", "small.png", "missing.png"):
+        for pair in ((tmp_path / name, IMAGES / "dog.jpg"), (IMAGES / "dog.jpg", tmp_path / name)):
+            shown = semsim("score", *pair)
+            assert shown.returncode == 2
+            assert shown.stderr.count(str(tmp_path / name)) == 1
+            assert "dog.jpg" not in shown.stderr
 
 
 def test_fail_above_gates_on_leakage(calibrated_artifact: Path) -> None:
