@@ -1,7 +1,9 @@
 """``semsim serve``: the service under BentoML, set up as it should be."""
 
 import os
+import socket
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +30,7 @@ def serve(
         environment["SEMSIM_ARTIFACT"] = str(artifact.absolute())
     Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
     _check(environment)
+    _check_address(host, port)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
@@ -41,6 +44,20 @@ def _check(environment: dict[str, str]) -> None:
 
     os.environ.update(environment)
     Artifact.load(load_settings().artifact)
+
+
+def _check_address(host: str, port: int) -> None:
+    """Refuse an address in use here: BentoML would print a long trace."""
+    from semsim.exceptions import InvalidOption
+
+    try:
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        raise InvalidOption(f"expected --host to be an IP address, got {host}") from None
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise InvalidOption(f"expected a free address to listen on, got {host} port {port}: {error.strerror}") from None
 
 
 def _home(port: int) -> Path:

@@ -52,6 +52,8 @@ class HTTPTransport:
                 "expected Content-Type application/json or multipart/form-data, got "
                 + ("none" if not content_type else "another")
             )
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise UnsupportedMediaType("expected a body without Content-Encoding, got a compressed one")
         body = await read_body(request, core.limits)
         answer: ScoreResponse
         if content_type == "application/json":
