@@ -45,7 +45,7 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, str]) -> None:
         self._path = path
         self._entries: dict[tuple[str | None, str | None], _Entry] = {}
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
         if lines and _is_header(lines[0], header):  # otherwise of another model or other directories
             self._restore(lines[1:])
         # Rewritten, not appended to: an interruption may have cut the last line short.
