@@ -23,27 +23,21 @@ def serve(
     """Serve POST /score until interrupted. Further settings: environment variables SEMSIM_*."""
     import bentoml  # noqa: F401  # a missing extra is told here, not by the process that replaces this one
 
+    from service import preflight
+
     environment = os.environ | {"BENTOML_HOME": os.environ.get("BENTOML_HOME", str(_home(port)))}
     # No usage reports, and no tracing middleware unless tracing is set up.
     environment = {"BENTOML_DO_NOT_TRACK": "true", "OTEL_SDK_DISABLED": "true"} | environment
     if artifact is not None:
         environment["SEMSIM_ARTIFACT"] = str(artifact.absolute())
     Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
-    _check(environment)
+    os.environ.update(environment)
+    preflight.check()
     _check_address(host, port)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
-
-
-def _check(environment: dict[str, str]) -> None:
-    """Refuse wrong settings and artifacts here: BentoML would restart its worker for ever."""
-    from semsim.artifact import Artifact
-    from service.settings import load_settings
-
-    os.environ.update(environment)
-    Artifact.load(load_settings().artifact)
 
 
 def _check_address(host: str, port: int) -> None:

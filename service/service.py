@@ -1,10 +1,13 @@
 """The BentoML service: loads the model, mounts the transports, says when it is ready."""
 
 import logging
+import sys
 
 import bentoml
 
+from semsim.exceptions import SemSimError
 from semsim.scorer import Scorer
+from service import preflight
 from service.backend import LocalBackend
 from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
@@ -35,6 +38,16 @@ class SemSimService:
         backend.warm_up()
         _http.request_seconds = settings.request_seconds
         _http.core = ScoringCore(backend, settings.limits, ServiceMetrics(), settings.decode_threads)
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types
+    @staticmethod
+    def check() -> None:
+        """Called once before the workers start: what they would fail on stops `bentoml serve` in one line."""
+        try:
+            preflight.check()
+        except SemSimError as error:
+            print(f"error [{error.code}]: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
 
     async def __is_ready__(self) -> bool:
         """Whether the warm-up is done, for ``/readyz``."""

@@ -1,4 +1,4 @@
-"""`semsim serve`: what it refuses before BentoML starts."""
+"""`semsim serve` and `bentoml serve`: what they refuse before a worker starts."""
 
 import os
 import socket
@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
-SEMSIM = Path(sys.executable).parent / "semsim"
+from tests.conftest import ROOT
+
+COMMANDS = ((str(Path(sys.executable).parent / "semsim"), "serve"), (sys.executable, "-m", "bentoml", "serve"))
 
 
-def refused(home: Path, *arguments: str, **environment: str) -> str:
-    """What `semsim serve` says when it refuses to start, in one line."""
+def refused(home: Path, *arguments: str, command: tuple[str, ...] = COMMANDS[0], **environment: str) -> str:
+    """What a command says when it refuses to start, in one line."""
     shown = subprocess.run(
-        [SEMSIM, "serve", *arguments],
+        [*command, *arguments],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-        env=os.environ | {"BENTOML_HOME": str(home)} | environment,
+        env=os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"} | environment,
     )
     assert shown.returncode == 2, shown.stderr
     assert shown.stderr.count("\n") == 1, shown.stderr
@@ -51,8 +54,15 @@ def test_a_host_that_is_no_address_is_one_line(tmp_path: Path) -> None:
         ({"SEMSIM_ARTIFACT": "/nowhere"}, "error [artifact_not_found]: expected"),
         ({"SEMSIM_LIMIT__PAIRS": "3"}, "did you mean SEMSIM_LIMITS__PAIRS?"),
         ({"SEMSIM_LIMITS__PAIRS": "0"}, "error [invalid_option]: expected"),
+        (
+            {"SEMSIM_PROVIDERS__ORDER": '["cpu"]', "SEMSIM_PROVIDERS__REQUIRED": "cuda"},
+            "error [provider_unavailable]: expected cuda in the order cpu",
+        ),
     ],
 )
-def test_wrong_settings_are_one_line(tmp_path: Path, environment: dict[str, str], told: str) -> None:
-    """A wrong setting or artifact ends the command, with the reason."""
-    assert told in refused(tmp_path, **environment)
+@pytest.mark.parametrize("command", COMMANDS, ids=["semsim", "bentoml"])
+def test_wrong_settings_are_one_line(
+    tmp_path: Path, command: tuple[str, ...], environment: dict[str, str], told: str
+) -> None:
+    """A wrong setting, artifact or provider ends either command with the reason: no worker fails again and again."""
+    assert told in refused(tmp_path, command=command, **environment)
