@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     # The command line
     INVALID_OPTION = "invalid_option"
     MISSING_EXTRA = "missing_extra"
+    SYSTEM_ERROR = "system_error"
 
 
 class SemSimError(Exception):
@@ -253,7 +254,7 @@ class InvalidDataset(SemSimError):
 
 
 class InvalidOption(SemSimError):
-    """Command-line options that do not go together."""
+    """A command-line option or a setting that cannot be used."""
 
     code = ErrorCode.INVALID_OPTION
 

@@ -200,6 +200,16 @@ def _loads(library: str) -> bool:
     return True
 
 
+def check_required(settings: ProviderSettings) -> None:
+    """Refuse settings whose required provider is unusable, without loading a graph.
+
+    Raises:
+        ProviderUnavailable: as :func:`open_session` would.
+    """
+    if settings.required is not None:
+        _check_required(settings, _missing((settings.required,)))
+
+
 def open_session(
     graph: bytes, images: InputSpec, settings: ProviderSettings, max_batch: int
 ) -> tuple[onnxruntime.InferenceSession, ProviderReport]:
@@ -211,7 +221,7 @@ def open_session(
         ProviderUnavailable: the required provider, or every provider in the order, is unusable.
         InvalidGraph: ONNX Runtime cannot load the graph.
     """
-    missing = {p: reason for p in settings.order if (reason := unavailable_reason(p)) is not None}
+    missing = _missing(settings.order)
     usable = [provider for provider in settings.order if provider not in missing]
     _check_required(settings, missing)
     if not usable:
@@ -249,6 +259,10 @@ def _check_required(settings: ProviderSettings, missing: dict[Provider, str]) ->
         raise ProviderUnavailable(f"expected {required} in the order {_names(settings.order)}, because it is required")
     if required in missing:
         raise ProviderUnavailable(f"expected the {required} execution provider, got {missing[required]}")
+
+
+def _missing(providers: tuple[Provider, ...]) -> dict[Provider, str]:
+    return {provider: reason for provider in providers if (reason := unavailable_reason(provider)) is not None}
 
 
 def _session_options(cpu: CPUOptions) -> onnxruntime.SessionOptions:

@@ -1,10 +1,11 @@
 """Where decoded pairs become numbers. The core knows this protocol; batching across callers goes behind it."""
 
+from asyncio import get_running_loop
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
 
 from semsim.images import RGBImage
 from semsim.manifest import Manifest
@@ -39,7 +40,8 @@ class LocalBackend:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         # One at a time: the graph already uses every core, and two runs would only share its cache.
-        self._turn = CapacityLimiter(1)
+        # What has begun goes on when its request times out, and the next one waits for it.
+        self._thread = ThreadPoolExecutor(1, "score")
 
     @property
     def manifest(self) -> Manifest:
@@ -59,7 +61,7 @@ class LocalBackend:
         def run() -> list[PairScore]:
             return self._scorer.score_images(originals, reconstructions, clock=clock)
 
-        return await to_thread.run_sync(run, limiter=self._turn)
+        return await get_running_loop().run_in_executor(self._thread, run)
 
     def warm_up(self) -> None:
         """Score one batch, so that engines are built and memory is there before the first caller."""

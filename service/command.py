@@ -1,7 +1,9 @@
 """``semsim serve``: the service under BentoML, set up as it should be."""
 
 import os
+import socket
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -21,33 +23,35 @@ def serve(
     """Serve POST /score until interrupted. Further settings: environment variables SEMSIM_*."""
     import bentoml  # noqa: F401  # a missing extra is told here, not by the process that replaces this one
 
+    from service import preflight
+
     environment = os.environ | {"BENTOML_HOME": os.environ.get("BENTOML_HOME", str(_home(port)))}
     # No usage reports, and no tracing middleware unless tracing is set up.
     environment = {"BENTOML_DO_NOT_TRACK": "true", "OTEL_SDK_DISABLED": "true"} | environment
     if artifact is not None:
         environment["SEMSIM_ARTIFACT"] = str(artifact.absolute())
     Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
-    _check(environment)
+    os.environ.update(environment)
+    preflight.check()
+    _check_address(host, port)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
 
 
-def _check(environment: dict[str, str]) -> None:
-    """Refuse wrong settings and artifacts here: BentoML would restart its worker for ever."""
-    from pydantic import ValidationError
-
-    from semsim.artifact import Artifact
+def _check_address(host: str, port: int) -> None:
+    """Refuse an address in use here: BentoML would print a long trace."""
     from semsim.exceptions import InvalidOption
-    from service.settings import Settings
 
-    os.environ.update(environment)
     try:
-        settings = Settings()
-    except ValidationError as error:
-        raise InvalidOption(f"expected valid settings, got {error}") from error
-    Artifact.load(settings.artifact)
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        raise InvalidOption(f"expected --host to be an IP address, got {host}") from None
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise InvalidOption(f"expected a free address to listen on, got {host} port {port}: {error.strerror}") from None
 
 
 def _home(port: int) -> Path:

@@ -1,16 +1,19 @@
 """The BentoML service: loads the model, mounts the transports, says when it is ready."""
 
 import logging
+import sys
 
 import bentoml
 
+from semsim.exceptions import SemSimError
 from semsim.scorer import Scorer
+from service import preflight
 from service.backend import LocalBackend
 from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
 from service.metrics import ServiceMetrics
-from service.settings import Settings
+from service.settings import load_settings
 
 _http = HTTPTransport()
 
@@ -30,11 +33,21 @@ class SemSimService:
     def __init__(self) -> None:
         """Load and warm up the model: BentoML serves nothing before this returns."""
         _log_through_bentoml()
-        settings = Settings()
+        settings = load_settings()
         backend = LocalBackend(Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size))
         backend.warm_up()
         _http.request_seconds = settings.request_seconds
         _http.core = ScoringCore(backend, settings.limits, ServiceMetrics(), settings.decode_threads)
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types
+    @staticmethod
+    def check() -> None:
+        """Called once before the workers start: what they would fail on stops `bentoml serve` in one line."""
+        try:
+            preflight.check()
+        except SemSimError as error:
+            print(f"error [{error.code}]: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
 
     async def __is_ready__(self) -> bool:
         """Whether the warm-up is done, for ``/readyz``."""

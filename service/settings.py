@@ -1,15 +1,33 @@
 """The service's settings, from the environment (``SEMSIM_``) and a YAML file: the one place that reads them."""
 
 import os
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+import yaml  # type: ignore[import-untyped]
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
+from semsim.exceptions import InvalidOption
 from semsim.images import DecodeLimits
 from semsim.providers import ProviderSettings
 from semsim.scorer import DEFAULT_BATCH_SIZE
+
+_PREFIX = "SEMSIM_"
+_CONFIG = "SEMSIM_CONFIG"
+# Read by the Makefile, the benchmarks and the tests, from whose environment a service may be started.
+_OTHERS = frozenset({"SEMSIM_DATA"})
+# What Kubernetes sets in every container for a Service object whose name begins with "semsim".
+_KUBERNETES = re.compile(r"SEMSIM_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 _Positive = Annotated[int, Field(ge=1)]
 
@@ -42,7 +60,7 @@ class Settings(BaseSettings):
     ``SEMSIM_CONFIG`` names a YAML file with the same names, nested; the environment wins over it.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SEMSIM_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     config: Path | None = None
     artifact: Path | None = None
@@ -66,5 +84,55 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the YAML file."""
-        yaml = YamlConfigSettingsSource(settings_cls, yaml_file=os.environ.get("SEMSIM_CONFIG"))
-        return init_settings, env_settings, yaml
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _config_file())
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        InvalidOption: a value that does not fit, a variable ``SEMSIM_*`` that is no setting, or a YAML file
+            that cannot be read.
+    """
+    _refuse_unknown_variables()
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        told = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
+        raise InvalidOption(f"expected valid settings, got {'; '.join(told)}") from None
+    except SettingsError as error:  # a list or a group that is not JSON
+        raise InvalidOption(f"expected valid settings, got {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt limit would otherwise be no limit, without a word."""
+    known = set(_variables(Settings, _PREFIX))
+    for name in sorted(os.environ):
+        ours = name.upper().startswith(_PREFIX) and name not in known | _OTHERS
+        if ours and not _KUBERNETES.fullmatch(name):
+            nearest = get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise InvalidOption(f"expected environment variables SEMSIM_* that are settings, got {name}{hint}")
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The environment variables of a settings model; those of a group are JSON, or nested at ``__``."""
+    for name, field in model.model_fields.items():
+        yield prefix + name.upper()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _variables(field.annotation, f"{prefix}{name.upper()}__")
+
+
+def _config_file() -> dict[str, Any]:
+    path = os.environ.get(_CONFIG)
+    if not path:
+        return {}
+    try:
+        content = yaml.safe_load(Path(path).read_bytes())
+    except (OSError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not YAML"
+        raise InvalidOption(f"expected {_CONFIG} to name a readable YAML file, got {path}: {reason}") from None
+    if not isinstance(content, dict | None):
+        raise InvalidOption(f"expected {_CONFIG} to name a YAML file of settings, got {path}, which holds no names")
+    return content or {}

@@ -23,20 +23,31 @@ def encode(image: Image.Image | np.ndarray, image_format: str = "PNG", **options
     return buffer.getvalue()
 
 
-def raw_png(width: int, height: int, *, depth: int = 8, colour: int = 2, data: bytes = b"") -> bytes:
-    """A PNG by hand, with any header."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def sixteen_bit_png(colour: int) -> bytes:
+def raw_png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    colour: int = 2,
+    data: bytes = b"",
+    before: bytes = b"",
+    after: bytes = b"",
+) -> bytes:
+    """A PNG by hand, with any header and any chunks before and after it."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    pixels = png_chunk(b"IDAT", zlib.compress(data))
+    return b"\x89PNG\r\n\x1a\n" + before + header + after + pixels + png_chunk(b"IEND", b"")
+
+
+def sixteen_bit_png(colour: int, before: bytes = b"") -> bytes:
     """A valid 8x8 PNG of 16 bits a channel: 0 grey, 2 RGB, 4 grey with alpha, 6 RGBA."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
-    return raw_png(8, 8, depth=16, colour=colour, data=(b"\0" + bytes(8 * channels * 2)) * 8)
+    return raw_png(8, 8, depth=16, colour=colour, data=(b"\0" + bytes(8 * channels * 2)) * 8, before=before)
 
 
 def animated(image_format: str) -> bytes:

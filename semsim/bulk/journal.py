@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from semsim.bulk.rows import ScoreRow
+from semsim.bulk.rows import ScoreRow, text
 
 Stamp = tuple[int, int, int, int]
 """Size and modification time of both files: a file that changed is scored again."""
@@ -45,7 +45,7 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, str]) -> None:
         self._path = path
         self._entries: dict[tuple[str | None, str | None], _Entry] = {}
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
         if lines and _is_header(lines[0], header):  # otherwise of another model or other directories
             self._restore(lines[1:])
         # Rewritten, not appended to: an interruption may have cut the last line short.
@@ -55,7 +55,7 @@ class Journal:
 
     def done(self, original: Path, reconstruction: Path, at: Stamp) -> ScoreRow | None:
         """The row of a pair that was scored from these very files, or None."""
-        known = self._entries.get((original.as_posix(), reconstruction.as_posix()))
+        known = self._entries.get((text(original.as_posix()), text(reconstruction.as_posix())))
         return known.row if known is not None and known.stamp == at else None
 
     def append(self, rows: Iterable[tuple[Stamp, ScoreRow]]) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.bulk.files import list_images
 from semsim.exceptions import MissingExtra, UnmatchedImages
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 class Match(StrEnum):
@@ -37,16 +36,7 @@ def find_images(directory: Path) -> list[Path]:
     Raises:
         UnmatchedImages: no such directory, or no image in it.
     """
-    if not directory.is_dir():
-        raise UnmatchedImages(f"expected a directory of images, got {directory}")
-    found = sorted(
-        path.relative_to(directory)
-        for path in directory.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-    )
-    if not found:
-        raise UnmatchedImages(f"expected PNG, JPEG or WebP files below {directory}, got none")
-    return found
+    return list(list_images(directory).images)
 
 
 def match_by_name(originals: Sequence[Path], reconstructions: Sequence[Path]) -> Matching:

@@ -16,6 +16,11 @@ from semsim.scorer import PairScore
 from semsim.summary import Summary
 
 
+def text(name: str) -> str:
+    r"""A file name that any table can hold: bytes that are not UTF-8 become ``\xe9``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
     """One pair of a directory run; the numbers are those of :class:`semsim.scorer.PairScore`."""
@@ -36,9 +41,9 @@ class ScoreRow:
     @classmethod
     def of(cls, original: Path, reconstruction: Path, result: PairScore | PairFailure) -> Self:
         """The row of one result; paths are written with forward slashes."""
-        names = original.as_posix(), reconstruction.as_posix()
+        names = text(original.as_posix()), text(reconstruction.as_posix())
         if isinstance(result, PairFailure):
-            return cls(*names, error_code=result.code.value, error_message=result.message)
+            return cls(*names, error_code=result.code.value, error_message=text(result.message))
         return cls(*names, **asdict(result))
 
     @classmethod
@@ -47,10 +52,10 @@ class ScoreRow:
     ) -> Self:
         """The row of an image that was unreadable before it was matched."""
         return cls(
-            None if original is None else original.as_posix(),
-            None if reconstruction is None else reconstruction.as_posix(),
+            None if original is None else text(original.as_posix()),
+            None if reconstruction is None else text(reconstruction.as_posix()),
             error_code=error.code.value,
-            error_message=str(error),
+            error_message=text(str(error)),
         )
 
     def result(self) -> PairScore | PairFailure:
@@ -87,14 +92,17 @@ class TableFormat(StrEnum):
 def write_table(path: Path, rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> None:
     """Write ``rows`` as Parquet, CSV or JSON, by the suffix of ``path``, in one step: never half a file."""
     partial = path.with_name(path.name + ".writing")
-    match TableFormat.of(path):
-        case TableFormat.PARQUET:
-            _write_parquet(partial, rows, manifest)
-        case TableFormat.CSV:
-            _write_csv(partial, rows)
-        case TableFormat.JSON:
-            partial.write_text(json.dumps(report(rows, manifest, summary), indent=2, allow_nan=False) + "\n")
-    partial.replace(path)
+    try:
+        match TableFormat.of(path):
+            case TableFormat.PARQUET:
+                _write_parquet(partial, rows, manifest)
+            case TableFormat.CSV:
+                _write_csv(partial, rows)
+            case TableFormat.JSON:
+                partial.write_text(json.dumps(report(rows, manifest, summary), indent=2, allow_nan=False) + "\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def report(rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> dict[str, Any]:

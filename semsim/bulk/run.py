@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.bulk.files import list_images
 from semsim.bulk.journal import Journal, stamp
-from semsim.bulk.matching import Match, Matching, assign, closest, find_images, match_by_index, match_by_name
+from semsim.bulk.matching import Match, Matching, assign, closest, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import InvalidImage, UnmatchedImages
 from semsim.images import DecodeLimits, decode
@@ -36,6 +37,9 @@ class Run:
 
     rows: list[ScoreRow]
     matching: Matching
+    skipped_originals: tuple[Path, ...] = ()
+    skipped_reconstructions: tuple[Path, ...] = ()
+    """Images that were not looked at, for their name or format, and links that lead nowhere."""
 
 
 def score_directories(
@@ -55,9 +59,17 @@ def score_directories(
 
     Raises:
         UnmatchedImages: nothing to match, a matching that the names or counts do not allow, or a
-            reconstruction without an original, unless ``allow_unmatched``: it would make a leakage gate blind.
+            reconstruction that is skipped or without an original, unless ``allow_unmatched``: it would make a
+            leakage gate blind.
     """
-    matching, unreadable = _match(scorer, where, match, limits, progress)
+    originals, reconstructions = list_images(where.originals), list_images(where.reconstructions)
+    skipped = reconstructions.skipped
+    if skipped and not allow_unmatched:
+        raise UnmatchedImages(
+            f"expected every reconstruction as a .png, .jpg, .jpeg or .webp file, got {len(skipped)} others, "
+            f"such as {skipped[0]}"
+        )
+    matching, unreadable = _match(scorer, where, match, limits, progress, originals.images, reconstructions.images)
     lone = matching.lone_reconstructions
     if lone and not allow_unmatched:
         raise UnmatchedImages(
@@ -69,20 +81,25 @@ def score_directories(
         header = {name: str(path.absolute()) for name, path in directories.items()}
         journal = Journal(journal_path, header | {"model": scorer.manifest.graph.sha256})
     rows = list(_score(scorer, where, matching.pairs, limits, journal, progress))
-    return Run(rows + unreadable, matching)
+    return Run(rows + unreadable, matching, originals.skipped, skipped)
 
 
 def _match(
-    scorer: Scorer, where: Directories, match: Match, limits: DecodeLimits, progress: Progress
+    scorer: Scorer,
+    where: Directories,
+    match: Match,
+    limits: DecodeLimits,
+    progress: Progress,
+    originals: Sequence[Path],
+    reconstructions: Sequence[Path],
 ) -> tuple[Matching, list[ScoreRow]]:
     """Pair the images of two directories; with ``best`` and ``assignment`` by the distance of their embeddings.
 
     Returns the matching, and a row for each image that could not be decoded while matching by distance.
 
     Raises:
-        UnmatchedImages: nothing to match, or a matching that the names or counts do not allow.
+        UnmatchedImages: a matching that the names or counts do not allow.
     """
-    originals, reconstructions = find_images(where.originals), find_images(where.reconstructions)
     match match:
         case Match.NAME:
             return match_by_name(originals, reconstructions), []

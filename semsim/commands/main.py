@@ -1,6 +1,7 @@
 """``semsim``: gathers the sub-commands that the installed packages register."""
 
 import logging
+import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -62,11 +63,15 @@ def _semsim(
 
 
 def main() -> None:
-    """Run the command line; errors of the project end in one line on stderr and exit code 2."""
+    """Run the command line; errors of the project and of the system end in one line on stderr and exit code 2."""
     try:
         app()
     except SemSimError as error:
         _refuse(error.code, str(error))
+    except OSError as error:  # no space, no permission; a broken pipe has ended quietly before
+        where = "" if error.filename is None else f" at {error.filename}"
+        reason = error.strerror or type(error).__name__
+        _refuse(ErrorCode.SYSTEM_ERROR, f"expected to read and write what was named, got {reason}{where}")
     except ModuleNotFoundError as error:
         extras = sorted({extra for entry in _commands().values() if entry.name in sys.argv for extra in entry.extras})
         if not extras:
@@ -79,4 +84,15 @@ def main() -> None:
 
 def _refuse(code: ErrorCode, message: str) -> None:
     typer.echo(f"error [{code}]: {message}", err=True)
+    _forget_unwritten()
     sys.exit(EXIT_REFUSED)
+
+
+def _forget_unwritten() -> None:
+    """Python would try once more at its exit to write what a full disk refused, and change the exit code."""
+    if sys.stdout is None:  # closed by the caller
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

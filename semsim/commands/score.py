@@ -4,12 +4,15 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
+
+if TYPE_CHECKING:
+    from semsim.images import RGBImage
 
 app = typer.Typer()
 
@@ -25,7 +28,7 @@ def score(
 ) -> None:
     """Score one original and its reconstruction."""
     scorer = load_scorer(model, require, fail_above)
-    result = scorer.score(original, reconstruction)
+    result = scorer.score(_read(original), _read(reconstruction))
     if as_json:
         values = asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
         typer.echo(json.dumps(values))
@@ -40,3 +43,17 @@ def score(
             typer.echo("the reconstruction was resized to the original for mse, psnr and ssim")
     if fail_above is not None and result.leakage is not None and result.leakage > fail_above:
         raise typer.Exit(EXIT_LEAKS)
+
+
+def _read(path: Path) -> "RGBImage":
+    """The image at ``path``; what is wrong with it is told with its path: there are two."""
+    from semsim.exceptions import InvalidImage, UnreadableFile
+    from semsim.images import decode
+    from semsim.pairs import require_scorable
+
+    try:
+        return require_scorable(decode(path))
+    except UnreadableFile:
+        raise
+    except InvalidImage as error:
+        raise type(error)(f"{error}, in {path}") from error

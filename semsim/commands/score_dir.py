@@ -1,6 +1,7 @@
 """``semsim score-dir``: two directories of images."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,8 @@ from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
 from semsim.commands.progress import progress_bar
 
 if TYPE_CHECKING:
-    from semsim.bulk.matching import Matching
     from semsim.bulk.rows import ScoreRow
+    from semsim.bulk.run import Run
     from semsim.summary import Summary
 
 app = typer.Typer()
@@ -37,7 +38,7 @@ def score_dir(
         Path | None, typer.Option("-o", "--output", help="Table to write: .parquet, .csv or .json.")
     ] = None,
     allow_unmatched: Annotated[
-        bool, typer.Option("--allow-unmatched", help="Go on when a reconstruction has no original.")
+        bool, typer.Option("--allow-unmatched", help="Go on when a reconstruction has no original, or is skipped.")
     ] = False,
     model: Model = None,
     require: Require = None,
@@ -58,8 +59,11 @@ def score_dir(
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     if output is not None:
         TableFormat.of(output)
-        if not output.absolute().parent.is_dir():
-            raise InvalidOption(f"expected an output file in an existing directory, got {output}")
+        parent = output.absolute().parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise InvalidOption(f"expected an output file in an existing directory to write to, got {output}")
+        if output.is_dir():
+            raise InvalidOption(f"expected an output file, got the directory {output}")
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     scorer = load_scorer(model, require, fail_above)
     try:
@@ -73,10 +77,12 @@ def score_dir(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        kept = "nothing was written" if journal is None else f"call again to go on; so far in {journal}"
+        kept = "nothing was written"
+        if journal is not None and journal.exists():  # not yet, while matching
+            kept = f"call again to go on; so far in {journal}"
         typer.echo(f"interrupted: {kept}", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
-    _warn_unmatched(run.matching)
+    _warn(run)
     summary = summarize((row.result() for row in run.rows), calibrated=scorer.manifest.calibration is not None)
     if output is not None and journal is not None:
         write_table(output, run.rows, scorer.manifest, summary)
@@ -94,17 +100,21 @@ def _exit_code(summary: "Summary", fail_above: float | None) -> int:
     return EXIT_FAILED_PAIRS if summary.failed else 0
 
 
-def _warn_unmatched(matching: "Matching") -> None:
-    for lone, lacking in (
-        (matching.lone_originals, "a reconstruction"),
-        (matching.lone_reconstructions, "an original"),
+def _warn(run: "Run") -> None:
+    for paths, what in (
+        (run.matching.lone_originals, "without a reconstruction"),
+        (run.matching.lone_reconstructions, "without an original"),
+        (run.skipped_originals, "among the originals skipped: no .png, .jpg, .jpeg or .webp file"),
+        (run.skipped_reconstructions, "among the reconstructions skipped: no .png, .jpg, .jpeg or .webp file"),
     ):
-        if lone:
-            typer.echo(f"{_listed(lone)} without {lacking}", err=True)
+        if paths:
+            typer.echo(f"{_listed(paths)} {what}", err=True)
 
 
 def _listed(paths: tuple[Path, ...]) -> str:
-    names = ", ".join(path.as_posix() for path in paths[:3])
+    from semsim.bulk.rows import text
+
+    names = ", ".join(text(path.as_posix()) for path in paths[:3])
     return f"{len(paths)} images ({names}{', ...' if len(paths) > 3 else ''})"
 
 

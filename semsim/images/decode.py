@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from semsim.exceptions import (
     AnimatedImage,
@@ -25,6 +26,7 @@ from semsim.exceptions import (
     UnreadableFile,
 )
 from semsim.images.formats import ImageFormat, is_complete, sniff
+from semsim.images.jpeg import is_cut
 
 RGBImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, 0..255."""
@@ -90,9 +92,12 @@ def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage
 
 def _read(path: Path, limits: DecodeLimits) -> bytes:
     try:
-        size = path.stat().st_size
-        _check_bytes(size, limits)
-        return path.read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
+            raise UnreadableFile(f"expected a readable image file, got {path}: not a regular file")
+        _check_bytes(status.st_size, limits)
+        with path.open("rb") as file:
+            return file.read(limits.max_bytes + 1)  # some files hold more than they say, as below /proc
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnreadableFile(f"expected a readable image file, got {path}: {reason}") from error
@@ -138,8 +143,12 @@ def _from_bytes(data: bytes, limits: DecodeLimits) -> RGBImage:
         # Only the parser that the magic number names: Pillow has dozens, some with a history.
         with Image.open(io.BytesIO(data), formats=(image_format.value,)) as image:
             _check_shape(image.width, image.height, limits)
-            _refuse_unsupported(image, image_format, data)
+            _refuse_unsupported(image, image_format)
+            if image_format is ImageFormat.PNG:
+                _scale_transparent_grey(image)
             image.load()
+            if image_format is ImageFormat.JPEG and is_cut(data, image):
+                raise TruncatedImage("expected a complete JPEG file, got one whose end mark stands too early")
             return _rgb(_upright(image))
     except InvalidImage:
         raise
@@ -157,9 +166,9 @@ def _from_bytes(data: bytes, limits: DecodeLimits) -> RGBImage:
         ) from None
 
 
-def _refuse_unsupported(image: Image.Image, image_format: ImageFormat, data: bytes) -> None:
-    # Pillow opens a 16-bit RGB PNG as 8-bit without a word, so the header is asked: byte 24 is its depth.
-    if image_format is ImageFormat.PNG and data[24] == 16:
+def _refuse_unsupported(image: Image.Image, image_format: ImageFormat) -> None:
+    # Pillow opens a 16-bit RGB PNG as 8-bit without a word: only the layout that it unpacks from tells.
+    if image_format is ImageFormat.PNG and ";16" in _packed(image):
         raise SixteenBitImage("expected 8 bits a channel, got a 16-bit PNG")
     if image.mode == "CMYK":
         raise CMYKImage("expected RGB or grey, got CMYK")
@@ -167,6 +176,20 @@ def _refuse_unsupported(image: Image.Image, image_format: ImageFormat, data: byt
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image_format is not ImageFormat.JPEG:
         raise AnimatedImage(f"expected one frame, got {frames}")
+
+
+def _packed(image: Image.Image) -> str:
+    """Pillow's name for how the file packs its pixels, such as ``RGB;16B`` or ``L;2``."""
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    return str(tiles[0].args) if tiles else ""
+
+
+def _scale_transparent_grey(image: Image.Image) -> None:
+    """Pillow scales 2- and 4-bit greys to 8 bits, but not the one that the file calls transparent."""
+    levels = {"L;2": 3, "L;4": 15}.get(_packed(image))
+    transparent = image.info.get("transparency")
+    if levels is not None and isinstance(transparent, int):
+        image.info["transparency"] = (transparent & levels) * (255 // levels)
 
 
 def _upright(image: Image.Image) -> Image.Image:

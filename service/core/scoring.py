@@ -1,8 +1,8 @@
 """One request, from encoded pairs to the answer: limits, decoding, scoring, summary."""
 
+from asyncio import get_running_loop
 from collections.abc import Callable, Sequence
-
-from anyio import CapacityLimiter, to_thread
+from concurrent.futures import ThreadPoolExecutor
 
 import semsim
 from semsim.exceptions import TooManyPairs
@@ -36,7 +36,9 @@ class ScoringCore:
         self._backend = backend
         self.limits = limits
         self.metrics = metrics
-        self._decoders = CapacityLimiter(decode_threads)
+        # A request that times out is answered at once, and dropped if it still waits for a thread. One that has a
+        # thread keeps it until it is done, so that no more than these run.
+        self._decoders = ThreadPoolExecutor(decode_threads, "decode")
 
     async def score(self, parse: Parse) -> ScoreResponse:
         """Parse, decode and score one request; a bad pair fails alone.
@@ -51,7 +53,7 @@ class ScoringCore:
                 pairs = parse()
                 return pairs, self._decode(pairs)
 
-        pairs, decoded = await to_thread.run_sync(read, limiter=self._decoders)
+        pairs, decoded = await get_running_loop().run_in_executor(self._decoders, read)
         scores = await self._backend.score(decoded.originals, decoded.reconstructions, clock)
         outcomes: dict[int, PairScore | PairFailure] = {
             **decoded.failures,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestError, UnsupportedMediaType
@@ -17,6 +17,7 @@ from service.http.body import parse_multipart, read_body
 from service.http.errors import error_response
 from service.http.json_body import parse_json
 from service.http.openapi import openapi
+from service.http.page import HEADERS, page
 from service.metrics import OK
 
 logger = logging.getLogger("semsim.service")
@@ -33,6 +34,7 @@ class HTTPTransport:
         self.request_seconds = 30.0
         self.app = Starlette(
             routes=[
+                Route("/", self._page, methods=["GET"]),
                 Route("/score", self._guarded(self._score), methods=["POST"]),
                 Route("/model", self._guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
@@ -52,6 +54,8 @@ class HTTPTransport:
                 "expected Content-Type application/json or multipart/form-data, got "
                 + ("none" if not content_type else "another")
             )
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise UnsupportedMediaType("expected a body without Content-Encoding, got a compressed one")
         body = await read_body(request, core.limits)
         answer: ScoreResponse
         if content_type == "application/json":
@@ -67,6 +71,9 @@ class HTTPTransport:
 
     async def _docs(self, _: Request) -> Response:
         return JSONResponse(openapi())
+
+    async def _page(self, _: Request) -> Response:
+        return HTMLResponse(page(), headers=HEADERS)
 
     def _guarded(self, endpoint: _Endpoint) -> _Endpoint:
         """The process edge: whatever an endpoint raises becomes an envelope and a count."""

@@ -2,14 +2,18 @@
 
 import sys
 from collections.abc import AsyncGenerator
+from math import inf
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from semsim.exceptions import BodyTooLarge, InvalidRequest
+from semsim.exceptions import BodyTooLarge, InvalidRequest, TooManyPairs
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair
 from service.settings import Limits
+
+# Beyond what the pairs can have: a few pairs too many are counted exactly.
+_PARTS_TO_SPARE = 1000
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
@@ -33,6 +37,19 @@ class _InMemoryParser(MultiPartParser):
     # Starlette writes files over 1 MB to a temporary file. The body is bounded already, and in memory.
     spool_max_size = sys.maxsize
 
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], limits: Limits) -> None:
+        # Starlette's own limits know nothing of pairs, and their messages would not help.
+        super().__init__(headers, stream, max_files=inf, max_fields=inf, max_part_size=sys.maxsize)
+        self._pairs = limits.pairs
+        self._parts = 0
+
+    def on_part_begin(self) -> None:
+        """Count the parts: a pair has an original, a reconstruction and an id at the most."""
+        self._parts += 1
+        if self._parts > 3 * self._pairs + _PARTS_TO_SPARE:
+            raise TooManyPairs(f"expected at most {self._pairs} pairs a request, got a body of far more parts")
+        super().on_part_begin()
+
 
 async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list[EncodedPair]:
     """Pairs from the files ``original`` and ``reconstruction``, repeated, and fields ``id``, optional.
@@ -41,6 +58,7 @@ async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list
 
     Raises:
         InvalidRequest: not multipart, other fields than those, or counts that do not fit.
+        TooManyPairs: more parts than the allowed pairs can have.
     """
 
     async def stream() -> AsyncGenerator[bytes, None]:
@@ -51,13 +69,8 @@ async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list
         raise InvalidRequest("expected multipart/form-data in UTF-8, got another charset")
     if not body.rstrip().endswith(b"--"):  # the parser would take what came before the cut for the whole
         raise InvalidRequest("expected multipart/form-data up to its closing boundary, got a body that ends before it")
-    # One more than the limit, so that one pair too many is told as such.
-    most = limits.pairs + 1
-    parser = _InMemoryParser(
-        request.headers, stream(), max_files=2 * most, max_fields=most, max_part_size=4 * MAX_ID_LENGTH
-    )
     try:
-        form = await parser.parse()
+        form = await _InMemoryParser(request.headers, stream(), limits).parse()
     except (MultiPartException, KeyError) as error:
         reason = error.message if isinstance(error, MultiPartException) else "no boundary"
         raise InvalidRequest(f"expected multipart/form-data, got a body that is not: {reason}") from None

@@ -1,6 +1,8 @@
 """The decoder: what it takes, what it refuses, and with which code."""
 
 import io
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image, ImageOps
 
 from semsim.exceptions import ErrorCode, InvalidImage
 from semsim.images import DecodeLimits, decode
-from tests.encoded import animated, encode, oriented, picture, raw_png, sixteen_bit_png
+from tests.encoded import animated, encode, oriented, picture, png_chunk, raw_png, sixteen_bit_png
 
 
 def refused(source: object, **limits: int) -> ErrorCode:
@@ -127,6 +129,65 @@ def test_cut_files_are_truncated(image_format: str, part: float) -> None:
     """A file that ends early is called truncated, at any place behind its header."""
     data = encode(picture(96, 96), image_format)
     assert refused(data[: int(len(data) * part)]) is ErrorCode.TRUNCATED_IMAGE
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}], ids=str
+)
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
+def test_a_cut_jpeg_with_an_end_mark_is_truncated(mode: str, options: dict[str, object], part: float) -> None:
+    """A JPEG that was cut does not pass for its grey rest because an end mark was put behind the cut."""
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    data = encode(Image.fromarray(noise).convert(mode), "JPEG", **options)
+    assert decode(data).shape == (96, 96, 3)
+    start = data.index(b"\xff\xda") + 16
+    cut = data[: start + int((len(data) - start) * part)].rstrip(b"\xff") + b"\xff\xd9"
+    assert refused(cut) is ErrorCode.TRUNCATED_IMAGE
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+@pytest.mark.parametrize("side", [7, 8, 33, 64])
+def test_a_whole_jpeg_with_grey_in_its_corner_is_taken(side: int, options: dict[str, object]) -> None:
+    """A picture that ends in middle grey is not called truncated."""
+    image = picture(side, side).copy()
+    image[side // 2 :] = 128
+    assert decode(encode(image, "JPEG", **options)).shape == (side, side, 3)
+
+
+def test_sixteen_bits_do_not_hide_behind_another_chunk() -> None:
+    """A 16-bit PNG whose header is not its first chunk, or stands there twice, is refused all the same."""
+    eight_bits = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    for before in (png_chunk(b"tEXt", b"Comment\0hello"), png_chunk(b"IHDR", eight_bits)):
+        for colour in (0, 2, 4, 6):
+            assert refused(sixteen_bit_png(colour, before)) is ErrorCode.SIXTEEN_BIT_IMAGE
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_transparent_grey_is_found_at_any_depth(depth: int) -> None:
+    """The grey that a PNG calls transparent is shown white, and no other."""
+    levels = 2**depth
+    row = np.packbits(np.array([[level >> bit & 1 for bit in reversed(range(depth))] for level in range(levels)]))
+    for transparent in {0, 1, levels - 1}:
+        chunk = png_chunk(b"tRNS", struct.pack(">H", transparent))
+        decoded = decode(raw_png(levels, 1, depth=depth, colour=0, data=b"\0" + row.tobytes(), after=chunk))
+        expected = np.round(np.arange(levels) * 255 / (levels - 1)).astype(np.uint8)
+        expected[transparent] = 255
+        np.testing.assert_array_equal(decoded[0, :, 0], expected)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """A device or a pipe, which may never end, is refused unread."""
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (Path("/dev/zero"), tmp_path / "pipe.png", tmp_path):
+        assert refused(path) is ErrorCode.UNREADABLE_FILE
+
+
+def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    """A file over the limit is refused, also where its size is not told."""
+    (tmp_path / "large.png").write_bytes(encode(picture()))
+    assert refused(tmp_path / "large.png", max_bytes=100) is ErrorCode.TOO_MANY_BYTES
+    assert refused(Path("/proc/self/maps"), max_bytes=100) is ErrorCode.TOO_MANY_BYTES
 
 
 def test_damaged_files_are_corrupt() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,18 @@ def test_the_committed_openapi_is_current(service: LiveService) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
     assert committed == openapi()
     assert httpx.get(f"{service.url}/docs.json").json() == committed
+
+
+def test_the_page_links_here_and_loads_nothing(service: LiveService) -> None:
+    """`/` is a page of our own: every link works, and there is no script and no other host."""
+    answer = httpx.get(f"{service.url}/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert not re.search(r"<script|<img|<link|//", answer.text)
+    links = re.findall(r'href="([^"]*)"', answer.text)
+    assert {"/docs.json", "/model", "/metrics"} <= set(links)
+    assert [httpx.get(service.url + link).status_code for link in links] == [200] * len(links)
 
 
 def test_it_listens_on_loopback(tmp_path: Path) -> None:

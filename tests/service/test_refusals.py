@@ -1,5 +1,6 @@
 """What the service refuses, with which status and code, always in one envelope."""
 
+import gzip
 import socket
 from collections.abc import Iterator
 
@@ -121,6 +122,32 @@ def test_too_many_pairs_are_refused_whole(limited_service: LiveService) -> None:
     files = [("original", ("o", b"x"))] + [("reconstruction", ("r", b"x"))] * 4
     answer = httpx.post(f"{limited_service.url}/score", files=files)
     assert "at most 3 pairs" in assert_envelope(answer, 413, "too_many_pairs")
+
+
+@pytest.mark.parametrize("count", [257, 600, 2000])
+def test_many_multipart_pairs_are_told_as_such(service: LiveService, count: int) -> None:
+    """However many files over the limit, the answer is too_many_pairs."""
+    for files in (
+        [("original", ("o", b"x"))] + [("reconstruction", ("r", b"x"))] * count,
+        [("original", ("o", b"x")), ("reconstruction", ("r", b"x"))] * count,
+    ):
+        answer = httpx.post(f"{service.url}/score", files=files)
+        assert "at most 256 pairs" in assert_envelope(answer, 413, "too_many_pairs")
+
+
+def test_an_image_without_a_filename_is_told_as_such(service: LiveService) -> None:
+    """A whole image in a plain field is refused with what was expected, however large."""
+    image = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    answer = httpx.post(f"{service.url}/score", files=[("original", (None, image)), ("reconstruction", ("r", image))])
+    assert "expected original as a file part, with a filename" in assert_envelope(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "Deflate"])
+def test_a_compressed_body_is_415(service: LiveService, encoding: str) -> None:
+    """A Content-Encoding is refused by its name, not as broken JSON."""
+    body = gzip.compress(b'{"pairs": []}')
+    answer = httpx.post(f"{service.url}/score", content=body, headers=JSON | {"content-encoding": encoding})
+    assert "Content-Encoding" in assert_envelope(answer, 415, "unsupported_media_type")
 
 
 def test_a_large_body_is_refused_announced_or_not(limited_service: LiveService) -> None:

@@ -172,6 +172,25 @@ def test_a_journal_of_another_run_is_not_used(tmp_path: Path) -> None:
     assert stamp(tmp_path / "gone", tmp_path / "gone") == (0, 0, 0, 0)
 
 
+def test_a_journal_cut_inside_a_character_keeps_the_lines_before(tmp_path: Path) -> None:
+    """A line that ends inside a letter of two bytes costs its own row only."""
+    path = tmp_path / "journal"
+    Journal(path, {}).append([((0, 0, 0, 0), ScoreRow(name, "r")) for name in ("whole.png", "caf\u00e9.png")])
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index("\u00e9".encode()) + 1])
+    resumed = Journal(path, {})
+    assert resumed.done(Path("whole.png"), Path("r"), (0, 0, 0, 0)) == ScoreRow("whole.png", "r")
+    assert resumed.done(Path("caf\u00e9.png"), Path("r"), (0, 0, 0, 0)) is None
+
+
+def test_a_journal_keeps_names_with_unusual_line_ends(tmp_path: Path) -> None:
+    """A name with a line separator of Unicode is still one line of the journal."""
+    path = tmp_path / "journal"
+    row = ScoreRow("a\u2028b.png", "r")
+    Journal(path, {}).append([((0, 0, 0, 0), row)])
+    assert Journal(path, {}).done(Path("a\u2028b.png"), Path("r"), (0, 0, 0, 0)) == row
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_path: Path, suffix: str) -> None:
     """Each format gives the rows back, failures and an infinite psnr included."""

@@ -1,13 +1,17 @@
 """The semsim command, run as people run it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from semsim.commands.score_dir import app as score_dir_app
 from tests.conftest import IMAGES
 
 SEMSIM = Path(sys.executable).parent / "semsim"
@@ -68,6 +72,18 @@ def test_a_bad_image_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert shown.stderr.startswith("error [not_an_image]: expected")
     assert shown.stderr.count("\n") == 1
     assert not shown.stdout
+
+
+def test_the_bad_image_of_a_pair_is_named(tmp_path: Path) -> None:
+    """Of two files, the refusal names the one that is bad, once."""
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    Image.new("RGB", (6, 6)).save(tmp_path / "small.png")
+    for name in ("broken.png", "small.png", "missing.png"):
+        for pair in ((tmp_path / name, IMAGES / "dog.jpg"), (IMAGES / "dog.jpg", tmp_path / name)):
+            shown = semsim("score", *pair)
+            assert shown.returncode == 2
+            assert shown.stderr.count(str(tmp_path / name)) == 1
+            assert "dog.jpg" not in shown.stderr
 
 
 def test_fail_above_gates_on_leakage(calibrated_artifact: Path) -> None:
@@ -138,6 +154,84 @@ def test_score_dir_exits_1_when_a_pair_fails(tmp_path: Path) -> None:
     shown = semsim("score-dir", IMAGES, tmp_path)
     assert shown.returncode == 1
     assert "not scored: dog.jpg -> dog.png" in shown.stderr
+
+
+def test_score_dir_names_what_it_skips(photographs: Path) -> None:
+    """An image of another suffix stops the run, or is counted and named when that is allowed."""
+    (photographs / "dog.jpg").rename(photographs / "dog.jfif")
+    shown = semsim("score-dir", photographs, photographs)
+    assert shown.returncode == 2
+    assert "dog.jfif" in shown.stderr
+    shown = semsim("score-dir", photographs, photographs, "--allow-unmatched")
+    assert shown.returncode == 0
+    assert "1 images (dog.jfif) among the reconstructions skipped" in shown.stderr
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_names_that_are_not_utf8_are_escaped(tmp_path: Path, suffix: str) -> None:
+    """A file name of other bytes than UTF-8 is written with escapes, in every table and in the journal."""
+    for directory in ("originals", "reconstructions"):
+        (tmp_path / directory).mkdir()
+        shutil.copy(IMAGES / "dog.jpg", tmp_path / directory / os.fsdecode(b"caf\xe9.jpg"))
+    output = tmp_path / f"out{suffix}"
+    shown = semsim("score-dir", tmp_path / "originals", tmp_path / "reconstructions", "-o", output)
+    assert shown.returncode == 0, shown.stderr
+    assert rb"caf\xe9.jpg" in output.read_bytes().replace(rb"\\", b"\\")
+
+
+def test_an_output_that_is_a_directory_is_refused_before_scoring(tmp_path: Path) -> None:
+    """A directory cannot be the table; this is told at once."""
+    (tmp_path / "out.csv").mkdir()
+    shown = semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv", "--model", "/nowhere")
+    assert shown.returncode == 2
+    assert "error [invalid_option]: expected an output file" in shown.stderr
+
+
+@pytest.mark.parametrize("arguments", [["score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--json"], ["--help"]])
+def test_a_full_disk_is_one_line_and_exit_2(arguments: list[object]) -> None:
+    """What the system refuses ends in one line, not in a trace."""
+    with Path("/dev/full").open("w") as full:
+        command = [SEMSIM, *map(str, arguments)]
+        shown = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("error [system_error]: expected")
+    assert shown.stderr.count("\n") == 1
+
+
+def test_a_journal_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """A directory where the journal should be ends in one line that names it."""
+    (tmp_path / "out.csv.partial.jsonl").mkdir()
+    shown = semsim("score-dir", IMAGES, IMAGES, "--allow-unmatched", "--match", "best", "-o", tmp_path / "out.csv")
+    assert shown.returncode == 2
+    assert "partial.jsonl" in shown.stderr
+    assert shown.stderr.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    """`semsim ... | head -1` prints no trace."""
+    command = f"{SEMSIM} score-dir {IMAGES} {IMAGES} --match best | head -1"
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)  # noqa: S602
+    assert shown.stdout.startswith(" distance")
+    assert not shown.stderr
+
+
+@pytest.mark.parametrize("journal_exists", [False, True])
+def test_an_interruption_names_the_journal_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal_exists: bool
+) -> None:
+    """Ctrl-C names the file to go on from, unless there is none yet."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("semsim.bulk.run.score_directories", interrupted)
+    journal = tmp_path / "out.csv.partial.jsonl"
+    if journal_exists:
+        journal.touch()
+    shown = CliRunner().invoke(score_dir_app, [str(IMAGES), str(IMAGES), "-o", str(tmp_path / "out.csv")])
+    assert shown.exit_code == 130
+    assert (str(journal) in shown.output) is journal_exists
+    assert ("nothing was written" in shown.output) is not journal_exists
 
 
 def test_a_missing_extra_is_named() -> None:

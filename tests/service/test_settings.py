@@ -1,0 +1,80 @@
+"""Settings: where they come from, and what stops the start."""
+
+from pathlib import Path
+
+import pytest
+
+from semsim.exceptions import InvalidOption
+from service.settings import Settings, load_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("SEMSIM_LIMITS__PAIR", "SEMSIM_LIMITS__PAIRS"),
+        ("SEMSIM_LIMIT__PAIRS", "SEMSIM_LIMITS__PAIRS"),
+        ("SEMSIM_ARTEFACT", "SEMSIM_ARTIFACT"),
+        ("semsim_artifact", "SEMSIM_ARTIFACT"),
+        ("SEMSIM_CONFIG_FILE", "SEMSIM_CONFIG"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, name: str, nearest: str
+) -> None:
+    """A variable SEMSIM_* that is no setting stops the start, with the name that was likely meant."""
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(InvalidOption, match=rf"expected .* got {name}; did you mean {nearest}\?"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SEMSIM_DATA", "SEMSIM_SERVICE_HOST", "SEMSIM_SERVICE_PORT_HTTP", "SEMSIM_PORT", "SEMSIM_API_PORT_3000_TCP_ADDR"],
+)
+def test_variables_that_others_set_are_let_be(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The data directory of the tests and what Kubernetes injects are no misspelt settings."""
+    monkeypatch.setenv(name, "tcp://10.0.0.1:3000")
+    assert load_settings() == Settings()
+
+
+def test_a_group_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole group of settings can be given as JSON."""
+    monkeypatch.setenv("SEMSIM_LIMITS", '{"pairs": 7}')
+    assert load_settings().limits.pairs == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "No such file"),
+        ("limits: [", "not YAML"),
+        ("- pairs", "holds no names"),
+        ("limits: {pair: 3}", "limits.pair: Extra inputs"),
+        ("batch_sise: 3", "batch_sise: Extra inputs"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, told: str
+) -> None:
+    """A SEMSIM_CONFIG that is missing, no YAML or of other names stops the start."""
+    path = tmp_path / "semsim.yaml"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SEMSIM_CONFIG", str(path))
+    with pytest.raises(InvalidOption, match=f"expected .*{told}"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("SEMSIM_LIMITS__PAIRS", "0", "limits.pairs: Input should be"),
+        ("SEMSIM_PROVIDERS__ORDER", "cpu", "providers"),
+    ],
+)
+def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+    """What a value should be is told in one line that names the setting."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidOption, match=told) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,76 @@
+"""The deadline of a request holds, and so does the number of threads, whatever they are doing."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from semsim import Scorer
+from service.backend import LocalBackend
+from service.core import scoring
+from service.core.scoring import ScoringCore
+from service.http.app import HTTPTransport
+from service.metrics import ServiceMetrics
+from service.settings import Limits
+from tests.encoded import encode, picture
+from tests.service.live import base64_pair
+
+PATIENCE = 60
+BODY = {"pairs": [base64_pair(encode(picture()), encode(picture()))]}
+
+
+class _Blocked:
+    """A function that waits until it is let go before it does its work, and counts its calls."""
+
+    def __init__(self, work: object) -> None:
+        self._work = work
+        self.go = threading.Event()
+        self.begun = 0
+        self.done = 0
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        self.begun += 1
+        assert self.go.wait(PATIENCE)
+        self.done += 1
+        return self._work(*arguments, **options)  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def metrics() -> ServiceMetrics:
+    """Metrics can be registered once a process."""
+    return ServiceMetrics()
+
+
+@pytest.fixture
+def client(small_artifact: object, metrics: ServiceMetrics) -> Iterator[TestClient]:
+    """The transport over a core with one decoding thread and a deadline of a moment."""
+    transport = HTTPTransport()
+    transport.core = ScoringCore(LocalBackend(Scorer(small_artifact)), Limits(), metrics, 1)  # type: ignore[arg-type]
+    transport.request_seconds = 0.3
+    with TestClient(transport.app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("stage", ["decode", "score"])
+def test_a_busy_thread_does_not_hold_up_the_504(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """The deadline is answered while the thread works; a request still in the queue is dropped; then all is well."""
+    place = (scoring, "decode_pairs") if stage == "decode" else (Scorer, "score_images")
+    work = getattr(*place)
+    blocked = _Blocked(work)
+    # A plain function, so that it becomes a method where it replaces one.
+    monkeypatch.setattr(*place, lambda *arguments, **options: blocked(*arguments, **options))
+    try:
+        for _ in range(2):
+            answer = client.post("/score", json=BODY)
+            assert answer.status_code == 504
+            assert answer.json()["error"]["code"] == "timeout"
+        assert (blocked.begun, blocked.done) == (1, 0)
+    finally:
+        blocked.go.set()
+    answer = client.post("/score", json=BODY)
+    assert answer.status_code == 200
+    assert answer.json()["results"][0]["distance"] == 0
+    assert blocked.begun == blocked.done == 2
