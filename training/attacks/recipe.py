@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from semsim.exceptions import InvalidUpdate
 from training.attacks.initialisation import Initialisation
+from training.attacks.labels import last_layer_gradient
 from training.attacks.objectives import Objective
 from training.attacks.priors import BatchNormStatistics, Prior
 from training.attacks.schedules import Decay
@@ -47,6 +48,11 @@ class Recipe:
     retries: int = 0
     """How many more times all starts are tried where every one diverged."""
 
+    def infers_labels(self, observation: Observation) -> bool:
+        """Whether the labels come from the update."""
+        unknown = self.labels is Labels.KNOWN_OR_INFERRED and observation.labels is None
+        return unknown or self.labels is Labels.INFERRED
+
     def check(self, observation: Observation) -> None:
         """Refuse an observation that the attack cannot work on, before any work.
 
@@ -59,5 +65,7 @@ class Recipe:
                 f"expected a victim with batch normalisation for the attack {self.name}, "
                 f"got {observation.victim.network.label}"
             )
+        if self.infers_labels(observation):
+            last_layer_gradient(observation)
         if self.labels is Labels.OPTIMISED and observation.update.local_training is not None:
             raise InvalidUpdate(f"expected a gradient for the attack {self.name}, got a weight delta")

@@ -200,7 +200,7 @@ class Search:
     def _given_labels(self, observation: Observation) -> tuple[int, ...]:
         if self._searches_labels:
             return ()
-        if self._recipe.labels is Labels.INFERRED or observation.labels is None:
+        if self._recipe.infers_labels(observation) or observation.labels is None:
             return infer_labels(observation)
         return observation.labels
 

@@ -79,7 +79,7 @@ class SharedWeightGradients:
     def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
         """Each client's gradient of its mean cross-entropy: one term a parameter, in the order of ``names``.
 
-        ``images`` ``(N * images, C, H, W)`` normalised; ``labels`` ``(N * images,)`` classes, or
+        ``images`` ``(N * images, C, H, W)`` normalised, requiring a gradient; ``labels`` ``(N * images,)`` classes, or
         ``(N * images, classes)`` probabilities.
         """
         logits, seen = self._forward(images)

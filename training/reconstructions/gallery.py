@@ -3,6 +3,7 @@
 import io
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
@@ -32,8 +33,8 @@ def draw_gallery(directory: Path, *, columns: int = _COLUMNS, settings: str = ""
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for number, (setting, rows) in enumerate(by_setting.items()):
         top = number * height
-        mean = sum(row["psnr"] for row in rows) / len(rows)
-        pen.text((_GAP, top + 2), f"{setting}   {len(rows)} images, {mean:.1f} dB", _INK, font)
+        middle = median(row["psnr"] for row in rows)
+        pen.text((_GAP, top + 2), f"{setting}   {len(rows)} images, median {middle:.1f} dB", _INK, font)
         for column, row in enumerate(_spread(rows, columns)):
             left = _GAP + column * (_TILE + _GAP)
             for line, kind in enumerate(("original", "reconstruction")):

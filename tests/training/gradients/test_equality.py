@@ -85,7 +85,7 @@ def test_shared_weights_and_local_steps_agree(objective: object) -> None:
     """Two independent paths to a gradient give the same objective: one step of rate 1 is minus the gradient."""
     of = victim("convnet", 4)
     seen = observations(of, 2, images=3)
-    x = torch.randn(6, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(6, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     labels = torch.tensor([label for observation in seen for label in observation.labels or ()])
     values = []
     for path in (
