@@ -27,7 +27,9 @@ _CONFIG = "SEMSIM_CONFIG"
 # Read by the Makefile, the benchmarks and the tests, from whose environment a service may be started.
 _OTHERS = frozenset({"SEMSIM_DATA"})
 # What Kubernetes sets in every container for a Service object whose name begins with "semsim".
-_KUBERNETES = re.compile(r"SEMSIM_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+_KUBERNETES = re.compile(
+    r"SEMSIM_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=\w+://.*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)"
+)
 
 _Positive = Annotated[int, Field(ge=1)]
 
@@ -108,9 +110,9 @@ def load_settings() -> Settings:
 def _refuse_unknown_variables() -> None:
     """A misspelt limit would otherwise be no limit, without a word."""
     known = set(_variables(Settings, _PREFIX))
-    for name in sorted(os.environ):
+    for name, value in sorted(os.environ.items()):
         ours = name.upper().startswith(_PREFIX) and name not in known | _OTHERS
-        if ours and not _KUBERNETES.fullmatch(name):
+        if ours and not _KUBERNETES.fullmatch(f"{name}={value}"):
             nearest = get_close_matches(name.upper(), known, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
             raise InvalidOption(f"expected environment variables SEMSIM_* that are settings, got {name}{hint}")

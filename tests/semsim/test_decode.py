@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         assert refused(path) is ErrorCode.UNREADABLE_FILE
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
     """A file over the limit is refused, also where its size is not told."""
     (tmp_path / "large.png").write_bytes(encode(picture()))

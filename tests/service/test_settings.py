@@ -37,6 +37,13 @@ def test_variables_that_others_set_are_let_be(monkeypatch: pytest.MonkeyPatch, n
     assert load_settings() == Settings()
 
 
+def test_a_port_of_our_own_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEMSIM_PORT, where it is not what Kubernetes sets, stops the start: the port is an option."""
+    monkeypatch.setenv("SEMSIM_PORT", "8080")
+    with pytest.raises(InvalidOption, match="got SEMSIM_PORT"):
+        load_settings()
+
+
 def test_a_group_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole group of settings can be given as JSON."""
     monkeypatch.setenv("SEMSIM_LIMITS", '{"pairs": 7}')

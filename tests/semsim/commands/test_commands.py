@@ -167,6 +167,7 @@ def test_score_dir_names_what_it_skips(photographs: Path) -> None:
     assert "1 images (dog.jfif) among the reconstructions skipped" in shown.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_names_that_are_not_utf8_are_escaped(tmp_path: Path, suffix: str) -> None:
     """A file name of other bytes than UTF-8 is written with escapes, in every table and in the journal."""
@@ -187,6 +188,7 @@ def test_an_output_that_is_a_directory_is_refused_before_scoring(tmp_path: Path)
     assert "error [invalid_option]: expected an output file" in shown.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", [["score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--json"], ["--help"]])
 def test_a_full_disk_is_one_line_and_exit_2(arguments: list[object]) -> None:
     """What the system refuses ends in one line, not in a trace."""
