@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 import torch
@@ -55,6 +56,11 @@ class SearchState:
     """``(N,)``."""
     stepper: dict[str, Tensor]
 
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        stepper = {name: value.to(device) for name, value in self.stepper.items()}
+        return type(self)(self.iteration, self.x.to(device), self.diverged.to(device), stepper)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -103,7 +109,7 @@ class Search:
         progress: Progress = lambda *_: None,
     ) -> list[Reconstruction]:  # fmt: skip
         """Search, from the start or from a state, and choose the winners, in the order of the observations."""
-        state = state or self.start(attempt=0)
+        state = self.start(attempt=0) if state is None else state.to(self._device)
         found = self._finish(self._iterate(state, save, save_every, progress))
         for attempt in range(1, self._recipe.retries + 1):
             lost = [index for index, item in enumerate(found) if item.status is Status.DIVERGED]

@@ -1,0 +1,56 @@
+"""Where images come from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semsim.exceptions import InvalidDataset
+from tests.training.small import smooth_images
+from training.images.labelled import LabelledImages
+from training.images.source import ImageSource
+
+
+def test_the_archive_of_cifar100(data: Path) -> None:
+    """The lossless part of CIFAR-100 loads with its labels, whose classes are counted."""
+    loaded = ImageSource(archive=data / "cifar100_partial.npz", split="test", size=32).load()
+    assert loaded.images.shape == (916, 32, 32, 3)
+    assert len(loaded.classes) == 100
+    assert loaded.name == "cifar100_partial/test"
+
+
+def test_archives_that_cannot_be_read(tmp_path: Path) -> None:
+    """Missing files, other arrays and other types are named."""
+    with pytest.raises(InvalidDataset, match="expected arrays train_images and train_labels"):
+        ImageSource(archive=tmp_path / "none.npz", size=32).load()
+    np.savez(tmp_path / "wrong.npz", train_images=np.zeros((2, 8, 8)), train_labels=np.zeros(2))
+    with pytest.raises(InvalidDataset, match=r"expected uint8 images .* got float64 \(2, 8, 8\)"):
+        ImageSource(archive=tmp_path / "wrong.npz", size=32).load()
+
+
+def test_published_data_that_is_not_there(tmp_path: Path) -> None:
+    """A data set that is neither on disk nor to be downloaded, and one that nobody published."""
+    with pytest.raises(InvalidDataset, match="expected the data set CIFAR100 below"):
+        ImageSource(published="CIFAR100", root=tmp_path, size=32).load()
+    with pytest.raises(InvalidDataset, match="expected one of CIFAR10, CIFAR100"):
+        ImageSource(published="MNIST", root=tmp_path, size=32).load()
+
+
+def test_one_kind_of_source() -> None:
+    """Neither none nor two."""
+    for kinds in ({}, {"folder": "a", "published": "b"}):
+        with pytest.raises(ValueError, match="expected one of folder, archive and published"):
+            ImageSource.model_validate({"size": 32} | kinds)
+
+
+def test_spread_is_even_and_hangs_on_names_only() -> None:
+    """Chosen images are as even over classes as can be, and do not depend on the order they come in."""
+    labels = np.array([0] * 20 + [1] * 5 + [2] * 15)
+    names = tuple(f"{index}.png" for index in range(40))
+    whole = LabelledImages("x", smooth_images(40, 16), labels, ("a", "b", "c"), names)
+    chosen = whole.spread(18, seed=0)
+    assert np.bincount(chosen.labels).tolist() == [7, 5, 6] or np.bincount(chosen.labels).tolist() == [6, 5, 7]
+    order = np.random.default_rng(0).permutation(40)
+    assert set(whole.take(order).spread(18, seed=0).identifiers) == set(chosen.identifiers)
+    assert set(whole.spread(18, seed=1).identifiers) != set(chosen.identifiers)
+    assert len(set(whole.spread(10, seed=0, classes=2).labels.tolist())) == 2

@@ -1,0 +1,70 @@
+"""The reconstruction sets in the repository, and the configurations they and the paper's come from."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from training.reconstructions.dataset import DatasetDescription, read_set
+from training.reconstructions.grid import Grid
+from training.victims.checkpoint import load_victim
+from training.victims.schedule import VictimTrainings
+
+SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json"))
+
+
+def test_together_they_are_what_the_metric_is_trained_on() -> None:
+    """At least 2,000 reconstructions in at least 16 settings of two data sets, in at most 60 MB."""
+    descriptions = [DatasetDescription.read(path) for path in SETS]
+    assert [description.name for description in descriptions] == ["caltech101", "cifar10"]
+    assert sum(description.rows for description in descriptions) >= 2000
+    assert sum(description.settings for description in descriptions) >= 16
+    assert sum(file.stat().st_size for file in (ROOT / "datasets").rglob("*") if file.is_file()) <= 60e6
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
+def test_classes_splits_and_hashes(path: Path) -> None:
+    """Every shard is the one described; no class has fewer than five originals; an original is in one split."""
+    rows = read_set(path, columns=["image", "class", "split", "setting"]).to_pylist()
+    images, splits = defaultdict(set), defaultdict(set)
+    for row in rows:
+        images[row["class"]].add(row["image"])
+        splits[row["image"]].add(row["split"])
+    assert min(map(len, images.values())) >= 5
+    assert {len(split) for split in splits.values()} == {1}
+    assert {split for own in splits.values() for split in own} == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
+def test_made_by_their_configuration(path: Path) -> None:
+    """The grid in dataset.json is the one in configs/attacks."""
+    described = Grid.model_validate(DatasetDescription.read(path).grid)
+    assert described == Grid.read(ROOT / "configs" / "attacks" / f"{path.name}.yaml")
+
+
+@pytest.mark.parametrize("name", ["resnet20-cifar10", "resnet20-caltech101"])
+def test_committed_victims_load(name: str) -> None:
+    """Weights and description belong together."""
+    _, description = load_victim(ROOT / "models" / "victims" / f"{name}.safetensors")
+    assert description.training is not None
+    assert description.training.test_accuracy > 0.4
+
+
+def test_the_papers_fourteen_settings() -> None:
+    """Two victims, each trained in seven ways, every one attacked; the policies also act on the attacked images."""
+    grid = Grid.read(ROOT / "configs" / "attacks" / "paper-cifar100.yaml")
+    victims = VictimTrainings.read(ROOT / "configs" / "victims" / "paper-cifar100.yaml").victims
+    assert len(grid.settings) == 14
+    assert {setting.victim for setting in grid.settings} == set(grid.victims) == set(victims)
+    assert {setting.attack.preset for setting in grid.settings} == {"inversed"}
+    for setting in grid.settings:
+        trained = victims[setting.victim]
+        assert setting.mode == (trained.mode if "-" in trained.mode else "none")
+        assert trained.resolved.epochs == 200
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_fits_its_schema(path: Path) -> None:
+    """No configuration has gone stale."""
+    (VictimTrainings if path.parent.name == "victims" else Grid).read(path)
