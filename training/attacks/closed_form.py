@@ -30,15 +30,16 @@ def closed_form(observation: Observation) -> Reconstruction:
         raise InvalidUpdate(f"expected one image for the attack closed-form, got {observation.images}")
     row = int(bias.abs().argmax())
     if not bias[row]:
-        return _reconstruction(observation, torch.zeros_like(weight[:1]), Status.DIVERGED)
-    return _reconstruction(observation, (weight[row] / bias[row])[None], Status.DONE)
+        return _reconstruction(observation, torch.zeros_like(weight[:1]), Status.DIVERGED, infer_labels(observation))
+    labels = observation.labels if observation.labels is not None else infer_labels(observation)
+    return _reconstruction(observation, (weight[row] / bias[row])[None], Status.DONE, labels)
 
 
 def imprint(observation: Observation) -> Reconstruction:
     """The images of a client whose server put an imprint module before the model.
 
-    Two images in one bin come out as a mixture; their order is that of the bins. Where fewer bins than images speak,
-    the remaining images are grey.
+    Labels are -1: nothing says which image has which. Two images in one bin come out as a mixture; their order is
+    that of the bins. Where fewer bins than images speak, the remaining images are grey.
 
     Raises:
         InvalidUpdate: no gradient, or a victim without an imprint module.
@@ -56,7 +57,7 @@ def imprint(observation: Observation) -> Reconstruction:
     found = [weights[i] / biases[i] for i in strongest if speaking[i]]
     status = Status.DONE if found else Status.DIVERGED
     grey = [torch.zeros_like(weight[0])] * (observation.images - len(found))
-    return _reconstruction(observation, torch.stack([*found, *grey]), status)
+    return _reconstruction(observation, torch.stack([*found, *grey]), status, (-1,) * observation.images)
 
 
 def _first_layer(observation: Observation, attack: str) -> tuple[Tensor, Tensor]:
@@ -75,8 +76,9 @@ def _first_layer(observation: Observation, attack: str) -> tuple[Tensor, Tensor]
     return update.tensors[f"{name}.weight"].double(), update.tensors[f"{name}.bias"].double()
 
 
-def _reconstruction(observation: Observation, pixels: Tensor, status: Status) -> Reconstruction:
+def _reconstruction(
+    observation: Observation, pixels: Tensor, status: Status, labels: tuple[int, ...]
+) -> Reconstruction:
     size = observation.victim.network.size
     finite = pixels.nan_to_num(posinf=0.0, neginf=0.0).unflatten(1, (3, size, size))
-    labels = observation.labels if observation.labels is not None else infer_labels(observation)
     return Reconstruction(to_images(finite, observation.victim.network), status, 0.0, labels)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.gradients.terms import GradientTerm
 
-_TINY = 1e-30
+_TINY = 1e-37
 
 
 class Objective(Protocol):

@@ -42,7 +42,7 @@ class Reconstruction:
     objective: float
     """Of the winning start, without priors; not finite where it diverged."""
     labels: tuple[int, ...]
-    """Known, inferred, or the most probable ones searched for."""
+    """Known, inferred, or the most probable ones searched for; -1 where an attack says nothing of an image's label."""
 
 
 @dataclass(slots=True)

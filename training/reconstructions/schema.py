@@ -10,7 +10,7 @@ SCHEMA = pa.schema(
         pa.field("split", pa.string(), metadata={"about": "train, validation or test, by original"}),
         pa.field("label", pa.int32()),
         pa.field("class", pa.string()),
-        pa.field("label_used", pa.int32(), metadata={"about": "the label that the attack used or found"}),
+        pa.field("label_used", pa.int32(), metadata={"about": "the label that the attack used or found, or -1"}),
         pa.field("victim", pa.string()),
         pa.field("trained", pa.bool_()),
         pa.field("mode", pa.string(), metadata={"about": "augmentation policies on the client's image, or none"}),

@@ -38,7 +38,8 @@ class Result:
     psnr_deviation: float
     psnr_median: float
     above_20_db: float
-    labels_right: float
+    labels_right: float | None
+    """``None``: the attack says nothing of labels."""
     diverged: int
     seconds: float
     published: str
@@ -73,15 +74,18 @@ def markdown(directory: Path) -> str:
     ]
     for result in results(directory):
         psnr = f"{result.psnr_mean:.1f} ± {result.psnr_deviation:.1f} ({result.psnr_median:.1f})"
+        labels = "" if result.labels_right is None else f"{result.labels_right:.0%}"
         seconds = f"{result.seconds / result.images:.2f}"
         lines.append(
             f"| {result.setting} | {result.images} | {result.iterations} | {psnr} | {result.above_20_db:.0%} "
-            f"| {result.labels_right:.0%} | {result.diverged} | {seconds} | {result.published} |"
+            f"| {labels} | {result.diverged} | {seconds} | {result.published} |"
         )
     return "\n".join(lines)
 
 
 def _result(setting: str, rows: list[dict[str, Any]], seconds: float) -> Result:
+    used = {row["label_used"] for row in rows}
+    published = _PUBLISHED.get((rows[0]["attack"].split(" ")[0], rows[0]["trained"]), "")
     psnr = [min(row["psnr"], _CAP_DB) for row in rows]
     return Result(
         setting=setting,
@@ -91,8 +95,8 @@ def _result(setting: str, rows: list[dict[str, Any]], seconds: float) -> Result:
         psnr_deviation=pstdev(psnr),
         psnr_median=median(psnr),
         above_20_db=sum(value > _RECOGNISABLE_DB for value in psnr) / len(rows),
-        labels_right=sum(row["label"] == row["label_used"] for row in rows) / len(rows),
+        labels_right=None if used == {-1} else sum(row["label"] == row["label_used"] for row in rows) / len(rows),
         diverged=sum(row["status"] == "diverged" for row in rows),
         seconds=seconds,
-        published=_PUBLISHED.get((rows[0]["attack"].split(" ")[0], rows[0]["trained"]), ""),
+        published=published if rows[0]["defense"] == "none" else "",
     )
