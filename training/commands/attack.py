@@ -117,14 +117,14 @@ def grid(
 @app.command("gallery")
 def gallery(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
-    out: Annotated[Path, typer.Option(help="PNG to write.", show_default="DATASET/gallery.png")] = Path(),
+    out: Annotated[Path | None, typer.Option(help="PNG to write.", show_default="DATASET/gallery.png")] = None,
     columns: Annotated[int, typer.Option(min=1, max=100, help="Images of each setting.")] = 12,
     settings: Annotated[str, typer.Option(help="Only settings whose name contains this.")] = "",
 ) -> None:
     """Draw originals above reconstructions, by setting, from the best PSNR to the worst."""
     from training.reconstructions.gallery import draw_gallery
 
-    path = dataset / "gallery.png" if out == Path() else out
+    path = out or dataset / "gallery.png"
     draw_gallery(dataset, columns=columns, settings=settings).save(path)
     typer.echo(str(path))
 

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from semsim.pixel_metrics import mse, psnr
+from tests.conftest import ROOT
 from tests.training.small import smooth_images, victim
 from training.images.normalisation import normalise
 from training.victims.checkpoint import VictimDescription, save_victim
@@ -103,3 +104,18 @@ def test_the_list_names_every_attack_with_its_source() -> None:
     done = semsim("attack", "list")
     assert done.returncode == 0
     assert {line.split()[0] for line in done.stdout.splitlines()} >= {"dlg", "idlg", "inversed", "imprint", "modern"}
+
+
+def test_gallery_and_table_of_a_committed_set(tmp_path: Path) -> None:
+    """A picture and a Markdown table come from a finished set."""
+    committed = ROOT / "datasets" / "cifar10"
+    done = semsim(
+        "attack", "gallery", committed, "--out", tmp_path / "sheet.png", "--settings", "imprint", "--columns", 3
+    )
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "sheet.png").size == (4 + 3 * 68, 158)
+    page = tmp_path / "page.md"
+    page.write_text("<!-- attacks -->\n<!-- attacks -->\n")
+    done = semsim("attack", "table", committed, "--write", page)
+    assert done.returncode == 0, done.stderr
+    assert page.read_text().count("\n| cifar10--") == 22
