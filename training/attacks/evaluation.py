@@ -58,7 +58,7 @@ class Evaluation:
             .repeat_interleave(recipe.restarts, dim=0)
             for name in self._simulated.names
         ]
-        self.targets = self._simulated.lay_out(tensors)
+        self.targets = recipe.objective.prepare(self._simulated.lay_out(tensors))
 
     def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
         """Evaluate candidates ``(N, images, 3, H, W)``.

@@ -15,6 +15,9 @@ _TINY = 1e-37
 class Objective(Protocol):
     """Compares N clients' gradients, a term a parameter, with targets ``(N, out, rest)`` laid out alike."""
 
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """What is compared with, made once of the observed gradients."""
+
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
 
@@ -25,13 +28,18 @@ class Cosine:
 
     scale: float = 1.0
 
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """Only the direction counts: all tensors of a client, scaled to a norm of one together."""
+        square = torch.stack([target.double().square().sum(dim=(1, 2)) for target in targets]).sum(dim=0)
+        inverse = square.clamp_min(_TINY).rsqrt()[:, None, None]
+        return [(target * inverse).to(target.dtype) for target in targets]
+
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
         products = [term.products(target) for term, target in zip(terms, targets, strict=True)]
         dot = torch.stack([dot for dot, _ in products]).sum(dim=0)
         square = torch.stack([square for _, square in products]).sum(dim=0)
-        target = torch.stack([target.flatten(1).square().sum(dim=1) for target in targets]).sum(dim=0)
-        return self.scale * (1 - dot / (square * target).clamp_min(_TINY).sqrt())
+        return self.scale * (1 - dot / square.clamp_min(_TINY).sqrt())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,10 @@ class Euclidean:
     """The squared L2 distance, summed over all entries (Zhu et al., 2019, equation 3)."""
 
     scale: float = 1.0
+
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """As they are."""
+        return list(targets)
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
@@ -53,6 +65,10 @@ class Manhattan:
 
     scale: float = 1.0
 
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """As they are."""
+        return list(targets)
+
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
         parts = [(term.dense() - target).abs().sum(dim=(1, 2)) for term, target in zip(terms, targets, strict=True)]
@@ -64,6 +80,10 @@ class PerOutputCosine:
     """One minus the cosine for every output of every layer (its row of the weights), averaged over all of them."""
 
     scale: float = 1.0
+
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """As they are."""
+        return list(targets)
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""

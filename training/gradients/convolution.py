@@ -93,14 +93,25 @@ class PatchWeightGradient(torch.autograd.Function):
         """The gradients by what came in."""
         patches, deltas = ctx.saved_tensors
         shape, (batch, channels, rows, columns) = ctx.shapes
-        to_delta = torch.bmm(patches, gradients[0].transpose(1, 2))
-        to_patches = torch.bmm(deltas, gradients[0])
-        return (
-            fold(to_patches, shape, ctx.window),
-            to_delta.reshape(batch, rows, columns, channels).permute(0, 3, 1, 2),
-            None,
-            None,
-        )
+        weight, window = gradients[0], ctx.window
+        to_delta = torch.bmm(patches, weight.transpose(1, 2)).reshape(batch, rows, columns, channels)
+        if window.is_same and len(weight) == batch:
+            to_x = _transposed_patches(deltas.view(batch, rows, columns, channels), weight, window)
+        else:
+            to_x = fold(torch.bmm(deltas, weight).flatten(0, 1), shape, window)
+        return to_x, to_delta.permute(0, 3, 1, 2), None, None
+
+
+def _transposed_patches(deltas: Tensor, weight: Tensor, window: Window) -> Tensor:
+    """Transposed convolutions, a weight an image, as products over patches of ``deltas`` ``(B, H, W, out)``.
+
+    Gathering patches of what comes in is cheaper than scattering patches of what goes out.
+    """
+    batch, rows, columns, _ = deltas.shape
+    patches = unfold(deltas.permute(0, 3, 1, 2), window)
+    taps = weight.unflatten(2, (window.kernel[0] * window.kernel[1], -1)).flip(2)
+    turned = taps.permute(0, 2, 1, 3).reshape(batch, patches.shape[2], -1)
+    return torch.bmm(patches, turned).view(batch, rows, columns, -1).permute(0, 3, 1, 2)
 
 
 class GroupedWeightGradient(torch.autograd.Function):

@@ -19,36 +19,27 @@ class Window:
     stride: tuple[int, int]
     padding: tuple[int, int]
 
+    @property
+    def is_same(self) -> bool:
+        """Whether the output has the input's size and the window its centre on the pixel."""
+        centred = all(2 * pad + 1 == kernel for pad, kernel in zip(self.padding, self.kernel, strict=True))
+        return centred and self.stride == (1, 1)
+
     def positions(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the output for an input of ``height x width``."""
         size = zip((height, width), self.kernel, self.stride, self.padding, strict=True)
         rows, columns = ((side + 2 * pad - kernel) // stride + 1 for side, kernel, stride, pad in size)
         return rows, columns
 
-    def slices(self, height: int, width: int) -> list[tuple[slice, slice]]:
-        """For each tap of the kernel, row by row: where its inputs lie in the padded image."""
-        rows, columns = self.positions(height, width)
-        down, right = self.stride
-        return [
-            (slice(i, i + down * (rows - 1) + 1, down), slice(j, j + right * (columns - 1) + 1, right))
-            for i in range(self.kernel[0])
-            for j in range(self.kernel[1])
-        ]
-
 
 def unfold(x: Tensor, window: Window) -> Tensor:
-    """Patches ``(B, positions, taps * C)`` of images ``(B, C, H, W)``."""
+    """Patches ``(B, positions, taps * C)`` of images ``(B, C, H, W)``; taps row by row."""
     batch, channels, height, width = x.shape
     rows, columns = window.positions(height, width)
-    pixels = x.permute(0, 2, 3, 1)
-    down, right = window.padding
-    if down or right:
-        pixels = F.pad(pixels, (0, 0, right, right, down, down))
-    taps = window.slices(height, width)
-    patches = x.new_empty(batch, rows, columns, len(taps), channels)
-    for tap, (vertical, horizontal) in enumerate(taps):
-        patches[:, :, :, tap] = pixels[:, vertical, horizontal]
-    return patches.view(batch, rows * columns, len(taps) * channels)
+    pixels = _padded(x, window.padding)
+    # A row of a patch is one run of memory, so that one strided copy makes all patches.
+    runs = (rows, columns, window.kernel[0], window.kernel[1] * channels)
+    return pixels.as_strided((batch, *runs), _strides(pixels, window)).reshape(batch, rows * columns, -1)
 
 
 def fold(patches: Tensor, shape: torch.Size, window: Window) -> Tensor:
@@ -56,9 +47,31 @@ def fold(patches: Tensor, shape: torch.Size, window: Window) -> Tensor:
     batch, channels, height, width = shape
     rows, columns = window.positions(height, width)
     down, right = window.padding
-    taps = window.slices(height, width)
-    per_tap = patches.view(batch, rows, columns, len(taps), channels)
     pixels = patches.new_zeros(batch, height + 2 * down, width + 2 * right, channels)
-    for tap, (vertical, horizontal) in enumerate(taps):
-        pixels[:, vertical, horizontal] += per_tap[:, :, :, tap]
+    per_row = patches.view(batch, rows, columns, window.kernel[0], window.kernel[1] * channels)
+    # Columns this far apart share no pixel, so that their runs can be added at once.
+    apart = -(-window.kernel[1] // window.stride[1])
+    image, down_one, right_one, tap_row, _ = _strides(pixels, window)
+    for first in range(min(apart, columns)):
+        part = per_row[:, :, first::apart]
+        for tap in range(window.kernel[0]):
+            target = pixels.as_strided(
+                (batch, rows, part.shape[2], part.shape[4]),
+                (image, down_one, apart * right_one, 1),
+                first * right_one + tap * tap_row,
+            )
+            target += part[:, :, :, tap]
     return pixels[:, down : down + height, right : right + width].permute(0, 3, 1, 2)
+
+
+def _padded(x: Tensor, padding: tuple[int, int]) -> Tensor:
+    """``(B, H, W, C)``, contiguous, with zeros around."""
+    pixels = x.permute(0, 2, 3, 1)
+    down, right = padding
+    return F.pad(pixels, (0, 0, right, right, down, down)).contiguous() if down or right else pixels.contiguous()
+
+
+def _strides(pixels: Tensor, window: Window) -> tuple[int, int, int, int, int]:
+    """Of patches within padded pixels: image, position down, position right, tap row, tap column with channel."""
+    image, row, pixel, _ = pixels.stride()
+    return image, window.stride[0] * row, window.stride[1] * pixel, row, 1

@@ -70,4 +70,4 @@ class _Products(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         a, b = ctx.saved_tensors
         dot, square = gradients
-        return torch.addcmul(a * (2 * square)[:, None], b, dot[:, None]), None
+        return (a * (2 * square)[:, None]).addcmul_(b, dot[:, None]), None

@@ -94,7 +94,7 @@ def test_shared_weights_and_local_steps_agree(objective: object) -> None:
     ):
         path.network.to(torch.float64)
         stacked = [torch.stack([o.update.tensors[name].double() for o in seen]) for name in path.names]
-        values.append(objective(path(x, labels), path.lay_out(stacked)))  # type: ignore[operator]
+        values.append(objective(path(x, labels), objective.prepare(path.lay_out(stacked))))  # type: ignore[operator]
     assert torch.allclose(values[0], values[1], rtol=1e-9, atol=0)
 
 
