@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.attacks.labels import count_labels, infer_labels, last_layer_gradient, naive_counts
+from training.attacks.labels import infer_labels, last_layer_gradient, naive_counts
 from training.images.labelled import LabelledImages
 from training.images.source import ImageSource
 from training.markdown import write_between
@@ -20,8 +20,9 @@ from training.observations.observation import Victim
 from training.victims.checkpoint import load_victim
 from training.victims.description import Architecture, Network
 
-CLIENTS = 100
+CLIENTS = 50
 SIZES = (1, 4, 16, 64)
+CLASSES_OF_A_CLIENT = {"any class": 10, "three classes": 3}
 
 
 def main() -> None:
@@ -39,30 +40,30 @@ def main() -> None:
         "ResNet20, trained": Victim(model, description.network, trained=True),
     }
     lines = [
-        f"CIFAR-10, {CLIENTS} clients each, random labels; the share of labels recovered, with repetition.",
+        f"CIFAR-10, {CLIENTS} clients each, images at random; the share of labels recovered, naively in brackets.",
         "",
         "| victim | " + " | ".join(f"{size} image{'s' * (size > 1)}" for size in SIZES) + " |",
         "|---" * (len(SIZES) + 1) + "|",
     ]
     for name, victim in victims.items():
-        cells = [_cell(victim, images, size) for size in SIZES]
-        lines.append(f"| {name}: ours (naive) | " + " | ".join(cells) + " |")
+        for kind, classes in CLASSES_OF_A_CLIENT.items():
+            cells = [_cell(victim, images, size, classes) for size in SIZES]
+            lines.append(f"| {name}, clients of {kind} | " + " | ".join(cells) + " |")
     text = "\n".join(lines)
     sys.stdout.write(text + "\n")
     if arguments.write is not None:
         write_between(arguments.write, "labels", text)
 
 
-def _cell(victim: Victim, images: LabelledImages, size: int) -> str:
+def _cell(victim: Victim, images: LabelledImages, size: int, classes: int) -> str:
     rng, ours, naive = np.random.default_rng(size), 0, 0
     for client in range(CLIENTS):
-        own = images.take(rng.integers(0, len(images), size))
+        held = np.flatnonzero(np.isin(images.labels, rng.permutation(10)[:classes]))
+        own = images.take(rng.choice(held, size))
         observation = observe(victim, own.images, own.labels, Protocol(reveal_labels=False), client)
-        weight, bias = last_layer_gradient(observation)
+        _, bias = last_layer_gradient(observation)
         truth = torch.bincount(torch.from_numpy(own.labels), minlength=10)
         found = torch.bincount(torch.tensor(infer_labels(observation)), minlength=10)
-        if size > 1 and not torch.equal(found, count_labels(victim.model, weight, bias, size)):
-            raise RuntimeError("expected the attacks' labels to be the counted ones")
         ours += int(torch.minimum(found, truth).sum())
         naive += int(torch.minimum(naive_counts(bias, size), truth).sum())
     return f"**{ours / (CLIENTS * size):.1%}** ({naive / (CLIENTS * size):.1%})"

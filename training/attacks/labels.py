@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from semsim.exceptions import InvalidUpdate
 from training.observations.observation import Observation
 
+_TIE = 2.0
+"""Squared weight of the naive shares for a network that is certain of everything."""
+
 
 def infer_labels(observation: Observation) -> tuple[int, ...]:
     """The client's labels, sorted: for one image by iDLG, for several by class counts.
@@ -42,6 +45,8 @@ def count_labels(model: nn.Module, weight: Tensor, bias: Tensor, images: int) ->
     the probabilities as uniform; a trained network's are not. For each class the quotient of weight and bias
     gradients estimates the features of its images, the last layer turns them into probabilities, and the shares
     follow from a non-negative least-squares problem (Ma et al., Instance-wise Batch Label Restoration, ICLR 2023).
+    A confident network's gradients come from its mistakes, and those features are a mixture: the more confident it
+    is, the closer the shares are tied to the naive ones.
     """
     _, layer = _last_layer(model)
     classes = len(bias)
@@ -53,15 +58,23 @@ def count_labels(model: nn.Module, weight: Tensor, bias: Tensor, images: int) ->
     present = probabilities[negative].mean(dim=0) if negative.any() else torch.full((classes,), 1 / classes).double()
     probabilities = torch.where(negative[:, None], probabilities, present[None])
     system = torch.eye(classes, dtype=torch.float64) - probabilities.T
-    rows = torch.cat([system, torch.ones(1, classes, dtype=torch.float64)])
-    wanted = torch.cat([-bias, torch.ones(1, dtype=torch.float64)])
+    one = torch.ones(1, classes, dtype=torch.float64)
+    confidence = (float(probabilities.max(dim=1).values.mean()) - 1 / classes) / (1 - 1 / classes)
+    tie = (_TIE * max(confidence, 0.0)) ** 0.5
+    rows = torch.cat([system, one, tie * torch.eye(classes, dtype=torch.float64)])
+    wanted = torch.cat([-bias, one[0, :1], tie * _naive_shares(bias)])
     shares, _ = nnls(rows.numpy(), wanted.numpy())
     return _whole_numbers(torch.from_numpy(shares), -bias, images)
 
 
 def naive_counts(bias: Tensor, images: int) -> Tensor:
     """The counts with uniform probabilities, ``(classes,)``: what :func:`count_labels` is compared with."""
-    return _whole_numbers((1 / len(bias) - bias).clamp_min(0), -bias, images)
+    return _whole_numbers(_naive_shares(bias), -bias, images)
+
+
+def _naive_shares(bias: Tensor) -> Tensor:
+    shares = (1 / len(bias) - bias).clamp_min(0)
+    return shares / shares.sum()
 
 
 def _whole_numbers(shares: Tensor, evidence: Tensor, images: int) -> Tensor:
