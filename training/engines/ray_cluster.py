@@ -14,7 +14,7 @@ def run_on_ray(shards: Sequence[Shard], workers: int | None) -> Iterator[Finishe
     if started:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     gpu = bool(shards) and shards[0].task.options.device != "cpu"
-    remote = ray.remote(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=3)(Finished.by)
+    remote = ray.remote(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=3)(_run)
     limit = 2 * max(1, workers or int(ray.cluster_resources().get("GPU" if gpu else "CPU", 1)))
     remaining = iter(shards)
     running: set[ray.ObjectRef] = set()
@@ -32,3 +32,7 @@ def run_on_ray(shards: Sequence[Shard], workers: int | None) -> Iterator[Finishe
             ray.cancel(reference, force=True)
         if started:
             ray.shutdown()
+
+
+def _run(shard: Shard) -> Finished:
+    return Finished.by(shard)

@@ -38,10 +38,16 @@ class LabelledImages:
         )
 
     def spread(self, count: int, seed: int, classes: int | None = None) -> Self:
-        """``count`` images of so many ``classes`` (all), as even as can be, chosen by names and seed alone."""
+        """``count`` images of so many ``classes`` (all), as even as can be, chosen by names and seed alone.
+
+        Classes that hold their share of the images come first.
+        """
         ranks: dict[int, int] = {}
         keyed: list[tuple[int, int, int]] = []
-        kept = sorted(range(len(self.classes)), key=lambda i: stable_hash(f"{seed}/{self.classes[i]}"))[:classes]
+        wanted = -(-count // (classes or len(self.classes)))
+        held = np.bincount(self.labels, minlength=len(self.classes))
+        order = sorted(range(len(held)), key=lambda i: (held[i] < wanted, stable_hash(f"{seed}/{self.classes[i]}")))
+        kept = order[:classes]
         for index in sorted(range(len(self)), key=lambda i: stable_hash(f"{seed}/{self.identifiers[i]}")):
             label = int(self.labels[index])
             if label not in kept:
