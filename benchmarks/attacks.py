@@ -22,6 +22,7 @@ from torch import Tensor
 
 from training.attacks.evaluation import Evaluation
 from training.attacks.presets import preset
+from training.engines.memory import keep_freed_memory
 from training.markdown import machine, write_between
 from training.observations.client import Protocol, observe
 from training.observations.observation import Observation, Victim
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # for both sides
     device = torch.device(arguments.device)
     rows = [_row(case, device) for case in CASES]
     name = machine() if device.type == "cpu" else torch.cuda.get_device_name()

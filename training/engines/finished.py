@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from training.engines.memory import keep_freed_memory
 from training.reconstructions.plan import Shard
 
 
@@ -23,6 +24,7 @@ class Finished:
         cls, shard: Shard, partial: Path | None = None, progress: Callable[[int, int], None] = lambda *_: None
     ) -> Self:
         """Compute a shard; ``partial`` is where its search leaves its state."""
+        keep_freed_memory()
         start = time.perf_counter()
         data = shard.task.run(partial, progress)
         return cls(shard.name, data, round(time.perf_counter() - start, 2))
