@@ -5,12 +5,13 @@ from typing import Self
 
 import timm
 import torch
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from semsim.exceptions import InvalidCheckpoint
 from semsim.manifest import ModelDescription
+from training.configuration import read_description
 from training.embedding import EmbeddingNetwork
 
 _Triple = tuple[float, float, float]
@@ -41,12 +42,7 @@ class CheckpointDescription(ModelDescription):
         Raises:
             InvalidCheckpoint: no such file, or it does not fit the schema.
         """
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InvalidCheckpoint(f"expected a checkpoint description at {path}: {error.strerror}") from error
-        except ValidationError as error:
-            raise InvalidCheckpoint(f"{path} does not fit the schema: {error}") from error
+        return read_description(cls, path, InvalidCheckpoint, "a checkpoint description")
 
 
 def load_network(weights: Path, description: CheckpointDescription) -> EmbeddingNetwork:

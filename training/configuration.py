@@ -1,4 +1,4 @@
-"""Configuration files: YAML that fits a schema."""
+"""Configurations (YAML) and descriptions (JSON) that fit a schema."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from semsim.exceptions import InvalidConfiguration
+from semsim.exceptions import InvalidConfiguration, SemSimError
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
@@ -23,3 +23,17 @@ def read_configuration(schema: type[_Schema], path: Path) -> _Schema:
         raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
         raise InvalidConfiguration(f"{path} does not fit the schema: {error}") from error
+
+
+def read_description(schema: type[_Schema], path: Path, refusal: type[SemSimError], what: str) -> _Schema:
+    """Read a JSON file that says what ``what`` is.
+
+    Raises:
+        SemSimError: the ``refusal``: no such file, or it does not fit the schema.
+    """
+    try:
+        return schema.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise refusal(f"expected {what} at {path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise refusal(f"{path} does not fit the schema: {error}") from error

@@ -1,8 +1,8 @@
 """How far a candidate's gradient is from the observed one; one value a client, lower is closer."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,18 +12,20 @@ from training.gradients.terms import GradientTerm
 _TINY = 1e-37
 
 
-class Objective(Protocol):
+class Objective(ABC):
     """Compares N clients' gradients, a term a parameter, with targets ``(N, out, rest)`` laid out alike."""
 
     def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """What is compared with, made once of the observed gradients."""
+        """What is compared with, made once of the observed gradients; as they are unless a subclass says otherwise."""
+        return list(targets)
 
+    @abstractmethod
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cosine:
+class Cosine(Objective):
     """One minus the cosine between the whole gradients, in [0, 2] (Geiping et al., 2020, equation 4)."""
 
     scale: float = 1.0
@@ -43,14 +45,10 @@ class Cosine:
 
 
 @dataclass(frozen=True, slots=True)
-class Euclidean:
+class Euclidean(Objective):
     """The squared L2 distance, summed over all entries (Zhu et al., 2019, equation 3)."""
 
     scale: float = 1.0
-
-    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """As they are."""
-        return list(targets)
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
@@ -60,14 +58,10 @@ class Euclidean:
 
 
 @dataclass(frozen=True, slots=True)
-class Manhattan:
+class Manhattan(Objective):
     """The L1 distance, summed over all entries."""
 
     scale: float = 1.0
-
-    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """As they are."""
-        return list(targets)
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
@@ -76,14 +70,10 @@ class Manhattan:
 
 
 @dataclass(frozen=True, slots=True)
-class PerOutputCosine:
+class PerOutputCosine(Objective):
     """One minus the cosine for every output of every layer (its row of the weights), averaged over all of them."""
 
     scale: float = 1.0
-
-    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """As they are."""
-        return list(targets)
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""

@@ -1,6 +1,5 @@
 """Optimisation attacks: many clients at once, each as if it were alone."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,8 +19,6 @@ from training.attacks.schedules import factor
 from training.images.labelled import stable_hash
 from training.images.normalisation import box, to_images
 from training.observations.observation import Observation
-
-_log = logging.getLogger(__name__)
 
 
 class Status(StrEnum):

@@ -9,7 +9,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 def keep_freed_memory() -> None:
     """Tell glibc to keep large freed buffers, where glibc is.
 
-    It would map each one afresh, and the system would zero its pages: a fifth of the time of a wide victim.
+    It would map each one afresh, and the system would zero its pages at every iteration.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -40,7 +40,7 @@ def prefers_patches(layer: nn.Conv2d, device: torch.device) -> bool:
 class SharedConvolution(torch.autograd.Function):
     """A convolution whose weight is a constant: forward, data gradient, and the data gradient's own gradient.
 
-    PyTorch's double backward computes a weight gradient, too, that nobody asked for: a third of the time.
+    PyTorch's double backward computes a weight gradient, too, that nobody asked for.
     """
 
     @staticmethod

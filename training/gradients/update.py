@@ -37,8 +37,3 @@ class Update:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
-
-    @property
-    def kind(self) -> str:
-        """``gradient`` or ``weight delta``."""
-        return "gradient" if self.local_training is None else "weight delta"

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from semsim.exceptions import HashMismatch, InvalidDataset
+from training.configuration import read_description
 from training.markdown import machine
 from training.reconstructions.grid import Grid
 from training.reconstructions.schema import SCHEMA
@@ -54,13 +55,7 @@ class DatasetDescription(BaseModel):
         Raises:
             InvalidDataset: no set there, or its description does not fit the schema.
         """
-        path = directory / "dataset.json"
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InvalidDataset(f"expected a finished reconstruction set at {directory}: {error.strerror}") from error
-        except ValidationError as error:
-            raise InvalidDataset(f"{path} does not fit the schema: {error}") from error
+        return read_description(cls, directory / "dataset.json", InvalidDataset, "a finished reconstruction set")
 
 
 def describe(directory: Path, grid: Grid, victims: dict[str, str]) -> DatasetDescription:

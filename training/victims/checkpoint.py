@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
+from training.configuration import read_description
 from training.victims.description import Network
 
 
@@ -50,12 +51,7 @@ class VictimDescription(BaseModel):
         Raises:
             InvalidVictim: no such file, or it does not fit the schema.
         """
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InvalidVictim(f"expected a victim's description at {path}: {error.strerror}") from error
-        except ValidationError as error:
-            raise InvalidVictim(f"{path} does not fit the schema: {error}") from error
+        return read_description(cls, path, InvalidVictim, "a victim's description")
 
 
 def save_victim(model: nn.Module, description: VictimDescription, path: Path) -> None:
