@@ -44,6 +44,8 @@ class ErrorCode(StrEnum):
     INVALID_UPDATE = "invalid_update"
     INVALID_CONFIGURATION = "invalid_configuration"
     INVALID_DATASET = "invalid_dataset"
+    # Annotation and training of the metric
+    INVALID_ANNOTATIONS = "invalid_annotations"
     # One request
     INVALID_REQUEST = "invalid_request"
     TOO_MANY_PAIRS = "too_many_pairs"
@@ -251,6 +253,12 @@ class InvalidDataset(SemSimError):
     """Images or reconstructions that cannot be used as a data set."""
 
     code = ErrorCode.INVALID_DATASET
+
+
+class InvalidAnnotations(SemSimError):
+    """Judgements that are incomplete, given twice, or of unknown items, classes or annotators."""
+
+    code = ErrorCode.INVALID_ANNOTATIONS
 
 
 class InvalidOption(SemSimError):

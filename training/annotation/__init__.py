@@ -1,0 +1,1 @@
+"""Who recognised what: blind items, judgements, and how far annotators agree."""
