@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Self
 
-import timm
 import torch
 from pydantic import model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from semsim.exceptions import InvalidCheckpoint
 from semsim.manifest import ModelDescription
+from training.backbones import build_backbone
 from training.configuration import read_description
 from training.embedding import EmbeddingNetwork
 
@@ -21,7 +19,7 @@ class CheckpointDescription(ModelDescription):
     """What a checkpoint's weights are: the network to build, its input, and where it comes from."""
 
     architecture: str
-    """A timm model name; the classifier head is left out, pooled features are the embedding."""
+    """See :func:`training.backbones.build_backbone`; pooled features are the embedding."""
     mean: _Triple
     """Per channel, in 8-bit levels 0..255."""
     std: _Triple
@@ -53,21 +51,7 @@ def load_network(weights: Path, description: CheckpointDescription) -> Embedding
     Raises:
         InvalidCheckpoint: no such architecture or file, or the weights are not the architecture's.
     """
-    if not timm.is_model(description.architecture):
-        raise InvalidCheckpoint(f"expected a timm architecture, got {description.architecture}")
-    backbone = timm.create_model(description.architecture, pretrained=False, num_classes=0)
-    head = f"{timm.create_model(description.architecture).pretrained_cfg['classifier']}."
-    try:
-        state = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise InvalidCheckpoint(f"expected a safetensors file at {weights}: {error}") from error
-    state = {name: value for name, value in state.items() if not name.startswith(head)}
-    try:
-        backbone.load_state_dict(state)
-    except RuntimeError as error:
-        raise InvalidCheckpoint(
-            f"{weights} does not hold the weights of {description.architecture}: {error}"
-        ) from error
+    backbone = build_backbone(description.architecture, weights)
     network = EmbeddingNetwork(
         backbone, mean=description.mean, std=description.std, normalize=description.normalize_embedding
     )

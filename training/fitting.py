@@ -1,10 +1,14 @@
-"""Gradient descent over epochs that can be interrupted after any of them, for victims, recognisers and the metric."""
+"""Gradient descent over epochs that can be interrupted after any of them, for victims, recognisers and the metric.
+
+Under ``torchrun`` every process calls :func:`fit` with batches of its own; gradients are averaged over them.
+"""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import torch
+import torch.distributed as dist
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -52,14 +56,37 @@ def fit(
             value = loss(batch)
             optimiser.zero_grad()
             value.backward()
+            average_gradients(model)
             amend(epoch, number)
             optimiser.step()
             total += float(value.detach())
             progress(f"epoch {epoch + 1}", number + 1, steps)
         finished(epoch, total / steps)
-        save_state(model, optimiser, epoch + 1, state)
+        if rank() == 0:
+            save_state(model, optimiser, epoch + 1, state)
         progress("epochs", epoch + 1, epochs)
-    state.unlink(missing_ok=True)
+    if rank() == 0:
+        state.unlink(missing_ok=True)
+
+
+def rank() -> int:
+    """The number of this process under torchrun; 0 without."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def processes() -> int:
+    """How many processes train together; 1 without torchrun."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def average_gradients(model: nn.Module) -> None:
+    """Replace every gradient by its mean over the processes."""
+    if processes() == 1:
+        return
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= processes()
 
 
 def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, epochs: int, path: Path) -> None:

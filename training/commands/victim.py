@@ -1,6 +1,5 @@
 """``semsim victim``: train the classifiers that attacks are measured on."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ def train(
     """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
     from functools import partial
 
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress import named, progress_bar
     from semsim.exceptions import InvalidOption
     from training.victims.schedule import VictimTrainings
     from training.victims.training import train_victim
@@ -40,12 +39,8 @@ def train(
             typer.echo(f"{path}: there already")
             continue
         with progress_bar() as show:
-            description = train_victim(victims[name], path, device=device, progress=partial(_named, show, name))
+            description = train_victim(victims[name], path, device=device, progress=partial(named, show, name))
         record = description.training
         if record is not None:
             label = description.network.label
             typer.echo(f"{path}: {label}, {record.test_accuracy:.1%} of {record.test_images} test images")
-
-
-def _named(show: Callable[[str, int, int], None], name: str, step: str, done: int, total: int) -> None:
-    show(f"{name}: {step}", done, total)

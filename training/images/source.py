@@ -56,19 +56,24 @@ class ImageSource(BaseModel):
 
     def _load(self) -> LabelledImages:
         if self.folder is not None:
-            return load_folder(_expanded(self.folder), self.size, self.name)
+            return load_folder(expanded(self.folder), self.size, self.name)
         if self.archive is not None:
-            return load_archive(_expanded(self.archive), self.size, self.split)
+            return load_archive(expanded(self.archive), self.size, self.split)
         return load_published(
             str(self.published),
-            _expanded(self.root),
+            expanded(self.root),
             self.size,
             train=self.split == "train",
             download=self.download,
         )
 
 
-def _expanded(path: Path) -> Path:
+def expanded(path: Path) -> Path:
+    """The path with its variables put in.
+
+    Raises:
+        InvalidDataset: a variable that is not set.
+    """
     expanded = os.path.expandvars(path)
     if "$" in expanded:
         raise InvalidDataset(f"expected the variable in {path} to be set")

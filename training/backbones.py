@@ -1,0 +1,53 @@
+"""Networks without a classifier: images to features."""
+
+from pathlib import Path
+
+import timm
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from semsim.exceptions import InvalidCheckpoint
+
+SMALL_RESNET18 = "resnet18-small-images"
+"""torchvision's ResNet-18 as usual for 32 pixels: a 3x3 stem of stride 1 and no pooling; the SemSim paper's network."""
+
+
+def build_backbone(architecture: str, weights: Path | None = None, drop_path: float = 0.0) -> nn.Module:
+    """A network ``(N, 3, H, W)`` to features ``(N, D)``: :data:`SMALL_RESNET18` or a timm model without its head.
+
+    ``weights`` (safetensors) are read where given; a classifier head in them is ignored, every other weight must
+    be used and given. ``drop_path`` is timm's rate of stochastic depth.
+
+    Raises:
+        InvalidCheckpoint: no such architecture or file, or the weights are not the architecture's.
+    """
+    if architecture == SMALL_RESNET18:
+        backbone, head = _small_resnet18(), "fc."
+    elif timm.is_model(architecture):
+        options = {"drop_path_rate": drop_path} if drop_path else {}
+        backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
+        head = f"{backbone.pretrained_cfg['classifier']}."
+    else:
+        raise InvalidCheckpoint(f"expected {SMALL_RESNET18} or a timm architecture, got {architecture}")
+    if weights is None:
+        return backbone
+    try:
+        state = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise InvalidCheckpoint(f"expected a safetensors file at {weights}: {error}") from error
+    try:
+        backbone.load_state_dict({name: value for name, value in state.items() if not name.startswith(head)})
+    except RuntimeError as error:
+        raise InvalidCheckpoint(f"{weights} does not hold the weights of {architecture}: {error}") from error
+    return backbone
+
+
+def _small_resnet18() -> nn.Module:
+    from torchvision.models import resnet18
+
+    network: nn.Module = resnet18(weights=None)
+    network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    network.maxpool = nn.Identity()
+    network.fc = nn.Identity()
+    return network

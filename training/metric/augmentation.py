@@ -1,0 +1,40 @@
+"""Changes after which a reconstruction is as recognisable as before."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def crop_and_flip(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Pad images ``(N, S, S, 3)`` by an eighth with black, crop to their size, flip half; each image for itself."""
+    side = images.shape[1]
+    reach = side // 8
+    padded = F.pad(images, (0, 0, reach, reach, reach, reach))
+    places = torch.randint(0, 2 * reach + 1, (len(images), 2), generator=rng).tolist()
+    flips = (torch.rand(len(images), generator=rng) < 0.5).tolist()
+    cropped = [image[top : top + side, left : left + side] for image, (top, left) in zip(padded, places, strict=True)]
+    return torch.stack([image.flip(1) if flip else image for image, flip in zip(cropped, flips, strict=True)])
+
+
+def move_and_colour(images: Tensor, group: Tensor, rng: torch.Generator) -> Tensor:
+    """Flip, move (to an eighth), zoom, turn slightly and recolour images ``(N, S, S, 3)`` in levels 0..255.
+
+    Images of one ``group`` ``(N,)``, an original and its reconstructions, are changed alike.
+    """
+    groups = int(group.max()) + 1
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand((groups, *shape), generator=rng) * (high - low) + low
+
+    angle, zoom = uniform(-8, 8) * math.pi / 180, uniform(0.85, 1.15)
+    flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    rows = [zoom * angle.cos() * flip, -zoom * angle.sin(), uniform(-0.25, 0.25)]
+    columns = [zoom * angle.sin() * flip, zoom * angle.cos(), uniform(-0.25, 0.25)]
+    maps = torch.stack([torch.stack(rows, 1), torch.stack(columns, 1)], 1)
+    pixels = images.permute(0, 3, 1, 2)
+    grid = F.affine_grid(maps[group], list(pixels.shape), align_corners=False)
+    moved = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    gain, shift = uniform(0.8, 1.2, 3, 1, 1), uniform(-20, 20, 3, 1, 1)
+    return ((moved - 127.5) * gain[group] + 127.5 + shift[group]).clamp(0, 255).permute(0, 2, 3, 1)

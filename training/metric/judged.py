@@ -1,0 +1,145 @@
+"""Reconstructions with the share of annotators who recognised them, ready for the network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from semsim.exceptions import InvalidAnnotations
+from semsim.images import decode, resize
+from training.annotation.items import item_identifier
+from training.annotation.judgements import AnnotatorKind, read
+from training.annotation.shares import recognised_shares
+from training.reconstructions.dataset import DatasetDescription, read_set
+
+_COLUMNS = ("setting", "dataset", "image", "split", "class", "victim", "attack", "defense", "status",
+            "original", "reconstruction")  # fmt: skip
+
+
+class JudgedSet(BaseModel):
+    """A reconstruction set and what was said of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Path
+    annotations: Path
+    """The table of judgements."""
+
+
+class Judged(BaseModel):
+    """What a training or an evaluation reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sets: tuple[JudgedSet, ...] = Field(min_length=1)
+    kind: AnnotatorKind
+    """Whose judgements; those of others are not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a reconstruction comes from, to hold out by and to report."""
+
+    setting: str
+    dataset: str
+    """Of the originals: ``cifar10``."""
+    image: str
+    """``dataset/name`` of the original: all its reconstructions are on one side of any split."""
+    split: str
+    label: str
+    victim: str
+    attack: str
+    defense: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedReconstructions:
+    """``N`` judged reconstructions of ``M`` originals, at the network's size."""
+
+    originals: NDArray[np.uint8]
+    """``(M, size, size, 3)``."""
+    reconstructions: NDArray[np.uint8]
+    """``(N, size, size, 3)``."""
+    original_of: NDArray[np.int64]
+    """``(N,)``, indices into ``originals``."""
+    shares: NDArray[np.float64]
+    """``(N,)``: the share of annotators who recognised it, 0..1."""
+    majority: NDArray[np.bool_]
+    """``(N,)``: whether more than half did."""
+    origins: tuple[Origin, ...]
+    annotators: int
+    """How many judged the most judged one."""
+
+    def __len__(self) -> int:
+        return len(self.reconstructions)
+
+    @classmethod
+    def load(cls, judged: Judged, base: Path, size: int) -> Self:
+        """Read sets and judgements; reconstructions that nobody judged are left out. Paths are relative to ``base``.
+
+        Raises:
+            InvalidDataset: a set is not there or not finished.
+            InvalidAnnotations: no judgement of this kind in a table of a set.
+        """
+        originals: dict[str, NDArray[np.uint8]] = {}
+        images, names, shares, majority, origins, annotators = [], [], [], [], [], 0
+        for one in judged.sets:
+            directory = base / one.dataset
+            name = DatasetDescription.read(directory).name
+            found = recognised_shares(read(base / one.annotations), judged.kind)
+            rows = [
+                (row, found[key])
+                for row in read_set(directory, columns=_COLUMNS).to_pylist()
+                if (key := item_identifier(name, row["setting"], row["image"])) in found and row["status"] == "done"
+            ]
+            if not rows:
+                raise InvalidAnnotations(
+                    f"expected judgements of {name} by a {judged.kind} in {base / one.annotations}, got none"
+                )
+            for row, share in rows:
+                origin = _origin(row)
+                if origin.image not in originals:
+                    originals[origin.image] = resize(decode(row["original"]), size, size)
+                images.append(resize(decode(row["reconstruction"]), size, size))
+                names.append(origin.image)
+                shares.append(share.share)
+                majority.append(share.majority)
+                origins.append(origin)
+                annotators = max(annotators, share.judged)
+        places = {image: place for place, image in enumerate(originals)}
+        return cls(
+            np.stack(list(originals.values())),
+            np.stack(images),
+            np.asarray([places[name] for name in names], dtype=np.int64),
+            np.asarray(shares),
+            np.asarray(majority),
+            tuple(origins),
+            annotators,
+        )
+
+    def take(self, chosen: NDArray[np.bool_]) -> Self:
+        """The reconstructions where ``chosen`` ``(N,)`` is true, with all originals."""
+        return type(self)(
+            self.originals, self.reconstructions[chosen], self.original_of[chosen], self.shares[chosen],
+            self.majority[chosen], tuple(np.asarray(self.origins, dtype=object)[chosen]), self.annotators,
+        )  # fmt: skip
+
+    def where(self, **wanted: Iterable[str]) -> NDArray[np.bool_]:
+        """``(N,)``: whose origin has one of the wanted values in each field, such as ``split=["train"]``."""
+        sets = {field: frozenset(values) for field, values in wanted.items()}
+        return np.asarray([all(getattr(o, field) in values for field, values in sets.items()) for o in self.origins])
+
+    def values(self, field: str) -> tuple[str, ...]:
+        """The values of a field of the origins, each once, in order."""
+        return tuple(dict.fromkeys(getattr(origin, field) for origin in self.origins))
+
+
+def _origin(row: dict[str, str]) -> Origin:
+    return Origin(
+        row["setting"], row["dataset"], f"{row['dataset']}/{row['image']}", row["split"], row["class"],
+        row["victim"], row["attack"], row["defense"],
+    )  # fmt: skip
