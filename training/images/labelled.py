@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.exceptions import InvalidDataset
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledImages:
@@ -37,17 +39,17 @@ class LabelledImages:
             tuple(self.identifiers[index] for index in chosen),
         )
 
-    def spread(self, count: int, seed: int, classes: int | None = None) -> Self:
-        """``count`` images of so many ``classes`` (all), as even as can be, chosen by names and seed alone.
+    def spread(self, count: int, seed: int, classes: int | Sequence[str] | None = None) -> Self:
+        """``count`` images of these, or so many, ``classes`` (all), as even as can be, chosen by names and seed alone.
 
-        Classes that hold their share of the images come first.
+        Where a number is given, classes that hold their share of the images come first.
+
+        Raises:
+            InvalidDataset: a class that is not there.
         """
         ranks: dict[int, int] = {}
         keyed: list[tuple[int, int, int]] = []
-        wanted = -(-count // (classes or len(self.classes)))
-        held = np.bincount(self.labels, minlength=len(self.classes))
-        order = sorted(range(len(held)), key=lambda i: (held[i] < wanted, stable_hash(f"{seed}/{self.classes[i]}")))
-        kept = order[:classes]
+        kept = self._kept(count, seed, classes)
         for index in sorted(range(len(self)), key=lambda i: stable_hash(f"{seed}/{self.identifiers[i]}")):
             label = int(self.labels[index])
             if label not in kept:
@@ -55,6 +57,18 @@ class LabelledImages:
             ranks[label] = rank = ranks.get(label, -1) + 1
             keyed.append((rank, len(keyed), index))
         return self.take([index for _, _, index in sorted(keyed)[:count]])
+
+    def _kept(self, count: int, seed: int, classes: int | Sequence[str] | None) -> list[int]:
+        """The labels that :meth:`spread` chooses from."""
+        if classes is not None and not isinstance(classes, int):
+            missing = sorted(set(classes) - set(self.classes))
+            if missing:
+                raise InvalidDataset(f"expected the class {missing[0]} in {self.name}, got {', '.join(self.classes)}")
+            return [self.classes.index(name) for name in classes]
+        wanted = -(-count // (classes or len(self.classes)))
+        held = np.bincount(self.labels, minlength=len(self.classes))
+        order = sorted(range(len(held)), key=lambda i: (held[i] < wanted, stable_hash(f"{seed}/{self.classes[i]}")))
+        return order[:classes]
 
 
 def stable_hash(text: str) -> int:

@@ -66,16 +66,28 @@ class JudgedReconstructions:
     """``(N, size, size, 3)``."""
     original_of: NDArray[np.int64]
     """``(N,)``, indices into ``originals``."""
-    shares: NDArray[np.float64]
-    """``(N,)``: the share of annotators who recognised it, 0..1."""
-    majority: NDArray[np.bool_]
-    """``(N,)``: whether more than half did."""
+    recognised: NDArray[np.int64]
+    """``(N,)``: how many annotators named the original's class."""
+    judges: NDArray[np.int64]
+    """``(N,)``: of how many, at least 1."""
     origins: tuple[Origin, ...]
-    annotators: int
-    """How many judged the most judged one."""
+    items: tuple[str, ...]
+    """As annotators know them."""
 
     def __len__(self) -> int:
         return len(self.reconstructions)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """``(N,)``: the share of annotators who recognised it, 0..1."""
+        shares: NDArray[np.float64] = self.recognised / self.judges
+        return shares
+
+    @property
+    def majority(self) -> NDArray[np.bool_]:
+        """``(N,)``: whether more than half did."""
+        majority: NDArray[np.bool_] = 2 * self.recognised > self.judges
+        return majority
 
     @classmethod
     def load(cls, judged: Judged, base: Path, size: int) -> Self:
@@ -86,47 +98,52 @@ class JudgedReconstructions:
             InvalidAnnotations: no judgement of this kind in a table of a set.
         """
         originals: dict[str, NDArray[np.uint8]] = {}
-        images, names, shares, majority, origins, annotators = [], [], [], [], [], 0
+        images, shares, origins = [], [], []
+        items: list[str] = []
         for one in judged.sets:
             directory = base / one.dataset
             name = DatasetDescription.read(directory).name
             found = recognised_shares(read(base / one.annotations), judged.kind)
-            rows = [
-                (row, found[key])
-                for row in read_set(directory, columns=_COLUMNS).to_pylist()
-                if (key := item_identifier(name, row["setting"], row["image"])) in found and row["status"] == "done"
-            ]
-            if not rows:
-                raise InvalidAnnotations(
-                    f"expected judgements of {name} by a {judged.kind} in {base / one.annotations}, got none"
-                )
-            for row, share in rows:
+            before = len(items)
+            for row in read_set(directory, columns=_COLUMNS).to_pylist():
+                item = item_identifier(name, row["setting"], row["image"])
+                if item not in found or row["status"] != "done":
+                    continue
                 origin = _origin(row)
                 if origin.image not in originals:
                     originals[origin.image] = resize(decode(row["original"]), size, size)
                 images.append(resize(decode(row["reconstruction"]), size, size))
-                names.append(origin.image)
-                shares.append(share.share)
-                majority.append(share.majority)
+                shares.append(found[item])
                 origins.append(origin)
-                annotators = max(annotators, share.judged)
+                items.append(item)
+            if len(items) == before:
+                raise InvalidAnnotations(
+                    f"expected judgements of {name} by annotators of kind {judged.kind} in {base / one.annotations}, "
+                    "got none"
+                )
         places = {image: place for place, image in enumerate(originals)}
         return cls(
             np.stack(list(originals.values())),
             np.stack(images),
-            np.asarray([places[name] for name in names], dtype=np.int64),
-            np.asarray(shares),
-            np.asarray(majority),
+            np.asarray([places[origin.image] for origin in origins], dtype=np.int64),
+            np.asarray([share.recognised for share in shares], dtype=np.int64),
+            np.asarray([share.judged for share in shares], dtype=np.int64),
             tuple(origins),
-            annotators,
+            tuple(items),
         )
 
     def take(self, chosen: NDArray[np.bool_]) -> Self:
         """The reconstructions where ``chosen`` ``(N,)`` is true, with all originals."""
+        rows = np.flatnonzero(chosen)
         return type(self)(
-            self.originals, self.reconstructions[chosen], self.original_of[chosen], self.shares[chosen],
-            self.majority[chosen], tuple(np.asarray(self.origins, dtype=object)[chosen]), self.annotators,
-        )  # fmt: skip
+            self.originals,
+            self.reconstructions[rows],
+            self.original_of[rows],
+            self.recognised[rows],
+            self.judges[rows],
+            tuple(self.origins[row] for row in rows),
+            tuple(self.items[row] for row in rows),
+        )
 
     def where(self, **wanted: Iterable[str]) -> NDArray[np.bool_]:
         """``(N,)``: whose origin has one of the wanted values in each field, such as ``split=["train"]``."""

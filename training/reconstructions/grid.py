@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -26,8 +26,8 @@ class ImageChoice(ImageSource):
     """Images to attack: a part of a source, chosen by names and seed, classes as even as can be."""
 
     count: int = Field(ge=1)
-    classes: int | None = Field(default=None, ge=1)
-    """From so many classes; ``None`` for all."""
+    classes: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
+    """From so many classes, or from these; ``None`` for all."""
     seed: int = 0
 
 

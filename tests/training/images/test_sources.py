@@ -54,3 +54,6 @@ def test_spread_is_even_and_hangs_on_names_only() -> None:
     assert set(whole.take(order).spread(18, seed=0).identifiers) == set(chosen.identifiers)
     assert set(whole.spread(18, seed=1).identifiers) != set(chosen.identifiers)
     assert len(set(whole.spread(10, seed=0, classes=2).labels.tolist())) == 2
+    assert set(whole.spread(10, seed=0, classes=["b", "c"]).labels.tolist()) == {1, 2}
+    with pytest.raises(InvalidDataset, match="expected the class d in x, got a, b, c"):
+        whole.spread(10, seed=0, classes=["d"])

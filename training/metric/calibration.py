@@ -1,0 +1,140 @@
+"""From distances to the probability that an annotator recognises the reconstruction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from semsim.calibration import Calibration, IsotonicCalibration, LogisticCalibration
+from semsim.exceptions import InvalidAnnotations
+
+Floats = NDArray[np.float64]
+_FOLDS = 5
+_BINS = 10
+_KNOTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A calibration, and how the choice between the two kinds came out."""
+
+    calibration: Calibration
+    brier: dict[str, float]
+    """By kind: the mean squared error of the leakage against the share who recognised, over held-out originals."""
+
+
+def calibrate(distances: Floats, shares: Floats, groups: NDArray[np.int64]) -> Calibrated:
+    """Fit both kinds to distances and shares ``(N,)``; take the one with the lower error on held-out ``groups``.
+
+    Raises:
+        InvalidAnnotations: too few originals, or distances that do not fall with recognition.
+    """
+    if len(np.unique(groups)) < _FOLDS:
+        raise InvalidAnnotations(f"expected at least {_FOLDS} originals to calibrate on, got {len(np.unique(groups))}")
+    errors: dict[str, list[float]] = {"logistic": [], "isotonic": []}
+    for fitted, held_out in GroupKFold(_FOLDS).split(distances, groups=groups):
+        for kind, fit in (("logistic", fit_logistic), ("isotonic", fit_isotonic)):
+            leakage = fit(distances[fitted], shares[fitted]).leakage(distances[held_out])
+            errors[kind] += ((leakage - shares[held_out]) ** 2).tolist()
+    brier = {kind: float(np.mean(values)) for kind, values in errors.items()}
+    best = fit_logistic if brier["logistic"] <= brier["isotonic"] else fit_isotonic
+    return Calibrated(best(distances, shares), {kind: round(value, 6) for kind, value in brier.items()})
+
+
+def fit_logistic(distances: Floats, shares: Floats) -> LogisticCalibration:
+    """Platt scaling (Platt, 1999) on votes: a share of 2/3 is two votes for and one against.
+
+    Raises:
+        InvalidAnnotations: nobody recognised anything, everybody everything, or more at larger distances.
+    """
+    if not 0 < shares.mean() < 1:
+        raise InvalidAnnotations("expected recognised and unrecognised reconstructions to calibrate on, got one kind")
+    doubled, votes = np.concatenate([distances, distances]), np.repeat([1, 0], len(distances))
+    model = LogisticRegression(C=1e6).fit(doubled[:, None], votes, np.concatenate([shares, 1 - shares]))
+    slope, intercept = -float(model.coef_[0, 0]), -float(model.intercept_[0])
+    if slope <= 0:
+        raise InvalidAnnotations(
+            "expected distances that are smaller where more annotators recognised, got the reverse"
+        )
+    return LogisticCalibration(slope=slope, intercept=intercept)
+
+
+def fit_isotonic(distances: Floats, shares: Floats) -> IsotonicCalibration:
+    """A falling curve of least squares (Zadrozny and Elkan, 2002), thinned to at most 40 points."""
+    curve = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(distances, shares)
+    places = np.unique(np.linspace(0, len(curve.X_thresholds_) - 1, _KNOTS).round().astype(int))
+    xs, ys = curve.X_thresholds_[places], np.clip(curve.y_thresholds_[places], 0, 1)
+    if len(xs) < 2:
+        raise InvalidAnnotations("expected different distances to calibrate on, got one")
+    return IsotonicCalibration(distances=tuple(map(float, xs)), leakages=tuple(map(float, ys)))
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Reconstructions of similar leakage."""
+
+    leakage: float
+    """Mean, as predicted."""
+    share: float
+    """Mean share of annotators who recognised them."""
+    items: int
+
+
+def reliability(leakage: Floats, shares: Floats) -> tuple[ReliabilityBin, ...]:
+    """Ten bins of equal width in predicted leakage, empty ones left out."""
+    bins = _bins(leakage)
+    return tuple(
+        ReliabilityBin(float(leakage[bins == b].mean()), float(shares[bins == b].mean()), int((bins == b).sum()))
+        for b in np.unique(bins)
+    )
+
+
+def calibration_error(leakage: Floats, shares: Floats, weights: Floats) -> Floats:
+    """The expected calibration error (Naeini et al., AAAI 2015), ten bins of equal width, of each draw ``(R,)``.
+
+    ``weights`` ``(R, N)`` say how often each draw holds a reconstruction.
+    """
+    member = (_bins(leakage)[:, None] == np.arange(_BINS)).astype(np.float64)
+    gaps: Floats = np.abs((weights * (leakage - shares)) @ member).sum(axis=1) / weights.sum(axis=1)
+    return gaps
+
+
+def _bins(leakage: Floats) -> NDArray[np.int64]:
+    return np.minimum((leakage * _BINS).astype(np.int64), _BINS - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Operating:
+    """What a threshold on leakage finds, against the majority of annotators."""
+
+    threshold: float
+    precision: float
+    """Of the reconstructions called recognizable, the share that were recognised; NaN where none is called so."""
+    recall: float
+    """Of the recognised ones, the share called recognizable."""
+
+
+def operating_point(leakage: Floats, recognised: NDArray[np.bool_], threshold: float) -> Operating:
+    """Precision and recall at ``threshold``."""
+    called = leakage >= threshold
+    hits = int((called & recognised).sum())
+    return Operating(
+        threshold,
+        hits / int(called.sum()) if called.any() else float("nan"),
+        hits / int(recognised.sum()) if recognised.any() else float("nan"),
+    )
+
+
+def best_threshold(leakage: Floats, recognised: NDArray[np.bool_]) -> float:
+    """The leakage above which precision and recall have the greatest harmonic mean, to two digits."""
+    candidates = np.linspace(0.01, 0.99, 99).round(2)
+
+    def harmonic(threshold: float) -> float:
+        point = operating_point(leakage, recognised, threshold)
+        both = point.precision + point.recall
+        return 2 * point.precision * point.recall / both if both > 0 else 0.0
+
+    return float(max(candidates, key=harmonic))
