@@ -28,9 +28,9 @@ def showing_order(
 ) -> tuple[Showing, ...]:
     """Items and gold in an order that depends on the annotator and the seed alone.
 
-    A clean original comes after every reconstruction of it, or they would be recognised by it; so that such originals do
-    not all gather at the end, their reconstructions are drawn towards the beginning. ``repeats`` reconstructions are
-    shown a second time, at least ``distance`` places after the first.
+    A clean original comes after every reconstruction of it, or they would be recognised by it; so that such originals
+    do not all gather at the end, their reconstructions are drawn towards the beginning. ``repeats`` reconstructions
+    are shown a second time, at least ``distance`` places after the first.
 
     Raises:
         InvalidOption: no room for so many repeats so far apart.

@@ -1,4 +1,4 @@
-"""Contact sheets of blind items for one annotator, with instructions and a form for the answers; the key goes elsewhere."""
+"""Contact sheets of blind items for one annotator, with instructions and a form for answers; the key is kept apart."""
 
 import hashlib
 import io
@@ -112,7 +112,7 @@ def _instructions(classes: Sequence[str], tiles: int, sheets: int, code: str) ->
     choices = "\n".join(f"* `{index}` = {name}" for index, name in enumerate(classes))
     return f"""# What do these images show?
 
-There are {tiles} small images, numbered 1 to {tiles}, on {sheets} sheets. The number stands above its image, at its left.
+There are {tiles} small images, numbered 1 to {tiles}, on {sheets} sheets. The number is on the tab above its image.
 
 For each image answer with the class that you recognise, by its index or its name:
 
