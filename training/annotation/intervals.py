@@ -53,9 +53,9 @@ def resampled(groups: int, draws: int, seed: int) -> NDArray[np.float64]:
 
 
 def percentiles(values: NDArray[np.float64]) -> Interval | None:
-    """The percentile interval of the draws that are numbers; ``None`` where fewer than half are."""
+    """The percentile interval of the draws that are numbers; ``None`` where none is."""
     defined = values[~np.isnan(values)]
-    if 2 * len(defined) < len(values) or not len(defined):
+    if not len(defined):
         return None
     low, high = np.quantile(defined, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Interval(float(low), float(high))

@@ -58,7 +58,7 @@ def nominal_alpha(
     np.add.at(sums, of_item, np.column_stack([agreeing, counts]))
     drawn = resampled(group_count, draws, seed) @ sums
     interval = percentiles(_alpha(drawn[:, 0], drawn[:, 1:]))
-    reason = None if interval else "in most draws every answer is the same"
+    reason = None if interval else "every answer is the same in each of the draws"
     return Alpha(value, interval, items, judgements, reason)
 
 

@@ -94,7 +94,7 @@ def labelling_interface(classes: Sequence[str]) -> str:
 
 def _task(item: Item, side: int, judgements: Sequence[Judgement]) -> dict[str, Any]:
     sink = io.BytesIO()
-    enlarged(item.png, side, smooth=False).save(sink, "PNG", optimize=True)
+    enlarged(item.png, side, smooth=False).save(sink, "PNG")
     uri = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
     people = [one for one in judgements if one.kind is AnnotatorKind.PERSON]
     models = [one for one in judgements if one.kind is not AnnotatorKind.PERSON]

@@ -54,6 +54,8 @@ class _Flat(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     item: str
+    annotation_id: int | str | None = None
+    """``None`` for a task that nobody annotated, which the format has, too."""
     annotator: int | str | _User | None = None
     lead_time: float | None = None
 
@@ -131,6 +133,8 @@ def not_yet_known(known: Sequence[Judgement], found: Sequence[Judgement]) -> tup
 def _annotations(task: _Task | _Flat) -> list[_Annotation]:
     if isinstance(task, _Task):
         return [one for one in task.annotations if not one.was_cancelled]
+    if task.annotation_id is None:
+        return []
     answer = (task.model_extra or {}).get(QUESTION)
     choices = answer.get("choices") if isinstance(answer, dict) else [] if answer is None else [answer]
     result = _Result(from_name=QUESTION, value={"choices": choices})

@@ -101,7 +101,7 @@ def _write_sheets(
         tiles = dict(enumerate(images[start : start + layout.tiles], start + 1))
         title = f"Sheet {page} of {len(starts)} ({code}): tiles {min(tiles)} to {max(tiles)}. What does each show?"
         sink = io.BytesIO()
-        draw_sheet(title, classes, tiles, layout).save(sink, "PNG", optimize=True)
+        draw_sheet(title, classes, tiles, layout).save(sink, "PNG")
         path = out / f"sheet-{page:0{len(str(len(starts)))}d}.png"
         path.write_bytes(sink.getvalue())
         hashes[path.name] = hashlib.sha256(sink.getvalue()).hexdigest()
