@@ -1,5 +1,112 @@
 """``semsim annotate``: who recognises what."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from semsim.commands.options import Json
+from training.commands import label_studio
+from training.commands.annotation_options import Limit, Noise, Split, splits
+
+if TYPE_CHECKING:
+    from training.annotation.judgements import AnnotatorKind
+
 app = typer.Typer(no_args_is_help=True, help="Collect and compare judgements of reconstructions.")
+app.add_typer(label_studio.app, name="label-studio")
+
+Kind = Annotated[
+    str | None, typer.Option(metavar="person|vision_model", help="Who answers.", show_default="as the key says")
+]
+
+
+@app.command("sheets")
+def sheets(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    out: Annotated[Path, typer.Argument(help="New directory, to be handed to the annotator.")],
+    annotator: Annotated[str, typer.Option(help="Pseudonym.")],
+    seed: Annotated[int, typer.Option(help="Of the choice of items and of their order.")] = 0,
+    kind: Annotated[
+        str | None, typer.Option(metavar="person|vision_model", help="Who will answer.", show_default="said at import")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="What the tiles show; outside OUT.", show_default="OUT/../ANNOTATOR.key.json")
+    ] = None,
+    split: Split = None,
+    limit: Limit = None,
+    clean: Annotated[int, typer.Option(min=0, help="Gold: originals, after their reconstructions.")] = 10,
+    noise: Noise = 5,
+    repeats: Annotated[int, typer.Option(min=0, help="Reconstructions shown twice, sheets apart.")] = 20,
+    tile: Annotated[int, typer.Option(help="Side of a tile, pixels.")] = 128,
+    columns: Annotated[int, typer.Option(help="Tiles side by side.")] = 6,
+    rows: Annotated[int, typer.Option(help="Rows of tiles on a sheet.")] = 5,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Enlarge smoothly, not by repeating pixels.")] = False,
+) -> None:
+    """Draw blind contact sheets for one annotator, with instructions and a form for the answers."""
+    from training.annotation.sheet_image import SheetLayout
+    from training.annotation.sheets import SheetOrder, make_sheets
+
+    where = key or out.resolve().parent / f"{annotator}.key.json"
+    layout = SheetLayout(tile, columns, rows, smooth)
+    order = SheetOrder(annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout)
+    made = make_sheets(dataset, out, where, order)
+    typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {where}")
+
+
+@app.command("import")
+def import_answers(
+    key: Annotated[Path, typer.Argument(help="The key of the contact sheets.")],
+    answers: Annotated[Path, typer.Argument(help="JSON: tile number to class, its index, or -1.")],
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    kind: Kind = None,
+) -> None:
+    """Add the answers to contact sheets to the table of judgements: all of them, or none."""
+    from training.annotation.judgements import append
+    from training.annotation.keys import SheetKey
+    from training.annotation.sheet_answers import read_answers
+
+    read = SheetKey.read(key)
+    found = read_answers(read, answers, _kind(kind))
+    append(table, found)
+    typer.echo(f"{table}: {len(found)} judgements by {read.annotator} added")
+
+
+@app.command("agreement")
+def agreement(
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    dataset: Annotated[
+        list[Path] | None, typer.Option(help="Judged sets, to draw originals instead of items in the bootstrap.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """How far annotators agree with each other, with gold items and with themselves; each kind apart."""
+    import json
+    from dataclasses import asdict
+
+    from semsim.exceptions import InvalidAnnotations
+    from training.annotation.agreement import agreement as measured
+    from training.annotation.agreement_table import agreement_table
+    from training.annotation.items import ItemSet
+    from training.annotation.judgements import read
+
+    judgements = read(table)
+    if not judgements:
+        raise InvalidAnnotations(f"expected judgements in {table}, got none")
+    sets = [ItemSet.of(path) for path in dataset or ()]
+    originals = {one.name: {item.identifier: item.image for item in one.items} for one in sets}
+    reports = measured(judgements, originals, draws=draws, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([asdict(report) for report in reports], indent=2))
+    else:
+        typer.echo(agreement_table(reports))
+
+
+def _kind(name: str | None) -> "AnnotatorKind | None":
+    from semsim.exceptions import InvalidOption
+    from training.annotation.judgements import AnnotatorKind
+
+    if name not in (None, AnnotatorKind.PERSON, AnnotatorKind.VISION_MODEL):
+        raise InvalidOption(f"expected --kind person or vision_model, got {name}")
+    return None if name is None else AnnotatorKind(name)

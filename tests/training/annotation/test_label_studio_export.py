@@ -1,0 +1,154 @@
+"""What Label Studio exports, read back."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semsim.exceptions import InvalidAnnotations, InvalidOption
+from tests.conftest import ROOT
+from training.annotation.items import ItemSet, Shown
+from training.annotation.judgements import AnnotatorKind, Judgement
+from training.annotation.keys import ShownItem, TaskKey
+from training.annotation.label_studio import write_tasks
+from training.annotation.label_studio_export import not_yet_known, read_export
+
+KEY = TaskKey(
+    protocol="label-studio/1",
+    dataset="set",
+    classes=("cat", "dog"),
+    items=(
+        ShownItem(item="aa", shown=Shown.RECONSTRUCTION, truth="cat"),
+        ShownItem(item="bb", shown=Shown.NOISE, truth=None),
+    ),
+)
+IMAGE = "data:image/png;base64,SECRET"
+
+
+def annotation(choice: object, **more: Any) -> dict[str, Any]:
+    """As in the JSON format."""
+    result = {"id": "x1", "type": "choices", "from_name": "shows", "to_name": "image", "origin": "manual"}
+    return {
+        "id": 7, "was_cancelled": False, "ground_truth": False, "lead_time": 3.25, "completed_by": 10,
+        "result": [result | {"value": {"choices": [choice]}}],
+    } | more  # fmt: skip
+
+
+def task(item: str, *annotations: dict[str, Any]) -> dict[str, Any]:
+    """As in the JSON format."""
+    return {
+        "id": 1, "project": 83, "data": {"image": IMAGE, "item": item}, "meta": {}, "predictions": [{"id": 4}],
+        "annotations": list(annotations),
+    }  # fmt: skip
+
+
+def flat(item: str, choice: object, **more: Any) -> dict[str, Any]:
+    """As in the JSON-MIN format."""
+    return {
+        "image": IMAGE, "item": item, "id": 1, "shows": choice, "annotator": 10, "annotation_id": 7, "lead_time": 3.25,
+        "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+    } | more  # fmt: skip
+
+
+def exported(tmp_path: Path, *entries: object, names: dict[str, str] | None = None) -> tuple[Judgement, ...]:
+    """What is read from an export."""
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(entries))
+    return read_export(KEY, path, names)
+
+
+def test_both_formats_say_the_same(tmp_path: Path) -> None:
+    """Answer, time and annotator of each annotation; skipped ones are none."""
+    full = exported(
+        tmp_path,
+        task("aa", annotation("dog"), annotation("cat", completed_by={"id": 11, "email": "b@example.org"})),
+        task("bb", annotation("Unrecognizable"), annotation("cat", was_cancelled=True, completed_by=11)),
+    )
+    assert full[0] == Judgement(
+        "set", "aa", Shown.RECONSTRUCTION, "label-studio-10", AnnotatorKind.PERSON, "dog", "cat", "label-studio/1",
+        seconds=3.25,
+    )  # fmt: skip
+    assert [(one.item, one.annotator, one.answer) for one in full[1:]] == [
+        ("aa", "label-studio-11", "cat"), ("bb", "label-studio-10", None),
+    ]  # fmt: skip
+    entries = flat("aa", "dog"), flat("aa", "cat", annotator=11), flat("bb", "Unrecognizable")
+    assert exported(tmp_path, *entries) == full
+    assert exported(tmp_path, task("aa"), {"image": IMAGE, "item": "bb", "id": 2, "annotation_id": None}) == ()
+
+
+def test_users_become_pseudonyms(tmp_path: Path) -> None:
+    """By number or address; an address without a pseudonym is refused and not repeated."""
+    by_address = flat("aa", "cat", annotator="ada@example.org")
+    names = {"10": "ada", "ada@example.org": "ada"}
+    assert exported(tmp_path, flat("aa", "cat"), names=names)[0].annotator == "ada"
+    assert exported(tmp_path, by_address, names=names)[0].annotator == "ada"
+    with pytest.raises(InvalidAnnotations, match="expected a user's number or an --annotator") as refused:
+        exported(tmp_path, by_address)
+    assert "example.org" not in str(refused.value)
+    with pytest.raises(InvalidOption, match="expected an annotator's pseudonym"):
+        exported(tmp_path, by_address, names={"ada@example.org": "ada@example.org"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (task("zz", annotation("cat")), "expected items of the key's tasks in .*, got 'zz'"),
+        (task("aa", annotation("emu")), "expected a class of the key or Unrecognizable for the item aa, got 'emu'"),
+        (task("aa", annotation("cat", result=[])), "expected one choice for the item aa, got 0"),
+        (flat("aa", {"choices": ["cat", "dog"]}), "expected one choice for the item aa, got 2"),
+        ({"image": IMAGE, "item": "aa", "annotation_id": 7}, "expected one choice for the item aa, got 0"),
+        (
+            {"data": {"image": IMAGE}, "annotations": []},
+            "expected .* as Label Studio exports JSON or JSON-MIN: tasks.0",
+        ),
+        ([IMAGE], "expected .* as Label Studio exports JSON or JSON-MIN"),
+    ],
+)
+def test_other_items_choices_and_formats_are_refused(tmp_path: Path, entry: object, message: str) -> None:
+    """With what was expected, and never with the image."""
+    with pytest.raises(InvalidAnnotations, match=message) as refused:
+        exported(tmp_path, entry)
+    assert "SECRET" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_files_that_are_no_json_are_refused(tmp_path: Path) -> None:
+    """By path."""
+    with pytest.raises(InvalidAnnotations, match=r"expected a Label Studio export at .*: No such file"):
+        read_export(KEY, tmp_path / "nowhere.json")
+    (tmp_path / "x.json").write_text("[{")
+    with pytest.raises(
+        InvalidAnnotations, match=r"x\.json as Label Studio exports JSON or JSON-MIN: the file: Invalid JSON"
+    ):
+        read_export(KEY, tmp_path / "x.json")
+
+
+def test_a_growing_project_is_imported_again(tmp_path: Path) -> None:
+    """What the table has is passed over, unless the answer is another now."""
+    first = exported(tmp_path, task("aa", annotation("dog")))
+    both = exported(tmp_path, task("aa", annotation("dog")), task("bb", annotation("Unrecognizable")))
+    assert not_yet_known(first, both) == both[1:]
+    changed = (replace(both[0], answer=None),)
+    with pytest.raises(InvalidAnnotations, match=r"expected dog by label-studio-10 for aa, .* got Unrecognizable"):
+        not_yet_known(first, changed)
+
+
+def test_judgements_go_round(tmp_path: Path) -> None:
+    """A person's judgements come back as they went out, with their pseudonym and protocol; a model's do not."""
+    caltech = ROOT / "datasets" / "caltech101"
+    items = ItemSet.of(caltech, ["test"]).items[:3]
+    people = [
+        Judgement(
+            "caltech101", item.identifier, item.shown, "ada", AnnotatorKind.PERSON, answer, item.truth, "page/1",
+            seconds=1.5,
+        )
+        for item, answer in zip(items, ("emu", None, "lamp"), strict=True)
+    ]  # fmt: skip
+    model = replace(people[0], annotator="net", kind=AnnotatorKind.CLASSIFIER, confidence=0.5)
+    key = write_tasks(
+        caltech, tmp_path / "out", tmp_path / "key.json", splits=["test"], judgements=[*people, model], side=64
+    )
+    found = read_export(key, tmp_path / "out" / "tasks.json")
+    assert sorted(found, key=lambda one: one.item) == sorted(people, key=lambda one: one.item)

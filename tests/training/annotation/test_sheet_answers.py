@@ -1,0 +1,125 @@
+"""Answers to contact sheets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from semsim.exceptions import InvalidAnnotations, InvalidOption
+from training.annotation.items import Shown
+from training.annotation.judgements import AnnotatorKind, Judgement, append, read
+from training.annotation.keys import SheetKey, ShownItem, write_key
+from training.annotation.sheet_answers import read_answers
+
+KEY = SheetKey(
+    protocol="sheets/1",
+    dataset="set",
+    annotator="ada",
+    kind=None,
+    seed=0,
+    classes=("cat", "dog", "emu"),
+    code="00ff00ff",
+    sheets={},
+    tiles={
+        1: ShownItem(item="aa", shown=Shown.RECONSTRUCTION, truth="cat"),
+        2: ShownItem(item="bb", shown=Shown.NOISE, truth=None),
+        3: ShownItem(item="aa", shown=Shown.RECONSTRUCTION, truth="cat", repeat=1),
+        4: ShownItem(item="cc", shown=Shown.CLEAN, truth="emu"),
+    },
+)
+ANSWERS = {"sheets": "00ff00ff", "1": "cat", "2": -1, "3": 1, "4": 2}
+
+
+def answered(tmp_path: Path, text: object) -> tuple[Judgement, ...]:
+    """What is read from a file of answers."""
+    path = tmp_path / "answers.json"
+    path.write_text(text if isinstance(text, str) else json.dumps(text))
+    return read_answers(KEY, path, AnnotatorKind.PERSON)
+
+
+def test_answers_go_round(tmp_path: Path) -> None:
+    """Names, indices and -1 become judgements that the table holds and gives back."""
+    found = answered(tmp_path, ANSWERS)
+    assert [one.answer for one in found] == ["cat", None, "dog", "emu"]
+    assert [(one.item, one.repeat, one.truth) for one in found] == [
+        ("aa", 0, "cat"), ("bb", 0, None), ("aa", 1, "cat"), ("cc", 0, "emu"),
+    ]  # fmt: skip
+    assert {(one.dataset, one.annotator, one.kind, one.protocol) for one in found} == {
+        ("set", "ada", AnnotatorKind.PERSON, "sheets/1")
+    }
+    append(tmp_path / "table", found)
+    assert read(tmp_path / "table") == found
+    assert answered(tmp_path, {name: answer for name, answer in ANSWERS.items() if name != "sheets"}) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"4": None}, r"an answer for each of 4 tiles .* got 3: none for 4"),
+        ({"5": 1, "six": 1}, r"expected tiles 1 to 4 in .*, got 5, six"),
+        ({"1": True}, r"index 0 to 2 or -1 for tile 1, got true"),
+        ({"1": 1.0}, r"for tile 1, got 1\.0"),
+        ({"1": "1"}, r'for tile 1, got "1"'),
+        ({"1": "Cat"}, r'for tile 1, got "Cat"'),
+        ({"1": 3}, r"for tile 1, got 3"),
+        ({"1": -2}, r"for tile 1, got -2"),
+        ({"1": ["cat"]}, r"for tile 1, got \[\"cat\"\]"),
+        ({"sheets": "11111111"}, r"expected answers to the sheets 00ff00ff .* got answers to '11111111'"),
+    ],
+)
+def test_incomplete_and_unknown_answers_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    """Each with the tile and what was given."""
+    with pytest.raises(InvalidAnnotations, match=message):
+        answered(tmp_path, ANSWERS | change)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"1": 0, "2": -1, "1": 1}', "expected each tile once in .* more than one answer for 1"),
+        ("[1, 2]", "expected a JSON object of tile numbers to answers in .*, got list"),
+        ("1: cat", "expected a JSON object of tile numbers to answers"),
+        ("{}", "got 0: none for 1, 2, 3, 4"),
+        ('{"01": 1}', "expected tiles 1 to 4 in .*, got 01"),
+    ],
+)
+def test_files_that_are_no_answers_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    """Tiles twice, other JSON, other text, nothing, numbers written otherwise."""
+    with pytest.raises(InvalidAnnotations, match=message):
+        answered(tmp_path, text)
+
+
+def test_missing_tiles_are_named_up_to_five(tmp_path: Path) -> None:
+    """And the others counted; a missing file is named, too."""
+    key = KEY.model_copy(update={"tiles": dict.fromkeys(range(1, 21), KEY.tiles[1])})
+    path = tmp_path / "answers.json"
+    with pytest.raises(InvalidAnnotations, match=r"expected answers at .*: No such file"):
+        read_answers(key, path, AnnotatorKind.PERSON)
+    path.write_text('{"1": 0}')
+    with pytest.raises(InvalidAnnotations, match="got 1: none for 2, 3, 4, 5, 6 and 14 more"):
+        read_answers(key, path, AnnotatorKind.PERSON)
+
+
+def test_who_answered_must_be_said_once(tmp_path: Path) -> None:
+    """By the key or the caller, and not otherwise by both; a classifier does not answer sheets."""
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps(ANSWERS))
+    by_model = KEY.model_copy(update={"kind": AnnotatorKind.VISION_MODEL})
+    assert {one.kind for one in read_answers(by_model, path)} == {AnnotatorKind.VISION_MODEL}
+    with pytest.raises(InvalidOption, match=r"expected --kind person or vision_model .* got none"):
+        read_answers(KEY, path)
+    with pytest.raises(InvalidOption, match="got classifier"):
+        read_answers(KEY, path, AnnotatorKind.CLASSIFIER)
+    with pytest.raises(InvalidOption, match="by a vision_model, as the key says, got --kind person"):
+        read_answers(by_model, path, AnnotatorKind.PERSON)
+
+
+def test_a_key_is_written_once_and_read_back(tmp_path: Path) -> None:
+    """Another file in its place is refused, by path."""
+    write_key(KEY, tmp_path / "key.json")
+    assert SheetKey.read(tmp_path / "key.json") == KEY
+    with pytest.raises(InvalidOption, match="expected no file yet at"):
+        write_key(KEY, tmp_path / "key.json")
+    (tmp_path / "answers.json").write_text(json.dumps(ANSWERS))
+    with pytest.raises(InvalidAnnotations, match=r"answers\.json does not fit the schema"):
+        SheetKey.read(tmp_path / "answers.json")

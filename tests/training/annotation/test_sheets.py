@@ -1,0 +1,140 @@
+"""Contact sheets for one annotator."""
+
+import hashlib
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsim.exceptions import InvalidDataset, InvalidOption
+from tests.conftest import ROOT
+from training.annotation.items import ItemSet, Shown
+from training.annotation.judgements import AnnotatorKind
+from training.annotation.keys import SheetKey
+from training.annotation.sheet_image import SheetLayout, draw_sheet
+from training.annotation.sheets import SheetOrder, make_sheets
+
+CALTECH = ROOT / "datasets" / "caltech101"
+ORDER = SheetOrder("ada", 3, AnnotatorKind.PERSON, ("test",), limit=50, clean=4, noise=2, repeats=3)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the sheets of ``ORDER`` in ``out`` and their key."""
+    root = tmp_path_factory.mktemp("sheets")
+    make_sheets(CALTECH, root / "out", root / "ada.key.json", ORDER)
+    return root
+
+
+def test_what_is_handed_out_and_what_is_not(made: Path) -> None:
+    """Two sheets for 59 tiles, instructions and a form; the key beside the directory tells each tile."""
+    assert sorted(path.name for path in (made / "out").iterdir()) == [
+        "answers.json", "instructions.md", "sheet-1.png", "sheet-2.png",
+    ]  # fmt: skip
+    key = SheetKey.read(made / "ada.key.json")
+    assert (key.protocol, key.dataset, key.annotator, key.kind, key.seed) == (
+        "sheets/1",
+        "caltech101",
+        "ada",
+        "person",
+        3,
+    )
+    assert list(key.tiles) == list(range(1, 60))
+    shown = [tile.shown for tile in key.tiles.values() if tile.repeat == 0]
+    assert {kind: shown.count(kind) for kind in Shown} == {"reconstruction": 50, "clean": 4, "noise": 2}
+    form = json.loads((made / "out" / "answers.json").read_text())
+    assert form == {"sheets": key.code} | {str(number): None for number in range(1, 60)}
+    for name, sha256 in key.sheets.items():
+        assert hashlib.sha256((made / "out" / name).read_bytes()).hexdigest() == sha256
+
+
+def test_sheets_are_blind(made: Path) -> None:
+    """Sheets carry no metadata; no text names an item, an original, a setting or how the images came about."""
+    found = ItemSet.of(CALTECH, ["test"])
+    for path in (made / "out").glob("*.png"):
+        with Image.open(path) as sheet:
+            assert sheet.info == {}
+            assert 900 < sheet.width < 1600
+    text = "".join(path.read_text() for path in (made / "out").glob("*.[jm]*")).lower()
+    for word in ("attack", "original", "reconstruct", "gradient", "gold", "noise", "repeat", "caltech101"):
+        assert word not in text
+    for item in found.items:
+        assert item.identifier not in text
+        assert item.image.lower() not in text
+        assert item.setting.lower() not in text
+    for name in found.classes:
+        assert name.lower() in text
+
+
+def test_a_tile_is_its_item_enlarged(made: Path) -> None:
+    """Every tile of the first sheet holds the pixels of the item that the key says."""
+    key = SheetKey.read(made / "ada.key.json")
+    items = {item.identifier: item for item in ItemSet.of(CALTECH, ["test"]).items}
+    with Image.open(made / "out" / "sheet-1.png") as sheet:
+        pixels = np.asarray(sheet)
+    height = 128 + 24 + 26
+    bottom = pixels.shape[0] - 28
+    for number in range(1, 31):
+        line, column = divmod(number - 1, 6)
+        top, left = bottom - 128 - (4 - line) * height, 28 + column * (128 + 24)
+        tile = pixels[top : top + 128, left : left + 128]
+        if key.tiles[number].item in items:
+            small = np.asarray(Image.open(io.BytesIO(items[key.tiles[number].item].png)))
+            np.testing.assert_array_equal(tile, small.repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_the_same_order_makes_the_same_bytes(made: Path, tmp_path: Path) -> None:
+    """Sheets, form, instructions and key; another annotator gets the same items in another order."""
+    make_sheets(CALTECH, tmp_path / "out", tmp_path / "ada.key.json", ORDER)
+    for path in (path for path in made.rglob("*") if path.is_file()):
+        assert (tmp_path / path.relative_to(made)).read_bytes() == path.read_bytes()
+    ada = SheetKey.read(made / "ada.key.json")
+    bob = make_sheets(CALTECH, tmp_path / "bob", tmp_path / "bob.key.json", replace(ORDER, annotator="bob"))
+    assert bob.code != ada.code
+    assert [tile.item for tile in bob.tiles.values()] != [tile.item for tile in ada.tiles.values()]
+    assert {tile.item for tile in bob.tiles.values()} == {tile.item for tile in ada.tiles.values()}
+
+
+def test_smooth_tiles_are_another_protocol(tmp_path: Path) -> None:
+    """How images were enlarged is part of how they were shown."""
+    order = replace(ORDER, limit=3, repeats=0, layout=SheetLayout(tile=96, columns=3, rows=2, smooth=True))
+    key = make_sheets(CALTECH, tmp_path / "out", tmp_path / "key.json", order)
+    assert key.protocol == "sheets/1-smooth"
+    assert list(key.sheets) == ["sheet-1.png", "sheet-2.png"]
+
+
+def test_nothing_is_overwritten_and_no_key_handed_out(made: Path, tmp_path: Path) -> None:
+    """A used directory, a key within it and a key that is there are refused before anything is written."""
+    with pytest.raises(InvalidOption, match="expected an empty or a new directory for the sheets"):
+        make_sheets(CALTECH, made / "out", tmp_path / "key.json", ORDER)
+    with pytest.raises(InvalidOption, match="expected the key outside"):
+        make_sheets(CALTECH, tmp_path / "out", tmp_path / "out" / ".." / "out" / "key.json", ORDER)
+    with pytest.raises(InvalidOption, match="expected no file yet at"):
+        make_sheets(CALTECH, tmp_path / "out", made / "ada.key.json", ORDER)
+    with pytest.raises(InvalidOption, match=r"pseudonym of letters, digits, \. _ and -, got '\.\./ada'"):
+        make_sheets(CALTECH, tmp_path / "out", tmp_path / "key.json", replace(ORDER, annotator="../ada"))
+    with pytest.raises(InvalidDataset, match="expected at least 400 originals"):
+        make_sheets(CALTECH, tmp_path / "out", tmp_path / "key.json", replace(ORDER, clean=400))
+    assert not list(tmp_path.iterdir())
+
+
+def test_layouts_that_cannot_be_read_are_refused() -> None:
+    """Tiles too small, sheets too narrow for the classes, no rows."""
+    for layout in ({"tile": 16}, {"columns": 2}, {"rows": 0}):
+        with pytest.raises(InvalidOption, match="expected tiles of at least 32 pixels in at least 3 columns and 1 row"):
+            SheetLayout(**layout)
+
+
+def test_a_sheet_is_as_high_as_its_tiles_need() -> None:
+    """One row of tiles for two, however many a sheet could hold."""
+    sink = io.BytesIO()
+    Image.new("L", (32, 32), 255).save(sink, "PNG")
+    short = draw_sheet("title", ["cat", "dog"], {1: sink.getvalue(), 2: sink.getvalue()}, SheetLayout())
+    assert short.mode == "RGB"
+    assert short.height < 350
+    assert np.asarray(short)[-40, 40].tolist() == [255, 255, 255]
+    assert np.asarray(short)[-10, 10].tolist() == [128, 128, 128]

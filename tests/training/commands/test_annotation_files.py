@@ -1,0 +1,125 @@
+"""The command line of contact sheets, agreement and Label Studio, from a set to a table of judgements."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from semsim.exceptions import InvalidAnnotations, InvalidOption
+from tests.conftest import ROOT
+from training.annotation.judgements import AnnotatorKind, read
+from training.annotation.keys import SheetKey
+from training.commands.annotate import app
+
+CALTECH = ROOT / "datasets" / "caltech101"
+SHEETS = ("--split", "test", "--limit", 40, "--clean", 3, "--noise", 2, "--repeats", 2)
+
+
+def annotate(*arguments: object) -> str:
+    """What `semsim annotate` prints; its errors are raised."""
+    return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False).stdout
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Contact sheets of two people and a model, answered by all right, all unrecognizable, and all right again."""
+    root = tmp_path_factory.mktemp("answered")
+    for name, kind in {"ada": "person", "bob": "person", "net": "vision_model"}.items():
+        said = annotate("sheets", CALTECH, root / name, "--annotator", name, "--seed", 3, *SHEETS)
+        assert said == f"{root / name}: 47 tiles on 2 sheets; key at {root / name}.key.json\n"
+        key = SheetKey.read(root / f"{name}.key.json")
+        answers = {tile: -1 if name == "bob" else item.truth or -1 for tile, item in key.tiles.items()}
+        (root / f"{name}.json").write_text(json.dumps(answers))
+        said = annotate("import", root / f"{name}.key.json", root / f"{name}.json", root / "table", "--kind", kind)
+        assert said == f"{root / 'table'}: 47 judgements by {name} added\n"
+    return root
+
+
+@pytest.fixture
+def table(answered: Path, tmp_path: Path) -> Path:
+    """A copy of the table of judgements, to add to."""
+    return shutil.copytree(answered / "table", tmp_path / "table")
+
+
+def test_sheets_become_judgements_and_agreement(table: Path) -> None:
+    """From a set through sheets, keys and answers to alpha; kinds apart."""
+    assert len(read(table)) == 3 * 47
+    text = annotate("agreement", table, "--dataset", CALTECH)
+    assert text.startswith("caltech101, people: 40 reconstructions judged, 40 of them by two annotators or more\n")
+    assert "draws of originals" in text
+    people, models = json.loads(annotate("agreement", table, "--json", "--draws", 100))
+    assert (people["kind"], models["kind"], people["drawn"]) == ("person", "vision_model", "items")
+    assert people["recognised"]["value"] < 0
+    assert models["classes"]["reason"] == "no item was judged by two annotators"
+    ada, bob = people["annotators"]
+    assert (ada["clean"]["value"], ada["noise"]["value"], ada["repeats"]["value"]) == (1, 1, 1)
+    assert (bob["clean"]["count"], bob["noise"]["count"], bob["recognised"]["count"]) == (0, 2, 0)
+
+
+def test_nothing_is_added_by_what_is_refused(table: Path, answered: Path, tmp_path: Path) -> None:
+    """Answers twice, or with one tile missing, leave the table as it was."""
+    before = sorted(table.iterdir())
+    with pytest.raises(InvalidAnnotations, match="expected one judgement of an item by an annotator"):
+        annotate("import", answered / "ada.key.json", answered / "ada.json", table, "--kind", "person")
+    answers = json.loads((answered / "ada.json").read_text())
+    (tmp_path / "less.json").write_text(json.dumps({tile: answers[tile] for tile in list(answers)[1:]}))
+    with pytest.raises(InvalidAnnotations, match=r"got 46: none for 1$"):
+        annotate("import", answered / "ada.key.json", tmp_path / "less.json", table, "--kind", "person")
+    assert sorted(table.iterdir()) == before
+
+
+def test_label_studio_there_and_back(table: Path, tmp_path: Path) -> None:
+    """Tasks go out with what is known of them; what comes back adds what the table does not have."""
+    said = annotate(
+        "label-studio", "export", CALTECH, tmp_path / "ls", "--split", "test", "--side", 64, "--judgements", table
+    )
+    assert said == f"{tmp_path / 'ls'}: 101 tasks; key at {tmp_path / 'ls.key.json'}\n"
+    tasks = json.loads((tmp_path / "ls" / "tasks.json").read_text())
+    assert sum(len(task["annotations"]) for task in tasks) == 80
+    assert sum(len(task["predictions"]) for task in tasks) == 40
+    new = {"result": [{"from_name": "shows", "value": {"choices": ["emu"]}}], "completed_by": 5, "lead_time": 1.0}
+    tasks[0]["annotations"].append(new)
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    for added, there in ((1, 80), (0, 81)):
+        said = annotate(
+            "label-studio", "import", tmp_path / "ls.key.json", tmp_path / "export.json", table, "--annotator", "5=eve"
+        )
+        assert said == f"{table}: {added} judgements added, {there} there already\n"
+    last = read(table)[-1]
+    assert (last.annotator, last.answer, last.seconds, last.kind) == ("eve", "emu", 1.0, AnnotatorKind.PERSON)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("sheets", CALTECH, "out", "--annotator", "ada", "--split", "tset"),
+            "expected --split train, validation, test",
+        ),
+        (
+            ("sheets", CALTECH, "out", "--annotator", "ada", "--kind", "classifier"),
+            "expected --kind person or vision_m",
+        ),
+        (
+            ("label-studio", "import", "key", "export", "table", "--annotator", "5"),
+            "expected --annotator USER=NAME, got 5",
+        ),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(arguments: tuple[object, ...], message: str, tmp_path: Path) -> None:
+    """Each with what was expected, before anything is written."""
+    (tmp_path / "key").write_text(
+        json.dumps({"protocol": "label-studio/1", "dataset": "set", "classes": ["cat"], "items": []})
+    )
+    named = [tmp_path / str(one) if one in ("out", "key", "export", "table") else one for one in arguments]
+    with pytest.raises(InvalidOption, match=message):
+        annotate(*named)
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_an_empty_table_is_refused(tmp_path: Path) -> None:
+    """There is nothing to compare."""
+    with pytest.raises(InvalidAnnotations, match=r"expected judgements in .*, got none"):
+        annotate("agreement", tmp_path)
