@@ -18,7 +18,7 @@ def leakages(study: Study) -> dict[str, Floats]:
 
 
 def image_correlations(study: Study) -> Floats:
-    """Spearman over images between the judges and all metrics, ``(1 + metrics, 1 + metrics)``; NaN with a constant one."""
+    """Spearman over images between the judges and all metrics, ``(1 + metrics, 1 + metrics)``; NaN: one is constant."""
     return _correlations(np.stack(list(leakages(study).values())))
 
 
@@ -32,7 +32,8 @@ def _correlations(values: Floats) -> Floats:
     ranks = ranks - ranks.mean(axis=1, keepdims=True)
     lengths = np.sqrt((ranks**2).sum(axis=1))
     scale = np.outer(lengths, lengths)
-    return np.divide(ranks @ ranks.T, scale, out=np.full(scale.shape, np.nan), where=scale > 0)
+    correlations: Floats = np.divide(ranks @ ranks.T, scale, out=np.full(scale.shape, np.nan), where=scale > 0)
+    return correlations
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Studies from a reconstruction set and the table of judgements of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from semsim.exceptions import InvalidAnnotations, InvalidDataset
+from semsim.exceptions import InvalidAnnotations
 from training.annotation.items import SPLITS, Shown, item_identifier
 from training.annotation.judgements import AnnotatorKind, read
 from training.faithfulness.study import Metric, Study
@@ -24,6 +24,7 @@ class Pair:
     setting: str
     image: str
     """Name of the original."""
+    split: str
     original: bytes
     """PNG."""
     reconstruction: bytes
@@ -37,27 +38,25 @@ class Votes:
     judges: int
 
 
-def read_pairs(dataset: Path, splits: Collection[str] = SPLITS) -> tuple[Pair, ...]:
+def read_pairs(dataset: Path) -> tuple[Pair, ...]:
     """The reconstructions of the finished set in ``dataset``; diverged attacks made none.
 
     Raises:
-        InvalidDataset: no finished set there, or nothing in these splits.
+        InvalidDataset: no finished set there.
     """
     name = DatasetDescription.read(dataset).name
-    pairs = tuple(
+    return tuple(
         Pair(
             item_identifier(name, row["setting"], row["image"]),
             row["setting"],
             row["image"],
+            row["split"],
             row["original"],
             row["reconstruction"],
         )
         for row in read_set(dataset, columns=_COLUMNS).to_pylist()
-        if row["split"] in splits and row["status"] == "done"
+        if row["status"] == "done"
     )
-    if not pairs:
-        raise InvalidDataset(f"expected reconstructions of {', '.join(splits)} in {dataset}, got none")
-    return pairs
 
 
 def read_judgements(judgements: Path, dataset: str, kind: AnnotatorKind) -> dict[str, Votes]:
@@ -78,25 +77,27 @@ def read_judgements(judgements: Path, dataset: str, kind: AnnotatorKind) -> dict
     return found
 
 
-def judged_pairs(pairs: Collection[Pair], votes: dict[str, Votes], *, whole: bool) -> tuple[Pair, ...]:
-    """The pairs that somebody judged.
+def judged_pairs(
+    pairs: Collection[Pair], votes: Mapping[str, Votes], splits: Collection[str] = SPLITS
+) -> tuple[Pair, ...]:
+    """Those of all ``pairs`` of a set that somebody judged, in some splits.
 
     Raises:
-        InvalidAnnotations: judgements of something else, where ``pairs`` are the ``whole`` set; or of none of these.
+        InvalidAnnotations: judgements of something else, or none of these splits.
     """
-    judged = tuple(pair for pair in pairs if pair.item in votes)
     strangers = set(votes) - {pair.item for pair in pairs}
-    if whole and strangers:
+    if strangers:
         raise InvalidAnnotations(
-            f"expected judgements of reconstructions of the set, got {len(strangers)} of others, such as {min(strangers)}"
+            f"expected judgements of reconstructions in the set, got {len(strangers)} others, such as {min(strangers)}"
         )
+    judged = tuple(pair for pair in pairs if pair.item in votes and pair.split in splits)
     if not judged:
-        raise InvalidAnnotations("expected judgements of the chosen reconstructions, got none")
+        raise InvalidAnnotations(f"expected judged reconstructions of {', '.join(splits)}, got none")
     return judged
 
 
 def study_of(
-    name: str, kind: AnnotatorKind, pairs: Collection[Pair], votes: dict[str, Votes], metrics: tuple[Metric, ...]
+    name: str, kind: AnnotatorKind, pairs: Collection[Pair], votes: Mapping[str, Votes], metrics: tuple[Metric, ...]
 ) -> Study:
     """The study of judged pairs, with metric values in their order.
 

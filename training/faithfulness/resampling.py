@@ -1,8 +1,9 @@
 """The bootstrap over originals.
 
 A draw takes as many originals as there are, with replacement, and with each all that was made of it: what comes of one
-original hangs together, over settings, too. A draw is thus a whole-number weight for each item. Draw 0 takes each original
-once: it is the study itself, so that a figure and its interval come from one computation. Settings and judges stay fixed.
+original hangs together, over settings, too. A draw is thus a whole-number weight for each item. Draw 0 takes each
+original once: it is the study itself, so that a figure and its interval come from one computation. Settings and judges
+stay fixed.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """FID of every setting of a study, and how far it agrees with the judges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from training.metrics.frechet import FeatureExtractor, fid
 
 def fid_by_setting(
     pairs: Sequence[Pair],
-    votes: dict[str, Votes],
+    votes: Mapping[str, Votes],
     extractor: FeatureExtractor,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> FidRecord:

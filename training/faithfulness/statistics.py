@@ -57,8 +57,8 @@ def spearman(first: Floats, second: Floats, weights: Floats) -> Floats:
 def auc(ranking: Ranking, positive: Floats, negative: Floats) -> Floats:
     """The chance that a positive ranks above a negative, ties counted half, in each draw, ``(R,)``.
 
-    ``positive`` and ``negative`` ``(R, N)`` say how many of each an item stands for. This is Mann and Whitney's U over the
-    number of pairs; NaN where a draw has no positive or no negative.
+    ``positive`` and ``negative`` ``(R, N)`` say how many of each an item stands for. This is Mann and Whitney's U
+    over the number of pairs; NaN where a draw has no positive or no negative.
     """
     wins, losses = ranking.group_sums(positive), ranking.group_sums(negative)
     below = np.cumsum(losses, axis=1) - losses / 2.0
@@ -96,4 +96,5 @@ def _deviations(values: Floats) -> Floats:
 
 
 def _quotient(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    quotient: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return quotient

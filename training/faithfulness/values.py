@@ -1,38 +1,43 @@
-"""Metric values of the reconstructions of a set: computed, and kept in a table where that is asked for."""
+"""Metric values of the reconstructions of a set."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from semsim.exceptions import InvalidDataset, InvalidOption
+from semsim.exceptions import InvalidOption
 from semsim.images import RGBImage, decode, resize
 from semsim.pixel_metrics import pixel_metrics
 from semsim.scorer import Scorer
-from training.faithfulness.directions import column_metric
 from training.faithfulness.judged import Pair
 from training.faithfulness.study import Direction, Floats, Metric
 from training.metrics.lpips import InputRange, Lpips
 
 Progress = Callable[[str, int, int], None]
 _AT_ONCE = 64
-_DIRECTION = b"direction"
 
 
-def compute_metrics(
-    pairs: Sequence[Pair],
-    *,
-    artifacts: Mapping[str, Path],
-    lpips: Path | None = None,
-    input_ranges: Sequence[InputRange] = (InputRange.PUBLISHED,),
-    progress: Progress = lambda step, done, total: None,
-) -> tuple[Metric, ...]:
+def silent(step: str, done: int, total: int) -> None:
+    """No progress to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to compute beside MSE, PSNR and SSIM."""
+
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    """By the name of the metric, the model artifacts whose distances are wanted."""
+    lpips: Path | None = None
+    """Weights of LPIPS."""
+    input_ranges: tuple[InputRange, ...] = (InputRange.PUBLISHED,)
+
+
+def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = silent) -> tuple[Metric, ...]:
     """MSE, PSNR, SSIM, LPIPS where its weights are given, and the distance of each artifact, of each pair.
 
-    A reconstruction of another size than its original is resized to it (bicubic), except for artifacts, which have a size
-    of their own.
+    A reconstruction of another size than its original is resized to it (bicubic), except for artifacts, which have a
+    size of their own.
 
     Raises:
         InvalidOption: an artifact with the name of another metric.
@@ -40,11 +45,11 @@ def compute_metrics(
         ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
     """
     taken = {"mse", "psnr", "ssim", *InputRange}
-    clash = sorted(taken & set(artifacts))
+    clash = sorted(taken & set(wanted.artifacts))
     if clash:
         raise InvalidOption(f"expected --artifact with another name than {', '.join(sorted(taken))}, got {clash[0]}")
-    scorers = {name: Scorer(path) for name, path in artifacts.items()}
-    networks = [] if lpips is None else [Lpips(lpips, input_range) for input_range in input_ranges]
+    scorers = {name: Scorer(path) for name, path in wanted.artifacts.items()}
+    networks = [] if wanted.lpips is None else [Lpips(wanted.lpips, one) for one in wanted.input_ranges]
     originals = [decode(pair.original) for pair in pairs]
     reconstructions = [decode(pair.reconstruction) for pair in pairs]
     pixels = pixel_metrics(originals, reconstructions)
@@ -96,47 +101,3 @@ def _distances(
 
 def _parts(rows: list[int]) -> list[list[int]]:
     return [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
-
-
-def write_values(path: Path, dataset: str, pairs: Sequence[Pair], metrics: Sequence[Metric]) -> None:
-    """Write a Parquet table with a row a pair: ``item``, and a column a metric that says its direction. No image."""
-    fields = [pa.field("item", pa.string())]
-    fields += [pa.field(one.name, pa.float64(), metadata={_DIRECTION: one.direction.encode()}) for one in metrics]
-    schema = pa.schema(fields, metadata={b"dataset": dataset.encode()})
-    pq.write_table(pa.table([[pair.item for pair in pairs], *(one.values for one in metrics)], schema=schema), path)
-
-
-def read_values(
-    path: Path, dataset: str, pairs: Sequence[Pair], directions: Mapping[str, Direction]
-) -> tuple[Metric, ...]:
-    """The metrics in a table with a column ``item``, in the order of ``pairs``; others may have added columns.
-
-    Raises:
-        InvalidDataset: no such table, of another set, or without one of the pairs.
-        InvalidOption: a metric whose direction is neither written there, nor given, nor known.
-        InvalidAnnotations: a column that holds no numbers.
-    """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InvalidDataset(f"expected metric values in {path}: {error}") from error
-    if "item" not in table.column_names:
-        raise InvalidDataset(f"expected a column item in {path}, got {', '.join(table.column_names)}")
-    of = (table.schema.metadata or {}).get(b"dataset", dataset.encode()).decode()
-    if of != dataset:
-        raise InvalidDataset(f"expected metric values of {dataset} in {path}, got those of {of}")
-    rows = {item: row for row, item in enumerate(table["item"].to_pylist())}
-    missing = [pair.item for pair in pairs if pair.item not in rows]
-    if missing:
-        raise InvalidDataset(
-            f"expected values of all {len(pairs)} reconstructions in {path}, got none of {len(missing)}, such as "
-            f"{missing[0]}: remove it to compute them again"
-        )
-    chosen = table.take([rows[pair.item] for pair in pairs])
-    written = {
-        field.name: Direction(field.metadata[_DIRECTION].decode())
-        for field in table.schema
-        if _DIRECTION in (field.metadata or {})
-    }
-    names = [name for name in table.column_names if name != "item"]
-    return tuple(column_metric(name, chosen[name], {**written, **directions}) for name in names)

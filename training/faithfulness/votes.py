@@ -23,7 +23,7 @@ class VoteColumns:
     original: str = "image_id"
     label: str = "true_label"
     annotators: str = "annotator_"
-    """How each annotator's column begins. A cell is a class, or anything else for unrecognizable, or empty: not judged."""
+    """How each annotator's column begins. A cell is a class, or anything else: unrecognizable; or empty: not judged."""
     metrics: tuple[str, ...] = ()
     """Empty: every column whose direction is known or given."""
 
@@ -121,7 +121,7 @@ def _answers(column: pa.ChunkedArray) -> list[str | None]:
     """Cells as text; a whole number is written as one even where empty cells made the column floats."""
     found: list[str | None] = []
     for cell in column.to_pylist():
-        if cell is None or cell != cell:  # noqa: PLR0124  # NaN is the only value that is not itself
+        if cell is None or cell != cell:  # NaN is the only value that is not itself
             found.append(None)
         else:
             found.append(str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell))

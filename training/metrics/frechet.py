@@ -1,7 +1,8 @@
 """FID, the Fréchet distance between two sets of images.
 
-Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS 2017: both sets'
-features are taken for Gaussian, and ``|m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))`` is their squared 2-Wasserstein distance.
+Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS 2017: both
+sets' features are taken for Gaussian, and ``|m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))`` is the square of their
+2-Wasserstein distance.
 """
 
 from dataclasses import dataclass
@@ -95,11 +96,10 @@ def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) 
 
 def _factor(sample: NDArray[np.float64]) -> NDArray[np.float64]:
     """A matrix ``F`` of at most D rows with ``F'F`` the covariance of the sample."""
-    centred = (sample - sample.mean(axis=0)) / np.sqrt(len(sample) - 1)
+    centred: NDArray[np.float64] = (sample - sample.mean(axis=0)) / np.sqrt(len(sample) - 1)
     if len(centred) <= centred.shape[1]:
         return centred
-    factor: NDArray[np.float64] = np.linalg.qr(centred, mode="r")
-    return factor
+    return np.asarray(np.linalg.qr(centred, mode="r"), dtype=np.float64)
 
 
 def _need_two(first: int, second: int) -> None:

@@ -1,6 +1,7 @@
-"""LPIPS v0.1 with AlexNet: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018.
+"""LPIPS v0.1 with AlexNet.
 
-Features of five layers, each of unit norm over its channels at every position; the squared differences are weighted
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018: features of
+five layers, each of unit norm over its channels at every position; the squared differences are weighted
 by learned heads, summed over channels, averaged over positions and summed over layers (their equation 1).
 """
 
@@ -48,7 +49,7 @@ class Lpips:
     """The distance, computed on a CPU in float32."""
 
     def __init__(self, weights: Path, input_range: InputRange = InputRange.PUBLISHED) -> None:
-        """Load ``weights``: torchvision's AlexNet ``features.*`` and the heads of LPIPS v0.1, ``heads.lin*``, safetensors.
+        """Load ``weights``, safetensors: torchvision's AlexNet ``features.*`` and LPIPS v0.1's ``heads.lin*``.
 
         Raises:
             InvalidCheckpoint: no such file, or it does not hold these weights.
@@ -122,7 +123,7 @@ def _expected() -> dict[str, tuple[int, ...]]:
 
 def _read(weights: Path) -> Mapping[str, Tensor]:
     try:
-        state = load_file(weights)
+        state: dict[str, Tensor] = load_file(weights)
     except (OSError, SafetensorError) as error:
         raise InvalidCheckpoint(f"expected a safetensors file at {weights}: {error}") from error
     for name, shape in _expected().items():
