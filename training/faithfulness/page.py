@@ -1,6 +1,7 @@
 """``report.html``: one file that shows a report and loads nothing."""
 
 import base64
+from collections import Counter
 from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -53,9 +54,8 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
         judged_pairs=judged[:_SHOWN_PAIRS],
         judged_count=len(judged),
         counts=_counts(report.correlations.names, report.setting_pairs),
-        image_pairs=[
-            one for place, one in _places(report) if place < _SHOWN_IMAGES and JUDGES in (one.first, one.second)
-        ],
+        twins=report.correlations.twins,
+        image_pairs=_furthest(report),
         pictures={name: base64.b64encode(data).decode() for name, data in pictures.items()},
     )
 
@@ -68,12 +68,13 @@ def _counts(names: tuple[str, ...], pairs: tuple[SettingPair, ...]) -> list[list
     return [[found[frozenset((first, second))] for second in names] for first in names]
 
 
-def _places(report: FaithfulnessReport) -> list[tuple[int, ImagePair]]:
-    """Each contradictory image with its place among those of its pair."""
-    seen: dict[tuple[str, str], int] = {}
+def _furthest(report: FaithfulnessReport) -> list[ImagePair]:
+    """The images of which a metric and the judges differ most, a few each; those of equal metrics once."""
+    seen: Counter[tuple[str, str]] = Counter()
     found = []
     for one in report.image_pairs:
-        place = seen.get((one.first, one.second), 0)
-        seen[one.first, one.second] = place + 1
-        found.append((place, one))
+        pair = one.first, one.second
+        seen[pair] += 1
+        if JUDGES in pair and seen[pair] <= _SHOWN_IMAGES and not set(pair) & set(report.correlations.twins):
+            found.append(one)
     return found

@@ -14,6 +14,7 @@ from training.faithfulness.study import Direction
 
 FORMAT_VERSION = 1
 CONFIDENCE = 0.95
+_SAME = 1.0 - 1e-9
 
 
 class _Record(BaseModel):
@@ -88,6 +89,16 @@ class Correlations(_Record):
     names: tuple[str, ...]
     images: tuple[tuple[float | None, ...], ...]
     settings: tuple[tuple[float | None, ...], ...]
+
+    @property
+    def twins(self) -> dict[str, str]:
+        """The metrics that rank images as an earlier one does, and which: PSNR is MSE on another scale."""
+        found: dict[str, str] = {}
+        for row, name in enumerate(self.names):
+            for column, other in enumerate(self.names[:row]):
+                if other not in found and (self.images[row][column] or 0.0) > _SAME:
+                    found[name] = other
+        return found
 
 
 class SettingPair(_Record):

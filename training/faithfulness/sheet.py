@@ -25,14 +25,19 @@ def draw_sheet(report: FaithfulnessReport, pairs: Iterable[Pair]) -> bytes:
     of: dict[tuple[str, str], list[ImagePair]] = {}
     for one in report.image_pairs:
         of.setdefault((one.first, one.second), []).append(one)
-    rows = [pair for pair in combinations(report.correlations.names, 2) if pair in of or pair[::-1] in of]
+    twins = report.correlations.twins
+    names = [name for name in report.correlations.names if name not in twins]
+    rows = [pair for pair in combinations(names, 2) if pair in of or pair[::-1] in of]
     count = max(map(len, of.values()), default=0)
     block = count * (2 * _TILE + _GAP)
     height = _HEADING + _TILE + _CAPTION + _GAP
     sheet = Image.new("RGB", (2 * block + 4 * _GAP, _HEADING + 22 + height * len(rows)), _GROUND)
     pen = ImageDraw.Draw(sheet)
     pen.text((_GAP, 8), f"{title(report)}: original | reconstruction", _INK, ImageFont.load_default(17))
-    legend = f"below: how many {KINDS[report.judged_by]} recognised it; its ranks in the study, 0% = leaks least"
+    legend = (
+        f"below: how many {KINDS[report.judged_by]} recognised it, and its ranks by the first named and by the second"
+    )
+    legend += "".join(f"; {name} ranks as {other} does" for name, other in twins.items())
     pen.text((_GAP, 30), legend, _PALE, ImageFont.load_default(11))
     for number, (first, second) in enumerate(rows):
         top = _HEADING + 22 + number * height
@@ -62,7 +67,7 @@ def _draw_block(
             tile = Image.open(io.BytesIO(data)).convert("RGB").resize((_TILE, _TILE), Image.Resampling.NEAREST)
             sheet.paste(tile, (x + half * _TILE, y))
         pen.text((x, y + _TILE + 2), f"{one.recognised} of {one.judges} recognised", _INK, font)
-        ranks = f"{leaky} {one.rank_first:.0%}, {safe} {one.rank_second:.0%}"
+        ranks = f"ranks {one.rank_first:.0%}, {one.rank_second:.0%}"
         pen.text((x, y + _TILE + 15), ranks, _PALE, font)
 
 

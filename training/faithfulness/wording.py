@@ -79,7 +79,8 @@ def caveats(report: FaithfulnessReport) -> tuple[str, ...]:
         f"({_listed(report, 'down')}) is taken with the other sign.",
         f"Intervals are {report.confidence:.0%} percentile intervals of {report.draws:,} draws of originals (seed "
         f"{report.seed}), each with all its reconstructions: they say how figures depend on which originals were "
-        "judged. Settings and judges stay as they are in every draw.",
+        "judged. Settings and judges stay as they are in every draw. As draws add noise of their own, a figure near 1 "
+        "may lie at the end of its interval or beyond.",
         f"{settings} settings cannot separate metrics: they are few, they were chosen and not drawn, and others may "
         "order metrics otherwise, which no interval here shows. A claim that one metric is better needs the images.",
         "Intervals of differences take both metrics over the same draws, and are not corrected for how many there are.",
