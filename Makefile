@@ -10,7 +10,7 @@ export SEMSIM_DATA
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench attacks dataset model openapi requirements examples picture clean
+.PHONY: serve test lint format bench attacks dataset faithfulness model openapi requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -40,6 +40,11 @@ attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture: half an
 dataset: $(DEV)/.done ## datasets/, from the committed victims: two hours
 	$(DEV)/bin/semsim attack grid configs/attacks/cifar10.yaml datasets/cifar10
 	$(DEV)/bin/semsim attack grid configs/attacks/caltech101.yaml datasets/caltech101
+
+faithfulness: $(DEV)/.done ## docs/faithfulness.md and its report, from the paper's human study
+	$(DEV)/bin/semsim faithfulness votes $(SEMSIM_DATA)/human_study/cifar100_resnet20.csv --kind person \
+		--name human-study --out docs/faithfulness/human-study --write docs/faithfulness.md \
+		--source "Votes and metric values: github.com/gparrella12/SemSim (Apache-2.0), of the study of Sun et al., NeurIPS 2023."
 
 model: $(DEV)/.done ## the bundled artifact, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \

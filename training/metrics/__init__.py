@@ -1,0 +1,1 @@
+"""Metrics that others published, beside which SemSim is measured."""
