@@ -91,6 +91,7 @@ def test_a_set_becomes_a_report_without_images(judgements: Path, small_artifact:
     report = FaithfulnessReport.read(out / "report.json")
     assert [metric.name for metric in report.metrics] == ["mse", "psnr", "ssim", "small"]
     assert report.fid is not None
+    assert "FID by setting" in (out / "report.html").read_text()
     assert {path.name for path in out.iterdir()} == {"report.json", "report.html", *PICTURES}
     assert "Images are not shown here" in (out / "report.html").read_text()
     run(*given, "--out", out, "--images")

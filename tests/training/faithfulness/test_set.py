@@ -127,6 +127,8 @@ def test_values_are_kept_for_the_whole_set_and_read_again(
     assert [(one.name, one.direction, one.values.tolist()) for one in again] == [
         (one.name, one.direction, one.values.tolist()) for one in first
     ]
+    with pytest.raises(InvalidOption, match="expected --values in an existing directory, got"):
+        metrics_of("cifar10", some, wanted, table=tmp_path / "nowhere" / "values.parquet", directions={})
     with pytest.raises(InvalidOption, match="expected no --artifact and no --lpips beside the values in"):
         metrics_of("cifar10", some, wanted, table=table, directions={})
     with pytest.raises(InvalidOption, match="--direction of one of mse, psnr, ssim, small, got other"):
