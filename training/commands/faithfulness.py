@@ -21,7 +21,7 @@ Directions = Annotated[
     list[str] | None,
     typer.Option("--direction", metavar="NAME=up|down", help="A metric that is not known by name: up leaks more."),
 ]
-DrawCount = Annotated[int, typer.Option("--draws", help="Of the bootstrap, at least 100.")]
+DrawCount = Annotated[int, typer.Option("--draws", min=100, help="Of the bootstrap.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap.")]
 Source = Annotated[str, typer.Option(help="Where the judgements come from and under which licence, for the report.")]
 Write = Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its <!-- NAME --> marks.")]

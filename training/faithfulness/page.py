@@ -38,6 +38,7 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
     environment.filters |= {
         "figure": figure_text,
         "statistic": lambda statistic: STATISTICS[statistic],
+        "number": lambda value: "not defined" if value is None else f"{value:.3f}",
         "full_statistic": statistic_name,
         "metric": lambda name: metric_name(report, name),
     }

@@ -23,6 +23,8 @@ def publish(report: FaithfulnessReport, directory: Path, pairs: Collection[Pair]
     if pairs:
         pictures["sheet"] = draw_sheet(report, pairs)
     directory.mkdir(parents=True, exist_ok=True)
+    # One that an earlier run was asked for must not stay behind a report that shows no image.
+    (directory / "sheet.png").unlink(missing_ok=True)
     for name, data in pictures.items():
         (directory / f"{name}.png").write_bytes(data)
     (directory / "report.json").write_text(report.model_dump_json(indent=1) + "\n")

@@ -136,10 +136,18 @@ class Study:
         return tuple(dict.fromkeys(self.originals))
 
     def without_small_settings(self) -> tuple["Study", dict[str, int]]:
-        """The study without settings of fewer than five items, and how many items each of these has."""
-        small = {name: count for name, count in Counter(self.settings).items() if count < SMALLEST_SETTING}
-        if not small:
-            return self, {}
+        """The study without settings of fewer than five items, and how many items each of these has.
+
+        Raises:
+            InvalidAnnotations: fewer than two settings are left to compare.
+        """
+        counts = Counter(self.settings)
+        small = {name: count for name, count in counts.items() if count < SMALLEST_SETTING}
+        if len(counts) - len(small) < 2:
+            raise InvalidAnnotations(
+                f"expected at least 2 settings of at least {SMALLEST_SETTING} judged reconstructions in {self.name}, "
+                f"got {len(counts) - len(small)}"
+            )
         rows = [row for row, setting in enumerate(self.settings) if setting not in small]
         kept = Study(
             self.name,

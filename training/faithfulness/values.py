@@ -11,7 +11,7 @@ from semsim.images import RGBImage, decode, resize
 from semsim.pixel_metrics import pixel_metrics
 from semsim.scorer import Scorer
 from training.faithfulness.judged import Pair
-from training.faithfulness.study import Direction, Floats, Metric
+from training.faithfulness.study import JUDGES, Direction, Floats, Metric
 from training.metrics.lpips import InputRange, Lpips
 
 Progress = Callable[[str, int, int], None]
@@ -44,7 +44,7 @@ def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = 
         ImageTooSmall: an image too small for a metric.
         ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
     """
-    taken = {"mse", "psnr", "ssim", *InputRange}
+    taken = {JUDGES, "mse", "psnr", "ssim", *InputRange}
     clash = sorted(taken & set(wanted.artifacts))
     if clash:
         raise InvalidOption(f"expected --artifact with another name than {', '.join(sorted(taken))}, got {clash[0]}")

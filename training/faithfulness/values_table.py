@@ -28,7 +28,8 @@ def metrics_of(
     """The metrics of ``pairs``: from ``table`` where it exists, else computed, for ``table`` those of ``everything``.
 
     Raises:
-        InvalidOption: metrics are wanted of a table that exists, or a direction is given of a metric that is not there.
+        InvalidOption: metrics are wanted of a table that exists, its directory does not, or a direction is given of a
+            metric that is not there.
         InvalidDataset: the table does not fit.
     """
     if table is not None and table.exists():
@@ -36,6 +37,8 @@ def metrics_of(
             raise InvalidOption(f"expected no --artifact and no --lpips beside the values in {table}, or no such file")
         metrics = read_values(table, dataset, pairs, directions)
     elif table is not None:
+        if not table.absolute().parent.is_dir():
+            raise InvalidOption(f"expected --values in an existing directory, got {table}")
         write_values(table, dataset, everything, compute_metrics(everything, wanted, progress))
         metrics = read_values(table, dataset, pairs, directions)
     else:

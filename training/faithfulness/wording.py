@@ -62,10 +62,12 @@ def short_names(settings: Sequence[str]) -> dict[str, str]:
 def summary(report: FaithfulnessReport) -> str:
     """What was judged, in a sentence or two."""
     least, most = report.judges_an_image
-    each = str(least) if least == most else f"{least} to {most}"
+    each = f"{least} {KINDS[report.judged_by]}" if least == most else f"{least} to {most} {KINDS[report.judged_by]}"
+    if most == 1:
+        each = f"one {report.judged_by.replace('_', ' ')}"
     return (
         f"{report.images:,} reconstructions of {report.originals:,} originals in {len(report.settings)} settings, each "
-        f"judged by {each} {KINDS[report.judged_by]}: {report.votes:,} votes. {report.recognised_votes:.1%} of the "
+        f"judged by {each}: {report.votes:,} votes. {report.recognised_votes:.1%} of the "
         f"votes named the original's class; for {report.recognised_majority:.1%} of the reconstructions more than half "
         "did."
     )

@@ -1,0 +1,127 @@
+"""Studies to reports."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from semsim.exceptions import InvalidAnnotations, InvalidOption
+from tests.training.faithfulness.studies import made_up, spearman
+from training.faithfulness.agreement import SettingMeans, Statistic, agreement
+from training.faithfulness.evaluate import evaluate
+from training.faithfulness.report import FaithfulnessReport
+from training.faithfulness.resampling import Draws
+from training.faithfulness.study import Direction, Metric, Study
+
+
+@pytest.fixture(scope="module")
+def report() -> FaithfulnessReport:
+    """Of a made-up study."""
+    return evaluate(made_up(), draws=200, seed=1, source="made up")
+
+
+def test_a_draw_is_the_study_of_its_originals() -> None:
+    """In a draw, every statistic is the plain one on the items of its originals, repeated as often as drawn."""
+    study = made_up()
+    draws = Draws.of(study, 100, seed=0)
+    found = agreement(study, draws, SettingMeans.of(study, draws))
+    times = draws.counts[7, draws.original].astype(int)
+    leakage, shares = (np.repeat(values, times) for values in (study.metrics[2].leakage, study.shares))
+    assert found["guess", Statistic.IMAGE_SPEARMAN][7] == pytest.approx(spearman(list(leakage), list(shares)))
+    settings = np.repeat(study.settings, times)
+    means = [[float(own[settings == name].mean()) for name in study.setting_names] for own in (leakage, shares)]
+    assert found["guess", Statistic.SETTING_SPEARMAN][7] == pytest.approx(spearman(*means))
+
+
+def test_direction_is_taken_into_account(report: FaithfulnessReport) -> None:
+    """A metric and its negative, which falls with leakage, agree equally and are twins; their differences are 0."""
+    for statistic in Statistic:
+        assert report.figure("psnr", statistic) == report.figure("mse", statistic)
+    assert {one.figure.value for one in report.differences if (one.first, one.second) == ("psnr", "mse")} == {0.0}
+    assert report.correlations.twins == {"mse": "psnr"}
+
+
+def test_a_guess_is_worse_with_an_interval(report: FaithfulnessReport) -> None:
+    """The metric that knows something is better over images; the guess is at chance."""
+    (one,) = (
+        one for one in report.differences if (one.first, one.second, one.statistic) == ("psnr", "guess", Statistic.AUC)
+    )
+    assert one.better == "psnr"
+    guess = report.figure("guess", Statistic.AUC)
+    assert guess.low is not None
+    assert guess.high is not None
+    assert guess.low < 0.5 < guess.high
+    assert report.ranked == ("psnr", "mse", "guess")
+
+
+def test_a_seed_makes_the_report(report: FaithfulnessReport) -> None:
+    """The same seed gives the same report, another one other intervals and the same figures."""
+    assert evaluate(made_up(), draws=200, seed=1, source="made up") == report
+    other = evaluate(made_up(), draws=200, seed=2, source="made up")
+    before, after = (one.figure("guess", Statistic.AUC) for one in (report, other))
+    assert (before.value, before.low) != (after.value, after.low)
+    assert before.value == after.value
+
+
+def test_contradictions_say_who_says_what(report: FaithfulnessReport) -> None:
+    """By the first of a pair the setting leaks more, by the second less; what holds most comes first."""
+    shares = {setting.name: setting.share.value for setting in report.settings}
+    judged = [one for one in report.setting_pairs if one.first == "judges"]
+    assert judged
+    assert all(shares[one.leaky] > shares[one.safe] and 0 <= one.held <= 1 for one in judged)
+    assert [one.held for one in report.setting_pairs] == sorted(
+        (one.held for one in report.setting_pairs), reverse=True
+    )
+    assert not [one for one in report.setting_pairs if {one.first, one.second} == {"psnr", "mse"}]
+    assert all(one.rank_first > one.rank_second for one in report.image_pairs)
+    assert all(one.recognised > 2 for one in report.image_pairs if (one.first, one.second) == ("judges", "guess"))
+
+
+def test_small_settings_are_left_out_and_named() -> None:
+    """A setting of four is not in the figures, and is named."""
+    study = made_up()
+    settings = ("small",) * 4 + study.settings[4:]
+    found = evaluate(replace(study, settings=settings), draws=100, seed=0, source="")
+    assert found.left_out == {"small": 4}
+    assert found.images == len(study.items) - 4
+    assert "small" not in {setting.name for setting in found.settings}
+
+
+def test_infinite_values_count_as_the_most_extreme_finite_one_in_means() -> None:
+    """An infinite PSNR is counted, ranks first, and the setting's mean is finite."""
+    study = made_up()
+    values = study.metrics[0].values.copy()
+    values[3] = np.inf
+    found = evaluate(replace(study, metrics=(Metric("psnr", Direction.UP, values),)), draws=100, seed=0, source="")
+    assert found.metrics[0].infinite == 1
+    finite = np.where(np.isinf(values), values[np.isfinite(values)].max(), values)
+    assert found.settings[0].means[0].figure.value == pytest.approx(finite[:30].mean())
+
+
+def test_what_was_never_recognised_has_no_auc() -> None:
+    """Without a recognised image the AUC is not defined: no figure, and no interval."""
+    study = made_up()
+    figure = evaluate(replace(study, recognised=study.recognised * 0), draws=100, seed=0, source="").figure(
+        "psnr", Statistic.AUC
+    )
+    assert (figure.value, figure.low, figure.high, figure.draws) == (None, None, None, 0)
+
+
+def one_setting(study: Study) -> Study:
+    """All items in one setting."""
+    return replace(study, settings=("one",) * len(study.items))
+
+
+def test_too_few_draws_and_settings_are_refused() -> None:
+    """The message says how many are needed."""
+    with pytest.raises(InvalidOption, match=r"at least 100 draws .* got 99"):
+        evaluate(made_up(), draws=99, seed=0, source="")
+    with pytest.raises(InvalidAnnotations, match=r"at least 2 settings .* got 1"):
+        evaluate(one_setting(made_up()), draws=100, seed=0, source="")
+    tiny = made_up(originals=4)
+    with pytest.raises(InvalidAnnotations, match=r"at least 2 settings .* got 0"):
+        evaluate(tiny, draws=100, seed=0, source="")
+    study = made_up(settings=6)
+    alone = replace(study, settings=study.originals)
+    with pytest.raises(InvalidAnnotations, match="enough originals to draw from, got 0 of 100 draws of made-up"):
+        evaluate(alone, draws=100, seed=0, source="")
