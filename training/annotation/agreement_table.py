@@ -12,7 +12,7 @@ PLURALS = {
     AnnotatorKind.VISION_MODEL: "vision models",
     AnnotatorKind.CLASSIFIER: "classifiers",
 }
-_COLUMNS = ("judged", "recognised", "clean gold", "noise gold", "same on repeats")
+_COLUMNS = ("annotator", "judged", "recognised", "clean gold", "noise gold", "same on repeats")
 
 
 def agreement_table(reports: Sequence[AgreementReport]) -> str:
@@ -21,7 +21,8 @@ def agreement_table(reports: Sequence[AgreementReport]) -> str:
 
 
 def _block(report: AgreementReport) -> list[str]:
-    width = max(len("annotator"), *(len(one.annotator) for one in report.annotators))
+    lines = [_COLUMNS, *map(_cells, report.annotators)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         f"{report.dataset}, {PLURALS[report.kind]}: {report.items} reconstructions judged, "
         f"{report.classes.items} of them by two annotators or more",
@@ -29,14 +30,13 @@ def _block(report: AgreementReport) -> list[str]:
         f"  alpha of recognised  {_alpha(report.recognised)}",
         f"  (Krippendorff, nominal; 95% intervals of {report.draws} draws of {report.drawn}; Wilson for shares)",
         "",
-        f"  {'annotator':{width}}" + "".join(f"  {name:>22}" for name in _COLUMNS),
-        *(f"  {one.annotator:{width}}" + "".join(f"  {cell:>22}" for cell in _cells(one)) for one in report.annotators),
+        *("".join(f"  {cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines),
     ]
 
 
 def _cells(one: AnnotatorReport) -> tuple[str, ...]:
     shares = (one.recognised, one.clean, one.noise, one.repeats)
-    return (str(one.recognised.of), *map(_share, shares))
+    return (one.annotator, str(one.recognised.of), *map(_share, shares))
 
 
 def _alpha(alpha: Alpha) -> str:

@@ -82,6 +82,7 @@ def write_key(key: SheetKey | TaskKey, path: Path) -> None:
     Raises:
         InvalidOption: there is a file.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x") as file:
             file.write(key.model_dump_json(indent=2) + "\n")

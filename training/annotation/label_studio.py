@@ -69,7 +69,6 @@ def write_tasks(
     for one in judgements:
         if one.dataset == found.name and one.repeat == 0:
             said[one.item].append(one)
-    key.parent.mkdir(parents=True, exist_ok=True)
     write_key(made, key)
     out.mkdir(parents=True, exist_ok=True)
     tasks = [_task(item, side, said[item.identifier]) for item in items]

@@ -29,9 +29,9 @@ class SheetLayout:
     """Enlarge by bicubic interpolation instead of repeating pixels."""
 
     def __post_init__(self) -> None:
-        if self.tile < 32 or self.columns < 3 or self.rows < 1:
+        if self.tile < 32 or self.columns < 1 or self.rows < 1:
             raise InvalidOption(
-                f"expected tiles of at least 32 pixels in at least 3 columns and 1 row, "
+                f"expected tiles of at least 32 pixels in at least 1 column and 1 row, "
                 f"got {self.tile} pixels, {self.columns} columns, {self.rows} rows"
             )
 
@@ -44,16 +44,16 @@ class SheetLayout:
 def draw_sheet(title: str, classes: Sequence[str], tiles: Mapping[int, bytes], layout: SheetLayout) -> Image.Image:
     """A sheet of numbered tiles (number to PNG), RGB; as high as they need."""
     pitch = layout.tile + _GAP
-    width = 2 * _MARGIN + layout.columns * pitch - _GAP
     choices = [f"{index} = {name}" for index, name in enumerate(classes)] + [f"{UNRECOGNIZABLE} = unrecognizable"]
     font = ImageFont.load_default(_TEXT_SIZE)
-    columns = max(1, (width - 2 * _MARGIN) // int(max(map(font.getlength, choices)) + _GAP))
+    within = max(layout.columns * pitch - _GAP, *(int(font.getlength(text)) + 1 for text in (title, *choices)))
+    columns = max(1, within // int(max(map(font.getlength, choices)) + _GAP))
     top = _MARGIN + _LINE * (1 - -len(choices) // columns) + _GAP
     lines = -(-len(tiles) // layout.columns)
-    sheet = Image.new("RGB", (width, top + lines * (pitch + _TAB_HEIGHT) - _GAP + _MARGIN), _GROUND)
+    sheet = Image.new("RGB", (within + 2 * _MARGIN, top + lines * (pitch + _TAB_HEIGHT) - _GAP + _MARGIN), _GROUND)
     pen = ImageDraw.Draw(sheet)
     pen.text((_MARGIN, _MARGIN), title, _INK, font, anchor="lm")
-    spacing = (width - 2 * _MARGIN) // columns
+    spacing = within // columns
     for place, choice in enumerate(choices):
         line, column = divmod(place, columns)
         pen.text((_MARGIN + column * spacing, _MARGIN + (line + 1) * _LINE), choice, _INK, font, anchor="lm")

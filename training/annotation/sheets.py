@@ -69,14 +69,15 @@ def make_sheets(dataset: Path, out: Path, key: Path, order: SheetOrder) -> Sheet
         ShownItem(item=one.item.identifier, shown=one.item.shown, truth=one.item.truth, repeat=one.repeat)
         for one in showings
     ]
-    code = hashlib.sha256("\n".join([name, *(one.item for one in shown)]).encode()).hexdigest()[:8]
+    protocol = f"{PROTOCOL}-smooth" if order.layout.smooth else PROTOCOL
+    code = hashlib.sha256("\n".join([protocol, name, *(one.item for one in shown)]).encode()).hexdigest()[:8]
     out.mkdir(parents=True, exist_ok=True)
     hashes = _write_sheets(out, code, found.classes, [one.item.png for one in showings], order.layout)
     form = {CODE: code} | {str(number): None for number in range(1, len(shown) + 1)}
     (out / ANSWERS).write_text(json.dumps(form, indent=2) + "\n")
     (out / "instructions.md").write_text(_instructions(found.classes, len(shown), len(hashes), code))
     made = SheetKey(
-        protocol=f"{PROTOCOL}-smooth" if order.layout.smooth else PROTOCOL,
+        protocol=protocol,
         dataset=found.name,
         annotator=name,
         kind=order.kind,
@@ -86,7 +87,6 @@ def make_sheets(dataset: Path, out: Path, key: Path, order: SheetOrder) -> Sheet
         sheets=hashes,
         tiles=dict(enumerate(shown, 1)),
     )
-    key.parent.mkdir(parents=True, exist_ok=True)
     write_key(made, key)
     return made
 

@@ -83,7 +83,7 @@ def test_the_table_says_who_and_how_sure() -> None:
     ada = next(line for line in people.splitlines() if line.lstrip().startswith("ada"))
     assert ada.split() == ["ada", "4", "2/4", "[15%,", "85%]", "1/1", "[21%,", "100%]", "1/2", "[9%,", "91%]",
                            "1/2", "[9%,", "91%]"]  # fmt: skip
-    assert people.splitlines()[-1].endswith(" -")
+    assert people.splitlines()[-1].endswith("  -")
     assert "1.000  no interval: a single group" in agreement_table(
         agreement([one for one in JUDGEMENTS if one.item in ("i0", "i2")], {"set": {"i0": "a", "i2": "a"}})[1:]
     )

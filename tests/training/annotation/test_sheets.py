@@ -123,18 +123,20 @@ def test_nothing_is_overwritten_and_no_key_handed_out(made: Path, tmp_path: Path
 
 
 def test_layouts_that_cannot_be_read_are_refused() -> None:
-    """Tiles too small, sheets too narrow for the classes, no rows."""
-    for layout in ({"tile": 16}, {"columns": 2}, {"rows": 0}):
-        with pytest.raises(InvalidOption, match="expected tiles of at least 32 pixels in at least 3 columns and 1 row"):
+    """Tiles too small, no columns, no rows."""
+    for layout in ({"tile": 16}, {"columns": 0}, {"rows": 0}):
+        with pytest.raises(InvalidOption, match="expected tiles of at least 32 pixels in at least 1 column and 1 row"):
             SheetLayout(**layout)
 
 
 def test_a_sheet_is_as_high_as_its_tiles_need() -> None:
-    """One row of tiles for two, however many a sheet could hold."""
+    """One row of tiles for two, however many a sheet could hold; and as wide as its text needs."""
     sink = io.BytesIO()
     Image.new("L", (32, 32), 255).save(sink, "PNG")
     short = draw_sheet("title", ["cat", "dog"], {1: sink.getvalue(), 2: sink.getvalue()}, SheetLayout())
     assert short.mode == "RGB"
     assert short.height < 350
+    narrow = draw_sheet("title " * 20, ["cat", "dog"], {1: sink.getvalue()}, SheetLayout(columns=1))
+    assert narrow.width > 800
     assert np.asarray(short)[-40, 40].tolist() == [255, 255, 255]
     assert np.asarray(short)[-10, 10].tolist() == [128, 128, 128]
