@@ -17,6 +17,11 @@ _Batch = TypeVar("_Batch")
 Progress = Callable[[str, int, int], None]
 
 
+def prefixed(progress: Progress, name: str) -> Progress:
+    """Progress of one of several things that are made."""
+    return lambda step, done, total: progress(f"{name}: {step}", done, total)
+
+
 def fit(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,

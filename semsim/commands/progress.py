@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Show = Callable[[str, int, int], None]
-
 
 @contextmanager
-def progress_bar() -> Iterator[Show]:
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on stderr, in a terminal; silence elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,8 +21,3 @@ def progress_bar() -> Iterator[Show]:
             bars.update(tasks[step], completed=done)  # type: ignore[arg-type]  # TaskID is a NewType of int
 
         yield show
-
-
-def named(show: Show, name: str, step: str, done: int, total: int) -> None:
-    """Show a step of one of several things that are being made."""
-    show(f"{name}: {step}", done, total)

@@ -1,6 +1,6 @@
 """A recogniser as annotator. What it says is recorded as a classifier's, never as a person's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -11,24 +11,15 @@ from semsim.exceptions import InvalidAnnotations
 from semsim.images import decode
 from training.annotation.items import Item, ItemSet
 from training.annotation.judgements import AnnotatorKind, Judgement
-from training.recognition.recogniser import Recogniser
+from training.recognition.recogniser import Recogniser, RecogniserDescription, load_recogniser
 
 FLOOR = 0.5
 """Confidence below which the answer is: unrecognizable."""
 
 
 def judge(items: ItemSet, gold: Sequence[Item], recogniser: Recogniser, floor: float = FLOOR) -> tuple[Judgement, ...]:
-    """What the recogniser says of every item: its most probable class, or nothing below ``floor``.
-
-    Raises:
-        InvalidAnnotations: it knows other classes than the set's.
-    """
+    """What a recogniser of the set's classes says of every item: the most probable one, or nothing below ``floor``."""
     known = recogniser.description
-    if known.classes != items.classes:
-        raise InvalidAnnotations(
-            f"expected a recogniser of the {len(items.classes)} classes of {items.name}, "
-            f"got {known.name} with {len(known.classes)} classes of {known.dataset}"
-        )
     shown = (*items.items, *gold)
     probabilities = _probabilities(recogniser, shown)
     best = probabilities.argmax(1)
@@ -54,20 +45,19 @@ def _probabilities(recogniser: Recogniser, items: Sequence[Item]) -> NDArray[np.
     return np.concatenate(found)
 
 
-def recogniser_paths(directory: Path, dataset: str) -> list[Path]:
-    """The checkpoints below ``directory`` whose recognisers know the classes of ``dataset``.
+def load_recognisers(directory: Path, items: ItemSet) -> Iterator[Recogniser]:
+    """The recognisers below ``directory`` that know the classes of ``items`` and no others, by name.
 
     Raises:
         InvalidAnnotations: there is none.
+        InvalidCheckpoint: a description without its weights.
     """
-    from training.recognition.recogniser import RecogniserDescription
-
-    found = [
-        path
-        for path in sorted(directory.glob("*.safetensors"))
-        if not path.name.endswith(".state.safetensors")
-        and RecogniserDescription.read(path.with_suffix(".json")).dataset == dataset
-    ]
-    if not found:
-        raise InvalidAnnotations(f"expected recognisers of {dataset} in {directory}, got none")
-    return found
+    described = {path: RecogniserDescription.read(path) for path in sorted(directory.glob("*.json"))}
+    fitting = [path for path, known in described.items() if known.classes == items.classes]
+    if not fitting:
+        raise InvalidAnnotations(
+            f"expected recognisers of the {len(items.classes)} classes of {items.name} in {directory}, "
+            f"got {', '.join(path.stem for path in described) or 'none'}"
+        )
+    for path in fitting:
+        yield load_recogniser(path.with_suffix(".safetensors"))

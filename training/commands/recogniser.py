@@ -22,11 +22,10 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Fine-tune recognisers on clean and degraded images; an interrupted run goes on after its last finished epoch."""
-    from functools import partial
-
-    from semsim.commands.progress import named, progress_bar
+    from semsim.commands.progress import progress_bar
     from semsim.exceptions import InvalidOption
     from training.engines.memory import keep_freed_memory
+    from training.fitting import prefixed
     from training.recognition.training import RecogniserTrainings, train_recogniser
 
     recognisers = RecogniserTrainings.read(config).recognisers
@@ -44,7 +43,7 @@ def train(
         with progress_bar() as show:
             record = train_recogniser(
                 name, recognisers[name], seed, config.parent, path, device=device,
-                progress=partial(named, show, label),
+                progress=prefixed(show, label),
             ).record  # fmt: skip
         if record is not None:
             typer.echo(

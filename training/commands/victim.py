@@ -22,10 +22,9 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
-    from functools import partial
-
-    from semsim.commands.progress import named, progress_bar
+    from semsim.commands.progress import progress_bar
     from semsim.exceptions import InvalidOption
+    from training.fitting import prefixed
     from training.victims.schedule import VictimTrainings
     from training.victims.training import train_victim
 
@@ -39,7 +38,7 @@ def train(
             typer.echo(f"{path}: there already")
             continue
         with progress_bar() as show:
-            description = train_victim(victims[name], path, device=device, progress=partial(named, show, name))
+            description = train_victim(victims[name], path, device=device, progress=prefixed(show, name))
         record = description.training
         if record is not None:
             label = description.network.label

@@ -14,7 +14,7 @@ from training.metric.recipe import MetricTraining, Recipe
 
 def describe(training: MetricTraining, judged: JudgedReconstructions, annotators: Annotators) -> CheckpointDescription:
     """What a network trained on ``judged`` is; without calibration and results."""
-    recipe = training.resolved
+    recipe = training.resolved[0]
     return CheckpointDescription(
         **training.about.model_dump(),
         input=InputSpec(height=recipe.size, width=recipe.size),

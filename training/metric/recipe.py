@@ -1,5 +1,6 @@
 """How an embedding is trained: network, triplets, loss, schedule."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -81,19 +82,45 @@ takes other members of a folder as anchors, and takes distances of embeddings th
 the anchor is the original, as the paper says, and the distance is the one that was trained.)"""
 
 
-class MetricTraining(BaseModel):
-    """A configuration file: judged sets and a recipe."""
+class About(BaseModel):
+    """What a checkpoint says of itself that no run can tell."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str
+    version: str
+    summary: str
+    licence: str
+    source: str
+
+
+class Baselines(BaseModel):
+    """Metrics to compare with, beside MSE, PSNR and SSIM."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lpips: Path | None = None
+    """Weights of LPIPS v0.1, AlexNet."""
+    artifacts: Mapping[str, Path] = {}
+    """Directories of model artifacts, by name."""
+
+
+class MetricTraining(BaseModel):
+    """A configuration file: judged sets, recipes to choose from, seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: About
     judged: Judged
-    recipe: Recipe | Literal["paper"]
-    seed: int = 0
+    recipes: tuple[Recipe | Literal["paper"], ...] = Field(min_length=1)
+    """The first is trained and exported; all are compared by ``semsim train select``."""
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    baselines: Baselines = Baselines()
 
     @property
-    def resolved(self) -> Recipe:
-        """The recipe itself."""
-        return PAPER if self.recipe == "paper" else self.recipe
+    def resolved(self) -> tuple[Recipe, ...]:
+        """The recipes themselves."""
+        return tuple(PAPER if recipe == "paper" else recipe for recipe in self.recipes)
 
     @classmethod
     def read(cls, path: Path) -> Self:

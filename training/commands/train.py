@@ -1,0 +1,100 @@
+"""``semsim train``: the metric itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from training.metric.evaluation import Comparison
+
+app = typer.Typer(no_args_is_help=True, help="Train the metric on judged reconstructions.")
+
+Config = Annotated[Path, typer.Argument(help="Judged sets, recipes and seeds, YAML.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+@app.command("run")
+def run(
+    config: Config,
+    out: Annotated[Path, typer.Argument(help="Directory for the checkpoint, its description and training.json.")],
+    device: Device = "cpu",
+) -> None:
+    """Train the first recipe with every seed, calibrate the best and measure it; goes on where it was interrupted.
+
+    Under torchrun several processes train together.
+    """
+    from semsim.commands.progress import progress_bar
+    from training.engines.memory import keep_freed_memory
+    from training.metric.distributed import together
+    from training.metric.experiment import run as train
+    from training.metric.recipe import MetricTraining
+
+    keep_freed_memory()
+    with together(device) as own, progress_bar() as show:
+        report = train(MetricTraining.read(config), config.parent, out, progress=show, device=own)
+    for seed in report.seeds:
+        chosen = " (chosen)" if seed.seed == report.chosen else ""
+        typer.echo(
+            f"seed {seed.seed}: AUC {seed.validation_auc:.3f} on validation, {seed.test_auc:.3f} on test{chosen}"
+        )
+    for comparison in report.comparisons:
+        typer.echo(_sentence(comparison))
+
+
+@app.command("select")
+def select(
+    config: Config,
+    out: Annotated[Path, typer.Argument(help="Directory for selection.json; what is in it is not done again.")],
+    folds: Annotated[int, typer.Option(min=2, help="Of originals and of settings.")] = 3,
+    device: Device = "cpu",
+) -> None:
+    """Cross-validate every recipe, grouped by original and by setting; the test split is not read."""
+    from semsim.commands.progress import progress_bar
+    from training.engines.memory import keep_freed_memory
+    from training.metric.recipe import MetricTraining
+    from training.metric.selection import select as cross_validate
+
+    keep_freed_memory()
+    with progress_bar() as show:
+        scores = cross_validate(
+            MetricTraining.read(config), config.parent, out, folds=folds, progress=show, device=device
+        )
+    for score in scores:
+        typer.echo(f"{score.recipe}: AUC {score.mean:.3f} ({', '.join(f'{fold:.3f}' for fold in score.folds)})")
+
+
+@app.command("hold-out")
+def hold_out(
+    config: Config,
+    out: Annotated[Path, typer.Argument(help="Directory for hold-out.json; what is in it is not done again.")],
+    device: Device = "cpu",
+) -> None:
+    """Train without one attack, victim or data set at a time, and measure there beside other metrics."""
+    from semsim.commands.progress import progress_bar
+    from training.engines.memory import keep_freed_memory
+    from training.metric.baselines import baseline_metrics
+    from training.metric.hold_out import hold_out as leave_out
+    from training.metric.judged import JudgedReconstructions
+    from training.metric.recipe import MetricTraining
+
+    keep_freed_memory()
+    training = MetricTraining.read(config)
+    judged = JudgedReconstructions.load(training.judged, config.parent, training.resolved[0].size)
+    with progress_bar() as show:
+        others = baseline_metrics(training, judged, config.parent, out / "values", progress=show)
+        found = leave_out(training, config.parent, out, others, judged, progress=show, device=device)
+    for one in found.results:
+        typer.echo(_sentence(one.comparison))
+    for what, why in found.left_out.items():
+        typer.echo(f"not measured: {what}: {why}", err=True)
+
+
+def _sentence(comparison: "Comparison") -> str:
+    from training.metric.evaluation import TRAINED
+
+    own, other = comparison.of(TRAINED).auc, comparison.best_other
+    return (
+        f"{comparison.what}, {comparison.items} reconstructions judged by a {comparison.judged_by}: "
+        f"AUC {own.value:.3f} ({own.low:.3f} to {own.high:.3f}); best other {other.metric} {other.auc.value:.3f}"
+    )

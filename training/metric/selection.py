@@ -1,0 +1,92 @@
+"""Choosing a recipe by cross-validation in which neither an original nor a setting is on both sides."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from semsim.exceptions import InvalidOption
+from training.fitting import Progress, prefixed
+from training.images.labelled import stable_hash
+from training.metric.judged import JudgedReconstructions
+from training.metric.recipe import MetricTraining, Recipe
+from training.metric.training import auc, measure, train_metric
+
+
+class RecipeScore(BaseModel):
+    """A recipe's AUC in each fold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    folds: tuple[float, ...]
+    mean: float
+
+
+def folds_of(judged: JudgedReconstructions, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The fold of each reconstruction's original and of its setting, ``(N,)`` each.
+
+    Fold k is trained on what is in fold k by neither, and tested on what is in fold k by both.
+    """
+    images, settings = judged.values("image"), judged.values("setting")
+    places = [
+        {name: place % folds for place, name in enumerate(sorted(names, key=lambda name: stable_hash(f"fold/{name}")))}
+        for names in (images, settings)
+    ]
+    return (
+        np.asarray([places[0][origin.image] for origin in judged.origins]),
+        np.asarray([places[1][origin.setting] for origin in judged.origins]),
+    )
+
+
+def select(
+    training: MetricTraining,
+    base: Path,
+    out: Path,
+    *,
+    folds: int = 3,
+    progress: Progress = lambda *_: None,
+    device: str = "cpu",
+) -> tuple[RecipeScore, ...]:
+    """Cross-validate every recipe on train and validation, best first; the test split is not read.
+
+    What is done is kept in ``out`` and not done again.
+
+    Raises:
+        InvalidOption: fewer than two folds, or two recipes of one name.
+    """
+    names = [recipe.name for recipe in training.resolved]
+    if folds < 2 or len(set(names)) < len(names):
+        raise InvalidOption(f"expected at least two folds and recipes of different names, got {folds} and {names}")
+    scores = []
+    for recipe in training.resolved:
+        judged = JudgedReconstructions.load(training.judged, base, recipe.size)
+        judged = judged.take(judged.where(split=["train", "validation"]))
+        found = [
+            _fold(judged, recipe, training.seeds[0], fold, folds, out, base, progress, device) for fold in range(folds)
+        ]
+        scores.append(RecipeScore(recipe=recipe.name, folds=tuple(found), mean=round(float(np.mean(found)), 4)))
+    scores.sort(key=lambda score: -score.mean)
+    (out / "selection.json").write_text(json.dumps([score.model_dump() for score in scores], indent=2) + "\n")
+    return tuple(scores)
+
+
+def _fold(
+    judged: JudgedReconstructions, recipe: Recipe, seed: int, fold: int, folds: int, out: Path, base: Path,
+    progress: Progress, device: str,
+) -> float:  # fmt: skip
+    done = out / f"{recipe.name}-{fold}.json"
+    if done.exists():
+        return float(json.loads(done.read_text()))
+    by_image, by_setting = folds_of(judged, folds)
+    train = judged.take((by_image != fold) & (by_setting != fold))
+    test = judged.take((by_image == fold) & (by_setting == fold))
+    network = train_metric(
+        train, None, recipe, seed, out / f"{recipe.name}-{fold}.jsonl", base=base, device=device,
+        progress=prefixed(progress, f"{recipe.name}, fold {fold + 1}"),
+    )  # fmt: skip
+    value = round(auc(test, measure(network, test)), 4)
+    done.write_text(json.dumps(value))
+    return value
