@@ -1,5 +1,6 @@
 """``semsim annotate``: who recognises what."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -44,9 +45,9 @@ def serve(
     )  # fmt: skip
     study = Study.of(datasets, settings, [split.strip() for split in splits.split(",")])
     path = database or datasets[0] / "annotations" / "page.sqlite"
-    kept = Database.for_study(path, study)
     shown = f"{len(study.reconstructions)} reconstructions, {annotators} annotators each, kept in {path}"
-    listen(create_app(study, kept), host, port, lambda url: typer.echo(f"{url}  ({shown})"))
+    with closing(Database.for_study(path, study)) as kept:
+        listen(create_app(study, kept), host, port, lambda url: typer.echo(f"{url}  ({shown})"))
 
 
 @app.command("collect")
@@ -58,4 +59,5 @@ def collect(
     from training.annotation.page.collect import collect as collect_from
     from training.annotation.page.database import Database
 
-    typer.echo(f"{table}: {collect_from(Database.existing(database), table)} judgements added")
+    with closing(Database.existing(database)) as kept:
+        typer.echo(f"{table}: {collect_from(kept, table)} judgements added")

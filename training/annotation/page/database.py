@@ -1,10 +1,11 @@
 """The file that a study lives in: who was given what, and what they said. It never holds an image."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from semsim.exceptions import InvalidAnnotations
 from training.annotation.page.study import PROTOCOL, Study
@@ -44,10 +45,24 @@ CREATE UNIQUE INDEX one_that_stands ON judgement (token) WHERE undone_at IS NULL
 
 
 class Database:
-    """A study's SQLite file. Every transaction has a connection of its own; what is committed is on the disk."""
+    """A study's SQLite file, open. What a transaction committed is on the disk, whatever happens to the process.
+
+    Raises:
+        InvalidAnnotations: the file is no SQLite database.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise InvalidAnnotations(f"expected an SQLite database at {path}: {error}") from error
 
     @classmethod
     def for_study(cls, path: Path, study: Study) -> Self:
@@ -57,7 +72,6 @@ class Database:
             InvalidAnnotations: the file is of another study or protocol, or no such database.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = cls(path)
         wanted = {
             "protocol": PROTOCOL,
             "sets": ", ".join(study.classes),
@@ -65,15 +79,16 @@ class Database:
             "practice": str(study.settings.practice),
             "items": study.fingerprint,
         }
-        with database.transaction() as connection:
-            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-                _create(connection, study, wanted)
-            found = _description(connection, path)
-        for name, value in wanted.items():
-            if found.get(name) != value:
-                raise InvalidAnnotations(
-                    f"expected a database of this study at {path}: {name} {value}, got {found.get(name)}"
-                )
+        with _closed_on_error(cls(path)) as database:
+            with database.transaction() as connection:
+                if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+                    _create(connection, study, wanted)
+                found = _description(connection, path)
+            for name, value in wanted.items():
+                if found.get(name) != value:
+                    raise InvalidAnnotations(
+                        f"expected a database of this study at {path}: {name} {value}, got {found.get(name)}"
+                    )
         return database
 
     @classmethod
@@ -85,40 +100,41 @@ class Database:
         """
         if not path.is_file():
             raise InvalidAnnotations(f"expected the database of an annotation page at {path}, got no file")
-        database = cls(path)
-        with database.transaction() as connection:
-            protocol = _description(connection, path).get("protocol")
-        if protocol != PROTOCOL:
-            raise InvalidAnnotations(f"expected a database of the protocol {PROTOCOL} at {path}, got {protocol}")
+        with _closed_on_error(cls(path)) as database:
+            with database.transaction() as connection:
+                protocol = _description(connection, path).get("protocol")
+            if protocol != PROTOCOL:
+                raise InvalidAnnotations(f"expected a database of the protocol {PROTOCOL} at {path}, got {protocol}")
         return database
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done inside happens at once, or not at all where an error leaves it.
-
-        Raises:
-            InvalidAnnotations: the file is no SQLite database.
-        """
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        try:
-            connection.row_factory = sqlite3.Row
+        """All that is done inside happens at once, or not at all where an error leaves it; one at a time."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError as error:
-                raise InvalidAnnotations(f"expected an SQLite database at {self.path}: {error}") from error
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
+                yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk has ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+
+
+_Database = TypeVar("_Database", bound=Database)
+
+
+@contextmanager
+def _closed_on_error(database: _Database) -> Iterator[_Database]:
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
 
 
 def _create(connection: sqlite3.Connection, study: Study, description: dict[str, str]) -> None:

@@ -81,7 +81,7 @@ class Queue:
                 choice = self._selection.next(annotator, _past(connection, annotator), _occupied(connection, now))
                 if choice is None:
                     return None
-                _assign(connection, annotator, choice, now + self._study.settings.lease_seconds)
+                _assign(connection, annotator, choice, now, now + self._study.settings.lease_seconds)
             connection.execute(
                 "UPDATE assignment SET leased_until = ? WHERE token = ?",
                 (now + self._study.settings.lease_seconds, row["token"]),
@@ -216,11 +216,11 @@ def _open(connection: sqlite3.Connection, annotator: str) -> sqlite3.Row | None:
     return row
 
 
-def _assign(connection: sqlite3.Connection, annotator: str, choice: Choice, now: float) -> None:
+def _assign(connection: sqlite3.Connection, annotator: str, choice: Choice, now: float, until: float) -> None:
     connection.execute(
         "INSERT INTO assignment VALUES (?, ?, ?, ?, (SELECT count(*) FROM assignment WHERE annotator = ?), "
         "'open', ?, ?)",
-        (secrets.token_urlsafe(16), annotator, choice.card.item.identifier, choice.repeat, annotator, now, now),
+        (secrets.token_urlsafe(16), annotator, choice.card.item.identifier, choice.repeat, annotator, now, until),
     )
 
 
