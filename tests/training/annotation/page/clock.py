@@ -10,4 +10,5 @@ class Clock:
     now: float = 1_000_000.0
 
     def __call__(self) -> float:
+        """What time it is."""
         return self.now

@@ -21,35 +21,9 @@ def write_set(
     directory: Path, classes: int = 3, originals: int = 6, settings: int = 2, name: str = "small", size: int = 16
 ) -> Path:
     """A finished set of ``originals`` x ``settings`` reconstructions; every third original is of the split test."""
-    rows = []
-    for index in range(originals):
-        for setting in range(settings):
-            rows.append(
-                {
-                    "setting": f"{name}--secretsetting-{setting}",
-                    "dataset": name,
-                    "image": f"quince/{index:04}.jpg",
-                    "split": ("test", "train", "validation")[index % 3],
-                    "label": index % classes,
-                    "class": f"class_{index % classes}",
-                    "label_used": -1,
-                    "victim": "secretvictim",
-                    "trained": False,
-                    "mode": "none",
-                    "defense": "secretdefense",
-                    "attack": "secretattack",
-                    "iterations": 1,
-                    "batch": 1,
-                    "batchnorm": "eval",
-                    "local_steps": 0,
-                    "client_seed": 0,
-                    "status": "done",
-                    "objective": 0.0,
-                    "psnr": 20.0,
-                    "original": png(index, size),
-                    "reconstruction": png(1000 * (setting + 1) + index, size),
-                }
-            )
+    rows = [
+        _row(name, classes, size, index, setting) for index in range(originals) for setting in range(settings)
+    ]
     shard = directory / "shards" / "0000.parquet"
     shard.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), shard)
@@ -60,6 +34,33 @@ def write_set(
     )  # fmt: skip
     (directory / "dataset.json").write_text(description.model_dump_json())
     return directory
+
+
+def _row(name: str, classes: int, size: int, index: int, setting: int) -> dict[str, object]:
+    return {
+        "setting": f"{name}--secretsetting-{setting}",
+        "dataset": name,
+        "image": f"quince/{index:04}.jpg",
+        "split": ("test", "train", "validation")[index % 3],
+        "label": index % classes,
+        "class": f"class_{index % classes}",
+        "label_used": -1,
+        "victim": "secretvictim",
+        "trained": False,
+        "mode": "none",
+        "defense": "secretdefense",
+        "attack": "secretattack",
+        "iterations": 1,
+        "batch": 1,
+        "batchnorm": "eval",
+        "local_steps": 0,
+        "client_seed": 0,
+        "status": "done",
+        "objective": 0.0,
+        "psnr": 20.0,
+        "original": png(index, size),
+        "reconstruction": png(1000 * (setting + 1) + index, size),
+    }
 
 
 def png(seed: int, size: int) -> bytes:

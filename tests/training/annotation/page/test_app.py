@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.training.annotation.page.clock import Clock
+from tests.training.annotation.page.people import ADA, enrol
 from tests.training.annotation.page.sets import SECRETS, write_set
 from training.annotation.items import Shown
 from training.annotation.page.app import create_app
@@ -165,7 +167,7 @@ def test_a_pause_is_held_and_refused_when_it_was_too_long(site: Site) -> None:
     [
         ("/judge", {"choice": "unrecognizable"}, "expected the field token, got choice"),
         ("/judge", {"token": "TOKEN"}, "expected the field choice, got token"),
-        ("/judge", {"token": "TOKEN", "choice": "class:zebra"}, "expected a class or unrecognizable, got &#39;class:zeb"),
+        ("/judge", {"token": "TOKEN", "choice": "class:zebra"}, "expected a class or unrecognizable, got &#39;cl"),
         ("/judge", {"token": "TOKEN", "choice": "skip it"}, "expected a class or unrecognizable"),
         ("/judge", {"token": "TOKEN", "choice": "unrecognizable", "seconds": "nan"}, "expected seconds as a number"),
         ("/judge", {"token": "TOKEN", "choice": "unrecognizable", "seconds": "-1"}, "expected seconds as a number"),
@@ -225,28 +227,30 @@ def test_images_are_pixels_of_ones_own(site: Site) -> None:
     assert ada.get(f"/image/{shown}.png").status_code == 404
 
 
-def test_nothing_leaks(site: Site) -> None:
+def test_nothing_leaks(tmp_path: Path, small_set: Path) -> None:
     """No header or body holds a file, setting, attack, victim, defense or item; all pages of images are alike."""
-    browser = site.browser()
-    seen = [browser.get("/"), browser.get("/consent"), browser.get("/static/page.js"), browser.get("/static/page.css")]
-    seen.append(browser.post("/consent", data={"consent": "yes"}, follow_redirects=False))
-    for number in range(2):
-        seen += [browser.get("/practice"), browser.get(f"/practice/{number}.png")]
-        seen.append(browser.post("/practice", data={"number": number, "choice": "unrecognizable"}))
-    alike, shown = set(), set()
-    while "No" not in (page := browser.get("/judge")).text.partition("<h1>")[2][:0] and 'name="seconds"' in page.text:
-        name = token(page)
-        seen += [page, browser.get(f"/image/{name}.png")]
-        with site.database.transaction() as connection:
-            row = connection.execute(
-                "SELECT shown, repeat FROM assignment JOIN item ON identifier = item WHERE token = ?", (name,)
-            ).fetchone()
-        shown.add((row["shown"], row["repeat"]))
-        alike.add(re.sub(r"\d+ judged, \d+ left|max=\"\d+\" value=\"\d+\"", "", page.text).replace(name, ""))
-        seen.append(browser.post("/judge", data={"token": name, "choice": "unrecognizable"}, follow_redirects=False))
+    study = Study.of([small_set], Settings(annotators=2, clean=0.2, noise=0.15, repeats=0.15, practice=2))
+    with closing(Database.for_study(tmp_path / "page.sqlite", study)) as database:
+        site = Site(database, study)
+        browser = site.browser()
+        paths = ("/", "/consent", "/static/page.js", "/static/page.css", "/nowhere")
+        seen = [*map(browser.get, paths), browser.post("/consent", data={"consent": "yes"}, follow_redirects=False)]
+        browser.post("/continue", data={"pseudonym": enrol(database, ADA)})  # whose gold is known
+        for number in range(2):
+            seen += [browser.get("/practice"), browser.get(f"/practice/{number}.png")]
+            seen.append(browser.post("/practice", data={"number": number, "choice": "unrecognizable"}))
+        alike = set()
+        while 'name="seconds"' in (judge := browser.get("/judge")).text:
+            name = token(judge)
+            seen += [judge, browser.get(f"/image/{name}.png")]
+            alike.add(re.sub(r'\d+ judged, \d+ left|max="\d+" value="\d+"', "", judge.text).replace(name, ""))
+            fields = {"token": name, "choice": "unrecognizable"}
+            seen.append(browser.post("/judge", data=fields, follow_redirects=False))
+        with database.transaction() as connection:
+            rows = connection.execute("SELECT DISTINCT shown FROM assignment JOIN item ON identifier = item").fetchall()
+    assert {row["shown"] for row in rows} == set(Shown)
     assert len(alike) == 1
-    assert {kind for kind, _ in shown} >= {Shown.RECONSTRUCTION, Shown.CLEAN}
-    words = [*SECRETS, *(card.item.identifier for card in site.study.cards), str(site.database.path)]
+    words = [*SECRETS, *(card.item.identifier for card in study.cards), str(tmp_path)]
     for response in seen:
         everything = str(response.url).encode() + str(response.headers).encode() + response.content
         assert not [word for word in words if word.encode() in everything], response.url
@@ -256,8 +260,7 @@ def test_names_are_shown_as_text(tmp_path: Path, small_set: Path) -> None:
     """A class cannot inject markup, and its underscores are spaces."""
     page = write_set(tmp_path / "set", name="<b>", classes=12, originals=12, settings=1)
     study = Study.of([page], SETTINGS)
-    database = Database.for_study(tmp_path / "page.sqlite", study)
-    text = Site(database, study).annotator().get("/judge").text
+    with closing(Database.for_study(tmp_path / "page.sqlite", study)) as database:
+        text = Site(database, study).annotator().get("/judge").text
     assert ">class 11</button>" in text
     assert "<b>" not in text.partition("<form")[2].partition("</form>")[0]
-    database.close()

@@ -9,8 +9,8 @@ import pytest
 
 from semsim.exceptions import InvalidAnnotations
 from tests.training.annotation.page.clock import Clock
+from tests.training.annotation.page.people import ADA, BOB, enrol
 from training.annotation.judgements import AnnotatorKind, read
-from training.annotation.page.annotators import Annotators
 from training.annotation.page.collect import collect
 from training.annotation.page.database import Database
 from training.annotation.page.queue import Outcome, Queue
@@ -46,8 +46,8 @@ def judge_all(queue: Queue, annotator: str, clock: Clock) -> int:
 def test_every_judgement_once(tmp_path: Path, study: Study, database: Database) -> None:
     """Gold and repeats included, with what the evaluation needs; a second run adds nothing, later ones what is new."""
     clock = Clock()
-    queue, annotators = Queue(database, study, clock), Annotators(database, clock)
-    ada, bob = annotators.enrol(), annotators.enrol()
+    queue = Queue(database, study, clock)
+    ada, bob = enrol(database, ADA), enrol(database, BOB)
     count = judge_all(queue, ada, clock)
     assert collect(database, tmp_path / "table", clock) == count
     assert collect(database, tmp_path / "table", clock) == 0
@@ -69,7 +69,7 @@ def test_undone_and_skipped_are_left_out_and_collected_is_settled(
     tmp_path: Path, study: Study, database: Database
 ) -> None:
     """What stands is collected, and cannot be undone from then on."""
-    queue, ada = Queue(database, study), Annotators(database).enrol()
+    queue, ada = Queue(database, study), enrol(database, ADA)
     for _ in range(2):
         turn = queue.current(ada)
         assert turn is not None
@@ -84,7 +84,7 @@ def test_undone_and_skipped_are_left_out_and_collected_is_settled(
 
 def test_an_interrupted_run_is_finished_by_the_next(tmp_path: Path, study: Study, database: Database) -> None:
     """Settled but not written, as after a full disk: the next run writes it."""
-    queue, ada = Queue(database, study), Annotators(database).enrol()
+    queue, ada = Queue(database, study), enrol(database, ADA)
     turn = queue.current(ada)
     assert turn is not None
     queue.answer(ada, turn.token, None)
@@ -108,7 +108,7 @@ def test_databases_of_other_studies_are_refused(tmp_path: Path, small_set: Path,
     assert database.path.read_bytes() == before
     with database.transaction() as connection:
         connection.execute("UPDATE study SET value = 'page/0' WHERE name = 'protocol'")
-    with pytest.raises(InvalidAnnotations, match="of the protocol page/1 at .*, got page/0"):
+    with pytest.raises(InvalidAnnotations, match=r"of the protocol page/1 at .*, got page/0"):
         Database.existing(database.path)
 
 
@@ -123,7 +123,7 @@ def test_files_that_are_no_database_are_refused(tmp_path: Path, study: Study) ->
         Database.existing(tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
     (tmp_path / "text.sqlite").write_text("annotations, but not a database of them")
-    with pytest.raises(InvalidAnnotations, match="expected an SQLite database at .*text.sqlite"):
+    with pytest.raises(InvalidAnnotations, match=r"expected an SQLite database at .*text.sqlite"):
         Database.for_study(tmp_path / "text.sqlite", study)
     other = sqlite3.connect(tmp_path / "other.sqlite")
     other.execute("CREATE TABLE something (a)")
@@ -133,10 +133,9 @@ def test_files_that_are_no_database_are_refused(tmp_path: Path, study: Study) ->
             opening(tmp_path / "other.sqlite")
 
 
-def test_a_database_holds_no_image(study: Study, database: Database) -> None:
+def test_a_database_holds_no_image(database: Database) -> None:
     """Neither pixels nor the name of an original."""
-    with database.transaction() as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert (database.path.parent / "page.sqlite-wal").exists()
     kept = b"".join(path.read_bytes() for path in database.path.parent.glob("page.sqlite*"))
     assert b"PNG" not in kept
     assert b"quince" not in kept

@@ -10,9 +10,9 @@ import pytest
 
 from semsim.exceptions import InvalidAnnotations
 from tests.training.annotation.page.clock import Clock
+from tests.training.annotation.page.people import ADA, BOB, CYD, enrol
 from tests.training.annotation.page.sets import write_set
 from training.annotation.items import Shown
-from training.annotation.page.annotators import Annotators
 from training.annotation.page.database import Database
 from training.annotation.page.queue import Outcome, Queue, Turn
 from training.annotation.page.study import Settings, Study
@@ -28,7 +28,10 @@ class Room:
         self.study = Study.of(sets, settings)
         self.database = Database.for_study(database, self.study)
         self.queue = Queue(self.database, self.study, self.clock)
-        self.annotators = Annotators(self.database, self.clock)
+
+    def enrol(self, annotator: str) -> str:
+        """Somebody new."""
+        return enrol(self.database, annotator)
 
     def turn(self, annotator: str) -> Turn:
         """What the annotator is shown, of which there must be something."""
@@ -77,7 +80,7 @@ def single(rooms: Rooms, tmp_path: Path) -> Room:
 
 def test_everyone_judges_everything_once_up_to_k(room: Room) -> None:
     """Two do all, in orders of their own that meet all originals before one comes back; a third finds nothing."""
-    ada, bob, cyd = (room.annotators.enrol() for _ in range(3))
+    ada, bob, cyd = (room.enrol(name) for name in (ADA, BOB, CYD))
     orders = [[turn.card.item.identifier for turn in room.answer_all(annotator)] for annotator in (ada, bob)]
     assert all(len(set(order)) == len(order) == 12 for order in orders)
     assert orders[0] != orders[1]
@@ -88,13 +91,13 @@ def test_everyone_judges_everything_once_up_to_k(room: Room) -> None:
 
 def test_originals_come_back_as_late_as_can_be(room: Room) -> None:
     """All six originals are met once before the second reconstruction of any."""
-    turns = room.answer_all(room.annotators.enrol())
+    turns = room.answer_all(room.enrol(ADA))
     assert len({turn.card.original for turn in turns[:6]}) == 6
 
 
 def test_least_annotated_first(room: Room) -> None:
     """What one annotator has judged waits for the others until everything else is judged."""
-    ada, bob = room.annotators.enrol(), room.annotators.enrol()
+    ada, bob = room.enrol(ADA), room.enrol(BOB)
     done = set()
     for _ in range(5):
         turn = room.turn(ada)
@@ -107,7 +110,7 @@ def test_least_annotated_first(room: Room) -> None:
 def test_a_lease_keeps_an_image_and_runs_out(single: Room) -> None:
     """One image and k = 1: it is whose lease is valid, then the next one's, and a late answer is refused."""
     room = single
-    ada, bob = room.annotators.enrol(), room.annotators.enrol()
+    ada, bob = room.enrol(ADA), room.enrol(BOB)
     late = room.turn(ada)
     assert room.queue.current(bob) is None
     room.clock.now += 599
@@ -124,7 +127,7 @@ def test_a_lease_keeps_an_image_and_runs_out(single: Room) -> None:
 
 def test_a_late_answer_counts_where_nobody_took_over(room: Room) -> None:
     """A lease that ran out harms nobody as long as the image is wanted."""
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     turn = room.turn(ada)
     room.clock.now += 10_000
     assert room.turn(ada).token == turn.token
@@ -135,7 +138,7 @@ def test_a_late_answer_counts_where_nobody_took_over(room: Room) -> None:
 def test_a_pause_holds_an_image_for_an_hour(single: Room) -> None:
     """Each sign of life extends the lease, up to the longest hold."""
     room = single
-    ada, bob = room.annotators.enrol(), room.annotators.enrol()
+    ada, bob = room.enrol(ADA), room.enrol(BOB)
     turn = room.turn(ada)
     for _ in range(16):
         room.clock.now += 200
@@ -149,7 +152,7 @@ def test_a_pause_holds_an_image_for_an_hour(single: Room) -> None:
 
 def test_skipped_goes_to_others_and_never_back(room: Room) -> None:
     """The one who skipped never sees the image again; two others do."""
-    ada, bob, cyd = (room.annotators.enrol() for _ in range(3))
+    ada, bob, cyd = (room.enrol(name) for name in (ADA, BOB, CYD))
     turn = room.turn(ada)
     assert room.queue.skip(ada, turn.token) is Outcome.DONE
     assert room.queue.skip(ada, turn.token) is Outcome.STALE
@@ -161,7 +164,7 @@ def test_skipped_goes_to_others_and_never_back(room: Room) -> None:
 
 def test_undo_goes_back_several_levels_and_forward_again(room: Room) -> None:
     """Undone images come in their old order, then the one that was shown; undone answers are kept, marked."""
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     assert room.queue.undo(ada, room.turn(ada).token) is Outcome.NOTHING
     turns = []
     for _ in range(3):
@@ -182,7 +185,7 @@ def test_undo_goes_back_several_levels_and_forward_again(room: Room) -> None:
 
 def test_undo_from_the_last_page(room: Room) -> None:
     """Where nothing is shown any more the last answer can still be taken back."""
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     last = room.answer_all(ada)[-1]
     assert room.queue.undo(ada, "") is Outcome.DONE
     assert room.turn(ada).token == last.token
@@ -190,7 +193,7 @@ def test_undo_from_the_last_page(room: Room) -> None:
 
 def test_two_tabs_make_one_judgement(room: Room) -> None:
     """Only the image that the annotator is at can be answered, once."""
-    ada, bob = room.annotators.enrol(), room.annotators.enrol()
+    ada, bob = room.enrol(ADA), room.enrol(BOB)
     turn = room.turn(ada)
     assert room.turn(ada).token == turn.token
     assert room.queue.answer(bob, turn.token, None) is Outcome.STALE
@@ -203,7 +206,7 @@ def test_two_tabs_make_one_judgement(room: Room) -> None:
 
 def test_seconds_are_bounded_by_the_servers_clock(room: Room) -> None:
     """A browser cannot have looked for longer than since the image was served."""
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     for claimed in (3.0, 1e9, None):
         turn = room.turn(ada)
         room.clock.now += 5
@@ -214,7 +217,7 @@ def test_seconds_are_bounded_by_the_servers_clock(room: Room) -> None:
 
 def test_a_wrong_class_is_refused_and_nothing_kept(room: Room) -> None:
     """The message says the classes of the image's set."""
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     turn = room.turn(ada)
     with pytest.raises(InvalidAnnotations, match="expected a class of class_0, class_1, class_2, got 'zebra'"):
         room.queue.answer(ada, turn.token, "zebra")
@@ -227,7 +230,7 @@ def test_gold_and_repeats_come_at_their_shares(rooms: Rooms, tmp_path: Path) -> 
     big = write_set(tmp_path / "big", originals=60, settings=5, size=8)
     settings = Settings(annotators=1, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=10)
     room = rooms(big, settings=settings)
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     turns, repeats = [], 0
     while (turn := room.queue.current(ada)) and len(turns) < 150:
         turns.append(turn)
@@ -252,7 +255,7 @@ def test_sets_come_one_after_the_other(rooms: Rooms, tmp_path: Path, small_set: 
     """The classes change once, and the turn says so."""
     other = write_set(tmp_path / "other", name="other", originals=3, classes=2)
     room = rooms(small_set, other)
-    turns = room.answer_all(room.annotators.enrol())
+    turns = room.answer_all(room.enrol(ADA))
     assert len(turns) == 18
     assert [turn.new_classes for turn in turns].count(True) == 1
     changed = next(place for place, turn in enumerate(turns) if turn.new_classes)
@@ -261,7 +264,7 @@ def test_sets_come_one_after_the_other(rooms: Rooms, tmp_path: Path, small_set: 
 
 def test_a_restart_forgets_nothing(room: Room, rooms: Rooms, small_set: Path) -> None:
     """A new queue over the same file is where the old one was."""
-    ada = room.annotators.enrol()
+    ada = room.enrol(ADA)
     room.queue.answer(ada, room.turn(ada).token, None)
     turn = room.turn(ada)
     again = rooms(small_set).queue

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.training.annotation.page.clock import Clock
+from tests.training.annotation.page.people import ADA, BOB, CYD, enrol
 from tests.training.annotation.page.sets import write_set
 from training.annotation.items import Shown
-from training.annotation.page.annotators import Annotators
 from training.annotation.page.collect import collect
 from training.annotation.page.database import Database
 from training.annotation.page.queue import Outcome, Queue, Turn
@@ -33,8 +33,7 @@ class Annotating(RuleBasedStateMachine):
         self.clock = Clock()
         self.database = Database.for_study(Path(self.folder.name) / "page.sqlite", self.study)
         self.queue = Queue(self.database, self.study, self.clock)
-        annotators = Annotators(self.database, self.clock)
-        self.names = [annotators.enrol() for _ in range(3)]
+        self.names = [enrol(self.database, name) for name in (ADA, BOB, CYD)]
         self.shown: dict[str, list[Turn]] = {name: [] for name in self.names}
         self.expected: dict[str, str | None] = {}  # what stands, by token
 
@@ -99,7 +98,6 @@ class Annotating(RuleBasedStateMachine):
         self.database = Database.for_study(self.database.path, self.study)
         self.queue = Queue(self.database, self.study, self.clock)
 
-    @precondition(lambda self: self.expected)
     @rule()
     def collect(self) -> None:
         """What stands goes to the table; what is there stays."""
