@@ -21,9 +21,7 @@ def write_set(
     directory: Path, classes: int = 3, originals: int = 6, settings: int = 2, name: str = "small", size: int = 16
 ) -> Path:
     """A finished set of ``originals`` x ``settings`` reconstructions; every third original is of the split test."""
-    rows = [
-        _row(name, classes, size, index, setting) for index in range(originals) for setting in range(settings)
-    ]
+    rows = [_row(name, classes, size, index, setting) for index in range(originals) for setting in range(settings)]
     shard = directory / "shards" / "0000.parquet"
     shard.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), shard)

@@ -142,5 +142,5 @@ def test_random_walks(tmp_path: Path) -> None:
     """Random steps of three annotators."""
     Annotating.study = Study.of([write_set(tmp_path / "set", size=8)], SETTINGS)
     machine = Annotating.TestCase
-    machine.settings = hypothesis_settings(max_examples=15, stateful_step_count=50, deadline=None)
+    machine.settings = hypothesis_settings(max_examples=12, stateful_step_count=50, deadline=None)
     machine().runTest()

@@ -105,7 +105,7 @@ function start() {
 
 function submitted(event) {
   const timed = form.elements.seconds;
-  const answering = !["undo"].includes(event.submitter?.value);
+  const answering = event.submitter?.value !== "undo"; // undo needs no image
   if (sent || holding || (image && answering && shownSince === null)) {
     event.preventDefault();
     return;
