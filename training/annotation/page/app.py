@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -77,7 +76,7 @@ class _Site:
         return _to("/judge" if self._trained(annotator) else "/practice")
 
     def consent(self, _: Request) -> Response:
-        return page("consent", protocol=PROTOCOL, annotators=self._study.settings.annotators, annotator=None)
+        return page("consent", protocol=PROTOCOL, annotator=None)
 
     async def enrol(self, request: Request) -> Response:
         if (await _form(request)).get("consent") != "yes":
@@ -178,12 +177,8 @@ class _Site:
         """
         found = self._annotators.find(request.cookies.get(_COOKIE, ""))
         if found is None:
-            _refuse_stranger()
+            raise HTTPException(403, "This browser holds no pseudonym that this study knows.")
         return found
-
-
-def _refuse_stranger() -> NoReturn:
-    raise HTTPException(403, "This browser holds no pseudonym that this study knows.")
 
 
 def _to(path: str) -> Response:

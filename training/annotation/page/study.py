@@ -15,7 +15,8 @@ from training.reconstructions.dataset import read_set
 PROTOCOL = "page/1"
 """How images are shown and answered here; a change that may change answers raises the number."""
 
-_MOST_NOISE = 100
+_NOISE = 100
+"""Images of noise that one annotator can be shown, in each set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Study:
         gold = [
             Card(one.name, item)
             for directory, one in zip(directories, sets, strict=True)
-            for item in _gold(directory, len(one.items), settings, splits)
+            for item in _gold(directory, settings, splits)
         ]
         return cls(
             settings,
@@ -141,15 +142,13 @@ class Study:
         )
 
 
-def _gold(directory: Path, items: int, settings: Settings, splits: Sequence[str]) -> tuple[Item, ...]:
-    """All originals that could be shown clean, and noise enough for one annotator.
+def _gold(directory: Path, settings: Settings, splits: Sequence[str]) -> tuple[Item, ...]:
+    """All originals that could be shown clean, and noise enough for one annotator, whatever the shares are.
 
     Who has seen an original judges none of its reconstructions: originals of other splits cost nothing.
     """
     rows = read_set(directory, columns=("image", "split")).to_pylist()
     others = [split for split in SPLITS if split not in splits]
     chosen = others if {row["split"] for row in rows} & set(others) else splits
-    originals = len({row["image"] for row in rows if row["split"] in chosen})
-    clean = originals if settings.clean or settings.practice else 0
-    noise = min(_MOST_NOISE, math.ceil(2 * settings.noise * items)) + settings.practice // 2
-    return gold_items(directory, clean, noise, settings.seed, chosen)
+    clean = len({row["image"] for row in rows if row["split"] in chosen})
+    return gold_items(directory, clean, _NOISE + settings.practice // 2, settings.seed, chosen)

@@ -130,7 +130,7 @@ def test_answers_skips_and_undo(site: Site) -> None:
     browser = site.annotator()
     assert answer(browser, "class:class_1", seconds="0.5").url.query == b""
     site.clock.now += 1
-    assert "0 answer" not in answer(browser, "skip").text
+    assert "Skipped: you will not see that image again." in answer(browser, "skip").text
     undone = answer(browser, "undo")
     assert "Undone: this is the image before." in undone.text
     assert "0 judged" in undone.text

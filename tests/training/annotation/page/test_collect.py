@@ -113,8 +113,9 @@ def test_databases_of_other_studies_are_refused(tmp_path: Path, small_set: Path,
 
 
 def test_settings_that_change_no_image_may_change(small_set: Path, database: Database) -> None:
-    """More annotators or a longer lease are no other study."""
-    Database.for_study(database.path, Study.of([small_set], replace(SETTINGS, annotators=7, lease_seconds=5))).close()
+    """More annotators, other shares or another lease are no other study."""
+    settings = replace(SETTINGS, annotators=7, lease_seconds=5, clean=0, noise=0.4, repeats=0)
+    Database.for_study(database.path, Study.of([small_set], settings)).close()
 
 
 def test_files_that_are_no_database_are_refused(tmp_path: Path, study: Study) -> None:

@@ -82,11 +82,11 @@ function found() {
   const text = search.value.trim().toLowerCase();
   if (!text) return [];
   const label = (button) => button.dataset.label;
-  const first = classes.filter((button) => label(button).startsWith(text));
-  const inside = classes.filter((button) => !first.includes(button) && label(button).includes(text));
-  // "u" and Enter, whatever the classes are called.
-  const nothing = text === "u" || "unrecognizable".startsWith(text) ? [unrecognizable] : [];
-  return text === "u" ? [...nothing, ...first, ...inside] : [...first, ...nothing, ...inside];
+  const starting = classes.filter((button) => label(button).startsWith(text));
+  const containing = classes.filter((button) => !starting.includes(button) && label(button).includes(text));
+  // "u" and Enter, whatever the classes are called; "um" is an umbrella before all else.
+  if (text === "u") return [unrecognizable, ...starting, ...containing];
+  return [...starting, ...("unrecognizable".startsWith(text) ? [unrecognizable] : []), ...containing];
 }
 
 function mark() {
@@ -105,8 +105,8 @@ function start() {
 
 function submitted(event) {
   const timed = form.elements.seconds;
-  const answering = event.submitter?.value !== "undo"; // undo needs no image
-  if (sent || holding || (image && answering && shownSince === null)) {
+  const blind = ["skip", "undo"].includes(event.submitter?.value); // also where the image does not arrive
+  if (sent || holding || (image && !blind && shownSince === null)) {
     event.preventDefault();
     return;
   }
