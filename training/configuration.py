@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from semsim.exceptions import InvalidConfiguration, SemSimError
@@ -17,6 +16,8 @@ def read_configuration(schema: type[_Schema], path: Path) -> _Schema:
     Raises:
         InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
     """
+    import yaml  # descriptions are read without it
+
     try:
         return schema.model_validate(yaml.safe_load(path.read_text()))
     except OSError as error:

@@ -6,7 +6,7 @@ An item has an opaque name. Nothing that an annotator sees tells the original, i
 import hashlib
 import io
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -39,7 +39,7 @@ class Item:
     identifier: str
     """Sixteen hexadecimal digits, of the set, the setting and the original; the same wherever it is computed."""
     shown: Shown
-    png: bytes
+    png: bytes = field(repr=False)
     truth: str | None
     """The original's class; ``None`` for noise."""
     image: str

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from training.faithfulness.judged import read_pairs
 from training.faithfulness.study import Metric
-from training.faithfulness.values import Wanted, compute_metrics, read_values, write_values
+from training.faithfulness.values import Wanted, compute_metrics
+from training.faithfulness.values_table import read_values, write_values
 from training.fitting import Progress, prefixed
 from training.images.source import expanded
 from training.metric.judged import JudgedReconstructions

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from semsim.exceptions import HashMismatch, InvalidDataset
 from training.configuration import read_description
 from training.markdown import machine
-from training.reconstructions.grid import Grid
 from training.reconstructions.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from training.reconstructions.grid import Grid  # brings torch, which reading a set does not need
 
 FORMAT_VERSION = 1
 
@@ -58,7 +60,7 @@ class DatasetDescription(BaseModel):
         return read_description(cls, directory / "dataset.json", InvalidDataset, "a finished reconstruction set")
 
 
-def describe(directory: Path, grid: Grid, victims: dict[str, str]) -> DatasetDescription:
+def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetDescription:
     """Write ``dataset.json`` over the shards that are there, which must be all of them."""
     files, keys, diverged, seconds = [], set(), 0, _seconds(directory)
     for path in sorted((directory / "shards").glob("*.parquet")):

@@ -1,0 +1,13 @@
+"""Annotators whose pseudonyms, and so whose gold and orders, are the same in every run."""
+
+from training.annotation.page.database import Database
+from training.annotation.page.study import PROTOCOL
+
+ADA, BOB, CYD = "adaa-aaaa", "bobb-bbbb", "cydd-dddd"
+
+
+def enrol(database: Database, pseudonym: str) -> str:
+    """The pseudonym, enrolled."""
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO annotator VALUES (?, 0, ?, 0)", (pseudonym, PROTOCOL))
+    return pseudonym

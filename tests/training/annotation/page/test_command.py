@@ -1,0 +1,67 @@
+"""`semsim annotate serve` and `collect`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from semsim.exceptions import SemSimError
+from tests.service.live import free_port
+from training.annotation.page.database import Database
+from training.annotation.page.study import Settings, Study
+from training.commands.annotate import app
+
+PROGRAM = "from semsim.commands.main import main; main()"
+
+
+def test_serve_says_where_and_ends_quietly(tmp_path: Path, small_set: Path) -> None:
+    """A free port, the set's own database, no header that names the server; an interruption is no error."""
+    command = [sys.executable, "-c", PROGRAM, "annotate", "serve", str(small_set), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = line.split()[0]
+        assert "12 reconstructions, 5 annotators each" in line
+        answer = httpx.get(f"{url}consent")
+        process.send_signal(2)
+        _, errors = process.communicate(timeout=30)
+    assert answer.status_code == 200
+    assert "server" not in answer.headers
+    assert process.returncode == 0
+    assert errors == ""
+    database = small_set / "annotations" / "page.sqlite"
+    done = CliRunner().invoke(app, ["collect", str(database), str(tmp_path / "table")])
+    assert done.stdout == f"{tmp_path / 'table'}: 0 judgements added\n"
+    database.unlink()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "localhost"], "expected --host to be an IP address, got localhost"),
+        (["--host", "192.0.2.1"], "expected a free address to listen on, got 192.0.2.1"),
+        (["--clean", "0.4", "--noise", "0.4"], "expected shares of clean, noise and repeats of at most 0.5"),
+        (["--split", "holdout"], "expected --split train, validation, test, got holdout"),
+        (["--seed", "1"], "expected a database of this study at"),
+    ],
+)
+def test_errors_name_what_came(tmp_path: Path, small_set: Path, options: list[str], message: str) -> None:
+    """What was expected and got."""
+    database = tmp_path / "page.sqlite"
+    Database.for_study(database, Study.of([small_set], Settings())).close()
+    arguments = ["serve", str(small_set), "--database", str(database), "--port", str(free_port()), *options]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, SemSimError)
+    assert message in str(done.exception)
+
+
+def test_the_page_needs_no_torch() -> None:
+    """Nor anything else that the extra `annotate` does not bring."""
+    code = (
+        "import training.annotation.page.app, training.annotation.page.server, training.annotation.page.collect, sys;"
+        "assert not {'torch', 'scipy', 'yaml', 'rich'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

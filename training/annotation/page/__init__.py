@@ -1,0 +1,1 @@
+"""The annotation page: people judge one reconstruction at a time, blind."""
