@@ -29,10 +29,12 @@ def run(
     recognisers: Annotated[Path, typer.Option(help="Directory of recognisers; those of this set's classes judge.")],
     annotator: Annotated[str, typer.Option(metavar="classifier", help="What judges.")] = "classifier",
     floor: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least confidence of an answer.")] = 0.5,
-    clean: Annotated[int, typer.Option(min=0, help="Gold: originals.")] = 100,
     noise: Noise = 50,
 ) -> None:
-    """Let classifiers judge a whole set; what they say is recorded as a classifier's."""
+    """Let classifiers judge the originals of a set, and the reconstructions of those that they recognise.
+
+    What they say is recorded as a classifier's.
+    """
     from semsim.exceptions import InvalidOption
     from training.annotation.classifier import judge, load_recognisers
     from training.annotation.items import ItemSet, gold_items
@@ -42,7 +44,8 @@ def run(
         raise InvalidOption(
             f"expected --annotator classifier, got {annotator}: people judge by `semsim annotate serve`"
         )
-    items, gold = ItemSet.of(dataset), gold_items(dataset, clean, noise, seed=0)
+    items = ItemSet.of(dataset)
+    gold = gold_items(dataset, len({item.image for item in items.items}), noise, seed=0)
     found = [
         one for recogniser in load_recognisers(recognisers, items) for one in judge(items, gold, recogniser, floor)
     ]

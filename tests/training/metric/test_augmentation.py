@@ -1,0 +1,34 @@
+"""Augmentation."""
+
+import torch
+
+from training.metric.augmentation import crop_and_flip, move_and_colour
+
+
+def images(count: int) -> torch.Tensor:
+    """Levels 0..255."""
+    return torch.rand((count, 32, 32, 3), generator=torch.Generator().manual_seed(0)) * 255
+
+
+def test_a_group_is_changed_alike() -> None:
+    """An original and its reconstruction that are equal stay equal; two groups differ."""
+    pixels = images(1).repeat(4, 1, 1, 1)
+    moved = move_and_colour(pixels, torch.tensor([0, 1, 0, 1]), torch.Generator().manual_seed(1))
+    assert torch.equal(moved[0], moved[2])
+    assert torch.equal(moved[1], moved[3])
+    assert not torch.equal(moved[0], moved[1])
+    assert moved.shape == pixels.shape
+    assert 0 <= float(moved.min()) <= float(moved.max()) <= 255
+
+
+def test_crops_are_parts_of_the_image() -> None:
+    """The middle of every crop is in the image, flipped or not, moved by at most an eighth."""
+    pixels = images(8)
+    for image, crop in zip(pixels, crop_and_flip(pixels, torch.Generator().manual_seed(2)), strict=True):
+        middle = crop[8:24, 8:24]
+        assert any(
+            torch.equal(middle, source[top : top + 16, left : left + 16])
+            for source in (image, image.flip(1))
+            for top in range(4, 13)
+            for left in range(4, 13)
+        )

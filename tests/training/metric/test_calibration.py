@@ -1,0 +1,75 @@
+"""From distance to leakage."""
+
+import numpy as np
+import pytest
+
+from semsim.calibration import LogisticCalibration
+from semsim.exceptions import InvalidAnnotations
+from training.metric.calibration import (
+    best_threshold,
+    calibrate,
+    calibration_error,
+    fit_isotonic,
+    fit_logistic,
+    operating_point,
+    reliability,
+)
+
+RNG = np.random.default_rng(0)
+DISTANCES = RNG.uniform(0, 2, 3000)
+TRUE = LogisticCalibration(slope=5.0, intercept=-4.0)
+SHARES = RNG.binomial(5, TRUE.leakage(DISTANCES)) / 5
+GROUPS = np.arange(3000) % 60
+
+
+def test_logistic_finds_the_curve_that_made_the_votes() -> None:
+    """Slope and intercept come back, from shares of five votes."""
+    fitted = fit_logistic(DISTANCES, SHARES)
+    assert fitted.slope == pytest.approx(5.0, rel=0.05)
+    assert fitted.intercept == pytest.approx(-4.0, rel=0.05)
+
+
+def test_isotonic_follows_a_step_that_logistic_cannot() -> None:
+    """The kind with the lower error on held-out originals is taken."""
+    stairs = np.where(DISTANCES < 0.3, 0.9, np.where(DISTANCES < 1.7, 0.5, 0.05))
+    votes = np.random.default_rng(1).binomial(5, stairs) / 5
+    chosen = calibrate(DISTANCES, votes, GROUPS)
+    assert chosen.calibration.kind == "isotonic"
+    assert chosen.brier["isotonic"] < chosen.brier["logistic"]
+    assert calibrate(DISTANCES, SHARES, GROUPS).calibration.kind == "logistic"
+    assert len(fit_isotonic(DISTANCES, SHARES).distances) <= 40
+
+
+def test_the_error_of_a_true_calibration_is_small_and_of_a_wrong_one_known() -> None:
+    """A leakage that is always .2 too high is .2 off; each draw is measured with its weights."""
+    true = TRUE.leakage(DISTANCES)
+    once = np.ones((1, 3000))
+    assert float(calibration_error(true, SHARES, once)[0]) < 0.02
+    shifted = calibration_error(np.clip(true + 0.2, 0, 1) * (true < 0.7), SHARES * (true < 0.7), once)
+    assert float(shifted[0]) == pytest.approx(0.2 * (true < 0.7).mean(), abs=0.02)
+    weights = np.random.default_rng(2).integers(0, 3, (4, 3000)).astype(float)
+    repeated = np.repeat(true, weights[0].astype(int)), np.repeat(SHARES, weights[0].astype(int))
+    alone = calibration_error(*repeated, np.ones((1, len(repeated[0]))))
+    assert calibration_error(true, SHARES, weights)[0] == pytest.approx(alone[0])
+    assert sum(one.items for one in reliability(true, SHARES)) == 3000
+
+
+def test_thresholds_give_the_precision_and_recall_they_state() -> None:
+    """Counted by hand on four."""
+    leakage, recognised = np.array([0.9, 0.6, 0.4, 0.1]), np.array([True, False, True, False])
+    point = operating_point(leakage, recognised, 0.5)
+    assert (point.precision, point.recall) == (0.5, 0.5)
+    assert 0.1 < best_threshold(leakage, recognised) <= 0.4
+    assert np.isnan(operating_point(leakage, recognised, 0.95).precision)
+
+
+def test_what_cannot_be_calibrated_is_refused() -> None:
+    """One kind of answer, distances the wrong way round, or too few originals."""
+    with pytest.raises(InvalidAnnotations, match="got one kind"):
+        fit_logistic(DISTANCES, np.ones(3000))
+    with pytest.raises(InvalidAnnotations, match="got the reverse"):
+        fit_logistic(-DISTANCES, SHARES)
+    with pytest.raises(InvalidAnnotations, match="at least 5 originals to calibrate on, got 2"):
+        calibrate(DISTANCES, SHARES, GROUPS % 2)
+    with pytest.raises(InvalidAnnotations, match="expected different distances"):
+        fit_isotonic(np.ones(4), np.array([0.0, 1.0, 0.5, 0.2]))

@@ -1,0 +1,79 @@
+"""Which reconstructions are compared."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from semsim.exceptions import InvalidAnnotations
+from tests.training.metric.small import judged, recipe
+from training.metric.recipe import PAPER
+from training.metric.sampling import batches, steps_per_epoch
+
+SET = judged()
+
+
+def test_triplets_are_those_of_the_paper() -> None:
+    """Each recognised reconstruction once an epoch, its original as anchor, an unrecognised one of that original."""
+    seen = []
+    for batch in batches(SET, PAPER, seed=0, epoch=0):
+        positives = batch.reconstructions[batch.nearer[:, 1]]
+        negatives = batch.reconstructions[batch.farther[:, 1]]
+        anchors = batch.originals[batch.nearer[:, 0]]
+        assert (batch.nearer[:, 0] == batch.farther[:, 0]).all()
+        assert SET.majority[positives].all()
+        assert not SET.majority[negatives].any()
+        assert (SET.original_of[positives] == anchors).all()
+        assert (SET.original_of[negatives] == anchors).all()
+        seen += positives.tolist()
+    assert sorted(seen) == np.flatnonzero(SET.majority).tolist()
+
+
+def test_a_triplet_without_a_negative_takes_another_images() -> None:
+    """Where all of an original's reconstructions were recognised, the negative is of another original."""
+    recognised = SET.recognised.copy()
+    recognised[SET.original_of == 0] = 3
+    easy = replace(SET, recognised=recognised)
+    others = [
+        int(easy.original_of[batch.reconstructions[farther]])
+        for batch in batches(easy, PAPER, seed=0, epoch=0)
+        for (anchor, _), (_, farther) in zip(batch.nearer, batch.farther, strict=True)
+        if batch.originals[anchor] == 0
+    ]
+    assert len(others) == 4
+    assert 0 not in others
+
+
+@pytest.mark.parametrize("anchors", ["same", "any"])
+def test_groups_compare_all_that_differ(anchors: str) -> None:
+    """Every pair of reconstructions of a batch with different shares, of one original or of any."""
+    for batch in batches(SET, recipe(anchors=anchors), seed=0, epoch=1):
+        assert len(set(batch.originals.tolist())) == len(batch.originals) == 4
+        assert (batch.originals[batch.group] == SET.original_of[batch.reconstructions]).all()
+        shares = SET.shares[batch.reconstructions]
+        expected = {
+            (i, j)
+            for i in range(len(shares))
+            for j in range(len(shares))
+            if shares[i] > shares[j] and (anchors == "any" or batch.group[i] == batch.group[j])
+        }
+        assert set(zip(batch.nearer[:, 1].tolist(), batch.farther[:, 1].tolist(), strict=True)) == expected
+        assert (batch.group[batch.nearer[:, 1]] == batch.nearer[:, 0]).all()
+        assert (batch.group[batch.farther[:, 1]] == batch.farther[:, 0]).all()
+
+
+@pytest.mark.parametrize("changed", [{}, {"sampling": "triplets"}])
+def test_an_epoch_hangs_on_its_number(changed: dict[str, object]) -> None:
+    """The same seed and epoch give the same batches, as many as announced; another epoch gives others."""
+    chosen = recipe(**changed)
+    first, again, other = (
+        [batch.reconstructions.tolist() for batch in batches(SET, chosen, seed=3, epoch=epoch)] for epoch in (0, 0, 1)
+    )
+    assert first == again != other
+    assert len(first) == steps_per_epoch(SET, chosen)
+
+
+def test_nothing_to_compare_is_refused() -> None:
+    """All recognised or none: the message counts."""
+    with pytest.raises(InvalidAnnotations, match="got 0 recognised of 48"):
+        next(batches(replace(SET, recognised=np.zeros(48, dtype=np.int64)), recipe(), 0, 0))

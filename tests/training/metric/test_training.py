@@ -1,0 +1,131 @@
+"""Training the embedding."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import training.fitting
+from semsim.exceptions import InvalidCheckpoint
+from tests.conftest import ROOT
+from tests.training.metric.small import judged, recipe
+from training.metric.recipe import PAPER
+from training.metric.training import auc, build_network, measure, rate, train_metric
+
+SET = judged()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"anchors": "any", "loss": "soft", "graded": True, "frozen_statistics": True},
+        {"sampling": "triplets", "augmentation": "crop", "optimiser": "sgd", "schedule": "steps", "batch": 8},
+        {"sampling": "triplets", "mining": "semi-hard"},
+    ],
+    ids=["plain", "quadruplets", "paper", "mined"],
+)
+def test_recipes_train(tmp_path: Path, changed: dict[str, object]) -> None:
+    """Every kind of recipe runs, logs a line an epoch and leaves no state behind."""
+    network = train_metric(SET, SET, recipe(**changed), 0, tmp_path / "log.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert all(np.isfinite(line["loss"]) and 0 <= line["validation_auc"] <= 1 for line in lines)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+    assert not network.training
+
+
+def test_training_learns_to_order(tmp_path: Path) -> None:
+    """Noise of many strengths, images that it has not seen: better than before, and nearly right."""
+    other = judged(seed=1)
+    chosen = recipe(epochs=12, anchors="any", loss="soft", margin=0.5, learning_rate=3e-3)
+    before = auc(other, measure(build_network(chosen, 0).eval(), other))
+    after = auc(other, measure(train_metric(SET, None, chosen, 0, tmp_path / "log.jsonl"), other))
+    assert after > max(before, 0.9)
+
+
+def test_an_interrupted_training_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights and log after an interruption are those of a run without one."""
+    whole = train_metric(SET, SET, recipe(), 0, tmp_path / "whole.jsonl")
+    save = training.fitting.save_state
+
+    def stop(*arguments: object) -> None:
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.fitting, "save_state", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train_metric(SET, SET, recipe(), 0, tmp_path / "cut.jsonl")
+    monkeypatch.undo()
+    resumed = train_metric(SET, SET, recipe(), 0, tmp_path / "cut.jsonl")
+    assert (tmp_path / "cut.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_the_papers_network_and_schedule() -> None:
+    """ResNet-18 with a 3x3 stem gives 512 features of unit length; the rate falls at 3/8, 5/8 and 7/8."""
+    network = build_network(PAPER, 0).eval()
+    embeddings = network(torch.zeros((2, 32, 32, 3), dtype=torch.uint8))
+    assert embeddings.shape == (2, 512)
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 11_168_832
+    rates = [rate(PAPER, epoch) for epoch in (0, 37, 38, 63, 88)]
+    np.testing.assert_allclose(rates, [0.05, 0.05, 0.005, 0.0005, 0.00005])
+
+
+def test_distances_of_equal_images_are_zero_and_batches_do_not_matter() -> None:
+    """However many are embedded at once."""
+    network = build_network(recipe(), 0).eval()
+    found = measure(network, SET, batch_size=5)
+    np.testing.assert_allclose(found, measure(network, SET), atol=1e-6)
+    from dataclasses import replace
+
+    same = replace(SET, reconstructions=SET.originals[SET.original_of])
+    np.testing.assert_allclose(measure(network, same), 0, atol=1e-6)
+
+
+def test_no_such_backbone_or_weights(tmp_path: Path) -> None:
+    """The message names what came."""
+    with pytest.raises(InvalidCheckpoint, match="or a timm architecture, got resnet1"):
+        build_network(recipe(architecture="resnet1"), 0)
+    with pytest.raises(InvalidCheckpoint, match="expected a safetensors file at"):
+        build_network(recipe(pretrained=tmp_path / "none.safetensors"), 0)
+
+
+def test_torchrun_averages_over_processes(tmp_path: Path) -> None:
+    """Two processes end with the same weights, and write one log."""
+    code = """
+import sys
+from pathlib import Path
+import torch
+from tests.training.metric.small import judged, recipe
+from training.fitting import rank
+from training.metric.distributed import together
+from training.metric.training import train_metric
+torch.set_num_threads(1)
+out = Path(sys.argv[1])
+with together("cpu"):
+    network = train_metric(judged(), None, recipe(frozen_statistics=True), 0, out / "log.jsonl")
+    torch.save(network.state_dict(), out / f"{rank()}.pt")
+"""
+    (tmp_path / "train.py").write_text(code)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "train.py"), str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, env=_environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (torch.load(tmp_path / f"{number}.pt", weights_only=True) for number in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
