@@ -90,6 +90,22 @@ def hold_out(
         typer.echo(f"not measured: {what}: {why}", err=True)
 
 
+@app.command("card")
+def card(
+    config: Config,
+    trained: Annotated[Path, typer.Argument(help="Directory of `semsim train run`.")],
+    out: Annotated[Path, typer.Argument(help="Directory for README.md and reliability.png: the artifact's.")],
+    held_out: Annotated[Path | None, typer.Option(help="Directory of `semsim train hold-out`.")] = None,
+    selection: Annotated[Path | None, typer.Option(help="Directory of `semsim train select`.")] = None,
+) -> None:
+    """Write the model card from what was measured."""
+    from training.metric.card import write_card
+    from training.metric.recipe import MetricTraining
+
+    write_card(MetricTraining.read(config), config.parent, trained, out, held_out, selection)
+    typer.echo(f"{out / 'README.md'}")
+
+
 def _sentence(comparison: "Comparison") -> str:
     from training.metric.evaluation import TRAINED
 

@@ -35,7 +35,7 @@ def baseline_metrics(
     rows: dict[str, int] = {}
     parts: list[tuple[Metric, ...]] = []
     for one in training.judged.sets:
-        directory = base / one.dataset
+        directory = base / expanded(one.dataset)
         name = DatasetDescription.read(directory).name
         pairs = read_pairs(directory)
         path = kept / f"{name}.parquet"

@@ -14,6 +14,7 @@ from training.checkpoint import CheckpointDescription, load_network
 from training.configuration import read_description
 from training.faithfulness.study import Floats, Metric
 from training.fitting import Progress, prefixed, rank
+from training.images.source import expanded
 from training.metric.baselines import at, baseline_metrics
 from training.metric.calibration import best_threshold, calibrate, reliability
 from training.metric.checkpoint import describe, save_network
@@ -158,7 +159,7 @@ def annotators(training: MetricTraining, base: Path) -> Annotators:
     found = {
         (one.annotator, one.protocol)
         for judged in training.judged.sets
-        for one in read(base / judged.annotations)
+        for one in read(base / expanded(judged.annotations))
         if one.kind is kind
     }
     names, protocols = sorted({name for name, _ in found}), sorted({protocol for _, protocol in found})

@@ -14,6 +14,7 @@ from semsim.images import decode, resize
 from training.annotation.items import item_identifier
 from training.annotation.judgements import AnnotatorKind, read
 from training.annotation.shares import recognised_shares
+from training.images.source import expanded
 from training.reconstructions.dataset import DatasetDescription, read_set
 
 _COLUMNS = ("setting", "dataset", "image", "split", "class", "victim", "attack", "defense", "status",
@@ -27,7 +28,7 @@ class JudgedSet(BaseModel):
 
     dataset: Path
     annotations: Path
-    """The table of judgements."""
+    """The table of judgements. Paths may name variables: ``$SEMSIM_DATA``."""
 
 
 class Judged(BaseModel):
@@ -53,6 +54,7 @@ class Origin:
     label: str
     victim: str
     attack: str
+    """The published attack, whatever its iterations and weights."""
     defense: str
 
 
@@ -101,9 +103,9 @@ class JudgedReconstructions:
         images, shares, origins = [], [], []
         items: list[str] = []
         for one in judged.sets:
-            directory = base / one.dataset
+            directory, table = base / expanded(one.dataset), base / expanded(one.annotations)
             name = DatasetDescription.read(directory).name
-            found = recognised_shares(read(base / one.annotations), judged.kind)
+            found = recognised_shares(read(table), judged.kind)
             before = len(items)
             for row in read_set(directory, columns=_COLUMNS).to_pylist():
                 item = item_identifier(name, row["setting"], row["image"])
@@ -118,8 +120,7 @@ class JudgedReconstructions:
                 items.append(item)
             if len(items) == before:
                 raise InvalidAnnotations(
-                    f"expected judgements of {name} by annotators of kind {judged.kind} in {base / one.annotations}, "
-                    "got none"
+                    f"expected judgements of {name} by annotators of kind {judged.kind} in {table}, got none"
                 )
         places = {image: place for place, image in enumerate(originals)}
         return cls(
@@ -158,5 +159,5 @@ class JudgedReconstructions:
 def _origin(row: dict[str, str]) -> Origin:
     return Origin(
         row["setting"], row["dataset"], f"{row['dataset']}/{row['image']}", row["split"], row["class"],
-        row["victim"], row["attack"], row["defense"],
+        row["victim"], row["attack"].split()[0], row["defense"],
     )  # fmt: skip

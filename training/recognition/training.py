@@ -86,7 +86,7 @@ def train_recogniser(
     Raises:
         InvalidDataset: no such set or images, or a class of the set has no images beside the attacked ones.
     """
-    directory = base / training.dataset
+    directory = base / expanded(training.dataset)
     train, test = _split(_unattacked(training.images.load(), directory))
     pretrained = None if training.pretrained is None else expanded(training.pretrained)
     description = RecogniserDescription(

@@ -65,7 +65,7 @@ def test_a_run_ends_in_a_described_checkpoint(table: Path, tmp_path: Path) -> No
     assert description.calibration is not None
     assert description.training.annotators[0].kind == "classifier"
     assert description.training.annotators[0].count == 3
-    assert description.training.attacks == ("closed-form", "smooth-it400", "dlg-it800")
+    assert description.training.attacks == ("closed-form", "smooth", "dlg")
     assert {one.metric.split(" at ")[0] for one in description.results} == {
         "AUC", "expected calibration error", "precision", "recall",
     }  # fmt: skip

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# From data to models/semsim-default: hours on two CPU cores. Steps that are done are not done again, and an interrupted one goes on:
+# remove datasets/NAME, its annotations or a directory of OUT to have it made anew.
+#   SEMSIM_DATA=... training/runs/reproduce.sh [OUT]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+OUT=${1:-build/default}
+SEMSIM=${SEMSIM:-.venv/dev/bin/semsim}
+SETS="cifar10 cifar10-many caltech101 caltech101-many"
+CONFIG=configs/metric/default.yaml
+: "${SEMSIM_DATA:?expected the folder with caltech101/ and cifar10/, and weights/ beside it}"
+export SEMSIM_DATA
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
+for set in $SETS; do # reconstructions
+    "$SEMSIM" attack grid "configs/attacks/$set.yaml" "datasets/$set"
+    [ -f "datasets/$set/gallery.png" ] || "$SEMSIM" attack gallery "datasets/$set"
+done
+"$SEMSIM" recogniser train configs/recognisers/cpu.yaml "$OUT/recognisers"
+for set in $SETS; do # judgements
+    ls "datasets/$set/annotations/"*.parquet > /dev/null 2>&1 ||
+        "$SEMSIM" annotate run "datasets/$set" "datasets/$set/annotations" --recognisers "$OUT/recognisers"
+done
+"$SEMSIM" train select "$CONFIG" "$OUT/selection"
+"$SEMSIM" train run "$CONFIG" "$OUT/trained"
+"$SEMSIM" train hold-out "$CONFIG" "$OUT/held-out"
+"$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
+"$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
+    --held-out "$OUT/held-out" --selection "$OUT/selection"
