@@ -58,6 +58,11 @@ class ItemSet:
     """Every class that can be answered, in the order of their names."""
     items: tuple[Item, ...]
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The names of the originals, each once."""
+        return tuple(dict.fromkeys(item.image for item in self.items))
+
     @classmethod
     def of(cls, directory: Path, splits: Collection[str] = SPLITS) -> Self:
         """The reconstructions of the finished set in ``directory``; diverged attacks made none.

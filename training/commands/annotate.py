@@ -45,7 +45,7 @@ def run(
             f"expected --annotator classifier, got {annotator}: people judge by `semsim annotate serve`"
         )
     items = ItemSet.of(dataset)
-    gold = gold_items(dataset, len({item.image for item in items.items}), noise, seed=0)
+    gold = gold_items(dataset, len(items.images), noise, seed=0)
     found = [
         one for recogniser in load_recognisers(recognisers, items) for one in judge(items, gold, recogniser, floor)
     ]

@@ -33,6 +33,8 @@ def run(
     keep_freed_memory()
     with together(device) as own, progress_bar() as show:
         report = train(MetricTraining.read(config), config.parent, out, progress=show, device=own)
+    if report is None:  # the first process tells
+        return
     for seed in report.seeds:
         chosen = " (chosen)" if seed.seed == report.chosen else ""
         typer.echo(
@@ -68,22 +70,34 @@ def select(
 def hold_out(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for hold-out.json; what is in it is not done again.")],
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="attack|victim|dataset", help="What to leave out.", show_default="all")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="the recipe's")] = None,
     device: Device = "cpu",
 ) -> None:
     """Train without one attack, victim or data set at a time, and measure there beside other metrics."""
     from semsim.commands.progress import progress_bar
+    from semsim.exceptions import InvalidOption
     from training.engines.memory import keep_freed_memory
     from training.metric.baselines import baseline_metrics
+    from training.metric.hold_out import FIELDS
     from training.metric.hold_out import hold_out as leave_out
     from training.metric.judged import JudgedReconstructions
     from training.metric.recipe import MetricTraining
 
+    unknown = [name for name in field or () if name not in FIELDS]
+    if unknown:
+        raise InvalidOption(f"expected --field {', '.join(FIELDS)}, got {unknown[0]}")
     keep_freed_memory()
     training = MetricTraining.read(config)
     judged = JudgedReconstructions.load(training.judged, config.parent, training.resolved[0].size)
     with progress_bar() as show:
         others = baseline_metrics(training, judged, config.parent, out / "values", progress=show)
-        found = leave_out(training, config.parent, out, others, judged, progress=show, device=device)
+        found = leave_out(
+            training, config.parent, out, others, judged, progress=show, device=device, epochs=epochs,
+            fields=[name for name in FIELDS if not field or name in field],
+        )  # fmt: skip
     for one in found.results:
         typer.echo(_sentence(one.comparison))
     for what, why in found.left_out.items():
@@ -114,3 +128,7 @@ def _sentence(comparison: "Comparison") -> str:
         f"{comparison.what}, {comparison.items} reconstructions judged by a {comparison.judged_by}: "
         f"AUC {own.value:.3f} ({own.low:.3f} to {own.high:.3f}); best other {other.metric} {other.auc.value:.3f}"
     )
+
+
+if __name__ == "__main__":  # torchrun starts modules
+    app()

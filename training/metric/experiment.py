@@ -79,10 +79,11 @@ class TrainingReport(_Record):
 
 def run(
     training: MetricTraining, base: Path, out: Path, *, progress: Progress = lambda *_: None, device: str = "cpu"
-) -> TrainingReport:
+) -> TrainingReport | None:
     """Train the first recipe with every seed; write checkpoint, description and report to ``out``.
 
-    Seeds that are done are not trained again, and an interrupted one goes on.
+    Seeds that are done are not trained again, and an interrupted one goes on. Under torchrun the first process alone
+    measures and writes; the others give ``None``.
 
     Raises:
         InvalidDataset, InvalidAnnotations: sets or judgements that are missing or do not do.
@@ -95,9 +96,8 @@ def run(
     if empty:
         raise InvalidAnnotations(f"expected recognised and unrecognised reconstructions in {empty[0]}, got one kind")
     description = describe(training, parts["train"], annotators(training, base))
-    networks, runs = [], []
-    for seed in training.seeds:
-        path = out / f"seed-{seed}.safetensors"
+    paths = {seed: out / f"seed-{seed}.safetensors" for seed in training.seeds}
+    for seed, path in paths.items():
         if not path.exists():
             network = train_metric(
                 parts["train"], parts["validation"], recipe, seed, out / f"seed-{seed}.jsonl",
@@ -106,6 +106,10 @@ def run(
             )  # fmt: skip
             if rank() == 0:
                 save_network(network, path)
+    if rank() > 0:
+        return None
+    networks, runs = [], []
+    for seed, path in paths.items():
         networks.append(load_network(path, description).to(device))
         found = {split: auc(parts[split], measure(networks[-1], parts[split])) for split in ("validation", "test")}
         runs.append(SeedRun(seed=seed, validation_auc=round(found["validation"], 4), test_auc=round(found["test"], 4)))
@@ -136,10 +140,9 @@ def run(
     )
     update = {"calibration": fitted.calibration, "threshold": threshold, "results": results}
     final = CheckpointDescription.model_validate(description.model_copy(update=update).model_dump())
-    if rank() == 0:
-        save_network(network, out / WEIGHTS)
-        (out / WEIGHTS).with_suffix(".json").write_text(final.model_dump_json(indent=2) + "\n")
-        (out / RECORD).write_text(report.model_dump_json(indent=2) + "\n")
+    save_network(network, out / WEIGHTS)
+    (out / WEIGHTS).with_suffix(".json").write_text(final.model_dump_json(indent=2) + "\n")
+    (out / RECORD).write_text(report.model_dump_json(indent=2) + "\n")
     return report
 
 

@@ -1,5 +1,6 @@
 """Leave one attack, one victim, one data set out: is the metric worth as much on what it has not met?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -32,6 +33,7 @@ class HeldOut(_Record):
     value: str
     trained_on: int
     """Reconstructions."""
+    epochs: int
     comparison: Comparison
 
     @classmethod
@@ -68,6 +70,8 @@ def hold_out(
     baselines: tuple[Metric, ...],
     judged_at: JudgedReconstructions,
     *,
+    fields: Sequence[Field] = FIELDS,
+    epochs: int | None = None,
     progress: Progress = lambda *_: None,
     device: str = "cpu",
 ) -> HeldOuts:
@@ -75,15 +79,16 @@ def hold_out(
 
     Training takes the training originals of everything else; the measure takes the validation and test originals of
     the value. ``judged_at`` are all judged reconstructions at the recipe's size, ``baselines`` the other metrics'
-    values of these. Results that are in ``out`` are not made again.
+    values of these; ``epochs`` replaces the recipe's number. Results that are in ``out`` are not made again.
 
     Raises:
         InvalidAnnotations: nothing to compare.
     """
     recipe, kind = training.resolved[0], training.judged.kind
+    recipe = recipe.model_copy(update={"epochs": epochs or recipe.epochs})
     results, left_out = [], {}
     unseen = judged_at.where(split=["validation", "test"])
-    for field in FIELDS:
+    for field in fields:
         for value in judged_at.values(field):
             held = judged_at.where(**{field: [value]})
             test, train = judged_at.take(held & unseen), judged_at.take(~held & judged_at.where(split=["train"]))
@@ -98,7 +103,9 @@ def hold_out(
                     progress=prefixed(progress, f"without {field} {value}"),
                 )  # fmt: skip
                 found = compare(test, kind, f"{field} {value}", measure(network, test), at(baselines, held & unseen))
-                result = HeldOut(field=field, value=value, trained_on=len(train), comparison=found)
+                result = HeldOut(
+                    field=field, value=value, trained_on=len(train), epochs=recipe.epochs, comparison=found
+                )
                 done.write_text(result.model_dump_json(indent=2) + "\n")
             results.append(HeldOut.read(done))
     every = HeldOuts(results=tuple(results), left_out=left_out)

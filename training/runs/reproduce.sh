@@ -23,7 +23,7 @@ for set in $SETS; do # judgements
 done
 "$SEMSIM" train select "$CONFIG" "$OUT/selection"
 "$SEMSIM" train run "$CONFIG" "$OUT/trained"
-"$SEMSIM" train hold-out "$CONFIG" "$OUT/held-out"
+"$SEMSIM" train hold-out "$CONFIG" "$OUT/held-out" --epochs 2
 "$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
 "$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
     --held-out "$OUT/held-out" --selection "$OUT/selection"

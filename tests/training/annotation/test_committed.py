@@ -1,0 +1,31 @@
+"""The judgements in the repository."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from training.annotation.items import ItemSet, Shown, gold_items
+from training.annotation.judgements import AnnotatorKind, read
+
+SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json"))
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
+def test_classifiers_judged_every_set(path: Path) -> None:
+    """Three classifiers, never called anything else; every item is of the set, and gold is where it should be."""
+    judgements = read(path / "annotations")
+    assert {one.kind for one in judgements} == {AnnotatorKind.CLASSIFIER}
+    assert len({one.annotator for one in judgements}) == 3
+    items = {item.identifier: item.truth for item in ItemSet.of(path).items}
+    gold = {item.identifier: item.truth for item in gold_items(path, len(ItemSet.of(path).images), 50, seed=0)}
+    known = items | gold
+    assert all(one.truth == known[one.item] for one in judgements)
+    assert {one.item for one in judgements if one.shown is not Shown.RECONSTRUCTION} == set(gold)
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
+def test_the_sets_are_neither_all_clear_nor_all_noise(path: Path) -> None:
+    """Between a quarter and six tenths of the judged reconstructions were recognised."""
+    judged = [one for one in read(path / "annotations") if one.shown is Shown.RECONSTRUCTION]
+    assert 0.25 <= sum(one.recognised for one in judged) / len(judged) <= 0.62
