@@ -103,6 +103,21 @@ def auc_draws(study: Study, metric: Metric, draws: Draws) -> Floats:
     return np.concatenate(found)
 
 
+def strangers_recognizable(
+    embeddings: Floats, judged: JudgedReconstructions, calibration: Calibration, threshold: float
+) -> float:
+    """The share of pairs of originals of different classes that would be called recognizable; it should be nearly none.
+
+    ``embeddings`` ``(M, D)`` are those of all originals. No attack makes such a pair, but a metric that compares
+    must tell it apart from a leak.
+    """
+    used = np.unique(judged.original_of)
+    labels, own = judged.labels[used], embeddings[used]
+    gaps = np.sqrt(np.maximum(((own[:, None] - own[None]) ** 2).sum(axis=2), 0))
+    different = labels[:, None] != labels[None]
+    return float((calibration.leakage(gaps[different]) >= threshold).mean())
+
+
 def held_out_results(
     judged: JudgedReconstructions,
     kind: AnnotatorKind,

@@ -18,10 +18,10 @@ from training.images.source import expanded
 from training.metric.baselines import at, baseline_metrics
 from training.metric.calibration import best_threshold, calibrate, reliability
 from training.metric.checkpoint import describe, save_network
-from training.metric.evaluation import Comparison, compare, held_out_results
+from training.metric.evaluation import Comparison, compare, held_out_results, strangers_recognizable
 from training.metric.judged import JudgedReconstructions
 from training.metric.recipe import MetricTraining
-from training.metric.training import auc, measure, train_metric
+from training.metric.training import auc, embed, measure, train_metric
 
 WEIGHTS, RECORD = "model.safetensors", "training.json"
 
@@ -62,6 +62,8 @@ class TrainingReport(_Record):
     """Of each kind of calibration, on held-out originals of validation."""
     threshold: float
     """Of the greatest F1 on validation."""
+    strangers_recognizable: float
+    """Of pairs of test originals of different classes, the share called recognizable."""
     reliability: tuple[Bin, ...]
     results: tuple[HeldOutResult, ...]
     comparisons: tuple[Comparison, ...]
@@ -131,6 +133,12 @@ def run(
         calibration=fitted.calibration.kind,
         brier=fitted.brier,
         threshold=threshold,
+        strangers_recognizable=round(
+            strangers_recognizable(
+                embed(network, parts["test"].originals), parts["test"], fitted.calibration, threshold
+            ),
+            4,
+        ),
         reliability=tuple(
             Bin(leakage=round(one.leakage, 4), share=round(one.share, 4), items=one.items)
             for one in reliability(fitted.calibration.leakage(test), parts["test"].shares)

@@ -91,6 +91,12 @@ class JudgedReconstructions:
         majority: NDArray[np.bool_] = 2 * self.recognised > self.judges
         return majority
 
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """``(M,)``: the class of each original; empty of one without reconstructions here."""
+        labels = dict(zip(self.original_of.tolist(), (origin.label for origin in self.origins), strict=True))
+        return np.asarray([labels.get(original, "") for original in range(len(self.originals))])
+
     @classmethod
     def load(cls, judged: Judged, base: Path, size: int) -> Self:
         """Read sets and judgements; reconstructions that nobody judged are left out. Paths are relative to ``base``.

@@ -37,6 +37,10 @@ class Recipe(BaseModel):
     anchors: Literal["same", "any"] = "same"
     """``same``: triplets. ``any``: the two reconstructions may belong to different originals, each with its own anchor
     (the quadruplets of Chen et al., CVPR 2017), which makes distances comparable between originals."""
+    strangers: bool = False
+    """In groups: whether a clear reconstruction of an original of another class shall be farther, too.
+
+    Without, a network may learn to tell noise from photographs and not to compare."""
     loss: Literal["hinge", "soft"] = "hinge"
     """``max(0, d+ - d- + margin)``, or its smooth form ``t log(1 + exp((d+ - d- + margin) / t))``
     (Hermans et al., 2017)."""

@@ -25,6 +25,8 @@ class Batch:
     """``(T, 2)``: anchor and reconstruction, indices into the two above."""
     farther: NDArray[np.int64]
     """``(T, 2)``, the same."""
+    difference: NDArray[np.float64]
+    """``(T,)``: by how much more annotators recognised the nearer one, 0..1; of a stranger nobody did."""
 
 
 def steps_per_epoch(judged: JudgedReconstructions, recipe: Recipe) -> int:
@@ -71,11 +73,13 @@ def _triplets(judged: JudgedReconstructions, recipe: Recipe, rng: np.random.Gene
             np.concatenate([count, count]),
             np.stack([count, count], axis=1),
             np.stack([count, count + len(chosen)], axis=1),
+            judged.shares[chosen] - np.where(judged.original_of[negatives] == anchors, judged.shares[negatives], 0.0),
         )
 
 
 def _groups(judged: JudgedReconstructions, recipe: Recipe, rng: np.random.Generator) -> Iterator[Batch]:
     own = {int(original): np.flatnonzero(judged.original_of == original) for original in np.unique(judged.original_of)}
+    labels = judged.labels
     queue: list[int] = []
     for _ in range(steps_per_epoch(judged, recipe)):
         anchors: list[int] = []
@@ -96,13 +100,18 @@ def _groups(judged: JudgedReconstructions, recipe: Recipe, rng: np.random.Genera
         if recipe.anchors == "same":
             ordered &= anchor_of[:, None] == anchor_of[None, :]
         nearer, farther = np.nonzero(ordered)
-        yield Batch(
-            np.asarray(anchors),
-            chosen,
-            anchor_of,
-            np.stack([anchor_of[nearer], nearer], axis=1),
-            np.stack([anchor_of[farther], farther], axis=1),
-        )
+        sides = np.stack([anchor_of[nearer], nearer], axis=1), np.stack([anchor_of[farther], farther], axis=1)
+        difference = shares[nearer] - shares[farther]
+        if recipe.strangers:
+            shown = labels[judged.original_of[chosen]]
+            clear = shares > 0
+            mine, others = np.nonzero(clear[:, None] & clear[None, :] & (shown[:, None] != shown[None, :]))
+            sides = (
+                np.concatenate([sides[0], np.stack([anchor_of[mine], mine], axis=1)]),
+                np.concatenate([sides[1], np.stack([anchor_of[mine], others], axis=1)]),
+            )
+            difference = np.concatenate([difference, shares[mine]])
+        yield Batch(np.asarray(anchors), chosen, anchor_of, *sides, difference)
 
 
 def _spread(

@@ -162,8 +162,7 @@ def _loss(
         distances(anchors[torch.from_numpy(side[:, 0])], found[torch.from_numpy(side[:, 1])])
         for side in (batch.nearer, batch.farther)
     ]
-    shares = judged.shares[batch.reconstructions]
-    difference = torch.from_numpy(shares[batch.nearer[:, 1]] - shares[batch.farther[:, 1]]).to(sides[0])
+    difference = torch.from_numpy(batch.difference).to(sides[0])
     return comparison_loss(sides[0], sides[1], difference, recipe)
 
 

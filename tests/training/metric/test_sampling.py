@@ -62,6 +62,26 @@ def test_groups_compare_all_that_differ(anchors: str) -> None:
         assert (batch.group[batch.farther[:, 1]] == batch.farther[:, 0]).all()
 
 
+def test_strangers_are_clear_and_of_another_class() -> None:
+    """A recognised reconstruction against those of other classes, as if nobody had recognised these."""
+    origins = tuple(replace(origin, label=f"class {int(origin.image[6:]) % 3}") for origin in SET.origins)
+    several = replace(SET, origins=origins)
+    plain, with_strangers = (
+        list(batches(several, recipe(strangers=strangers), seed=0, epoch=0)) for strangers in (False, True)
+    )
+    for without, batch in zip(plain, with_strangers, strict=True):
+        known = len(without.nearer)
+        assert (batch.nearer[:known] == without.nearer).all()
+        shares, labels = several.shares[batch.reconstructions], several.labels[batch.originals]
+        strangers = list(zip(batch.nearer[known:], batch.farther[known:], batch.difference[known:], strict=True))
+        assert strangers
+        for (anchor, own), (same_anchor, other), difference in strangers:
+            assert anchor == same_anchor == batch.group[own]
+            assert labels[batch.group[own]] != labels[batch.group[other]]
+            assert shares[own] > 0 < shares[other]
+            assert difference == shares[own]
+
+
 @pytest.mark.parametrize("changed", [{}, {"sampling": "triplets"}])
 def test_an_epoch_hangs_on_its_number(changed: dict[str, object]) -> None:
     """The same seed and epoch give the same batches, as many as announced; another epoch gives others."""
