@@ -16,10 +16,11 @@ for set in $SETS; do # reconstructions
     "$SEMSIM" attack grid "configs/attacks/$set.yaml" "datasets/$set"
     [ -f "datasets/$set/gallery.png" ] || "$SEMSIM" attack gallery "datasets/$set"
 done
-"$SEMSIM" recogniser train configs/recognisers/cpu.yaml "$OUT/recognisers"
-for set in $SETS; do # judgements
-    ls "datasets/$set/annotations/"*.parquet > /dev/null 2>&1 ||
-        "$SEMSIM" annotate run "datasets/$set" "datasets/$set/annotations" --recognisers "$OUT/recognisers"
+judged() { ls "datasets/$1/annotations/"*.parquet > /dev/null 2>&1; }
+for set in $SETS; do # judgements, and the classifiers that give them where there are none
+    judged "$set" && continue
+    "$SEMSIM" recogniser train configs/recognisers/cpu.yaml "$OUT/recognisers"
+    "$SEMSIM" annotate run "datasets/$set" "datasets/$set/annotations" --recognisers "$OUT/recognisers"
 done
 "$SEMSIM" train select "$CONFIG" "$OUT/selection"
 "$SEMSIM" train run "$CONFIG" "$OUT/trained"
