@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every step of reproduce.sh in two minutes on a CPU, on sixty images and networks worth nothing: that it all runs, and that
+# Every step of reproduce.sh in two minutes on a CPU, on a few dozen images and networks worth nothing: that it all runs, and that
 # an artifact comes out that scores. Needs no data but the repository's.
 #   training/runs/smoke.sh [OUT]
 set -euo pipefail
