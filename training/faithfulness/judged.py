@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from semsim.exceptions import InvalidAnnotations
-from training.annotation.items import SPLITS, Shown, item_identifier
+from training.annotation.items import SPLITS, item_identifier
 from training.annotation.judgements import AnnotatorKind, read
+from training.annotation.shares import Share, recognised_shares
 from training.faithfulness.study import Metric, Study
 from training.reconstructions.dataset import DatasetDescription, read_set
 
@@ -28,14 +29,6 @@ class Pair:
     original: bytes
     """PNG."""
     reconstruction: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Votes:
-    """How many judged a reconstruction, and how many recognised it."""
-
-    recognised: int
-    judges: int
 
 
 def read_pairs(dataset: Path) -> tuple[Pair, ...]:
@@ -59,17 +52,13 @@ def read_pairs(dataset: Path) -> tuple[Pair, ...]:
     )
 
 
-def read_judgements(judgements: Path, dataset: str, kind: AnnotatorKind) -> dict[str, Votes]:
+def read_judgements(judgements: Path, dataset: str, kind: AnnotatorKind) -> dict[str, Share]:
     """The votes of annotators of one kind on the items of ``dataset``: reconstructions, the first time they were shown.
 
     Raises:
         InvalidAnnotations: no such judgements, or a file that is not of the table.
     """
-    found: dict[str, Votes] = {}
-    for one in read(judgements):
-        if (one.dataset, one.kind, one.shown, one.repeat) == (dataset, kind, Shown.RECONSTRUCTION, 0):
-            before = found.get(one.item, Votes(0, 0))
-            found[one.item] = Votes(before.recognised + one.recognised, before.judges + 1)
+    found = recognised_shares((one for one in read(judgements) if one.dataset == dataset), kind)
     if not found:
         raise InvalidAnnotations(
             f"expected judgements of {dataset} by annotators of kind {kind} in {judgements}, got none"
@@ -78,7 +67,7 @@ def read_judgements(judgements: Path, dataset: str, kind: AnnotatorKind) -> dict
 
 
 def judged_pairs(
-    pairs: Collection[Pair], votes: Mapping[str, Votes], splits: Collection[str] = SPLITS
+    pairs: Collection[Pair], votes: Mapping[str, Share], splits: Collection[str] = SPLITS
 ) -> tuple[Pair, ...]:
     """Those of all ``pairs`` of a set that somebody judged, in some splits.
 
@@ -97,7 +86,7 @@ def judged_pairs(
 
 
 def study_of(
-    name: str, kind: AnnotatorKind, pairs: Collection[Pair], votes: Mapping[str, Votes], metrics: tuple[Metric, ...]
+    name: str, kind: AnnotatorKind, pairs: Collection[Pair], votes: Mapping[str, Share], metrics: tuple[Metric, ...]
 ) -> Study:
     """The study of judged pairs, with metric values in their order.
 
@@ -112,6 +101,6 @@ def study_of(
         settings=tuple(pair.setting for pair in pairs),
         originals=tuple(pair.image for pair in pairs),
         recognised=np.array([one.recognised for one in own], dtype=np.int64),
-        judges=np.array([one.judges for one in own], dtype=np.int64),
+        judges=np.array([one.judged for one in own], dtype=np.int64),
         metrics=metrics,
     )

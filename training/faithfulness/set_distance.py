@@ -6,7 +6,8 @@ import numpy as np
 
 from semsim.exceptions import InvalidDataset
 from semsim.images import decode, resize
-from training.faithfulness.judged import Pair, Votes
+from training.annotation.shares import Share
+from training.faithfulness.judged import Pair
 from training.faithfulness.report import FidRecord, SettingFid
 from training.faithfulness.statistics import kendall_rows, pearson_rows, spearman_rows
 from training.faithfulness.study import SMALLEST_SETTING, Floats
@@ -15,7 +16,7 @@ from training.metrics.frechet import FeatureExtractor, fid
 
 def fid_by_setting(
     pairs: Sequence[Pair],
-    votes: Mapping[str, Votes],
+    votes: Mapping[str, Share],
     extractor: FeatureExtractor,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> FidRecord:
@@ -41,7 +42,7 @@ def fid_by_setting(
         distance = fid(np.stack(originals), np.stack(reconstructions), extractor)
         dimension = distance.dimension
         found.append(SettingFid(setting=setting, value=distance.value, images=len(own)))
-        shares.append(float(np.mean([votes[pair.item].recognised / votes[pair.item].judges for pair in own])))
+        shares.append(float(np.mean([votes[pair.item].recognised / votes[pair.item].judged for pair in own])))
         progress("fid", done, len(large))
     if not found:
         raise InvalidDataset(f"expected a setting of at least {SMALLEST_SETTING} judged images for FID, got none")

@@ -18,7 +18,8 @@ from tests.conftest import ROOT
 from tests.training.metrics.weights import random_weights
 from training.annotation.items import Shown
 from training.annotation.judgements import AnnotatorKind, Judgement, append
-from training.faithfulness.judged import Pair, Votes, judged_pairs, read_judgements, read_pairs, study_of
+from training.annotation.shares import Share
+from training.faithfulness.judged import Pair, judged_pairs, read_judgements, read_pairs, study_of
 from training.faithfulness.set_distance import fid_by_setting
 from training.faithfulness.study import Direction
 from training.faithfulness.values import Wanted, compute_metrics
@@ -61,13 +62,13 @@ def test_judgements_of_one_kind_are_counted_once(pairs: Sequence[Pair], tmp_path
     """Repeats, gold, other sets and other kinds do not count; what was not judged is left out."""
     judge(pairs, tmp_path)
     votes = read_judgements(tmp_path, "cifar10", MODEL)
-    assert [votes[pair.item] for pair in pairs[:8]] == [Votes(2, 2)] * 4 + [Votes(1, 2)] * 4
-    assert set(read_judgements(tmp_path, "cifar10", AnnotatorKind.PERSON).values()) == {Votes(0, 1)}
+    assert [votes[pair.item] for pair in pairs[:8]] == [Share(2, 2)] * 4 + [Share(1, 2)] * 4
+    assert set(read_judgements(tmp_path, "cifar10", AnnotatorKind.PERSON).values()) == {Share(0, 1)}
     assert judged_pairs(read_pairs(CIFAR), votes) == tuple(pair for pair in read_pairs(CIFAR) if pair.item in votes)
     with pytest.raises(InvalidAnnotations, match="judgements of cifar10 by annotators of kind classifier"):
         read_judgements(tmp_path, "cifar10", AnnotatorKind.CLASSIFIER)
     with pytest.raises(InvalidAnnotations, match=r"in the set, got 1 others, such as ff"):
-        judged_pairs(pairs, {**votes, "ff": Votes(0, 1)})
+        judged_pairs(pairs, {**votes, "ff": Share(0, 1)})
     with pytest.raises(InvalidAnnotations, match="expected judged reconstructions of train, got none"):
         judged_pairs(pairs, votes, ("train",))
 
@@ -159,10 +160,10 @@ def test_values_of_other_items_are_refused(pairs: Sequence[Pair], tmp_path: Path
 def test_fid_by_setting_agrees_as_it_should(pairs: Sequence[Pair], small_artifact: Path) -> None:
     """One FID a setting, too few images for full rank; where judges follow FID, agreement is 1."""
     extractor = ArtifactFeatures(small_artifact)
-    first = fid_by_setting(pairs, {pair.item: Votes(1, 1) for pair in pairs}, extractor)
+    first = fid_by_setting(pairs, {pair.item: Share(1, 1) for pair in pairs}, extractor)
     assert first.spearman is None
     ranked = sorted(first.settings, key=lambda one: one.value)
-    votes = {pair.item: Votes(2 - [one.setting for one in ranked].index(pair.setting), 2) for pair in pairs}
+    votes = {pair.item: Share(2 - [one.setting for one in ranked].index(pair.setting), 2) for pair in pairs}
     found = fid_by_setting(pairs, votes, extractor)
     assert (found.spearman, found.kendall) == (pytest.approx(1), pytest.approx(1))
     assert (found.dimension, [one.images for one in found.settings]) == (12, [8, 8, 8])
@@ -173,7 +174,7 @@ def test_fid_by_setting_agrees_as_it_should(pairs: Sequence[Pair], small_artifac
 
 def test_a_study_is_in_the_order_of_its_pairs(pairs: Sequence[Pair]) -> None:
     """Items, settings, originals and votes belong together."""
-    votes = {pair.item: Votes(place % 3, 2) for place, pair in enumerate(pairs)}
+    votes = {pair.item: Share(place % 3, 2) for place, pair in enumerate(pairs)}
     study = study_of("cifar10", MODEL, pairs, votes, compute_metrics(pairs, Wanted()))
     assert study.items == tuple(pair.item for pair in pairs)
     assert study.originals[3] == pairs[3].image
