@@ -9,10 +9,6 @@ from torch import Tensor, nn
 from training.gradients.patches import Window, fold, unfold
 
 _convolution_backward = torch.ops.aten.convolution_backward
-_MOST_GROUPED = 32
-"""Up to this many channels oneDNN's grouped convolution beats matrix products over patches, on CPUs."""
-_GROUPED_MULTIPLE = 16
-"""Its blocked layout needs a multiple of this."""
 
 
 def window_of(layer: nn.Conv2d) -> Window:
@@ -25,16 +21,6 @@ def window_of(layer: nn.Conv2d) -> Window:
 def supported(layer: nn.Conv2d) -> bool:
     """Whether the shared-weight path can take the layer: no groups, no dilation, zero padding in numbers."""
     return layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
-
-
-def prefers_patches(layer: nn.Conv2d, device: torch.device) -> bool:
-    """Whether the weight gradients of a layer are faster as matrix products over patches.
-
-    A rule, not a measurement: a run that is resumed must take the same path to the same bytes.
-    """
-    channels = (layer.in_channels, layer.out_channels)
-    grouped = max(channels) <= _MOST_GROUPED and not any(count % _GROUPED_MULTIPLE for count in channels)
-    return device.type != "cpu" or not grouped
 
 
 class SharedConvolution(torch.autograd.Function):
@@ -112,31 +98,3 @@ def _transposed_patches(deltas: Tensor, weight: Tensor, window: Window) -> Tenso
     taps = weight.unflatten(2, (window.kernel[0] * window.kernel[1], -1)).flip(2)
     turned = taps.permute(0, 2, 1, 3).reshape(batch, patches.shape[2], -1)
     return torch.bmm(patches, turned).view(batch, rows, columns, -1).permute(0, 3, 1, 2)
-
-
-class GroupedWeightGradient(torch.autograd.Function):
-    """The same weight gradients, ``(N * out, in, height, width)``, as one grouped convolution a client."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, clients: int) -> Tensor:
-        """``x`` ``(images, N * in, H, W)`` and ``delta`` ``(images, N * out, h, w)``: clients are the groups."""
-        ctx.save_for_backward(x, delta)
-        ctx.window, ctx.clients = window, clients
-        weight = x.new_empty((delta.shape[1], x.shape[1] // clients, *window.kernel))
-        gradient: Tensor = _convolution_backward(
-            delta, x, weight, None, window.stride, window.padding,
-            [1, 1], False, [0, 0], clients, [False, True, False],
-        )[1]  # fmt: skip
-        return gradient
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients by what came in."""
-        x, delta = ctx.saved_tensors
-        window, weight = ctx.window, gradients[0]
-        to_delta = F.conv2d(x, weight, None, window.stride, window.padding, 1, ctx.clients)
-        to_x = _convolution_backward(
-            delta, x, weight, None, window.stride, window.padding,
-            [1, 1], False, [0, 0], ctx.clients, [True, False, False],
-        )[0]  # fmt: skip
-        return to_x, to_delta, None, None

@@ -12,16 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
+from training.gradients import winograd
 from training.gradients.attackable import attackable_copy
 from training.gradients.batchnorm import ClientBatchNorm
-from training.gradients.convolution import (
-    GroupedWeightGradient,
-    PatchWeightGradient,
-    SharedConvolution,
-    prefers_patches,
-    supported,
-    window_of,
-)
+from training.gradients.convolution import PatchWeightGradient, SharedConvolution, supported, window_of
 from training.gradients.loss import client_losses
 from training.gradients.position import AddedPositions
 from training.gradients.terms import DenseTerm, GradientTerm, OuterTerm
@@ -47,6 +41,8 @@ class SharedWeightGradients:
             if next(module.parameters(recurse=False), None) is not None
         }
         self._seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._frequencies: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._kernels: dict[tuple[nn.Module, torch.dtype], Tensor] = {}
         self._overwritten: set[nn.Module] = set()
         for layer, prefix in self._layers.items():
             if not isinstance(layer, _LAYERS) or (isinstance(layer, nn.Conv2d) and not supported(layer)):
@@ -55,7 +51,7 @@ class SharedWeightGradients:
                     f"normalisation, got {prefix}: {layer}"
                 )
             if isinstance(layer, nn.Conv2d):
-                layer.forward = partial(_convolve, layer)  # type: ignore[method-assign]
+                layer.forward = partial(self._convolve, layer)  # type: ignore[method-assign]
             layer.register_forward_hook(self._remember)
 
     def _remember(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
@@ -67,7 +63,7 @@ class SharedWeightGradients:
     def _forward(self, images: Tensor) -> tuple[Tensor, dict[nn.Module, tuple[Tensor, Tensor]]]:
         """Logits, and what came into and left each layer."""
         while True:
-            self._seen = {}
+            self._seen, self._frequencies = {}, {}
             logits = self.network(images)
             seen, self._seen = self._seen, {}
             # Functional in-place operations (DenseNet's last ReLU) would change what a layer gave.
@@ -84,10 +80,16 @@ class SharedWeightGradients:
         """
         logits, seen = self._forward(images)
         losses = client_losses(logits, labels, self.images)
-        deltas = torch.autograd.grad(losses.sum(), [output for _, output in seen.values()], create_graph=True)
+        frequencies, self._frequencies = self._frequencies, {}
+        outputs = [output for _, output in [*seen.values(), *frequencies.values()]]
+        deltas = torch.autograd.grad(losses.sum(), outputs, create_graph=True)
+        by_frequency = {
+            layer: winograd.weight_gradients(entering, delta, len(losses))
+            for (layer, (entering, _)), delta in zip(frequencies.items(), deltas[len(seen) :], strict=True)
+        }
         terms: dict[str, GradientTerm] = {}
-        for (layer, (x, _)), delta in zip(seen.items(), deltas, strict=True):
-            for name, term in self._terms(layer, x, delta).items():
+        for (layer, (x, _)), delta in zip(seen.items(), deltas, strict=False):
+            for name, term in self._terms(layer, x, delta, by_frequency.get(layer)).items():
                 terms[f"{self._layers[layer]}.{name}".removeprefix(".")] = term
         return [terms[name] for name in self.names]
 
@@ -97,16 +99,21 @@ class SharedWeightGradients:
         laid_out = []
         for name, value in zip(self.names, values, strict=True):
             layer = weights.get(name)
-            if isinstance(layer, nn.Conv2d) and prefers_patches(layer, value.device):
+            if isinstance(layer, nn.Conv2d):
                 value = value.permute(0, 1, 3, 4, 2)
             laid_out.append(value.reshape(*value.shape[:2], -1).contiguous())
         return laid_out
 
-    def _terms(self, layer: nn.Module, x: Tensor, delta: Tensor) -> dict[str, GradientTerm]:
+    def _terms(
+        self, layer: nn.Module, x: Tensor, delta: Tensor, weight: Tensor | None = None
+    ) -> dict[str, GradientTerm]:
+        """``weight``: a convolution's weight gradient, where it is known already."""
         terms: dict[str, GradientTerm] = {}
         match layer:
             case nn.Conv2d():
-                terms["weight"] = self._convolution(layer, x, delta)
+                if weight is None:
+                    weight = PatchWeightGradient.apply(x, delta, window_of(layer), len(x) // self.images)
+                terms["weight"] = DenseTerm(weight)
                 by_bias = delta.sum(dim=(2, 3))
             case nn.Linear():
                 inputs, deltas = (t.reshape(len(x) // self.images, -1, t.shape[-1]) for t in (x, delta))
@@ -131,24 +138,15 @@ class SharedWeightGradients:
         total = per_image.unflatten(0, (-1, self.images)).sum(dim=1)
         return DenseTerm(total.reshape(*total.shape[:2], -1))
 
-    def _convolution(self, layer: nn.Conv2d, x: Tensor, delta: Tensor) -> DenseTerm:
-        clients, window = len(x) // self.images, window_of(layer)
-        if prefers_patches(layer, x.device):
-            return DenseTerm(PatchWeightGradient.apply(x, delta, window, clients))
-        x, delta = (_clients_as_groups(t, self.images) for t in (x, delta))
-        weight: Tensor = GroupedWeightGradient.apply(x, delta, window, clients)
-        return DenseTerm(weight.reshape(clients, layer.out_channels, -1))
-
-
-def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    # In the memory order that the layer's weight gradient wants: what leaves a convolution keeps it.
-    order = torch.channels_last if prefers_patches(layer, x.device) else torch.contiguous_format
-    x, weight = x.contiguous(memory_format=order), layer.weight.contiguous(memory_format=order)
-    output: Tensor = SharedConvolution.apply(x, weight, layer.bias, window_of(layer))
-    return output
-
-
-def _clients_as_groups(x: Tensor, images: int) -> Tensor:
-    """``(N * images, C, H, W)`` to ``(images, N * C, H, W)``."""
-    grouped: Tensor = x.unflatten(0, (-1, images)).transpose(0, 1).reshape(images, -1, *x.shape[2:])
-    return grouped
+    def _convolve(self, layer: nn.Conv2d, x: Tensor) -> Tensor:
+        """A convolution's output, in channels-last memory."""
+        if not winograd.takes(layer, x):
+            x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, layer.weight))
+            plain: Tensor = SharedConvolution.apply(x, weight, layer.bias, window_of(layer))
+            return plain
+        if (layer, x.dtype) not in self._kernels:
+            self._kernels[layer, x.dtype] = winograd.kernel_frequencies(layer.weight)
+        output, entering, leaving = winograd.convolve(x, self._kernels[layer, x.dtype])
+        if winograd.gives_weight_gradients(entering, len(x) // self.images):
+            self._frequencies[layer] = (entering, leaving)
+        return output if layer.bias is None else output + layer.bias[:, None, None]
