@@ -84,7 +84,7 @@ class SharedWeightGradients:
         outputs = [output for _, output in [*seen.values(), *frequencies.values()]]
         deltas = torch.autograd.grad(losses.sum(), outputs, create_graph=True)
         by_frequency = {
-            layer: winograd.weight_gradients(entering, delta, len(losses))
+            layer: winograd.WeightGradient.apply(entering, delta, len(losses))
             for (layer, (entering, _)), delta in zip(frequencies.items(), deltas[len(seen) :], strict=True)
         }
         terms: dict[str, GradientTerm] = {}
@@ -147,6 +147,5 @@ class SharedWeightGradients:
         if (layer, x.dtype) not in self._kernels:
             self._kernels[layer, x.dtype] = winograd.kernel_frequencies(layer.weight)
         output, entering, leaving = winograd.convolve(x, self._kernels[layer, x.dtype])
-        if winograd.gives_weight_gradients(entering, len(x) // self.images):
-            self._frequencies[layer] = (entering, leaving)
+        self._frequencies[layer] = (entering, leaving)
         return output if layer.bias is None else output + layer.bias[:, None, None]

@@ -64,7 +64,9 @@ class _Products(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(a, b)
-        return (a * b).sum(dim=1), (a * a).sum(dim=1)
+        # As matrix products: nothing of their size is written.
+        dots = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
+        return tuple(dots)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

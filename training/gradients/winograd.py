@@ -22,8 +22,8 @@ _FREQUENCIES, _TAPS = 36, 9
 _LEAST_CHANNELS = 8
 _LEAST_TILES = 32
 """Below, reading the kernels' frequencies takes longer than four times the multiplications."""
-_LEAST_TILES_OF_A_CLIENT = 16
-"""Below, that holds for the frequencies of each client's weight gradient."""
+_FEW_TILES = 16
+"""Of a client: below, its weight gradient's frequencies, many more than its images', are never written to memory."""
 
 
 class Linear(Enum):
@@ -54,6 +54,12 @@ class Linear(Enum):
             case _:
                 return (_FREQUENCIES, sizes[0] * _tiles(sizes[1], sizes[2]), sizes[3])
 
+    def apply(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Apply it."""
+        x, mapped = x.contiguous(), x.new_empty(self.shape(sizes))
+        _run(self.value, x, mapped, sizes=sizes)
+        return mapped
+
     def __call__(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Apply it, differentiably."""
         mapped: Tensor = _Apply.apply(x, self, sizes)
@@ -64,14 +70,16 @@ class _Apply(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, linear: Linear, sizes: tuple[int, ...]) -> Tensor:
         ctx.linear, ctx.sizes = linear, sizes
-        x, mapped = x.contiguous(), x.new_empty(linear.shape(sizes))
-        run = getattr(library(_SOURCE), f"{linear.value}_{_TYPES[x.dtype]}")
-        run(ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(mapped.data_ptr()), *map(ctypes.c_int64, sizes))
-        return mapped
+        return linear.apply(x, sizes)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         return ctx.linear.adjoint(gradients[0], ctx.sizes), None, None
+
+
+def _run(name: str, *tensors: Tensor, sizes: tuple[int, ...]) -> None:
+    function = getattr(library(_SOURCE), f"{name}_{_TYPES[tensors[0].dtype]}")
+    function(*(ctypes.c_void_p(t.data_ptr()) for t in tensors), *map(ctypes.c_int64, sizes))
 
 
 def takes(layer: nn.Conv2d, x: Tensor) -> bool:
@@ -105,17 +113,43 @@ def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return output.permute(0, 3, 1, 2), entering, leaving
 
 
-def gives_weight_gradients(entering: Tensor, clients: int) -> bool:
-    """Whether each client's weight gradient is made from frequencies, too."""
-    return entering.shape[1] >= _LEAST_TILES_OF_A_CLIENT * clients
+class WeightGradient(torch.autograd.Function):
+    """Weight gradients ``(N, out, taps * in)`` of N clients, from frequencies."""
+
+    @staticmethod
+    def forward(ctx: Any, entering: Tensor, delta: Tensor, clients: int) -> Tensor:
+        """``entering`` ``(36, tiles, in)``, ``delta`` ``(36, tiles, out)``: the loss's gradient by what leaves."""
+        entering, delta = entering.contiguous(), delta.contiguous()
+        ctx.save_for_backward(entering, delta)
+        ctx.clients = clients
+        tiles, outputs, channels = entering.shape[1] // clients, delta.shape[2], entering.shape[2]
+        if tiles < _FEW_TILES:
+            weight = entering.new_empty((clients, outputs, _TAPS * channels))
+            _run("few_tiles", delta, entering, weight, sizes=(clients, tiles, outputs, channels))
+            return weight
+        product = torch.bmm(_by_client(delta, clients).transpose(1, 2), _by_client(entering, clients))
+        return Linear.KERNEL_ADJOINT.apply(product, (clients * outputs, channels)).view(clients, outputs, -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
+        entering, delta = ctx.saved_tensors
+        clients, weight = ctx.clients, gradients[0].contiguous()
+        tiles, outputs, channels = entering.shape[1] // clients, delta.shape[2], entering.shape[2]
+        if tiles < _FEW_TILES:
+            to_entering, to_delta = torch.empty_like(entering), torch.empty_like(delta)
+            sizes = (clients, tiles, outputs, channels)
+            _run("few_tiles_backward", delta, entering, weight, to_delta, to_entering, sizes=sizes)
+            return to_entering, to_delta, None
+        kernels = Linear.KERNEL.apply(weight, (clients * outputs, channels)).view(-1, outputs, channels)
+        to_entering = torch.bmm(_by_client(delta, clients), kernels).view_as(entering)
+        to_delta = torch.bmm(_by_client(entering, clients), kernels.transpose(1, 2)).view_as(delta)
+        return to_entering, to_delta, None
 
 
-def weight_gradients(entering: Tensor, delta: Tensor, clients: int) -> Tensor:
-    """``(clients, out, taps * in)``; ``delta`` ``(36, tiles, out)`` is the loss's gradient by ``leaving``."""
-    inputs, deltas = (t.unflatten(1, (clients, -1)).flatten(0, 1) for t in (entering, delta))
-    frequencies = torch.bmm(deltas.transpose(1, 2), inputs).view(_FREQUENCIES, -1, entering.shape[2])
-    taps = Linear.KERNEL_ADJOINT(frequencies, tuple(frequencies.shape[1:]))
-    return taps.view(clients, delta.shape[2], -1)
+def _by_client(frequencies: Tensor, clients: int) -> Tensor:
+    """``(36, clients * tiles, channels)`` to ``(36 * clients, tiles, channels)``."""
+    return frequencies.view(_FREQUENCIES * clients, -1, frequencies.shape[2])
 
 
 def _tiles(height: int, width: int) -> int:
