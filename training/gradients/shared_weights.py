@@ -42,7 +42,7 @@ class SharedWeightGradients:
         }
         self._seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         self._frequencies: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-        self._kernels: dict[tuple[nn.Module, torch.dtype], Tensor] = {}
+        self._kernels: dict[tuple[nn.Module, torch.dtype], winograd.Kernel] = {}
         self._overwritten: set[nn.Module] = set()
         for layer, prefix in self._layers.items():
             if not isinstance(layer, _LAYERS) or (isinstance(layer, nn.Conv2d) and not supported(layer)):
@@ -81,7 +81,7 @@ class SharedWeightGradients:
         logits, seen = self._forward(images)
         losses = client_losses(logits, labels, self.images)
         frequencies, self._frequencies = self._frequencies, {}
-        outputs = [output for _, output in [*seen.values(), *frequencies.values()]]
+        outputs = [leaving for _, leaving in [*seen.values(), *frequencies.values()]]
         deltas = torch.autograd.grad(losses.sum(), outputs, create_graph=True)
         by_frequency = {
             layer: winograd.WeightGradient.apply(entering, delta, len(losses))
@@ -145,7 +145,7 @@ class SharedWeightGradients:
             plain: Tensor = SharedConvolution.apply(x, weight, layer.bias, window_of(layer))
             return plain
         if (layer, x.dtype) not in self._kernels:
-            self._kernels[layer, x.dtype] = winograd.kernel_frequencies(layer.weight)
+            self._kernels[layer, x.dtype] = winograd.Kernel.of(layer.weight)
         output, entering, leaving = winograd.convolve(x, self._kernels[layer, x.dtype])
         self._frequencies[layer] = (entering, leaving)
         return output if layer.bias is None else output + layer.bias[:, None, None]

@@ -97,121 +97,181 @@ template <class T> struct KernelAdjoint {
     }
 };
 
-template <class Map, class V>
-inline void both_ways(const V (&in)[Map::from][Map::from], V (&out)[Map::to][Map::to]) {
-    V half[Map::from][Map::to];
-    for (int i = 0; i < Map::from; i++) Map::apply(in[i], half[i]);
-    for (int j = 0; j < Map::to; j++) {
-        V column[Map::from], mapped[Map::to];
-        for (int i = 0; i < Map::from; i++) column[i] = half[i][j];
+// Map in both directions: of columns read by load(row, column), then of rows written by store(row, column, value).
+template <class Map, class Vector, class Load, class Store>
+inline void both_ways(Load load, Store store) {
+    Vector half[Map::to][Map::from];
+#pragma GCC unroll 6
+    for (int j = 0; j < Map::from; j++) {
+        Vector column[Map::from], mapped[Map::to];
+#pragma GCC unroll 6
+        for (int i = 0; i < Map::from; i++) column[i] = load(i, j);
         Map::apply(column, mapped);
-        for (int i = 0; i < Map::to; i++) out[i][j] = mapped[i];
+#pragma GCC unroll 6
+        for (int i = 0; i < Map::to; i++) half[i][j] = mapped[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < Map::to; i++) {
+        Vector mapped[Map::to];
+        Map::apply(half[i], mapped);
+#pragma GCC unroll 6
+        for (int j = 0; j < Map::to; j++) store(i, j, mapped[j]);
     }
 }
-
-// A window of an image's pixels; it may reach over the edges.
-struct Window {
-    Size top, left, height, width;
-    bool holds(Size i, Size j) const {
-        return top + i >= 0 && top + i < height && left + j >= 0 && left + j < width;
-    }
-    bool inside(int side) const { return holds(0, 0) && holds(side - 1, side - 1); }
-};
 
 template <bool Flag> using Is = std::integral_constant<bool, Flag>;
 
-// Calls each(offset of the window's first pixel, tile, window, channel, channels left, whole vector, window inside).
-template <class T, int Side, int Margin, class Each>
-inline void each_tile(Size batch, Size height, Size width, Size channels, Each each) {
-    const Size down = (height + 3) / 4, right = (width + 3) / 4;
-    Size tile = 0;
-    for (Size image = 0; image < batch; image++)
-        for (Size row = 0; row < down; row++)
-            for (Size column = 0; column < right; column++, tile++) {
-                const Window window{4 * row - Margin, 4 * column - Margin, height, width};
-                const Size first = ((image * height + window.top) * width + window.left) * channels;
-                const bool inside = window.inside(Side);
-                for (Size channel = 0; channel < channels; channel += Lanes<T>::count) {
-                    const Size left = channels - channel;
-                    const bool whole = left >= Lanes<T>::count;
-                    if (whole && inside) each(first + channel, tile, window, channel, left, Is<true>{}, Is<true>{});
-                    else if (whole) each(first + channel, tile, window, channel, left, Is<true>{}, Is<false>{});
-                    else each(first + channel, tile, window, channel, left, Is<false>{}, Is<false>{});
+// Images cut into tiles of 4x4 pixels; a window is a tile with `Margin` pixels around it, and may reach over the edges.
+struct Images {
+    Size batch, height, width, channels;
+    Size down() const { return (height + 3) / 4; }
+    Size right() const { return (width + 3) / 4; }
+    Size tiles() const { return batch * down() * right(); }
+    Size size() const { return batch * height * width * channels; }
+};
+struct Window {
+    Size top, left, height, width, first;
+    Window(const Images& images, Size tile, int margin) : height(images.height), width(images.width) {
+        top = tile / images.right() % images.down() * 4 - margin;
+        left = tile % images.right() * 4 - margin;
+        first = (tile / images.right() / images.down() * height + top) * width + left;
+    }
+    bool holds(Size i, Size j) const { return top + i >= 0 && top + i < height && left + j >= 0 && left + j < width; }
+    bool inside(int side) const { return holds(0, 0) && holds(side - 1, side - 1); }
+};
+
+// Calls each(channel, channels left, whole vector).
+template <class T, class Each>
+inline void each_vector(Size channels, Each each) {
+    Size channel = 0;
+    for (; channel + Lanes<T>::count <= channels; channel += Lanes<T>::count)
+        each(channel, channels - channel, Is<true>{});
+    if (channel < channels) each(channel, channels - channel, Is<false>{});
+}
+
+// A window's pixels to frequencies `plane` apart; what lies over the edges is zero.
+template <class T, class Map, int Margin>
+void analyse(const T* from, const Images& images, Size tile, T* frequencies, Size plane) {
+    using Vector = typename Lanes<T>::Vector;
+    const Window window(images, tile, Margin);
+    const bool inside = window.inside(Map::from);
+    const T* first = from + window.first * images.channels;
+    each_vector<T>(images.channels, [&](Size channel, Size left, auto whole) {
+        const auto write = [&](int i, int j, Vector value) {
+            store<T, whole>(value, frequencies + (i * 6 + j) * plane + channel, left);
+        };
+        const auto pixel = [&](int i, int j) {
+            return load<T, whole>(first + (i * images.width + j) * images.channels + channel, left);
+        };
+        if (inside) both_ways<Map, Vector>(pixel, write);
+        else both_ways<Map, Vector>([&](int i, int j) { return window.holds(i, j) ? pixel(i, j) : Vector{}; }, write);
+    });
+}
+
+// Frequencies to pixels; what windows share is summed.
+template <class T, class Map, int Margin>
+void synthesise(const T* frequencies, Size plane, T* to, const Images& images, Size tile) {
+    using Vector = typename Lanes<T>::Vector;
+    const Window window(images, tile, Margin);
+    const bool inside = window.inside(Map::to);
+    T* first = to + window.first * images.channels;
+    each_vector<T>(images.channels, [&](Size channel, Size left, auto whole) {
+        const auto read = [&](int i, int j) {
+            return load<T, whole>(frequencies + (i * 6 + j) * plane + channel, left);
+        };
+        const auto write = [&](int i, int j, Vector value) {
+            T* pixel = first + (i * images.width + j) * images.channels + channel;
+            store<T, whole>(Margin ? load<T, whole>(pixel, left) + value : value, pixel, left);
+        };
+        if (inside) both_ways<Map, Vector>(read, write);
+        else both_ways<Map, Vector>(read, [&](int i, int j, Vector value) { if (window.holds(i, j)) write(i, j, value); });
+    });
+}
+
+// sums (tiles, panels * 2 vectors) += values (tiles, channels) times panels (panels, channels, 2 vectors); tiles in fours.
+template <class T>
+void multiply(const T* values, const T* kernel, T* sums, Size tiles, Size channels, Size panels) {
+    using Vector = typename Lanes<T>::Vector;
+    constexpr Size lanes = Lanes<T>::count;
+    for (Size panel = 0; panel < panels; panel++, kernel += channels * 2 * lanes)
+        for (Size tile = 0; tile < tiles; tile += 4) {
+            Vector sum[4][2];
+            const T* value = values + tile * channels;
+            T* to = sums + (tile * panels + panel) * 2 * lanes;
+            for (int t = 0; t < 4; t++)
+                for (int v = 0; v < 2; v++) sum[t][v] = load<T, true>(to + t * panels * 2 * lanes + v * lanes, lanes);
+            for (Size channel = 0; channel < channels; channel++) {
+                const Vector a = load<T, true>(kernel + channel * 2 * lanes, lanes);
+                const Vector b = load<T, true>(kernel + channel * 2 * lanes + lanes, lanes);
+                for (int t = 0; t < 4; t++) {
+                    sum[t][0] += value[t * channels + channel] * a;
+                    sum[t][1] += value[t * channels + channel] * b;
                 }
             }
+            for (int t = 0; t < 4; t++)
+                for (int v = 0; v < 2; v++) store<T, true>(sum[t][v], to + t * panels * 2 * lanes + v * lanes, lanes);
+        }
 }
 
-// Images to frequencies, a window a tile; what lies over the edges is zero.
-template <class T, class Map, int Margin>
-void analyse(const T* images, T* frequencies, Size batch, Size height, Size width, Size channels) {
-    using Vector = typename Lanes<T>::Vector;
-    const Size plane = batch * ((height + 3) / 4) * ((width + 3) / 4) * channels;
-    each_tile<T, Map::from, Margin>(batch, height, width, channels,
-        [&](Size first, Size tile, const Window& window, Size channel, Size left, auto whole, auto inside) {
-        Vector in[Map::from][Map::from], out[Map::to][Map::to];
-        for (Size i = 0; i < Map::from; i++)
-            for (Size j = 0; j < Map::from; j++)
-                in[i][j] = inside || window.holds(i, j)
-                    ? load<T, whole>(images + first + (i * width + j) * channels, left) : Vector{};
-        both_ways<Map>(in, out);
-        T* to = frequencies + tile * channels + channel;
-        for (int f = 0; f < 36; f++) store<T, whole>(out[f / 6][f % 6], to + f * plane, left);
-    });
-}
+constexpr Size cache = 1 << 18, fewest = 16;  // bytes of frequencies in a block; and tiles, where that many do not fit
 
-// Frequencies to images; what windows share is summed.
-template <class T, class Map, int Margin>
-void synthesise(const T* frequencies, T* images, Size batch, Size height, Size width, Size channels) {
-    using Vector = typename Lanes<T>::Vector;
-    const Size plane = batch * ((height + 3) / 4) * ((width + 3) / 4) * channels;
-    if (Margin) std::fill_n(images, batch * height * width * channels, T(0));
-    each_tile<T, Map::to, Margin>(batch, height, width, channels,
-        [&](Size first, Size tile, const Window& window, Size channel, Size left, auto whole, auto inside) {
-        Vector in[6][6], out[Map::to][Map::to];
-        const T* from = frequencies + tile * channels + channel;
-        for (int f = 0; f < 36; f++) in[f / 6][f % 6] = load<T, whole>(from + f * plane, left);
-        both_ways<Map>(in, out);
-        for (Size i = 0; i < Map::to; i++)
-            for (Size j = 0; j < Map::to; j++)
-                if (inside || window.holds(i, j)) {
-                    T* to = images + first + (i * width + j) * channels;
-                    store<T, whole>(Margin ? load<T, whole>(to, left) + out[i][j] : out[i][j], to, left);
-                }
-    });
+// to = Out(added + In(from) . kernel), block by block of tiles, so that no frequencies leave the cache but those kept.
+template <class T, class In, int MarginIn, class Out, int MarginOut>
+void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, const Images& in, const Images& out) {
+    constexpr Size panel = 2 * Lanes<T>::count;
+    const Size panels = (out.channels + panel - 1) / panel, wide = panels * panel, tiles = in.tiles();
+    const Size fitting = cache / Size(36 * sizeof(T)) / (in.channels + wide) / 4 * 4;
+    const Size block = std::min(std::max(fitting, fewest), (tiles + 3) / 4 * 4);
+    const Size plane_in = block * in.channels + panel, plane_out = block * wide + panel;
+    std::vector<T> values(36 * plane_in), sums(36 * plane_out);
+    if (MarginOut) std::fill_n(to, out.size(), T(0));
+    for (Size start = 0; start < tiles; start += block) {
+        const Size count = std::min(block, tiles - start);
+        for (Size tile = 0; tile < count; tile++)
+            analyse<T, In, MarginIn>(from, in, start + tile, values.data() + tile * in.channels, plane_in);
+        for (Size f = 0; f < 36; f++) {
+            const T* value = values.data() + f * plane_in;
+            T* sum = sums.data() + f * plane_out;
+            if (kept) std::copy_n(value, count * in.channels, kept + (f * tiles + start) * in.channels);
+            std::fill_n(sum, plane_out, T(0));
+            if (added)
+                for (Size tile = 0; tile < count; tile++)
+                    std::copy_n(added + (f * tiles + start + tile) * out.channels, out.channels, sum + tile * wide);
+            multiply<T>(value, kernel + f * panels * in.channels * panel, sum, (count + 3) / 4 * 4, in.channels, panels);
+        }
+        for (Size tile = 0; tile < count; tile++)
+            synthesise<T, Out, MarginOut>(sums.data() + tile * wide, plane_out, to, out, start + tile);
+    }
 }
 
 // Calls each(row, channel, channels left, whole vector).
 template <class T, class Each>
 inline void each_kernel(Size rows, Size channels, Each each) {
     for (Size row = 0; row < rows; row++)
-        for (Size channel = 0; channel < channels; channel += Lanes<T>::count) {
-            const Size left = channels - channel;
-            if (left >= Lanes<T>::count) each(row, channel, left, Is<true>{});
-            else each(row, channel, left, Is<false>{});
-        }
+        each_vector<T>(channels, [&](Size channel, Size left, auto whole) { each(row, channel, left, whole); });
 }
 
 template <class T>
 void kernel(const T* kernels, T* frequencies, Size rows, Size channels) {
     each_kernel<T>(rows, channels, [&](Size row, Size channel, Size left, auto whole) {
-        typename Lanes<T>::Vector in[3][3], out[6][6];
+        using Vector = typename Lanes<T>::Vector;
         const T* from = kernels + row * 9 * channels + channel;
         T* to = frequencies + row * channels + channel;
-        for (int t = 0; t < 9; t++) in[t / 3][t % 3] = load<T, whole>(from + t * channels, left);
-        both_ways<Kernel<T>>(in, out);
-        for (int f = 0; f < 36; f++) store<T, whole>(out[f / 6][f % 6], to + f * rows * channels, left);
+        both_ways<Kernel<T>, Vector>(
+            [&](int i, int j) { return load<T, whole>(from + (i * 3 + j) * channels, left); },
+            [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 6 + j) * rows * channels, left); });
     });
 }
 
 template <class T>
 void kernel_adjoint(const T* frequencies, T* kernels, Size rows, Size channels) {
     each_kernel<T>(rows, channels, [&](Size row, Size channel, Size left, auto whole) {
-        typename Lanes<T>::Vector in[6][6], out[3][3];
+        using Vector = typename Lanes<T>::Vector;
         const T* from = frequencies + row * channels + channel;
         T* to = kernels + row * 9 * channels + channel;
-        for (int f = 0; f < 36; f++) in[f / 6][f % 6] = load<T, whole>(from + f * rows * channels, left);
-        both_ways<KernelAdjoint<T>>(in, out);
-        for (int t = 0; t < 9; t++) store<T, whole>(out[t / 3][t % 3], to + t * channels, left);
+        both_ways<KernelAdjoint<T>, Vector>(
+            [&](int i, int j) { return load<T, whole>(from + (i * 6 + j) * rows * channels, left); },
+            [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 3 + j) * channels, left); });
     });
 }
 
@@ -268,15 +328,15 @@ void few_tiles(const T* deltas, const T* inputs, T* kernels, Size clients, Size 
         each_kernel<T>(rows, channels, [&](Size row, Size channel, Size left, auto whole) {
             const T* d = delta.of(row);
             const Vector* x = input.of(channel);
-            Vector product[6][6], out[3][3];
-            for (Size f = 0; f < 36; f++) {
-                Vector sum{};
-                for (Size t = 0; t < tiles; t++) sum += *d++ * *x++;
-                product[f / 6][f % 6] = sum;
-            }
-            both_ways<KernelAdjoint<T>>(product, out);
             T* to = kernels + (client * rows + row) * 9 * channels + channel;
-            for (int t = 0; t < 9; t++) store<T, whole>(out[t / 3][t % 3], to + t * channels, left);
+            Vector product[36];
+            for (Vector& sum : product) {
+                sum = Vector{};
+                for (Size t = 0; t < tiles; t++) sum += *d++ * *x++;
+            }
+            both_ways<KernelAdjoint<T>, Vector>(
+                [&](int i, int j) { return product[i * 6 + j]; },
+                [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 3 + j) * channels, left); });
         });
     }
 }
@@ -297,13 +357,14 @@ void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* b
             each_kernel<T>(1, channels, [&](Size, Size channel, Size left, auto whole) {
                 const T *d = delta.of(row), *from = kernels + (client * rows + row) * 9 * channels + channel;
                 const Vector* x = input.of(channel);
-                Vector *by_x = by_input.of(channel), *sum = sums, in[3][3], kernel[6][6];
-                for (int t = 0; t < 9; t++) in[t / 3][t % 3] = load<T, whole>(from + t * channels, left);
-                both_ways<Kernel<T>>(in, kernel);
-                for (Size f = 0; f < 36; f++)
+                Vector *by_x = by_input.of(channel), *sum = sums, kernel[36];
+                both_ways<Kernel<T>, Vector>(
+                    [&](int i, int j) { return load<T, whole>(from + (i * 3 + j) * channels, left); },
+                    [&](int i, int j, Vector value) { kernel[i * 6 + j] = value; });
+                for (const Vector& value : kernel)
                     for (Size t = 0; t < tiles; t++) {
-                        *sum++ += *x++ * kernel[f / 6][f % 6];
-                        *by_x++ += *d++ * kernel[f / 6][f % 6];
+                        *sum++ += *x++ * value;
+                        *by_x++ += *d++ * value;
                     }
             });
             for (Size plane = 0; plane < 36 * tiles; plane++) {
@@ -319,25 +380,23 @@ void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* b
 
 }  // namespace
 
-#define IMAGES(name, T, call) \
-    extern "C" void name##_##T(const T* from, T* to, Size b, Size h, Size w, Size c) { call(from, to, b, h, w, c); }
-#define KERNELS(name, T) \
-    extern "C" void name##_##T(const T* from, T* to, Size r, Size c) { name<T>(from, to, r, c); }
-#define CLIENTS(T)                                                                                              \
-    extern "C" void few_tiles_##T(const T* d, const T* i, T* k, Size n, Size t, Size r, Size c) {                \
-        few_tiles<T>(d, i, k, n, t, r, c);                                                                       \
-    }                                                                                                            \
-    extern "C" void few_tiles_backward_##T(const T* d, const T* i, const T* k, T* by_d, T* by_i, Size n, Size t, \
-                                           Size r, Size c) {                                                     \
-        few_tiles_backward<T>(d, i, k, by_d, by_i, n, t, r, c);                                                  \
+#define EXPORT(T)                                                                                                        \
+    extern "C" void forward_##T(const T* from, const T* kernel, const T* added, T* kept, T* to, Size b, Size h, Size w, \
+                                Size in, Size out) {                                                                     \
+        convolve<T, Input, 1, Output, 0>(from, kernel, added, kept, to, {b, h, w, in}, {b, h, w, out});                  \
+    }                                                                                                                    \
+    extern "C" void adjoint_##T(const T* from, const T* kernel, const T* added, T* kept, T* to, Size b, Size h, Size w, \
+                                Size in, Size out) {                                                                     \
+        convolve<T, OutputAdjoint, 0, InputAdjoint, 1>(from, kernel, added, kept, to, {b, h, w, in}, {b, h, w, out});    \
+    }                                                                                                                    \
+    extern "C" void kernel_##T(const T* from, T* to, Size r, Size c) { kernel<T>(from, to, r, c); }                      \
+    extern "C" void kernel_adjoint_##T(const T* from, T* to, Size r, Size c) { kernel_adjoint<T>(from, to, r, c); }      \
+    extern "C" void few_tiles_##T(const T* d, const T* i, T* k, Size n, Size t, Size r, Size c) {                        \
+        few_tiles<T>(d, i, k, n, t, r, c);                                                                               \
+    }                                                                                                                    \
+    extern "C" void few_tiles_backward_##T(const T* d, const T* i, const T* k, T* by_d, T* by_i, Size n, Size t, Size r, \
+                                           Size c) {                                                                     \
+        few_tiles_backward<T>(d, i, k, by_d, by_i, n, t, r, c);                                                          \
     }
-#define EXPORT(T)                                           \
-    IMAGES(input, T, (analyse<T, Input, 1>))                  \
-    IMAGES(input_adjoint, T, (synthesise<T, InputAdjoint, 1>)) \
-    IMAGES(output, T, (synthesise<T, Output, 0>))             \
-    IMAGES(output_adjoint, T, (analyse<T, OutputAdjoint, 0>)) \
-    KERNELS(kernel, T)                                      \
-    KERNELS(kernel_adjoint, T)                              \
-    CLIENTS(T)
 EXPORT(float)
 EXPORT(double)

@@ -7,79 +7,24 @@ serve the weight gradients, too. Exact but for rounding: about 2e-6 relative in 
 """
 
 import ctypes
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.gradients.native import library
 
 _SOURCE = Path(__file__).with_name("winograd.cpp")
 _TYPES = {torch.float32: "float", torch.float64: "double"}
-_FREQUENCIES, _TAPS = 36, 9
+_FREQUENCIES, _TAPS, _PANEL_BYTES = 36, 9, 64
 _LEAST_CHANNELS = 8
 _LEAST_TILES = 32
 """Below, reading the kernels' frequencies takes longer than four times the multiplications."""
 _FEW_TILES = 16
 """Of a client: below, its weight gradient's frequencies, many more than its images', are never written to memory."""
-
-
-class Linear(Enum):
-    """A linear map of ``winograd.cpp``; sizes are ``(batch, height, width, channels)``, a kernel's ``(rows, channels)``."""
-
-    INPUT = "input"
-    INPUT_ADJOINT = "input_adjoint"
-    OUTPUT = "output"
-    OUTPUT_ADJOINT = "output_adjoint"
-    KERNEL = "kernel"
-    KERNEL_ADJOINT = "kernel_adjoint"
-
-    @property
-    def adjoint(self) -> "Linear":
-        """The map that gradients take."""
-        name = self.value
-        return Linear(name.removesuffix("_adjoint") if name.endswith("_adjoint") else f"{name}_adjoint")
-
-    def shape(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """What it gives."""
-        match self:
-            case Linear.KERNEL_ADJOINT:
-                return (sizes[0], _TAPS, sizes[1])
-            case Linear.INPUT_ADJOINT | Linear.OUTPUT:
-                return sizes
-            case Linear.KERNEL:
-                return (_FREQUENCIES, *sizes)
-            case _:
-                return (_FREQUENCIES, sizes[0] * _tiles(sizes[1], sizes[2]), sizes[3])
-
-    def apply(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Apply it."""
-        x, mapped = x.contiguous(), x.new_empty(self.shape(sizes))
-        _run(self.value, x, mapped, sizes=sizes)
-        return mapped
-
-    def __call__(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Apply it, differentiably."""
-        mapped: Tensor = _Apply.apply(x, self, sizes)
-        return mapped
-
-
-class _Apply(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, linear: Linear, sizes: tuple[int, ...]) -> Tensor:
-        ctx.linear, ctx.sizes = linear, sizes
-        return linear.apply(x, sizes)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return ctx.linear.adjoint(gradients[0], ctx.sizes), None, None
-
-
-def _run(name: str, *tensors: Tensor, sizes: tuple[int, ...]) -> None:
-    function = getattr(library(_SOURCE), f"{name}_{_TYPES[tensors[0].dtype]}")
-    function(*(ctypes.c_void_p(t.data_ptr()) for t in tensors), *map(ctypes.c_int64, sizes))
 
 
 def takes(layer: nn.Conv2d, x: Tensor) -> bool:
@@ -95,22 +40,72 @@ def takes(layer: nn.Conv2d, x: Tensor) -> bool:
     )  # fmt: skip
 
 
-def kernel_frequencies(weight: Tensor) -> Tensor:
-    """``(36, out, in)`` of a weight ``(out, in, 3, 3)``."""
-    outputs, inputs = weight.shape[:2]
-    return Linear.KERNEL(weight.permute(0, 2, 3, 1), (outputs, inputs))
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A weight ``(out, in, 3, 3)`` as frequencies, in the memory order of the products that it goes into."""
+
+    forward: Tensor
+    """``(36, panels, in, channels of a panel)``: panels of what leaves."""
+    adjoint: Tensor
+    """``(36, panels, out, channels of a panel)``: panels of what entered."""
+    channels: tuple[int, int]
+    """That enter and leave."""
+
+    @classmethod
+    def of(cls, weight: Tensor) -> Self:
+        """Of a constant weight."""
+        outputs, inputs = weight.shape[:2]
+        frequencies = weight.new_empty(_FREQUENCIES, outputs, inputs)
+        _run("kernel", weight.permute(0, 2, 3, 1).contiguous(), frequencies, sizes=(outputs, inputs))
+        return cls(_panels(frequencies.transpose(1, 2)), _panels(frequencies), (inputs, outputs))
 
 
-def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def convolve(x: Tensor, kernel: Kernel) -> tuple[Tensor, Tensor, Tensor]:
     """The convolution ``(B, out, H, W)`` of ``x`` ``(B, in, H, W)``, in channels-last memory.
 
-    And the frequencies on its way, ``(36, tiles, in)`` of what came in and ``(36, tiles, out)`` of what comes out.
+    And what each weight gradient is made of: the frequencies of what entered, ``(36, tiles, in)``, and zeros that were
+    added to those of what leaves, ``(36, tiles, out)``, by which the loss's gradient can be taken.
     """
-    batch, channels, height, width = x.shape
-    entering = Linear.INPUT(x.permute(0, 2, 3, 1), (batch, height, width, channels))
-    leaving = torch.bmm(entering, kernel.transpose(1, 2))
-    output = Linear.OUTPUT(leaving, (batch, height, width, kernel.shape[1]))
+    tiles = len(x) * _tiles(*x.shape[2:])
+    leaving = x.new_zeros(()).expand(_FREQUENCIES, tiles, kernel.channels[1]).requires_grad_()
+    output, entering = _Forward.apply(x.permute(0, 2, 3, 1), leaving, kernel)
     return output.permute(0, 3, 1, 2), entering, leaving
+
+
+class _Forward(torch.autograd.Function):
+    """``output(leaving + input(x) @ kernel)``, and ``input(x)``; ``leaving`` stands for zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, leaving: Tensor, kernel: Kernel) -> tuple[Tensor, Tensor]:
+        ctx.kernel = kernel
+        ctx.set_materialize_grads(False)
+        entering = x.new_empty((*leaving.shape[:2], x.shape[3]))
+        return _convolve("forward", x, kernel, keep=entering), entering
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        by_output, by_entering = gradients
+        if by_output is None:
+            raise RuntimeError("expected a loss that depends on the convolution's output")
+        if by_entering is None:
+            return *_Adjoint.apply(by_output, ctx.kernel), None
+        return _convolve("adjoint", by_output, ctx.kernel, add=by_entering), None, None
+
+
+class _Adjoint(torch.autograd.Function):
+    """The gradients of :class:`_Forward` by ``x`` and ``leaving``."""
+
+    @staticmethod
+    def forward(ctx: Any, delta: Tensor, kernel: Kernel) -> tuple[Tensor, Tensor]:
+        ctx.kernel = kernel
+        batch, height, width, channels = delta.shape
+        leaving = delta.new_empty(_FREQUENCIES, batch * _tiles(height, width), channels)
+        return _convolve("adjoint", delta, kernel, keep=leaving), leaving
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        by_x, by_leaving = gradients
+        return _convolve("forward", by_x, ctx.kernel, add=by_leaving), None
 
 
 class WeightGradient(torch.autograd.Function):
@@ -128,7 +123,9 @@ class WeightGradient(torch.autograd.Function):
             _run("few_tiles", delta, entering, weight, sizes=(clients, tiles, outputs, channels))
             return weight
         product = torch.bmm(_by_client(delta, clients).transpose(1, 2), _by_client(entering, clients))
-        return Linear.KERNEL_ADJOINT.apply(product, (clients * outputs, channels)).view(clients, outputs, -1)
+        weight = entering.new_empty((clients, outputs, _TAPS * channels))
+        _run("kernel_adjoint", product, weight, sizes=(clients * outputs, channels))
+        return weight
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -141,7 +138,8 @@ class WeightGradient(torch.autograd.Function):
             sizes = (clients, tiles, outputs, channels)
             _run("few_tiles_backward", delta, entering, weight, to_delta, to_entering, sizes=sizes)
             return to_entering, to_delta, None
-        kernels = Linear.KERNEL.apply(weight, (clients * outputs, channels)).view(-1, outputs, channels)
+        kernels = weight.new_empty((_FREQUENCIES * clients, outputs, channels))
+        _run("kernel", weight, kernels, sizes=(clients * outputs, channels))
         to_entering = torch.bmm(_by_client(delta, clients), kernels).view_as(entering)
         to_delta = torch.bmm(_by_client(entering, clients), kernels.transpose(1, 2)).view_as(delta)
         return to_entering, to_delta, None
@@ -150,6 +148,36 @@ class WeightGradient(torch.autograd.Function):
 def _by_client(frequencies: Tensor, clients: int) -> Tensor:
     """``(36, clients * tiles, channels)`` to ``(36 * clients, tiles, channels)``."""
     return frequencies.view(_FREQUENCIES * clients, -1, frequencies.shape[2])
+
+
+def _convolve(
+    direction: str, x: Tensor, kernel: Kernel, *, add: Tensor | None = None, keep: Tensor | None = None
+) -> Tensor:
+    """``x`` ``(B, H, W, channels)`` forward or through the adjoint; ``add`` to the frequencies after the product.
+
+    ``keep`` gets those before it.
+    """
+    x, panels = x.contiguous(), kernel.forward if direction == "forward" else kernel.adjoint
+    channels = kernel.channels if direction == "forward" else kernel.channels[::-1]
+    output = x.new_empty((*x.shape[:3], channels[1]))
+    add = None if add is None else add.contiguous()
+    _run(direction, x, panels, add, keep, output, sizes=(*x.shape[:3], *channels))
+    return output
+
+
+def _panels(frequencies: Tensor) -> Tensor:
+    """``(36, rows, channels)`` to ``(36, panels, rows, channels of a panel)``, with zeros to the last panel's end."""
+    width = _PANEL_BYTES // frequencies.element_size()
+    padded = F.pad(frequencies, (0, -frequencies.shape[2] % width))
+    return padded.unflatten(2, (-1, width)).transpose(1, 2).contiguous()
+
+
+def _run(name: str, *tensors: Tensor | None, sizes: tuple[int, ...]) -> None:
+    """Call a function of ``winograd.cpp``; nothing stands for a null pointer."""
+    (dtype,) = {tensor.dtype for tensor in tensors if tensor is not None}
+    function = getattr(library(_SOURCE), f"{name}_{_TYPES[dtype]}")
+    pointers = (ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors)
+    function(*pointers, *map(ctypes.c_int64, sizes))
 
 
 def _tiles(height: int, width: int) -> int:
