@@ -5,6 +5,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from training.gradients.affine import affine
+
 
 class ClientBatchNorm(nn.BatchNorm2d):
     """Batch normalisation as each client computes it, on images of many clients, ``(N * images, C, H, W)``.
@@ -17,6 +19,10 @@ class ClientBatchNorm(nn.BatchNorm2d):
     images: int
     record: bool
     """Whether to keep the statistics of the client's activations in evaluation mode, too."""
+    probe: bool
+    """Whether to keep what each image's gradients by weight and bias can be taken by."""
+    probes: tuple[Tensor, Tensor] | None
+    """Of the last call: weight and bias, each ``(N * images, C)``, to take each image's gradients by."""
     statistics: tuple[Tensor, Tensor] | None
     """Of the last call: mean and biased variance of each client's activations, each ``(N, C)``."""
 
@@ -27,6 +33,7 @@ class ClientBatchNorm(nn.BatchNorm2d):
         new.weight, new.bias = module.weight, module.bias
         new.running_mean, new.running_var = module.running_mean, module.running_var
         new.images, new.record, new.statistics = images, False, None
+        new.probe, new.probes = False, None
         return new
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,14 +42,14 @@ class ClientBatchNorm(nn.BatchNorm2d):
             variance, mean = torch.var_mean(x.unflatten(0, (-1, self.images)), dim=(1, 3, 4), correction=0)
             self.statistics = (mean, variance)
         mean, inverse = self._mean_and_inverse_deviation()
-        scale = self.weight * inverse
-        return torch.addcmul((self.bias - mean * scale)[:, :, None, None], x, scale[:, :, None, None])
-
-    def parameter_gradients(self, x: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients of weight and bias, an image each, ``(N * images, C)``; ``delta`` is by the output."""
-        mean, inverse = self._mean_and_inverse_deviation()
-        by_bias = delta.sum(dim=(2, 3))
-        return ((delta * x).sum(dim=(2, 3)) - mean * by_bias) * inverse, by_bias
+        weight, bias = self.weight, self.bias
+        if self.probe:
+            weight, bias = self.probes = tuple(t.repeat(len(x), 1).requires_grad_() for t in (weight, bias))
+        scale = weight * inverse
+        shift = bias - mean * scale
+        if self.training or not self.probe:  # they depend on the images, or everything is under vmap
+            return torch.addcmul(shift[:, :, None, None], x, scale[:, :, None, None])
+        return affine(x, scale, shift)
 
     def _mean_and_inverse_deviation(self) -> tuple[Tensor, Tensor]:
         """Each ``(1, C)``, or ``(N * images, C)`` in training mode."""

@@ -1,4 +1,4 @@
-"""C++ beside a module, compiled once for the processor and kept."""
+"""C++ beside a module: compiled once for the processor, kept, and called on the memory of tensors."""
 
 import ctypes
 import hashlib
@@ -10,15 +10,30 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 _log = logging.getLogger(__name__)
+_TYPES = {torch.float32: "float", torch.float64: "double"}
 _FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC")
 _PROCESSOR = {"AVX2": ("-mavx2", "-mfma"), "AVX512": ("-march=skylake-avx512", "-mprefer-vector-width=256")}
 """By what PyTorch itself found in the processor; others get the compiler's default."""
 
 
+def usable(source: Path, x: Tensor) -> bool:
+    """Whether the functions of a source can take a tensor: on a CPU, in float32 or float64, and compiled."""
+    return x.device.type == "cpu" and x.dtype in _TYPES and _library(source) is not None
+
+
+def call(source: Path, name: str, *tensors: Tensor | None, sizes: tuple[int, ...]) -> None:
+    """Call ``NAME_TYPE(pointers..., sizes...)``; tensors are contiguous and of one type, nothing is a null pointer."""
+    (dtype,) = {tensor.dtype for tensor in tensors if tensor is not None}
+    function = getattr(_library(source), f"{name}_{_TYPES[dtype]}")
+    pointers = (ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors)
+    function(*pointers, *map(ctypes.c_int64, sizes))
+
+
 @cache
-def library(source: Path) -> ctypes.CDLL | None:
+def _library(source: Path) -> ctypes.CDLL | None:
     """The compiled source, or none (and one line in the log) where there is no C++ compiler that takes it.
 
     Kept in ``~/.cache/semsim`` under a hash of source, compiler and flags.

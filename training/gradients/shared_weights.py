@@ -6,7 +6,9 @@ training are computed so (Goodfellow, 2015, arXiv 1510.01799); here all of it st
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,16 @@ from training.gradients.position import AddedPositions
 from training.gradients.terms import DenseTerm, GradientTerm, OuterTerm
 
 _LAYERS = (nn.Conv2d, nn.Linear, ClientBatchNorm, nn.LayerNorm, AddedPositions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a layer saw, and the tensors by which the loss's gradients tell of its parameters."""
+
+    entered: Tensor
+    """The input, or its frequencies."""
+    left: Tensor
+    by: tuple[Tensor, ...]
 
 
 class SharedWeightGradients:
@@ -40,7 +52,7 @@ class SharedWeightGradients:
             for prefix, module in self.network.named_modules()
             if next(module.parameters(recurse=False), None) is not None
         }
-        self._seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._seen: dict[nn.Module, _Seen] = {}
         self._frequencies: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         self._kernels: dict[tuple[nn.Module, torch.dtype], winograd.Kernel] = {}
         self._overwritten: set[nn.Module] = set()
@@ -50,6 +62,8 @@ class SharedWeightGradients:
                     f"expected the parameters in plain convolutions, fully connected layers, batch or layer "
                     f"normalisation, got {prefix}: {layer}"
                 )
+            if isinstance(layer, ClientBatchNorm):
+                layer.probe = True
             if isinstance(layer, nn.Conv2d):
                 layer.forward = partial(self._convolve, layer)  # type: ignore[method-assign]
             layer.register_forward_hook(self._remember)
@@ -57,17 +71,23 @@ class SharedWeightGradients:
     def _remember(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         if layer in self._seen:
             raise InvalidVictim(f"expected each layer to run once, got {self._layers[layer]} a second time")
-        self._seen[layer] = (inputs[0], output)
+        entered, by = inputs[0], (output,)
+        if isinstance(layer, ClientBatchNorm) and layer.probes is not None:
+            by = layer.probes
+        elif layer in self._frequencies:
+            entered, leaving = self._frequencies.pop(layer)
+            by = (leaving, output)
+        self._seen[layer] = _Seen(entered, output, by)
         return output.clone() if layer in self._overwritten else None
 
-    def _forward(self, images: Tensor) -> tuple[Tensor, dict[nn.Module, tuple[Tensor, Tensor]]]:
+    def _forward(self, images: Tensor) -> tuple[Tensor, dict[nn.Module, _Seen]]:
         """Logits, and what came into and left each layer."""
         while True:
-            self._seen, self._frequencies = {}, {}
+            self._seen = {}
             logits = self.network(images)
             seen, self._seen = self._seen, {}
             # Functional in-place operations (DenseNet's last ReLU) would change what a layer gave.
-            overwritten = {layer for layer, (_, output) in seen.items() if output._version} - self._overwritten
+            overwritten = {layer for layer, one in seen.items() if one.left._version} - self._overwritten
             if not overwritten:
                 return logits, seen
             self._overwritten |= overwritten
@@ -80,16 +100,12 @@ class SharedWeightGradients:
         """
         logits, seen = self._forward(images)
         losses = client_losses(logits, labels, self.images)
-        frequencies, self._frequencies = self._frequencies, {}
-        outputs = [leaving for _, leaving in [*seen.values(), *frequencies.values()]]
-        deltas = torch.autograd.grad(losses.sum(), outputs, create_graph=True)
-        by_frequency = {
-            layer: winograd.WeightGradient.apply(entering, delta, len(losses))
-            for (layer, (entering, _)), delta in zip(frequencies.items(), deltas[len(seen) :], strict=True)
-        }
+        gradients = iter(
+            torch.autograd.grad(losses.sum(), [t for one in seen.values() for t in one.by], create_graph=True)
+        )
         terms: dict[str, GradientTerm] = {}
-        for (layer, (x, _)), delta in zip(seen.items(), deltas, strict=False):
-            for name, term in self._terms(layer, x, delta, by_frequency.get(layer)).items():
+        for layer, one in seen.items():
+            for name, term in self._terms(layer, one.entered, *islice(gradients, len(one.by))).items():
                 terms[f"{self._layers[layer]}.{name}".removeprefix(".")] = term
         return [terms[name] for name in self.names]
 
@@ -104,24 +120,26 @@ class SharedWeightGradients:
             laid_out.append(value.reshape(*value.shape[:2], -1).contiguous())
         return laid_out
 
-    def _terms(
-        self, layer: nn.Module, x: Tensor, delta: Tensor, weight: Tensor | None = None
-    ) -> dict[str, GradientTerm]:
-        """``weight``: a convolution's weight gradient, where it is known already."""
+    def _terms(self, layer: nn.Module, x: Tensor, delta: Tensor, *others: Tensor) -> dict[str, GradientTerm]:
+        """``x`` entered; the gradients are by what was seen."""
         terms: dict[str, GradientTerm] = {}
         match layer:
             case nn.Conv2d():
-                if weight is None:
-                    weight = PatchWeightGradient.apply(x, delta, window_of(layer), len(x) // self.images)
+                clients = len(delta) // self.images
+                if others:  # from frequencies
+                    frequencies, (delta,) = delta, others
+                    weight = winograd.WeightGradient.apply(x, frequencies, len(delta) // self.images)
+                else:
+                    weight = PatchWeightGradient.apply(x, delta, window_of(layer), clients)
                 terms["weight"] = DenseTerm(weight)
-                by_bias = delta.sum(dim=(2, 3))
+                by_bias = delta.sum(dim=(2, 3)) if layer.bias is not None else delta
             case nn.Linear():
                 inputs, deltas = (t.reshape(len(x) // self.images, -1, t.shape[-1]) for t in (x, delta))
                 terms["weight"] = OuterTerm(inputs, deltas)
                 by_bias = delta.reshape(len(x), -1, delta.shape[-1]).sum(dim=1)
             case ClientBatchNorm():
-                by_weight, by_bias = layer.parameter_gradients(x, delta)
-                terms["weight"] = self._summed(by_weight)
+                (by_bias,) = others
+                terms["weight"] = self._summed(delta)
             case nn.LayerNorm():
                 normalised = nn.functional.layer_norm(x, layer.normalized_shape, eps=layer.eps)
                 products = (t.reshape(len(x), -1, x.shape[-1]) for t in (delta * normalised, delta))

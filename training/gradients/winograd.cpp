@@ -188,28 +188,35 @@ void synthesise(const T* frequencies, Size plane, T* to, const Images& images, S
     });
 }
 
-// sums (tiles, panels * 2 vectors) += values (tiles, channels) times panels (panels, channels, 2 vectors); tiles in fours.
-template <class T>
-void multiply(const T* values, const T* kernel, T* sums, Size tiles, Size channels, Size panels) {
+template <class T> constexpr Size panel = 2 * Lanes<T>::count;  // channels that products are made of at a time
+template <class T> Size padded(Size channels) { return (channels + panel<T> - 1) / panel<T> * panel<T>; }
+inline Size fours(Size rows) { return (rows + 3) / 4 * 4; }
+
+// sums (rows, width) = or += values (rows, inner) times factors (inner, width); rows in fours, width in panels. A row of `factors` is
+// `step` apart from the next, a panel `apart`.
+template <class T, bool Add>
+void multiply(const T* values, Size row_step, Size inner_step, const T* factors, Size step, Size apart, T* sums, Size rows,
+              Size inner, Size width) {
     using Vector = typename Lanes<T>::Vector;
     constexpr Size lanes = Lanes<T>::count;
-    for (Size panel = 0; panel < panels; panel++, kernel += channels * 2 * lanes)
-        for (Size tile = 0; tile < tiles; tile += 4) {
-            Vector sum[4][2];
-            const T* value = values + tile * channels;
-            T* to = sums + (tile * panels + panel) * 2 * lanes;
-            for (int t = 0; t < 4; t++)
-                for (int v = 0; v < 2; v++) sum[t][v] = load<T, true>(to + t * panels * 2 * lanes + v * lanes, lanes);
-            for (Size channel = 0; channel < channels; channel++) {
-                const Vector a = load<T, true>(kernel + channel * 2 * lanes, lanes);
-                const Vector b = load<T, true>(kernel + channel * 2 * lanes + lanes, lanes);
-                for (int t = 0; t < 4; t++) {
-                    sum[t][0] += value[t * channels + channel] * a;
-                    sum[t][1] += value[t * channels + channel] * b;
+    for (Size column = 0; column < width; column += panel<T>, factors += apart)
+        for (Size row = 0; row < rows; row += 4) {
+            Vector sum[4][2] = {};
+            const T* value = values + row * row_step;
+            T* to = sums + row * width + column;
+            if (Add)
+                for (int r = 0; r < 4; r++)
+                    for (int v = 0; v < 2; v++) sum[r][v] = load<T, true>(to + r * width + v * lanes, lanes);
+            for (Size i = 0; i < inner; i++) {
+                const Vector a = load<T, true>(factors + i * step, lanes);
+                const Vector b = load<T, true>(factors + i * step + lanes, lanes);
+                for (int r = 0; r < 4; r++) {
+                    sum[r][0] += value[r * row_step + i * inner_step] * a;
+                    sum[r][1] += value[r * row_step + i * inner_step] * b;
                 }
             }
-            for (int t = 0; t < 4; t++)
-                for (int v = 0; v < 2; v++) store<T, true>(sum[t][v], to + t * panels * 2 * lanes + v * lanes, lanes);
+            for (int r = 0; r < 4; r++)
+                for (int v = 0; v < 2; v++) store<T, true>(sum[r][v], to + r * width + v * lanes, lanes);
         }
 }
 
@@ -218,11 +225,11 @@ constexpr Size cache = 1 << 18, fewest = 16;  // bytes of frequencies in a block
 // to = Out(added + In(from) . kernel), block by block of tiles, so that no frequencies leave the cache but those kept.
 template <class T, class In, int MarginIn, class Out, int MarginOut>
 void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, const Images& in, const Images& out) {
-    constexpr Size panel = 2 * Lanes<T>::count;
-    const Size panels = (out.channels + panel - 1) / panel, wide = panels * panel, tiles = in.tiles();
+    const Size wide = padded<T>(out.channels), tiles = in.tiles();
     const Size fitting = cache / Size(36 * sizeof(T)) / (in.channels + wide) / 4 * 4;
-    const Size block = std::min(std::max(fitting, fewest), (tiles + 3) / 4 * 4);
-    const Size plane_in = block * in.channels + panel, plane_out = block * wide + panel;
+    const Size block = std::min(std::max(fitting, fewest), fours(tiles));
+    // A little more than a power of two apart, lest planes push each other out of the cache.
+    const Size plane_in = block * in.channels + panel<T>, plane_out = block * wide + panel<T>;
     std::vector<T> values(36 * plane_in), sums(36 * plane_out);
     if (MarginOut) std::fill_n(to, out.size(), T(0));
     for (Size start = 0; start < tiles; start += block) {
@@ -230,55 +237,87 @@ void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, co
         for (Size tile = 0; tile < count; tile++)
             analyse<T, In, MarginIn>(from, in, start + tile, values.data() + tile * in.channels, plane_in);
         for (Size f = 0; f < 36; f++) {
-            const T* value = values.data() + f * plane_in;
+            const T *value = values.data() + f * plane_in, *factors = kernel + f * wide * in.channels;
             T* sum = sums.data() + f * plane_out;
             if (kept) std::copy_n(value, count * in.channels, kept + (f * tiles + start) * in.channels);
-            std::fill_n(sum, plane_out, T(0));
-            if (added)
+            if (added) {
                 for (Size tile = 0; tile < count; tile++)
                     std::copy_n(added + (f * tiles + start + tile) * out.channels, out.channels, sum + tile * wide);
-            multiply<T>(value, kernel + f * panels * in.channels * panel, sum, (count + 3) / 4 * 4, in.channels, panels);
+                multiply<T, true>(value, in.channels, 1, factors, panel<T>, in.channels * panel<T>, sum, fours(count), in.channels, wide);
+            } else {
+                multiply<T, false>(value, in.channels, 1, factors, panel<T>, in.channels * panel<T>, sum, fours(count), in.channels, wide);
+            }
         }
         for (Size tile = 0; tile < count; tile++)
             synthesise<T, Out, MarginOut>(sums.data() + tile * wide, plane_out, to, out, start + tile);
     }
 }
 
-// Calls each(row, channel, channels left, whole vector).
-template <class T, class Each>
-inline void each_kernel(Size rows, Size channels, Each each) {
+// Kernels (rows, 9, channels) to frequencies, rows `row_apart` and planes `plane` apart.
+template <class T>
+void kernel(const T* kernels, T* frequencies, Size rows, Size channels, Size row_apart, Size plane) {
+    using Vector = typename Lanes<T>::Vector;
     for (Size row = 0; row < rows; row++)
-        each_vector<T>(channels, [&](Size channel, Size left, auto whole) { each(row, channel, left, whole); });
+        each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
+            const T* from = kernels + row * 9 * channels + channel;
+            T* to = frequencies + row * row_apart + channel;
+            both_ways<Kernel<T>, Vector>(
+                [&](int i, int j) { return load<T, whole>(from + (i * 3 + j) * channels, left); },
+                [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 6 + j) * plane, left); });
+        });
 }
-
 template <class T>
-void kernel(const T* kernels, T* frequencies, Size rows, Size channels) {
-    each_kernel<T>(rows, channels, [&](Size row, Size channel, Size left, auto whole) {
-        using Vector = typename Lanes<T>::Vector;
-        const T* from = kernels + row * 9 * channels + channel;
-        T* to = frequencies + row * channels + channel;
-        both_ways<Kernel<T>, Vector>(
-            [&](int i, int j) { return load<T, whole>(from + (i * 3 + j) * channels, left); },
-            [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 6 + j) * rows * channels, left); });
-    });
+void kernel_adjoint(const T* frequencies, T* kernels, Size rows, Size channels, Size row_apart, Size plane) {
+    using Vector = typename Lanes<T>::Vector;
+    for (Size row = 0; row < rows; row++)
+        each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
+            const T* from = frequencies + row * row_apart + channel;
+            T* to = kernels + row * 9 * channels + channel;
+            both_ways<KernelAdjoint<T>, Vector>(
+                [&](int i, int j) { return load<T, whole>(from + (i * 6 + j) * plane, left); },
+                [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 3 + j) * channels, left); });
+        });
 }
 
+// Turns rows into columns, in blocks that stay in registers and cache lines.
 template <class T>
-void kernel_adjoint(const T* frequencies, T* kernels, Size rows, Size channels) {
-    each_kernel<T>(rows, channels, [&](Size row, Size channel, Size left, auto whole) {
-        using Vector = typename Lanes<T>::Vector;
-        const T* from = frequencies + row * channels + channel;
-        T* to = kernels + row * 9 * channels + channel;
-        both_ways<KernelAdjoint<T>, Vector>(
-            [&](int i, int j) { return load<T, whole>(from + (i * 6 + j) * rows * channels, left); },
-            [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 3 + j) * channels, left); });
-    });
+void turn(const T* from, Size rows, Size columns, Size apart, T* to, Size to_apart) {
+    constexpr Size side = 8;
+    for (Size row = 0; row < rows; row += side)
+        for (Size column = 0; column < columns; column += side) {
+            T block[side][side];
+            const Size height = std::min(side, rows - row), width = std::min(side, columns - column);
+            for (Size r = 0; r < height; r++) std::memcpy(block[r], from + (row + r) * apart + column, width * sizeof(T));
+            for (Size c = 0; c < width; c++)
+                for (Size r = 0; r < height; r++) to[(column + c) * to_apart + row + r] = block[r][c];
+        }
 }
 
-constexpr Size most_tiles = 16;
+// Rows of a matrix where products can read and write them: in place, or in a buffer with `height` rows of `width`.
+template <class T>
+struct Rows {
+    Size rows, columns, height, width;
+    std::vector<T> buffer;
 
-// Of one client, a run of memory for each channel, or vector of channels, instead of one for each frequency and tile: planes that lie
-// powers of two apart would push each other out of the cache.
+    Rows(Size rows, Size columns, Size height, Size width)
+        : rows(rows), columns(columns), height(height), width(width), buffer(in_place() ? 0 : height * width) {}
+    bool in_place() const { return rows == height && columns == width; }
+    const T* read(const T* from) {
+        if (in_place()) return from;
+        for (Size row = 0; row < rows; row++) std::copy_n(from + row * columns, columns, buffer.data() + row * width);
+        return buffer.data();
+    }
+    T* target(T* to) { return in_place() ? to : buffer.data(); }
+    void write(T* to) const {
+        if (in_place()) return;
+        for (Size row = 0; row < rows; row++) std::copy_n(buffer.data() + row * width, columns, to + row * columns);
+    }
+};
+
+constexpr Size few = 15;  // tiles, of a client
+
+// A client's frequencies, all of a channel (or vector of channels) in one run of memory: planes that lie powers of two apart would
+// push each other out of the cache.
 template <class T, class Value>
 struct Packed {
     static constexpr Size lanes = sizeof(Value) / sizeof(T);
@@ -315,8 +354,7 @@ struct Packed {
     }
 };
 
-// For each client the kernels that `deltas` (36, clients * tiles, rows) and `inputs` (36, clients * tiles, channels) give when
-// summed over its tiles, (clients, rows, 9, channels): kernel_adjoint of their products, which are never written down.
+// weight_gradient for clients of few tiles: the products, many more than what they are made of, are never written down.
 template <class T>
 void few_tiles(const T* deltas, const T* inputs, T* kernels, Size clients, Size tiles, Size rows, Size channels) {
     using Vector = typename Lanes<T>::Vector;
@@ -325,7 +363,8 @@ void few_tiles(const T* deltas, const T* inputs, T* kernels, Size clients, Size 
     for (Size client = 0; client < clients; client++) {
         delta.read(deltas, client);
         input.read(inputs, client);
-        each_kernel<T>(rows, channels, [&](Size row, Size channel, Size left, auto whole) {
+        for (Size row = 0; row < rows; row++)
+            each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
             const T* d = delta.of(row);
             const Vector* x = input.of(channel);
             T* to = kernels + (client * rows + row) * 9 * channels + channel;
@@ -341,7 +380,6 @@ void few_tiles(const T* deltas, const T* inputs, T* kernels, Size clients, Size 
     }
 }
 
-// The gradients of few_tiles by deltas and inputs, of that by `kernels`.
 template <class T>
 void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* by_deltas, T* by_inputs, Size clients,
                         Size tiles, Size rows, Size channels) {
@@ -353,8 +391,8 @@ void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* b
         input.read(inputs, client);
         by_input.clear();
         for (Size row = 0; row < rows; row++) {
-            Vector sums[36 * most_tiles] = {};
-            each_kernel<T>(1, channels, [&](Size, Size channel, Size left, auto whole) {
+            Vector sums[36 * few] = {};
+            each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
                 const T *d = delta.of(row), *from = kernels + (client * rows + row) * 9 * channels + channel;
                 const Vector* x = input.of(channel);
                 Vector *by_x = by_input.of(channel), *sum = sums, kernel[36];
@@ -378,6 +416,51 @@ void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* b
     }
 }
 
+// Each client's kernels (clients, rows, 9, channels): of the products of its `deltas` (36, clients * tiles, rows) and `inputs`
+// (36, clients * tiles, channels), summed over its tiles.
+template <class T>
+void weight_gradient(const T* deltas, const T* inputs, T* kernels, Size clients, Size tiles, Size rows, Size channels) {
+    if (tiles <= few) return few_tiles(deltas, inputs, kernels, clients, tiles, rows, channels);
+    const Size all = clients * tiles, wide = padded<T>(channels), plane = fours(rows) * wide + panel<T>;
+    std::vector<T> products(36 * plane);
+    Rows<T> delta(tiles, rows, tiles, fours(rows)), input(tiles, channels, tiles, wide);
+    for (Size client = 0; client < clients; client++) {
+        for (Size f = 0; f < 36; f++) {
+            const Size first = f * all + client * tiles;
+            multiply<T, false>(delta.read(deltas + first * rows), 1, fours(rows), input.read(inputs + first * channels), wide,
+                               panel<T>, products.data() + f * plane, fours(rows), tiles, wide);
+        }
+        kernel_adjoint(products.data(), kernels + client * rows * 9 * channels, rows, channels, wide, plane);
+    }
+}
+
+// The gradients of weight_gradient by deltas and inputs, of that by `kernels`.
+template <class T>
+void weight_gradient_backward(const T* deltas, const T* inputs, const T* kernels, T* by_deltas, T* by_inputs, Size clients,
+                              Size tiles, Size rows, Size channels) {
+    if (tiles <= few)
+        return few_tiles_backward(deltas, inputs, kernels, by_deltas, by_inputs, clients, tiles, rows, channels);
+    const Size all = clients * tiles, wide = padded<T>(channels), high = padded<T>(rows), plane = rows * wide + panel<T>;
+    std::vector<T> factors(36 * plane), turned(channels * high);
+    Rows<T> delta(tiles, rows, fours(tiles), rows), input(tiles, channels, fours(tiles), channels);
+    Rows<T> by_delta(tiles, rows, fours(tiles), high), by_input(tiles, channels, fours(tiles), wide);
+    for (Size client = 0; client < clients; client++) {
+        kernel(kernels + client * rows * 9 * channels, factors.data(), rows, channels, wide, plane);
+        for (Size f = 0; f < 36; f++) {
+            const Size first = f * all + client * tiles;
+            const T* factor = factors.data() + f * plane;
+            turn(factor, rows, channels, wide, turned.data(), high);
+            T *to_inputs = by_inputs + first * channels, *to_deltas = by_deltas + first * rows;
+            multiply<T, false>(delta.read(deltas + first * rows), rows, 1, factor, wide, panel<T>, by_input.target(to_inputs),
+                               fours(tiles), rows, wide);
+            multiply<T, false>(input.read(inputs + first * channels), channels, 1, turned.data(), high, panel<T>,
+                               by_delta.target(to_deltas), fours(tiles), channels, high);
+            by_input.write(to_inputs);
+            by_delta.write(to_deltas);
+        }
+    }
+}
+
 }  // namespace
 
 #define EXPORT(T)                                                                                                        \
@@ -389,14 +472,13 @@ void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* b
                                 Size in, Size out) {                                                                     \
         convolve<T, OutputAdjoint, 0, InputAdjoint, 1>(from, kernel, added, kept, to, {b, h, w, in}, {b, h, w, out});    \
     }                                                                                                                    \
-    extern "C" void kernel_##T(const T* from, T* to, Size r, Size c) { kernel<T>(from, to, r, c); }                      \
-    extern "C" void kernel_adjoint_##T(const T* from, T* to, Size r, Size c) { kernel_adjoint<T>(from, to, r, c); }      \
-    extern "C" void few_tiles_##T(const T* d, const T* i, T* k, Size n, Size t, Size r, Size c) {                        \
-        few_tiles<T>(d, i, k, n, t, r, c);                                                                               \
+    extern "C" void kernel_##T(const T* from, T* to, Size r, Size c) { kernel<T>(from, to, r, c, c, r * c); }            \
+    extern "C" void weight_gradient_##T(const T* d, const T* i, T* k, Size n, Size t, Size r, Size c) {                  \
+        weight_gradient<T>(d, i, k, n, t, r, c);                                                                         \
     }                                                                                                                    \
-    extern "C" void few_tiles_backward_##T(const T* d, const T* i, const T* k, T* by_d, T* by_i, Size n, Size t, Size r, \
-                                           Size c) {                                                                     \
-        few_tiles_backward<T>(d, i, k, by_d, by_i, n, t, r, c);                                                          \
+    extern "C" void weight_gradient_backward_##T(const T* d, const T* i, const T* k, T* by_d, T* by_i, Size n, Size t,   \
+                                                 Size r, Size c) {                                                       \
+        weight_gradient_backward<T>(d, i, k, by_d, by_i, n, t, r, c);                                                    \
     }
 EXPORT(float)
 EXPORT(double)

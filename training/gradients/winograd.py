@@ -6,7 +6,6 @@ their adjoints (``winograd.cpp``) are all that derivatives of any order need; th
 serve the weight gradients, too. Exact but for rounding: about 2e-6 relative in float32, 1e-14 in float64.
 """
 
-import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,16 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.gradients.native import library
+from training.gradients.native import call, usable
 
 _SOURCE = Path(__file__).with_name("winograd.cpp")
-_TYPES = {torch.float32: "float", torch.float64: "double"}
 _FREQUENCIES, _TAPS, _PANEL_BYTES = 36, 9, 64
 _LEAST_CHANNELS = 8
 _LEAST_TILES = 32
 """Below, reading the kernels' frequencies takes longer than four times the multiplications."""
-_FEW_TILES = 16
-"""Of a client: below, its weight gradient's frequencies, many more than its images', are never written to memory."""
 
 
 def takes(layer: nn.Conv2d, x: Tensor) -> bool:
@@ -36,7 +32,7 @@ def takes(layer: nn.Conv2d, x: Tensor) -> bool:
         layer.kernel_size == (3, 3) and layer.stride == layer.dilation == layer.padding == (1, 1)
         and layer.groups == 1 and min(layer.in_channels, layer.out_channels) >= _LEAST_CHANNELS
         and len(x) * _tiles(*x.shape[2:]) >= _LEAST_TILES
-        and x.device.type == "cpu" and x.dtype in _TYPES and library(_SOURCE) is not None
+        and usable(_SOURCE, x)
     )  # fmt: skip
 
 
@@ -56,7 +52,7 @@ class Kernel:
         """Of a constant weight."""
         outputs, inputs = weight.shape[:2]
         frequencies = weight.new_empty(_FREQUENCIES, outputs, inputs)
-        _run("kernel", weight.permute(0, 2, 3, 1).contiguous(), frequencies, sizes=(outputs, inputs))
+        call(_SOURCE, "kernel", weight.permute(0, 2, 3, 1).contiguous(), frequencies, sizes=(outputs, inputs))
         return cls(_panels(frequencies.transpose(1, 2)), _panels(frequencies), (inputs, outputs))
 
 
@@ -116,38 +112,19 @@ class WeightGradient(torch.autograd.Function):
         """``entering`` ``(36, tiles, in)``, ``delta`` ``(36, tiles, out)``: the loss's gradient by what leaves."""
         entering, delta = entering.contiguous(), delta.contiguous()
         ctx.save_for_backward(entering, delta)
-        ctx.clients = clients
-        tiles, outputs, channels = entering.shape[1] // clients, delta.shape[2], entering.shape[2]
-        if tiles < _FEW_TILES:
-            weight = entering.new_empty((clients, outputs, _TAPS * channels))
-            _run("few_tiles", delta, entering, weight, sizes=(clients, tiles, outputs, channels))
-            return weight
-        product = torch.bmm(_by_client(delta, clients).transpose(1, 2), _by_client(entering, clients))
-        weight = entering.new_empty((clients, outputs, _TAPS * channels))
-        _run("kernel_adjoint", product, weight, sizes=(clients * outputs, channels))
+        ctx.sizes = (clients, entering.shape[1] // clients, delta.shape[2], entering.shape[2])
+        weight = entering.new_empty((clients, delta.shape[2], _TAPS * entering.shape[2]))
+        call(_SOURCE, "weight_gradient", delta, entering, weight, sizes=ctx.sizes)
         return weight
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients by what came in."""
         entering, delta = ctx.saved_tensors
-        clients, weight = ctx.clients, gradients[0].contiguous()
-        tiles, outputs, channels = entering.shape[1] // clients, delta.shape[2], entering.shape[2]
-        if tiles < _FEW_TILES:
-            to_entering, to_delta = torch.empty_like(entering), torch.empty_like(delta)
-            sizes = (clients, tiles, outputs, channels)
-            _run("few_tiles_backward", delta, entering, weight, to_delta, to_entering, sizes=sizes)
-            return to_entering, to_delta, None
-        kernels = weight.new_empty((_FREQUENCIES * clients, outputs, channels))
-        _run("kernel", weight, kernels, sizes=(clients * outputs, channels))
-        to_entering = torch.bmm(_by_client(delta, clients), kernels).view_as(entering)
-        to_delta = torch.bmm(_by_client(entering, clients), kernels.transpose(1, 2)).view_as(delta)
+        to_entering, to_delta = torch.empty_like(entering), torch.empty_like(delta)
+        by_weight = gradients[0].contiguous()
+        call(_SOURCE, "weight_gradient_backward", delta, entering, by_weight, to_delta, to_entering, sizes=ctx.sizes)
         return to_entering, to_delta, None
-
-
-def _by_client(frequencies: Tensor, clients: int) -> Tensor:
-    """``(36, clients * tiles, channels)`` to ``(36 * clients, tiles, channels)``."""
-    return frequencies.view(_FREQUENCIES * clients, -1, frequencies.shape[2])
 
 
 def _convolve(
@@ -161,7 +138,7 @@ def _convolve(
     channels = kernel.channels if direction == "forward" else kernel.channels[::-1]
     output = x.new_empty((*x.shape[:3], channels[1]))
     add = None if add is None else add.contiguous()
-    _run(direction, x, panels, add, keep, output, sizes=(*x.shape[:3], *channels))
+    call(_SOURCE, direction, x, panels, add, keep, output, sizes=(*x.shape[:3], *channels))
     return output
 
 
@@ -170,14 +147,6 @@ def _panels(frequencies: Tensor) -> Tensor:
     width = _PANEL_BYTES // frequencies.element_size()
     padded = F.pad(frequencies, (0, -frequencies.shape[2] % width))
     return padded.unflatten(2, (-1, width)).transpose(1, 2).contiguous()
-
-
-def _run(name: str, *tensors: Tensor | None, sizes: tuple[int, ...]) -> None:
-    """Call a function of ``winograd.cpp``; nothing stands for a null pointer."""
-    (dtype,) = {tensor.dtype for tensor in tensors if tensor is not None}
-    function = getattr(library(_SOURCE), f"{name}_{_TYPES[dtype]}")
-    pointers = (ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors)
-    function(*pointers, *map(ctypes.c_int64, sizes))
 
 
 def _tiles(height: int, width: int) -> int:
