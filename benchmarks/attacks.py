@@ -44,7 +44,7 @@ class Case:
 
 CASES = (
     Case("LeNet", Architecture.LENET, None, 128, 2048),
-    Case("ResNet20 width 16", Architecture.RESNET20, 16, 32, 1024),
+    Case("ResNet20 width 16", Architecture.RESNET20, 16, 128, 1024),
     Case("ResNet20-4 (width 64)", Architecture.RESNET20, 64, 8, 256),
     Case("ConvNet (width 64)", Architecture.CONVNET, 64, 8, 128),
 )

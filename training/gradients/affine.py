@@ -33,10 +33,12 @@ class _Forward(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         by_output, by_x = gradients
         x, scale = ctx.saved_tensors
-        if by_output is None or by_x is not None:
-            return by_x if by_output is None else _affine(by_output, scale, by_x), None, None
-        by_x, by_scale, by_shift = _Adjoint.apply(by_output, x, scale)
-        return by_x, by_scale, by_shift
+        if by_output is None:
+            return by_x, None, None
+        if by_x is None:
+            adjoint: tuple[Tensor, ...] = _Adjoint.apply(by_output, x, scale)
+            return adjoint
+        return _affine(by_output, scale, by_x), None, None
 
 
 class _Adjoint(torch.autograd.Function):

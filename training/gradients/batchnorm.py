@@ -42,9 +42,11 @@ class ClientBatchNorm(nn.BatchNorm2d):
             variance, mean = torch.var_mean(x.unflatten(0, (-1, self.images)), dim=(1, 3, 4), correction=0)
             self.statistics = (mean, variance)
         mean, inverse = self._mean_and_inverse_deviation()
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
         if self.probe:
-            weight, bias = self.probes = tuple(t.repeat(len(x), 1).requires_grad_() for t in (weight, bias))
+            weight, bias = (t.repeat(len(x), 1).requires_grad_() for t in (weight, bias))
+            self.probes = weight, bias
         scale = weight * inverse
         shift = bias - mean * scale
         if self.training or not self.probe:  # they depend on the images, or everything is under vmap

@@ -81,7 +81,7 @@ class PatchWeightGradient(torch.autograd.Function):
         shape, (batch, channels, rows, columns) = ctx.shapes
         weight, window = gradients[0], ctx.window
         to_delta = torch.bmm(patches, weight.transpose(1, 2)).reshape(batch, rows, columns, channels)
-        if window.is_same and len(weight) == batch:
+        if window.is_same and len(weight) == batch and shape[1] >= channels:
             to_x = _transposed_patches(deltas.view(batch, rows, columns, channels), weight, window)
         else:
             to_x = fold(torch.bmm(deltas, weight).flatten(0, 1), shape, window)

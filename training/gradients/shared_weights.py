@@ -71,7 +71,8 @@ class SharedWeightGradients:
     def _remember(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         if layer in self._seen:
             raise InvalidVictim(f"expected each layer to run once, got {self._layers[layer]} a second time")
-        entered, by = inputs[0], (output,)
+        entered: Tensor = inputs[0]
+        by: tuple[Tensor, ...] = (output,)
         if isinstance(layer, ClientBatchNorm) and layer.probes is not None:
             by = layer.probes
         elif layer in self._frequencies:

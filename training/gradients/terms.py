@@ -65,8 +65,8 @@ class _Products(torch.autograd.Function):
     def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(a, b)
         # As matrix products: nothing of their size is written.
-        dots = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
-        return tuple(dots)
+        dot, square = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
+        return dot, square
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

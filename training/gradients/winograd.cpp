@@ -121,23 +121,12 @@ inline void both_ways(Load load, Store store) {
 
 template <bool Flag> using Is = std::integral_constant<bool, Flag>;
 
-// Images cut into tiles of 4x4 pixels; a window is a tile with `Margin` pixels around it, and may reach over the edges.
+// Images cut into tiles of 4x4 pixels.
 struct Images {
     Size batch, height, width, channels;
     Size down() const { return (height + 3) / 4; }
     Size right() const { return (width + 3) / 4; }
     Size tiles() const { return batch * down() * right(); }
-    Size size() const { return batch * height * width * channels; }
-};
-struct Window {
-    Size top, left, height, width, first;
-    Window(const Images& images, Size tile, int margin) : height(images.height), width(images.width) {
-        top = tile / images.right() % images.down() * 4 - margin;
-        left = tile % images.right() * 4 - margin;
-        first = (tile / images.right() / images.down() * height + top) * width + left;
-    }
-    bool holds(Size i, Size j) const { return top + i >= 0 && top + i < height && left + j >= 0 && left + j < width; }
-    bool inside(int side) const { return holds(0, 0) && holds(side - 1, side - 1); }
 };
 
 // Calls each(channel, channels left, whole vector).
@@ -149,42 +138,75 @@ inline void each_vector(Size channels, Each each) {
     if (channel < channels) each(channel, channels - channel, Is<false>{});
 }
 
-// A window's pixels to frequencies `plane` apart; what lies over the edges is zero.
-template <class T, class Map, int Margin>
-void analyse(const T* from, const Images& images, Size tile, T* frequencies, Size plane) {
-    using Vector = typename Lanes<T>::Vector;
-    const Window window(images, tile, Margin);
-    const bool inside = window.inside(Map::from);
-    const T* first = from + window.first * images.channels;
-    each_vector<T>(images.channels, [&](Size channel, Size left, auto whole) {
-        const auto write = [&](int i, int j, Vector value) {
-            store<T, whole>(value, frequencies + (i * 6 + j) * plane + channel, left);
-        };
-        const auto pixel = [&](int i, int j) {
-            return load<T, whole>(first + (i * images.width + j) * images.channels + channel, left);
-        };
-        if (inside) both_ways<Map, Vector>(pixel, write);
-        else both_ways<Map, Vector>([&](int i, int j) { return window.holds(i, j) ? pixel(i, j) : Vector{}; }, write);
+// Walks the tiles of images in order. A window is a tile with `Margin` pixels around it; one image at a time lies on a canvas that
+// is wide enough for all its windows, or is its own canvas where none reaches over an edge.
+template <class T, class Pixel, int Margin>
+class Walk {
+  public:
+    Walk(Pixel* pixels, const Images& images)
+        : images(images), height(4 * images.down() + 2 * Margin), width(4 * images.right() + 2 * Margin), pixels(pixels),
+          canvas(own() ? 0 : height * width * images.channels) {}
+
+    // The first pixel of the next tile's window, of an image that is read.
+    const T* read() {
+        if (row == 0 && column == 0 && !own())
+            each_row([&](Pixel* pixel, T* on_canvas) { std::copy_n(pixel, images.width * images.channels, on_canvas); });
+        return next();
+    }
+    // Of one that is written, when all its tiles are.
+    T* write() {
+        if (row == 0 && column == 0 && !own()) std::fill(canvas.begin(), canvas.end(), T(0));
+        return const_cast<T*>(next());
+    }
+    void written() {
+        if (row == 0 && column == 0 && !own())
+            each_row([&](Pixel* pixel, T* on_canvas) { std::copy_n(on_canvas, images.width * images.channels, pixel); }, 1);
+    }
+    Size row_step() const { return width * images.channels; }
+
+  private:
+    const Images images;
+    const Size height, width;
+    Pixel* const pixels;
+    std::vector<T> canvas;
+    Size image = 0, row = 0, column = 0;
+
+    bool own() const { return height == images.height && width == images.width; }
+    const T* next() {
+        const T* first = own() ? pixels + image * height * width * images.channels : canvas.data();
+        first += (4 * row * width + 4 * column) * images.channels;
+        if (++column == images.right()) column = 0, row++;
+        if (row == images.down()) row = 0, image++;
+        return first;
+    }
+    template <class Each>
+    void each_row(Each each, Size back = 0) {
+        for (Size i = 0; i < images.height; i++)
+            each(pixels + ((image - back) * images.height + i) * images.width * images.channels,
+                 canvas.data() + ((i + Margin) * width + Margin) * images.channels);
+    }
+};
+
+// A window's pixels to frequencies `plane` apart.
+template <class T, class Map>
+void analyse(const T* window, Size row_step, Size channels, T* frequencies, Size plane) {
+    each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
+        both_ways<Map, typename Lanes<T>::Vector>(
+            [&](int i, int j) { return load<T, whole>(window + i * row_step + j * channels + channel, left); },
+            [&](int i, int j, auto value) { store<T, whole>(value, frequencies + (i * 6 + j) * plane + channel, left); });
     });
 }
 
-// Frequencies to pixels; what windows share is summed.
-template <class T, class Map, int Margin>
-void synthesise(const T* frequencies, Size plane, T* to, const Images& images, Size tile) {
-    using Vector = typename Lanes<T>::Vector;
-    const Window window(images, tile, Margin);
-    const bool inside = window.inside(Map::to);
-    T* first = to + window.first * images.channels;
-    each_vector<T>(images.channels, [&](Size channel, Size left, auto whole) {
-        const auto read = [&](int i, int j) {
-            return load<T, whole>(frequencies + (i * 6 + j) * plane + channel, left);
-        };
-        const auto write = [&](int i, int j, Vector value) {
-            T* pixel = first + (i * images.width + j) * images.channels + channel;
-            store<T, whole>(Margin ? load<T, whole>(pixel, left) + value : value, pixel, left);
-        };
-        if (inside) both_ways<Map, Vector>(read, write);
-        else both_ways<Map, Vector>(read, [&](int i, int j, Vector value) { if (window.holds(i, j)) write(i, j, value); });
+// Frequencies to a window's pixels; with `Add` what windows share is summed.
+template <class T, class Map, bool Add>
+void synthesise(const T* frequencies, Size plane, T* window, Size row_step, Size channels) {
+    each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
+        both_ways<Map, typename Lanes<T>::Vector>(
+            [&](int i, int j) { return load<T, whole>(frequencies + (i * 6 + j) * plane + channel, left); },
+            [&](int i, int j, auto value) {
+                T* pixel = window + i * row_step + j * channels + channel;
+                store<T, whole>(Add ? load<T, whole>(pixel, left) + value : value, pixel, left);
+            });
     });
 }
 
@@ -231,11 +253,12 @@ void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, co
     // A little more than a power of two apart, lest planes push each other out of the cache.
     const Size plane_in = block * in.channels + panel<T>, plane_out = block * wide + panel<T>;
     std::vector<T> values(36 * plane_in), sums(36 * plane_out);
-    if (MarginOut) std::fill_n(to, out.size(), T(0));
+    Walk<T, const T, MarginIn> reader(from, in);
+    Walk<T, T, MarginOut> writer(to, out);
     for (Size start = 0; start < tiles; start += block) {
         const Size count = std::min(block, tiles - start);
         for (Size tile = 0; tile < count; tile++)
-            analyse<T, In, MarginIn>(from, in, start + tile, values.data() + tile * in.channels, plane_in);
+            analyse<T, In>(reader.read(), reader.row_step(), in.channels, values.data() + tile * in.channels, plane_in);
         for (Size f = 0; f < 36; f++) {
             const T *value = values.data() + f * plane_in, *factors = kernel + f * wide * in.channels;
             T* sum = sums.data() + f * plane_out;
@@ -248,8 +271,11 @@ void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, co
                 multiply<T, false>(value, in.channels, 1, factors, panel<T>, in.channels * panel<T>, sum, fours(count), in.channels, wide);
             }
         }
-        for (Size tile = 0; tile < count; tile++)
-            synthesise<T, Out, MarginOut>(sums.data() + tile * wide, plane_out, to, out, start + tile);
+        for (Size tile = 0; tile < count; tile++) {
+            T* window = writer.write();
+            synthesise<T, Out, MarginOut != 0>(sums.data() + tile * wide, plane_out, window, writer.row_step(), out.channels);
+            writer.written();
+        }
     }
 }
 

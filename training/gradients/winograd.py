@@ -146,7 +146,8 @@ def _panels(frequencies: Tensor) -> Tensor:
     """``(36, rows, channels)`` to ``(36, panels, rows, channels of a panel)``, with zeros to the last panel's end."""
     width = _PANEL_BYTES // frequencies.element_size()
     padded = F.pad(frequencies, (0, -frequencies.shape[2] % width))
-    return padded.unflatten(2, (-1, width)).transpose(1, 2).contiguous()
+    panels: Tensor = padded.unflatten(2, (-1, width)).transpose(1, 2).contiguous()
+    return panels
 
 
 def _tiles(height: int, width: int) -> int:

@@ -25,8 +25,8 @@ def seen() -> list[Observation]:
 
 
 def test_inverting_gradients_finds_the_images(seen: list[Observation]) -> None:
-    """200 iterations with a strong prior come far closer than grey, which they start from."""
-    recipe = replace(preset("smooth"), iterations=200)
+    """1000 iterations with a strong prior come far closer than grey, which they start from."""
+    recipe = replace(preset("smooth"), iterations=1000)
     found = Search(recipe, seen, range(6)).run()
     values = psnr(mse(smooth_images(6), np.concatenate([item.images for item in found])))
     grey = psnr(mse(smooth_images(6), np.full((6, 32, 32, 3), 127, dtype=np.uint8)))
