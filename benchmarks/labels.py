@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.attacks.labels import infer_labels, last_layer_gradient, naive_counts
+from training.attacks.label_counts import naive_counts
+from training.attacks.labels import infer_labels, last_layer_gradient
+from training.gradients.update import LocalTraining
 from training.images.labelled import LabelledImages
 from training.images.source import ImageSource
 from training.markdown import write_between
@@ -22,7 +24,10 @@ from training.victims.description import Architecture, Network
 
 CLIENTS = 50
 SIZES = (1, 4, 16, 64)
-CLASSES_OF_A_CLIENT = {"any class": 10, "three classes": 3}
+FEW_CLASSES = 3
+GRADIENT = Protocol(reveal_labels=False)
+DELTA = Protocol(local_training=LocalTraining(1e-3, 4), reveal_labels=False)
+"""Of one epoch in batches of 4."""
 
 
 def main() -> None:
@@ -32,38 +37,53 @@ def main() -> None:
     arguments = parser.parse_args()
     if not Path(os.environ.get("SEMSIM_DATA", "")).is_dir() or "SEMSIM_DATA" not in os.environ:
         parser.error("needs real images: set SEMSIM_DATA")
-    images = ImageSource(folder=Path("$SEMSIM_DATA/cifar10/test"), name="cifar10", size=32).load()
-    model, description = load_victim(Path("models/victims/resnet20-cifar10.safetensors"))
-    untrained = Network(architecture=Architecture.RESNET20, classes=10, size=32)
-    victims = {
-        "ResNet20, untrained": Victim(untrained.build(0), untrained),
-        "ResNet20, trained": Victim(model, description.network, trained=True),
-    }
     lines = [
-        f"CIFAR-10, {CLIENTS} clients each, images at random; the share of labels recovered, naively in brackets.",
+        f"{CLIENTS} clients each, test images at random; the share of labels recovered, naively in brackets.",
         "",
-        "| victim | " + " | ".join(f"{size} image{'s' * (size > 1)}" for size in SIZES) + " |",
-        "|---" * (len(SIZES) + 1) + "|",
+        "| victim | clients of | " + " | ".join(f"{size} image{'s' * (size > 1)}" for size in SIZES) + " |",
+        "|---" * (len(SIZES) + 2) + "|",
     ]
-    for name, victim in victims.items():
-        for kind, classes in CLASSES_OF_A_CLIENT.items():
-            cells = [_cell(victim, images, size, classes) for size in SIZES]
-            lines.append(f"| {name}, clients of {kind} | " + " | ".join(cells) + " |")
+    for name, victim, images, protocol in _settings():
+        for kind, classes in (("any class", victim.network.classes), ("three classes", FEW_CLASSES)):
+            cells = [_cell(victim, images, protocol, size, classes) for size in SIZES]
+            lines.append(f"| {name} | {kind} | " + " | ".join(cells) + " |")
     text = "\n".join(lines)
     sys.stdout.write(text + "\n")
     if arguments.write is not None:
         write_between(arguments.write, "labels", text)
 
 
-def _cell(victim: Victim, images: LabelledImages, size: int, classes: int) -> str:
-    rng, ours, naive = np.random.default_rng(size), 0, 0
+def _settings() -> list[tuple[str, Victim, LabelledImages, Protocol]]:
+    cifar = ImageSource(folder=Path("$SEMSIM_DATA/cifar10/test"), name="cifar10", size=32).load()
+    caltech = ImageSource(folder=Path("$SEMSIM_DATA/caltech101"), size=64, test_share=0.15, split="test").load()
+    lenet = Network(architecture=Architecture.LENET, classes=10, size=32)
+    resnet = Network(architecture=Architecture.RESNET20, classes=10, size=32)
+    trained = _trained("resnet20-cifar10")
+    return [
+        ("CIFAR-10, LeNet, untrained", Victim(lenet.build(0), lenet), cifar, GRADIENT),
+        ("CIFAR-10, ResNet20, untrained", Victim(resnet.build(0), resnet), cifar, GRADIENT),
+        ("CIFAR-10, ResNet20, trained", trained, cifar, GRADIENT),
+        ("the same, weight deltas of steps on 4 images", trained, cifar, DELTA),
+        ("Caltech-101, ResNet20, trained", _trained("resnet20-caltech101"), caltech, GRADIENT),
+    ]
+
+
+def _trained(name: str) -> Victim:
+    model, description = load_victim(Path(f"models/victims/{name}.safetensors"))
+    return Victim(model, description.network, trained=True)
+
+
+def _cell(victim: Victim, images: LabelledImages, protocol: Protocol, size: int, classes: int) -> str:
+    if protocol.local_training is not None and size % protocol.local_training.batch_size:
+        return ""
+    rng, ours, naive, all_classes = np.random.default_rng(size), 0, 0, victim.network.classes
     for client in range(CLIENTS):
-        held = np.flatnonzero(np.isin(images.labels, rng.permutation(10)[:classes]))
+        held = np.flatnonzero(np.isin(images.labels, rng.permutation(all_classes)[:classes]))
         own = images.take(rng.choice(held, size))
-        observation = observe(victim, own.images, own.labels, Protocol(reveal_labels=False), client)
+        observation = observe(victim, own.images, own.labels, protocol, client)
         _, bias = last_layer_gradient(observation)
-        truth = torch.bincount(torch.from_numpy(own.labels), minlength=10)
-        found = torch.bincount(torch.tensor(infer_labels(observation)), minlength=10)
+        truth = torch.bincount(torch.from_numpy(own.labels), minlength=all_classes)
+        found = torch.bincount(torch.tensor(infer_labels(observation)), minlength=all_classes)
         ours += int(torch.minimum(found, truth).sum())
         naive += int(torch.minimum(naive_counts(bias, size), truth).sum())
     return f"**{ours / (CLIENTS * size):.1%}** ({naive / (CLIENTS * size):.1%})"

@@ -1,14 +1,15 @@
 """Labels from the update alone, before any image is searched for."""
 
 import torch
-from scipy.optimize import nnls
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
-from training.observations.observation import Observation
+from training.attacks.label_counts import LastLayer, class_counts
+from training.attacks.label_presence import Presence, present_classes
+from training.observations.observation import Observation, Victim
 
-_TIE = 2.0
-"""Squared weight of the naive shares for a network that is certain of everything."""
+_PROBES = 4
+"""Images of noise that show whether a victim's features can be negative."""
 
 
 def infer_labels(observation: Observation) -> tuple[int, ...]:
@@ -21,11 +22,30 @@ def infer_labels(observation: Observation) -> tuple[int, ...]:
     Raises:
         InvalidUpdate: the victim ends in no fully connected layer with a bias.
     """
-    weight, bias = last_layer_gradient(observation)
     if observation.images == 1:
-        return (int(bias.argmin()),)
-    counts = count_labels(observation.victim.model, weight, bias, observation.images)
+        return (int(last_layer_gradient(observation)[1].argmin()),)
+    counts = count_labels(observation)
     return tuple(label for label, count in enumerate(counts.tolist()) for _ in range(count))
+
+
+def count_labels(observation: Observation) -> Tensor:
+    """How many images of each class the client holds, ``(classes,)``, summing to its images.
+
+    Where features cannot be negative, signs of the weight's gradient say which classes there are; else any may be.
+
+    Raises:
+        InvalidUpdate: the victim ends in no fully connected layer with a bias.
+    """
+    weight_gradient, bias_gradient = (tensor.cpu() for tensor in last_layer_gradient(observation))
+    _, layer = _last_layer(observation.victim.model)
+    weight, bias = (parameter.detach().double().cpu() for parameter in (layer.weight, layer.bias))
+    non_negative = _has_non_negative_features(observation.victim, layer)
+    if non_negative:
+        presence = present_classes(weight_gradient, bias_gradient, observation.images)
+    else:
+        presence = Presence.unknown(len(bias))
+    last_layer = LastLayer(weight, bias, weight_gradient, bias_gradient, non_negative)
+    return class_counts(last_layer, presence, observation.images)
 
 
 def last_layer_gradient(observation: Observation) -> tuple[Tensor, Tensor]:
@@ -38,53 +58,17 @@ def last_layer_gradient(observation: Observation) -> tuple[Tensor, Tensor]:
     return tensors[f"{name}.weight"].double() * scale, tensors[f"{name}.bias"].double() * scale
 
 
-def count_labels(model: nn.Module, weight: Tensor, bias: Tensor, images: int) -> Tensor:
-    """How many images of each class a client holds, ``(classes,)``, summing to ``images``.
-
-    The bias's gradient of a class is its mean predicted probability minus its share of the labels. Naive counting takes
-    the probabilities as uniform; a trained network's are not. For each class the quotient of weight and bias
-    gradients estimates the features of its images, the last layer turns them into probabilities, and the shares
-    follow from a non-negative least-squares problem (Ma et al., Instance-wise Batch Label Restoration, ICLR 2023).
-    A confident network's gradients come from its mistakes, and those features are a mixture: the more confident it
-    is, the closer the shares are tied to the naive ones.
-    """
-    _, layer = _last_layer(model)
-    classes = len(bias)
-    negative = bias < 0
-    features = weight / torch.where(bias.abs() > 1e-12, bias, 1e-12)[:, None]
-    logits = features @ layer.weight.detach().double().T.cpu() + layer.bias.detach().double().cpu()
-    probabilities = logits.softmax(dim=1)
-    # A class whose gradient is not negative may still be present; its features are a mixture, the mean serves.
-    present = probabilities[negative].mean(dim=0) if negative.any() else torch.full((classes,), 1 / classes).double()
-    probabilities = torch.where(negative[:, None], probabilities, present[None])
-    system = torch.eye(classes, dtype=torch.float64) - probabilities.T
-    one = torch.ones(1, classes, dtype=torch.float64)
-    confidence = (float(probabilities.max(dim=1).values.mean()) - 1 / classes) / (1 - 1 / classes)
-    tie = (_TIE * max(confidence, 0.0)) ** 0.5
-    rows = torch.cat([system, one, tie * torch.eye(classes, dtype=torch.float64)])
-    wanted = torch.cat([-bias, one[0, :1], tie * _naive_shares(bias)])
-    shares, _ = nnls(rows.numpy(), wanted.numpy())
-    return _whole_numbers(torch.from_numpy(shares), -bias, images)
-
-
-def naive_counts(bias: Tensor, images: int) -> Tensor:
-    """The counts with uniform probabilities, ``(classes,)``: what :func:`count_labels` is compared with."""
-    return _whole_numbers(_naive_shares(bias), -bias, images)
-
-
-def _naive_shares(bias: Tensor) -> Tensor:
-    shares = (1 / len(bias) - bias).clamp_min(0)
-    return shares / shares.sum()
-
-
-def _whole_numbers(shares: Tensor, evidence: Tensor, images: int) -> Tensor:
-    """Shares to counts that sum to ``images``: largest remainders, ties to the stronger evidence."""
-    shares = shares / shares.sum().clamp_min(1e-12) * images
-    counts = shares.floor()
-    remaining = images - int(counts.sum())
-    remainders = shares - counts + 1e-9 * evidence
-    counts[remainders.topk(remaining).indices] += 1
-    return counts.long()
+def _has_non_negative_features(victim: Victim, layer: nn.Linear) -> bool:
+    """Whether noise gives the last layer no negative input, as after a ReLU or a sigmoid."""
+    size, smallest = victim.network.size, []
+    probes = torch.randn(_PROBES, 3, size, size, generator=torch.Generator().manual_seed(0))
+    hook = layer.register_forward_pre_hook(lambda _, inputs: smallest.append(float(inputs[0].min())))
+    try:
+        with torch.no_grad():
+            victim.model(probes.to(layer.weight))
+    finally:
+        hook.remove()
+    return min(smallest) >= 0
 
 
 def _last_layer(model: nn.Module) -> tuple[str, nn.Linear]:

@@ -1,0 +1,119 @@
+"""Labels from updates."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.training.small import observations, smooth_images, victim
+from training.attacks.label_counts import LastLayer, class_counts, naive_counts
+from training.attacks.label_presence import Presence, present_classes
+from training.attacks.labels import count_labels, infer_labels, last_layer_gradient
+from training.gradients.update import LocalTraining
+from training.observations.client import Protocol, observe
+from training.observations.observation import Victim
+from training.victims.description import Architecture, Network
+
+CLASSES, FEATURES = 10, 48
+
+
+def batch(seed: int, images: int, classes: int, scale: float) -> tuple[LastLayer, torch.Tensor]:
+    """The last layer's gradients of a client of ``classes`` classes, and its counts; ``scale`` makes confident."""
+    rng = torch.Generator().manual_seed(seed)
+    means = torch.rand(CLASSES, FEATURES, generator=rng).double().square()
+    labels = torch.randint(classes, (images,), generator=rng)
+    features = means[labels] * torch.rand(images, FEATURES, generator=rng).double().log().neg()
+    weight, bias = scale * (means - means.mean(dim=0)), torch.zeros(CLASSES).double()
+    residuals = (features @ weight.T + bias).softmax(dim=1) - torch.eye(CLASSES).double()[labels]
+    gradients = (residuals.T @ features / images, residuals.mean(dim=0))
+    return LastLayer(weight, bias, *gradients, non_negative=True), torch.bincount(labels, minlength=CLASSES)
+
+
+@pytest.mark.parametrize("architecture", ["lenet", "resnet20", "vit"])
+def test_the_label_of_one_image_is_certain(architecture: str) -> None:
+    """The rule of iDLG finds every label, from gradients and from weight deltas of one step."""
+    of = victim(architecture)
+    for protocol in (Protocol(), Protocol(local_training=LocalTraining(0.01, 1))):
+        for observation in observations(of, 6, protocol=protocol):
+            assert infer_labels(observation) == observation.labels
+
+
+def test_counts_beat_naive_ones_on_a_confident_network() -> None:
+    """On a victim with predictions far from uniform, classes counted right are more than with uniform ones."""
+    of = victim("lenet")
+    with torch.no_grad():
+        of.model.get_parameter("classifier.weight").mul_(0.3)
+        of.model.get_parameter("classifier.bias").copy_(torch.linspace(-1.5, 1.5, 10))
+    right = {"ours": 0, "naive": 0}
+    rng = np.random.default_rng(0)
+    for seed in range(10):
+        labels = np.sort(rng.integers(0, 10, 16))
+        observation = observe(of, smooth_images(16, seed=seed), labels, Protocol(reveal_labels=False), seed)
+        _, bias = last_layer_gradient(observation)
+        truth = torch.bincount(torch.from_numpy(labels), minlength=10)
+        counts = {"ours": count_labels(observation), "naive": naive_counts(bias, 16)}
+        for name, counted in counts.items():
+            assert int(counted.sum()) == 16
+            right[name] += int(torch.minimum(counted, truth).sum())
+    assert right["ours"] > right["naive"]
+    assert right["ours"] >= 0.9 * 160
+
+
+@pytest.mark.parametrize(("architecture", "width"), [("lenet", None), ("convnet", 8), ("resnet20", 16), ("vit", 32)])
+def test_several_local_steps_give_the_labels_of_an_untrained_victim_away(architecture: str, width: int | None) -> None:
+    """All labels are found from the weight delta of four steps, where weights are those of a new network."""
+    network = Network(architecture=Architecture(architecture), width=width, classes=10, size=32)
+    labels = np.array([0] * 7 + [3] * 5 + [4] * 3 + [9])
+    protocol = Protocol(local_training=LocalTraining(1e-4, 4), reveal_labels=False)
+    observation = observe(Victim(network.build(0), network), smooth_images(16), labels, protocol, seed=0)
+    assert infer_labels(observation) == tuple(labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 40), st.integers(1, CLASSES), st.sampled_from([0.0, 0.3, 1.0, 3.0]))
+def test_counts_sum_to_the_images_and_keep_what_is_proven(seed: int, images: int, classes: int, scale: float) -> None:
+    """Only classes with images are proven, and those are never given zero, whatever the network."""
+    layer, truth = batch(seed, images, classes, scale)
+    presence = present_classes(layer.weight_gradient, layer.bias_gradient, images)
+    assert not (presence.proven & (truth == 0)).any()
+    assert (presence.possible | ~presence.proven).all()
+    for known in (presence, Presence.unknown(CLASSES)):
+        counts = class_counts(layer, known, images)
+        assert int(counts.sum()) == images
+        assert (counts >= known.proven.long()).all()
+
+
+def test_counts_of_confident_networks_are_those_of_few_classes_where_few_are() -> None:
+    """For clients of three classes of ten: a tenth of all labels more than by naive counting."""
+    right = naive = 0
+    for seed in range(20):
+        layer, truth = batch(seed, 32, 3, scale=1.0)
+        presence = present_classes(layer.weight_gradient, layer.bias_gradient, 32)
+        right += int(torch.minimum(class_counts(layer, presence, 32), truth).sum())
+        naive += int(torch.minimum(naive_counts(layer.bias_gradient, 32), truth).sum())
+    assert right > naive + 0.1 * 20 * 32
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.permutations(range(CLASSES)))
+def test_the_order_of_classes_does_not_matter(seed: int, order: list[int]) -> None:
+    """Counts of permuted classes are the permuted counts."""
+    layer, _ = batch(seed, 24, 6, scale=1.0)
+    tensors = (layer.weight, layer.bias, layer.weight_gradient, layer.bias_gradient)
+    weight, bias, weight_gradient, bias_gradient = (tensor[order] for tensor in tensors)
+    permuted = LastLayer(weight, bias, weight_gradient, bias_gradient, non_negative=True)
+    presence = present_classes(layer.weight_gradient, layer.bias_gradient, 24)
+    other = present_classes(permuted.weight_gradient, permuted.bias_gradient, 24)
+    assert torch.equal(class_counts(layer, presence, 24)[order], class_counts(permuted, other, 24))
+
+
+def test_noise_proves_no_class() -> None:
+    """Negative entries of a defense's noise prove no class, and counts still sum."""
+    of, labels = victim("resnet20"), np.array([1, 1, 1, 1, 5, 5, 5, 8])
+    protocol = Protocol(defense="gaussian:1e-2", reveal_labels=False)
+    for seed in range(5):
+        observation = observe(of, smooth_images(8), labels, protocol, seed)
+        presence = present_classes(*last_layer_gradient(observation), 8)
+        assert not set(torch.nonzero(presence.proven).flatten().tolist()) - {1, 5, 8}
+        assert len(infer_labels(observation)) == 8
