@@ -1,6 +1,6 @@
 """The objective and its gradient by the candidates, for a batch of clients of one victim."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,20 +57,19 @@ class Evaluation:
             ChannelStatistics(layer.get_buffer("running_mean")[None], layer.get_buffer("running_var")[None])
             for layer in layers
         ]
-        tensors = [
-            torch.stack([observation.update.tensors[name] for observation in observations])
-            .to(device, dtype)
-            .repeat_interleave(recipe.restarts, dim=0)
-            for name in self._simulated.names
-        ]
+
+        def stacked(values: Iterable[Tensor]) -> Tensor:
+            return torch.stack(list(values)).to(device, dtype).repeat_interleave(recipe.restarts, dim=0)
+
+        updates = [seen.update.gradient(first.images) or seen.update.tensors for seen in observations]
+        tensors = [stacked(update[name] for update in updates) for name in self._simulated.names]
         self.targets = recipe.objective.prepare(self._simulated.lay_out(tensors))
         self._terms = len(self.targets)
         if Reference.BATCH in recipe.references:
             # Behind the gradients, so that a compiled evaluation takes them as arguments, too.
-            sent = [batch_statistics(observation) for observation in observations]
-            for clients in zip(*sent, strict=True):
-                for values in ([one.mean for one in clients], [one.variance for one in clients]):
-                    self.targets.append(torch.stack(values).to(device, dtype).repeat_interleave(recipe.restarts, dim=0))
+            for clients in zip(*(batch_statistics(observation) for observation in observations), strict=True):
+                self.targets.append(stacked(one.mean for one in clients))
+                self.targets.append(stacked(one.variance for one in clients))
 
     def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
         """Evaluate candidates ``(N, images, 3, H, W)``.
@@ -105,11 +104,11 @@ def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str
 
 
 def _simulation(observation: Observation) -> SharedWeightGradients | LocalStepDeltas:
-    """The client's computation: the shared-weight path where it can be had."""
+    """The client's computation: the shared-weight path where it can be had, one local step being a gradient."""
     model, images = observation.victim.model, observation.images
     train_batchnorm = observation.batchnorm == "train"
     training = observation.update.local_training
-    if training is not None:
+    if training is not None and training.steps(images) > 1:
         return LocalStepDeltas(model, images, training, train_batchnorm=train_batchnorm)
     try:
         return SharedWeightGradients(model, images, train_batchnorm=train_batchnorm)

@@ -41,3 +41,12 @@ class Update:
     def __post_init__(self) -> None:
         for name in ("tensors", "running_statistics"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def gradient(self, images: int) -> Mapping[str, Tensor] | None:
+        """The gradient of the mean loss over ``images`` images, where one local step or none was made."""
+        training = self.local_training
+        if training is None:
+            return self.tensors
+        if training.steps(images) > 1:
+            return None
+        return {name: value / -training.learning_rate for name, value in self.tensors.items()}

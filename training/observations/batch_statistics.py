@@ -8,11 +8,11 @@ how much an attacker gains by them). Exact for one local step; of several, an av
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate
 from training.gradients.batchnorm import ChannelStatistics
-from training.observations.observation import Observation, Victim
+from training.observations.observation import Observation, Victim, batchnorms
 
 
 def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
@@ -30,9 +30,7 @@ def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
     steps = 1 if training is None else training.steps(observation.images)
     positions = _positions(observation.victim)
     found = []
-    for name, layer in observation.victim.model.named_modules():
-        if not isinstance(layer, nn.BatchNorm2d):
-            continue
+    for name, layer in batchnorms(observation.victim.model):
         if not layer.momentum:
             raise InvalidUpdate(f"expected a momentum of batch normalisation in {name}, got {layer.momentum}")
         kept = (1 - layer.momentum) ** steps
@@ -58,9 +56,8 @@ def _positions(victim: Victim) -> dict[str, int]:
     def remember(name: str, inputs: tuple[Tensor, ...]) -> None:
         seen[name] = inputs[0].shape[2:].numel()
 
-    for name, layer in model.named_modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.register_forward_pre_hook(lambda _, inputs, name=name: remember(name, inputs))
+    for name, layer in batchnorms(model):
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: remember(name, inputs))
     with torch.no_grad():
         parameter = next(model.parameters())
         model(torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device))

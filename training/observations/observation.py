@@ -76,14 +76,15 @@ class Observation:
                 raise InvalidUpdate(f"expected finite {name} of shape {tuple(expected[name].shape)} in the update")
 
 
+def batchnorms(model: nn.Module) -> list[tuple[str, nn.BatchNorm2d]]:
+    """A model's batch normalisations by name, in order."""
+    return [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
+
+
 def running_statistics(model: nn.Module) -> dict[str, Tensor]:
     """The running means and variances of a model's batch normalisations, by buffer name."""
-    return {
-        f"{prefix}.{name}": layer.get_buffer(name)
-        for prefix, layer in model.named_modules()
-        if isinstance(layer, nn.BatchNorm2d)
-        for name in ("running_mean", "running_var")
-    }
+    names = ("running_mean", "running_var")
+    return {f"{prefix}.{name}": layer.get_buffer(name) for prefix, layer in batchnorms(model) for name in names}
 
 
 def _check_names(expected: set[str], got: set[str]) -> None:
