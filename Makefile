@@ -10,7 +10,7 @@ export SEMSIM_DATA
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench attacks dataset faithfulness model openapi requirements examples picture clean
+.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model openapi requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -36,6 +36,12 @@ attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture: half an
 	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/presets --out docs/attacks.png
 	$(DEV)/bin/python -m benchmarks.labels --write docs/attacks.md
+
+batch-statistics: $(DEV)/.done ## what sent batch statistics add, in docs/attacks.md: a quarter of an hour
+	$(DEV)/bin/semsim attack grid configs/attacks/batch-statistics.yaml build/batch-statistics
+	$(DEV)/bin/semsim attack compare build/batch-statistics --lpips $(SEMSIM_DATA)/../weights/lpips_alexnet.safetensors \
+		--mark batch-statistics --write docs/attacks.md
+	$(DEV)/bin/semsim attack gallery build/batch-statistics --out docs/batch-statistics.png
 
 dataset: $(DEV)/.done ## datasets/, from the committed victims: three hours
 	for set in cifar10 cifar10-many caltech101 caltech101-many; do \

@@ -1,18 +1,20 @@
 """The objective and its gradient by the candidates, for a batch of clients of one victim."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate, InvalidVictim
-from training.attacks.priors import BatchNormStatistics, Candidates
+from training.attacks.priors import Candidates, Reference
 from training.attacks.recipe import Recipe
 from training.gradients.attackable import batchnorm_layers
+from training.gradients.batchnorm import ChannelStatistics
 from training.gradients.local_steps import LocalStepDeltas
 from training.gradients.shared_weights import SharedWeightGradients
 from training.gradients.update import LocalTraining
+from training.observations.batch_statistics import batch_statistics
 from training.observations.observation import Observation
 
 
@@ -48,17 +50,26 @@ class Evaluation:
         self.shape = (first.images, 3, first.victim.network.size, first.victim.network.size)
         self._simulated = _simulation(first)
         self._simulated.network.to(device, dtype)
-        self._layers = batchnorm_layers(self._simulated.network)
-        record = any(isinstance(prior, BatchNormStatistics) for prior in recipe.priors)
-        for layer in self._layers:
-            layer.record = record
-        tensors = [
-            torch.stack([observation.update.tensors[name] for observation in observations])
-            .to(device, dtype)
-            .repeat_interleave(recipe.restarts, dim=0)
-            for name in self._simulated.names
+        layers = batchnorm_layers(self._simulated.network)
+        for layer in layers:
+            layer.record = bool(recipe.references)
+        self._running = [
+            ChannelStatistics(layer.get_buffer("running_mean")[None], layer.get_buffer("running_var")[None])
+            for layer in layers
         ]
+
+        def stacked(values: Iterable[Tensor]) -> Tensor:
+            return torch.stack(list(values)).to(device, dtype).repeat_interleave(recipe.restarts, dim=0)
+
+        updates = [seen.update.gradient(first.images) or seen.update.tensors for seen in observations]
+        tensors = [stacked(update[name] for update in updates) for name in self._simulated.names]
         self.targets = recipe.objective.prepare(self._simulated.lay_out(tensors))
+        self._terms = len(self.targets)
+        if Reference.BATCH in recipe.references:
+            # Behind the gradients, so that a compiled evaluation takes them as arguments, too.
+            for clients in zip(*(batch_statistics(observation) for observation in observations), strict=True):
+                self.targets.append(stacked(one.mean for one in clients))
+                self.targets.append(stacked(one.variance for one in clients))
 
     def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
         """Evaluate candidates ``(N, images, 3, H, W)``.
@@ -72,8 +83,11 @@ class Evaluation:
         with torch.enable_grad():
             given = labels.softmax(dim=-1) if searched else labels
             terms = self._simulated(images.flatten(0, 1), given.flatten(0, 1))
-            objective = self.recipe.objective(terms, targets)
-            candidates = Candidates(images, self.recipe.restarts, self._layers)
+            objective = self.recipe.objective(terms, targets[: self._terms])
+            means, variances = targets[self._terms :: 2], targets[self._terms + 1 :: 2]
+            sent = [ChannelStatistics(*pair) for pair in zip(means, variances, strict=True)]
+            expected = {Reference.TRAINING: self._running, Reference.BATCH: sent}
+            candidates = Candidates(images, self.recipe.restarts, self._simulated.statistics(), expected)
             total = objective + sum(prior(candidates) for prior in self.recipe.priors)
             wanted = (images, labels) if searched else (images,)
             gradients = torch.autograd.grad(total.sum(), wanted)
@@ -90,11 +104,11 @@ def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str
 
 
 def _simulation(observation: Observation) -> SharedWeightGradients | LocalStepDeltas:
-    """The client's computation: the shared-weight path where it can be had."""
+    """The client's computation: the shared-weight path where it can be had, one local step being a gradient."""
     model, images = observation.victim.model, observation.images
     train_batchnorm = observation.batchnorm == "train"
     training = observation.update.local_training
-    if training is not None:
+    if training is not None and training.steps(images) > 1:
         return LocalStepDeltas(model, images, training, train_batchnorm=train_batchnorm)
     try:
         return SharedWeightGradients(model, images, train_batchnorm=train_batchnorm)

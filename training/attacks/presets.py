@@ -5,7 +5,7 @@ from dataclasses import replace
 from semsim.exceptions import InvalidConfiguration
 from training.attacks.initialisation import Initialisation
 from training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
-from training.attacks.priors import BatchNormStatistics, GroupConsistency, Norm, TotalVariation
+from training.attacks.priors import BatchNormStatistics, GroupConsistency, Norm, Reference, TotalVariation
 from training.attacks.recipe import Labels, Recipe
 from training.attacks.schedules import Decay
 from training.attacks.steppers import Optimiser, Sign
@@ -90,6 +90,15 @@ PRESETS = {
             name="smooth",
             citation="Inverting Gradients with a strong prior, from zeros, decaying by a cosine; for CPUs",
             priors=(TotalVariation(5e-2),),
+            initialisation=Initialisation.ZEROS,
+            decay=Decay.COSINE,
+            iterations=1000,
+        ),
+        replace(
+            _INVERSED,
+            name="batch-statistics",
+            citation="`smooth` held to the batch statistics that clients sent (Huang et al., NeurIPS 2021); for CPUs",
+            priors=(TotalVariation(3.0), BatchNormStatistics(0.3, reference=Reference.BATCH)),
             initialisation=Initialisation.ZEROS,
             decay=Decay.COSINE,
             iterations=1000,

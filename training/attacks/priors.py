@@ -1,12 +1,23 @@
 """What candidates should look like whatever the gradient says; one value a client, lower is more likely."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from training.gradients.batchnorm import ClientBatchNorm
+from training.gradients.batchnorm import ChannelStatistics
+
+
+class Reference(StrEnum):
+    """Whose statistics those of the candidates should be."""
+
+    TRAINING = "training"
+    """The victim's running ones, thus its training images' (Yin et al., 2021)."""
+    BATCH = "batch"
+    """The client's batch's, where it sends its running statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +27,10 @@ class Candidates:
     images: Tensor
     """``(N * restarts, images, C, H, W)``, normalised; a client's restarts follow each other."""
     restarts: int
-    layers: list[ClientBatchNorm]
-    """The victim's batch normalisations after the forward pass, with the candidates' statistics."""
+    statistics: Sequence[ChannelStatistics]
+    """The candidates', at each batch normalisation of the victim, ``(N * restarts, C)``; none where no prior asks."""
+    expected: Mapping[Reference, Sequence[ChannelStatistics]]
+    """What they may be compared with, in the same order, ``(1, C)`` or ``(N * restarts, C)``."""
 
 
 class Prior(Protocol):
@@ -67,22 +80,20 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class BatchNormStatistics:
-    """The L2 distances of mean and variance from the running statistics, over the layers (Yin et al., equation 11)."""
+    """The L2 distances of mean and variance from known ones, over the layers (Yin et al., CVPR 2021, equation 11)."""
 
     weight: float
     first: float = 1.0
     """How many times more the first layer counts."""
+    reference: Reference = Reference.TRAINING
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
         total = candidates.images.new_zeros(len(candidates.images))
-        for index, layer in enumerate(candidates.layers):
-            if layer.statistics is None:
-                continue
-            mean, variance = layer.statistics
-            differences = (mean - layer.get_buffer("running_mean"), variance - layer.get_buffer("running_var"))
-            for difference in differences:
-                total = total + (self.first if index == 0 else 1.0) * _length(difference)
+        pairs = zip(candidates.statistics, candidates.expected[self.reference], strict=True)
+        for index, (found, expected) in enumerate(pairs):
+            distance = _length(found.mean - expected.mean) + _length(found.variance - expected.variance)
+            total = total + (self.first if index == 0 else 1.0) * distance
         return self.weight * total
 
 

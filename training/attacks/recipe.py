@@ -7,7 +7,7 @@ from semsim.exceptions import InvalidUpdate
 from training.attacks.initialisation import Initialisation
 from training.attacks.labels import last_layer_gradient
 from training.attacks.objectives import Objective
-from training.attacks.priors import BatchNormStatistics, Prior
+from training.attacks.priors import BatchNormStatistics, Prior, Reference
 from training.attacks.schedules import Decay
 from training.attacks.steppers import Optimiser
 from training.gradients.attackable import has_batchnorm
@@ -48,6 +48,11 @@ class Recipe:
     retries: int = 0
     """How many more times all starts are tried where every one diverged."""
 
+    @property
+    def references(self) -> frozenset[Reference]:
+        """Whose statistics its priors compare with."""
+        return frozenset(prior.reference for prior in self.priors if isinstance(prior, BatchNormStatistics))
+
     def infers_labels(self, observation: Observation) -> bool:
         """Whether the labels come from the update."""
         unknown = self.labels is Labels.KNOWN_OR_INFERRED and observation.labels is None
@@ -59,11 +64,15 @@ class Recipe:
         Raises:
             InvalidUpdate: what the attack needs, and what came.
         """
-        needs_batchnorm = any(isinstance(prior, BatchNormStatistics) for prior in self.priors)
-        if needs_batchnorm and not has_batchnorm(observation.victim.model):
+        if self.references and not has_batchnorm(observation.victim.model):
             raise InvalidUpdate(
                 f"expected a victim with batch normalisation for the attack {self.name}, "
                 f"got {observation.victim.network.label}"
+            )
+        if Reference.BATCH in self.references and not observation.update.running_statistics:
+            raise InvalidUpdate(
+                f"expected a client that sends the running statistics of its batch normalisation, in training mode, "
+                f"for the attack {self.name}, got none"
             )
         if self.infers_labels(observation):
             last_layer_gradient(observation)

@@ -147,6 +147,25 @@ def table(
         write_between(write, "attacks", text)
 
 
+@app.command("compare")
+def compare(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    lpips: Annotated[Path | None, typer.Option(help="Weights of LPIPS v0.1, AlexNet, .safetensors.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
+    mark: Annotated[str, typer.Option(help="Name of the marks, <!-- MARK -->.")] = "comparison",
+) -> None:
+    """Attacks on the same clients against each other: paired differences with intervals, as Markdown."""
+    from training.markdown import write_between
+    from training.metrics.lpips import Lpips
+    from training.reconstructions.comparison import comparison_table
+
+    text = comparison_table(dataset, None if lpips is None else Lpips(lpips))
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, mark, text)
+
+
 @app.command("list")
 def list_attacks() -> None:
     """The published attacks."""

@@ -1,11 +1,21 @@
 """Batch normalisation of many clients at once: no client's images touch another's statistics."""
 
+from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from training.gradients.affine import affine
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatistics:
+    """Of one layer's activations over images and positions; ``(N, C)`` for N clients."""
+
+    mean: Tensor
+    variance: Tensor
+    """Biased: what activations are divided by."""
 
 
 class ClientBatchNorm(nn.BatchNorm2d):
@@ -23,13 +33,13 @@ class ClientBatchNorm(nn.BatchNorm2d):
     """Whether to keep what each image's gradients by weight and bias can be taken by."""
     probes: tuple[Tensor, Tensor] | None
     """Of the last call: weight and bias, each ``(N * images, C)``, to take each image's gradients by."""
-    statistics: tuple[Tensor, Tensor] | None
-    """Of the last call: mean and biased variance of each client's activations, each ``(N, C)``."""
+    statistics: ChannelStatistics | None
+    """Of each client's activations in the last call."""
 
     @classmethod
     def like(cls, module: nn.BatchNorm2d, images: int) -> Self:
         """The same layer, sharing its parameters and statistics, for clients of ``images`` images."""
-        new = cls(module.num_features, eps=module.eps)
+        new = cls(module.num_features, eps=module.eps, momentum=module.momentum)
         new.weight, new.bias = module.weight, module.bias
         new.running_mean, new.running_var = module.running_mean, module.running_var
         new.images, new.record, new.statistics = images, False, None
@@ -40,7 +50,7 @@ class ClientBatchNorm(nn.BatchNorm2d):
         """Normalise ``(N * images, C, H, W)``."""
         if self.training or self.record:
             variance, mean = torch.var_mean(x.unflatten(0, (-1, self.images)), dim=(1, 3, 4), correction=0)
-            self.statistics = (mean, variance)
+            self.statistics = ChannelStatistics(mean, variance)
         mean, inverse = self._mean_and_inverse_deviation()
         weight: Tensor = self.weight
         bias: Tensor = self.bias
@@ -56,7 +66,18 @@ class ClientBatchNorm(nn.BatchNorm2d):
     def _mean_and_inverse_deviation(self) -> tuple[Tensor, Tensor]:
         """Each ``(1, C)``, or ``(N * images, C)`` in training mode."""
         if self.training and self.statistics is not None:
-            mean, variance = (value.repeat_interleave(self.images, dim=0) for value in self.statistics)
-            return mean, (variance + self.eps).rsqrt()
+            mean = self.statistics.mean.repeat_interleave(self.images, dim=0)
+            return mean, (self.statistics.variance.repeat_interleave(self.images, dim=0) + self.eps).rsqrt()
         running_mean, running_variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
         return running_mean[None], (running_variance + self.eps).rsqrt()[None]
+
+
+def shares_of_steps(layer: nn.BatchNorm2d, steps: int) -> list[float]:
+    """What each of ``steps`` forward passes weighs in a layer's running statistics, those before left aside.
+
+    A step moves the running statistics towards its batch's by the layer's momentum, so that later ones weigh more;
+    without a momentum PyTorch takes the plain average. The shares sum to one.
+    """
+    momentum = layer.momentum or 0.0
+    weights = [(1 - momentum) ** later for later in reversed(range(steps))]
+    return [weight / sum(weights) for weight in weights]

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
 from training.gradients import winograd
-from training.gradients.attackable import attackable_copy
-from training.gradients.batchnorm import ClientBatchNorm
+from training.gradients.attackable import attackable_copy, batchnorm_layers
+from training.gradients.batchnorm import ChannelStatistics, ClientBatchNorm
 from training.gradients.convolution import PatchWeightGradient, SharedConvolution, supported, window_of
 from training.gradients.loss import client_losses
 from training.gradients.position import AddedPositions
@@ -109,6 +109,11 @@ class SharedWeightGradients:
             for name, term in self._terms(layer, one.entered, *islice(gradients, len(one.by))).items():
                 terms[f"{self._layers[layer]}.{name}".removeprefix(".")] = term
         return [terms[name] for name in self.names]
+
+    def statistics(self) -> list[ChannelStatistics]:
+        """What the last call's images made of the batch normalisations that keep it, in order."""
+        layers = batchnorm_layers(self.network)
+        return [layer.statistics for layer in layers if layer.statistics is not None]
 
     def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
         """Targets ``(N, *parameter)``, in the order of ``names``, laid out as the terms are: ``(N, out, rest)``."""

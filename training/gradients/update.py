@@ -1,7 +1,7 @@
 """What a client sends: a gradient, or the change of its weights after training on its images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from torch import Tensor
@@ -34,6 +34,19 @@ class Update:
     tensors: Mapping[str, Tensor]
     local_training: LocalTraining | None = None
     """``None``: the tensors are the gradient of the mean loss. Else weights after minus weights before."""
+    running_statistics: Mapping[str, Tensor] = field(default_factory=dict)
+    """Batch normalisation's after the client's forward passes, by the victim's buffer names, where the client sends
+    them, as federated averaging of whole state dicts does; else empty."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+        for name in ("tensors", "running_statistics"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def gradient(self, images: int) -> Mapping[str, Tensor] | None:
+        """The gradient of the mean loss over ``images`` images, where one local step or none was made."""
+        training = self.local_training
+        if training is None:
+            return self.tensors
+        if training.steps(images) > 1:
+            return None
+        return {name: value / -training.learning_rate for name, value in self.tensors.items()}

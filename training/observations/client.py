@@ -14,7 +14,7 @@ from training.defenses.defense import Defense
 from training.gradients.update import LocalTraining, Update
 from training.images.mode import Mode
 from training.images.normalisation import normalise
-from training.observations.observation import BatchNormMode, Observation, Victim
+from training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class Protocol:
     defense: str = "none"
     """On the update, such as ``gaussian:1e-3``."""
     reveal_labels: bool = True
+    send_statistics: bool = False
+    """Whether the client sends its running statistics along, as who averages whole state dicts does. No defense
+    touches them."""
 
 
 def observe(
@@ -49,20 +52,21 @@ def observe(
     if known and not 0 <= min(known) <= max(known) < classes:
         raise InvalidUpdate(f"expected labels 0..{classes - 1}, got {min(known)}..{max(known)}")
     shared = Mode(protocol.mode).share(images, np.random.default_rng(seed))
-    tensors = _update(victim, normalise(shared, victim.network), torch.from_numpy(labels), protocol)
+    model = copy.deepcopy(victim.model)
+    tensors = _update(model, victim, normalise(shared, victim.network), torch.from_numpy(labels), protocol)
     defended = Defense(protocol.defense).apply(tensors, seed)
+    sent = running_statistics(model) if protocol.send_statistics else {}
     return Observation(
         victim=victim,
-        update=Update(defended, protocol.local_training),
+        update=Update(defended, protocol.local_training, sent),
         images=len(images),
         batchnorm=protocol.batchnorm,
         labels=known if protocol.reveal_labels else None,
     )
 
 
-def _update(victim: Victim, pixels: Tensor, labels: Tensor, protocol: Protocol) -> dict[str, Tensor]:
-    """The gradient of the mean loss, or the weight delta, computed on a copy of the model."""
-    model = copy.deepcopy(victim.model)
+def _update(model: nn.Module, victim: Victim, pixels: Tensor, labels: Tensor, protocol: Protocol) -> dict[str, Tensor]:
+    """The gradient of the mean loss, or the weight delta, computed on ``model``, the client's copy of the victim's."""
     pixels = pixels.to(next(model.parameters()))
     for module in model.modules():
         module.train(protocol.batchnorm == "train" and isinstance(module, nn.BatchNorm2d))

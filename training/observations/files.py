@@ -9,7 +9,7 @@ from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate, InvalidVictim
 from training.gradients.update import LocalTraining, Update
-from training.observations.observation import BatchNormMode, Observation, Victim
+from training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 from training.victims.checkpoint import VictimDescription, load_victim, load_weights, read_tensors
 
 
@@ -67,13 +67,23 @@ def observation_from_files(
     except InvalidVictim as error:
         raise InvalidUpdate(str(error)) from error
     parameters = dict(victim.model.named_parameters())
-    buffers = {name for name, _ in victim.model.named_buffers()}
+    buffers = dict(victim.model.named_buffers())
+    running = {name: tensors[name].to(torch.float32) for name in running_statistics(victim.model) if name in tensors}
+    if kind is UpdateKind.DELTA:
+        running = {name: buffers[name] + value for name, value in running.items()}
+    if batchnorm == "eval":
+        moved = [name for name, value in running.items() if not torch.equal(value, buffers[name])]
+        if moved:
+            raise InvalidUpdate(
+                f"expected batch normalisation in training mode (--batchnorm train) of a client that moved {moved[0]}"
+            )
+        running = {}
     tensors = {name: value.to(torch.float32) for name, value in tensors.items() if name not in buffers}
     if kind is UpdateKind.AFTER:
         tensors = {name: _difference(name, value, parameters) for name, value in tensors.items()}
     return Observation(
         victim=victim,
-        update=Update(tensors, local_training),
+        update=Update(tensors, local_training, running),
         images=images,
         batchnorm=batchnorm,
         labels=labels,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
 from training.gradients.update import Update
@@ -49,6 +49,7 @@ class Observation:
                 )
             if not torch.isfinite(value).all():
                 raise InvalidUpdate(f"expected a finite update, got NaN or infinity in {name}")
+        self._check_statistics()
         if self.images < 1:
             raise InvalidUpdate(f"expected at least one image, got {self.images}")
         training = self.update.local_training
@@ -58,6 +59,32 @@ class Observation:
             )
         if self.labels is not None:
             _check_labels(self.labels, self.images, self.victim.network.classes)
+
+    def _check_statistics(self) -> None:
+        sent, expected = self.update.running_statistics, running_statistics(self.victim.model)
+        if not sent:
+            return
+        if self.batchnorm != "train":
+            raise InvalidUpdate("expected batch normalisation in training mode of a client that moved its statistics")
+        if set(sent) != set(expected):
+            raise InvalidUpdate(
+                f"expected running statistics of {len(expected)} names, got {len(sent)}: "
+                f"first to differ {min(set(sent) ^ set(expected))}"
+            )
+        for name, value in sent.items():
+            if value.shape != expected[name].shape or not torch.isfinite(value).all():
+                raise InvalidUpdate(f"expected finite {name} of shape {tuple(expected[name].shape)} in the update")
+
+
+def batchnorms(model: nn.Module) -> list[tuple[str, nn.BatchNorm2d]]:
+    """A model's batch normalisations by name, in order."""
+    return [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
+
+
+def running_statistics(model: nn.Module) -> dict[str, Tensor]:
+    """The running means and variances of a model's batch normalisations, by buffer name."""
+    names = ("running_mean", "running_var")
+    return {f"{prefix}.{name}": layer.get_buffer(name) for prefix, layer in batchnorms(model) for name in names}
 
 
 def _check_names(expected: set[str], got: set[str]) -> None:

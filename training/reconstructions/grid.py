@@ -1,6 +1,7 @@
 """A grid of settings, as a configuration file says it."""
 
 import itertools
+import operator
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +83,8 @@ class Setting(BaseModel):
     batch: int = Field(default=1, ge=1)
     """Images a client holds."""
     batchnorm: BatchNormMode = "eval"
+    send_statistics: bool = Field(default=False, exclude_if=operator.not_)
+    """The client's running statistics come with its update. Grids without it keep their hash."""
     local_training: FederatedAveraging | None = None
     reveal_labels: bool = True
     count: int | None = Field(default=None, ge=1)
@@ -100,6 +103,7 @@ class Setting(BaseModel):
         parts = [self.images, self.victim, self.attack.label]
         parts += [f"mode {self.mode}"] * (self.mode != "none") + [self.defense] * (self.defense != "none")
         parts += [f"b{self.batch}"] * (self.batch > 1) + ["bn-train"] * (self.batchnorm == "train")
+        parts += ["statistics-sent"] * self.send_statistics
         if self.local_training is not None:
             training = self.local_training
             parts.append(f"fedavg lr{training.learning_rate:g} b{training.batch_size} e{training.epochs}")
@@ -116,6 +120,7 @@ class Setting(BaseModel):
             mode=self.mode,
             defense=self.defense,
             reveal_labels=self.reveal_labels,
+            send_statistics=self.send_statistics,
         )
 
 

@@ -9,13 +9,19 @@ import torch
 from semsim.exceptions import InvalidUpdate
 from semsim.pixel_metrics import mse, psnr
 from tests.training.small import observations, smooth_images, victim
+from training.attacks.evaluation import Evaluation
+from training.attacks.objectives import Euclidean
 from training.attacks.presets import PRESETS, preset
+from training.attacks.priors import BatchNormStatistics, Reference
 from training.attacks.search import Options, Search, SearchState, Status
 from training.attacks.steppers import Optimiser
+from training.gradients.update import LocalTraining
+from training.images.normalisation import normalise
 from training.observations.client import Protocol
 from training.observations.observation import Observation
 
 DOUBLE = Options(dtype=torch.float64)
+SENT = Protocol(batchnorm="train", send_statistics=True)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +50,33 @@ def test_order_and_batch_do_not_matter(seen: list[Observation]) -> None:
     for one, two, three in zip(together, shuffled, alone, strict=True):
         assert np.array_equal(one.images, two.images)
         assert np.array_equal(one.images, three.images)
+
+
+def test_one_local_step_is_a_gradient() -> None:
+    """In float64 an attack ends at the same images whether the client sends its gradient or its weights."""
+    of = victim("resnet20", 4, 16)
+    of.model.double()
+    recipe = replace(preset("batch-statistics"), iterations=10)
+    protocols = (SENT, replace(SENT, local_training=LocalTraining(0.1, 2)))
+    by_gradient, by_delta = (
+        Search(recipe, observations(of, 2, 2, protocol), [0, 1], DOUBLE).run() for protocol in protocols
+    )
+    for one, two in zip(by_gradient, by_delta, strict=True):
+        assert np.array_equal(one.images, two.images)
+        assert one.objective == pytest.approx(two.objective)
+
+
+def test_the_prior_brings_candidates_to_the_statistics_that_were_sent() -> None:
+    """A search by it alone ends at less than half the distance that grey images have."""
+    seen = observations(victim("resnet20", 16, 16), 2, protocol=SENT)
+    prior = BatchNormStatistics(1.0, reference=Reference.BATCH)
+    recipe = replace(preset("batch-statistics"), objective=Euclidean(0.0), priors=(prior,), iterations=60)
+    evaluation = Evaluation(recipe, seen, torch.device("cpu"), torch.float32)
+    found = Search(recipe, seen, range(2)).run()
+    pixels = torch.stack([normalise(item.images, seen[0].victim.network) for item in found])
+    labels = torch.tensor([observation.labels for observation in seen])
+    ended, grey = (evaluation(x, labels, evaluation.targets).total for x in (pixels, torch.zeros_like(pixels)))
+    assert (ended < 0.5 * grey).all()
 
 
 @pytest.mark.parametrize("name", ["inversed", "dlg", "grad-inversion", "modern"])
@@ -104,7 +137,8 @@ def test_restarts_keep_the_best(seen: list[Observation]) -> None:
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_runs(name: str) -> None:
     """Ten iterations of each on a victim with batch normalisation lower the objective or keep it finite."""
-    seen = observations(victim("resnet20", 16, 16), 2)
+    protocol = SENT if name == "batch-statistics" else Protocol()
+    seen = observations(victim("resnet20", 16, 16), 2, protocol=protocol)
     found = Search(replace(preset(name), iterations=10), seen, [0, 1]).run()
     assert [item.images.shape for item in found] == [(1, 16, 16, 3)] * 2
     assert all(np.isfinite(item.objective) or item.status is Status.DIVERGED for item in found)
@@ -123,10 +157,10 @@ def test_refuses_what_an_attack_cannot_work_on(seen: list[Observation]) -> None:
     """Batch statistics need batch normalisation; joint label search needs a gradient; batches need one kind."""
     with pytest.raises(InvalidUpdate, match="expected a victim with batch normalisation"):
         Search(preset("grad-inversion"), seen, range(6))
+    with pytest.raises(InvalidUpdate, match="expected a client that sends the running statistics"):
+        Search(preset("batch-statistics"), observations(victim("resnet20", 4, 16), 1), [0])
     with pytest.raises(InvalidUpdate, match="of one victim"):
         Search(preset("inversed"), [seen[0], observations(victim("lenet"), 1)[0]], [0, 1])
-    from training.gradients.update import LocalTraining
-
     delta = observations(victim("lenet"), 1, 2, Protocol(local_training=LocalTraining(0.1, 1)))
     with pytest.raises(InvalidUpdate, match="expected a gradient for the attack dlg, got a weight delta"):
         Search(preset("dlg"), delta, [0])

@@ -37,14 +37,20 @@ def reachable(root: object) -> list[object]:
     return list(seen.values())
 
 
-def test_the_original_cannot_be_reached(lenet: Victim) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "protocol"),
+    [("lenet", Protocol()), ("resnet20", Protocol(batchnorm="train", send_statistics=True))],
+)
+def test_the_original_cannot_be_reached(architecture: str, protocol: Protocol) -> None:
     """Nothing that hangs on an observation holds the pixels, as bytes or normalised, nor a graph that might."""
+    of = victim(architecture)
     images = smooth_images(1)
-    observation = observe(lenet, images, np.array([3]), Protocol(), seed=0)
-    pixels = normalise(images, lenet.network)
+    observation = observe(of, images, np.array([3]), protocol, seed=0)
+    pixels = normalise(images, of.network)
     things = reachable(observation)
     tensors = [thing for thing in things if isinstance(thing, torch.Tensor)]
-    assert len(tensors) >= 2 * len(observation.update.tensors)
+    assert len(tensors) >= 2 * len(observation.update.tensors) + len(observation.update.running_statistics)
+    assert bool(observation.update.running_statistics) == protocol.send_statistics
     assert all(tensor.grad_fn is None for tensor in tensors if not isinstance(tensor, torch.nn.Parameter))
     assert not [tensor for tensor in tensors if tensor.shape[-3:] == pixels.shape[-3:]]
     assert not [thing for thing in things if isinstance(thing, np.ndarray) and thing.size == images.size]

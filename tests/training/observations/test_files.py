@@ -1,0 +1,47 @@
+"""Observations from files: what is read of a state dict's running statistics."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from semsim.exceptions import InvalidUpdate
+from tests.training.small import smooth_images, victim
+from training.gradients.update import LocalTraining
+from training.images.normalisation import normalise
+from training.observations.batch_statistics import batch_statistics
+from training.observations.files import UpdateKind, observation_from_files
+
+STEP = LocalTraining(0.1, 4)
+
+
+def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:
+    """Whole, or as the difference from the one before; with BatchNorm in evaluation mode it contradicts itself."""
+    of = victim("resnet20", 4, 16)
+    pixels, model = normalise(smooth_images(4, 16), of.network), copy.deepcopy(of.model).train()
+    F.cross_entropy(model(pixels), torch.arange(4)).backward()
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    after, before = model.state_dict(), of.model.state_dict()
+    torch.save(after, tmp_path / "after.pt")
+    torch.save({name: after[name] - before[name] for name in after}, tmp_path / "delta.pt")
+    torch.save({name: value for name, value in after.items() if "running" not in name}, tmp_path / "silent.pt")
+
+    def read(name: str, kind: UpdateKind, batchnorm: str = "train") -> object:
+        return observation_from_files(
+            of,
+            tmp_path / name,
+            kind,
+            images=4,
+            local_training=STEP,
+            batchnorm=batchnorm,  # type: ignore[arg-type]
+        )
+
+    entered = F.conv2d(pixels, of.model.conv1.weight, padding=1)
+    for name, kind in (("after.pt", UpdateKind.AFTER), ("delta.pt", UpdateKind.DELTA)):
+        first = batch_statistics(read(name, kind))[0]  # type: ignore[arg-type]
+        assert torch.allclose(first.mean.float(), entered.mean((0, 2, 3)), atol=1e-5)
+    assert not read("silent.pt", UpdateKind.AFTER).update.running_statistics  # type: ignore[attr-defined]
+    with pytest.raises(InvalidUpdate, match=r"expected batch normalisation in training mode \(--batchnorm train\)"):
+        read("after.pt", UpdateKind.AFTER, "eval")

@@ -1,0 +1,49 @@
+"""Attacks of a set against each other."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.training.reconstructions.test_generate import grid
+from tests.training.small import smooth_images
+from training.engines.engine import Engine
+from training.reconstructions.comparison import compare, comparison_table
+from training.reconstructions.generate import generate
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search of 5 and of 40 iterations on four clients of three images, and of 5 on another kind of update."""
+    root = tmp_path_factory.mktemp("compared")
+    for index, image in enumerate(smooth_images(12, 16)):
+        path = root / "images" / ("left" if index % 2 else "right") / f"{index:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    attacks = [{"preset": "smooth", "iterations": 5}, {"preset": "smooth", "iterations": 40}]
+    settings = [
+        {"images": "small", "victim": "lenet", "attack": attacks, "batch": 3},
+        {"images": "small", "victim": "lenet", "attack": attacks[:1], "batch": 3, "defense": "sign"},
+    ]
+    generate(grid(root / "images", settings=settings), root, root / "set", engine=Engine.HERE)
+    return root / "set"
+
+
+def test_paired_with_the_first_attack_of_a_group(made: Path) -> None:
+    """Groups differ in more than the attack; differences are those of the means, within their interval."""
+    first, second, other = compare(made)
+    assert (first.images, first.clients, first.differences, other.differences) == (12, 4, {}, {})
+    assert first.group == second.group != other.group
+    for metric in ("PSNR", "SSIM"):
+        value, interval = second.differences[metric]
+        assert value == pytest.approx(second.means[metric] - first.means[metric])
+        assert interval.low <= value <= interval.high
+
+
+def test_differences_that_are_sure_are_bold(made: Path) -> None:
+    """A row an attack; bold where the interval leaves zero out."""
+    lines = comparison_table(made).splitlines()
+    assert len(lines) == 7
+    _, second, _ = compare(made)
+    for cell, (_, interval) in zip(lines[5].split(" | ")[2:], second.differences.values(), strict=True):
+        assert ("**" in cell) == (interval.low > 0 or interval.high < 0)
