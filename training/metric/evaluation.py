@@ -111,11 +111,27 @@ def strangers_recognizable(
     ``embeddings`` ``(M, D)`` are those of all originals. No attack makes such a pair, but a metric that compares
     must tell it apart from a leak.
     """
+    return float((calibration.leakage(_stranger_distances(embeddings, judged)) >= threshold).mean())
+
+
+def strangers_auc(distances: Floats, embeddings: Floats, judged: JudgedReconstructions) -> float:
+    """The chance that a reconstruction that the majority recognised is nearer to its original than a stranger is.
+
+    A stranger is an original of another class. ``distances`` ``(N,)`` are those of the reconstructions, ``embeddings``
+    ``(M, D)`` those of all originals; NaN without recognised ones or strangers. The AUC over reconstructions alone
+    cannot see whether a metric compares images or only tells noise from photographs.
+    """
+    values = np.concatenate([distances[judged.majority], _stranger_distances(embeddings, judged)])
+    recognised = (np.arange(len(values)) < judged.majority.sum())[None].astype(np.float64)
+    return float(auc(Ranking.of(-values), recognised, 1 - recognised)[0])
+
+
+def _stranger_distances(embeddings: Floats, judged: JudgedReconstructions) -> Floats:
     used = np.unique(judged.original_of)
     labels, own = judged.labels[used], embeddings[used]
-    gaps = np.sqrt(np.maximum(((own[:, None] - own[None]) ** 2).sum(axis=2), 0))
-    different = labels[:, None] != labels[None]
-    return float((calibration.leakage(gaps[different]) >= threshold).mean())
+    first, second = np.nonzero(labels[:, None] != labels[None])
+    gaps: Floats = np.linalg.norm(own[first] - own[second], axis=1)
+    return gaps
 
 
 def held_out_results(

@@ -107,6 +107,8 @@ def test_recipes_are_compared_without_the_test_split(
     monkeypatch.setattr(selection, "train_metric", spy)
     training = small(table, recipes=(recipe(epochs=1), recipe(name="other", epochs=1, loss="soft")))
     scores = select(training, tmp_path, tmp_path, folds=2)
+    assert [score.mean for score in scores] == sorted((score.mean for score in scores), reverse=True)
+    assert all(0 <= value <= 1 for score in scores for fold in score.folds for value in (fold.auc, fold.strangers))
     assert len(seen) == 4
     assert not any("test" in judged.values("split") for judged in seen)
     assert sorted(score.recipe for score in scores) == ["other", "small"]
