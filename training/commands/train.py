@@ -67,7 +67,9 @@ def select(
         )  # fmt: skip
     for score in scores:
         each = ", ".join(f"{fold.auc:.3f}" for fold in score.folds)
-        typer.echo(f"{score.recipe}: AUC {score.auc:.3f} ({each}), against strangers {score.strangers:.3f}")
+        typer.echo(
+            f"{score.recipe}: AUC {score.auc:.3f} ({each}), strangers {score.strangers:.3f}, copies {score.copies:.3f}"
+        )
 
 
 @app.command("hold-out")

@@ -17,6 +17,7 @@ from training.fitting import Progress, prefixed, rank
 from training.images.source import expanded
 from training.metric.baselines import at, baseline_metrics
 from training.metric.calibration import best_threshold, calibrate, reliability
+from training.metric.changes import Changed, changed_originals
 from training.metric.checkpoint import describe, save_network
 from training.metric.evaluation import Comparison, compare, held_out_results, strangers_recognizable
 from training.metric.judged import JudgedReconstructions
@@ -64,6 +65,8 @@ class TrainingReport(_Record):
     """Of the greatest F1 on validation."""
     strangers_recognizable: float
     """Of pairs of test originals of different classes, the share called recognizable."""
+    changes: tuple[Changed, ...]
+    """Of test originals."""
     reliability: tuple[Bin, ...]
     results: tuple[HeldOutResult, ...]
     comparisons: tuple[Comparison, ...]
@@ -138,6 +141,12 @@ def run(
                 embed(network, parts["test"].originals), parts["test"], fitted.calibration, threshold
             ),
             4,
+        ),
+        changes=changed_originals(
+            network,
+            parts["test"].originals[np.unique(parts["test"].original_of)],
+            fitted.calibration,
+            threshold,
         ),
         reliability=tuple(
             Bin(leakage=round(one.leakage, 4), share=round(one.share, 4), items=one.items)

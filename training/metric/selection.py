@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from semsim.exceptions import InvalidOption
 from training.fitting import Progress, prefixed
 from training.images.labelled import stable_hash
+from training.metric.changes import copies_auc
 from training.metric.evaluation import strangers_auc
 from training.metric.judged import JudgedReconstructions
 from training.metric.recipe import MetricTraining, Recipe
@@ -27,6 +28,8 @@ class Fold(_Record):
     """On reconstructions, against the majority of annotators."""
     strangers: float
     """See :func:`training.metric.evaluation.strangers_auc`."""
+    copies: float
+    """See :func:`training.metric.changes.copies_auc`."""
 
 
 class RecipeScore(_Record):
@@ -47,9 +50,14 @@ class RecipeScore(_Record):
         return float(np.mean([fold.strangers for fold in self.folds]))
 
     @property
+    def copies(self) -> float:
+        """Mean over folds."""
+        return float(np.mean([fold.copies for fold in self.folds]))
+
+    @property
     def mean(self) -> float:
-        """Of both: what recipes are ordered by."""
-        return (self.auc + self.strangers) / 2
+        """Of all three: what recipes are ordered by."""
+        return (self.auc + self.strangers + self.copies) / 3
 
 
 def folds_of(judged: JudgedReconstructions, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -118,6 +126,7 @@ def _fold(
     )  # fmt: skip
     found = measure(network, test)
     strangers = strangers_auc(found, embed(network, test.originals), test)
-    value = Fold(auc=round(auc(test, found), 4), strangers=round(strangers, 4))
+    copies = copies_auc(network, test, found)
+    value = Fold(auc=round(auc(test, found), 4), strangers=round(strangers, 4), copies=round(copies, 4))
     done.write_text(value.model_dump_json() + "\n")
     return value
