@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From data to models/semsim-default: hours on two CPU cores. Steps that are done are not done again, and an interrupted one goes on:
+# From data to models/semsim-default. Steps that are done are not done again, and an interrupted one goes on:
 # remove datasets/NAME, its annotations or a directory of OUT to have it made anew.
 #   SEMSIM_DATA=... training/runs/reproduce.sh [OUT]
 set -euo pipefail
