@@ -28,3 +28,9 @@ done
 "$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
 "$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
     --held-out "$OUT/held-out" --selection "$OUT/selection"
+for set in $SETS; do
+    "$SEMSIM" faithfulness set "datasets/$set" --judgements "datasets/$set/annotations" --kind classifier --split test \
+        --lpips "$SEMSIM_DATA/../weights/lpips_alexnet.safetensors" --artifact semsim=models/semsim-default \
+        --artifact imagenet-baseline=models/imagenet-baseline --images \
+        --out "$OUT/faithfulness/$set" --write docs/faithfulness/semsim-default.md
+done
