@@ -111,7 +111,14 @@ def strangers_recognizable(
     ``embeddings`` ``(M, D)`` are those of all originals. No attack makes such a pair, but a metric that compares
     must tell it apart from a leak.
     """
-    return float((calibration.leakage(_stranger_distances(embeddings, judged)) >= threshold).mean())
+    return float((calibration.leakage(_between_originals(embeddings, judged, alike=False)) >= threshold).mean())
+
+
+def siblings_recognizable(
+    embeddings: Floats, judged: JudgedReconstructions, calibration: Calibration, threshold: float
+) -> float:
+    """The same share of pairs of different originals of one class, to which annotators give the same name."""
+    return float((calibration.leakage(_between_originals(embeddings, judged, alike=True)) >= threshold).mean())
 
 
 def strangers_auc(distances: Floats, embeddings: Floats, judged: JudgedReconstructions) -> float:
@@ -121,15 +128,16 @@ def strangers_auc(distances: Floats, embeddings: Floats, judged: JudgedReconstru
     ``(M, D)`` those of all originals; NaN without recognised ones or strangers. The AUC over reconstructions alone
     cannot see whether a metric compares images or only tells noise from photographs.
     """
-    values = np.concatenate([distances[judged.majority], _stranger_distances(embeddings, judged)])
+    values = np.concatenate([distances[judged.majority], _between_originals(embeddings, judged, alike=False)])
     recognised = (np.arange(len(values)) < judged.majority.sum())[None].astype(np.float64)
     return float(auc(Ranking.of(-values), recognised, 1 - recognised)[0])
 
 
-def _stranger_distances(embeddings: Floats, judged: JudgedReconstructions) -> Floats:
+def _between_originals(embeddings: Floats, judged: JudgedReconstructions, *, alike: bool) -> Floats:
+    """Distances of all pairs of originals of one class, or of different ones."""
     used = np.unique(judged.original_of)
     labels, own = judged.labels[used], embeddings[used]
-    first, second = np.nonzero(labels[:, None] != labels[None])
+    first, second = np.nonzero(((labels[:, None] == labels[None]) == alike) & ~np.eye(len(labels), dtype=bool))
     gaps: Floats = np.linalg.norm(own[first] - own[second], axis=1)
     return gaps
 

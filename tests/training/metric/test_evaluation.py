@@ -7,7 +7,7 @@ import pytest
 
 from semsim.calibration import LogisticCalibration
 from tests.training.metric.small import judged
-from training.metric.evaluation import strangers_auc, strangers_recognizable
+from training.metric.evaluation import siblings_recognizable, strangers_auc, strangers_recognizable
 
 
 def test_strangers_are_originals_of_another_class() -> None:
@@ -19,3 +19,4 @@ def test_strangers_are_originals_of_another_class() -> None:
     assert strangers_auc(np.array([0.1, 0.8, 2.0, 0.0, 0.0, 0.0]), embeddings, few) == pytest.approx((4 + 2 + 0) / 12)
     steep = LogisticCalibration(slope=20, intercept=-18)  # a leakage of 0.5 at 0.9
     assert strangers_recognizable(embeddings, few, steep, 0.5) == pytest.approx(0.5)
+    assert siblings_recognizable(embeddings, few, steep, 0.5) == 1
