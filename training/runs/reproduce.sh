@@ -28,7 +28,8 @@ done
 "$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
 "$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
     --held-out "$OUT/held-out" --selection "$OUT/selection"
-for set in $SETS; do
+for set in $SETS; do # against the classifiers, beside other metrics
+    [ -f "$OUT/faithfulness/$set/report.json" ] && continue
     "$SEMSIM" faithfulness set "datasets/$set" --judgements "datasets/$set/annotations" --kind classifier --split test \
         --lpips "$SEMSIM_DATA/../weights/lpips_alexnet.safetensors" --artifact semsim=models/semsim-default \
         --artifact imagenet-baseline=models/imagenet-baseline --images \
