@@ -79,6 +79,7 @@ def write_card(
         ],
         held_out=None if held_out is None else HeldOuts.read(held_out),
         selection=None if selection is None else _selection(selection),
+        because=training.because,
         mild=MILD,
         draws=DRAWS,
         brier=", ".join(f"{name} {value:.4f}" for name, value in report.brier.items()),

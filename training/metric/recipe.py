@@ -122,6 +122,8 @@ class MetricTraining(BaseModel):
     judged: Judged
     recipes: tuple[Recipe | Literal["paper"], ...] = Field(min_length=1)
     """The first is trained and exported; all are compared by ``semsim train select``."""
+    because: str = ""
+    """Why the first is the first, for the model card."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     baselines: Baselines = Baselines()
 
