@@ -3,14 +3,14 @@ PYTHON ?= python3
 PORT ?= 3000
 HOST ?= 127.0.0.1
 UV_VERSION := 0.13.9
-# Real images and weights, for the tests that need them (they skip without) and for `make model`.
+# Real images and weights, for the tests that need them (they skip without), `make model` and `make baseline`.
 SEMSIM_DATA ?= $(abspath ../shared/data)
 export SEMSIM_DATA
 
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model openapi requirements examples picture clean
+.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model baseline openapi requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -31,7 +31,7 @@ bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the s
 	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.attacks $(BENCH_ARGS)
 
-attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture: half an hour
+attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture
 	$(DEV)/bin/semsim attack grid configs/attacks/presets.yaml build/presets
 	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/presets --out docs/attacks.png
@@ -43,7 +43,7 @@ batch-statistics: $(DEV)/.done ## what sent batch statistics add, in docs/attack
 		--mark batch-statistics --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/batch-statistics --out docs/batch-statistics.png
 
-dataset: $(DEV)/.done ## datasets/, from the committed victims: three hours
+dataset: $(DEV)/.done ## datasets/, from the committed victims: hours, unless it is there
 	for set in cifar10 cifar10-many caltech101 caltech101-many; do \
 		$(DEV)/bin/semsim attack grid configs/attacks/$$set.yaml datasets/$$set || exit 1; done
 
@@ -52,7 +52,10 @@ faithfulness: $(DEV)/.done ## docs/faithfulness.md and its report, from the pape
 		--name human-study --out docs/faithfulness/human-study --write docs/faithfulness.md \
 		--source "Votes and metric values: github.com/gparrella12/SemSim (Apache-2.0), of the study of Sun et al., NeurIPS 2023."
 
-model: $(DEV)/.done ## the bundled artifact, from the ImageNet weights
+model: $(DEV)/.done ## the bundled artifact, from datasets/ to model card
+	SEMSIM=$(DEV)/bin/semsim training/runs/reproduce.sh build/default
+
+baseline: $(DEV)/.done ## models/imagenet-baseline, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \
 		--description models/descriptions/imagenet-baseline.json --images $(SEMSIM_DATA)/caltech101
 

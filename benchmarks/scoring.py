@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from scipy.stats import spearmanr
 
-from benchmarks.workers import Measurement
+from benchmarks.workers import ARTIFACT, Measurement
 from export.degradations import degraded_pairs
 from semsim.artifact import Artifact
 from semsim.bulk.matching import find_images
@@ -102,7 +102,7 @@ def compare(case: Case, folder: Path, weights: Path) -> str:
 def report(data: Path) -> str:
     """The table, as Markdown, with what it was measured on."""
     weights = data.parent / "weights" / "tf_efficientnet_lite0.safetensors"
-    manifest = Artifact.load().manifest
+    manifest = Artifact.load(ARTIFACT).manifest
     lines = [
         f"Model {manifest.name} {manifest.version} ({manifest.graph.precision}, "
         f"{manifest.input.width}x{manifest.input.height} input), CPU execution provider; peer: the same network and "

@@ -14,7 +14,9 @@ from pathlib import Path
 
 PairPaths = list[tuple[Path, Path]]
 
-DESCRIPTION = Path(__file__).parent.parent / "models" / "descriptions" / "imagenet-baseline.json"
+_MODELS = Path(__file__).parent.parent / "models"
+ARTIFACT = _MODELS / "imagenet-baseline"
+DESCRIPTION = _MODELS / "descriptions" / "imagenet-baseline.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def scorer(pairs: PairPaths, threads: int) -> Measurement:
     from semsim.providers import CPUOptions, Provider, ProviderSettings
     from semsim.stages import StageClock
 
-    metric = Scorer(providers=ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=threads)))
+    metric = Scorer(ARTIFACT, providers=ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=threads)))
     metric.score_pairs(pairs[:32])
     clock = StageClock()
     start = time.perf_counter()

@@ -14,7 +14,7 @@ from semsim import Scorer
 from semsim.images import decode
 
 TARGET = Path(__file__).parent.parent / "docs" / "pair.png"
-_TILE, _GAP, _TOP, _BOTTOM = 192, 16, 34, 92
+_TILE, _GAP, _TOP, _BOTTOM = 192, 16, 34, 117
 _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
 
@@ -28,7 +28,10 @@ def main() -> None:
     _tile(sheet, 0, original, "original", [])
     for place, path in enumerate(reconstructions, start=1):
         score = scorer.score(original, path)
-        lines = [f"distance {score.distance:.2f}", f"PSNR {score.psnr:.1f} dB", f"SSIM {score.ssim:.2f}"]
+        lines = [
+            f"leakage {score.leakage:.2f}", f"distance {score.distance:.2f}",
+            f"PSNR {score.psnr:.1f} dB", f"SSIM {score.ssim:.2f}",
+        ]  # fmt: skip
         _tile(sheet, place, path, f"after {int(path.stem)} iterations", lines)
     sheet.save(TARGET, optimize=True)
 

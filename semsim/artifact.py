@@ -8,7 +8,7 @@ from typing import Self
 from semsim.exceptions import ArtifactNotFound, HashMismatch
 from semsim.manifest import GRAPH_FILE, Manifest, read_manifest
 
-DEFAULT_ARTIFACT = "imagenet-baseline"
+DEFAULT_ARTIFACT = "semsim-default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Distance to leakage: the calibrated probability that a person recognises the reconstruction.
+"""Distance to leakage: the calibrated probability that an annotator, at best a person, recognises the reconstruction.
 
 Fitted in training on annotations and carried by the artifact; an artifact without one gives no leakage.
 """

@@ -33,7 +33,7 @@ class PairScore:
     distance: float
     """L2 between the embeddings; 0 = same image; lower = more leakage."""
     leakage: float | None
-    """Calibrated probability that a person recognises the reconstruction; None when not calibrated."""
+    """Calibrated probability that an annotator recognises the reconstruction; None when not calibrated."""
     recognizable: bool | None
     """``leakage >= threshold``; None when not calibrated."""
     mse: float

@@ -45,7 +45,7 @@ def small_scorer(small_artifact: Path) -> Scorer:
 
 
 @pytest.fixture(scope="session")
-def baseline() -> Scorer:
+def bundled() -> Scorer:
     """A scorer of the bundled artifact."""
     return Scorer(providers=CPU)
 

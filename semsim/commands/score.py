@@ -33,7 +33,10 @@ def score(
         values = asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
         typer.echo(json.dumps(values))
     else:
-        leakage = "not calibrated" if result.leakage is None else f"{result.leakage:.3f}"
+        leakage = "not calibrated"
+        if result.leakage is not None:
+            called = "recognizable" if result.recognizable else "not recognizable"
+            leakage = f"{result.leakage:.3f}   {called}, from {scorer.manifest.threshold} on"
         typer.echo(f"distance  {result.distance:.4f}   0 = same image, lower = more leakage")
         typer.echo(f"leakage   {leakage}")
         typer.echo(f"mse       {result.mse:.2f}")

@@ -81,8 +81,9 @@ class ScoredPair(_Model):
     leakage: Annotated[
         float | None,
         Field(
-            description="Probability in [0, 1] that a person recognises the reconstruction; null when the model "
-            "carries no calibration."
+            description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a "
+            "classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
+            "calibration."
         ),
     ]
     recognizable: Annotated[bool | None, Field(description="leakage >= the model's threshold; null likewise.")]

@@ -21,17 +21,25 @@ def test_a_valid_artifact_loads(small_artifact: Path) -> None:
 
 
 def test_the_bundled_artifact_says_what_it_is() -> None:
-    """The default artifact is small, not calibrated, and does not claim annotations."""
+    """The default artifact is small, calibrated, and says that classifiers annotated it, not people."""
     artifact = Artifact.load()
     manifest = artifact.manifest
     assert artifact.directory == default_artifact()
     assert len(artifact.graph) < 20e6
-    assert manifest.name == "imagenet-baseline"
-    assert not manifest.training.on_annotations
-    assert manifest.training.annotators == ()
-    assert manifest.calibration is None
-    assert manifest.threshold is None
+    assert manifest.name == "semsim-default"
+    assert "Annotated by classifiers, not by people" in manifest.summary
+    assert [one.kind for one in manifest.training.annotators] == ["classifier"]
+    assert manifest.calibration is not None
+    assert manifest.threshold is not None
+    assert {result.metric.split(" at ")[0] for result in manifest.results} >= {"AUC", "precision", "recall"}
     assert manifest.parity.distance_spearman >= 0.999
+
+
+def test_the_baseline_stays_without_a_calibration() -> None:
+    """The ImageNet baseline does not claim annotations."""
+    manifest = Artifact.load(ROOT / "models" / "imagenet-baseline").manifest
+    assert not manifest.training.on_annotations
+    assert (manifest.training.annotators, manifest.calibration, manifest.threshold) == ((), None, None)
 
 
 def test_the_bundled_graph_names_no_machine() -> None:

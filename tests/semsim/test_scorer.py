@@ -202,24 +202,27 @@ def test_the_clock_knows_every_stage(small_scorer: Scorer) -> None:
     assert all(seconds > 0 for seconds in clock.seconds.values())
 
 
-def test_photographs_order_sensibly(baseline: Scorer) -> None:
-    """With the bundled model: identical 0; blurred < noise < another image."""
+def test_photographs_order_sensibly(bundled: Scorer) -> None:
+    """With the bundled model: identical 0; blurred and noisy copies less than another image, which alone is no leak."""
     dog = IMAGES / "dog.jpg"
-    same, blurred, noise, other = (
-        baseline.score(dog, IMAGES / name).distance
-        for name in ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
-    )
+    scores = [
+        bundled.score(dog, IMAGES / name) for name in ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
+    ]
+    same, blurred, noise, other = (score.distance for score in scores)
     assert same == 0
-    assert 0 < blurred < noise < other
+    assert 0 < blurred < other
+    assert 0 < noise < other
+    assert [score.recognizable for score in scores] == [True, True, True, False]
+    assert (scores[0].leakage or 0) > 0.95
 
 
-def test_real_images_find_themselves(baseline: Scorer, data: Path) -> None:
+def test_real_images_find_themselves(bundled: Scorer, data: Path) -> None:
     """Of 60 real images at 64 px, a mildly degraded one is closest to its own original nearly always."""
     paths = sorted((data / "caltech101").glob("*/image_0002.jpg"))[:60]
     originals = [decode(path) for path in paths]
     rng = np.random.default_rng(0)
     degraded = [np.clip(image + rng.normal(0, 15, image.shape), 0, 255).astype(np.uint8) for image in originals]
-    left, right = baseline.embed(originals), baseline.embed(degraded)
+    left, right = bundled.embed(originals), bundled.embed(degraded)
     nearest = np.linalg.norm(left[:, None] - right[None], axis=2).argmin(axis=1)
     assert (nearest == np.arange(len(paths))).mean() >= 0.95
 

@@ -14,7 +14,7 @@ from tests.conftest import IMAGES, ROOT
 from tests.service.live import base64_pair, serving
 
 
-def test_a_built_bento_serves_the_same_scores(tmp_path: Path, baseline: Scorer) -> None:
+def test_a_built_bento_serves_the_same_scores(tmp_path: Path, bundled: Scorer) -> None:
     """The bento, served away from the source tree, scores as the library does."""
     home = tmp_path / "home"
     home.mkdir()
@@ -43,5 +43,5 @@ def test_a_built_bento_serves_the_same_scores(tmp_path: Path, baseline: Scorer) 
         pairs = [base64_pair(original, (IMAGES / name).read_bytes()) for name in reconstructions]
         results = live.post(pairs).json()["results"]
         assert httpx.get(f"{live.url}/model").json()["service_version"] == "99.0.0"
-    expected = [baseline.score(original, IMAGES / name).distance for name in reconstructions]
+    expected = [bundled.score(original, IMAGES / name).distance for name in reconstructions]
     assert [result["distance"] for result in results] == pytest.approx(expected, abs=1e-5)

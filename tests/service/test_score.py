@@ -25,38 +25,43 @@ def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstr
         assert result["ssim"] == pytest.approx(expected.ssim)
         assert result["psnr"] == (pytest.approx(expected.psnr) if np.isfinite(expected.psnr) else None)
         assert result["resized"] == expected.resized
-        assert (result["leakage"], result["recognizable"]) == (None, None)
+        assert result["leakage"] == pytest.approx(expected.leakage, abs=1e-5)
+        assert result["recognizable"] is expected.recognizable
 
 
-def test_json_pairs(service: LiveService, baseline: Scorer) -> None:
+def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
     """Many pairs in JSON: one result each, in order, with ids echoed, the model and a summary."""
     answer = service.post([base64_pair(DOG, image, name) for name, image in zip(NAMES, RECONSTRUCTIONS, strict=True)])
     assert answer.status_code == 200
     body = answer.json()
     assert [result["id"] for result in body["results"]] == list(NAMES)
-    assert_results_of(baseline, body["results"], RECONSTRUCTIONS)
+    assert_results_of(bundled, body["results"], RECONSTRUCTIONS)
     assert body["model"] == {
-        "name": "imagenet-baseline",
-        "version": baseline.manifest.version,
-        "sha256": baseline.manifest.graph.sha256,
+        "name": "semsim-default",
+        "version": bundled.manifest.version,
+        "sha256": bundled.manifest.graph.sha256,
     }
+    leakages = [result["leakage"] for result in body["results"]]
     assert body["summary"] == {
         "pairs": 4,
         "failed": 0,
-        "max_leakage": None,
-        "mean_leakage": None,
-        "recognizable": None,
+        "max_leakage": leakages[0],
+        "mean_leakage": pytest.approx(np.mean(leakages)),
+        "recognizable": 3,
     }
     same, blurred, noise, other = (result["distance"] for result in body["results"])
-    assert same == 0 < blurred < noise < other
+    assert same == 0
+    assert 0 < blurred < other
+    assert 0 < noise < other
+    assert [result["recognizable"] for result in body["results"]] == [True, True, True, False]
 
 
-def test_multipart_files(service: LiveService, baseline: Scorer) -> None:
+def test_multipart_files(service: LiveService, bundled: Scorer) -> None:
     """One original with many reconstructions as files, and pairs one to one."""
     files = [("original", ("dog.jpg", DOG))] + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS]
     answer = httpx.post(f"{service.url}/score", files=files, timeout=60)
     assert answer.status_code == 200
-    assert_results_of(baseline, answer.json()["results"], RECONSTRUCTIONS)
+    assert_results_of(bundled, answer.json()["results"], RECONSTRUCTIONS)
     files = [("original", ("dog.jpg", DOG))] * 2 + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS[:2]]
     answer = httpx.post(f"{service.url}/score", files=files, data={"id": ["a", "b"]}, timeout=60)
     assert [result["id"] for result in answer.json()["results"]] == ["a", "b"]

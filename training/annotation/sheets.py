@@ -119,7 +119,8 @@ For each image answer with the class that you recognise, by its index or its nam
 {choices}
 * `{UNRECOGNIZABLE}` = unrecognizable: you cannot tell, or it is none of these
 
-Many images may be unrecognizable. Do not guess: choose a class only if you would say that the image shows it.
+Many images may be unrecognizable, and some are as plain as the sheet. Do not guess: choose a class only if you would
+say that the image shows it.
 Judge each image for itself, go through the sheets in their order, and do not go back.
 
 Write the answers into `{ANSWERS}`: a JSON object of image number to answer, every image once. The entry `{CODE}` stays

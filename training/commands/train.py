@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Train the metric on judged reconstructions.")
 
 Config = Annotated[Path, typer.Argument(help="Judged sets, recipes and seeds, YAML.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="the recipe's")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 
@@ -49,6 +50,7 @@ def select(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for selection.json; what is in it is not done again.")],
     folds: Annotated[int, typer.Option(min=2, help="Of originals and of settings.")] = 3,
+    epochs: Epochs = None,
     device: Device = "cpu",
 ) -> None:
     """Cross-validate every recipe, grouped by original and by setting; the test split is not read."""
@@ -60,10 +62,14 @@ def select(
     keep_freed_memory()
     with progress_bar() as show:
         scores = cross_validate(
-            MetricTraining.read(config), config.parent, out, folds=folds, progress=show, device=device
-        )
+            MetricTraining.read(config), config.parent, out,
+            folds=folds, epochs=epochs, progress=show, device=device,
+        )  # fmt: skip
     for score in scores:
-        typer.echo(f"{score.recipe}: AUC {score.mean:.3f} ({', '.join(f'{fold:.3f}' for fold in score.folds)})")
+        each = ", ".join(f"{fold.auc:.3f}" for fold in score.folds)
+        typer.echo(
+            f"{score.recipe}: AUC {score.auc:.3f} ({each}), strangers {score.strangers:.3f}, copies {score.copies:.3f}"
+        )
 
 
 @app.command("hold-out")
@@ -73,7 +79,7 @@ def hold_out(
     field: Annotated[
         list[str] | None, typer.Option(metavar="attack|victim|dataset", help="What to leave out.", show_default="all")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="the recipe's")] = None,
+    epochs: Epochs = None,
     device: Device = "cpu",
 ) -> None:
     """Train without one attack, victim or data set at a time, and measure there beside other metrics."""

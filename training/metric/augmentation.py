@@ -18,6 +18,19 @@ def crop_and_flip(images: Tensor, rng: torch.Generator) -> Tensor:
     return torch.stack([image.flip(1) if flip else image for image, flip in zip(cropped, flips, strict=True)])
 
 
+def soften(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
+    """Blur half of the images ``(N, S, S, 3)``, each by a Gaussian of its own of at most ``most`` pixels."""
+    sigma = ((torch.rand(len(images), generator=rng) * 2 - 1) * most).clamp_min(1e-3)
+    reach = math.ceil(2.5 * most)
+    bells = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma[:, None]) ** 2)
+    kernels = (bells / bells.sum(1, keepdim=True)).repeat_interleave(3, 0)[:, None]
+    side = images.shape[1]
+    padded = F.pad(images.permute(0, 3, 1, 2), (reach,) * 4, mode="reflect").flatten(0, 1)[None]
+    rows = F.conv2d(padded, kernels[:, :, None], groups=kernels.shape[0])
+    blurred = F.conv2d(rows, kernels[:, :, :, None], groups=kernels.shape[0])
+    return blurred.view(-1, 3, side, side).permute(0, 2, 3, 1)
+
+
 def move_and_colour(images: Tensor, group: Tensor, rng: torch.Generator) -> Tensor:
     """Flip, move (to an eighth), zoom, turn slightly and recolour images ``(N, S, S, 3)`` in levels 0..255.
 

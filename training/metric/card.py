@@ -16,6 +16,7 @@ from training.annotation.krippendorff import Alpha
 from training.checkpoint import CheckpointDescription
 from training.faithfulness.report import Figure
 from training.images.source import expanded
+from training.metric.changes import MILD
 from training.metric.evaluation import DRAWS
 from training.metric.experiment import WEIGHTS, TrainingReport
 from training.metric.hold_out import HeldOuts
@@ -78,6 +79,8 @@ def write_card(
         ],
         held_out=None if held_out is None else HeldOuts.read(held_out),
         selection=None if selection is None else _selection(selection),
+        because=training.because,
+        mild=MILD,
         draws=DRAWS,
         brier=", ".join(f"{name} {value:.4f}" for name, value in report.brier.items()),
     )

@@ -111,11 +111,35 @@ def strangers_recognizable(
     ``embeddings`` ``(M, D)`` are those of all originals. No attack makes such a pair, but a metric that compares
     must tell it apart from a leak.
     """
+    return float((calibration.leakage(_between_originals(embeddings, judged, alike=False)) >= threshold).mean())
+
+
+def siblings_recognizable(
+    embeddings: Floats, judged: JudgedReconstructions, calibration: Calibration, threshold: float
+) -> float:
+    """The same share of pairs of different originals of one class, to which annotators give the same name."""
+    return float((calibration.leakage(_between_originals(embeddings, judged, alike=True)) >= threshold).mean())
+
+
+def strangers_auc(distances: Floats, embeddings: Floats, judged: JudgedReconstructions) -> float:
+    """The chance that a reconstruction that the majority recognised is nearer to its original than a stranger is.
+
+    A stranger is an original of another class. ``distances`` ``(N,)`` are those of the reconstructions, ``embeddings``
+    ``(M, D)`` those of all originals; NaN without recognised ones or strangers. The AUC over reconstructions alone
+    cannot see whether a metric compares images or only tells noise from photographs.
+    """
+    values = np.concatenate([distances[judged.majority], _between_originals(embeddings, judged, alike=False)])
+    recognised = (np.arange(len(values)) < judged.majority.sum())[None].astype(np.float64)
+    return float(auc(Ranking.of(-values), recognised, 1 - recognised)[0])
+
+
+def _between_originals(embeddings: Floats, judged: JudgedReconstructions, *, alike: bool) -> Floats:
+    """Distances of all pairs of originals of one class, or of different ones."""
     used = np.unique(judged.original_of)
     labels, own = judged.labels[used], embeddings[used]
-    gaps = np.sqrt(np.maximum(((own[:, None] - own[None]) ** 2).sum(axis=2), 0))
-    different = labels[:, None] != labels[None]
-    return float((calibration.leakage(gaps[different]) >= threshold).mean())
+    first, second = np.nonzero(((labels[:, None] == labels[None]) == alike) & ~np.eye(len(labels), dtype=bool))
+    gaps: Floats = np.linalg.norm(own[first] - own[second], axis=1)
+    return gaps
 
 
 def held_out_results(

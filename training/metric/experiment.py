@@ -17,8 +17,15 @@ from training.fitting import Progress, prefixed, rank
 from training.images.source import expanded
 from training.metric.baselines import at, baseline_metrics
 from training.metric.calibration import best_threshold, calibrate, reliability
+from training.metric.changes import Changed, changed_originals
 from training.metric.checkpoint import describe, save_network
-from training.metric.evaluation import Comparison, compare, held_out_results, strangers_recognizable
+from training.metric.evaluation import (
+    Comparison,
+    compare,
+    held_out_results,
+    siblings_recognizable,
+    strangers_recognizable,
+)
 from training.metric.judged import JudgedReconstructions
 from training.metric.recipe import MetricTraining
 from training.metric.training import auc, embed, measure, train_metric
@@ -64,6 +71,10 @@ class TrainingReport(_Record):
     """Of the greatest F1 on validation."""
     strangers_recognizable: float
     """Of pairs of test originals of different classes, the share called recognizable."""
+    siblings_recognizable: float
+    """Of pairs of different test originals of one class, the same."""
+    changes: tuple[Changed, ...]
+    """Of test originals."""
     reliability: tuple[Bin, ...]
     results: tuple[HeldOutResult, ...]
     comparisons: tuple[Comparison, ...]
@@ -123,6 +134,7 @@ def run(
     validation, test = measure(network, parts["validation"]), measure(network, parts["test"])
     fitted = calibrate(validation, parts["validation"].shares, parts["validation"].original_of)
     threshold = best_threshold(fitted.calibration.leakage(validation), parts["validation"].majority)
+    clear = embed(network, parts["test"].originals)
     results = held_out_results(parts["test"], kind, test, fitted.calibration, threshold)
     report = TrainingReport(
         recipe=recipe.name,
@@ -133,11 +145,13 @@ def run(
         calibration=fitted.calibration.kind,
         brier=fitted.brier,
         threshold=threshold,
-        strangers_recognizable=round(
-            strangers_recognizable(
-                embed(network, parts["test"].originals), parts["test"], fitted.calibration, threshold
-            ),
-            4,
+        strangers_recognizable=round(strangers_recognizable(clear, parts["test"], fitted.calibration, threshold), 4),
+        siblings_recognizable=round(siblings_recognizable(clear, parts["test"], fitted.calibration, threshold), 4),
+        changes=changed_originals(
+            network,
+            parts["test"].originals[np.unique(parts["test"].original_of)],
+            fitted.calibration,
+            threshold,
         ),
         reliability=tuple(
             Bin(leakage=round(one.leakage, 4), share=round(one.share, 4), items=one.items)

@@ -79,14 +79,16 @@ def hold_out(
 
     Training takes the training originals of everything else; the measure takes the validation and test originals of
     the value. ``judged_at`` are all judged reconstructions at the recipe's size, ``baselines`` the other metrics'
-    values of these; ``epochs`` replaces the recipe's number. Results that are in ``out`` are not made again.
+    values of these; ``epochs`` replaces the recipe's number. Results that are in ``out`` are not made again, nor those
+    of two values that are the same reconstructions: an attack for which there is a victim of its own.
 
     Raises:
         InvalidAnnotations: nothing to compare.
     """
     recipe, kind = training.resolved[0], training.judged.kind
     recipe = recipe.model_copy(update={"epochs": epochs or recipe.epochs})
-    results, left_out = [], {}
+    results: list[HeldOut] = []
+    left_out, same = {}, dict[bytes, HeldOut]()
     unseen = judged_at.where(split=["validation", "test"])
     for field in fields:
         for value in judged_at.values(field):
@@ -96,18 +98,26 @@ def hold_out(
             if few < _FEWEST or not len(train):
                 left_out[f"{field} {value}"] = f"{few} reconstructions of the rarer answer, of {len(test)}"
                 continue
-            done = out / f"{field}-{value}.json"
+            done, rows = out / f"{field}-{value}.json", held.tobytes()
             if not done.exists():
-                network = train_metric(
-                    train, None, recipe, training.seeds[0], out / f"{field}-{value}.jsonl", base=base, device=device,
-                    progress=prefixed(progress, f"without {field} {value}"),
-                )  # fmt: skip
-                found = compare(test, kind, f"{field} {value}", measure(network, test), at(baselines, held & unseen))
-                result = HeldOut(
-                    field=field, value=value, trained_on=len(train), epochs=recipe.epochs, comparison=found
-                )
-                done.write_text(result.model_dump_json(indent=2) + "\n")
+                result = same.get(rows)
+                if result is None:
+                    network = train_metric(
+                        train, None, recipe, training.seeds[0], out / f"{field}-{value}.jsonl",
+                        base=base, device=device, progress=prefixed(progress, f"without {field} {value}"),
+                    )  # fmt: skip
+                    found = compare(test, kind, "", measure(network, test), at(baselines, held & unseen))
+                    result = HeldOut(
+                        field=field, value=value, trained_on=len(train), epochs=recipe.epochs, comparison=found
+                    )
+                done.write_text(_named(result, field, value).model_dump_json(indent=2) + "\n")
             results.append(HeldOut.read(done))
+            same.setdefault(rows, results[-1])
     every = HeldOuts(results=tuple(results), left_out=left_out)
     (out / "hold-out.json").write_text(every.model_dump_json(indent=2) + "\n")
     return every
+
+
+def _named(result: HeldOut, field: Field, value: str) -> HeldOut:
+    comparison = result.comparison.model_copy(update={"what": f"{field} {value}"})
+    return result.model_copy(update={"field": field, "value": value, "comparison": comparison})

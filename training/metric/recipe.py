@@ -53,6 +53,10 @@ class Recipe(BaseModel):
     augmentation: Literal["none", "crop", "joint"] = "joint"
     """``crop``: pad by an eighth, crop and flip, each image for itself. ``joint``: flip, move, zoom and colour, an
     original and its reconstructions alike."""
+    blur: float = Field(default=0.0, ge=0)
+    """Half of the recognised reconstructions, and they alone, are blurred by up to so many pixels, which shall be too
+    few to hide what they show. Attacks that blur fail at much else, and a network may take the least blur for a
+    failure. In what was not recognised a blur might uncover what noise hid."""
     optimiser: Literal["sgd", "adamw"] = "adamw"
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
@@ -118,6 +122,8 @@ class MetricTraining(BaseModel):
     judged: Judged
     recipes: tuple[Recipe | Literal["paper"], ...] = Field(min_length=1)
     """The first is trained and exported; all are compared by ``semsim train select``."""
+    because: str = ""
+    """Why the first is the first, for the model card."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     baselines: Baselines = Baselines()
 

@@ -10,19 +10,54 @@ from pydantic import BaseModel, ConfigDict
 from semsim.exceptions import InvalidOption
 from training.fitting import Progress, prefixed
 from training.images.labelled import stable_hash
+from training.metric.changes import copies_auc
+from training.metric.evaluation import strangers_auc
 from training.metric.judged import JudgedReconstructions
 from training.metric.recipe import MetricTraining, Recipe
-from training.metric.training import auc, measure, train_metric
+from training.metric.training import auc, embed, measure, train_metric
 
 
-class RecipeScore(BaseModel):
-    """A recipe's AUC in each fold."""
-
+class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+class Fold(_Record):
+    """What a recipe is worth on one fold."""
+
+    auc: float
+    """On reconstructions, against the majority of annotators."""
+    strangers: float
+    """See :func:`training.metric.evaluation.strangers_auc`."""
+    copies: float
+    """See :func:`training.metric.changes.copies_auc`."""
+
+
+class RecipeScore(_Record):
+    """What a recipe is worth on each fold."""
+
     recipe: str
-    folds: tuple[float, ...]
-    mean: float
+    epochs: int
+    folds: tuple[Fold, ...]
+
+    @property
+    def auc(self) -> float:
+        """Mean over folds."""
+        return float(np.mean([fold.auc for fold in self.folds]))
+
+    @property
+    def strangers(self) -> float:
+        """Mean over folds."""
+        return float(np.mean([fold.strangers for fold in self.folds]))
+
+    @property
+    def copies(self) -> float:
+        """Mean over folds."""
+        return float(np.mean([fold.copies for fold in self.folds]))
+
+    @property
+    def mean(self) -> float:
+        """Of all three: what recipes are ordered by."""
+        return (self.auc + self.strangers + self.copies) / 3
 
 
 def folds_of(judged: JudgedReconstructions, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -47,12 +82,13 @@ def select(
     out: Path,
     *,
     folds: int = 3,
+    epochs: int | None = None,
     progress: Progress = lambda *_: None,
     device: str = "cpu",
 ) -> tuple[RecipeScore, ...]:
     """Cross-validate every recipe on train and validation, best first; the test split is not read.
 
-    What is done is kept in ``out`` and not done again.
+    ``epochs`` replaces the recipes' numbers. What is done is kept in ``out`` and not done again.
 
     Raises:
         InvalidOption: fewer than two folds, or two recipes of one name.
@@ -62,12 +98,13 @@ def select(
         raise InvalidOption(f"expected at least two folds and recipes of different names, got {folds} and {names}")
     scores = []
     for recipe in training.resolved:
+        recipe = recipe.model_copy(update={"epochs": epochs or recipe.epochs})
         judged = JudgedReconstructions.load(training.judged, base, recipe.size)
         judged = judged.take(judged.where(split=["train", "validation"]))
         found = [
             _fold(judged, recipe, training.seeds[0], fold, folds, out, base, progress, device) for fold in range(folds)
         ]
-        scores.append(RecipeScore(recipe=recipe.name, folds=tuple(found), mean=round(float(np.mean(found)), 4)))
+        scores.append(RecipeScore(recipe=recipe.name, epochs=recipe.epochs, folds=tuple(found)))
     scores.sort(key=lambda score: -score.mean)
     (out / "selection.json").write_text(json.dumps([score.model_dump() for score in scores], indent=2) + "\n")
     return tuple(scores)
@@ -76,10 +113,10 @@ def select(
 def _fold(
     judged: JudgedReconstructions, recipe: Recipe, seed: int, fold: int, folds: int, out: Path, base: Path,
     progress: Progress, device: str,
-) -> float:  # fmt: skip
+) -> Fold:  # fmt: skip
     done = out / f"{recipe.name}-{fold}.json"
     if done.exists():
-        return float(json.loads(done.read_text()))
+        return Fold.model_validate_json(done.read_bytes())
     by_image, by_setting = folds_of(judged, folds)
     train = judged.take((by_image != fold) & (by_setting != fold))
     test = judged.take((by_image == fold) & (by_setting == fold))
@@ -87,6 +124,9 @@ def _fold(
         train, None, recipe, seed, out / f"{recipe.name}-{fold}.jsonl", base=base, device=device,
         progress=prefixed(progress, f"{recipe.name}, fold {fold + 1}"),
     )  # fmt: skip
-    value = round(auc(test, measure(network, test)), 4)
-    done.write_text(json.dumps(value))
+    found = measure(network, test)
+    strangers = strangers_auc(found, embed(network, test.originals), test)
+    copies = copies_auc(network, test, found)
+    value = Fold(auc=round(auc(test, found), 4), strangers=round(strangers, 4), copies=round(copies, 4))
+    done.write_text(value.model_dump_json() + "\n")
     return value

@@ -16,7 +16,7 @@ from training.backbones import build_backbone
 from training.embedding import EmbeddingNetwork
 from training.fitting import Progress, fit, processes, rank
 from training.images.source import expanded
-from training.metric.augmentation import crop_and_flip, move_and_colour
+from training.metric.augmentation import crop_and_flip, move_and_colour, soften
 from training.metric.judged import JudgedReconstructions
 from training.metric.loss import comparison_loss, distances
 from training.metric.recipe import Recipe
@@ -167,8 +167,12 @@ def _loss(
 
 
 def _augmented(judged: JudgedReconstructions, batch: Batch, recipe: Recipe, noise: torch.Generator) -> Tensor:
-    pixels = np.concatenate([judged.originals[batch.originals], judged.reconstructions[batch.reconstructions]])
-    images = torch.from_numpy(pixels).float()
+    originals = torch.from_numpy(judged.originals[batch.originals]).float()
+    found = torch.from_numpy(judged.reconstructions[batch.reconstructions]).float()
+    if recipe.blur:
+        recognised = torch.from_numpy(judged.majority[batch.reconstructions])
+        found[recognised] = soften(found[recognised], recipe.blur, noise)
+    images = torch.cat([originals, found])
     if recipe.augmentation == "crop":
         return crop_and_flip(images, noise)
     if recipe.augmentation == "joint":

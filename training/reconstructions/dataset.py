@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from training.reconstructions.grid import Grid  # brings torch, which reading a set does not need
 
 FORMAT_VERSION = 1
+DESCRIPTION = "dataset.json"
 
 
 class ShardFile(BaseModel):
@@ -57,7 +58,7 @@ class DatasetDescription(BaseModel):
         Raises:
             InvalidDataset: no set there, or its description does not fit the schema.
         """
-        return read_description(cls, directory / "dataset.json", InvalidDataset, "a finished reconstruction set")
+        return read_description(cls, directory / DESCRIPTION, InvalidDataset, "a finished reconstruction set")
 
 
 def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetDescription:
@@ -87,7 +88,7 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
         grid=json.loads(grid.model_dump_json(exclude_defaults=True)),
         shards=tuple(files),
     )
-    (directory / "dataset.json").write_text(description.model_dump_json(indent=2) + "\n")
+    (directory / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
     return description
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from semsim.exceptions import InvalidConfiguration
 from training.engines.engine import Engine, run_shards
 from training.observations.observation import Victim
-from training.reconstructions.dataset import DatasetDescription, describe, remember_seconds
+from training.reconstructions.dataset import DESCRIPTION, DatasetDescription, describe, remember_seconds
 from training.reconstructions.grid import Grid
 from training.reconstructions.plan import Plan, Workload, digest
 
@@ -25,6 +25,8 @@ def generate(
     progress: Progress = lambda *_: None,
 ) -> DatasetDescription:
     """Make the set at ``out``, or what is missing of it. Checkpoints' paths are relative to ``base``.
+
+    A finished set is left as it is: its description names the machine and the libraries that made it.
 
     Raises:
         InvalidConfiguration: ``out`` holds a set of another grid.
@@ -44,6 +46,9 @@ def generate(
     total = sum(shard.task.clients * shard.task.batch for shard in shards)
     done = total - sum(shard.task.clients * shard.task.batch for shard in waiting)
     progress("reconstructions", done, total)
+    if not waiting and (out / DESCRIPTION).exists():
+        return DatasetDescription.read(out)
+    (out / DESCRIPTION).unlink(missing_ok=True)  # until the set is finished again
     sizes = {shard.name: shard.task.clients * shard.task.batch for shard in waiting}
     for finished in run_shards(engine, waiting, out / "partial", workers, progress):
         remember_seconds(out, finished.name, finished.seconds)

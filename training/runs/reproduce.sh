@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From data to models/semsim-default: hours on two CPU cores. Steps that are done are not done again, and an interrupted one goes on:
+# From data to models/semsim-default. Steps that are done are not done again, and an interrupted one goes on:
 # remove datasets/NAME, its annotations or a directory of OUT to have it made anew.
 #   SEMSIM_DATA=... training/runs/reproduce.sh [OUT]
 set -euo pipefail
@@ -22,9 +22,16 @@ for set in $SETS; do # judgements, and the classifiers that give them where ther
     "$SEMSIM" recogniser train configs/recognisers/cpu.yaml "$OUT/recognisers"
     "$SEMSIM" annotate run "datasets/$set" "datasets/$set/annotations" --recognisers "$OUT/recognisers"
 done
-"$SEMSIM" train select "$CONFIG" "$OUT/selection"
+"$SEMSIM" train select "$CONFIG" "$OUT/selection" --epochs 2
 "$SEMSIM" train run "$CONFIG" "$OUT/trained"
 "$SEMSIM" train hold-out "$CONFIG" "$OUT/held-out" --epochs 2
 "$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
 "$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
     --held-out "$OUT/held-out" --selection "$OUT/selection"
+for set in $SETS; do # against the classifiers, beside other metrics
+    [ -f "$OUT/faithfulness/$set/report.json" ] && continue
+    "$SEMSIM" faithfulness set "datasets/$set" --judgements "datasets/$set/annotations" --kind classifier --split test \
+        --lpips "$SEMSIM_DATA/../weights/lpips_alexnet.safetensors" --artifact semsim=models/semsim-default \
+        --artifact imagenet-baseline=models/imagenet-baseline --images \
+        --out "$OUT/faithfulness/$set" --write docs/faithfulness/semsim-default.md
+done

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from semsim.commands.score_dir import app as score_dir_app
-from tests.conftest import IMAGES
+from tests.conftest import IMAGES, ROOT
 
 SEMSIM = Path(sys.executable).parent / "semsim"
+BASELINE = ROOT / "models" / "imagenet-baseline"
 
 
 @pytest.fixture
@@ -51,12 +53,14 @@ def test_score_prints_numbers_for_people_and_machines() -> None:
     """One pair: readable lines, or JSON with the same names as the service."""
     shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog_noise.png")
     assert shown.returncode == 0, shown.stderr
-    assert "not calibrated" in shown.stdout
+    assert re.search(r"^leakage   0\.\d{3}   recognizable, from 0\.\d+ on$", shown.stdout, re.MULTILINE)
+    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog_noise.png", "--model", BASELINE)
+    assert "leakage   not calibrated" in shown.stdout
     values = json.loads(semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--json").stdout)
+    assert values.pop("leakage") > 0.95
     assert values == {
         "distance": 0.0,
-        "leakage": None,
-        "recognizable": None,
+        "recognizable": True,
         "mse": 0.0,
         "psnr": None,
         "ssim": 1.0,
@@ -95,7 +99,7 @@ def test_fail_above_gates_on_leakage(calibrated_artifact: Path) -> None:
 
 def test_fail_above_needs_a_calibrated_model() -> None:
     """A gate on leakage that the model cannot give is refused, not passed."""
-    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--fail-above", 0.5)
+    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--fail-above", 0.5, "--model", BASELINE)
     assert shown.returncode == 2
     assert "not_calibrated" in shown.stderr
 
@@ -103,9 +107,11 @@ def test_fail_above_needs_a_calibrated_model() -> None:
 def test_model_show_tells_the_provider() -> None:
     """The manifest and the execution provider in use, for people and as JSON."""
     shown = semsim("model", "show")
-    assert "imagenet-baseline" in shown.stdout
+    assert "semsim-default" in shown.stdout
+    assert "recognizable from 0." in shown.stdout
+    shown = semsim("model", "show", "--model", BASELINE)
     assert "leakage and recognizable are null" in shown.stdout
-    report = json.loads(semsim("model", "show", "--json").stdout)
+    report = json.loads(semsim("model", "show", "--model", BASELINE, "--json").stdout)
     assert report["provider"]["active"] in ("cpu", "cuda", "tensorrt")
     assert report["manifest"]["training"]["on_annotations"] is False
 

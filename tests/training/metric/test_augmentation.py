@@ -2,7 +2,7 @@
 
 import torch
 
-from training.metric.augmentation import crop_and_flip, move_and_colour
+from training.metric.augmentation import crop_and_flip, move_and_colour, soften
 
 
 def images(count: int) -> torch.Tensor:
@@ -32,3 +32,13 @@ def test_crops_are_parts_of_the_image() -> None:
             for top in range(4, 13)
             for left in range(4, 13)
         )
+
+
+def test_half_are_softened_and_none_is_moved() -> None:
+    """About half stay as they are; the others lose detail and keep their mean."""
+    pixels = images(64)
+    softened = soften(pixels, 1.5, torch.Generator().manual_seed(3))
+    changed = (softened - pixels).abs().amax((1, 2, 3)) > 0.01
+    assert 20 < int(changed.sum()) < 44
+    assert torch.all(softened[changed].std((1, 2)) < pixels[changed].std((1, 2)))
+    assert torch.allclose(softened.mean((1, 2)), pixels.mean((1, 2)), atol=3)

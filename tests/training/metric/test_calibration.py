@@ -40,6 +40,12 @@ def test_isotonic_follows_a_step_that_logistic_cannot() -> None:
     assert len(fit_isotonic(DISTANCES, SHARES).distances) <= 40
 
 
+def test_isotonic_is_never_certain() -> None:
+    """Ten that were all recognised and ten that were not give 1/22 and 21/22, not 0 and 1."""
+    fitted = fit_isotonic(np.arange(20.0), np.repeat([1.0, 0.0], 10))
+    assert fitted.leakage(np.array([0.0, 19.0])) == pytest.approx([21 / 22, 1 / 22])
+
+
 def test_the_error_of_a_true_calibration_is_small_and_of_a_wrong_one_known() -> None:
     """A leakage that is always .2 too high is .2 off; each draw is measured with its weights."""
     true = TRUE.leakage(DISTANCES)

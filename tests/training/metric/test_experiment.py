@@ -16,7 +16,7 @@ from training.metric.experiment import RECORD, WEIGHTS, TrainingReport, run
 from training.metric.hold_out import HeldOuts, hold_out
 from training.metric.judged import Judged, JudgedReconstructions, JudgedSet
 from training.metric.recipe import About, MetricTraining
-from training.metric.selection import folds_of, select
+from training.metric.selection import Fold, folds_of, select
 
 CIFAR = ROOT / "datasets" / "cifar10"
 SETTINGS = ("gaussian:1e-2", "gaussian:1e-1", "lenet--smooth-it400--sign", "lenet--dlg-it800")
@@ -107,6 +107,8 @@ def test_recipes_are_compared_without_the_test_split(
     monkeypatch.setattr(selection, "train_metric", spy)
     training = small(table, recipes=(recipe(epochs=1), recipe(name="other", epochs=1, loss="soft")))
     scores = select(training, tmp_path, tmp_path, folds=2)
+    assert [score.mean for score in scores] == sorted((score.mean for score in scores), reverse=True)
+    assert all(0 <= value <= 1 for score in scores for fold in score.folds for value in _of(fold))
     assert len(seen) == 4
     assert not any("test" in judged.values("split") for judged in seen)
     assert sorted(score.recipe for score in scores) == ["other", "small"]
@@ -114,6 +116,10 @@ def test_recipes_are_compared_without_the_test_split(
     assert len(seen) == 4
     with pytest.raises(InvalidOption, match="recipes of different names"):
         select(small(table, recipes=(recipe(), recipe())), tmp_path, tmp_path)
+
+
+def _of(fold: Fold) -> tuple[float, float, float]:
+    return fold.auc, fold.strangers, fold.copies
 
 
 def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
@@ -130,6 +136,28 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
         train = many.take(many.where(split=["train"]) & ~many.where(**{one.field: [one.value]}))
         assert one.trained_on == len(train)
         assert one.comparison.items == int((many.where(split=["validation", "test"], **{one.field: [one.value]})).sum())
+        assert one.comparison.what == f"{one.field} {one.value}"
+
+
+def test_the_same_reconstructions_are_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A victim that alone met a data set is not trained without twice; its result has its own name."""
+    import training.metric.hold_out as module
+
+    trained: list[str] = []
+    train = module.train_metric
+
+    def spy(judged: JudgedReconstructions, validation: None, *arguments: object, **options: object) -> object:
+        trained.append(str(arguments[2]))
+        return train(judged, validation, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "train_metric", spy)
+    many = judged(originals=40, each=8)
+    many = replace(many, origins=tuple(replace(one, victim=f"victim of {one.dataset}") for one in many.origins))
+    found = hold_out(small(tmp_path, seeds=(0,)), tmp_path, tmp_path, (), many, fields=("victim", "dataset"))
+    assert len(trained) == 2
+    first, _, third, _ = found.results
+    assert (first.comparison.what, third.comparison.what) == ("victim victim of set-0", "dataset set-0")
+    assert first.comparison.metrics == third.comparison.metrics
 
 
 def test_judgements_of_another_kind_are_none(table: Path, tmp_path: Path) -> None:

@@ -137,6 +137,20 @@ def test_killed_in_the_middle_of_a_search(folder: Path, tmp_path: Path) -> None:
     assert contents(tmp_path / "set") == contents(tmp_path / "whole")
 
 
+def test_a_finished_set_is_left_as_it_is(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made again on another machine, nothing changes; a shard that was lost is made again and described anew."""
+    out, small = tmp_path / "set", grid(folder, settings=SETTINGS[1:2])
+    first = generate(small, folder, out, engine=Engine.HERE)
+    files = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    monkeypatch.setattr("training.reconstructions.dataset.machine", lambda: "another machine")
+    assert generate(small, folder, out, engine=Engine.HERE) == first
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
+    shards = contents(out)
+    (out / "shards" / next(iter(shards))).unlink()
+    assert generate(small, folder, out, engine=Engine.HERE).machine == "another machine"
+    assert contents(out) == shards
+
+
 def test_another_grid_is_refused(folder: Path, made: Path) -> None:
     """A directory holds one set."""
     with pytest.raises(InvalidConfiguration, match="expected an empty directory, or one of the same grid"):

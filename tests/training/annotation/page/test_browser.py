@@ -28,7 +28,8 @@ FLAGS = (
 )  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM.exists() and DRIVER.exists()), reason=f"needs {CHROMIUM} and {DRIVER}: Debian's chromium-driver"
+    not (CHROMIUM.exists() and DRIVER.exists()),
+    reason=f"needs {CHROMIUM} and {DRIVER}: install Debian's packages chromium and chromium-driver",
 )
 
 
