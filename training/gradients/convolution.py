@@ -10,6 +10,9 @@ from training.gradients.patches import Window, fold, unfold
 
 _convolution_backward = torch.ops.aten.convolution_backward
 
+_NARROW = 16
+"""Products with fewer columns than this take half the time the other way round."""
+
 
 def window_of(layer: nn.Conv2d) -> Window:
     """The geometry of a supported layer."""
@@ -80,7 +83,11 @@ class PatchWeightGradient(torch.autograd.Function):
         patches, deltas = ctx.saved_tensors
         shape, (batch, channels, rows, columns) = ctx.shapes
         weight, window = gradients[0], ctx.window
-        to_delta = torch.bmm(patches, weight.transpose(1, 2)).reshape(batch, rows, columns, channels)
+        if channels < _NARROW:
+            to_delta = torch.bmm(weight, patches.transpose(1, 2)).transpose(1, 2)
+        else:
+            to_delta = torch.bmm(patches, weight.transpose(1, 2))
+        to_delta = to_delta.reshape(batch, rows, columns, channels)
         if window.is_same and len(weight) == batch and shape[1] >= channels:
             to_x = _transposed_patches(deltas.view(batch, rows, columns, channels), weight, window)
         else:
