@@ -12,6 +12,8 @@ from tests.training.small import observations, victim
 from training.attacks.presets import preset
 from training.gradients import native, winograd
 from training.gradients.affine import affine
+from training.gradients.convolution import SharedConvolution
+from training.gradients.patches import Window
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -84,3 +86,16 @@ def test_attacks_without_a_compiler(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     assert {record.getMessage() for record in caplog.records} == {
         "attacking without native kernels: no c++, g++ or clang++ in PATH"
     }
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "height", "width"),
+    [(5, 2, 2, 16, 17), (3, 2, 1, 11, 8), (1, 2, 0, 9, 9), (4, 4, 0, 14, 15), (5, 3, 1, 13, 12)],
+)
+def test_narrow_strided_convolutions_backwards(kernel: int, stride: int, padding: int, height: int, width: int) -> None:
+    """The sub-pixel form of a transposed convolution gives PyTorch's data gradient, pixels that no window met, too."""
+    x, weight = random(2, 3, height, width).requires_grad_(), random(5, 3, kernel, kernel, seed=1)
+    window = Window((kernel, kernel), (stride, stride), (padding, padding))
+    outputs = (SharedConvolution.apply(x, weight, None, window), F.conv2d(x, weight, None, stride, padding))
+    ours, plain = (torch.autograd.grad(y.sin().sum(), x)[0] for y in outputs)
+    assert relative(ours, plain) < 1e-12
