@@ -67,7 +67,7 @@ class _TransposedConvolution(torch.autograd.Function):
 
 
 def _sub_pixel_convolution(gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
-    """A transposed convolution of stride s as a plain one with s * s times more channels, its pixels (Shi et al., 2016).
+    """A transposed convolution of stride s as a plain one of s * s times more channels, its pixels (Shi et al., 2016).
 
     oneDNN takes several times as long for few channels. The pixel at ``s q + r`` of the padded image gets
     ``gradient[q - m] * weight[r + s m]`` for all m.

@@ -36,7 +36,7 @@ def call(source: Path, name: str, *tensors: Tensor | None, sizes: tuple[int, ...
 def _library(source: Path) -> ctypes.CDLL | None:
     """The compiled source, or none (and one line in the log) where there is no C++ compiler that takes it.
 
-    Kept in ``~/.cache/semsim`` under a hash of source, compiler and flags.
+    Kept in ``~/.cache/semsim`` under a hash of the source, headers beside it, compiler and flags.
     """
     compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
     if compiler is None:
@@ -44,7 +44,7 @@ def _library(source: Path) -> ctypes.CDLL | None:
         return None
     try:
         return ctypes.CDLL(str(_compiled(source, compiler)))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: no home
         _log.warning("attacking without native kernels: %s: %s", type(error).__name__, error)
         return None
 
@@ -52,7 +52,8 @@ def _library(source: Path) -> ctypes.CDLL | None:
 def _compiled(source: Path, compiler: str) -> Path:
     flags = (*_FLAGS, *_PROCESSOR.get(torch.backends.cpu.get_cpu_capability(), ()))
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout  # noqa: S603
-    key = hashlib.sha256(b"\0".join([source.read_bytes(), version, *(flag.encode() for flag in flags)])).hexdigest()
+    sources = [path.read_bytes() for path in (source, *sorted(source.parent.glob("*.hpp")))]
+    key = hashlib.sha256(b"\0".join([*sources, version, *(flag.encode() for flag in flags)])).hexdigest()
     kept = Path.home() / ".cache" / "semsim" / f"{source.stem}-{key[:16]}.so"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)

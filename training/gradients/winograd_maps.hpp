@@ -1,0 +1,212 @@
+// The linear maps of Winograd's F(4x4, 3x3) (Lavin and Gray, CVPR 2016) and their adjoints, and the tiles of images they work on.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+namespace {
+
+using Size = std::int64_t;
+
+template <class T>
+struct Lanes {
+    static constexpr Size count = 32 / sizeof(T);
+    typedef T Vector __attribute__((vector_size(32)));
+};
+
+// Up to a vector of channels; `Whole`: all of a vector, else `left`.
+template <class T, bool Whole>
+inline typename Lanes<T>::Vector load(const T* from, Size left) {
+    typename Lanes<T>::Vector vector{};
+    std::memcpy(&vector, from, Whole ? sizeof(vector) : left * sizeof(T));
+    return vector;
+}
+template <class T, bool Whole>
+inline void store(const typename Lanes<T>::Vector& vector, T* to, Size left) {
+    std::memcpy(to, &vector, Whole ? sizeof(vector) : left * sizeof(T));
+}
+
+struct Input {  // B^T
+    static constexpr int from = 6, to = 6;
+    template <class V> static void apply(const V* d, V* o) {
+        o[0] = 4 * d[0] - 5 * d[2] + d[4];
+        V even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
+        o[1] = even + odd; o[2] = even - odd;
+        even = d[4] - d[2], odd = 2 * (d[3] - d[1]);
+        o[3] = even + odd; o[4] = even - odd;
+        o[5] = 4 * d[1] - 5 * d[3] + d[5];
+    }
+};
+struct InputAdjoint {
+    static constexpr int from = 6, to = 6;
+    template <class V> static void apply(const V* d, V* o) {
+        V sum = d[1] + d[2], difference = d[1] - d[2], sum2 = d[3] + d[4], difference2 = 2 * (d[3] - d[4]);
+        o[0] = 4 * d[0];
+        o[1] = 4 * d[5] - 4 * difference - difference2;
+        o[2] = -5 * d[0] - 4 * sum - sum2;
+        o[3] = difference + difference2 - 5 * d[5];
+        o[4] = d[0] + sum + sum2;
+        o[5] = d[5];
+    }
+};
+struct Output {  // A^T
+    static constexpr int from = 6, to = 4;
+    template <class V> static void apply(const V* d, V* o) {
+        V sum = d[1] + d[2], difference = d[1] - d[2], sum2 = d[3] + d[4], difference2 = d[3] - d[4];
+        o[0] = d[0] + sum + sum2;
+        o[1] = difference + 2 * difference2;
+        o[2] = sum + 4 * sum2;
+        o[3] = difference + 8 * difference2 + d[5];
+    }
+};
+struct OutputAdjoint {
+    static constexpr int from = 4, to = 6;
+    template <class V> static void apply(const V* d, V* o) {
+        V even = d[0] + d[2], odd = d[1] + d[3];
+        o[0] = d[0];
+        o[1] = even + odd; o[2] = even - odd;
+        even = d[0] + 4 * d[2], odd = 2 * d[1] + 8 * d[3];
+        o[3] = even + odd; o[4] = even - odd;
+        o[5] = d[3];
+    }
+};
+template <class T> struct Kernel {  // G
+    static constexpr int from = 3, to = 6;
+    template <class V> static void apply(const V* d, V* o) {
+        V even = d[0] + d[2];
+        o[0] = d[0] * T(1. / 4);
+        o[1] = (even + d[1]) * T(-1. / 6); o[2] = (even - d[1]) * T(-1. / 6);
+        even = d[0] * T(1. / 24) + d[2] * T(1. / 6);
+        V odd = d[1] * T(1. / 12);
+        o[3] = even + odd; o[4] = even - odd;
+        o[5] = d[2];
+    }
+};
+template <class T> struct KernelAdjoint {
+    static constexpr int from = 6, to = 3;
+    template <class V> static void apply(const V* d, V* o) {
+        V sum = (d[1] + d[2]) * T(1. / 6), difference = (d[1] - d[2]) * T(1. / 6);
+        V sum2 = d[3] + d[4], difference2 = d[3] - d[4];
+        o[0] = d[0] * T(1. / 4) - sum + sum2 * T(1. / 24);
+        o[1] = difference2 * T(1. / 12) - difference;
+        o[2] = sum2 * T(1. / 6) - sum + d[5];
+    }
+};
+
+// Map in both directions: of columns read by load(row, column), then of rows written by store(row, column, value).
+template <class Map, class Vector, class Load, class Store>
+inline void both_ways(Load load, Store store) {
+    Vector half[Map::to][Map::from];
+#pragma GCC unroll 6
+    for (int j = 0; j < Map::from; j++) {
+        Vector column[Map::from], mapped[Map::to];
+#pragma GCC unroll 6
+        for (int i = 0; i < Map::from; i++) column[i] = load(i, j);
+        Map::apply(column, mapped);
+#pragma GCC unroll 6
+        for (int i = 0; i < Map::to; i++) half[i][j] = mapped[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < Map::to; i++) {
+        Vector mapped[Map::to];
+        Map::apply(half[i], mapped);
+#pragma GCC unroll 6
+        for (int j = 0; j < Map::to; j++) store(i, j, mapped[j]);
+    }
+}
+
+template <bool Flag> using Is = std::integral_constant<bool, Flag>;
+
+// Images cut into tiles of 4x4 pixels.
+struct Images {
+    Size batch, height, width, channels;
+    Size down() const { return (height + 3) / 4; }
+    Size right() const { return (width + 3) / 4; }
+    Size tiles() const { return batch * down() * right(); }
+};
+
+// Calls each(channel, channels left, whole vector).
+template <class T, class Each>
+inline void each_vector(Size channels, Each each) {
+    Size channel = 0;
+    for (; channel + Lanes<T>::count <= channels; channel += Lanes<T>::count)
+        each(channel, channels - channel, Is<true>{});
+    if (channel < channels) each(channel, channels - channel, Is<false>{});
+}
+
+// Walks the tiles of images in order. A window is a tile with `Margin` pixels around it; one image at a time lies on a canvas that
+// is wide enough for all its windows, or is its own canvas where none reaches over an edge.
+template <class T, class Pixel, int Margin>
+class Walk {
+  public:
+    Walk(Pixel* pixels, const Images& images)
+        : images(images), height(4 * images.down() + 2 * Margin), width(4 * images.right() + 2 * Margin), pixels(pixels),
+          canvas(own() ? 0 : height * width * images.channels) {}
+
+    // The first pixel of the next tile's window, of an image that is read.
+    const T* read() {
+        if (row == 0 && column == 0 && !own())
+            each_row([&](Pixel* pixel, T* on_canvas) { std::copy_n(pixel, images.width * images.channels, on_canvas); });
+        return next();
+    }
+    // Of one that is written, when all its tiles are.
+    T* write() {
+        if (row == 0 && column == 0 && !own()) std::fill(canvas.begin(), canvas.end(), T(0));
+        return const_cast<T*>(next());
+    }
+    void written() {
+        if (row == 0 && column == 0 && !own())
+            each_row([&](Pixel* pixel, T* on_canvas) { std::copy_n(on_canvas, images.width * images.channels, pixel); }, 1);
+    }
+    Size row_step() const { return width * images.channels; }
+
+  private:
+    const Images images;
+    const Size height, width;
+    Pixel* const pixels;
+    std::vector<T> canvas;
+    Size image = 0, row = 0, column = 0;
+
+    bool own() const { return height == images.height && width == images.width; }
+    const T* next() {
+        const T* first = own() ? pixels + image * height * width * images.channels : canvas.data();
+        first += (4 * row * width + 4 * column) * images.channels;
+        if (++column == images.right()) column = 0, row++;
+        if (row == images.down()) row = 0, image++;
+        return first;
+    }
+    template <class Each>
+    void each_row(Each each, Size back = 0) {
+        for (Size i = 0; i < images.height; i++)
+            each(pixels + ((image - back) * images.height + i) * images.width * images.channels,
+                 canvas.data() + ((i + Margin) * width + Margin) * images.channels);
+    }
+};
+
+// A window's pixels to frequencies `plane` apart.
+template <class T, class Map>
+void analyse(const T* window, Size row_step, Size channels, T* frequencies, Size plane) {
+    each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
+        both_ways<Map, typename Lanes<T>::Vector>(
+            [&](int i, int j) { return load<T, whole>(window + i * row_step + j * channels + channel, left); },
+            [&](int i, int j, auto value) { store<T, whole>(value, frequencies + (i * 6 + j) * plane + channel, left); });
+    });
+}
+
+// Frequencies to a window's pixels; with `Add` what windows share is summed.
+template <class T, class Map, bool Add>
+void synthesise(const T* frequencies, Size plane, T* window, Size row_step, Size channels) {
+    each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
+        both_ways<Map, typename Lanes<T>::Vector>(
+            [&](int i, int j) { return load<T, whole>(frequencies + (i * 6 + j) * plane + channel, left); },
+            [&](int i, int j, auto value) {
+                T* pixel = window + i * row_step + j * channels + channel;
+                store<T, whole>(Add ? load<T, whole>(pixel, left) + value : value, pixel, left);
+            });
+    });
+}
+
+}  // namespace
