@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _log = logging.getLogger(__name__)
 _TYPES = {torch.float32: "float", torch.float64: "double"}
@@ -20,8 +21,12 @@ _PROCESSOR = {"AVX2": ("-mavx2", "-mfma"), "AVX512": ("-march=skylake-avx512", "
 
 
 def usable(source: Path, x: Tensor) -> bool:
-    """Whether the functions of a source can take a tensor: on a CPU, in float32 or float64, and compiled."""
-    return x.device.type == "cpu" and x.dtype in _TYPES and _library(source) is not None
+    """Whether the functions of a source can take a tensor: on a CPU, in float32 or float64, and compiled.
+
+    Not while a graph is traced, in which they would leave no trace.
+    """
+    traced = get_proxy_mode() is not None
+    return x.device.type == "cpu" and x.dtype in _TYPES and not traced and _library(source) is not None
 
 
 def call(source: Path, name: str, *tensors: Tensor | None, sizes: tuple[int, ...]) -> None:

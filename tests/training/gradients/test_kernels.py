@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from tests.training.gradients.test_equality import image_gradients, plain_image_gradient, relative
 from tests.training.small import observations, victim
+from training.attacks.compilation import compiled
+from training.attacks.evaluation import Evaluation
 from training.attacks.presets import preset
 from training.gradients import native, winograd
 from training.gradients.affine import affine
@@ -99,3 +101,16 @@ def test_narrow_strided_convolutions_backwards(kernel: int, stride: int, padding
     outputs = (SharedConvolution.apply(x, weight, None, window), F.conv2d(x, weight, None, stride, padding))
     ours, plain = (torch.autograd.grad(y.sin().sum(), x)[0] for y in outputs)
     assert relative(ours, plain) < 1e-12
+
+
+def test_a_traced_graph_computes_what_the_kernels_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``compile: true`` traces gives the same gradients for images that it was not traced with."""
+    monkeypatch.setattr(torch, "compile", lambda graph: graph)
+    seen = observations(victim("resnet20", 16, 32), 2)
+    evaluation = Evaluation(preset("inversed"), seen, torch.device("cpu"), torch.float64)
+    labels = torch.tensor([observation.labels for observation in seen])
+    traced = compiled(evaluation, random(2, 1, 3, 32, 32), labels, evaluation.targets)
+    x = random(2, 1, 3, 32, 32, seed=1)
+    assert traced is not evaluation
+    ours, plain = (run(x, labels, evaluation.targets).by_images for run in (traced, evaluation))
+    assert relative(ours, plain) < 1e-9
