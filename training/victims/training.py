@@ -19,6 +19,12 @@ from training.victims.description import Network
 from training.victims.schedule import VictimTraining
 
 
+def _memory_format(model: nn.Module) -> torch.memory_format:
+    """Channels last, but for narrow layers: of fewer than 8 channels oneDNN then corrupts memory (torch 2.15, AVX2)."""
+    narrow = any(isinstance(layer, nn.Conv2d) and layer.out_channels < 8 for layer in model.modules())
+    return torch.contiguous_format if narrow else torch.channels_last
+
+
 def train_victim(
     training: VictimTraining, path: Path, *, progress: Progress = lambda *_: None, device: str = "cpu"
 ) -> VictimDescription:
@@ -31,7 +37,8 @@ def train_victim(
     _check_labels(train, training.network.classes)
     _check_labels(test, training.network.classes)
     schedule = training.resolved
-    model = training.network.build(training.seed).to(device).to(memory_format=torch.channels_last)
+    model = training.network.build(training.seed).to(device)
+    model = model.to(memory_format=_memory_format(model))
     optimiser = torch.optim.SGD(
         model.parameters(), lr=schedule.learning_rate, momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay
     )
@@ -99,7 +106,7 @@ def _cuts(count: int, size: int) -> list[tuple[int, int]]:
 
 def _loss(model: nn.Module, batch: _Batch, training: VictimTraining) -> Tensor:
     device = next(model.parameters()).device
-    pixels, labels = batch[0].to(device, memory_format=torch.channels_last), batch[1].to(device)
+    pixels, labels = batch[0].to(device, memory_format=_memory_format(model)), batch[1].to(device)
     with torch.autocast(device_type=device.type, dtype=torch.bfloat16, enabled=training.mixed_precision):
         logits = model(pixels)
     return training.resolved.loss_scale * F.cross_entropy(logits.float(), labels)
