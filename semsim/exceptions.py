@@ -51,9 +51,11 @@ class ErrorCode(StrEnum):
     TOO_MANY_PAIRS = "too_many_pairs"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNAUTHENTICATED = "unauthenticated"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
     OVERLOADED = "overloaded"
     NOT_READY = "not_ready"
     INTERNAL = "internal"
@@ -307,3 +309,25 @@ class NotReady(RequestError):
     """The model is not loaded and warm yet."""
 
     code = ErrorCode.NOT_READY
+
+
+class Unauthenticated(RequestError):
+    """No bearer token, or not the service's."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class RequestTimeout(RequestError):
+    """No answer within the request's time."""
+
+    code = ErrorCode.TIMEOUT
+
+
+class Overloaded(RequestError):
+    """The queue is full: come again after ``retry_after`` seconds."""
+
+    code = ErrorCode.OVERLOADED
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -56,6 +56,64 @@ class Limits(BaseModel):
         return DecodeLimits(max_bytes=self.image_bytes, max_pixels=self.image_pixels)
 
 
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QueueLimits(_Group):
+    """How much may wait or be scored at once, over all requests of a worker; past it requests are refused."""
+
+    pairs: _Positive = 1024
+    """Pairs of all admitted requests."""
+    bytes: _Positive = 256 * 2**20
+    """Bytes of their bodies."""
+
+
+class GRPCSettings(_Group):
+    """The gRPC server beside the HTTP one."""
+
+    host: str = "127.0.0.1"
+    """IP address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 3001
+    """0 = no gRPC."""
+
+
+class AuthSettings(_Group):
+    """Who may score."""
+
+    token: SecretStr | None = None
+    """The bearer token that every request must carry."""
+    token_file: Path | None = None
+    """A file that holds it, such as a mounted secret."""
+    anonymous: bool = False
+    """Listen beyond loopback without a token, as behind a proxy that checks its callers."""
+
+
+class TLSSettings(_Group):
+    """Certificates, PEM, of HTTP and gRPC both; plain text where there are none."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+    """With it, clients must show a certificate that it signed (mTLS)."""
+
+
+class TracingSettings(_Group):
+    """OpenTelemetry traces; none where there is no endpoint."""
+
+    endpoint: str | None = None
+    """OTLP over HTTP, such as ``http://127.0.0.1:4318/v1/traces``."""
+    sample_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of traces kept; a caller's decision, when one comes with the request, wins."""
+
+
+class LogSettings(_Group):
+    """What is logged, as one JSON object a line. Never an image."""
+
+    requests: bool = False
+    """A line a request: it costs throughput."""
+
+
 class Settings(BaseSettings):
     """Every setting of the service, such as ``SEMSIM_ARTIFACT`` or ``SEMSIM_LIMITS__PAIRS``.
 
@@ -73,8 +131,18 @@ class Settings(BaseSettings):
     """After this long a request is answered with a timeout; under BentoML's own limit of 60 s."""
     decode_threads: _Positive = 4
     """Requests decoded at once."""
+    workers: _Positive = 1
+    """Processes that serve; each loads the model, so one a GPU."""
+    cache_bytes: Annotated[int, Field(ge=0)] = 0
+    """Memory for embeddings of images seen before. Off by default: embeddings of private images are private."""
     providers: ProviderSettings = ProviderSettings()
     limits: Limits = Limits()
+    queue: QueueLimits = QueueLimits()
+    grpc: GRPCSettings = GRPCSettings()
+    auth: AuthSettings = AuthSettings()
+    tls: TLSSettings = TLSSettings()
+    tracing: TracingSettings = TracingSettings()
+    log: LogSettings = LogSettings()
 
     @classmethod
     def settings_customise_sources(
