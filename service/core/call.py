@@ -1,5 +1,6 @@
 """One request on its way through the core: who it is, how long it has, what it holds, where its time went."""
 
+import itertools
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -8,10 +9,13 @@ from semsim.exceptions import RequestTimeout
 from service.core.admission import Admission
 from service.metrics import Transport
 
+_PROCESS = secrets.token_hex(4)
+_count = itertools.count(1)
+
 
 def new_request_id() -> str:
-    """A name for a request that came without one."""
-    return secrets.token_hex(8)
+    """A name for a request that came without one, unlike any other's."""
+    return f"{_PROCESS}-{next(_count):x}"
 
 
 @dataclass(slots=True)
