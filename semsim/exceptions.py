@@ -323,6 +323,12 @@ class RequestTimeout(RequestError):
     code = ErrorCode.TIMEOUT
 
 
+class RequestCancelled(RequestError):
+    """The caller went before the answer was there."""
+
+    code = ErrorCode.CANCELLED
+
+
 class Overloaded(RequestError):
     """The queue is full: come again after ``retry_after`` seconds."""
 

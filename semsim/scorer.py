@@ -18,7 +18,7 @@ from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure, decode_pairs, require_scorable
-from semsim.pixel_metrics import pixel_metrics
+from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
 
@@ -44,6 +44,19 @@ class PairScore:
     """Whether the reconstruction was resized to the original for mse, psnr and ssim."""
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedPairs:
+    """N pairs with everything done but the network; their full-size images are not held."""
+
+    images: NDArray[np.uint8]
+    """The U <= 2 N distinct images at the network's size, ``(U, H, W, 3)``, RGB, 0..255."""
+    originals: NDArray[np.intp]
+    """For each pair the row of its original in ``images``, ``(N,)``."""
+    reconstructions: NDArray[np.intp]
+    """For each pair the row of its reconstruction in ``images``, ``(N,)``."""
+    pixels: PixelMetrics
+
+
 class Scorer:
     """Scores pairs of images with a model artifact. Safe to share between threads.
 
@@ -66,6 +79,7 @@ class Scorer:
     ) -> None:
         loaded = Artifact.load(artifact)
         self.manifest: Manifest = loaded.manifest
+        self.batch_size = batch_size
         self._embedder = Embedder(
             loaded.graph,
             self.manifest.input,
@@ -129,16 +143,46 @@ class Scorer:
             )
         if not originals:
             return []
+        clock = clock or StageClock()
+        prepared = self.prepare(originals, reconstructions, clock=clock)
+        with clock.measure(Stage.NETWORK):
+            embeddings = self.embed_prepared(prepared.images)
+        return self.combine(prepared, embeddings)
+
+    def prepare(
+        self,
+        originals: Sequence[RGBImage],
+        reconstructions: Sequence[RGBImage],
+        *,
+        clock: StageClock | None = None,
+    ) -> PreparedPairs:
+        """The part of :meth:`score_images` before the network: pixel metrics, and distinct images resized.
+
+        Raises:
+            ImageTooSmall: a side under 7 pixels.
+        """
         for image in (*originals, *reconstructions):
             require_scorable(image)
         clock = clock or StageClock()
-        embeddings = self.embed([*originals, *reconstructions], clock=clock).astype(np.float64)
-        left, right = np.split(embeddings, 2)
-        distances = np.linalg.norm(left - right, axis=1)
+        # Pair by pair, so that a batch which holds the first images also completes the first pairs.
+        alternating = [image for pair in zip(originals, reconstructions, strict=True) for image in pair]
+        with clock.measure(Stage.RESIZE):
+            rows, images = self._resize(alternating)
         with clock.measure(Stage.METRICS):
             pixels = pixel_metrics(originals, reconstructions)
+        return PreparedPairs(images, rows[0::2], rows[1::2], pixels)
+
+    def embed_prepared(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings float32 ``(U, D)`` of images that have the network's size already, ``(U, H, W, 3)``."""
+        return self._embedder.embed(images)
+
+    def combine(self, prepared: PreparedPairs, embeddings: NDArray[np.float32]) -> list[PairScore]:
+        """The part of :meth:`score_images` after the network, from the embeddings ``(U, D)`` of ``prepared.images``."""
+        wide = embeddings.astype(np.float64)
+        distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
         threshold = self.manifest.threshold
+        pixels = prepared.pixels
         return [
             PairScore(
                 distance=float(distances[i]),
@@ -149,18 +193,28 @@ class Scorer:
                 ssim=float(pixels.ssim[i]),
                 resized=bool(pixels.resized[i]),
             )
-            for i in range(len(originals))
+            for i in range(len(distances))
         ]
 
     def embed(self, images: Sequence[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of N images of any sizes; equal images are embedded once."""
         clock = clock or StageClock()
-        spec = self.manifest.input
         with clock.measure(Stage.RESIZE):
-            rows, unique = _unique(images)
-            batch = resize_batch(unique, spec.height, spec.width, spec.filter)
+            rows, batch = self._resize(images)
         with clock.measure(Stage.NETWORK):
             return self._embedder.embed(batch)[rows]
+
+    def _resize(self, images: Sequence[RGBImage]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+        """For each image its row among the distinct ones, and those at the network's size."""
+        spec = self.manifest.input
+        rows, unique = _unique(images)
+        return np.array(rows, dtype=np.intp), resize_batch(unique, spec.height, spec.width, spec.filter)
+
+    def warm_up(self) -> None:
+        """Run the network once alone and once with a full batch, so that engines are built and memory is there."""
+        spec = self.manifest.input
+        for count in (1, self.batch_size):
+            self._embedder.embed(np.zeros((count, spec.height, spec.width, 3), dtype=np.uint8))
 
     def leakage(self, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Calibrated leakage ``(N,)`` of distances ``(N,)``; None when the artifact carries no calibration."""
@@ -170,12 +224,16 @@ class Scorer:
 
 def _unique(images: Sequence[RGBImage]) -> tuple[list[int], list[RGBImage]]:
     """For each image its row among the distinct ones, and those. By content, exactly: no hash to collide."""
+    rows_by_object: dict[int, int] = {}
     rows_by_content: dict[tuple[tuple[int, ...], bytes], int] = {}
     unique: list[RGBImage] = []
     rows = []
     for image in images:
-        row = rows_by_content.setdefault((image.shape, image.tobytes()), len(unique))
-        if row == len(unique):
-            unique.append(image)
+        row = rows_by_object.get(id(image))
+        if row is None:
+            row = rows_by_content.setdefault((image.shape, image.tobytes()), len(unique))
+            rows_by_object[id(image)] = row
+            if row == len(unique):
+                unique.append(image)
         rows.append(row)
     return rows, unique

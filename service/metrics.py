@@ -50,11 +50,12 @@ class ServiceMetrics:
     """Made once a worker, in the service's ``__init__``: BentoML then adds up the workers."""
 
     def __init__(self) -> None:
-        self.requests = Counter(
-            "semsim_requests_total", "Requests by transport and outcome.", ["transport", "code"]
-        )
+        self.requests = Counter("semsim_requests_total", "Requests by transport and outcome.", ["transport", "code"])
         self.request_seconds = Histogram(
-            "semsim_request_seconds", "Seconds from a request's first byte to its answer.", ["transport"], buckets=_SECONDS
+            "semsim_request_seconds",
+            "Seconds from a request's first byte to its answer.",
+            ["transport"],
+            buckets=_SECONDS,
         )
         self.rejected = Counter(
             "semsim_rejected_total", "Requests refused before their images were decoded.", ["reason"]
@@ -64,10 +65,14 @@ class ServiceMetrics:
         self.leakage = Histogram("semsim_leakage", "Leakage of scored pairs.", buckets=_LEAKAGES)
         self.distance = Histogram("semsim_distance", "Distance of scored pairs.", buckets=_DISTANCES)
         self.decode_seconds = Histogram(
-            "semsim_decode_seconds", "Seconds a request spends in decoding, resizing and pixel metrics.", buckets=_SECONDS
+            "semsim_decode_seconds",
+            "Seconds a request spends in decoding, resizing and pixel metrics.",
+            buckets=_SECONDS,
         )
         self.queue_seconds = Histogram(
-            "semsim_queue_seconds", "Seconds a request waits: for a decoding thread, and for the network.", buckets=_SECONDS
+            "semsim_queue_seconds",
+            "Seconds a request waits: for a decoding thread, and for the network.",
+            buckets=_SECONDS,
         )
         self.inference_seconds = Histogram(
             "semsim_inference_seconds", "Seconds a request's batches spend in the network.", buckets=_SECONDS
@@ -75,17 +80,21 @@ class ServiceMetrics:
         self.batch_pairs = Histogram("semsim_batch_pairs", "Pairs completed by a run of the network.", buckets=_COUNTS)
         self.batch_images = Histogram("semsim_batch_images", "Images in a run of the network.", buckets=_COUNTS)
         self.images = Counter("semsim_images_total", "Images by where their embedding came from.", ["source"])
-        self.queue_pairs = Gauge(
-            "semsim_queue_pairs", "Pairs admitted and not answered.", multiprocess_mode="livesum"
-        )
+        self.queue_pairs = Gauge("semsim_queue_pairs", "Pairs admitted and not answered.", multiprocess_mode="livesum")
         self.queue_bytes = Gauge(
             "semsim_queue_bytes", "Bytes of the bodies admitted and not answered.", multiprocess_mode="livesum"
         )
         self._model = Gauge(
-            "semsim_model_info", "1, labelled with the model.", ["name", "version", "sha256"], multiprocess_mode="livemax"
+            "semsim_model_info",
+            "1, labelled with the model.",
+            ["name", "version", "sha256"],
+            multiprocess_mode="livemax",
         )
         self._provider = Gauge(
-            "semsim_provider_info", "1, labelled with the active execution provider.", ["provider"], multiprocess_mode="livemax"
+            "semsim_provider_info",
+            "1, labelled with the active execution provider.",
+            ["provider"],
+            multiprocess_mode="livemax",
         )
         for source in ImageSource:
             self.images.labels(source)

@@ -8,7 +8,6 @@ import bentoml
 from semsim.exceptions import SemSimError
 from semsim.scorer import Scorer
 from service import preflight
-from service.backend import LocalBackend
 from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
@@ -34,10 +33,9 @@ class SemSimService:
         """Load and warm up the model: BentoML serves nothing before this returns."""
         _log_through_bentoml()
         settings = load_settings()
-        backend = LocalBackend(Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size))
-        backend.warm_up()
-        _http.request_seconds = settings.request_seconds
-        _http.core = ScoringCore(backend, settings.limits, ServiceMetrics(), settings.decode_threads)
+        scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
+        scorer.warm_up()
+        _http.core = ScoringCore(scorer, settings, ServiceMetrics())
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types
     @staticmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -143,6 +143,17 @@ class Settings(BaseSettings):
     tls: TLSSettings = TLSSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _largest_request_fits(self) -> "Settings":
+        """A request within the limits that no empty queue could take would be sent away for ever."""
+        for name, queue, request in (
+            ("pairs", self.queue.pairs, self.limits.pairs),
+            ("bytes", self.queue.bytes, self.limits.body_bytes),
+        ):
+            if queue < request:
+                raise ValueError(f"expected queue.{name} of at least {request}, one request's limit, got {queue}")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import ErrorCode
+from semsim.images import RGBImage
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
 from semsim.providers import Provider
@@ -35,13 +36,17 @@ class ScoreRequest(_Model):
     pairs: Annotated[list[PairInput], Field(min_length=1)]
 
 
+ImageInput = bytes | RGBImage
+"""An image as it came: encoded as PNG, JPEG or WebP, or raw, uint8 ``(H, W, 3)``."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """One pair as it came, still encoded as PNG, JPEG or WebP."""
+    """One pair as it came."""
 
     id: str | None
-    original: bytes
-    reconstruction: bytes
+    original: ImageInput
+    reconstruction: ImageInput
 
 
 @dataclass(frozen=True, slots=True)

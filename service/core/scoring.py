@@ -1,16 +1,25 @@
-"""One request, from encoded pairs to the answer: limits, decoding, scoring, summary."""
+"""One request, from what came to the answer: limits, decoding, batching, summary."""
 
-from asyncio import get_running_loop
-from collections.abc import Callable, Sequence
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
 
 import semsim
-from semsim.exceptions import TooManyPairs
-from semsim.pairs import DecodedPairs, PairFailure, decode_pairs
-from semsim.scorer import PairScore
-from semsim.stages import Stage, StageClock
+from semsim.exceptions import ErrorCode, RequestError, RequestTimeout, TooManyPairs
+from semsim.manifest import Manifest
+from semsim.pairs import PairFailure, decode_pairs
+from semsim.scorer import PairScore, PreparedPairs, Scorer
 from semsim.summary import summarize
-from service.backend import Backend
+from service.core.admission import Admission
+from service.core.batcher import Batcher
+from service.core.call import Call, Span
 from service.core.schemas import (
     EncodedPair,
     FailedPair,
@@ -22,46 +31,147 @@ from service.core.schemas import (
     ScoredPair,
     ScoreResponse,
 )
-from service.metrics import ServiceMetrics
-from service.settings import Limits
+from service.metrics import OK, Rejection, ServiceMetrics, Transport
+from service.settings import Settings
 
 Parse = Callable[[], Sequence[EncodedPair | RejectedPair]]
-"""Turns a transport's body into pairs; called off the event loop."""
+"""Turns a transport's body into pairs; called in a decoding thread."""
+
+_DIGEST_BYTES = 32
+_REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason.value in set(ErrorCode)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A request's pairs after its decoding thread: what the network needs, and what went wrong before."""
+
+    ids: list[str | None]
+    indices: list[int]
+    failures: dict[int, PairFailure]
+    pairs: PreparedPairs
+    digests: list[bytes]
 
 
 class ScoringCore:
-    """Answers requests of any transport."""
+    """Answers requests of any transport.
 
-    def __init__(self, backend: Backend, limits: Limits, metrics: ServiceMetrics, decode_threads: int) -> None:
-        self._backend = backend
-        self.limits = limits
+    Args:
+        scorer: the model.
+        settings: limits, times and sizes.
+        metrics: where everything is counted.
+        authenticate: raises Unauthenticated for an ``Authorization`` header, or its absence, that will not do.
+        observe: is told of every request when it is over, with its outcome's code.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        settings: Settings,
+        metrics: ServiceMetrics,
+        authenticate: Callable[[str | None], None] = lambda _: None,
+        observe: Callable[[Call, str], None] = lambda _, __: None,
+    ) -> None:
+        self._scorer = scorer
+        self._seconds = settings.request_seconds
+        self._authenticate = authenticate
+        self._observe = observe
+        self.limits = settings.limits
         self.metrics = metrics
+        self._admission = Admission(settings.queue, metrics)
         # A request that times out is answered at once, and dropped if it still waits for a thread. One that has a
         # thread keeps it until it is done, so that no more than these run.
-        self._decoders = ThreadPoolExecutor(decode_threads, "decode")
+        self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
+        self._batcher = Batcher(
+            scorer.embed_prepared,
+            scorer.manifest.embedding.dimension,
+            settings.batch_size,
+            metrics,
+            settings.cache_bytes,
+        )
+        # A key of this process: the digests tell nobody else which images were seen.
+        self._digest_key = os.urandom(_DIGEST_BYTES)
+        metrics.describe(scorer.manifest, scorer.provider)
 
-    async def score(self, parse: Parse) -> ScoreResponse:
+    @property
+    def manifest(self) -> Manifest:
+        """The model's manifest."""
+        return self._scorer.manifest
+
+    def close(self) -> None:
+        """Let the threads end; what is in flight is scored first."""
+        self._decoders.shutdown()
+        self._batcher.close()
+
+    @asynccontextmanager
+    async def request(
+        self,
+        transport: Transport,
+        *,
+        request_id: str,
+        authorization: str | None = None,
+        seconds: float | None = None,
+    ) -> AsyncIterator[Call]:
+        """One request, from its first byte to its answer: authenticated, timed, counted, and released at the end.
+
+        Args:
+            transport: how it came.
+            request_id: the caller's name for it, or :func:`service.core.call.new_request_id`.
+            authorization: the ``Authorization`` header, or gRPC's metadata of that name.
+            seconds: the caller's own deadline; the service's wins where it is shorter.
+
+        Raises:
+            RequestError: it is refused, or not answered in time; ``code`` says which.
+        """
+        began = time.monotonic()
+        limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
+        call = Call(transport, request_id, began, began + limit, self._admission)
+        code = ErrorCode.INTERNAL.value
+        try:
+            self._authenticate(authorization)
+            async with asyncio.timeout(limit):
+                yield call
+            code = OK
+        except TimeoutError:
+            code = ErrorCode.TIMEOUT.value
+            raise RequestTimeout(f"no answer within {limit:g} seconds") from None
+        except RequestError as error:
+            code = error.code.value
+            if (reason := _REJECTIONS.get(error.code)) is not None:
+                self.metrics.rejected.labels(reason).inc()
+            raise
+        except asyncio.CancelledError:
+            code = ErrorCode.CANCELLED.value
+            raise
+        finally:
+            call.release()
+            self.metrics.requests.labels(transport, code).inc()
+            self.metrics.request_seconds.labels(transport).observe(time.monotonic() - began)
+            self._observe(call, code)
+
+    async def score(self, call: Call, parse: Parse) -> ScoreResponse:
         """Parse, decode and score one request; a bad pair fails alone.
 
         Raises:
             RequestError: the request is refused as a whole.
         """
-        clock = StageClock()
-
-        def read() -> tuple[Sequence[EncodedPair | RejectedPair], DecodedPairs]:
-            with clock.measure(Stage.DECODE):
-                pairs = parse()
-                return pairs, self._decode(pairs)
-
-        pairs, decoded = await get_running_loop().run_in_executor(self._decoders, read)
-        scores = await self._backend.score(decoded.originals, decoded.reconstructions, clock)
+        submitted = time.monotonic()
+        prepared = await asyncio.get_running_loop().run_in_executor(
+            self._decoders, self._prepare, call, parse, submitted
+        )
+        scores: list[PairScore] = []
+        if prepared.indices:
+            scores = await self._embed(call, prepared)
         outcomes: dict[int, PairScore | PairFailure] = {
-            **decoded.failures,
-            **dict(zip(decoded.indices, scores, strict=True)),
+            **prepared.failures,
+            **dict(zip(prepared.indices, scores, strict=True)),
         }
-        results = [outcomes[index] for index in range(len(pairs))]
-        self.metrics.observe_pairs(results, clock)
-        return self._response([pair.id for pair in pairs], results)
+        results = [outcomes[index] for index in range(len(prepared.ids))]
+        call.failed = len(prepared.failures)
+        self.metrics.observe_pairs(results)
+        self.metrics.decode_seconds.observe(call.timings.decode)
+        self.metrics.queue_seconds.observe(call.timings.queue)
+        self.metrics.inference_seconds.observe(call.timings.inference)
+        return self._response(prepared.ids, results)
 
     def check_pair_count(self, count: int) -> None:
         """Refuse a request before its images are decoded.
@@ -74,19 +184,24 @@ class ScoringCore:
 
     def model_info(self) -> ModelInfo:
         """What serves, and within which limits."""
-        provider = self._backend.provider
+        provider = self._scorer.provider
         return ModelInfo(
             service_version=semsim.__version__,
-            manifest=self._backend.manifest,
+            manifest=self.manifest,
             provider=ProviderInfo(
                 active=provider.active, missing=dict(provider.missing), onnxruntime=provider.onnxruntime
             ),
             limits=self.limits,
         )
 
-    def _decode(self, pairs: Sequence[EncodedPair | RejectedPair]) -> DecodedPairs:
+    def _prepare(self, call: Call, parse: Parse, submitted: float) -> _Prepared:
+        """Everything before the network, in a decoding thread."""
+        begin = time.monotonic()
+        call.timings.queue += begin - submitted
+        pairs = parse()
         self.check_pair_count(len(pairs))
-        return decode_pairs(
+        call.reserve_pairs(len(pairs))
+        decoded = decode_pairs(
             [
                 pair.failure if isinstance(pair, RejectedPair) else (pair.original, pair.reconstruction)
                 for pair in pairs
@@ -94,9 +209,28 @@ class ScoringCore:
             limits=self.limits.decode,
             max_total_pixels=self.limits.request_pixels,
         )
+        prepared = self._scorer.prepare(decoded.originals, decoded.reconstructions)
+        digests = [
+            hashlib.blake2b(image.data, digest_size=_DIGEST_BYTES, key=self._digest_key).digest()
+            for image in prepared.images
+        ]
+        end = time.monotonic()
+        call.timings.decode = end - begin
+        call.timings.spans["decode"] = Span(begin, end)
+        return _Prepared([pair.id for pair in pairs], decoded.indices, decoded.failures, prepared, digests)
+
+    async def _embed(self, call: Call, prepared: _Prepared) -> list[PairScore]:
+        pairs = prepared.pairs
+        last_rows = np.maximum(pairs.originals, pairs.reconstructions)
+        job = await self._batcher.embed(pairs.images, prepared.digests, last_rows)
+        call.timings.queue += job.began - job.waiting_since
+        call.timings.inference = job.inference_seconds
+        call.timings.spans["queue"] = Span(job.waiting_since, job.began)
+        call.timings.spans["infer"] = Span(job.began, time.monotonic())
+        return self._scorer.combine(pairs, job.embeddings)
 
     def _response(self, ids: Sequence[str | None], results: Sequence[PairScore | PairFailure]) -> ScoreResponse:
-        manifest = self._backend.manifest
+        manifest = self.manifest
         return ScoreResponse(
             model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256),
             results=[_result(pair_id, result) for pair_id, result in zip(ids, results, strict=True)],

@@ -2,28 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from semsim.exceptions import ErrorCode, NotReady, RequestError, UnsupportedMediaType
-from service.core.schemas import EncodedPair, RejectedPair, ScoreResponse
-from service.core.scoring import ScoringCore
+from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
+from service.core.call import Call, new_request_id
+from service.core.schemas import ScoreResponse
+from service.core.scoring import Parse, ScoringCore
 from service.http.body import parse_multipart, read_body
-from service.http.errors import error_response
+from service.http.errors import error_response, refusal
 from service.http.json_body import parse_json
 from service.http.openapi import openapi
 from service.http.page import HEADERS, page
-from service.metrics import OK
+from service.http.raw_body import check_length, parse_raw, read_shape
+from service.metrics import Transport
 
 logger = logging.getLogger("semsim.service")
 
-_TRANSPORT = "http"
-_Endpoint = Callable[[Request], Awaitable[Response]]
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+RAW = "application/octet-stream"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
 class HTTPTransport:
@@ -31,12 +39,11 @@ class HTTPTransport:
 
     def __init__(self) -> None:
         self.core: ScoringCore | None = None
-        self.request_seconds = 30.0
         self.app = Starlette(
             routes=[
                 Route("/", self._page, methods=["GET"]),
-                Route("/score", self._guarded(self._score), methods=["POST"]),
-                Route("/model", self._guarded(self._model), methods=["GET"]),
+                Route("/score", _guarded(self._score), methods=["POST"]),
+                Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
             ]
         )
@@ -46,28 +53,19 @@ class HTTPTransport:
             raise NotReady("expected a model that is loaded and warm, got a service that is still starting")
         return self.core
 
-    async def _score(self, request: Request) -> Response:
+    async def _score(self, request: Request, request_id: str) -> Response:
         core = self._ready()
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type not in ("application/json", "multipart/form-data"):
-            raise UnsupportedMediaType(
-                "expected Content-Type application/json or multipart/form-data, got "
-                + ("none" if not content_type else "another")
-            )
-        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            raise UnsupportedMediaType("expected a body without Content-Encoding, got a compressed one")
-        body = await read_body(request, core.limits)
-        answer: ScoreResponse
-        if content_type == "application/json":
-            answer = await core.score(lambda: parse_json(body, core.limits))
-        else:
-            pairs: list[EncodedPair | RejectedPair] = [*await parse_multipart(request, body, core.limits)]
-            answer = await core.score(lambda: pairs)
-        core.metrics.requests.labels(_TRANSPORT, OK).inc()
-        return _json(answer)
+        authorization = request.headers.get("authorization")
+        async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization) as call:
+            parse = await _read(request, core, call)
+            answer = await _unless_gone(request, core.score(call, parse))
+        return _json(answer, {"server-timing": call.timings.server_timing()})
 
-    async def _model(self, _: Request) -> Response:
-        return _json(self._ready().model_info())
+    async def _model(self, request: Request, request_id: str) -> Response:
+        core = self._ready()
+        authorization = request.headers.get("authorization")
+        async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization):
+            return _json(core.model_info(), {})
 
     async def _docs(self, _: Request) -> Response:
         return JSONResponse(openapi())
@@ -75,31 +73,70 @@ class HTTPTransport:
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(), headers=HEADERS)
 
-    def _guarded(self, endpoint: _Endpoint) -> _Endpoint:
-        """The process edge: whatever an endpoint raises becomes an envelope and a count."""
 
-        async def guarded(request: Request) -> Response:
-            try:
-                async with asyncio.timeout(self.request_seconds):
-                    return await endpoint(request)
-            except RequestError as error:
-                return self._refused(error.code, str(error))
-            except TimeoutError:
-                return self._refused(ErrorCode.TIMEOUT, f"no answer within {self.request_seconds:g} seconds")
-            except ClientDisconnect:
-                return self._refused(ErrorCode.INVALID_REQUEST, "the client went before its body was there")
-            except Exception:
-                # The trace goes to the log, never to the client; it holds no request data.
-                logger.exception("unexpected error on %s", request.url.path)
-                return self._refused(ErrorCode.INTERNAL, "unexpected error; the service's log has the details")
+async def _read(request: Request, core: ScoringCore, call: Call) -> Parse:
+    """The body, by its content type, as what a decoding thread makes pairs of."""
+    limits = core.limits
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in (JSON, MULTIPART, RAW):
+        raise UnsupportedMediaType(
+            f"expected Content-Type {JSON}, {MULTIPART} or {RAW}, got " + ("none" if not content_type else "another")
+        )
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("expected a body without Content-Encoding, got a compressed one")
+    if content_type == RAW:
+        shape = read_shape(request.headers, limits)
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal():
+            check_length(shape, int(announced))
+        raw = await read_body(request, limits, call)
+        return lambda: parse_raw(raw, shape)
+    body = await read_body(request, limits, call)
+    if content_type == JSON:
+        return lambda: parse_json(body, limits)
+    pairs = await parse_multipart(request, body, limits)
+    return lambda: pairs
 
-        return guarded
 
-    def _refused(self, code: ErrorCode, message: str) -> Response:
-        if self.core is not None:
-            self.core.metrics.requests.labels(_TRANSPORT, code.value).inc()
-        return error_response(code, message)
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:
+    """The result of ``work``, which is cancelled when the client closes its connection."""
+    scoring = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((scoring, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not scoring.done():
+            raise RequestCancelled("the client went before its answer was there")
+        return scoring.result()
+    finally:
+        gone.cancel()
+        scoring.cancel()
 
 
-def _json(model: BaseModel) -> Response:
-    return Response(model.model_dump_json(), media_type="application/json")
+async def _disconnect(request: Request) -> None:
+    """Wait until the connection is closed; the body is read already."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """The process edge: whatever an endpoint raises becomes an envelope."""
+
+    async def guarded(request: Request) -> Response:
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
+        try:
+            response = await endpoint(request, request_id)
+        except RequestError as error:
+            response = refusal(error)
+        except Exception:
+            # The trace goes to the log, never to the client; it holds no request data.
+            logger.exception("unexpected error on %s", request.url.path, extra={"request_id": request_id})
+            response = error_response(ErrorCode.INTERNAL, "unexpected error; the service's log has the details")
+        response.headers["x-request-id"] = request_id
+        return response
+
+    return guarded
+
+
+def _json(model: BaseModel, headers: dict[str, str]) -> Response:
+    return Response(model.model_dump_json(), media_type=JSON, headers=headers)

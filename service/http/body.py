@@ -6,9 +6,10 @@ from math import inf
 
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from semsim.exceptions import BodyTooLarge, InvalidRequest, TooManyPairs
+from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestCancelled, TooManyPairs
+from service.core.call import Call
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair
 from service.settings import Limits
 
@@ -16,21 +17,35 @@ from service.settings import Limits
 _PARTS_TO_SPARE = 1000
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
+async def read_body(request: Request, limits: Limits, call: Call) -> bytes:
     """The whole body, refused as soon as its announced or its real length passes the limit.
+
+    Room in the queue is taken for the announced length at once, and for what comes without one as it comes.
 
     Raises:
         BodyTooLarge: over the limit.
+        Overloaded: the queue has no room for it.
+        RequestCancelled: the client went in the middle of it.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limits.body_bytes:
+    reserved = int(announced) if announced.isdecimal() else 0
+    if reserved > limits.body_bytes:
         raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got {announced}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.body_bytes:
-            raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got more")
-    return bytes(body)
+    call.reserve_bytes(reserved)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limits.body_bytes:
+                raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got more")
+            if size > reserved:
+                call.reserve_bytes(size - reserved)
+                reserved = size
+    except ClientDisconnect:
+        raise RequestCancelled("the client went before its body was there") from None
+    return b"".join(chunks)
 
 
 class _InMemoryParser(MultiPartParser):

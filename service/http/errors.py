@@ -7,11 +7,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from semsim.exceptions import ErrorCode
+from semsim.exceptions import ErrorCode, Overloaded, RequestError, Unauthenticated
 from service.core.schemas import ErrorEnvelope, Problem
 
 _STATUS = {
     ErrorCode.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ErrorCode.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -20,14 +21,25 @@ _STATUS = {
     ErrorCode.OVERLOADED: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    ErrorCode.CANCELLED: HTTPStatus.BAD_REQUEST,  # nobody reads it
 }
-_CODE = {status: code for code, status in _STATUS.items() if code is not ErrorCode.TOO_MANY_PAIRS}
+_CODE = {status: code for code, status in reversed(_STATUS.items())}
 
 
 def error_response(code: ErrorCode, message: str) -> Response:
     """The envelope of one error, with the status that its code stands for (500 for the rest)."""
     status = _STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     return Response(_body(code, message), status_code=status, media_type="application/json")
+
+
+def refusal(error: RequestError) -> Response:
+    """The envelope of a refused request, and the header that its status asks for."""
+    response = error_response(error.code, str(error))
+    if isinstance(error, Overloaded):
+        response.headers["retry-after"] = str(error.retry_after)
+    elif isinstance(error, Unauthenticated):
+        response.headers["www-authenticate"] = "Bearer"
+    return response
 
 
 def _body(code: ErrorCode, message: str) -> bytes:

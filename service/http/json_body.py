@@ -84,6 +84,10 @@ def _image(role: str, text: str, limits: Limits) -> bytes:
     if size > limits.image_bytes * _LINE_BREAKS + 2:  # an upper bound; the decoder counts exactly
         raise TooManyBytes(f"{role}: expected at most {limits.image_bytes} bytes an image, got about {size}")
     try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    try:  # base64 tools break lines
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         kind = "a data: URI" if text.startswith("data:") else f"{len(text)} characters that are not"

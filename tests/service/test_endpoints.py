@@ -65,7 +65,7 @@ def test_metrics_count_requests_and_pairs(limited_service: LiveService) -> None:
         value("semsim_requests_total", transport="http", code="ok"),
         value("semsim_pairs_total", code="ok"),
         value("semsim_pairs_total", code="not_an_image"),
-        value("semsim_stage_seconds_count", stage="network"),
+        value("semsim_inference_seconds_count"),
     ]
     image = encode(picture())
     limited_service.post([base64_pair(image, image), base64_pair(b"x", image)])
@@ -73,7 +73,7 @@ def test_metrics_count_requests_and_pairs(limited_service: LiveService) -> None:
         value("semsim_requests_total", transport="http", code="ok"),
         value("semsim_pairs_total", code="ok"),
         value("semsim_pairs_total", code="not_an_image"),
-        value("semsim_stage_seconds_count", stage="network"),
+        value("semsim_inference_seconds_count"),
     ]
     assert [new - old for new, old in zip(after, before, strict=True)] == [1, 1, 1, 1]
 

@@ -7,12 +7,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from semsim import Scorer
-from service.backend import LocalBackend
 from service.core import scoring
 from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
 from service.metrics import ServiceMetrics
-from service.settings import Limits
+from service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.live import base64_pair
 
@@ -46,10 +45,11 @@ def metrics() -> ServiceMetrics:
 def client(small_artifact: object, metrics: ServiceMetrics) -> Iterator[TestClient]:
     """The transport over a core with one decoding thread and a deadline of a moment."""
     transport = HTTPTransport()
-    transport.core = ScoringCore(LocalBackend(Scorer(small_artifact)), Limits(), metrics, 1)  # type: ignore[arg-type]
-    transport.request_seconds = 0.3
+    settings = Settings(decode_threads=1, request_seconds=0.3)
+    transport.core = ScoringCore(Scorer(small_artifact), settings, metrics)  # type: ignore[arg-type]
     with TestClient(transport.app) as client:
         yield client
+    transport.core.close()
 
 
 @pytest.mark.parametrize("stage", ["decode", "score"])
@@ -57,7 +57,7 @@ def test_a_busy_thread_does_not_hold_up_the_504(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The deadline is answered while the thread works; a request still in the queue is dropped; then all is well."""
-    place = (scoring, "decode_pairs") if stage == "decode" else (Scorer, "score_images")
+    place = (scoring, "decode_pairs") if stage == "decode" else (Scorer, "embed_prepared")
     work = getattr(*place)
     blocked = _Blocked(work)
     # A plain function, so that it becomes a method where it replaces one.

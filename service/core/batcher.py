@@ -1,0 +1,253 @@
+"""The one batcher: images of any requests, distinct ones once, in runs of the network up to its best batch.
+
+A thread of its own takes what waits as soon as the network is free, so that nothing waits for a batch to fill: a
+batch is as large as what came during the run before. It counts images, not pairs, because those are what a run
+costs: eight pairs of one original are nine images.
+"""
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.metrics import ImageSource, ServiceMetrics
+
+Images = NDArray[np.uint8]
+Embeddings = NDArray[np.float32]
+
+_NONE: Embeddings = np.empty((0, 0), dtype=np.float32)
+# What a cached embedding costs beside its numbers: the digest, and the objects around both.
+_ENTRY_BYTES = 300
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """The images of one request; the batcher fills in the rest."""
+
+    images: Images
+    """Distinct, at the network's size, ``(U, H, W, 3)``."""
+    digests: Sequence[bytes]
+    """A digest of each image: equal ones share an embedding."""
+    last_rows: NDArray[np.intp]
+    """For each pair the later of its two rows: the pair is complete when that row is."""
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[None]"
+    embeddings: Embeddings
+    """``(U, D)``, filled when ``future`` is done."""
+    waiting_since: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    """When its first image was taken into a batch, ``time.monotonic``."""
+    inference_seconds: float = 0.0
+    taken: int = 0
+    done: int = 0
+    abandoned: bool = False
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One run of the network: its images, and who gets which of the embeddings."""
+
+    images: list[Images] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    shares: list[tuple[Job, list[int], list[int]]] = field(default_factory=list)
+    """A job, rows of it, and the place in the batch of each."""
+    cached: list[tuple[Job, int, Embeddings]] = field(default_factory=list)
+    """A job, a row of it, and the embedding, known from before."""
+    copies: int = 0
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs with a share, once each."""
+        return list(dict.fromkeys([*(job for job, _, _ in self.shares), *(job for job, _, _ in self.cached)]))
+
+
+class Batcher:
+    """Embeds the images of concurrent requests together.
+
+    Args:
+        embed: the network, images ``(N, H, W, 3)`` to embeddings ``(N, D)``; only ever called by one thread at a time.
+        dimension: D.
+        batch_size: images a run of the network.
+        metrics: where batches are counted.
+        cache_bytes: memory for embeddings of images seen before; 0 = none are kept.
+    """
+
+    def __init__(
+        self,
+        embed: Callable[[Images], Embeddings],
+        dimension: int,
+        batch_size: int,
+        metrics: ServiceMetrics,
+        cache_bytes: int = 0,
+    ) -> None:
+        self._embed = embed
+        self._dimension = dimension
+        self._batch_size = batch_size
+        self._metrics = metrics
+        self._cache_entries = cache_bytes // (4 * dimension + _ENTRY_BYTES)
+        self._cache: OrderedDict[bytes, Embeddings] = OrderedDict()
+        self._waiting: deque[Job] = deque()
+        self._wakeup = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+        self._thread.start()
+
+    async def embed(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
+        """Embed the U distinct images of one request; a caller that is cancelled leaves the queue."""
+        loop = asyncio.get_running_loop()
+        embeddings = np.empty((len(images), self._dimension), dtype=np.float32)
+        job = Job(images, digests, last_rows, loop, loop.create_future(), embeddings)
+        with self._wakeup:
+            self._waiting.append(job)
+            self._wakeup.notify()
+        try:
+            await job.future
+        finally:
+            job.abandoned = True
+        return job
+
+    def close(self) -> None:
+        """Let the thread end once it has run what waits."""
+        with self._wakeup:
+            self._closed = True
+            self._wakeup.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._wakeup:
+                while not self._waiting and not self._closed:
+                    self._wakeup.wait()
+                if not self._waiting:
+                    return
+                batch = self._take()
+            self._run(batch)
+
+    def _take(self) -> _Batch:
+        """The oldest images that wait, up to a batch of distinct ones."""
+        batch = _Batch()
+        places: dict[bytes, int] = {}
+        now = time.monotonic()
+        while self._waiting:
+            job = self._waiting[0]
+            if not job.abandoned:
+                job.began = job.began or now
+                self._share(job, batch, places)
+                if job.taken < len(job.images):
+                    break
+            self._waiting.popleft()
+        return batch
+
+    def _share(self, job: Job, batch: _Batch, places: dict[bytes, int]) -> None:
+        """Take as many of the job's images as there is room for."""
+        rows: list[int] = []
+        where: list[int] = []
+        while job.taken < len(job.images):
+            digest = job.digests[job.taken]
+            place = places.get(digest)
+            known = self._cache.get(digest) if place is None and self._cache_entries else None
+            if known is not None:
+                self._cache.move_to_end(digest)
+                batch.cached.append((job, job.taken, known))
+            else:
+                if place is None:
+                    if len(places) == self._batch_size:
+                        break
+                    place = places[digest] = len(places)
+                    batch.images.append(job.images[job.taken])
+                    batch.digests.append(digest)
+                else:
+                    batch.copies += 1
+                rows.append(job.taken)
+                where.append(place)
+            job.taken += 1
+        if rows:
+            batch.shares.append((job, rows, where))
+
+    def _run(self, batch: _Batch) -> None:
+        begin = time.monotonic()
+        try:
+            embeddings = self._embed(np.stack(batch.images)) if batch.images else _NONE
+        except Exception as error:  # noqa: BLE001  # whatever it is, each caller gets its own answer
+            self._run_apart(batch, error)
+            return
+        seconds = time.monotonic() - begin
+        for job, row, known in batch.cached:
+            job.embeddings[row] = known
+            job.done += 1
+        for job, rows, where in batch.shares:
+            job.embeddings[rows] = embeddings[where]
+            job.done += len(rows)
+            job.inference_seconds += seconds
+        self._remember(batch.digests, embeddings)
+        self._finish([job for job in batch.jobs if job.done == len(job.images)], None)
+        self._count(batch)
+
+    def _run_apart(self, batch: _Batch, error: Exception) -> None:
+        """A run failed: each job by itself, so that the one at fault, if one is, fails alone."""
+        jobs = batch.jobs
+        for job in jobs:
+            if len(jobs) == 1:
+                self._finish([job], error)
+            else:
+                begin = time.monotonic()
+                try:
+                    for start in range(0, len(job.images), self._batch_size):
+                        part = slice(start, start + self._batch_size)
+                        job.embeddings[part] = self._embed(job.images[part])
+                except Exception as own:  # noqa: BLE001
+                    self._finish([job], own)
+                else:
+                    job.inference_seconds += time.monotonic() - begin
+                    self._finish([job], None)
+            job.taken = len(job.images)
+            job.abandoned = True
+
+    def _finish(self, jobs: list[Job], error: Exception | None) -> None:
+        """Wake those who wait for ``jobs``, in their own event loop."""
+        if not jobs:
+            return
+
+        def wake() -> None:
+            for job in jobs:
+                if job.future.done():
+                    continue
+                if error is None:
+                    job.future.set_result(None)
+                else:
+                    job.future.set_exception(error)
+
+        try:
+            jobs[0].loop.call_soon_threadsafe(wake)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    def _remember(self, digests: list[bytes], embeddings: Embeddings) -> None:
+        if not self._cache_entries:
+            return
+        for digest, embedding in zip(digests, embeddings, strict=True):
+            self._cache[digest] = embedding.copy()
+        while len(self._cache) > self._cache_entries:
+            self._cache.popitem(last=False)
+
+    def _count(self, batch: _Batch) -> None:
+        images = self._metrics.images
+        if batch.images:
+            pairs = sum(_completed(job.last_rows, rows) for job, rows, _ in batch.shares)
+            self._metrics.batch_images.observe(len(batch.images))
+            self._metrics.batch_pairs.observe(pairs)
+            images.labels(ImageSource.NETWORK).inc(len(batch.images))
+        if batch.copies:
+            images.labels(ImageSource.BATCH).inc(batch.copies)
+        if batch.cached:
+            images.labels(ImageSource.CACHE).inc(len(batch.cached))
+
+
+def _completed(last_rows: NDArray[np.intp], rows: list[int]) -> int:
+    """How many pairs have the later of their rows among ``rows``, which ascend."""
+    return int(np.count_nonzero((last_rows >= rows[0]) & (last_rows <= rows[-1])))

@@ -1,0 +1,88 @@
+"""One request on its way through the core: who it is, how long it has, what it holds, where its time went."""
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+from semsim.exceptions import RequestTimeout
+from service.core.admission import Admission
+from service.metrics import Transport
+
+
+def new_request_id() -> str:
+    """A name for a request that came without one."""
+    return secrets.token_hex(8)
+
+
+@dataclass(slots=True)
+class Span:
+    """One stage of a request, in seconds of ``time.monotonic``."""
+
+    begin: float
+    end: float
+
+
+@dataclass(slots=True)
+class Timings:
+    """Where a request's time went, seconds. Waiting is for a decoding thread, and then for the network."""
+
+    decode: float = 0.0
+    queue: float = 0.0
+    inference: float = 0.0
+    spans: dict[str, Span] = field(default_factory=dict)
+
+    def server_timing(self) -> str:
+        """The value of a ``Server-Timing`` header, milliseconds."""
+        return (
+            f"decode;dur={self.decode * 1e3:.3f}, queue;dur={self.queue * 1e3:.3f}, "
+            f"inference;dur={self.inference * 1e3:.3f}"
+        )
+
+
+@dataclass(slots=True)
+class Call:
+    """One request; made and closed by :meth:`service.core.scoring.ScoringCore.request`."""
+
+    transport: Transport
+    request_id: str
+    began: float
+    deadline: float
+    """Both in seconds of ``time.monotonic``."""
+    admission: Admission
+    timings: Timings = field(default_factory=Timings)
+    pairs: int = 0
+    failed: int = 0
+    _bytes: int = 0
+    _over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def reserve_bytes(self, size: int) -> None:
+        """Take room for ``size`` bytes of a body, before they are read where their number is known.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        self._reserve(0, size)
+
+    def reserve_pairs(self, pairs: int) -> None:
+        """Take room for ``pairs``, before their images are decoded.
+
+        Raises:
+            Overloaded: the queue is full.
+            RequestTimeout: the request is over already: its decoding thread came too late.
+        """
+        self._reserve(pairs, 0)
+
+    def release(self) -> None:
+        """Give back all that is reserved; nothing more can be."""
+        with self._lock:
+            self._over = True
+            self.admission.release(self.pairs, self._bytes)
+
+    def _reserve(self, pairs: int, size: int) -> None:
+        with self._lock:
+            if self._over:
+                raise RequestTimeout("the request is over")
+            self.admission.reserve(pairs, size)
+            self.pairs += pairs
+            self._bytes += size
