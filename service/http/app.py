@@ -89,9 +89,9 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> Parse:
         announced = request.headers.get("content-length", "")
         if announced.isdecimal():
             check_length(shape, int(announced))
-        raw = await read_body(request, limits, call)
+        raw = await read_body(request, limits, call.reserve_bytes)
         return lambda: parse_raw(raw, shape)
-    body = await read_body(request, limits, call)
+    body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
         return lambda: parse_json(body, limits)
     pairs = await parse_multipart(request, body, limits)

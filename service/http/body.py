@@ -1,7 +1,7 @@
 """Reading a request body: bounded, and never to disk, since it holds private images."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from math import inf
 
 from starlette.datastructures import FormData, Headers, UploadFile
@@ -9,7 +9,6 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestCancelled, TooManyPairs
-from service.core.call import Call
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair
 from service.settings import Limits
 
@@ -17,10 +16,10 @@ from service.settings import Limits
 _PARTS_TO_SPARE = 1000
 
 
-async def read_body(request: Request, limits: Limits, call: Call) -> bytes:
+async def read_body(request: Request, limits: Limits, reserve: Callable[[int], None]) -> bytes:
     """The whole body, refused as soon as its announced or its real length passes the limit.
 
-    Room in the queue is taken for the announced length at once, and for what comes without one as it comes.
+    ``reserve`` takes room in the queue: for the announced length at once, and for what comes without one as it comes.
 
     Raises:
         BodyTooLarge: over the limit.
@@ -31,7 +30,7 @@ async def read_body(request: Request, limits: Limits, call: Call) -> bytes:
     reserved = int(announced) if announced.isdecimal() else 0
     if reserved > limits.body_bytes:
         raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got {announced}")
-    call.reserve_bytes(reserved)
+    reserve(reserved)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -41,7 +40,7 @@ async def read_body(request: Request, limits: Limits, call: Call) -> bytes:
             if size > limits.body_bytes:
                 raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got more")
             if size > reserved:
-                call.reserve_bytes(size - reserved)
+                reserve(size - reserved)
                 reserved = size
     except ClientDisconnect:
         raise RequestCancelled("the client went before its body was there") from None

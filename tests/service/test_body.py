@@ -39,10 +39,13 @@ def test_a_large_part_is_never_written_to_disk(monkeypatch: pytest.MonkeyPatch) 
     body = part % (b"original", image) + part % (b"reconstruction", image) + b"--b--\r\n"
     request = request_of(body, "multipart/form-data; boundary=b")
 
+    reserved: list[int] = []
+
     async def parse() -> list[Any]:
-        return [*await parse_multipart(request, await read_body(request, Limits()), Limits())]
+        return [*await parse_multipart(request, await read_body(request, Limits(), reserved.append), Limits())]
 
     run: Callable[[Callable[[], Awaitable[list[Any]]]], list[Any]] = anyio.run
     pairs = run(parse)
     assert len(pairs) == 1
     assert pairs[0].original == pairs[0].reconstruction == image
+    assert sum(reserved) == len(body)

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from semsim import Scorer
+from semsim.embedder import Embedder
 from service.core import scoring
 from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
@@ -57,7 +58,7 @@ def test_a_busy_thread_does_not_hold_up_the_504(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The deadline is answered while the thread works; a request still in the queue is dropped; then all is well."""
-    place = (scoring, "decode_pairs") if stage == "decode" else (Scorer, "embed_prepared")
+    place = (scoring, "decode_pairs") if stage == "decode" else (Embedder, "embed")
     work = getattr(*place)
     blocked = _Blocked(work)
     # A plain function, so that it becomes a method where it replaces one.
