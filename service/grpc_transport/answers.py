@@ -1,5 +1,7 @@
 """The core's answers as messages of ``semsim.v1``."""
 
+from math import inf
+
 from semsim.exceptions import Overloaded, RequestError
 from service.core.call import Timings
 from service.core.schemas import FailedPair, ModelId, ModelInfo, ScoredPair, ScoreResponse
@@ -72,7 +74,7 @@ def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
             leakage=result.leakage,
             recognizable=result.recognizable,
             mse=result.mse,
-            psnr=result.psnr,
+            psnr=None if result.psnr == inf else result.psnr,
             ssim=result.ssim,
             resized=result.resized,
         ),

@@ -36,12 +36,6 @@ class _Blocked:
         return self._work(*arguments, **options)  # type: ignore[operator]
 
 
-@pytest.fixture(scope="module")
-def metrics() -> ServiceMetrics:
-    """Metrics can be registered once a process."""
-    return ServiceMetrics()
-
-
 @pytest.fixture
 def client(small_artifact: object, metrics: ServiceMetrics) -> Iterator[TestClient]:
     """The transport over a core with one decoding thread and a deadline of a moment."""
