@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import grpc
 
@@ -91,7 +92,8 @@ class _ScoreStream:
         try:
             answer = await self._score(request, size)
             async with self._sending:
-                await self._context.write(answer.SerializeToString())
+                with suppress(grpc.aio.InternalError):  # the client is gone: gRPC is about to cancel the call
+                    await self._context.write(answer.SerializeToString())
         finally:
             self._drain.end()
             self._slots.release()

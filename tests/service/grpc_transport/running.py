@@ -57,7 +57,7 @@ def running(
     **changes: Any,
 ) -> Iterator[Running]:
     """Serve ``scorer`` with changed settings until the block ends."""
-    settings = Settings(grpc={"port": free_port()}, **changes)
+    settings = Settings(**{"grpc": {"port": free_port()}} | changes)
     core = ScoringCore(scorer, settings, metrics, authenticate)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
