@@ -1,5 +1,6 @@
 """The BentoML service: loads the model, mounts the transports, says when it is ready."""
 
+import asyncio
 import logging
 import sys
 
@@ -36,6 +37,17 @@ class SemSimService:
         scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
         scorer.warm_up()
         _http.core = ScoringCore(scorer, settings, ServiceMetrics())
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
+    async def start(self) -> None:
+        """On the worker's event loop, before it serves."""
+        if _http.core is not None:
+            self._watch = asyncio.create_task(_http.core.observe_queue())
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    async def stop(self) -> None:
+        """After the last request."""
+        self._watch.cancel()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types
     @staticmethod

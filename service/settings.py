@@ -129,8 +129,8 @@ class Settings(BaseSettings):
     """Images a run of the graph."""
     request_seconds: Annotated[float, Field(gt=0, le=50)] = 30.0
     """After this long a request is answered with a timeout; under BentoML's own limit of 60 s."""
-    decode_threads: _Positive = 4
-    """Requests decoded at once."""
+    decode_threads: _Positive = Field(default_factory=lambda: min(4, max(1, len(os.sched_getaffinity(0)) - 1)))
+    """Requests decoded at once; by default 4, or the cores but one: more threads than cores slow each other."""
     workers: _Positive = 1
     """Processes that serve; each loads the model, so one a GPU."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0

@@ -8,7 +8,6 @@ import pytest
 
 from semsim import Scorer
 from semsim.providers import Provider, ProviderSettings
-from service.metrics import ServiceMetrics
 from tests.artifacts import write_artifact
 from tests.service.live import LiveService, serving
 
@@ -49,12 +48,6 @@ def small_scorer(small_artifact: Path) -> Scorer:
 def bundled() -> Scorer:
     """A scorer of the bundled artifact."""
     return Scorer(providers=CPU)
-
-
-@pytest.fixture(scope="session")
-def metrics() -> ServiceMetrics:
-    """Metrics can be registered once a process."""
-    return ServiceMetrics()
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,9 @@ class Admission:
     def _add(self, pairs: int, size: int) -> None:
         self._pairs += pairs
         self._bytes += size
+
+    def observe(self) -> None:
+        """Set the gauges: not at each change, because that would cost more than the change."""
         self._metrics.queue_pairs.set(self._pairs)
         self._metrics.queue_bytes.set(self._bytes)
 

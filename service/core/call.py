@@ -1,5 +1,6 @@
 """One request on its way through the core: who it is, how long it has, what it holds, where its time went."""
 
+import itertools
 import re
 import secrets
 import threading
@@ -10,6 +11,8 @@ from service.core.admission import Admission
 from service.metrics import Transport
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_PROCESS = secrets.token_hex(4)
+_count = itertools.count(1)
 
 
 def accept_request_id(given: str | None) -> str:
@@ -18,8 +21,8 @@ def accept_request_id(given: str | None) -> str:
 
 
 def new_request_id() -> str:
-    """A name for a request that came without one."""
-    return secrets.token_hex(8)
+    """A name for a request that came without one, unlike any other's."""
+    return f"{_PROCESS}-{next(_count):x}"
 
 
 @dataclass(slots=True)

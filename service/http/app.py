@@ -57,8 +57,8 @@ class HTTPTransport:
         core = self._ready()
         authorization = request.headers.get("authorization")
         async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization) as call:
-            parse = await _read(request, core, call)
-            answer = await _unless_gone(request, core.score(call, parse))
+            parse, raw_pixels = await _read(request, core, call)
+            answer = await _unless_gone(request, core.score(call, parse, raw_pixels))
         return _json(answer, {"server-timing": call.timings.server_timing()})
 
     async def _model(self, request: Request, request_id: str) -> Response:
@@ -74,8 +74,8 @@ class HTTPTransport:
         return HTMLResponse(page(), headers=HEADERS)
 
 
-async def _read(request: Request, core: ScoringCore, call: Call) -> Parse:
-    """The body, by its content type, as what a decoding thread makes pairs of."""
+async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, int | None]:
+    """The body, by its content type, as what makes pairs of it, and the pixels of a raw one."""
     limits = core.limits
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in (JSON, MULTIPART, RAW):
@@ -90,12 +90,12 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> Parse:
         if announced.isdecimal():
             check_length(shape, int(announced))
         raw = await read_body(request, limits, call.reserve_bytes)
-        return lambda: parse_raw(raw, shape)
+        return lambda: parse_raw(raw, shape), shape.size // 3
     body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
-        return lambda: parse_json(body, limits)
+        return lambda: parse_json(body, limits), None
     pairs = await parse_multipart(request, body, limits)
-    return lambda: pairs
+    return lambda: pairs, None
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:

@@ -1,0 +1,88 @@
+"""The queue's bounds, in pairs and bytes."""
+
+import threading
+
+import pytest
+
+from semsim.exceptions import ErrorCode, Overloaded, RequestTimeout
+from service.core.admission import Admission
+from service.core.call import Call
+from service.metrics import ServiceMetrics, Transport
+from service.settings import QueueLimits
+
+
+def call_of(admission: Admission) -> Call:
+    """A request that has just begun."""
+    return Call(Transport.HTTP, "r", 0.0, 30.0, admission)
+
+
+@pytest.fixture
+def admission(metrics: ServiceMetrics) -> Admission:
+    """Room for ten pairs and a thousand bytes."""
+    return Admission(QueueLimits(pairs=10, bytes=1000), metrics)
+
+
+def test_what_fits_is_admitted_and_what_does_not_is_told_when_to_come_again(admission: Admission) -> None:
+    """Past the bound a request is refused, with seconds to wait; released room is given again."""
+    first, second = call_of(admission), call_of(admission)
+    first.reserve_pairs(8)
+    with pytest.raises(Overloaded) as refused:
+        second.reserve_pairs(3)
+    assert refused.value.code is ErrorCode.OVERLOADED
+    assert refused.value.retry_after >= 1
+    assert "expected room in a queue of 10 pairs, got 8 waiting" in str(refused.value)
+    second.reserve_pairs(2)
+    first.release()
+    call_of(admission).reserve_pairs(8)
+
+
+def test_bytes_are_bounded_apart(admission: Admission) -> None:
+    """Bodies count, however few pairs they hold."""
+    call_of(admission).reserve_bytes(900)
+    with pytest.raises(Overloaded, match="a queue of 1000 bytes, got 900 waiting"):
+        call_of(admission).reserve_bytes(101)
+    call_of(admission).reserve_bytes(100)
+
+
+def test_a_full_queue_refuses_before_a_body_is_read(admission: Admission) -> None:
+    """With no room for a single pair, a body's bytes are refused, too."""
+    call_of(admission).reserve_pairs(10)
+    with pytest.raises(Overloaded, match="10 pairs"):
+        call_of(admission).reserve_bytes(1)
+
+
+def test_a_request_that_is_over_reserves_nothing(admission: Admission) -> None:
+    """A decoding thread that comes after its request's timeout cannot leak room."""
+    late = call_of(admission)
+    late.release()
+    with pytest.raises(RequestTimeout):
+        late.reserve_pairs(1)
+    call_of(admission).reserve_pairs(10)
+
+
+def test_threads_never_admit_more_than_the_bound(admission: Admission) -> None:
+    """Many threads at once: what is held never passes the bound, and all of it comes back."""
+    held, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal held, most
+        for _ in range(300):
+            call = call_of(admission)
+            try:
+                call.reserve_pairs(3)
+            except Overloaded:
+                continue
+            with lock:
+                held += 3
+                most = max(most, held)
+            with lock:
+                held -= 3
+            call.release()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most <= 10
+    call_of(admission).reserve_pairs(10)
