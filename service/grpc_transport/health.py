@@ -19,7 +19,6 @@ from service.settings import Limits
 NAME: str = pb.DESCRIPTOR.services_by_name["Health"].full_name
 
 
-
 class Health:
     """Says SERVING of the whole server (the empty name) and of each service, until it stops.
 

@@ -1,6 +1,7 @@
 """The service ``inference.GRPCInferenceService``: the Open Inference Protocol with the one model that is served."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
 
 import grpc
 from google.protobuf.message import Message
@@ -8,15 +9,14 @@ from google.protobuf.message import Message
 import semsim
 from semsim.exceptions import NotFound, RequestError
 from service.core.call import Call
-from service.core.schemas import EncodedPair
 from service.core.scoring import ScoringCore
 from service.grpc_transport.caller import read_caller
 from service.grpc_transport.context import Context, refuse
 from service.grpc_transport.drain import Drain
 from service.grpc_transport.outputs import OUTPUTS, infer_message, requested_outputs
-from service.grpc_transport.tensors import ORIGINALS, RECONSTRUCTIONS, read_pairs
+from service.grpc_transport.tensors import ORIGINALS, RECONSTRUCTIONS, raw_pixels, read_pairs
 from service.grpc_transport.unary import Handler, unary
-from service.grpc_transport.wire import parse
+from service.grpc_transport.wire import AT_ONCE_BYTES, parse
 from service.protos.inference import grpc_predict_v2_pb2 as pb
 
 NAME: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -66,18 +66,15 @@ class Inference:
         return _describe(self._name, self._version)
 
     async def _model_infer(self, call: Call, message: bytes) -> pb.ModelInferResponse:
-        outputs: Sequence[str] = ()
-        request_id = ""
-
-        def read() -> Sequence[EncodedPair]:
-            nonlocal outputs, request_id
-            request = parse(pb.ModelInferRequest, message, self._core.limits)
-            self._check_model(request.model_name, request.model_version)
-            outputs, request_id = requested_outputs(request), request.id
-            return read_pairs(request, self._core.limits)
-
-        answer = await self._core.score(call, read)
-        return infer_message(answer, outputs, request_id)
+        limits = self._core.limits
+        if len(message) > AT_ONCE_BYTES:
+            request = await asyncio.to_thread(parse, pb.ModelInferRequest, message, limits)
+        else:
+            request = parse(pb.ModelInferRequest, message, limits)
+        self._check_model(request.model_name, request.model_version)
+        outputs = requested_outputs(request)
+        answer = await self._core.score(call, lambda: read_pairs(request, limits), raw_pixels(request))
+        return infer_message(answer, outputs, request.id)
 
     def _serves(self, name: str, version: str) -> bool:
         return name == self._name and version in ("", self._version)

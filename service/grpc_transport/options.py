@@ -9,8 +9,9 @@ from service.settings import Settings, TLSSettings
 
 # A message a little over the limit is read, and refused with a code; a far larger one gRPC refuses by its length.
 _SLACK_BYTES = 2**20
-# Of one connection; more calls wait at their client. What all of them hold is bounded by the queue.
-_STREAMS = 128
+# Of one connection; more calls wait at their client. As many as the queue takes by default, because gRPC refuses some
+# of the calls (UNAVAILABLE) whenever a client has more than these in flight; what is admitted, the queue bounds.
+_STREAMS = 1024
 _MINUTE_MS = 60_000
 
 

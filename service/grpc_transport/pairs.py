@@ -1,6 +1,6 @@
 """A ``semsim.v1.ScoreRequest`` as pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from service.protos.semsim.v1 import scorer_pb2 as pb
 from service.settings import Limits
 
 _CHANNELS = 3
+# Preparing more in the event loop would hold up other calls, however small their images.
+_FEW_PAIRS = 16
 
 
 def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair | RejectedPair]:
@@ -30,6 +32,29 @@ def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair
     check_count(len(request.pairs), limits)
     shared = _read_shared(request)
     return [_read_pair(pair, shared) for pair in request.pairs]
+
+
+def raw_pixels(request: pb.ScoreRequest) -> int | None:
+    """The pixels of a few raw pairs, by the shapes they claim; None for more pairs, and where one is to be decoded."""
+    if request.HasField("batch"):
+        originals, reconstructions = request.batch.originals, request.batch.reconstructions
+        return claimed_pixels((images.count, images.height, images.width) for images in (originals, reconstructions))
+    if len(request.pairs) > _FEW_PAIRS:
+        return None
+    images = [request.original, *(image for pair in request.pairs for image in (pair.original, pair.reconstruction))]
+    if any(image.WhichOneof("kind") == "encoded" for image in images):
+        return None
+    return claimed_pixels((1, image.raw.height, image.raw.width) for image in images)
+
+
+def claimed_pixels(shapes: Iterable[tuple[int, int, int]]) -> int | None:
+    """The pixels of tensors ``(N, H, W)``; None where they are more than a few images."""
+    total = 0
+    for count, height, width in shapes:
+        if count > _FEW_PAIRS:
+            return None
+        total += count * height * width
+    return total
 
 
 def check_count(count: int, limits: Limits) -> None:

@@ -12,9 +12,9 @@ from service.grpc_transport.answers import refused_message, stream_message
 from service.grpc_transport.caller import Caller, read_caller
 from service.grpc_transport.context import UNEXPECTED, Context, fail, read_message, refuse, seconds_left
 from service.grpc_transport.drain import Drain
-from service.grpc_transport.pairs import read_pairs
+from service.grpc_transport.pairs import raw_pixels, read_pairs
 from service.grpc_transport.unary import Handler, check_size
-from service.grpc_transport.wire import parse
+from service.grpc_transport.wire import AT_ONCE_BYTES, parse
 from service.metrics import Transport
 from service.protos.semsim.v1 import scorer_pb2 as pb
 
@@ -22,9 +22,6 @@ logger = logging.getLogger("semsim.service")
 
 IN_FLIGHT = 8
 """Requests of one stream that are worked on at once; the next is read when one of them is answered."""
-
-# Parsing a larger message in the event loop would hold up the other calls.
-_PARSED_AT_ONCE = 2**20
 
 
 def score_stream(core: ScoringCore, drain: Drain) -> Handler:
@@ -83,7 +80,7 @@ class _ScoreStream:
             answers.create_task(self._answer(request, len(message)))
 
     async def _parse(self, message: bytes) -> pb.ScoreStreamRequest:
-        if len(message) <= _PARSED_AT_ONCE:
+        if len(message) <= AT_ONCE_BYTES:
             return parse(pb.ScoreStreamRequest, message, self._core.limits)
         return await asyncio.to_thread(parse, pb.ScoreStreamRequest, message, self._core.limits)
 
@@ -110,7 +107,8 @@ class _ScoreStream:
             ) as call:
                 check_size(size, core.limits)
                 call.reserve_bytes(size)
-                answer = await core.score(call, lambda: read_pairs(request.request, core.limits))
+                pixels = raw_pixels(request.request)
+                answer = await core.score(call, lambda: read_pairs(request.request, core.limits), pixels)
             return stream_message(sequence, answer, call.timings)
         except RequestError as error:
             return refused_message(sequence, error)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from semsim.exceptions import InvalidRequest
 from service.core.schemas import EncodedPair, ImageInput
-from service.grpc_transport.pairs import check_count, match_originals, view_images
+from service.grpc_transport.pairs import check_count, claimed_pixels, match_originals, view_images
 from service.protos.inference import grpc_predict_v2_pb2 as pb
 from service.settings import Limits
 
@@ -33,6 +33,14 @@ def read_pairs(request: pb.ModelInferRequest, limits: Limits) -> list[EncodedPai
     reconstructions = images[RECONSTRUCTIONS]
     originals = match_originals(images[ORIGINALS], len(reconstructions))
     return [EncodedPair(None, *pair) for pair in zip(originals, reconstructions, strict=True)]
+
+
+def raw_pixels(request: pb.ModelInferRequest) -> int | None:
+    """The pixels of a few raw pairs, by the shapes they claim; None for more pairs, and where one is to be decoded."""
+    shapes = [tuple(tensor.shape) for tensor in request.inputs]
+    if any(tensor.datatype != "UINT8" for tensor in request.inputs) or any(len(shape) != 4 for shape in shapes):
+        return None
+    return claimed_pixels((shape[0], shape[1], shape[2]) for shape in shapes)
 
 
 def _read_images(tensor: _Tensor, raw: bytes | None, limits: Limits) -> Sequence[ImageInput]:

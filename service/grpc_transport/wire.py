@@ -13,6 +13,9 @@ from google.protobuf.message import DecodeError, Message
 from semsim.exceptions import InvalidRequest, TooManyPairs
 from service.settings import Limits
 
+AT_ONCE_BYTES = 2**20
+"""A message up to this size is parsed in the event loop; a larger one would hold up other calls there."""
+
 _FREE_BYTES = 64 * 2**10
 """A message up to this size cannot cost much, whatever it holds."""
 _PARTS_A_PAIR = 16

@@ -21,13 +21,13 @@ def calibrated(calibrated_artifact: Path) -> Scorer:
 
 @pytest.fixture(scope="session")
 def server(calibrated: Scorer, metrics: ServiceMetrics) -> Iterator[Running]:
-    """gRPC over a small calibrated model, default settings."""
+    """GRPC over a small calibrated model, default settings."""
     with running(calibrated, metrics) as live:
         yield live
 
 
 @pytest.fixture(scope="session")
 def tight_server(small_scorer: Scorer, metrics: ServiceMetrics) -> Iterator[Running]:
-    """gRPC over a model without a calibration, tight limits."""
+    """GRPC over a model without a calibration, tight limits."""
     with running(small_scorer, metrics, limits=TIGHT) as live:
         yield live

@@ -138,7 +138,9 @@ def test_the_model(tight_server: Running, small_scorer: Scorer) -> None:
     assert {name: getattr(answer.limits, name) for name in TIGHT} == TIGHT
 
 
-@pytest.mark.parametrize(("sent", "taken"), [("run-7.a", True), (None, False), ("no spaces", False), ("x" * 200, False)])
+@pytest.mark.parametrize(
+    ("sent", "taken"), [("run-7.a", True), (None, False), ("no spaces", False), ("x" * 200, False)]
+)
 def test_metadata_of_an_answer(server: Running, sent: str | None, taken: bool) -> None:
     """The request id is echoed, or made where there is none that can be; the time is told by stage."""
     given = () if sent is None else (("x-request-id", sent),)

@@ -104,7 +104,10 @@ def test_overload_is_told_in_the_stream(
 ) -> None:
     """A request that finds the queue full is answered with the seconds to wait; the others are scored."""
     limits = {"pairs": 2}
-    with running(small_scorer, metrics, limits=limits, queue={"pairs": 2}) as server, blocked_network(monkeypatch) as go:
+    with (
+        running(small_scorer, metrics, limits=limits, queue={"pairs": 2}) as server,
+        blocked_network(monkeypatch) as go,
+    ):
         more: queue.SimpleQueue[pb.ScoreStreamRequest | None] = queue.SimpleQueue()
         more.put(request(1, pairs=2))
         call = server.scorer.ScoreStream(iter(more.get, None))

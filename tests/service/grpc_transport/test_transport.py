@@ -49,9 +49,7 @@ def test_tls(small_scorer: Scorer, metrics: ServiceMetrics, authority: Authority
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_mutual_tls(
-    small_scorer: Scorer, metrics: ServiceMetrics, authority: Authority, tmp_path: Path
-) -> None:
+def test_mutual_tls(small_scorer: Scorer, metrics: ServiceMetrics, authority: Authority, tmp_path: Path) -> None:
     """A client needs a certificate that the authority signed."""
     signed = authority.sign("server")
     tls = {"certificate": signed.certificate, "key": signed.key, "client_ca": authority.certificate}
