@@ -1,5 +1,6 @@
 """Whether an answer is the one that its question must get, and whether another's could pass for it."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from benchmarks.endurance.load.questions import Form, Row
@@ -41,7 +42,7 @@ def _difference(got: Row, wanted: Row, tolerance: float) -> str | None:
 def confusable(rows: Iterable[Row]) -> int:
     """How many neighbours, by mse, each could pass for the other: crossed answers of those would not be seen."""
     scored = sorted((row for row in rows if row.code is None), key=lambda row: row.mse)
-    return sum(_alike(one, other) for one, other in zip(scored, scored[1:], strict=False))
+    return sum(_alike(one, other) for one, other in itertools.pairwise(scored))
 
 
 def _alike(one: Row, other: Row) -> bool:

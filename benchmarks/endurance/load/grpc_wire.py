@@ -45,3 +45,8 @@ def trailing(error: grpc.aio.AioRpcError, key: str) -> str | None:
         if name == key:
             return value if isinstance(value, str) else value.decode(errors="replace")
     return None
+
+
+def never_sent(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a call failed because its channel had no connection, and could not get one."""
+    return "failed to connect" in (error.details() or "").lower()

@@ -106,6 +106,4 @@ def _part(disposition: str, content: Image) -> bytes:
 def _row(result: dict[str, Any]) -> Row:
     if "error" in result:
         return Row(result["id"], code=result["error"]["code"])
-    return Row(
-        result["id"], result["distance"], result["leakage"], result["mse"], result["psnr"], result["ssim"]
-    )
+    return Row(result["id"], result["distance"], result["leakage"], result["mse"], result["psnr"], result["ssim"])

@@ -14,9 +14,10 @@ _BUFFER_BYTES = 2**20
 class Closed(Exception):
     """The connection was closed, or never opened."""
 
-    def __init__(self, received: int) -> None:
+    def __init__(self, received: int = 0, *, opened: bool = True) -> None:
         super().__init__(f"closed after {received} bytes of an answer")
         self.received = received
+        self.opened = opened
 
 
 class NotHTTP(Exception):
@@ -55,7 +56,12 @@ class Connection:
         try:
             return cls(*await asyncio.open_connection(HOST, port, limit=_BUFFER_BYTES))
         except OSError:
-            raise Closed(0) from None
+            raise Closed(opened=False) from None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the other side has closed it."""
+        return self._reader.at_eof() or self._reader.exception() is not None
 
     async def send(self, data: bytes) -> None:
         """Write, and wait until the system has taken it, or so much that what is left fits the buffer.
@@ -67,7 +73,7 @@ class Connection:
             self._writer.write(data)
             await self._writer.drain()
         except OSError:
-            raise Closed(0) from None
+            raise Closed() from None
 
     def end_sending(self) -> None:
         """Say that nothing more will be sent, and go on reading."""
@@ -86,7 +92,7 @@ class Connection:
         except asyncio.IncompleteReadError as error:
             raise Closed(len(error.partial)) from None
         except OSError:
-            raise Closed(0) from None
+            raise Closed() from None
         except asyncio.LimitOverrunError:
             raise NotHTTP("a head without an end") from None
         status, headers = _read_head(head)

@@ -32,7 +32,8 @@ def draw(rng: np.random.Generator, height: int, width: int) -> RGBImage:
     coarse = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
     smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16)
     noise = rng.integers(-6, 7, smooth.shape, dtype=np.int16)
-    return np.clip(smooth + noise, 0, 255).astype(np.uint8)
+    noisy: RGBImage = np.clip(smooth + noise, 0, 255).astype(np.uint8)
+    return noisy
 
 
 def degrade(rng: np.random.Generator, original: RGBImage) -> RGBImage:

@@ -1,4 +1,4 @@
-"""The service under test: the real command, in a folder of its own, so that all that it writes can be looked through."""
+"""The service under test: the real command, in a folder of its own, so that all it writes can be searched."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 HOST = "127.0.0.1"
 START_SECONDS = 180
