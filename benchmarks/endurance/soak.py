@@ -35,7 +35,7 @@ from semsim.scorer import Scorer
 
 EXIT_SECONDS = 40.0
 """The service must end within its longest request, 30 s, and a little."""
-_BURST = Size(pairs=32, side=64)
+_BURST = Size(pairs=40, side=64)
 _TAIL_SECONDS = 3.0
 _UNARY_GRPC = (Form.SCORE, Form.SCORE_RAW, Form.BATCH, Form.INFER)
 _HTTP = (Form.JSON, Form.MULTIPART, Form.OCTETS)

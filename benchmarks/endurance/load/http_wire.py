@@ -119,6 +119,17 @@ class Connection:
         await self._reader.readexactly(2)
         return b"".join(chunks)
 
+    async def some(self) -> bytes:
+        """What comes next, of any kind; nothing at the end.
+
+        Raises:
+            Closed: it was cut off.
+        """
+        try:
+            return await self._reader.read(_BUFFER_BYTES)
+        except OSError:
+            raise Closed() from None
+
     async def unasked(self) -> bytes:
         """What has come that nothing asked for; does not wait for it."""
         try:
