@@ -1,8 +1,9 @@
 """What came of malformed inputs: counts by kind and outcome, and the faults."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.endurance.load.http_wire import HTTPAnswer
@@ -14,6 +15,7 @@ _DOCUMENTED = {503: "not_ready", 504: "timeout"}
 """The only answers of 500 and above that are no fault, and their codes."""
 _CODES = frozenset(code.value for code in ErrorCode)
 _KEPT = 20
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
 @dataclass
@@ -24,6 +26,8 @@ class Findings:
     """By kind of input and outcome."""
     answers: Counter[str] = field(default_factory=Counter)
     """Each answer, where an input has several."""
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """That sending each kind took."""
     faults: list[str] = field(default_factory=list)
     faulty: int = 0
 
@@ -31,9 +35,9 @@ class Findings:
         """Note how an input ended."""
         self.outcomes[kind, outcome] += 1
 
-    def fault(self, kind: str, number: int, what: str) -> None:
-        """Note that an input did what none may."""
-        self.faulty += 1
+    def fault(self, kind: str, number: int, what: str, count: int = 1) -> None:
+        """Note that an input did what none may, or that something happened ``count`` times."""
+        self.faulty += count
         if len(self.faults) < _KEPT:
             self.faults.append(f"{kind} {number}: {what}")
 
@@ -69,9 +73,21 @@ def traces_in(text: bytes) -> list[bytes]:
     return [trace for trace in TRACES if trace in text]
 
 
-def lines_with_traces(log: bytes) -> Iterable[bytes]:
-    """Lines of the service's log with which a stack trace begins."""
-    return (line for line in log.splitlines() if b"Traceback (most recent call last)" in line)
+def traces_of(log: bytes) -> Counter[str]:
+    """The stack traces of the service's log, by the place and the error with which they end."""
+    return Counter(_ADDRESS.sub("0x", trace) for trace in _traces(log))
+
+
+def _traces(log: bytes) -> Iterator[str]:
+    place: str | None = None
+    for line in log.decode(errors="replace").splitlines():
+        if "Traceback (most recent call last)" in line:
+            place = ""
+        elif place is not None and line.lstrip(" |").startswith("File "):
+            place = line.lstrip(" |")
+        elif place is not None and not line.startswith((" ", "|")):
+            yield f"{line} at {place}"
+            place = None
 
 
 def _code(body: bytes) -> str | None:

@@ -14,16 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
-import grpc
-
-from benchmarks.endurance.findings import Findings, lines_with_traces
+from benchmarks.endurance.findings import Findings, traces_of
 from benchmarks.endurance.inputs.corpus import Corpus, make_corpus
+from benchmarks.endurance.inputs.http_bodies import FORGED
 from benchmarks.endurance.inputs.kinds import KINDS, Kind, Lane
-from benchmarks.endurance.load.grpc_wire import channel
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.running import Running, running
-from benchmarks.endurance.malformed_grpc import send_calls
+from benchmarks.endurance.malformed_grpc import Caller
 from benchmarks.endurance.malformed_http import play_bytes, send_requests, send_scripts
 from benchmarks.endurance.memory import tree_mib
 from benchmarks.endurance.probe import Probe
@@ -31,7 +30,6 @@ from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
 
 BLOCK = 1000
-CHANNELS = 4
 MEMORY_LIMIT_MIB = 512.0
 """What the service's memory may grow by over what it was before, at most: twice its queue's limit of bytes."""
 SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**20), "SEMSIM_LIMITS__REQUEST_PIXELS": str(2**22)}
@@ -54,8 +52,6 @@ class Malformed:
     seed: int
     inputs: int
     findings: Findings = field(default_factory=Findings)
-    seconds: float = 0.0
-    making_seconds: float = 0.0
     probes: int = 0
     memory_mib: list[float] = field(default_factory=list)
     """Before the first block, and after each."""
@@ -83,32 +79,32 @@ def run(service: Running, scorer: Scorer, result: Malformed, plan: list[Block]) 
     corpus = make_corpus(result.seed, mark, scorer.manifest.name)
     result.memory_mib.append(tree_mib(service))
     asyncio.run(_send_all(service, corpus, Probe(scorer, mark), result, plan))
-    for line in lines_with_traces(service.log):
-        result.findings.fault("log", 0, line.decode(errors="replace"))
+    for what, count in traces_of(service.log).items():
+        result.findings.fault("service's log, times", count, what, count)
+    if f"\n{FORGED}".encode() in service.log:
+        result.findings.fault("service's log", 0, "a line that a client wrote")
     growth = max(result.memory_mib) - result.memory_mib[0]
     if growth > MEMORY_LIMIT_MIB:
         result.findings.fault("memory", 0, f"grew by {growth:.0f} MiB")
 
 
 async def _send_all(service: Running, corpus: Corpus, probe: Probe, result: Malformed, plan: list[Block]) -> None:
-    channels = [channel(service.grpc_target) for _ in range(CHANNELS)]
+    caller = Caller(service.grpc_target)
     try:
         for block in plan:
-            begin = time.monotonic()
             made = _make(result.seed, corpus, block)
-            result.making_seconds += time.monotonic() - begin
-            await _send(service, channels, block, made, result.findings)
-            result.seconds += time.monotonic() - begin
+            begin = time.monotonic()
+            await _send(service, caller, block, made, result.findings)
+            result.findings.seconds[block.kind.name] += time.monotonic() - begin
             if what := await probe.ask(service):
                 result.findings.fault(block.kind.name, block.first, f"after a block from there: {what}")
             result.probes += 1
             result.memory_mib.append(tree_mib(service))
     finally:
-        for one in channels:
-            await one.close()
+        await caller.close()
 
 
-def _make(seed: int, corpus: Corpus, block: Block) -> list[object]:
+def _make(seed: int, corpus: Corpus, block: Block) -> list[Any]:
     kind = block.kind
     if kind.makes_all is not None:
         return list(kind.makes_all(block.count, seed * 1000 + block.first))
@@ -117,19 +113,17 @@ def _make(seed: int, corpus: Corpus, block: Block) -> list[object]:
     return [kind.makes(Random(f"{seed}/{kind.name}/{block.first + i}"), corpus) for i in range(block.count)]
 
 
-async def _send(
-    service: Running, channels: list[grpc.aio.Channel], block: Block, made: list[object], findings: Findings
-) -> None:
+async def _send(service: Running, caller: Caller, block: Block, made: list[Any], findings: Findings) -> None:
     name, first = block.kind.name, block.first
     match block.kind.lane:
         case Lane.REQUESTS:
-            await send_requests(service.http_port, name, first, made, findings)  # type: ignore[arg-type]
+            await send_requests(service.http_port, name, first, made, findings)
         case Lane.SCRIPTS:
-            await send_scripts(service.http_port, name, first, made, findings)  # type: ignore[arg-type]
+            await send_scripts(service.http_port, name, first, made, findings)
         case Lane.CALLS:
-            await send_calls(channels, name, first, made, findings)  # type: ignore[arg-type]
+            await caller.send(name, first, made, findings)
         case Lane.BYTES:
-            await play_bytes(service.grpc_port, name, first, made, findings)  # type: ignore[arg-type]
+            await play_bytes(service.grpc_port, name, first, made, findings)
 
 
 def main() -> None:
@@ -143,12 +137,13 @@ def main() -> None:
     parser.add_argument("--kind", choices=[kind.name for kind in KINDS], help="this kind only")
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each kind")
     parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
+    parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
     parser.add_argument("--write", type=Path, help="a Markdown page with <!-- malformed --> markers")
     arguments = parser.parse_args()
     scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
     result = Malformed(arguments.seed, arguments.inputs)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "service"
+        folder = arguments.keep or Path(scratch) / "service"
         with running(folder, SETTINGS, model=arguments.model) as service:
             run(service, scorer, result, list(blocks(arguments.inputs, arguments.kind, arguments.first)))
     text = report(result)

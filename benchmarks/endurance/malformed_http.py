@@ -9,9 +9,9 @@ from benchmarks.endurance.load.http_wire import Closed, Connection, HTTPAnswer, 
 
 _CONNECTIONS = 8
 _PIPELINED = 12
-_SCRIPTS_AT_ONCE = 48
+_SCRIPTS_AT_ONCE = 200
 _PATIENCE_SECONDS = 20.0
-_AT_ONCE_SECONDS = 0.15
+_AT_ONCE_SECONDS = 0.5
 """How long a script that may get no answer is given one, before its client says that it has ended."""
 
 

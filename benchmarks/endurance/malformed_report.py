@@ -15,9 +15,9 @@ def report(result: Malformed) -> str:
     findings = result.findings
     faults = [*findings.faults, *([f"{findings.faulty} in all"] if findings.faulty > len(findings.faults) else [])]
     count = sum(findings.outcomes.values())
-    rate = count / (result.seconds - result.making_seconds)
+    seconds = sum(findings.seconds.values())
     what = (
-        f"{count} inputs, seed {result.seed}, in {result.seconds:.0f} s ({rate:.0f} a second while sending). Machine: "
+        f"{count} inputs, seed {result.seed}, sent in {seconds:.0f} s, {count / seconds:.0f} a second. Machine: "
         f"{machine()}. After each of {result.probes} blocks a right question over HTTP and one over gRPC got right "
         "answers, unless listed above."
     )
@@ -32,11 +32,16 @@ def report(result: Malformed) -> str:
 def _kinds(result: Malformed) -> str:
     found = result.findings.kinds()
     rows = [
-        [kind.lane, kind.name, sum(found[kind.name].values()), _outcomes(found[kind.name])]
+        [kind.lane, kind.name, *_rate(result, found[kind.name], kind.name), _outcomes(found[kind.name])]
         for kind in KINDS
         if kind.name in found
     ]
-    return table(["over", "kind", "inputs", "outcomes"], rows)
+    return table(["over", "kind", "inputs", "a second", "outcomes"], rows)
+
+
+def _rate(result: Malformed, outcomes: Counter[str], name: str) -> tuple[int, str]:
+    count = sum(outcomes.values())
+    return count, f"{count / result.findings.seconds[name]:.0f}"
 
 
 def _outcomes(outcomes: Counter[str]) -> str:

@@ -207,11 +207,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
+    parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
     parser.add_argument("--write", type=Path, help="a Markdown page with <!-- soak --> markers")
     arguments = parser.parse_args()
     plan = Plan(arguments.minutes * 60, Mix(arguments.seed, Mark.of(arguments.seed)))
     with tempfile.TemporaryDirectory() as scratch:
-        result = soak(plan, Path(scratch) / "service", arguments.model)
+        result = soak(plan, arguments.keep or Path(scratch) / "service", arguments.model)
     picture = arguments.write.parent / "endurance-memory.png" if arguments.write else None
     text = report(result, picture)
     sys.stdout.write(text)

@@ -49,11 +49,14 @@ _TYPES = (
     "multipart/form-data; charset=latin-1; boundary=b",
 )
 _METHODS = ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")
+FORGED = "FORGED-LOG-LINE"
+"""Must never stand at the beginning of a line of the service's log."""
 _PATHS = (
     "/",
     "//score",
     "/score/",
     "/score%00",
+    "/score%0d%0a" + FORGED,
     "/score?x=" + "y" * 3000,
     "/%ff%fe",
     "/../score",

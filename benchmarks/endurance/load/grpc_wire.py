@@ -10,7 +10,7 @@ ERROR_CODE = "semsim-error-code"
 RETRY_AFTER = "retry-after"
 
 # Without these a client that met a closed port would wait for up to two minutes before it comes again.
-_OPTIONS = [
+OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -24,7 +24,7 @@ _OPTIONS = [
 
 def channel(target: str) -> grpc.aio.Channel:
     """A channel with a connection of its own."""
-    return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    return grpc.aio.insecure_channel(target, options=OPTIONS)
 
 
 def unary(to: grpc.aio.Channel, method: str) -> Bytes:
@@ -39,7 +39,7 @@ def stream(to: grpc.aio.Channel, method: str) -> Bytes:
     return call
 
 
-def trailing(error: grpc.aio.AioRpcError, key: str) -> str | None:
+def trailing(error: Any, key: str) -> str | None:
     """A value of an error's trailing metadata."""
     for name, value in error.trailing_metadata() or ():
         if name == key:

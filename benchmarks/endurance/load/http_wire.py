@@ -9,6 +9,7 @@ from benchmarks.endurance.load.running import HOST
 _LINE_END = b"\r\n"
 _HEAD_END = b"\r\n\r\n"
 _BUFFER_BYTES = 2**20
+_FINAL = 200
 
 
 class Closed(Exception):
@@ -81,7 +82,7 @@ class Connection:
             self._writer.write_eof()
 
     async def answer(self, *, head_only: bool = False) -> HTTPAnswer:
-        """The next answer, as a whole; ``head_only`` for the answer to a HEAD.
+        """The next answer, as a whole, without interim ones; ``head_only`` for the answer to a HEAD.
 
         Raises:
             Closed: the connection ends before it, or within it.
@@ -96,7 +97,9 @@ class Connection:
         except asyncio.LimitOverrunError:
             raise NotHTTP("a head without an end") from None
         status, headers = _read_head(head)
-        if head_only or status in (204, 304) or status < 200:
+        if status < _FINAL:
+            return await self.answer(head_only=head_only)
+        if head_only or status in (204, 304):
             return HTTPAnswer(status, headers, b"")
         try:
             return HTTPAnswer(status, headers, await self._body(headers))
