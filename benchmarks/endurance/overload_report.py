@@ -8,6 +8,21 @@ from benchmarks.endurance.overload import GOAL, QUEUE_BYTES, Measured, Plan
 from benchmarks.endurance.soak_report import table, verdict_lines
 from training.markdown import machine
 
+_HEAD = (
+    "over",
+    "capacity, pairs/s (clients)",
+    "goodput, pairs/s",
+    "ratio",
+    "p50, p99 of accepted",
+    "arrivals",
+    "refusals",
+    "gave up",
+    "Retry-After, s",
+    "p50, p99 of refusals",
+    "CPU a refusal / a pair",
+    "most in the queue",
+)
+
 
 def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
     """What should not have been."""
@@ -33,12 +48,10 @@ def report(measured: Sequence[Measured], plan: Plan, *, apart: bool) -> str:
     """The whole report."""
     where = "the service on a core of its own, its clients on the others" if apart else "both on one core"
     what = (
-        f"{plan.size.pairs} pairs of {plan.size.side} px a request, {plan.seconds:g} s each, the first quarter not counted; "
-        f"a refused client gives up {plan.patience:g} s after it came. Machine: {machine()}; {where}."
+        f"{plan.size.pairs} pairs of {plan.size.side} px a request, {plan.seconds:g} s each, of which the first quarter is not "
+        f"counted; a refused client gives up {plan.patience:g} s after it came. Machine: {machine()}; {where}."
     )
-    head = ["over", "capacity, pairs/s (clients)", "goodput, pairs/s", "ratio", "p50, p99 of accepted", "arrivals", "refusals",
-            "gave up", "Retry-After, s", "p50, p99 of refusals", "CPU a refusal / a pair", "most in the queue"]  # fmt: skip
-    return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(head, map(_row, measured))]) + "\n"
+    return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(_HEAD, map(_row, measured))]) + "\n"
 
 
 def _row(one: Measured) -> list[str]:
