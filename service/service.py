@@ -7,6 +7,7 @@ import sys
 import bentoml
 
 from semsim.exceptions import SemSimError
+from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
 from service import preflight
 from service.core.scoring import ScoringCore
@@ -33,6 +34,7 @@ class SemSimService:
     def __init__(self) -> None:
         """Load and warm up the model: BentoML serves nothing before this returns."""
         _log_through_bentoml()
+        keep_freed_memory(largest=2**23, most=2**26)
         settings = load_settings()
         scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
         scorer.warm_up()
