@@ -49,7 +49,7 @@ def free_port() -> int:
 def serving(
     home: Path, command: list[str] | None = None, cwd: Path | None = None, **environment: str
 ) -> Iterator[LiveService]:
-    """Serve until the block ends; by default `semsim serve` with the environment's settings, gRPC on a port of its own."""
+    """Serve until the block ends; by default `semsim serve` with the environment's settings."""
     port, grpc_port = free_port(), free_port()
     arguments = command or [str(Path(sys.executable).parent / "semsim"), "serve"]
     log_file = home / "service.log"

@@ -14,12 +14,7 @@ class ScoreRequest(_message.Message):
     pairs: _containers.RepeatedCompositeFieldContainer[Pair]
     original: Image
     batch: RawBatch
-    def __init__(
-        self,
-        pairs: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ...,
-        original: _Optional[_Union[Image, _Mapping]] = ...,
-        batch: _Optional[_Union[RawBatch, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, pairs: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., original: _Optional[_Union[Image, _Mapping]] = ..., batch: _Optional[_Union[RawBatch, _Mapping]] = ...) -> None: ...
 
 class Pair(_message.Message):
     __slots__ = ("id", "original", "reconstruction")
@@ -29,12 +24,7 @@ class Pair(_message.Message):
     id: str
     original: Image
     reconstruction: Image
-    def __init__(
-        self,
-        id: _Optional[str] = ...,
-        original: _Optional[_Union[Image, _Mapping]] = ...,
-        reconstruction: _Optional[_Union[Image, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., original: _Optional[_Union[Image, _Mapping]] = ..., reconstruction: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
 
 class Image(_message.Message):
     __slots__ = ("encoded", "raw")
@@ -52,9 +42,7 @@ class RawImage(_message.Message):
     pixels: bytes
     height: int
     width: int
-    def __init__(
-        self, pixels: _Optional[bytes] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...
-    ) -> None: ...
+    def __init__(self, pixels: _Optional[bytes] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class RawBatch(_message.Message):
     __slots__ = ("originals", "reconstructions", "ids")
@@ -64,12 +52,7 @@ class RawBatch(_message.Message):
     originals: RawImages
     reconstructions: RawImages
     ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(
-        self,
-        originals: _Optional[_Union[RawImages, _Mapping]] = ...,
-        reconstructions: _Optional[_Union[RawImages, _Mapping]] = ...,
-        ids: _Optional[_Iterable[str]] = ...,
-    ) -> None: ...
+    def __init__(self, originals: _Optional[_Union[RawImages, _Mapping]] = ..., reconstructions: _Optional[_Union[RawImages, _Mapping]] = ..., ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RawImages(_message.Message):
     __slots__ = ("pixels", "count", "height", "width")
@@ -81,13 +64,7 @@ class RawImages(_message.Message):
     count: int
     height: int
     width: int
-    def __init__(
-        self,
-        pixels: _Optional[bytes] = ...,
-        count: _Optional[int] = ...,
-        height: _Optional[int] = ...,
-        width: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, pixels: _Optional[bytes] = ..., count: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class ScoreResponse(_message.Message):
     __slots__ = ("model", "results", "summary")
@@ -97,12 +74,7 @@ class ScoreResponse(_message.Message):
     model: ModelId
     results: _containers.RepeatedCompositeFieldContainer[PairResult]
     summary: Summary
-    def __init__(
-        self,
-        model: _Optional[_Union[ModelId, _Mapping]] = ...,
-        results: _Optional[_Iterable[_Union[PairResult, _Mapping]]] = ...,
-        summary: _Optional[_Union[Summary, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[_Union[ModelId, _Mapping]] = ..., results: _Optional[_Iterable[_Union[PairResult, _Mapping]]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
 
 class PairResult(_message.Message):
     __slots__ = ("id", "scored", "error")
@@ -112,12 +84,7 @@ class PairResult(_message.Message):
     id: str
     scored: ScoredPair
     error: Error
-    def __init__(
-        self,
-        id: _Optional[str] = ...,
-        scored: _Optional[_Union[ScoredPair, _Mapping]] = ...,
-        error: _Optional[_Union[Error, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., scored: _Optional[_Union[ScoredPair, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
     __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized")
@@ -135,16 +102,7 @@ class ScoredPair(_message.Message):
     psnr: float
     ssim: float
     resized: bool
-    def __init__(
-        self,
-        distance: _Optional[float] = ...,
-        leakage: _Optional[float] = ...,
-        recognizable: _Optional[bool] = ...,
-        mse: _Optional[float] = ...,
-        psnr: _Optional[float] = ...,
-        ssim: _Optional[float] = ...,
-        resized: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")
@@ -166,14 +124,7 @@ class Summary(_message.Message):
     max_leakage: float
     mean_leakage: float
     recognizable: int
-    def __init__(
-        self,
-        pairs: _Optional[int] = ...,
-        failed: _Optional[int] = ...,
-        max_leakage: _Optional[float] = ...,
-        mean_leakage: _Optional[float] = ...,
-        recognizable: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, pairs: _Optional[int] = ..., failed: _Optional[int] = ..., max_leakage: _Optional[float] = ..., mean_leakage: _Optional[float] = ..., recognizable: _Optional[int] = ...) -> None: ...
 
 class ModelId(_message.Message):
     __slots__ = ("name", "version", "sha256")
@@ -183,9 +134,7 @@ class ModelId(_message.Message):
     name: str
     version: str
     sha256: str
-    def __init__(
-        self, name: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class ScoreStreamRequest(_message.Message):
     __slots__ = ("sequence", "request")
@@ -193,9 +142,7 @@ class ScoreStreamRequest(_message.Message):
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     request: ScoreRequest
-    def __init__(
-        self, sequence: _Optional[int] = ..., request: _Optional[_Union[ScoreRequest, _Mapping]] = ...
-    ) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., request: _Optional[_Union[ScoreRequest, _Mapping]] = ...) -> None: ...
 
 class ScoreStreamResponse(_message.Message):
     __slots__ = ("sequence", "response", "error", "retry_after_seconds", "timings")
@@ -209,14 +156,7 @@ class ScoreStreamResponse(_message.Message):
     error: Error
     retry_after_seconds: int
     timings: Timings
-    def __init__(
-        self,
-        sequence: _Optional[int] = ...,
-        response: _Optional[_Union[ScoreResponse, _Mapping]] = ...,
-        error: _Optional[_Union[Error, _Mapping]] = ...,
-        retry_after_seconds: _Optional[int] = ...,
-        timings: _Optional[_Union[Timings, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., response: _Optional[_Union[ScoreResponse, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., retry_after_seconds: _Optional[int] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("decode_seconds", "queue_seconds", "inference_seconds")
@@ -226,12 +166,7 @@ class Timings(_message.Message):
     decode_seconds: float
     queue_seconds: float
     inference_seconds: float
-    def __init__(
-        self,
-        decode_seconds: _Optional[float] = ...,
-        queue_seconds: _Optional[float] = ...,
-        inference_seconds: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, decode_seconds: _Optional[float] = ..., queue_seconds: _Optional[float] = ..., inference_seconds: _Optional[float] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ()
@@ -249,14 +184,7 @@ class GetModelResponse(_message.Message):
     manifest_json: str
     provider: ExecutionProvider
     limits: Limits
-    def __init__(
-        self,
-        model: _Optional[_Union[ModelId, _Mapping]] = ...,
-        service_version: _Optional[str] = ...,
-        manifest_json: _Optional[str] = ...,
-        provider: _Optional[_Union[ExecutionProvider, _Mapping]] = ...,
-        limits: _Optional[_Union[Limits, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[_Union[ModelId, _Mapping]] = ..., service_version: _Optional[str] = ..., manifest_json: _Optional[str] = ..., provider: _Optional[_Union[ExecutionProvider, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
 
 class ExecutionProvider(_message.Message):
     __slots__ = ("active", "missing", "onnxruntime")
@@ -267,19 +195,13 @@ class ExecutionProvider(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     ONNXRUNTIME_FIELD_NUMBER: _ClassVar[int]
     active: str
     missing: _containers.ScalarMap[str, str]
     onnxruntime: str
-    def __init__(
-        self,
-        active: _Optional[str] = ...,
-        missing: _Optional[_Mapping[str, str]] = ...,
-        onnxruntime: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, active: _Optional[str] = ..., missing: _Optional[_Mapping[str, str]] = ..., onnxruntime: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("pairs", "body_bytes", "image_bytes", "image_pixels", "request_pixels")
@@ -293,11 +215,4 @@ class Limits(_message.Message):
     image_bytes: int
     image_pixels: int
     request_pixels: int
-    def __init__(
-        self,
-        pairs: _Optional[int] = ...,
-        body_bytes: _Optional[int] = ...,
-        image_bytes: _Optional[int] = ...,
-        image_pixels: _Optional[int] = ...,
-        request_pixels: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, pairs: _Optional[int] = ..., body_bytes: _Optional[int] = ..., image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., request_pixels: _Optional[int] = ...) -> None: ...
