@@ -21,7 +21,7 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.limits.body_bytes + _SLACK_BYTES),
         ("grpc.max_concurrent_streams", _STREAMS),
         # Calls count until the server has forgotten them, a moment after their client has: with this protection, gRPC
-        # refuses some of a client's calls (UNAVAILABLE) although it keeps to the limit. What waits unseen stays bounded.
+        # refuses some of a client's calls (UNAVAILABLE) that keep to the limit. What waits unseen stays bounded.
         ("grpc.http.overload_protection", 0),
         # Workers share the port. A single one must not, or a second service would take half of its calls unnoticed.
         ("grpc.so_reuseport", int(settings.workers > 1)),

@@ -41,6 +41,7 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
                 authorization=caller.authorization,
                 seconds=seconds_left(context),
             ) as call:
+                drain.check_open()
                 message = await read_message(context)
                 if message is None:
                     raise InvalidRequest("expected a message, got none that could be received")
