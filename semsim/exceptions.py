@@ -1,7 +1,7 @@
 """The one exception tree of the project.
 
-Every error carries a stable :class:`~semsim.error_codes.ErrorCode`, the same over the command line, HTTP and gRPC, and a
-message that says what was expected and what came. A message never holds image content.
+Every error carries a stable :class:`~semsim.error_codes.ErrorCode`, the same over the command line, HTTP and gRPC,
+and a message that says what was expected and what came. A message never holds image content.
 """
 
 from typing import ClassVar
