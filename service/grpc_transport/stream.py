@@ -103,6 +103,7 @@ class _ScoreStream:
                 Transport.GRPC,
                 request_id=request_id,
                 authorization=self._caller.authorization,
+                traceparent=self._caller.traceparent,
                 seconds=seconds_left(self._context),
             ) as call:
                 check_size(size, core.limits)

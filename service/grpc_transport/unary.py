@@ -39,6 +39,7 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
                 Transport.GRPC,
                 request_id=caller.request_id,
                 authorization=caller.authorization,
+                traceparent=caller.traceparent,
                 seconds=seconds_left(context),
             ) as call:
                 drain.check_open()
