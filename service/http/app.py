@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,11 +13,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
-from service.core.call import Call, new_request_id
+from service.core.call import Call, accept_request_id
 from service.core.schemas import ScoreResponse
 from service.core.scoring import Parse, ScoringCore
 from service.http.body import parse_multipart, read_body
 from service.http.errors import error_response, refusal
+from service.http.exposition import metrics
 from service.http.json_body import parse_json
 from service.http.openapi import openapi
 from service.http.page import HEADERS, page
@@ -30,7 +31,6 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 RAW = "application/octet-stream"
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -45,6 +45,7 @@ class HTTPTransport:
                 Route("/score", _guarded(self._score), methods=["POST"]),
                 Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
+                Route("/metrics", metrics, methods=["GET"]),
             ]
         )
 
@@ -55,16 +56,14 @@ class HTTPTransport:
 
     async def _score(self, request: Request, request_id: str) -> Response:
         core = self._ready()
-        authorization = request.headers.get("authorization")
-        async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization) as call:
+        async with _accepted(core, request, request_id) as call:
             parse, raw_pixels = await _read(request, core, call)
             answer = await _unless_gone(request, core.score(call, parse, raw_pixels))
         return _json(answer, {"server-timing": call.timings.server_timing()})
 
     async def _model(self, request: Request, request_id: str) -> Response:
         core = self._ready()
-        authorization = request.headers.get("authorization")
-        async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization):
+        async with _accepted(core, request, request_id):
             return _json(core.model_info(), {})
 
     async def _docs(self, _: Request) -> Response:
@@ -72,6 +71,17 @@ class HTTPTransport:
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(), headers=HEADERS)
+
+
+def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractAsyncContextManager[Call]:
+    """The core's view of a request, by its headers."""
+    headers = request.headers
+    return core.request(
+        Transport.HTTP,
+        request_id=request_id,
+        authorization=headers.get("authorization"),
+        traceparent=headers.get("traceparent"),
+    )
 
 
 async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, int | None]:
@@ -122,8 +132,7 @@ def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
     """The process edge: whatever an endpoint raises becomes an envelope."""
 
     async def guarded(request: Request) -> Response:
-        given = request.headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
+        request_id = accept_request_id(request.headers.get("x-request-id"))
         try:
             response = await endpoint(request, request_id)
         except RequestError as error:
