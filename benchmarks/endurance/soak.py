@@ -173,11 +173,13 @@ def soak(plan: Plan, service: Running, scorer: Scorer) -> Soak:
     Raises:
         ServiceFailed: the service does not come back after the kill.
     """
-    before = scrape(service.http_port)
+    before, looked = scrape(service.http_port), len(service.log)
     with MemoryWatch(service) as watch:
         result, sizes = asyncio.run(_drive(service, plan, scorer.manifest.name, watch.samples))
     result.counted = result.counted.since(before)
     _judge(result, sizes, scorer, service)
+    told = traces_of(service.log[looked:])
+    result.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in told.items()]
     return result
 
 
@@ -192,7 +194,6 @@ def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, service: Runnin
     ]
     result.files, found = find_traces(result.plan.mix.mark, (service.folder, Path("/dev/shm")))  # noqa: S108
     verdict.faults += [f"image bytes in {path}" for path in found]
-    verdict.faults += [f"{count} times in the service's log: {what}" for what, count in traces_of(service.log).items()]
     if result.exit_code is None:
         verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
 
