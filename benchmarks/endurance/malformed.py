@@ -10,7 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -20,6 +20,7 @@ from benchmarks.endurance.findings import Findings, traces_of
 from benchmarks.endurance.inputs.corpus import Corpus, make_corpus
 from benchmarks.endurance.inputs.http_bodies import FORGED
 from benchmarks.endurance.inputs.kinds import KINDS, Kind, Lane
+from benchmarks.endurance.load.http_wire import Closed
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.running import Running, running
 from benchmarks.endurance.malformed_grpc import Caller
@@ -57,9 +58,9 @@ class Malformed:
     """Before the first block, and after each."""
 
 
-def blocks(inputs: int, only: str | None = None, first: int = 0) -> Iterator[Block]:
+def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[Block]:
     """The blocks of a run: each kind's share, at least one of each, in blocks of one kind, the kinds in turn."""
-    chosen = [kind for kind in KINDS if only in (None, kind.name)]
+    chosen = [kind for kind in KINDS if not only or kind.name in only]
     total = sum(kind.share for kind in chosen)
     left = {kind: max(1, round(inputs * kind.share / total)) for kind in chosen}
     at = dict.fromkeys(chosen, first)
@@ -94,7 +95,11 @@ async def _send_all(service: Running, corpus: Corpus, probe: Probe, result: Malf
             where = f"{block.kind.name} {block.first} to {block.first + block.count - 1}"
             made = make(result.seed, corpus, block)
             begin = time.monotonic()
-            await _send(service, caller, block, made, result.findings)
+            try:
+                await _send(service, caller, block, made, result.findings)
+            except Closed:
+                result.findings.fault(where, "the service is gone: the run ended here")
+                return
             result.findings.seconds[block.kind.name] += time.monotonic() - begin
             if failed := await probe.ask(service):
                 result.findings.fault(f"after {where}", failed)
@@ -138,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kind", choices=[kind.name for kind in KINDS], help="this kind only")
+    parser.add_argument("--kind", action="append", choices=[kind.name for kind in KINDS], help="these kinds only")
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each kind")
     parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
     parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
@@ -149,7 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or Path(scratch) / "service"
         with running(folder, SETTINGS, model=arguments.model) as service:
-            run(service, scorer, result, list(blocks(arguments.inputs, arguments.kind, arguments.first)))
+            run(service, scorer, result, list(blocks(arguments.inputs, arguments.kind or (), arguments.first)))
     text = report(result)
     sys.stdout.write(text)
     if arguments.write:

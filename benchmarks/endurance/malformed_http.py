@@ -11,8 +11,24 @@ _CONNECTIONS = 8
 _PIPELINED = 12
 _SCRIPTS_AT_ONCE = 200
 _PATIENCE_SECONDS = 20.0
+_REOPEN_TRIES, _REOPEN_SECONDS = 20, 0.25
 AT_ONCE_SECONDS = 0.5
 """How long a script that may get no answer is given one, before its client says that it has ended."""
+
+
+async def open_patiently(port: int, kind: str, findings: Findings) -> Connection:
+    """A new connection. A port that is closed for a moment is a fault, and waited for.
+
+    Raises:
+        Closed: it stays closed.
+    """
+    for _ in range(_REOPEN_TRIES):
+        try:
+            return await Connection.open(port)
+        except Closed:
+            findings.fault(kind, "a connection was refused")
+            await asyncio.sleep(_REOPEN_SECONDS)
+    return await Connection.open(port)
 
 
 async def send_requests(port: int, kind: str, first: int, requests: Sequence[bytes], findings: Findings) -> None:
@@ -36,7 +52,7 @@ async def _pipeline(
 
     An answer that closes the connection leaves those behind it unanswered, as HTTP has it: they are sent again.
     """
-    connection = await Connection.open(port)
+    connection = await open_patiently(port, kind, findings)
     answered = 0
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -77,7 +93,7 @@ async def send_scripts(port: int, kind: str, first: int, scripts: Sequence[Scrip
 
 
 async def _play(port: int, kind: str, number: int, script: Script, findings: Findings) -> None:
-    connection = await Connection.open(port)
+    connection = await open_patiently(port, kind, findings)
     answers: list[HTTPAnswer] = []
     outcome = "closed"
     try:
@@ -138,7 +154,8 @@ async def play_bytes(port: int, kind: str, first: int, scripts: Sequence[Script]
         for index, script in waiting:
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    outcome, told = await _exchange(port, script)
+                    connection = await open_patiently(port, kind, findings)
+                    outcome, told = await _exchange(connection, script)
             except TimeoutError:
                 outcome, told = "left open", b""
                 findings.fault(f"{kind} {first + index}", f"still open after {_PATIENCE_SECONDS:g} s")
@@ -149,8 +166,7 @@ async def play_bytes(port: int, kind: str, first: int, scripts: Sequence[Script]
     await asyncio.gather(*(work() for _ in range(_SCRIPTS_AT_ONCE)))
 
 
-async def _exchange(port: int, script: Script) -> tuple[str, bytes]:
-    connection = await Connection.open(port)
+async def _exchange(connection: Connection, script: Script) -> tuple[str, bytes]:
     told = b""
     try:
         await _write(connection, script)

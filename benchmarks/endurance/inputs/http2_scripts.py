@@ -79,6 +79,8 @@ def http2_calls(rng: Random, corpus: Corpus) -> Script:
         (
             headers(b"/semsim.v1.Scorer/Score"),
             headers(b"/x"),
+            headers(b"/semsim.v1.Scorer/Sco\xd0re"),  # stops grpcio's asyncio server, unless it is kept from it
+            headers(b"/semsim.v1.Scorer/Score") + literal(b"x-request-id", b"\xd0\xff"),
             mutate(rng, headers(b"/semsim.v1.Scorer/Score")),
             b"\x80" * 20,
             b"",
