@@ -42,6 +42,7 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
                 traceparent=caller.traceparent,
                 seconds=seconds_left(context),
             ) as call:
+                drain.check_open()
                 message = await read_message(context)
                 if message is None:
                     raise InvalidRequest("expected a message, got none that could be received")
