@@ -32,11 +32,11 @@ def refused(home: Path, *arguments: str, command: tuple[str, ...] = COMMANDS[0],
     return shown.stderr
 
 
-@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_a_port_in_use_is_one_line(tmp_path: Path, family: socket.AddressFamily, host: str) -> None:
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     """A port that somebody listens on is named."""
+    host = "::1"
     try:
-        taken = socket.create_server((host, 0), family=family)
+        taken = socket.create_server((host, 0), family=socket.AF_INET6)
     except OSError:
         pytest.skip(f"needs {host}")
     with taken:

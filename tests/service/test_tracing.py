@@ -1,5 +1,6 @@
 """Traces: none by default, at no cost; a request with its stages where they are asked for."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -102,3 +103,24 @@ def test_a_live_service_traces_both_transports(guarded: Guarded) -> None:
             assert score.start_time_unix_nano <= inside.start_time_unix_nano <= inside.end_time_unix_nano
             assert inside.end_time_unix_nano <= score.end_time_unix_nano
     assert attributes(guarded.collector.trace(over_http, 4)["score"])["semsim.request_id"] == "traced"
+
+
+def test_a_collector_that_is_gone_does_not_hold_up_the_end() -> None:
+    """One that takes the connection and never answers: closing gives up after a few seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        tracer = OTLPTracer(TracingSettings(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"))
+        tracer.record("score", None, 10.0, 11.0, STAGES, {})
+        begin = time.monotonic()
+        tracer.close()
+        assert time.monotonic() - begin < 10
+
+
+def test_traces_that_the_environment_turns_off_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OTEL_SDK_DISABLED is OpenTelemetry's own word, and holds: one line says so."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    with collecting() as collector, caplog.at_level("WARNING", "semsim.service"):
+        record(collector, 1, None)
+        assert not collector.spans
+    assert len(caplog.records) == 1
