@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Build the CPU image on a Debian made here, run it, score a pair with it: no registry, no container engine.
+#   deploy/image/try.sh        needs root and Debian's packages buildah and debootstrap; exit code 77: skipped
+# Everything lies in a folder below TMPDIR (about 3 GB) that is removed at the end.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+skip() { echo "skipped: $1" >&2; exit 77; }
+[ "$(id -u)" = 0 ] || skip "needs root, for debootstrap and chroot"
+for tool in buildah debootstrap python3; do
+  command -v "$tool" >/dev/null || skip "needs $tool (Debian: apt-get install buildah debootstrap)"
+done
+
+work=$(mktemp -d)
+service=
+cleanup() {
+  if [ -n "$service" ]; then kill -TERM -- "-$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true; fi
+  buildah rm --all >/dev/null 2>&1 || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot CONTAINERS_STORAGE_CONF=$work/storage.conf
+printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$work/graph" "$work/run" > "$CONTAINERS_STORAGE_CONF"
+
+echo "== a base: Debian bookworm with Python 3.11"
+debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$work/base" > "$work/debootstrap.log" 2>&1 ||
+  { tail -n 20 "$work/debootstrap.log" >&2; skip "needs Debian's packages, and debootstrap got none"; }
+base=$(buildah from scratch)
+buildah add --quiet "$base" "$work/base" / > /dev/null
+buildah commit --quiet "$base" localhost/semsim-base > /dev/null
+buildah rm "$base" > /dev/null
+rm -rf "$work/base"
+
+echo "== the image"
+# The host's pip settings and certificates: a network may have a mirror or a certificate authority of its own.
+options="--opt network=host --opt volume=/etc/ssl/certs:/etc/ssl/certs:ro"
+if [ -f /etc/pip.conf ]; then options+=" --opt volume=/etc/pip.conf:/etc/pip.conf:ro"; fi
+BACKEND=buildah BASE_IMAGE=localhost/semsim-base BUILD_OPTIONS="$options" deploy/image/build.sh cpu localhost/semsim:try
+container=$(buildah from localhost/semsim:try)
+buildah inspect --type image localhost/semsim:try > "$work/image.json"
+mapfile -t entrypoint < <(python3 - "$work/image.json" <<'PYTHON'
+import json, sys
+config = json.load(open(sys.argv[1]))["OCIv1"]["config"]
+assert config["User"] == "10001:10001", config["User"]
+assert set(config["ExposedPorts"]) == {"3000", "3001"}, config["ExposedPorts"]
+print("\n".join(config["Entrypoint"]))
+PYTHON
+)
+echo "files: $(du -sh "$(buildah mount "$container")" | cut -f1)"
+read -r port grpc_port < <(python3 -c '
+import socket
+probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(probe.getsockname()[1] for probe in probes))')
+
+echo "== without a token it does not start"
+status=0
+timeout 120 buildah run --network host "$container" -- "${entrypoint[@]}" --port "$port" > "$work/refused.log" 2>&1 || status=$?
+cat "$work/refused.log"
+[ "$status" = 2 ] || { echo "expected exit code 2, got $status" >&2; exit 1; }
+
+echo "== with one it scores"
+head -c 24 /dev/urandom | base64 > "$work/token"
+chmod 644 "$work/token"
+# A process group of its own, to end all of it; the token as a file, as Kubernetes and Compose give it.
+setsid buildah run --network host --volume "$work/token:/run/secrets/semsim-token:ro" \
+  --env SEMSIM_AUTH__TOKEN_FILE=/run/secrets/semsim-token --env "SEMSIM_GRPC__PORT=$grpc_port" \
+  "$container" -- "${entrypoint[@]}" --port "$port" > "$work/service.log" 2>&1 &
+service=$!
+URL=http://127.0.0.1:$port TOKEN_FILE=$work/token WAIT_SECONDS=120 python3 deploy/helm/semsim/files/score_once.py ||
+  { echo "-- its log:" >&2; tail -n 40 "$work/service.log" >&2; exit 1; }
+buildah run "$container" -- id
+echo "the CPU image works"
