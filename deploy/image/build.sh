@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Build the container image with docker, or with buildah where no docker engine runs:
+# Build the container image with docker, or with podman or buildah where no docker engine runs:
 #   deploy/image/build.sh cpu|gpu [IMAGE]
 # Environment: BASE_IMAGE, another base (Debian or Ubuntu, Python >= 3.11); TENSORRT=true, TensorRT in the gpu image;
-# BACKEND=docker|buildah|podman; PYTHON, one with bentoml; BUILD_OPTIONS, more of `bentoml containerize`, such as "--opt network=host".
+# ENGINE=docker|podman|buildah; PYTHON, one with bentoml; BUILD_OPTIONS, more options of the engine's `build`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -20,21 +20,24 @@ for python in "${PYTHON:-}" .venv/serve/bin/python .venv/dev/bin/python python3;
 done
 [ -n "$python" ] || { echo "expected a Python with bentoml, got none: set PYTHON, or run make serve once" >&2; exit 2; }
 
-backend=${BACKEND:-}
-if [ -z "$backend" ]; then
-  if docker info >/dev/null 2>&1; then backend=docker
-  elif command -v buildah >/dev/null; then backend=buildah
-  else echo "expected a docker engine or buildah, got neither" >&2; exit 2
+engine=${ENGINE:-}
+if [ -z "$engine" ]; then
+  if docker info >/dev/null 2>&1; then engine=docker
+  elif command -v podman >/dev/null; then engine=podman
+  elif command -v buildah >/dev/null; then engine=buildah
+  else echo "expected a docker engine, podman or buildah, got none" >&2; exit 2
   fi
 fi
 
-# A store of its own: neither the bento nor its usage count stays behind.
+# A store of its own: the bento does not stay behind.
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 export BENTOML_HOME=$home BENTOML_DO_NOT_TRACK=true
-bento=$("$python" -m bentoml build --output tag)
+tag=$("$python" -m bentoml build --output tag)
+tag=${tag#__tag__:}
+bento=$home/bentos/${tag/://}
+# Not `bentoml containerize`: with a template it builds only where its temporary files lie below the current folder.
 # shellcheck disable=SC2086  # BUILD_OPTIONS are several words
-"$python" -m bentoml containerize "${bento#__tag__:}" --image-tag "$image" --backend "$backend" \
-  --opt "build-arg=BASE_IMAGE=$base" --opt "build-arg=VARIANT=$variant" --opt "build-arg=TENSORRT=${TENSORRT:-false}" \
-  ${BUILD_OPTIONS:-}
-echo "built $image ($variant, on $base, with $backend)"
+"$engine" build --file "$bento/env/docker/Dockerfile" --tag "$image" --build-arg "BASE_IMAGE=$base" \
+  --build-arg "VARIANT=$variant" --build-arg "TENSORRT=${TENSORRT:-false}" ${BUILD_OPTIONS:-} "$bento"
+echo "built $image ($variant, on $base, with $engine)"

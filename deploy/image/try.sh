@@ -34,19 +34,20 @@ rm -rf "$work/base"
 
 echo "== the image"
 # The host's pip settings and certificates: a network may have a mirror or a certificate authority of its own.
-options="--opt network=host --opt volume=/etc/ssl/certs:/etc/ssl/certs:ro"
-if [ -f /etc/pip.conf ]; then options+=" --opt volume=/etc/pip.conf:/etc/pip.conf:ro"; fi
-BACKEND=buildah BASE_IMAGE=localhost/semsim-base BUILD_OPTIONS="$options" deploy/image/build.sh cpu localhost/semsim:try
+options="--network=host --volume=/etc/ssl/certs:/etc/ssl/certs:ro"
+if [ -f /etc/pip.conf ]; then options+=" --volume=/etc/pip.conf:/etc/pip.conf:ro"; fi
+ENGINE=buildah BASE_IMAGE=localhost/semsim-base BUILD_OPTIONS="$options" deploy/image/build.sh cpu localhost/semsim:try
 container=$(buildah from localhost/semsim:try)
 buildah inspect --type image localhost/semsim:try > "$work/image.json"
-mapfile -t entrypoint < <(python3 - "$work/image.json" <<'PYTHON'
+python3 - "$work/image.json" > "$work/entrypoint" <<'PYTHON'
 import json, sys
 config = json.load(open(sys.argv[1]))["OCIv1"]["config"]
-assert config["User"] == "10001:10001", config["User"]
-assert set(config["ExposedPorts"]) == {"3000", "3001"}, config["ExposedPorts"]
+user, ports = config["User"], sorted(config["ExposedPorts"])
+if (user, ports) != ("10001:10001", ["3000/tcp", "3001/tcp"]):
+    sys.exit(f"expected the user 10001:10001 and the ports 3000 and 3001, got {user} and {ports}")
 print("\n".join(config["Entrypoint"]))
 PYTHON
-)
+mapfile -t entrypoint < "$work/entrypoint"
 echo "files: $(du -sh "$(buildah mount "$container")" | cut -f1)"
 read -r port grpc_port < <(python3 -c '
 import socket

@@ -1,7 +1,7 @@
 """Ask a running service once whether it works: ready, refuses strangers, scores. Standard library only.
 
-Environment: URL (http://host:3000), TOKEN_FILE (the bearer token; none where callers are anonymous) and
-WAIT_SECONDS (for it to get ready, 60).
+Environment: URL (http://host:3000), TOKEN_FILE (the bearer token; none where callers are anonymous), CERTIFICATE and
+KEY (a client's, for mTLS), WAIT_SECONDS (for it to get ready, 60).
 """
 
 import base64
@@ -24,6 +24,8 @@ SIDE = 32
 CONTEXT = ssl.create_default_context()
 CONTEXT.check_hostname = False
 CONTEXT.verify_mode = ssl.CERT_NONE
+if "CERTIFICATE" in os.environ:
+    CONTEXT.load_cert_chain(os.environ["CERTIFICATE"], os.environ["KEY"])
 
 
 def png(level: int) -> bytes:
