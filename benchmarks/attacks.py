@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semsim.memory import keep_freed_memory
 from training.attacks.evaluation import Evaluation
 from training.attacks.presets import preset
-from training.engines.memory import keep_freed_memory
 from training.markdown import machine, write_between
 from training.observations.client import Protocol, observe
 from training.observations.observation import Observation, Victim

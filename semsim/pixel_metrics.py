@@ -41,8 +41,8 @@ def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     _check(originals, reconstructions)
     sums = np.zeros(len(originals))
     for rows in _steps(originals.shape, overlap=0):
-        difference = _wide(originals[rows]) - _wide(reconstructions[rows])
-        sums[rows[0]] += np.einsum("nhwc,nhwc->n", difference, difference, dtype=np.float64)
+        difference = np.subtract(originals[rows], reconstructions[rows], dtype=np.float64)
+        sums[rows[0]] += np.einsum("nhwc,nhwc->n", difference, difference)
     mean: NDArray[np.float64] = sums / float(np.prod(originals.shape[1:]))
     return mean
 

@@ -53,6 +53,7 @@ def score_dir(
     from semsim.bulk.rows import TableFormat, report, write_table
     from semsim.bulk.run import Directories, score_directories
     from semsim.exceptions import InvalidOption
+    from semsim.memory import keep_freed_memory
     from semsim.summary import summarize
 
     if match not in set(Match):
@@ -65,6 +66,7 @@ def score_dir(
         if output.is_dir():
             raise InvalidOption(f"expected an output file, got the directory {output}")
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
+    keep_freed_memory()
     scorer = load_scorer(model, require, fail_above)
     try:
         with progress_bar() as progress:

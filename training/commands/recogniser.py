@@ -24,7 +24,7 @@ def train(
     """Fine-tune recognisers on clean and degraded images; an interrupted run goes on after its last finished epoch."""
     from semsim.commands.progress import progress_bar
     from semsim.exceptions import InvalidOption
-    from training.engines.memory import keep_freed_memory
+    from semsim.memory import keep_freed_memory
     from training.fitting import prefixed
     from training.recognition.training import RecogniserTrainings, train_recogniser
 

@@ -26,7 +26,7 @@ def run(
     Under torchrun several processes train together.
     """
     from semsim.commands.progress import progress_bar
-    from training.engines.memory import keep_freed_memory
+    from semsim.memory import keep_freed_memory
     from training.metric.distributed import together
     from training.metric.experiment import run as train
     from training.metric.recipe import MetricTraining
@@ -55,7 +55,7 @@ def select(
 ) -> None:
     """Cross-validate every recipe, grouped by original and by setting; the test split is not read."""
     from semsim.commands.progress import progress_bar
-    from training.engines.memory import keep_freed_memory
+    from semsim.memory import keep_freed_memory
     from training.metric.recipe import MetricTraining
     from training.metric.selection import select as cross_validate
 
@@ -85,7 +85,7 @@ def hold_out(
     """Train without one attack, victim or data set at a time, and measure there beside other metrics."""
     from semsim.commands.progress import progress_bar
     from semsim.exceptions import InvalidOption
-    from training.engines.memory import keep_freed_memory
+    from semsim.memory import keep_freed_memory
     from training.metric.baselines import baseline_metrics
     from training.metric.hold_out import FIELDS
     from training.metric.hold_out import hold_out as leave_out

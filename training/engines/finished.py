@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from training.engines.memory import keep_freed_memory
+from semsim.memory import keep_freed_memory
 from training.reconstructions.plan import Shard
 
 
