@@ -56,7 +56,7 @@ print(*(probe.getsockname()[1] for probe in probes))')
 
 echo "== without a token it does not start"
 status=0
-timeout 120 buildah run --network host "$container" -- "${entrypoint[@]}" --port "$port" > "$work/refused.log" 2>&1 || status=$?
+timeout 60 buildah run --network host "$container" -- "${entrypoint[@]}" --port "$port" > "$work/refused.log" 2>&1 || status=$?
 cat "$work/refused.log"
 [ "$status" = 2 ] || { echo "expected exit code 2, got $status" >&2; exit 1; }
 
@@ -70,5 +70,20 @@ setsid buildah run --network host --volume "$work/token:/run/secrets/semsim-toke
 service=$!
 URL=http://127.0.0.1:$port TOKEN_FILE=$work/token WAIT_SECONDS=120 python3 deploy/helm/semsim/files/score_once.py ||
   { echo "-- its log:" >&2; tail -n 40 "$work/service.log" >&2; exit 1; }
-buildah run "$container" -- id
+buildah run --network host "$container" -- python -c '
+import sys
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+health = health_pb2_grpc.HealthStub(grpc.insecure_channel(sys.argv[1]))
+print("gRPC health:", str(health.Check(health_pb2.HealthCheckRequest(), timeout=10)).strip())
+' "127.0.0.1:$grpc_port"
+
+echo "== its root may be read-only, and it stops"
+root=$(buildah mount "$container")
+written=$(find "$root" -xdev -newer "$work/token" -type f ! -path "$root/var/lib/semsim/*" ! -path "$root/tmp/*")
+[ -z "$written" ] || { echo "expected files below /var/lib/semsim and /tmp only, got $written" >&2; exit 1; }
+kill -TERM -- "-$service"
+for _ in $(seq 30); do kill -0 -- "-$service" 2>/dev/null || break; sleep 1; done
+kill -0 -- "-$service" 2>/dev/null && { echo "expected it to stop within 30 s of SIGTERM" >&2; exit 1; }
+service=
 echo "the CPU image works"

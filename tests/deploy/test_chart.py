@@ -221,3 +221,10 @@ def test_rules_and_dashboard_are_the_repositorys() -> None:
     config = only("ConfigMap", dashboard={"enabled": True})
     dashboard = json.loads((CHART.parents[1] / "grafana" / "semsim.json").read_text())
     assert json.loads(config["data"]["semsim.json"]) == dashboard
+
+
+def test_the_guides_values_install() -> None:
+    """The example of docs/deploy.md is taken, and makes every kind of object."""
+    values = yaml.safe_load(code_block(GUIDE, "replicaCount"))
+    assert lint(**values) == []
+    assert {document["kind"] for document in render(**values)} >= {*CUSTOM, "Deployment", "NetworkPolicy", "Pod"}
