@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
+import semsim
 from service.settings import Settings
 from tests.deploy.promql import CHART, GUIDE, code_block
 from tests.deploy.tools import RenderError, lint, render
@@ -228,3 +229,8 @@ def test_the_guides_values_install() -> None:
     values = yaml.safe_load(code_block(GUIDE, "replicaCount"))
     assert lint(**values) == []
     assert {document["kind"] for document in render(**values)} >= {*CUSTOM, "Deployment", "NetworkPolicy", "Pod"}
+
+
+def test_the_chart_installs_this_version() -> None:
+    """The default image tag is the project's version."""
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == semsim.__version__
