@@ -1,0 +1,128 @@
+"""The servers that are compared: how each is started, and in which forms it takes pairs."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.serving.cells import Format
+from benchmarks.serving.processes import stop
+
+_START_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server and a form; several may be one process."""
+
+    name: str
+    form: Format
+    path: str
+    """Of an HTTP server."""
+    port: int
+    pid: int
+    """Of its first process."""
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How a server is started, on which ports it then listens, and what it is asked."""
+
+    name: str
+    command: Callable[[int, int], Sequence[str]]
+    """From its HTTP port and its gRPC port."""
+    ready: str
+    """A path that answers 200 once it is warm."""
+    forms: tuple[tuple[Format, str], ...]
+    """Each with its path."""
+    ours: bool = False
+
+
+def _semsim(port: int, grpc_port: int) -> Sequence[str]:
+    command = str(Path(sys.executable).parent / "semsim")
+    return (command, "serve", "--port", str(port), "--grpc-port", str(grpc_port))
+
+
+def _module(name: str) -> Callable[[int, int], Sequence[str]]:
+    return lambda port, _: (sys.executable, "-m", f"benchmarks.serving.{name}", str(port))
+
+
+OURS = Server(
+    "SemSim",
+    _semsim,
+    "/readyz",
+    ((Format.JSON, "/score"), (Format.RAW, "/score"), (Format.GRPC, "")),
+    ours=True,
+)
+SERVERS = (
+    OURS,
+    Server(
+        "FastAPI",
+        _module("peer_fastapi"),
+        "/docs",
+        ((Format.JSON, "/score"), (Format.RAW, "/raw")),
+    ),
+    Server(
+        "LitServe",
+        _module("peer_litserve"),
+        "/health",
+        ((Format.JSON, "/score"), (Format.FORM, "/score")),
+    ),
+)
+
+
+@contextmanager
+def running(servers: Sequence[Server], scratch: Path) -> Iterator[list[Contender]]:
+    """All of them at once, until the block ends: those that are not asked wait, and take next to nothing."""
+    with ExitStack() as stack:
+        yield [contender for server in servers for contender in stack.enter_context(_started(server, scratch))]
+
+
+@contextmanager
+def _started(server: Server, scratch: Path) -> Iterator[list[Contender]]:
+    port, grpc_port = _free_ports(2)
+    home = scratch / server.name
+    home.mkdir()
+    one_thread = {"SEMSIM_PROVIDERS__CPU__THREADS": "1", "OMP_NUM_THREADS": "1"}
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            server.command(port, grpc_port),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | one_thread | {"BENTOML_HOME": str(home)},
+            start_new_session=True,
+        )
+    try:
+        _wait(process, f"http://127.0.0.1:{port}{server.ready}", home / "log")
+        yield [
+            Contender(server.name, form, path, grpc_port if form is Format.GRPC else port, process.pid, server.ours)
+            for form, path in server.forms
+        ]
+    finally:
+        stop(process)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310  # an address of our own
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"expected a server that gets ready, got:\n{log.read_text(errors='replace')[-4000:]}")

@@ -1,0 +1,79 @@
+"""Processes beside this one: asked for measurements, looked at from outside, and stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+_STOP_SECONDS = 20
+
+
+class Worker:
+    """A process that runs a module and answers each line of JSON with one."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Its answer to one job.
+
+        Raises:
+            RuntimeError: it ended instead.
+        """
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("expected a process with pipes")
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"expected an answer to {job}, got a process that ended with {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """Let it end."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(_STOP_SECONDS)
+
+
+def answer_jobs(work: Callable[..., dict[str, Any]]) -> None:
+    """The other side of a :class:`Worker`: ``work`` with each job's values, until there are no more."""
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(work(**json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and all below it."""
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
+
+
+def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    """CPU that they have taken so far, user and system."""
+    times = [process.cpu_times() for process in processes]
+    return float(sum(time.user + time.system for time in times))
+
+
+def resident_bytes(processes: Sequence[psutil.Process]) -> int:
+    """Their resident memory, added up: pages that they share count once each."""
+    return sum(int(process.memory_info().rss) for process in processes)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that has a session of its own, with everything below it."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
