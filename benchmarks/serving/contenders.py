@@ -12,9 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.serving.cells import Format
-from benchmarks.serving.processes import stop
+from benchmarks.serving.processes import pause, stop
 
 _START_SECONDS = 120
+
+TITLES = {
+    Format.JSON: "JSON with PNG",
+    Format.RAW: "raw over HTTP",
+    Format.FORM: "raw in a form",
+    Format.GRPC: "raw over gRPC",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,11 @@ class Contender:
     pid: int
     """Of its first process."""
     ours: bool
+
+    @property
+    def title(self) -> str:
+        """For a table."""
+        return f"{self.name}, {TITLES[self.form]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ SERVERS = (
 
 @contextmanager
 def running(servers: Sequence[Server], scratch: Path) -> Iterator[list[Contender]]:
-    """All of them at once, until the block ends: those that are not asked wait, and take next to nothing."""
+    """All of them at once, until the block ends, each paused: wake the one that is asked."""
     with ExitStack() as stack:
         yield [contender for server in servers for contender in stack.enter_context(_started(server, scratch))]
 
@@ -101,6 +113,7 @@ def _started(server: Server, scratch: Path) -> Iterator[list[Contender]]:
         )
     try:
         _wait(process, f"http://127.0.0.1:{port}{server.ready}", home / "log")
+        pause(process.pid)
         yield [
             Contender(server.name, form, path, grpc_port if form is Format.GRPC else port, process.pid, server.ours)
             for form, path in server.forms

@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -69,9 +69,28 @@ def resident_bytes(processes: Sequence[psutil.Process]) -> int:
     return sum(int(process.memory_info().rss) for process in processes)
 
 
+@contextmanager
+def awake(pid: int) -> Iterator[None]:
+    """Let a process that :func:`pause` stopped, and all below it, run until the block ends."""
+    for process in tree(pid):
+        process.resume()
+    try:
+        yield
+    finally:
+        pause(pid)
+
+
+def pause(pid: int) -> None:
+    """Stop a process and all below it where they are: even an idle server may poll."""
+    for process in tree(pid):
+        process.suspend()
+
+
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """End a process that has a session of its own, with everything below it."""
     process.terminate()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGCONT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
     with suppress(ProcessLookupError):
