@@ -317,6 +317,12 @@ class Unauthenticated(RequestError):
     code = ErrorCode.UNAUTHENTICATED
 
 
+class NotFound(RequestError):
+    """A path, model or version that is not served."""
+
+    code = ErrorCode.NOT_FOUND
+
+
 class RequestTimeout(RequestError):
     """No answer within the request's time."""
 

@@ -11,12 +11,16 @@ from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
 from service import preflight
 from service.core.scoring import ScoringCore
+from service.grpc_transport.transport import GRPCTransport
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
 from service.metrics import ServiceMetrics
 from service.settings import load_settings
 
 _http = HTTPTransport()
+_grpc = GRPCTransport()
+# Seconds for what is in progress when the service is stopped.
+_GRACE = 20.0
 
 
 # Loopback: the pairs hold private originals, so that listening wider is a decision (--host, BENTOML_HOST).
@@ -35,20 +39,21 @@ class SemSimService:
         """Load and warm up the model: BentoML serves nothing before this returns."""
         _log_through_bentoml()
         keep_freed_memory(largest=2**23, most=2**26)
-        settings = load_settings()
+        self._settings = settings = load_settings()
         scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
         scorer.warm_up()
-        _http.core = ScoringCore(scorer, settings, ServiceMetrics())
+        _http.core = self._core = ScoringCore(scorer, settings, ServiceMetrics())
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
         """On the worker's event loop, before it serves."""
-        if _http.core is not None:
-            self._watch = asyncio.create_task(_http.core.observe_queue())
+        self._watch = asyncio.create_task(self._core.observe_queue())
+        await _grpc.start(self._core, self._settings)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
-        """After the last request."""
+        """After the last HTTP request: answer the last gRPC ones."""
+        await _grpc.stop(_GRACE)
         self._watch.cancel()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types

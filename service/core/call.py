@@ -1,6 +1,7 @@
 """One request on its way through the core: who it is, how long it has, what it holds, where its time went."""
 
 import itertools
+import re
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -9,8 +10,14 @@ from semsim.exceptions import RequestTimeout
 from service.core.admission import Admission
 from service.metrics import Transport
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _PROCESS = secrets.token_hex(4)
 _count = itertools.count(1)
+
+
+def accept_request_id(given: str | None) -> str:
+    """The caller's own name for a request where it has one that can be logged and echoed as it is, else a new one."""
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else new_request_id()
 
 
 def new_request_id() -> str:

@@ -158,6 +158,19 @@ class ScoringCore:
             self.metrics.request_seconds.labels(transport).observe(time.monotonic() - began)
             self._observe(call, code)
 
+    def authenticate(self, transport: Transport, authorization: str | None) -> None:
+        """Refuse, and count, the caller of a stream, whose requests come later and are each checked again.
+
+        Raises:
+            Unauthenticated: it has no token, or not the service's.
+        """
+        try:
+            self._authenticate(authorization)
+        except RequestError as error:
+            self.metrics.requests.labels(transport, error.code.value).inc()
+            self.metrics.rejected.labels(Rejection.UNAUTHENTICATED).inc()
+            raise
+
     async def score(self, call: Call, parse: Parse, raw_pixels: int | None = None) -> ScoreResponse:
         """Parse, decode and score one request; a bad pair fails alone.
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -13,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
-from service.core.call import Call, new_request_id
+from service.core.call import Call, accept_request_id
 from service.core.schemas import ScoreResponse
 from service.core.scoring import Parse, ScoringCore
 from service.http.body import parse_multipart, read_body
@@ -30,7 +29,6 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 RAW = "application/octet-stream"
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -122,8 +120,7 @@ def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
     """The process edge: whatever an endpoint raises becomes an envelope."""
 
     async def guarded(request: Request) -> Response:
-        given = request.headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_request_id()
+        request_id = accept_request_id(request.headers.get("x-request-id"))
         try:
             response = await endpoint(request, request_id)
         except RequestError as error:

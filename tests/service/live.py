@@ -25,6 +25,8 @@ class LiveService:
 
     url: str
     log_file: Path
+    grpc: str
+    """The address of gRPC."""
 
     @property
     def log(self) -> bytes:
@@ -48,7 +50,7 @@ def serving(
     home: Path, command: list[str] | None = None, cwd: Path | None = None, **environment: str
 ) -> Iterator[LiveService]:
     """Serve until the block ends; by default `semsim serve` with the environment's settings."""
-    port = free_port()
+    port, grpc_port = free_port(), free_port()
     arguments = command or [str(Path(sys.executable).parent / "semsim"), "serve"]
     log_file = home / "service.log"
     with log_file.open("wb") as log:
@@ -57,9 +59,11 @@ def serving(
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"} | environment,
+            env=os.environ
+            | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true", "SEMSIM_GRPC__PORT": str(grpc_port)}
+            | environment,
         )
-        service = LiveService(f"http://127.0.0.1:{port}", log_file)
+        service = LiveService(f"http://127.0.0.1:{port}", log_file, f"127.0.0.1:{grpc_port}")
         try:
             _wait_until_ready(service, process)
             yield service

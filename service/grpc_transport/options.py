@@ -1,0 +1,60 @@
+"""How the server listens: its channel options and its certificates."""
+
+from pathlib import Path
+
+import grpc
+
+from semsim.exceptions import InvalidOption
+from service.settings import Settings, TLSSettings
+
+# A message a little over the limit is read, and refused with a code; a far larger one gRPC refuses by its length.
+_SLACK_BYTES = 2**20
+# Of one connection; more calls wait at their client. As many as the queue takes by default, because gRPC refuses some
+# of the calls (UNAVAILABLE) whenever a client has more than these in flight; what is admitted, the queue bounds.
+_STREAMS = 1024
+_MINUTE_MS = 60_000
+
+
+def channel_options(settings: Settings) -> list[tuple[str, int]]:
+    """What gRPC is told of the server."""
+    return [
+        ("grpc.max_receive_message_length", settings.limits.body_bytes + _SLACK_BYTES),
+        ("grpc.max_concurrent_streams", _STREAMS),
+        # Workers share the port. A single one must not, or a second service would take half of its calls unnoticed.
+        ("grpc.so_reuseport", int(settings.workers > 1)),
+        # A client that is gone without a word is noticed within this time, and what it asked for dropped.
+        ("grpc.keepalive_time_ms", _MINUTE_MS),
+        ("grpc.keepalive_timeout_ms", _MINUTE_MS // 3),
+        # Clients may ask for signs of life as often, with no call open, too.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MINUTE_MS // 6),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients come back now and then, and so find replicas that are new. Calls that are open then go on.
+        ("grpc.max_connection_age_ms", 10 * _MINUTE_MS),
+    ]
+
+
+def server_credentials(tls: TLSSettings) -> grpc.ServerCredentials | None:
+    """The server's certificate, and which clients' it asks for; None = plain text.
+
+    Raises:
+        InvalidOption: a file is missing, or one of certificate and key without the other.
+    """
+    if tls.certificate is None and tls.key is None:
+        if tls.client_ca is not None:
+            raise InvalidOption("expected tls.certificate and tls.key beside tls.client_ca, got neither")
+        return None
+    if tls.certificate is None or tls.key is None:
+        raise InvalidOption("expected tls.certificate and tls.key together, got one of them")
+    client_ca = None if tls.client_ca is None else _read(tls.client_ca)
+    return grpc.ssl_server_credentials(
+        [(_read(tls.key), _read(tls.certificate))],
+        root_certificates=client_ca,
+        require_client_auth=client_ca is not None,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidOption(f"expected a readable PEM file, got {path}: {error.strerror}") from None

@@ -1,0 +1,165 @@
+"""A ``semsim.v1.ScoreRequest`` as pairs."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest, TooManyPairs
+from semsim.pairs import PairFailure
+from service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput, RejectedPair
+from service.protos.semsim.v1 import scorer_pb2 as pb
+from service.settings import Limits
+
+_CHANNELS = 3
+# Preparing more in the event loop would hold up other calls, however small their images.
+_FEW_PAIRS = 16
+
+
+def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair | RejectedPair]:
+    """The pairs of a request, pixels as views of its bytes; a pair that cannot be read fails alone.
+
+    Raises:
+        InvalidRequest: no pairs, pairs of both kinds, or raw tensors that do not fit together.
+        TooManyPairs: more than the limit.
+    """
+    if request.HasField("batch"):
+        if request.pairs or request.HasField("original"):
+            raise InvalidRequest("expected pairs or a batch, got both")
+        return _read_batch(request.batch, limits)
+    if not request.pairs:
+        raise InvalidRequest("expected at least one pair, or a batch, got neither")
+    check_count(len(request.pairs), limits)
+    shared = _read_shared(request)
+    return [_read_pair(pair, shared) for pair in request.pairs]
+
+
+def raw_pixels(request: pb.ScoreRequest) -> int | None:
+    """The pixels of a few raw pairs, by the shapes they claim; None for more pairs, and where one is to be decoded."""
+    if request.HasField("batch"):
+        originals, reconstructions = request.batch.originals, request.batch.reconstructions
+        return claimed_pixels((images.count, images.height, images.width) for images in (originals, reconstructions))
+    if len(request.pairs) > _FEW_PAIRS:
+        return None
+    images = [request.original, *(image for pair in request.pairs for image in (pair.original, pair.reconstruction))]
+    if any(image.WhichOneof("kind") == "encoded" for image in images):
+        return None
+    return claimed_pixels((1, image.raw.height, image.raw.width) for image in images)
+
+
+def claimed_pixels(shapes: Iterable[tuple[int, int, int]]) -> int | None:
+    """The pixels of tensors ``(N, H, W)``; None where they are more than a few images."""
+    total = 0
+    for count, height, width in shapes:
+        if count > _FEW_PAIRS:
+            return None
+        total += count * height * width
+    return total
+
+
+def check_count(count: int, limits: Limits) -> None:
+    """Refuse too many pairs before there is an object for each.
+
+    Raises:
+        TooManyPairs: more than the limit.
+    """
+    if count > limits.pairs:
+        raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got {count}")
+
+
+def view_images(pixels: bytes, count: int, height: int, width: int, name: str) -> NDArray[np.uint8]:
+    """Images ``(count, height, width, 3)`` as a view of their bytes.
+
+    Raises:
+        InvalidRequest: a shape without pixels, or of another size than the bytes.
+    """
+    if min(count, height, width) < 1:
+        raise InvalidRequest(f"expected {name} of at least 1x1x1, got {count}x{height}x{width}")
+    expected = count * height * width * _CHANNELS
+    if len(pixels) != expected:
+        raise InvalidRequest(
+            f"expected {expected} bytes for {name} of {count}x{height}x{width}x{_CHANNELS}, got {len(pixels)}"
+        )
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(count, height, width, _CHANNELS)
+
+
+def match_originals(originals: Sequence[ImageInput], count: int) -> Sequence[ImageInput]:
+    """An original for each of ``count`` reconstructions. A single one stays one object: it is embedded once.
+
+    Raises:
+        InvalidRequest: neither one nor ``count``.
+    """
+    if len(originals) == count:
+        return originals
+    if len(originals) != 1:
+        raise InvalidRequest(f"expected one original, or one for each reconstruction, got {len(originals)} and {count}")
+    return list(originals) * count
+
+
+def _read_batch(batch: pb.RawBatch, limits: Limits) -> list[EncodedPair]:
+    count = batch.reconstructions.count
+    check_count(max(count, batch.originals.count), limits)
+    originals, reconstructions = _views(batch.originals, "originals"), _views(batch.reconstructions, "reconstructions")
+    ids: Sequence[str | None] = batch.ids or [None] * count
+    if len(ids) != count:
+        raise InvalidRequest(f"expected an id for each of {count} reconstructions or none, got {len(ids)}")
+    if any(pair_id is not None and len(pair_id) > MAX_ID_LENGTH for pair_id in ids):
+        raise InvalidRequest(f"expected ids of at most {MAX_ID_LENGTH} characters, got a longer one")
+    return list(map(EncodedPair, ids, match_originals(originals, count), reconstructions))
+
+
+def _views(images: pb.RawImages, name: str) -> list[NDArray[np.uint8]]:
+    return list(view_images(images.pixels, images.count, images.height, images.width, name))
+
+
+def _read_shared(request: pb.ScoreRequest) -> ImageInput | InvalidArray | InvalidPair | None:
+    """The original for all: read once, so that it stays one object. A bad one fails the pairs that need it."""
+    if not request.HasField("original"):
+        return None
+    try:
+        return _read_image("original", request.original)
+    except (InvalidArray, InvalidPair) as error:
+        return error
+
+
+def _read_pair(pair: pb.Pair, shared: ImageInput | InvalidArray | InvalidPair | None) -> EncodedPair | RejectedPair:
+    pair_id = pair.id if pair.HasField("id") else None
+    if pair_id is not None and len(pair_id) > MAX_ID_LENGTH:
+        message = f"expected an id of at most {MAX_ID_LENGTH} characters, got {len(pair_id)}"
+        return RejectedPair(None, PairFailure(ErrorCode.INVALID_PAIR, message))
+    try:
+        return EncodedPair(pair_id, _original(pair, shared), _reconstruction(pair))
+    except (InvalidArray, InvalidPair) as error:
+        return RejectedPair(pair_id, PairFailure(error.code, str(error)))
+
+
+def _original(pair: pb.Pair, shared: ImageInput | InvalidArray | InvalidPair | None) -> ImageInput:
+    if pair.HasField("original"):
+        return _read_image("original", pair.original)
+    if shared is None:
+        raise InvalidPair("expected an original, of the pair or of the request, got none")
+    if isinstance(shared, InvalidArray | InvalidPair):
+        raise shared
+    return shared
+
+
+def _reconstruction(pair: pb.Pair) -> ImageInput:
+    if not pair.HasField("reconstruction"):
+        raise InvalidPair("expected a reconstruction, got none")
+    return _read_image("reconstruction", pair.reconstruction)
+
+
+def _read_image(role: str, image: pb.Image) -> ImageInput:
+    kind = image.WhichOneof("kind")
+    if kind == "encoded":
+        return image.encoded
+    if kind is None:
+        raise InvalidPair(f"{role}: expected encoded or raw, got neither")
+    raw = image.raw
+    expected = raw.height * raw.width * _CHANNELS
+    pixels = raw.pixels
+    if expected == 0 or len(pixels) != expected:
+        raise InvalidArray(
+            f"{role}: expected {expected} bytes for {raw.height}x{raw.width}x{_CHANNELS}, got {len(pixels)}"
+        )
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(raw.height, raw.width, _CHANNELS)

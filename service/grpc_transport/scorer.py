@@ -1,0 +1,37 @@
+"""The service ``semsim.v1.Scorer``."""
+
+from service.core.call import Call
+from service.core.scoring import ScoringCore
+from service.grpc_transport.answers import model_message, score_message
+from service.grpc_transport.drain import Drain
+from service.grpc_transport.pairs import raw_pixels, read_pairs
+from service.grpc_transport.stream import score_stream
+from service.grpc_transport.unary import Handler, unary
+from service.grpc_transport.wire import AT_ONCE_BYTES, parse
+from service.protos.semsim.v1 import scorer_pb2 as pb
+
+NAME: str = pb.DESCRIPTOR.services_by_name["Scorer"].full_name
+
+
+def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
+    """The handlers of its methods, by name."""
+    limits = core.limits
+
+    async def score(call: Call, message: bytes) -> pb.ScoreResponse:
+        if len(message) > AT_ONCE_BYTES:
+            return score_message(await core.score(call, lambda: read_pairs(read(message), limits)))
+        request = read(message)
+        return score_message(await core.score(call, lambda: read_pairs(request, limits), raw_pixels(request)))
+
+    def read(message: bytes) -> pb.ScoreRequest:
+        return parse(pb.ScoreRequest, message, limits)
+
+    async def get_model(_: Call, message: bytes) -> pb.GetModelResponse:
+        parse(pb.GetModelRequest, message, limits)
+        return model_message(core.model_info())
+
+    return {
+        "Score": unary(core, drain, score),
+        "ScoreStream": score_stream(core, drain),
+        "GetModel": unary(core, drain, get_model),
+    }

@@ -1,0 +1,119 @@
+"""``ScoreStream``: many requests over one call, several at once."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+import grpc
+
+from semsim.exceptions import ErrorCode, NotReady, RequestError
+from service.core.scoring import ScoringCore
+from service.grpc_transport.answers import refused_message, stream_message
+from service.grpc_transport.caller import Caller, read_caller
+from service.grpc_transport.context import UNEXPECTED, Context, fail, read_message, refuse, seconds_left
+from service.grpc_transport.drain import Drain
+from service.grpc_transport.pairs import raw_pixels, read_pairs
+from service.grpc_transport.unary import Handler, check_size
+from service.grpc_transport.wire import AT_ONCE_BYTES, parse
+from service.metrics import Transport
+from service.protos.semsim.v1 import scorer_pb2 as pb
+
+logger = logging.getLogger("semsim.service")
+
+IN_FLIGHT = 8
+"""Requests of one stream that are worked on at once; the next is read when one of them is answered."""
+
+
+def score_stream(core: ScoringCore, drain: Drain) -> Handler:
+    """The handler of the method."""
+
+    async def handle(_: object, context: Context) -> None:
+        caller = read_caller(context.invocation_metadata())
+        context.set_trailing_metadata((("x-request-id", caller.request_id),))
+        try:
+            core.authenticate(Transport.GRPC, caller.authorization)
+            await _ScoreStream(core, drain, context, caller).run()
+        except RequestError as error:
+            await refuse(context, caller, error)
+        except Exception:
+            # The trace goes to the log, never to the client; it holds no request data.
+            logger.exception("unexpected error in a gRPC stream", extra={"request_id": caller.request_id})
+            await fail(context, caller)
+
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+class _ScoreStream:
+    def __init__(self, core: ScoringCore, drain: Drain, context: Context, caller: Caller) -> None:
+        self._core = core
+        self._drain = drain
+        self._context = context
+        self._caller = caller
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        # gRPC sends one message of a call at a time.
+        self._sending = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Answer everything that is read.
+
+        Raises:
+            RequestError: why nothing more is read, once all that was read is answered.
+        """
+        async with asyncio.TaskGroup() as answers:
+            reader = asyncio.create_task(self._read(answers))
+            try:
+                with self._drain.open_stream(reader.cancel):
+                    await asyncio.wait((reader,))
+            finally:
+                reader.cancel()
+        if reader.cancelled():
+            raise NotReady("expected a service that goes on, got one that is stopping")
+        reader.result()
+
+    async def _read(self, answers: asyncio.TaskGroup) -> None:
+        while True:
+            await self._slots.acquire()
+            message = await read_message(self._context)
+            if message is None:
+                return
+            request = await self._parse(message)
+            answers.create_task(self._answer(request, len(message)))
+
+    async def _parse(self, message: bytes) -> pb.ScoreStreamRequest:
+        if len(message) <= AT_ONCE_BYTES:
+            return parse(pb.ScoreStreamRequest, message, self._core.limits)
+        return await asyncio.to_thread(parse, pb.ScoreStreamRequest, message, self._core.limits)
+
+    async def _answer(self, request: pb.ScoreStreamRequest, size: int) -> None:
+        self._drain.begin()
+        try:
+            answer = await self._score(request, size)
+            async with self._sending:
+                with suppress(grpc.aio.InternalError):  # the client is gone: gRPC is about to cancel the call
+                    await self._context.write(answer.SerializeToString())
+        finally:
+            self._drain.end()
+            self._slots.release()
+
+    async def _score(self, request: pb.ScoreStreamRequest, size: int) -> pb.ScoreStreamResponse:
+        sequence, core = request.sequence, self._core
+        request_id = f"{self._caller.request_id}-{sequence}"
+        try:
+            async with core.request(
+                Transport.GRPC,
+                request_id=request_id,
+                authorization=self._caller.authorization,
+                seconds=seconds_left(self._context),
+            ) as call:
+                check_size(size, core.limits)
+                call.reserve_bytes(size)
+                pixels = raw_pixels(request.request)
+                answer = await core.score(call, lambda: read_pairs(request.request, core.limits), pixels)
+            return stream_message(sequence, answer, call.timings)
+        except RequestError as error:
+            return refused_message(sequence, error)
+        except Exception:
+            logger.exception("unexpected error in a gRPC stream", extra={"request_id": request_id})
+            return pb.ScoreStreamResponse(
+                sequence=sequence, error=pb.Error(code=ErrorCode.INTERNAL.value, message=UNEXPECTED)
+            )

@@ -1,0 +1,82 @@
+"""The gRPC server: starts on the running event loop beside the HTTP one, and stops without losing an answer."""
+
+import asyncio
+from contextlib import suppress
+from ipaddress import ip_address
+
+import grpc
+from grpc_reflection.v1alpha import reflection
+
+from semsim.exceptions import InvalidOption
+from service.core.scoring import ScoringCore
+from service.grpc_transport import health, inference, scorer
+from service.grpc_transport.drain import Drain
+from service.grpc_transport.options import channel_options, server_credentials
+from service.settings import Settings
+
+# Calls that gRPC took before it was told to stop have begun after this long.
+_BEGIN_SECONDS = 0.05
+
+
+class GRPCTransport:
+    """The server; belongs to the event loop in which it is started."""
+
+    def __init__(self) -> None:
+        self._server: grpc.aio.Server | None = None
+        self._health: health.Health | None = None
+        self._drain: Drain | None = None
+        self.port = 0
+        """The port that it listens on; 0 = none."""
+
+    async def start(self, core: ScoringCore, settings: Settings) -> None:
+        """Listen on ``settings.grpc``, if it has a port; ``core`` is ready.
+
+        Raises:
+            InvalidOption: the address is in use or not ours, or a certificate cannot be used.
+        """
+        if settings.grpc.port == 0:
+            return
+        drain = Drain()
+        services = {scorer.NAME: scorer.scorer_handlers(core, drain)}
+        services[inference.NAME] = inference.Inference(core, drain).handlers()
+        checks = health.Health(services, core.limits)
+        services[health.NAME] = checks.handlers()
+        server = grpc.aio.server(options=channel_options(settings))
+        for name, handlers in services.items():
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+        reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server)
+        self.port = _listen(server, settings)
+        await server.start()
+        self._server, self._health, self._drain = server, checks, drain
+
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called again."""
+        server, checks, drain = self._server, self._health, self._drain
+        if server is None or checks is None or drain is None:
+            return
+        self._server = None
+        checks.stop()
+        stopping = asyncio.create_task(server.stop(grace))
+        await asyncio.sleep(min(_BEGIN_SECONDS, grace))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await drain.close()
+        # Whatever is open now is past the grace, or nothing happens on it.
+        await server.stop(None)
+        await stopping
+
+
+def _listen(server: grpc.aio.Server, settings: Settings) -> int:
+    host, port = settings.grpc.host, settings.grpc.port
+    try:
+        address = f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
+    except ValueError:
+        raise InvalidOption(f"expected grpc.host to be an IP address, got {host}") from None
+    credentials = server_credentials(settings.tls)
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError:
+        secure = "" if credentials is None else ", and a key that fits its certificate"
+        raise InvalidOption(f"expected a free address of this machine for gRPC{secure}, got {address}") from None

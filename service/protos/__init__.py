@@ -1,0 +1,1 @@
+"""Protocol Buffers of the service, and the Python generated from them (`make protos`)."""

@@ -1,0 +1,1 @@
+"""Version 1, to which fields are added, and from which none is taken."""

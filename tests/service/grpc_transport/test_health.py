@@ -1,0 +1,60 @@
+"""``grpc.health.v1`` and reflection, as load balancers and grpcurl use them."""
+
+import threading
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from semsim import Scorer
+from service.metrics import ServiceMetrics
+from tests.service.grpc_transport.running import PATIENCE, Running, running
+
+SERVICES = ["grpc.health.v1.Health", "inference.GRPCInferenceService", "semsim.v1.Scorer"]
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.mark.parametrize("service", ["", "semsim.v1.Scorer", "inference.GRPCInferenceService"])
+def test_health(server: Running, service: str) -> None:
+    """The server and each of its services are SERVING."""
+    health = health_pb2_grpc.HealthStub(server.channel)
+    assert health.Check(health_pb2.HealthCheckRequest(service=service)).status == SERVING
+
+
+def test_health_of_a_service_that_is_not_there(server: Running) -> None:
+    """A check says NOT_FOUND; a watch goes on, since it may come."""
+    health = health_pb2_grpc.HealthStub(server.channel)
+    with pytest.raises(grpc.RpcError) as caught:
+        health.Check(health_pb2.HealthCheckRequest(service="other"))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="other"))
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+    watch.cancel()
+
+
+def test_watchers_hear_of_a_stop(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
+    """Each of several watchers, also when another has left, hears NOT_SERVING, and none holds up the stop."""
+    with running(small_scorer, metrics) as server:
+        health = health_pb2_grpc.HealthStub(server.channel)
+        leaves, *stay = [health.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True) for _ in range(3)]
+        assert [next(watch).status for watch in (leaves, *stay)] == [SERVING] * 3
+        leaves.cancel()
+        stopped = threading.Event()
+        threading.Thread(target=lambda: (server.run(server.transport.stop(PATIENCE)), stopped.set())).start()
+        assert [[answer.status for answer in watch] for watch in stay] == [[NOT_SERVING]] * 2
+        assert stopped.wait(5)
+
+
+def test_reflection(server: Running) -> None:
+    """It lists the services, and describes them by name."""
+    reflection = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+    asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
+    asked += [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name) for name in SERVICES]
+    listed, *described = reflection.ServerReflectionInfo(iter(asked))
+    names = [service.name for service in listed.list_services_response.service]
+    assert sorted(names) == sorted([*SERVICES, "grpc.reflection.v1alpha.ServerReflection"])
+    for name, answer in zip(SERVICES, described, strict=True):
+        file = FileDescriptorProto.FromString(answer.file_descriptor_response.file_descriptor_proto[0])
+        assert name in [f"{file.package}.{service.name}" for service in file.service]

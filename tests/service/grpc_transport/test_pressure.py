@@ -1,0 +1,122 @@
+"""Deadlines, clients that go, and a full queue."""
+
+import time
+
+import grpc
+import numpy as np
+import pytest
+
+from semsim import Scorer
+from service.metrics import ServiceMetrics
+from service.protos.semsim.v1 import scorer_pb2 as pb
+from tests.encoded import picture
+from tests.service.grpc_transport.blocking import blocked_network
+from tests.service.grpc_transport.running import PATIENCE, Running, error_code, metadata, raw_batch, running
+
+IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
+GOOD = raw_batch(IMAGES, IMAGES)
+
+
+def counted(metrics: ServiceMetrics, code: str) -> float:
+    """Requests over gRPC with an outcome, so far."""
+    return float(metrics.requests.labels("grpc", code)._value.get())
+
+
+def wait_for(metrics: ServiceMetrics, code: str, count: float) -> None:
+    """Until one more is counted: the server may notice after its client."""
+    deadline = time.monotonic() + PATIENCE
+    while counted(metrics, code) < count:
+        assert time.monotonic() < deadline, code
+        time.sleep(0.01)
+
+
+def wait_until_empty(server: Running, metrics: ServiceMetrics) -> None:
+    """Until nothing is admitted any more."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        server.core._admission.observe()
+        if not metrics.queue_pairs._value.get() and not metrics.queue_bytes._value.get():
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_callers_deadline(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service answers with its own code shortly before it, and counts a timeout."""
+    before = counted(metrics, "timeout")
+    with blocked_network(monkeypatch):
+        with pytest.raises(grpc.RpcError) as caught:
+            server.scorer.Score(GOOD, timeout=0.4)
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        wait_for(metrics, "timeout", before + 1)
+        wait_until_empty(server, metrics)
+
+
+def test_the_services_own_deadline(
+    small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds for a call without one, and for one whose message never comes."""
+    with running(small_scorer, metrics, request_seconds=0.2) as server, blocked_network(monkeypatch):
+        with pytest.raises(grpc.RpcError) as caught:
+            server.scorer.Score(GOOD)
+        assert (caught.value.code(), error_code(caught.value)) == (grpc.StatusCode.DEADLINE_EXCEEDED, "timeout")
+        assert "0.2 seconds" in caught.value.details()
+        never = server.channel.stream_unary("/semsim.v1.Scorer/Score")
+        with pytest.raises(grpc.RpcError) as caught:
+            never(iter(lambda: time.sleep(PATIENCE), None), timeout=PATIENCE)
+        assert (caught.value.code(), error_code(caught.value)) == (grpc.StatusCode.DEADLINE_EXCEEDED, "timeout")
+        wait_until_empty(server, metrics)
+
+
+def test_a_client_that_goes(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request is counted as cancelled, and its room in the queue is free while the network still works."""
+    before = counted(metrics, "cancelled")
+    with blocked_network(monkeypatch) as go:
+        call = server.scorer.Score.future(GOOD)
+        assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
+        call.cancel()
+        wait_for(metrics, "cancelled", before + 1)
+        wait_until_empty(server, metrics)
+    assert server.scorer.Score(GOOD).summary.pairs == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"limits": {"pairs": 2}, "queue": {"pairs": 2}}, "queue_pairs"),
+        ({"limits": {"body_bytes": 12_000}, "queue": {"bytes": 12_000}}, "queue_bytes"),
+    ],
+)
+def test_a_full_queue(
+    small_scorer: Scorer,
+    metrics: ServiceMetrics,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, object],
+    reason: str,
+) -> None:
+    """One request too many is refused at once with the seconds to wait; those before it are answered."""
+    before = metrics.rejected.labels(reason)._value.get()
+    with running(small_scorer, metrics, **settings) as server, blocked_network(monkeypatch) as go:
+        first = server.scorer.Score.future(GOOD)
+        assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
+        with pytest.raises(grpc.RpcError) as caught:
+            server.scorer.Score(GOOD)
+        assert (caught.value.code(), error_code(caught.value)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
+        assert int(metadata(caught.value)["retry-after"]) >= 1  # type: ignore[arg-type]
+        assert metrics.rejected.labels(reason)._value.get() == before + 1
+        go.set()
+        assert first.result(PATIENCE).summary.pairs == 2
+        assert server.scorer.Score(GOOD).summary.pairs == 2
+
+
+def test_many_callers_at_once(server: Running, calibrated: Scorer) -> None:
+    """Two hundred calls in flight over one connection: each gets its own scores."""
+    images = np.stack([picture(seed=seed) for seed in range(9)])
+    expected = [calibrated.score(images[0], image).distance for image in images]
+
+    def one(index: int) -> pb.ScoreRequest:
+        return raw_batch(images[:1], images[index : index + 1])
+
+    calls = [(index % 9, server.scorer.Score.future(one(index % 9))) for index in range(200)]
+    for index, call in calls:
+        assert call.result(PATIENCE).results[0].scored.distance == pytest.approx(expected[index], abs=1e-5)

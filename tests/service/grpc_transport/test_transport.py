@@ -1,0 +1,141 @@
+"""How the server listens and stops."""
+
+import queue
+import socket
+import threading
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from semsim import Scorer
+from semsim.exceptions import InvalidOption
+from service.grpc_transport.options import channel_options
+from service.metrics import ServiceMetrics
+from service.protos.semsim.v1 import scorer_pb2 as pb
+from service.settings import Settings
+from tests.encoded import picture
+from tests.service.grpc_transport.blocking import blocked_network
+from tests.service.grpc_transport.certificates import Authority
+from tests.service.grpc_transport.running import PATIENCE, error_code, raw_batch, running
+
+IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
+GOOD = raw_batch(IMAGES, IMAGES)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that the tests trust."""
+    return Authority(tmp_path_factory.mktemp("tls"), "authority")
+
+
+def credentials(authority: Authority, client: str | None = None) -> grpc.ChannelCredentials:
+    """A client that trusts the authority, with a certificate of its own or without."""
+    own = authority.sign(client) if client else None
+    return grpc.ssl_channel_credentials(
+        authority.certificate.read_bytes(), own and own.key.read_bytes(), own and own.certificate.read_bytes()
+    )
+
+
+def test_tls(small_scorer: Scorer, metrics: ServiceMetrics, authority: Authority) -> None:
+    """A client that trusts the server's certificate is served; one that speaks plain text is not."""
+    signed = authority.sign("server")
+    tls = {"certificate": signed.certificate, "key": signed.key}
+    with running(small_scorer, metrics, credentials=credentials(authority), tls=tls) as server:
+        assert server.scorer.Score(GOOD).summary.pairs == 2
+        with grpc.insecure_channel(server.address) as plain, pytest.raises(grpc.RpcError) as caught:
+            plain.unary_unary("/semsim.v1.Scorer/GetModel")(b"")
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_mutual_tls(small_scorer: Scorer, metrics: ServiceMetrics, authority: Authority, tmp_path: Path) -> None:
+    """A client needs a certificate that the authority signed."""
+    signed = authority.sign("server")
+    tls = {"certificate": signed.certificate, "key": signed.key, "client_ca": authority.certificate}
+    with running(small_scorer, metrics, credentials=credentials(authority, "client"), tls=tls) as server:
+        assert server.scorer.Score(GOOD).summary.pairs == 2
+        stranger = Authority(tmp_path, "stranger").sign("client")
+        wrong = grpc.ssl_channel_credentials(
+            authority.certificate.read_bytes(), stranger.key.read_bytes(), stranger.certificate.read_bytes()
+        )
+        for refused in (credentials(authority), wrong):
+            with grpc.secure_channel(server.address, refused) as channel, pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary("/semsim.v1.Scorer/GetModel")(b"")
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("tls", "words"),
+    [
+        ({"certificate": "x.pem"}, "together"),
+        ({"client_ca": "x.pem"}, "beside"),
+        ({"certificate": "x.pem", "key": "x.key"}, "readable PEM file"),
+    ],
+)
+def test_certificates_that_cannot_be_used(
+    small_scorer: Scorer, metrics: ServiceMetrics, tls: dict[str, str], words: str
+) -> None:
+    """The start fails in one sentence."""
+    with pytest.raises(InvalidOption, match=words), running(small_scorer, metrics, tls=tls):
+        pass
+
+
+def test_addresses_that_cannot_be_used(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
+    """A port in use, a host that is no address, and a key that is none stop the start."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = {"port": taken.getsockname()[1]}
+        with pytest.raises(InvalidOption, match="free address"), running(small_scorer, metrics, grpc=address):
+            pass
+    with pytest.raises(InvalidOption, match="IP address"), running(small_scorer, metrics, grpc={"host": "example"}):
+        pass
+
+
+def test_no_port(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
+    """Port 0 means no gRPC; a stop is then nothing."""
+    with running(small_scorer, metrics, grpc={"port": 0}) as server:
+        assert server.transport.port == 0
+
+
+def test_workers_share_a_port_and_nobody_else() -> None:
+    """One worker alone must find its port free; several ask the kernel to share it."""
+    assert dict(channel_options(Settings()))["grpc.so_reuseport"] == 0
+    assert dict(channel_options(Settings(workers=2)))["grpc.so_reuseport"] == 1
+
+
+def test_a_stop_answers_what_is_in_progress(
+    small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call and a stream's requests get their answers; the idle stream then ends, and nothing new is taken."""
+    with running(small_scorer, metrics) as server, blocked_network(monkeypatch) as go:
+        more: queue.SimpleQueue[pb.ScoreStreamRequest | None] = queue.SimpleQueue()
+        more.put(pb.ScoreStreamRequest(sequence=4, request=GOOD))
+        stream = server.scorer.ScoreStream(iter(more.get, None))
+        call = server.scorer.Score.future(GOOD)
+        assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
+        stopped = threading.Event()
+        threading.Thread(target=lambda: (server.run(server.transport.stop(PATIENCE)), stopped.set())).start()
+        assert not stopped.wait(0.3)
+        with pytest.raises(grpc.RpcError) as caught:
+            server.scorer.Score(GOOD)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        go.set()
+        assert call.result(PATIENCE).summary.pairs == 2
+        assert next(stream).sequence == 4
+        with pytest.raises(grpc.RpcError) as caught:
+            next(stream)
+        assert (caught.value.code(), error_code(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "not_ready")
+        assert stopped.wait(PATIENCE)
+        more.put(None)
+
+
+def test_a_stop_cuts_off_what_takes_too_long(
+    small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the grace, calls in progress are cancelled."""
+    with running(small_scorer, metrics) as server, blocked_network(monkeypatch) as go:
+        call = server.scorer.Score.future(GOOD)
+        assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
+        server.run(server.transport.stop(0.2))
+        with pytest.raises(grpc.RpcError):
+            call.result(PATIENCE)
