@@ -57,10 +57,14 @@ def _form(body: bytes, pairs: Pairs, size: int) -> bytes:
     shape = ",".join(map(str, (size, *pairs.originals.shape[1:3])))
     disposition = "Content-Disposition: form-data; name="
     return (
-        f'--{_BOUNDARY}\r\n{disposition}"shape"\r\n\r\n{shape}\r\n'
-        f'--{_BOUNDARY}\r\n{disposition}"images"; filename="images"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode() + body + f"\r\n--{_BOUNDARY}--\r\n".encode()
+        (
+            f'--{_BOUNDARY}\r\n{disposition}"shape"\r\n\r\n{shape}\r\n'
+            f'--{_BOUNDARY}\r\n{disposition}"images"; filename="images"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode()
+        + body
+        + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    )
 
 
 def _message(pairs: Pairs, part: slice) -> bytes:

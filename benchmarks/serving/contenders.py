@@ -48,8 +48,8 @@ class Server:
     """How a server is started, on which ports it then listens, and what it is asked."""
 
     name: str
-    command: Callable[[int, int], Sequence[str]]
-    """From its HTTP port and its gRPC port."""
+    command: Callable[[int], Sequence[str]]
+    """From its HTTP port; gRPC has the next one."""
     ready: str
     """A path that answers 200 once it is warm."""
     forms: tuple[tuple[Format, str], ...]
@@ -57,13 +57,12 @@ class Server:
     ours: bool = False
 
 
-def _semsim(port: int, grpc_port: int) -> Sequence[str]:
-    command = str(Path(sys.executable).parent / "semsim")
-    return (command, "serve", "--port", str(port), "--grpc-port", str(grpc_port))
+def _semsim(port: int) -> Sequence[str]:
+    return (str(Path(sys.executable).parent / "semsim"), "serve", "--port", str(port))
 
 
-def _module(name: str) -> Callable[[int, int], Sequence[str]]:
-    return lambda port, _: (sys.executable, "-m", f"benchmarks.serving.{name}", str(port))
+def _module(name: str) -> Callable[[int], Sequence[str]]:
+    return lambda port: (sys.executable, "-m", f"benchmarks.serving.{name}", str(port))
 
 
 OURS = Server(
@@ -99,35 +98,44 @@ def running(servers: Sequence[Server], scratch: Path) -> Iterator[list[Contender
 
 @contextmanager
 def _started(server: Server, scratch: Path) -> Iterator[list[Contender]]:
-    port, grpc_port = _free_ports(2)
+    port = _free_port()
     home = scratch / server.name
     home.mkdir()
-    one_thread = {"SEMSIM_PROVIDERS__CPU__THREADS": "1", "OMP_NUM_THREADS": "1"}
+    settings = {
+        "BENTOML_HOME": str(home),
+        "OMP_NUM_THREADS": "1",
+        "SEMSIM_GRPC__PORT": str(port + 1),
+        "SEMSIM_PROVIDERS__CPU__THREADS": "1",
+    }
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
-            server.command(port, grpc_port),
+            server.command(port),
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=os.environ | one_thread | {"BENTOML_HOME": str(home)},
+            env=os.environ | settings,
             start_new_session=True,
         )
     try:
         _wait(process, f"http://127.0.0.1:{port}{server.ready}", home / "log")
         pause(process.pid)
         yield [
-            Contender(server.name, form, path, grpc_port if form is Format.GRPC else port, process.pid, server.ours)
+            Contender(server.name, form, path, port + (form is Format.GRPC), process.pid, server.ours)
             for form, path in server.forms
         ]
     finally:
         stop(process)
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+def _free_port() -> int:
+    """A port that nobody listens on, nor on the next one."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port = int(first.getsockname()[1])
+            try:
+                socket.create_server(("127.0.0.1", port + 1)).close()
+            except OSError:
+                continue
+            return port
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

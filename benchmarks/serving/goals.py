@@ -46,10 +46,14 @@ def goals(results: Results) -> list[Goal]:
             bounds = [(Loop.DECODING, 0.8, "the library's loop with PNG decoding")]
         else:
             bounds = [(Loop.NETWORK, 0.9, "`session.run` alone"), (Loop.LIBRARY, 0.9, "the library's loop")]
-        for loop, bound, name in bounds:
-            found.append(_throughput(results, mine, bound, f"{mine.title}: at least {bound} of {name}", loop))
-        for peer in _peers(results.contenders, mine):
-            found.append(_throughput(results, mine, 1.0, f"{mine.title}: ahead of {peer.title}", peer))
+        found += [
+            _throughput(results, mine, bound, f"{mine.title}: at least {bound} of {name}", loop)
+            for loop, bound, name in bounds
+        ]
+        found += [
+            _throughput(results, mine, 1.0, f"{mine.title}: ahead of {peer.title}", peer)
+            for peer in _peers(results.contenders, mine)
+        ]
         tails = {cell: results.tail(cell, mine) for cell in _loaded(results)}
         found.append(Goal(f"{mine.title}: p99 at most 4 x p50", False, 4.0, tails))
     return found

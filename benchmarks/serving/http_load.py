@@ -5,6 +5,7 @@ import time
 from typing import cast
 
 from benchmarks.serving.answers import take_answer
+from benchmarks.serving.connections import connect_all
 from benchmarks.serving.script import Script
 
 _OK = 200
@@ -50,11 +51,6 @@ class _Client(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(error or ConnectionError("expected a connection that stays open, got one that the server closed"))
 
-    def close(self) -> None:
-        """Close the connection, if it was made."""
-        if self._transport is not None:
-            self._transport.close()
-
     def _send(self, transport: asyncio.Transport) -> None:
         self._index = self._script.next()
         self._sent = time.perf_counter()
@@ -66,14 +62,5 @@ class _Client(asyncio.Protocol):
 
 
 async def run(script: Script, port: int) -> None:
-    """Run the script over as many connections as it has clients; returns when each has its last answer."""
-    loop = asyncio.get_running_loop()
-    done = [loop.create_future() for _ in range(script.clients)]
-    clients = [_Client(script, future) for future in done]
-    for client in clients:
-        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
-    try:
-        await asyncio.gather(*done)
-    finally:
-        for client in clients:
-            client.close()
+    """Run the script; returns when each client has its last answer."""
+    await connect_all(script, port, _Client)

@@ -6,10 +6,8 @@ answers a job (the arguments of :meth:`Generator.measure`) with a run's figures;
 machine with the server, so that it does as little as can be, and tells what it took.
 """
 
-import asyncio
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from benchmarks.serving.cells import Loop
 from benchmarks.serving.figures import Run
@@ -66,9 +66,7 @@ class Loops:
                 return lambda i: self._session.run([OUTPUT_NAME], {INPUT_NAME: batches[i % steps]})
             case Loop.LIBRARY:
                 originals, reconstructions = list(pairs.originals), list(pairs.reconstructions)
-                return lambda i: self._scorer.score_images(
-                    originals[part := _part(i, steps)], reconstructions[part]
-                )
+                return lambda i: self._scorer.score_images(originals[part := _part(i, steps)], reconstructions[part])
             case Loop.DECODING:
                 encoded = pairs.encoded()
                 return lambda i: self._scorer.score_pairs(encoded[_part(i, steps)])

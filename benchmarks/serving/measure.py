@@ -47,14 +47,17 @@ def run(plan: Plan, data: Path, servers: Sequence[Server]) -> Results:
         scratch = Path(folder)
         for side in dict.fromkeys(cell.side for cell in plan.cells):
             make_pairs(data, side, plan.pool).save(file_of(scratch, side))
-        with _worker("loops", scratch) as loops, _worker("load", scratch) as load:
-            with running(servers, scratch) as contenders:
-                results = Results(plan, contenders)
-                for number in range(plan.rounds):
-                    for cell in plan.cells:
-                        sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
-                        _measure(cell, results, loops, load)
-                return results
+        with (
+            _worker("loops", scratch) as loops,
+            _worker("load", scratch) as load,
+            running(servers, scratch) as contenders,
+        ):
+            results = Results(plan, contenders)
+            for number in range(plan.rounds):
+                for cell in plan.cells:
+                    sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
+                    _measure(cell, results, loops, load)
+            return results
 
 
 def _measure(cell: Cell, results: Results, loops: Worker, load: Worker) -> None:

@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-import litserve
+import litserve  # type: ignore[import-untyped]
 import numpy as np
 from fastapi import Request
 
@@ -25,7 +25,7 @@ WAIT_SECONDS = 0.002
 _Pairs = list[tuple[RGBImage, RGBImage]]
 
 
-class ScorerAPI(litserve.LitAPI):
+class ScorerAPI(litserve.LitAPI):  # type: ignore[misc]  # it has no types
     """The library behind LitServe's hooks: one worker, which decodes, scores and encodes."""
 
     def setup(self, device: object) -> None:

@@ -1,17 +1,15 @@
 """Processes beside this one: asked for measurements, looked at from outside, and stopped."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
-_STOP_SECONDS = 20
+_STOP_SECONDS = 5
 
 
 class Worker:
@@ -64,6 +62,11 @@ def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
     return float(sum(time.user + time.system for time in times))
 
 
+def thread_seconds(process: psutil.Process) -> dict[int, float]:
+    """CPU that each of its threads has taken so far."""
+    return {thread.id: thread.user_time + thread.system_time for thread in process.threads()}
+
+
 def resident_bytes(processes: Sequence[psutil.Process]) -> int:
     """Their resident memory, added up: pages that they share count once each."""
     return sum(int(process.memory_info().rss) for process in processes)
@@ -87,12 +90,13 @@ def pause(pid: int) -> None:
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a process that has a session of its own, with everything below it."""
-    process.terminate()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGCONT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """End a process, paused or not, with everything below it."""
+    with suppress(psutil.NoSuchProcess):
+        everything = tree(process.pid)
+        for each in everything:
+            each.resume()
+        process.terminate()
+        _, left = psutil.wait_procs(everything, timeout=_STOP_SECONDS)
+        for each in left:
+            each.kill()
     process.wait()

@@ -16,6 +16,19 @@ LOOPS = {
     Loop.DECODING: "loop: library and PNG decoding",
 }
 
+_COLUMNS = (
+    "clients",
+    "pairs/s",
+    "of `session.run`",
+    "of library",
+    "of library + PNG",
+    "p50 ms",
+    "p99 ms",
+    "CPU ms a pair",
+    "load cores",
+    "MiB",
+)
+
 
 def report(results: Results, model: str) -> str:
     """Goals, ratios, and all figures folded away."""
@@ -111,10 +124,7 @@ def _details(results: Results) -> Iterator[str]:
         cells = [cell for cell in results.plan.cells if (cell.side, cell.pairs) == (side, pairs)]
         if number:
             yield ""
-        yield from head(
-            [f"{side} px, {pairs} a request", "clients", "pairs/s", "of `session.run`", "of library", "of library + PNG"]
-            + ["p50 ms", "p99 ms", "CPU ms a pair", "load cores", "MiB"]
-        )
+        yield from head([f"{side} px, {pairs} a request", *_COLUMNS])
         for loop in Loop:
             runs = [results.figures(cell, loop) for cell in cells]
             yield row([LOOPS[loop], "", *_loop(runs)])
