@@ -10,7 +10,7 @@ export SEMSIM_DATA
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model baseline openapi requirements examples picture clean
+.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model baseline openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -61,6 +61,10 @@ baseline: $(DEV)/.done ## models/imagenet-baseline, from the ImageNet weights
 
 openapi: $(DEV)/.done ## docs/openapi.json, from the schemas
 	$(DEV)/bin/python -m service.http.openapi > docs/openapi.json
+
+protos: $(DEV)/.done ## service/protos/*_pb2*, from the .proto files; then lint them
+	$(DEV)/bin/python -m service.protos.generate
+	$(DEV)/bin/buf lint service/protos
 
 examples: $(DEV)/.done ## examples/images: two Caltech-101 photographs, degraded copies, and an attack on one
 	$(DEV)/bin/python -m examples.make_images $(SEMSIM_DATA)/caltech101

@@ -1,22 +1,23 @@
 """The BentoML service: loads the model, mounts the transports, says when it is ready."""
 
 import asyncio
-import logging
-import sys
 
 import bentoml
 
-from semsim.exceptions import SemSimError
 from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
-from service import preflight
+from service import hosting, preflight
+from service.auth import authenticator
 from service.core.scoring import ScoringCore
+from service.garbage import tune_collector
 from service.grpc_transport.transport import GRPCTransport
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
 from service.metrics import ServiceMetrics
+from service.observers import Observers
 from service.settings import load_settings
 
+hosting.prepare()
 _http = HTTPTransport()
 _grpc = GRPCTransport()
 # Seconds for what is in progress when the service is stopped.
@@ -28,8 +29,7 @@ _GRACE = 20.0
     name="semsim",
     http={"host": "127.0.0.1", "port": 3000},
     traffic={"timeout": 60},
-    # BentoML decodes the client's Content-Type for its log, and cuts the answer off when it is not UTF-8.
-    logging={"access": {"request_content_type": False}},
+    **hosting.bentoml_options(),
 )
 @bentoml.asgi_app(_http.app)
 class SemSimService:
@@ -37,12 +37,16 @@ class SemSimService:
 
     def __init__(self) -> None:
         """Load and warm up the model: BentoML serves nothing before this returns."""
-        _log_through_bentoml()
         keep_freed_memory(largest=2**23, most=2**26)
         self._settings = settings = load_settings()
+        preflight.check_worker(settings)
+        self._observers = Observers(settings)
         scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
         scorer.warm_up()
-        _http.core = self._core = ScoringCore(scorer, settings, ServiceMetrics())
+        _http.core = self._core = ScoringCore(
+            scorer, settings, ServiceMetrics(), authenticator(settings.auth), self._observers
+        )
+        tune_collector()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
@@ -55,28 +59,18 @@ class SemSimService:
         """After the last HTTP request: answer the last gRPC ones."""
         await _grpc.stop(_GRACE)
         self._watch.cancel()
+        await asyncio.to_thread(self._observers.close)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types
     @staticmethod
     def check() -> None:
         """Called once before the workers start: what they would fail on stops `bentoml serve` in one line."""
-        try:
+        with hosting.refusing():
             preflight.check()
-        except SemSimError as error:
-            print(f"error [{error.code}]: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
 
     async def __is_ready__(self) -> bool:
         """Whether the warm-up is done, for ``/readyz``."""
         return _http.core is not None
-
-
-def _log_through_bentoml() -> None:
-    """Send the project's log lines, such as why CUDA is not in use, where BentoML's own go."""
-    ours = logging.getLogger("semsim")
-    ours.setLevel(logging.INFO)
-    ours.handlers = logging.getLogger("bentoml").handlers
-    ours.propagate = False
 
 
 SemSimService.add_asgi_middleware(EnvelopeMiddleware)  # type: ignore[attr-defined]  # the decorator made it a Service

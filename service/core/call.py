@@ -60,6 +60,8 @@ class Call:
     deadline: float
     """Both in seconds of ``time.monotonic``."""
     admission: Admission
+    traceparent: str | None = None
+    """The trace of the caller, W3C, of which the request is a part."""
     timings: Timings = field(default_factory=Timings)
     pairs: int = 0
     failed: int = 0

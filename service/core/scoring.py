@@ -119,6 +119,7 @@ class ScoringCore:
         *,
         request_id: str,
         authorization: str | None = None,
+        traceparent: str | None = None,
         seconds: float | None = None,
     ) -> AsyncIterator[Call]:
         """One request, from its first byte to its answer: authenticated, timed, counted, and released at the end.
@@ -127,6 +128,7 @@ class ScoringCore:
             transport: how it came.
             request_id: the caller's name for it, or :func:`service.core.call.new_request_id`.
             authorization: the ``Authorization`` header, or gRPC's metadata of that name.
+            traceparent: the header of that name.
             seconds: the caller's own deadline; the service's wins where it is shorter.
 
         Raises:
@@ -134,7 +136,7 @@ class ScoringCore:
         """
         began = time.monotonic()
         limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
-        call = Call(transport, request_id, began, began + limit, self._admission)
+        call = Call(transport, request_id, began, began + limit, self._admission, traceparent)
         code = ErrorCode.INTERNAL.value
         try:
             self._authenticate(authorization)

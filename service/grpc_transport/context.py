@@ -1,5 +1,6 @@
 """gRPC's side of a call: its messages, its clock, and its errors, a status with the stable code beside it."""
 
+import asyncio
 from typing import NoReturn, TypeAlias
 
 import grpc
@@ -24,7 +25,7 @@ _STATUS = {
 }
 
 # The service's answer to a deadline comes this much before it, so that it is there to be read, and counted as such.
-_ANSWER_SECONDS = 0.005
+_ANSWER_SECONDS = 0.02
 _ANSWER_SHARE = 0.05
 
 UNEXPECTED = "unexpected error; the service's log has the details"
@@ -43,12 +44,22 @@ def error_metadata(caller: Caller, code: ErrorCode, error: RequestError | None =
 
 async def refuse(context: Context, caller: Caller, error: RequestError) -> NoReturn:
     """End a call with the error; does not return."""
-    await context.abort(status_of(error.code), str(error), error_metadata(caller, error.code, error))
+    await _end(context, status_of(error.code), str(error), error_metadata(caller, error.code, error))
 
 
 async def fail(context: Context, caller: Caller) -> NoReturn:
     """End a call that met a fault of ours, without a word of what it was; does not return."""
-    await context.abort(grpc.StatusCode.INTERNAL, UNEXPECTED, error_metadata(caller, ErrorCode.INTERNAL))
+    await _end(context, grpc.StatusCode.INTERNAL, UNEXPECTED, error_metadata(caller, ErrorCode.INTERNAL))
+
+
+async def _end(
+    context: Context, status: grpc.StatusCode, message: str, metadata: tuple[tuple[str, str], ...]
+) -> NoReturn:
+    try:
+        await context.abort(status, message, metadata)
+    except grpc.aio.InternalError:
+        # The client is gone, or its deadline has passed: gRPC would log a trace.
+        raise asyncio.CancelledError from None
 
 
 async def read_message(context: Context) -> bytes | None:

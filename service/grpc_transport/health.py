@@ -58,9 +58,10 @@ class Health:
         except InvalidRequest as error:
             await refuse(context, read_caller(context.invocation_metadata()), error)
         # A name that is not known may be one day, says the protocol: the watch goes on.
-        await context.write(_message(self._status(service)))
-        if not self._stopping.is_set():
-            await self._stopping.wait()
+        told = self._status(service)
+        await context.write(_message(told))
+        await self._stopping.wait()
+        if self._status(service) != told:
             await context.write(_message(self._status(service)))
 
     def _read(self, message: bytes) -> str:

@@ -9,8 +9,8 @@ from service.settings import Settings, TLSSettings
 
 # A message a little over the limit is read, and refused with a code; a far larger one gRPC refuses by its length.
 _SLACK_BYTES = 2**20
-# Of one connection; more calls wait at their client. As many as the queue takes by default, because gRPC refuses some
-# of the calls (UNAVAILABLE) whenever a client has more than these in flight; what is admitted, the queue bounds.
+# Of one connection; more calls wait at their client. As many as the queue takes by default, so that a client with one
+# connection, too, is told when the queue is full.
 _STREAMS = 1024
 _MINUTE_MS = 60_000
 
@@ -20,6 +20,9 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.limits.body_bytes + _SLACK_BYTES),
         ("grpc.max_concurrent_streams", _STREAMS),
+        # Calls count until the server has forgotten them, a moment after their client has: with this protection, gRPC
+        # refuses some of a client's calls (UNAVAILABLE) that keep to the limit. What waits unseen stays bounded.
+        ("grpc.http.overload_protection", 0),
         # Workers share the port. A single one must not, or a second service would take half of its calls unnoticed.
         ("grpc.so_reuseport", int(settings.workers > 1)),
         # A client that is gone without a word is noticed within this time, and what it asked for dropped.

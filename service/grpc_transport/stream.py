@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import grpc
 
-from semsim.exceptions import ErrorCode, NotReady, RequestError
+from semsim.exceptions import ErrorCode, RequestError
 from service.core.scoring import ScoringCore
 from service.grpc_transport.answers import refused_message, stream_message
 from service.grpc_transport.caller import Caller, read_caller
@@ -32,6 +32,7 @@ def score_stream(core: ScoringCore, drain: Drain) -> Handler:
         context.set_trailing_metadata((("x-request-id", caller.request_id),))
         try:
             core.authenticate(Transport.GRPC, caller.authorization)
+            drain.check_open()
             await _ScoreStream(core, drain, context, caller).run()
         except RequestError as error:
             await refuse(context, caller, error)
@@ -67,7 +68,7 @@ class _ScoreStream:
             finally:
                 reader.cancel()
         if reader.cancelled():
-            raise NotReady("expected a service that goes on, got one that is stopping")
+            self._drain.check_open()
         reader.result()
 
     async def _read(self, answers: asyncio.TaskGroup) -> None:
@@ -77,7 +78,8 @@ class _ScoreStream:
             if message is None:
                 return
             request = await self._parse(message)
-            answers.create_task(self._answer(request, len(message)))
+            self._drain.begin()
+            answers.create_task(self._answer(request, len(message))).add_done_callback(self._drain.end)
 
     async def _parse(self, message: bytes) -> pb.ScoreStreamRequest:
         if len(message) <= AT_ONCE_BYTES:
@@ -85,14 +87,12 @@ class _ScoreStream:
         return await asyncio.to_thread(parse, pb.ScoreStreamRequest, message, self._core.limits)
 
     async def _answer(self, request: pb.ScoreStreamRequest, size: int) -> None:
-        self._drain.begin()
         try:
             answer = await self._score(request, size)
             async with self._sending:
                 with suppress(grpc.aio.InternalError):  # the client is gone: gRPC is about to cancel the call
                     await self._context.write(answer.SerializeToString())
         finally:
-            self._drain.end()
             self._slots.release()
 
     async def _score(self, request: pb.ScoreStreamRequest, size: int) -> pb.ScoreStreamResponse:
@@ -103,6 +103,7 @@ class _ScoreStream:
                 Transport.GRPC,
                 request_id=request_id,
                 authorization=self._caller.authorization,
+                traceparent=self._caller.traceparent,
                 seconds=seconds_left(self._context),
             ) as call:
                 check_size(size, core.limits)

@@ -14,8 +14,8 @@ from service.grpc_transport.drain import Drain
 from service.grpc_transport.options import channel_options, server_credentials
 from service.settings import Settings
 
-# Calls that gRPC took before it was told to stop have begun after this long.
-_BEGIN_SECONDS = 0.05
+# For refusals on their way.
+_LAST_SECONDS = 0.2
 
 
 class GRPCTransport:
@@ -56,14 +56,13 @@ class GRPCTransport:
             return
         self._server = None
         checks.stop()
-        stopping = asyncio.create_task(server.stop(grace))
-        await asyncio.sleep(min(_BEGIN_SECONDS, grace))
+        # gRPC's own stop cancels the calls that it has taken and not yet handed over, however long its grace. So they
+        # are handed over first, and refused with a status that lets their clients go elsewhere.
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await drain.close()
-        # Whatever is open now is past the grace, or nothing happens on it.
-        await server.stop(None)
-        await stopping
+        # What is open now is past the grace, or about to be refused, or nothing happens on it.
+        await server.stop(min(_LAST_SECONDS, grace))
 
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> int:

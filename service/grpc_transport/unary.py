@@ -39,8 +39,10 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
                 Transport.GRPC,
                 request_id=caller.request_id,
                 authorization=caller.authorization,
+                traceparent=caller.traceparent,
                 seconds=seconds_left(context),
             ) as call:
+                drain.check_open()
                 message = await read_message(context)
                 if message is None:
                     raise InvalidRequest("expected a message, got none that could be received")

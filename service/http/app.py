@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from service.core.schemas import ScoreResponse
 from service.core.scoring import Parse, ScoringCore
 from service.http.body import parse_multipart, read_body
 from service.http.errors import error_response, refusal
+from service.http.exposition import metrics
 from service.http.json_body import parse_json
 from service.http.openapi import openapi
 from service.http.page import HEADERS, page
@@ -43,6 +45,7 @@ class HTTPTransport:
                 Route("/score", _guarded(self._score), methods=["POST"]),
                 Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
+                Route("/metrics", metrics, methods=["GET"]),
             ]
         )
 
@@ -53,16 +56,14 @@ class HTTPTransport:
 
     async def _score(self, request: Request, request_id: str) -> Response:
         core = self._ready()
-        authorization = request.headers.get("authorization")
-        async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization) as call:
+        async with _accepted(core, request, request_id) as call:
             parse, raw_pixels = await _read(request, core, call)
             answer = await _unless_gone(request, core.score(call, parse, raw_pixels))
         return _json(answer, {"server-timing": call.timings.server_timing()})
 
     async def _model(self, request: Request, request_id: str) -> Response:
         core = self._ready()
-        authorization = request.headers.get("authorization")
-        async with core.request(Transport.HTTP, request_id=request_id, authorization=authorization):
+        async with _accepted(core, request, request_id):
             return _json(core.model_info(), {})
 
     async def _docs(self, _: Request) -> Response:
@@ -70,6 +71,17 @@ class HTTPTransport:
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(), headers=HEADERS)
+
+
+def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractAsyncContextManager[Call]:
+    """The core's view of a request, by its headers."""
+    headers = request.headers
+    return core.request(
+        Transport.HTTP,
+        request_id=request_id,
+        authorization=headers.get("authorization"),
+        traceparent=headers.get("traceparent"),
+    )
 
 
 async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, int | None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,13 @@ class Running:
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run something on the server's event loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
+
+    def wait_for_pairs(self, count: int) -> None:
+        """Until that many are admitted and not answered."""
+        deadline = time.monotonic() + PATIENCE
+        while self.core._admission._pairs != count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @contextmanager

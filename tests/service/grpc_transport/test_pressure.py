@@ -30,26 +30,15 @@ def wait_for(metrics: ServiceMetrics, code: str, count: float) -> None:
         time.sleep(0.01)
 
 
-def wait_until_empty(server: Running, metrics: ServiceMetrics) -> None:
-    """Until nothing is admitted any more."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        server.core._admission.observe()
-        if not metrics.queue_pairs._value.get() and not metrics.queue_bytes._value.get():
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_the_callers_deadline(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service answers with its own code shortly before it, and counts a timeout."""
     before = counted(metrics, "timeout")
     with blocked_network(monkeypatch):
         with pytest.raises(grpc.RpcError) as caught:
-            server.scorer.Score(GOOD, timeout=0.4)
+            server.scorer.Score(GOOD, timeout=0.5)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         wait_for(metrics, "timeout", before + 1)
-        wait_until_empty(server, metrics)
+        server.wait_for_pairs(0)
 
 
 def test_the_services_own_deadline(
@@ -65,7 +54,7 @@ def test_the_services_own_deadline(
         with pytest.raises(grpc.RpcError) as caught:
             never(iter(lambda: time.sleep(PATIENCE), None), timeout=PATIENCE)
         assert (caught.value.code(), error_code(caught.value)) == (grpc.StatusCode.DEADLINE_EXCEEDED, "timeout")
-        wait_until_empty(server, metrics)
+        server.wait_for_pairs(0)
 
 
 def test_a_client_that_goes(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +65,7 @@ def test_a_client_that_goes(server: Running, metrics: ServiceMetrics, monkeypatc
         assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
         call.cancel()
         wait_for(metrics, "cancelled", before + 1)
-        wait_until_empty(server, metrics)
+        server.wait_for_pairs(0)
     assert server.scorer.Score(GOOD).summary.pairs == 2
 
 

@@ -112,7 +112,7 @@ def test_a_stop_answers_what_is_in_progress(
         more.put(pb.ScoreStreamRequest(sequence=4, request=GOOD))
         stream = server.scorer.ScoreStream(iter(more.get, None))
         call = server.scorer.Score.future(GOOD)
-        assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
+        server.wait_for_pairs(4)
         stopped = threading.Event()
         threading.Thread(target=lambda: (server.run(server.transport.stop(PATIENCE)), stopped.set())).start()
         assert not stopped.wait(0.3)
@@ -139,3 +139,13 @@ def test_a_stop_cuts_off_what_takes_too_long(
         server.run(server.transport.stop(0.2))
         with pytest.raises(grpc.RpcError):
             call.result(PATIENCE)
+
+
+def test_a_stop_under_load_answers_or_sends_away(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
+    """Of a burst of calls, each is answered, or refused as unavailable, so that its client may go elsewhere."""
+    with running(small_scorer, metrics) as server:
+        calls = [server.scorer.Score.future(GOOD) for _ in range(150)]
+        assert calls[0].result(PATIENCE).summary.pairs == 2
+        server.run(server.transport.stop(PATIENCE))
+        outcomes = {call.code() for call in calls}
+        assert outcomes <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}

@@ -1,0 +1,62 @@
+"""``GET /metrics``: the numbers of all workers together, whichever of them answers."""
+
+import os
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Metric, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+# BentoML sets it for its workers; prometheus_client then keeps each one's numbers in files there.
+_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+
+async def metrics(_: Request) -> Response:
+    """The endpoint. Files are read: in a thread, so that no request waits for a scrape."""
+    text = await run_in_threadpool(exposition, os.environ.get(_DIRECTORY))
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def exposition(directory: str | None) -> bytes:
+    """The numbers as Prometheus reads them, of this process or of all that write to ``directory``."""
+    if directory is None:
+        return generate_latest(REGISTRY)
+    forget_dead_workers(Path(directory))
+    registry = CollectorRegistry()
+    registry.register(_Sorted(MultiProcessCollector(None, directory)))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def forget_dead_workers(directory: Path) -> None:
+    """Drop the gauges of workers that were killed: what they had in their queue is in nobody's. Counters stay."""
+    workers = {path.stem.rpartition("_")[2] for path in directory.glob("gauge_live*_*.db")}
+    for worker in workers:
+        if worker.isdecimal() and not _is_alive(int(worker)):
+            mark_process_dead(int(worker), str(directory))  # type: ignore[no-untyped-call]
+
+
+class _Sorted:
+    """A histogram's buckets come before its count and sum, as the format has them; here they come after."""
+
+    def __init__(self, collector: MultiProcessCollector) -> None:
+        self._collector = collector
+
+    def collect(self) -> list[Metric]:
+        """The metrics of all workers."""
+        metrics = list(self._collector.collect())  # type: ignore[no-untyped-call]
+        for metric in metrics:
+            if metric.type == "histogram":
+                metric.samples.sort(key=lambda sample: not sample.name.endswith("_bucket"))
+        return metrics
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,48 @@
+"""Which process of a BentoML server this is: the one that starts the others, one of those, or none at all.
+
+BentoML imports the service in all of them, and in `bentoml build`, which serves nothing.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """`bentoml serve`, before it starts its workers."""
+
+    host: str | None
+    """The address it was told to listen on; None = the service's own."""
+    port: int | None
+    certificate: str | None
+    """BentoML's own option for one, of which gRPC knows nothing."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that answers requests."""
+
+    descriptor: int
+    """Its listening socket."""
+
+    @property
+    def host(self) -> str | None:
+        """The address that it does listen on, whoever started it and how; None = not one of the network."""
+        with socket.socket(fileno=os.dup(self.descriptor)) as listening:
+            if listening.family not in (socket.AF_INET, socket.AF_INET6):
+                return None
+            return str(listening.getsockname()[0])
+
+
+def serving_process() -> Supervisor | Worker | None:
+    """Read from the command that is running: BentoML has no other way to tell."""
+    context = click.get_current_context(silent=True)
+    options = {} if context is None else context.params
+    if {"fd", "worker_id"} <= options.keys():
+        return Worker(options["fd"])
+    if {"bento", "host", "port", "ssl_certfile"} <= options.keys():
+        return Supervisor(options["host"], options["port"], options["ssl_certfile"])
+    return None

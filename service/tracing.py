@@ -1,0 +1,136 @@
+"""OpenTelemetry: a span a request, with decode, queue and infer in it, made when it is over.
+
+Nothing of it is imported, and nothing made, where no endpoint is set. The spans get the times that were taken anyway,
+so that tracing adds nothing to a request while it runs.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import semsim
+from semsim.exceptions import ErrorCode
+from service.core.call import Call
+from service.settings import TracingSettings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_NAME = "semsim"
+_NANO = 1_000_000_000
+# The service's, not the caller's: what an operator wants to see in red.
+_FAULTS = frozenset({ErrorCode.INTERNAL, ErrorCode.TIMEOUT, ErrorCode.NOT_READY, ErrorCode.OVERLOADED})
+_FLUSH_MILLISECONDS = 3000
+
+Stage = tuple[str, float, float]
+"""Name, begin and end of a part of a request, seconds of ``time.monotonic``."""
+
+
+class Tracer(Protocol):
+    """What is told of requests."""
+
+    def record(
+        self,
+        name: str,
+        traceparent: str | None,
+        begin: float,
+        end: float,
+        stages: Sequence[Stage],
+        attributes: Mapping[str, str | int],
+    ) -> None:
+        """Emit a span, seconds of ``time.monotonic``, with one inside it for each stage."""
+
+    def close(self) -> None:
+        """Send what is not sent yet."""
+
+
+class NoTracer:
+    """Where there is no endpoint."""
+
+    def record(self, *_: object) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class OTLPTracer:
+    """Sends spans to an endpoint, from a thread of its own."""
+
+    def __init__(self, settings: TracingSettings) -> None:
+        self._provider = _provider(settings)
+        self._tracer = self._provider.get_tracer(_NAME, semsim.__version__)
+
+    def record(
+        self,
+        name: str,
+        traceparent: str | None,
+        begin: float,
+        end: float,
+        stages: Sequence[Stage],
+        attributes: Mapping[str, str | int],
+    ) -> None:
+        """Emit the spans, as children of the caller's if it sent one (W3C ``traceparent``)."""
+        from opentelemetry.context import Context
+        from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        epoch = time.time() - time.monotonic()
+
+        def nanoseconds(monotonic: float) -> int:
+            return int((epoch + monotonic) * _NANO)
+
+        context = Context()
+        if traceparent is not None:
+            context = TraceContextTextMapPropagator().extract({"traceparent": traceparent}, context)
+        span = self._tracer.start_span(
+            name, context, kind=SpanKind.SERVER, attributes=dict(attributes), start_time=nanoseconds(begin)
+        )
+        if span.is_recording():
+            inside = set_span_in_context(span, context)
+            for stage, stage_begin, stage_end in stages:
+                self._tracer.start_span(stage, inside, start_time=nanoseconds(stage_begin)).end(nanoseconds(stage_end))
+            if attributes.get("semsim.code") in _FAULTS:
+                span.set_status(Status(StatusCode.ERROR))
+            span.end(nanoseconds(end))
+
+    def close(self) -> None:
+        """Send what is not sent yet, within a few seconds."""
+        self._provider.force_flush(_FLUSH_MILLISECONDS)
+        self._provider.shutdown()
+
+
+def make_tracer(settings: TracingSettings) -> Tracer:
+    """The tracer that the settings ask for."""
+    return NoTracer() if settings.endpoint is None else OTLPTracer(settings)
+
+
+def record_call(tracer: Tracer, call: Call, code: str) -> None:
+    """The spans of a request that is over."""
+    stages = [(name, span.begin, span.end) for name, span in call.timings.spans.items()]
+    attributes: dict[str, str | int] = {
+        "semsim.request_id": call.request_id,
+        "semsim.transport": call.transport.value,
+        "semsim.code": code,
+        "semsim.pairs": call.pairs,
+        "semsim.failed": call.failed,
+    }
+    tracer.record("score" if stages else "request", call.traceparent, call.began, time.monotonic(), stages, attributes)
+
+
+def _provider(settings: TracingSettings) -> "TracerProvider":
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+
+    resource = Resource.create(
+        {"service.name": _NAME, "service.version": semsim.__version__, "service.instance.id": str(os.getpid())}
+    )
+    provider = TracerProvider(
+        sampler=ParentBasedTraceIdRatio(settings.sample_ratio), resource=resource, shutdown_on_exit=False
+    )
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
+    return provider
