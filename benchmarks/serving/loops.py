@@ -19,8 +19,9 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks.serving.cells import Loop
 from benchmarks.serving.figures import Run
-from benchmarks.serving.pairs import ONE_THREAD, Pairs, file_of
+from benchmarks.serving.pairs import Pairs, file_of
 from benchmarks.serving.processes import answer_jobs
+from benchmarks.serving.threads import ONE_THREAD
 from semsim import Scorer
 from semsim.artifact import Artifact
 from semsim.images import resize_batch

@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.serving.threads import ONE_THREAD
 from export.degradations import degraded_pairs
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
-from semsim.providers import CPUOptions, Provider, ProviderSettings
-
-ONE_THREAD = ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=1))
-"""For every contender: what else a server does has the other cores, as it would have beside a GPU."""
 
 _SMALL = 32
 

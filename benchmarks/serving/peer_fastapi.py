@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
-from benchmarks.serving.pairs import ONE_THREAD
+from benchmarks.serving.threads import ONE_THREAD
 from semsim import PairScore, Scorer
 from semsim.images import RGBImage, decode
 from semsim.memory import keep_freed_memory

@@ -14,7 +14,7 @@ import litserve  # type: ignore[import-untyped]
 import numpy as np
 from fastapi import Request
 
-from benchmarks.serving.pairs import ONE_THREAD
+from benchmarks.serving.threads import ONE_THREAD
 from semsim import PairScore, Scorer
 from semsim.images import RGBImage, decode
 from semsim.memory import keep_freed_memory
