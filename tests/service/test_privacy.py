@@ -31,10 +31,11 @@ def test_no_image_bytes_in_logs_files_or_errors(tmp_path: Path, small_artifact: 
     home = tmp_path / "home"
     scratch.mkdir()
     home.mkdir()
-    with serving(home, SEMSIM_ARTIFACT=str(small_artifact), TMPDIR=str(scratch)) as live:
+    settings = {"SEMSIM_ARTIFACT": str(small_artifact), "SEMSIM_LOG__REQUESTS": "true", "TMPDIR": str(scratch)}
+    with serving(home, **settings) as live:
         _send_everything(live, good, broken, answers)
         log = live.log
-    assert b"/score" in log
+    assert log.count(b"\"event\": \"request\"") >= 11
     files = [path.read_bytes() for path in (*scratch.rglob("*"), *home.rglob("*")) if path.is_file()]
     for content in (good, broken):
         for trace in _traces(content):
