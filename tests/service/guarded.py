@@ -16,6 +16,7 @@ from tests.service.grpc_transport.certificates import Authority, Signed
 from tests.service.live import LiveService, serving
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105
+WORKERS = 2
 AUTHORIZATION = f"Bearer {TOKEN}"
 
 
@@ -46,6 +47,11 @@ class Guarded:
         )
         return grpc.secure_channel(self.live.grpc, credentials, options=[("grpc.use_local_subchannel_pool", 1)])
 
+    @property
+    def metrics(self) -> Path:
+        """Where the workers keep their numbers."""
+        return self.live.home / "prometheus_multiproc_dir"
+
     def workers(self) -> list[psutil.Process]:
         """The processes that answer."""
         children = psutil.Process(self.live.process).children(recursive=True)
@@ -71,7 +77,7 @@ def guarding(directory: Path, artifact: Path) -> Iterator[Guarded]:
     with collecting() as collector:
         settings = {
             "SEMSIM_ARTIFACT": str(artifact),
-            "SEMSIM_WORKERS": "2",
+            "SEMSIM_WORKERS": str(WORKERS),
             "SEMSIM_AUTH__TOKEN_FILE": str(token_file),
             "SEMSIM_TLS__CERTIFICATE": str(server.certificate),
             "SEMSIM_TLS__KEY": str(server.key),
