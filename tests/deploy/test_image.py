@@ -53,16 +53,24 @@ def test_it_listens_for_everybody_but_root_is_not_there(dockerfile: str) -> None
     assert "BENTOML_DO_NOT_TRACK=true" in dockerfile
 
 
-def test_the_cpu_image_gets_the_small_onnxruntime(dockerfile: str, bento: Path, tmp_path: Path) -> None:
-    """Its requirements hold onnxruntime, whatever the machine, and not onnxruntime-gpu."""
+def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, bento: Path, tmp_path: Path) -> None:
+    """No pyarrow, no scipy; for the CPU onnxruntime, whatever the machine, and not onnxruntime-gpu."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text((bento / "env" / "python" / "requirements.txt").read_text())
-    edit = re.search(r"sed -i .* requirements\.txt", dockerfile)
-    assert edit is not None
-    subprocess.run(["bash", "-c", edit[0]], cwd=tmp_path, check=True)
-    named = [line for line in requirements.read_text().splitlines() if line.startswith("onnxruntime")]
-    assert len(named) == 1
-    assert re.fullmatch(r"onnxruntime==[\d.]+", named[0])
+    edits = re.findall(r"sed -i .* requirements\.txt", dockerfile)
+    assert len(edits) == 2
+    for edit in edits:
+        subprocess.run(["bash", "-c", edit], cwd=tmp_path, check=True)
+    kept = [line for line in requirements.read_text().splitlines() if line[:1].isalnum()]
+    (runtime,) = [line for line in kept if line.startswith("onnxruntime")]
+    assert re.fullmatch(r"onnxruntime==[\d.]+", runtime)
+    assert not [line for line in kept if line.startswith(("pyarrow", "scipy"))]
+
+
+def test_the_service_does_not_use_them() -> None:
+    """Importing the service imports neither."""
+    code = "import sys, service.service; sys.exit(bool({'pyarrow', 'scipy'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_tensorrt_is_the_version_that_the_project_asks_for(dockerfile: str) -> None:
