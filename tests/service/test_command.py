@@ -12,6 +12,7 @@ from semsim.exceptions import InvalidOption
 from service.command import app
 from service.settings import Settings, load_settings
 from tests.conftest import ROOT
+from tests.service.live import free_port
 
 COMMANDS = ((str(Path(sys.executable).parent / "semsim"), "serve"), (sys.executable, "-m", "bentoml", "serve"))
 
@@ -47,10 +48,10 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_for_grpc_is_one_line(tmp_path: Path) -> None:
-    """It is the next one after HTTP's, unless told otherwise."""
+    """The other port is looked at, too."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = refused(tmp_path, "--port", str(port - 1))
+        told = refused(tmp_path, "--port", str(free_port()), "--grpc-port", str(port))
     assert f"expected a free address to listen on for gRPC, got 127.0.0.1 port {port}: Address already in use" in told
 
 
