@@ -48,8 +48,9 @@ def report(measured: Sequence[Measured], plan: Plan, *, apart: bool) -> str:
     """The whole report."""
     where = "the service on a core of its own, its clients on the others" if apart else "both on one core"
     what = (
-        f"{plan.size.pairs} pairs of {plan.size.side} px a request, {plan.seconds:g} s each, of which the first quarter "
-        f"is not counted; a refused client gives up {plan.patience:g} s after it came. Machine: {machine()}; {where}."
+        f"{plan.size.pairs} pairs of {plan.size.side} px a request, {plan.seconds:g} s each, of which the first "
+        f"quarter is not counted; a refused client gives up {plan.patience:g} s after it came. "
+        f"Machine: {machine()}; {where}."
     )
     return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(_HEAD, map(_row, measured))]) + "\n"
 
