@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=os.environ.get("SEMSIM_DATA"), help="real images (SEMSIM_DATA)")
     parser.add_argument("--write", type=Path, help="a Markdown page with <!-- serving profile --> markers")
-    parser.add_argument("--picture", type=Path, help="an SVG or PNG file")
+    parser.add_argument("--picture", type=Path, help="a PNG or SVG file")
     arguments = parser.parse_args()
     if arguments.data is None or not Path(arguments.data).is_dir():
         parser.error("needs real images: set SEMSIM_DATA")

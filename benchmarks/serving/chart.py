@@ -40,5 +40,4 @@ def draw(rows: Sequence[tuple[str, dict[Part, float]]], file: Path) -> None:
     axes.set_xlabel("milliseconds of CPU a pair")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
-    # No date, no random names: the file changes only when the figures do.
-    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+    figure.savefig(file)

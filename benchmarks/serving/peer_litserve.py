@@ -71,6 +71,7 @@ if __name__ == "__main__":
         ScorerAPI(api_path="/score", max_batch_size=MAX_REQUESTS, batch_timeout=WAIT_SECONDS),
         accelerator="cpu",
         track_requests=False,
+        fast_queue=True,
     )
     server.run(
         host="127.0.0.1",
