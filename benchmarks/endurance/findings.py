@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.endurance.load.http_wire import HTTPAnswer
@@ -14,7 +13,9 @@ TRACES = (b"Traceback", b'File "', b"site-packages", b".py", b"Error:")
 _DOCUMENTED = {503: "not_ready", 504: "timeout"}
 """The only answers of 500 and above that are no fault, and their codes."""
 _CODES = frozenset(code.value for code in ErrorCode)
-_KEPT = 20
+_KEPT = 3
+_TRACE = "Traceback (most recent call last)"
+_ERROR = re.compile(r"[A-Za-z_][\w.]*(: |$|\")")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
@@ -28,18 +29,20 @@ class Findings:
     """Each answer, where an input has several."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """That sending each kind took."""
-    faults: list[str] = field(default_factory=list)
-    faulty: int = 0
+    faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What was wrong, and the inputs that brought it about."""
 
     def count(self, kind: str, outcome: str) -> None:
         """Note how an input ended."""
         self.outcomes[kind, outcome] += 1
 
-    def fault(self, kind: str, number: int, what: str, count: int = 1) -> None:
-        """Note that an input did what none may, or that something happened ``count`` times."""
-        self.faulty += count
-        if len(self.faults) < _KEPT:
-            self.faults.append(f"{kind} {number}: {what}")
+    def fault(self, where: str, what: str) -> None:
+        """Note that an input, or a block of them, did what none may."""
+        self.faults[what].append(where)
+
+    def told(self) -> list[str]:
+        """The faults, each with how often it was and where first."""
+        return [f"{len(places)} times, {', '.join(places[:_KEPT])}: {what}" for what, places in self.faults.items()]
 
     def kinds(self) -> dict[str, Counter[str]]:
         """Outcomes by kind, in the order in which they came."""
@@ -75,19 +78,23 @@ def traces_in(text: bytes) -> list[bytes]:
 
 def traces_of(log: bytes) -> Counter[str]:
     """The stack traces of the service's log, by the place and the error with which they end."""
-    return Counter(_ADDRESS.sub("0x", trace) for trace in _traces(log))
-
-
-def _traces(log: bytes) -> Iterator[str]:
-    place: str | None = None
-    for line in log.decode(errors="replace").splitlines():
-        if "Traceback (most recent call last)" in line:
-            place = ""
+    found: Counter[str] = Counter()
+    place = error = None
+    # In a line of JSON a trace is a string, its line ends escaped.
+    for line in log.decode(errors="replace").replace("\\n", "\n").replace('\\"', '"').splitlines():
+        if _TRACE in line:
+            found.update(_trace(place, error))
+            place, error = "", None
         elif place is not None and line.lstrip(" |").startswith("File "):
             place = line.lstrip(" |")
-        elif place is not None and not line.startswith((" ", "|")):
-            yield f"{line} at {place}"
-            place = None
+        elif place is not None and error is None and _ERROR.match(line):
+            error = line.partition('"}')[0]
+    found.update(_trace(place, error))
+    return found
+
+
+def _trace(place: str | None, error: str | None) -> list[str]:
+    return [] if place is None else [_ADDRESS.sub("0x", f"{error} at {place}")]
 
 
 def _code(body: bytes) -> str | None:

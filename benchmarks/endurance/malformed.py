@@ -32,7 +32,7 @@ from semsim.scorer import Scorer
 BLOCK = 1000
 MEMORY_LIMIT_MIB = 512.0
 """What the service's memory may grow by over what it was before, at most: twice its queue's limit of bytes."""
-SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**20), "SEMSIM_LIMITS__REQUEST_PIXELS": str(2**22)}
+SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**22), "SEMSIM_LIMITS__REQUEST_PIXELS": str(2**22)}
 """Smaller limits than the default ones, so that going past them costs less."""
 
 
@@ -79,32 +79,36 @@ def run(service: Running, scorer: Scorer, result: Malformed, plan: list[Block]) 
     corpus = make_corpus(result.seed, mark, scorer.manifest.name)
     result.memory_mib.append(tree_mib(service))
     asyncio.run(_send_all(service, corpus, Probe(scorer, mark), result, plan))
-    for what, count in traces_of(service.log).items():
-        result.findings.fault("service's log, times", count, what, count)
     if f"\n{FORGED}".encode() in service.log:
-        result.findings.fault("service's log", 0, "a line that a client wrote")
+        result.findings.fault("the service's log", "a line that a client wrote")
     growth = max(result.memory_mib) - result.memory_mib[0]
     if growth > MEMORY_LIMIT_MIB:
-        result.findings.fault("memory", 0, f"grew by {growth:.0f} MiB")
+        result.findings.fault("memory", f"grew by {growth:.0f} MiB")
 
 
 async def _send_all(service: Running, corpus: Corpus, probe: Probe, result: Malformed, plan: list[Block]) -> None:
     caller = Caller(service.grpc_target)
+    looked = len(service.log)
     try:
         for block in plan:
-            made = _make(result.seed, corpus, block)
+            where = f"{block.kind.name} {block.first} to {block.first + block.count - 1}"
+            made = make(result.seed, corpus, block)
             begin = time.monotonic()
             await _send(service, caller, block, made, result.findings)
             result.findings.seconds[block.kind.name] += time.monotonic() - begin
-            if what := await probe.ask(service):
-                result.findings.fault(block.kind.name, block.first, f"after a block from there: {what}")
+            if failed := await probe.ask(service):
+                result.findings.fault(f"after {where}", failed)
+            for what, count in traces_of(service.log[looked:]).items():
+                result.findings.faults[f"in the service's log: {what}"] += [where] * count
+            looked = len(service.log)
             result.probes += 1
             result.memory_mib.append(tree_mib(service))
     finally:
         await caller.close()
 
 
-def _make(seed: int, corpus: Corpus, block: Block) -> list[Any]:
+def make(seed: int, corpus: Corpus, block: Block) -> list[Any]:
+    """The inputs of a block."""
     kind = block.kind
     if kind.makes_all is not None:
         return list(kind.makes_all(block.count, seed * 1000 + block.first))
@@ -150,7 +154,7 @@ def main() -> None:
     sys.stdout.write(text)
     if arguments.write:
         write_between(arguments.write, "malformed", text)
-    sys.exit(1 if result.findings.faulty else 0)
+    sys.exit(1 if result.findings.faults else 0)
 
 
 if __name__ == "__main__":

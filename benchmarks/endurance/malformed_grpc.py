@@ -57,7 +57,7 @@ class Caller:
         findings.count(kind, "OK")
         findings.answers["OK"] += 1
         if shown := traces_in(b"".join(answers)):
-            findings.fault(kind, number, f"an answer shows {shown}")
+            findings.fault(f"{kind} {number}", f"an answer shows {shown}")
 
     def _stream(self, call: Call) -> list[bytes]:
         method: Any = self._streams.stream_stream(call.method)
@@ -77,8 +77,8 @@ def _note_error(error: Any, kind: str, number: int, call: Call, findings: Findin
     findings.answers[outcome] += 1
     details = error.details() or ""
     if error.code() in _FAULTS:
-        findings.fault(kind, number, f"{outcome}: {details[:200]}")
+        findings.fault(f"{kind} {number}", f"{outcome}: {details[:200]}")
     elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and call.seconds is None:
-        findings.fault(kind, number, f"no answer within {_PATIENCE_SECONDS:g} s")
+        findings.fault(f"{kind} {number}", f"no answer within {_PATIENCE_SECONDS:g} s")
     if shown := traces_in(details.encode()):
-        findings.fault(kind, number, f"the error shows {shown}: {details[:200]}")
+        findings.fault(f"{kind} {number}", f"the error shows {shown}: {details[:200]}")

@@ -11,7 +11,7 @@ _CONNECTIONS = 8
 _PIPELINED = 12
 _SCRIPTS_AT_ONCE = 200
 _PATIENCE_SECONDS = 20.0
-_AT_ONCE_SECONDS = 0.5
+AT_ONCE_SECONDS = 0.5
 """How long a script that may get no answer is given one, before its client says that it has ended."""
 
 
@@ -49,16 +49,16 @@ async def _pipeline(
                     return group[answered:]
     except TimeoutError:
         findings.count(kind, "no answer")
-        findings.fault(kind, first + group[answered], f"no answer within {_PATIENCE_SECONDS:g} s")
+        findings.fault(f"{kind} {first + group[answered]}", f"no answer within {_PATIENCE_SECONDS:g} s")
         answered += 1
     except Closed:
         if answered == 0:  # not because of one before it
             findings.count(kind, "closed")
-            findings.fault(kind, first + group[0], "closed with no answer")
+            findings.fault(f"{kind} {first + group[0]}", "closed with no answer")
             answered = 1
     except NotHTTP as error:
         findings.count(kind, "not HTTP")
-        findings.fault(kind, first + group[answered], f"the answer is {error}")
+        findings.fault(f"{kind} {first + group[answered]}", f"the answer is {error}")
         answered += 1
     finally:
         connection.abort()
@@ -89,21 +89,21 @@ async def _play(port: int, kind: str, number: int, script: Script, findings: Fin
                 await _read(connection, script, answers)
     except TimeoutError:
         outcome = "left open"
-        findings.fault(kind, number, f"still open after {_PATIENCE_SECONDS:g} s")
+        findings.fault(f"{kind} {number}", f"still open after {_PATIENCE_SECONDS:g} s")
     except Closed:
         pass
     except NotHTTP:
         outcome = "no HTTP answer"
-        findings.fault(kind, number, "an answer that is not HTTP")
+        findings.fault(f"{kind} {number}", "an answer that is not HTTP")
     finally:
         connection.abort()
     for answer in answers:
         findings.answers[describe(answer)] += 1
         if what := http_fault(answer, enveloped=False):
-            findings.fault(kind, number, what)
+            findings.fault(f"{kind} {number}", what)
     findings.count(kind, describe(answers[-1]) if answers else outcome)
     if len(answers) < script.due:
-        findings.fault(kind, number, f"expected {script.due} answers, got {len(answers)}")
+        findings.fault(f"{kind} {number}", f"expected {script.due} answers, got {len(answers)}")
 
 
 async def _write(connection: Connection, script: Script) -> None:
@@ -120,7 +120,7 @@ async def _read(connection: Connection, script: Script, answers: list[HTTPAnswer
         if script.due and len(answers) >= script.due and not script.ends:
             return
         try:
-            wait = None if ended or not script.ends else _AT_ONCE_SECONDS
+            wait = None if ended or not script.ends else AT_ONCE_SECONDS
             async with asyncio.timeout(wait):
                 answers.append(await connection.answer())
         except TimeoutError:
@@ -141,10 +141,10 @@ async def play_bytes(port: int, kind: str, first: int, scripts: Sequence[Script]
                     outcome, told = await _exchange(port, script)
             except TimeoutError:
                 outcome, told = "left open", b""
-                findings.fault(kind, first + index, f"still open after {_PATIENCE_SECONDS:g} s")
+                findings.fault(f"{kind} {first + index}", f"still open after {_PATIENCE_SECONDS:g} s")
             findings.count(kind, outcome)
             if shown := traces_in(told):
-                findings.fault(kind, first + index, f"the answer shows {shown}")
+                findings.fault(f"{kind} {first + index}", f"the answer shows {shown}")
 
     await asyncio.gather(*(work() for _ in range(_SCRIPTS_AT_ONCE)))
 
@@ -155,7 +155,7 @@ async def _exchange(port: int, script: Script) -> tuple[str, bytes]:
     try:
         await _write(connection, script)
         try:
-            async with asyncio.timeout(_AT_ONCE_SECONDS):
+            async with asyncio.timeout(AT_ONCE_SECONDS):
                 while piece := await connection.some():
                     told += piece
         except TimeoutError:
@@ -173,4 +173,4 @@ def _note(answer: HTTPAnswer, kind: str, number: int, findings: Findings, *, env
     findings.answers[describe(answer)] += 1
     findings.count(kind, describe(answer))
     if what := http_fault(answer, enveloped=enveloped):
-        findings.fault(kind, number, what)
+        findings.fault(f"{kind} {number}", what)

@@ -13,7 +13,6 @@ _SHOWN = 8
 def report(result: Malformed) -> str:
     """The whole report."""
     findings = result.findings
-    faults = [*findings.faults, *([f"{findings.faulty} in all"] if findings.faulty > len(findings.faults) else [])]
     count = sum(findings.outcomes.values())
     seconds = sum(findings.seconds.values())
     what = (
@@ -26,7 +25,7 @@ def report(result: Malformed) -> str:
         f"Memory of all processes of the service: {result.memory_mib[0]:.0f} MiB before, {max(result.memory_mib):.0f} "
         f"at most, {result.memory_mib[-1]:.0f} at the end (growth {growth:.0f}, allowed {MEMORY_LIMIT_MIB:.0f})."
     )
-    return "\n\n".join([verdict_lines(faults), what, _kinds(result), memory]) + "\n"
+    return "\n\n".join([verdict_lines(findings.told()), what, _kinds(result), memory]) + "\n"
 
 
 def _kinds(result: Malformed) -> str:

@@ -27,7 +27,6 @@ from semsim.scorer import Scorer
 
 QUEUE_PAIRS, QUEUE_BYTES = 1024, 256 * 2**20
 """The service's default limits."""
-CLIENTS = (2, 4, 8, 16)
 FORMS = (Form.JSON, Form.OCTETS, Form.BATCH)
 GOAL = 0.85
 _TIMES = 3.0
@@ -42,6 +41,8 @@ class Plan:
 
     seconds: float = 40.0
     capacity_seconds: float = 6.0
+    clients: tuple[int, ...] = (2, 4, 8, 16)
+    """With which capacity is looked for."""
     patience: float = 15.0
     size: Size = field(default_factory=lambda: Size(pairs=8, side=32))
     questions: int = 320
@@ -97,7 +98,7 @@ async def _measure(service: Running, plan: Plan, work: list[Prepared], form: For
     pool = HTTPPool(service) if form in HTTP_FORMS else GRPCPool(service)
     pairs = plan.size.pairs
     best, best_clients, best_cpu = 0.0, 0, 0.0
-    for clients in CLIENTS:
+    for clients in plan.clients:
         cpu, begin = service.cpu_seconds(), time.monotonic()
         record = await keep_busy(pool.ask, work, clients, plan.capacity_seconds)
         answered = len(record.answered) * pairs

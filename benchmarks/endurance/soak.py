@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.endurance.findings import traces_of
 from benchmarks.endurance.load.metrics import Counted, scrape
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.questions import Form, Question, Size, ask
@@ -166,22 +167,23 @@ def _wait(service: Running) -> int | None:
         return None
 
 
-def soak(plan: Plan, folder: Path, model: Path | None = None) -> Soak:
-    """Run it: start, load, kill, stop, judge.
+def soak(plan: Plan, service: Running, scorer: Scorer) -> Soak:
+    """Run it on a service that runs: load, kill, stop, judge. The service has ended then.
 
     Raises:
-        ServiceFailed: the service does not start, or does not come back.
+        ServiceFailed: the service does not come back after the kill.
     """
-    scorer = Scorer(model, providers=ProviderSettings(order=(Provider.CPU,)))
-    with running(folder, model=model) as service:
-        with MemoryWatch(service) as watch:
-            result, sizes = asyncio.run(_drive(service, plan, scorer.manifest.name, watch.samples))
-        log = service.log
-    _judge(result, sizes, scorer, folder, log)
+    before, looked = scrape(service.http_port), len(service.log)
+    with MemoryWatch(service) as watch:
+        result, sizes = asyncio.run(_drive(service, plan, scorer.manifest.name, watch.samples))
+    result.counted = result.counted.since(before)
+    _judge(result, sizes, scorer, service)
+    told = traces_of(service.log[looked:])
+    result.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in told.items()]
     return result
 
 
-def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, folder: Path, log: bytes) -> None:
+def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, service: Running) -> None:
     verdict = result.verdict = judge(result.attempts, result.times)
     check_scores(result.attempts, verdict, scorer, result.plan.mix.mark, sizes)
     result.balance = balances(result.attempts[: result.counted_attempts], result.times, result.counted)
@@ -190,10 +192,8 @@ def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, folder: Path, l
         for row in result.balance
         if not row.holds
     ]
-    result.files, found = find_traces(result.plan.mix.mark, (folder, Path("/dev/shm")))  # noqa: S108
+    result.files, found = find_traces(result.plan.mix.mark, (service.folder, Path("/dev/shm")))  # noqa: S108
     verdict.faults += [f"image bytes in {path}" for path in found]
-    if b"Traceback" in log:
-        verdict.faults.append("a stack trace in the service's log")
     if result.exit_code is None:
         verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
 
@@ -212,7 +212,10 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = Plan(arguments.minutes * 60, Mix(arguments.seed, Mark.of(arguments.seed)))
     with tempfile.TemporaryDirectory() as scratch:
-        result = soak(plan, arguments.keep or Path(scratch) / "service", arguments.model)
+        folder = arguments.keep or Path(scratch) / "service"
+        scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
+        with running(folder, model=arguments.model) as service:
+            result = soak(plan, service, scorer)
     picture = arguments.write.parent / "endurance-memory.png" if arguments.write else None
     text = report(result, picture)
     sys.stdout.write(text)

@@ -89,16 +89,16 @@ def check_scores(
     """Make the questions of all answers again, score them offline, and compare."""
     answered = [attempt for attempt in attempts if attempt.end is End.ANSWERED and attempt.kind is not Kind.MALFORMED]
     questions = (ask(attempt.seed, attempt.form, mark, sizes.get(attempt.seed)) for attempt in answered)
-    everything: list[Row] = []
+    everything: dict[int, list[Row]] = {}
     for attempt, (question, expected) in zip(answered, expected_rows(questions, scorer), strict=True):
-        everything += expected
+        everything[attempt.seed] = expected
         verdict.pairs += len(expected)
         verdict.failed_pairs += sum(row.code is not None for row in expected)
         for what in differences(attempt.rows, expected, question.form):
             verdict.fault(attempt, what)
         apart = (abs(got.distance - row.distance) for got, row in zip(attempt.rows, expected, strict=False))
         verdict.largest_difference = max(verdict.largest_difference, *apart)
-    verdict.confusable = confusable(everything)
+    verdict.confusable = confusable(row for rows in everything.values() for row in rows)
     if verdict.confusable:
         verdict.faults.append(f"{verdict.confusable} pairs of questions are too much alike: change the seed")
 

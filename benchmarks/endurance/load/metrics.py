@@ -22,6 +22,16 @@ class Counted:
     queue_pairs: float
     queue_bytes: float
 
+    def since(self, before: "Counted") -> "Counted":
+        """What was counted after another moment."""
+        return Counted(
+            self.requests - before.requests,
+            self.pairs - before.pairs,
+            self.rejected - before.rejected,
+            self.queue_pairs,
+            self.queue_bytes,
+        )
+
 
 def scrape(http_port: int) -> Counted:
     """Ask for them.
