@@ -47,18 +47,10 @@ def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
 def report(measured: Sequence[Measured], plan: Plan, *, apart: bool) -> str:
     """The whole report."""
     where = "the service on a core of its own, its clients on the others" if apart else "both on one core"
-<<<<<<< HEAD
-    what = (
-        f"{plan.size.pairs} pairs of {plan.size.side} px a request, {plan.seconds:g} s each, of which the first "
-        f"quarter is not counted; a refused client gives up {plan.patience:g} s after it came. "
-        f"Machine: {machine()}; {where}."
-    )
-=======
     size = f"{plan.size.pairs} pairs of {plan.size.side} px a request"
     times = f"{plan.seconds:g} s each, of which the first quarter is not counted"
     patience = f"a refused client gives up {plan.patience:g} s after it came"
     what = f"{size}, {times}; {patience}. Machine: {machine()}; {where}."
->>>>>>> soak
     return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(_HEAD, map(_row, measured))]) + "\n"
 
 
