@@ -1,0 +1,95 @@
+"""One run of the benchmark: every contender under every load, in turn, round by round."""
+
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from benchmarks.serving.cells import Cell, Loop, Plan
+from benchmarks.serving.contenders import Contender, Server, running
+from benchmarks.serving.figures import Run, middle
+from benchmarks.serving.pairs import file_of, make_pairs
+from benchmarks.serving.processes import Worker, awake
+
+
+@dataclass(slots=True)
+class Results:
+    """All runs, by load and by who ran, in the order of the rounds."""
+
+    plan: Plan
+    contenders: Sequence[Contender]
+    loops: dict[tuple[Cell, Loop], list[Run]] = field(default_factory=dict)
+    servers: dict[tuple[Cell, Contender], list[Run]] = field(default_factory=dict)
+
+    def figures(self, cell: Cell, who: Contender | Loop) -> Run:
+        """The medians over the rounds."""
+        return middle(self.loops[cell, who] if isinstance(who, Loop) else self.servers[cell, who])
+
+    def ratio(self, cell: Cell, contender: Contender, other: Contender | Loop) -> float:
+        """How many times the throughput of ``other``: round by round, the median."""
+        theirs = self.loops[cell, other] if isinstance(other, Loop) else self.servers[cell, other]
+        runs = zip(self.servers[cell, contender], theirs, strict=True)
+        return median(mine.pairs_per_second / its.pairs_per_second for mine, its in runs)
+
+    def tail(self, cell: Cell, contender: Contender) -> float:
+        """The 99th percentile of the latency over the median one."""
+        figures = self.figures(cell, contender)
+        return figures.p99 / figures.p50 if figures.p50 else math.nan
+
+
+def run(plan: Plan, data: Path, servers: Sequence[Server]) -> Results:
+    """Start everything, measure, stop everything."""
+    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as folder:
+        scratch = Path(folder)
+        for side in dict.fromkeys(cell.side for cell in plan.cells):
+            make_pairs(data, side, plan.pool).save(file_of(scratch, side))
+        with (
+            _worker("loops", scratch) as loops,
+            _worker("load", scratch) as load,
+            running(servers, scratch) as contenders,
+        ):
+            results = Results(plan, contenders)
+            for number in range(plan.rounds):
+                for cell in plan.cells:
+                    sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
+                    _measure(cell, results, loops, load)
+            return results
+
+
+def _measure(cell: Cell, results: Results, loops: Worker, load: Worker) -> None:
+    plan = results.plan
+    for loop in Loop:
+        job = {"loop": loop, "side": cell.side, "seconds": plan.loop_seconds}
+        results.loops.setdefault((cell, loop), []).append(Run(**loops.ask(job)))
+    for contender in results.contenders:
+        with awake(contender.pid):
+            done = load.ask(job_of(contender, cell, plan))
+        results.servers.setdefault((cell, contender), []).append(Run(**done))
+
+
+def job_of(contender: Contender, cell: Cell, plan: Plan) -> dict[str, str | int | float]:
+    """What the load generator is asked."""
+    return {
+        "form": contender.form,
+        "path": contender.path,
+        "port": contender.port,
+        "pid": contender.pid,
+        "side": cell.side,
+        "pairs": cell.pairs,
+        "clients": cell.clients,
+        "warm_up": plan.warm_up,
+        "seconds": plan.seconds,
+    }
+
+
+@contextmanager
+def _worker(name: str, folder: Path) -> Iterator[Worker]:
+    worker = Worker(f"benchmarks.serving.{name}", str(folder))
+    try:
+        yield worker
+    finally:
+        worker.close()

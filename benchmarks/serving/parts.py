@@ -1,0 +1,91 @@
+"""What a sampled stack was busy with."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+
+class Part(StrEnum):
+    """What CPU is spent on, from the work itself to what surrounds it."""
+
+    NETWORK = "network"
+    METRICS = "pixel metrics"
+    RESIZING = "resizing"
+    DECODING = "PNG decoding"
+    PARSING = "parsing the body (base64)"
+    DIGESTS = "digests"
+    CORE = "batcher, queue, deadline"
+    ANSWER = "answer"
+    COUNTING = "our metrics"
+    TRANSPORT = "our HTTP or gRPC code"
+    STARLETTE = "Starlette"
+    BENTOML = "BentoML's middleware"
+    SERVER = "HTTP or gRPC server, event loop"
+    OTHER = "other"
+
+
+# Of the first frame from the inside out that one of these names: file, and function where it matters.
+_RULES = tuple(
+    (re.compile(pattern), part)
+    for pattern, part in (
+        (r"/semsim/embedder\.py", Part.NETWORK),
+        (r"/semsim/pixel_metrics\.py", Part.METRICS),
+        (r"/semsim/images/resize\.py", Part.RESIZING),
+        (r"_unique \(.*/semsim/scorer\.py", Part.RESIZING),
+        (r"/semsim/(images/|pairs\.py)", Part.DECODING),
+        (r"/service/(http/(\w*_)?body|grpc_transport/(pairs|wire|tensors))\.py", Part.PARSING),
+        (r"_prepare.* \(.*/service/core/scoring\.py", Part.DIGESTS),
+        (r"(_response|_result).* \(.*/service/core/scoring\.py|_json \(.*/service/http/app\.py", Part.ANSWER),
+        (
+            r"/(grpc_transport/answers|semsim/summary|semsim/calibration)\.py|combine.* \(.*/semsim/scorer\.py",
+            Part.ANSWER,
+        ),
+        (r"/service/metrics\.py", Part.COUNTING),
+        (r"/service/core/batcher\.py.*batcher|embed \(.*/service/core/batcher\.py", Part.CORE),
+        (r"/service/core/", Part.CORE),
+        (r"/service/(http|grpc_transport)/", Part.TRANSPORT),
+        (r"/(_?bentoml\w*|_bentoml_impl|opentelemetry)/", Part.BENTOML),
+        (r"/starlette/", Part.STARLETTE),
+        (r"/(uvicorn|grpc|uvloop|httptools)/|asyncio/runners\.py", Part.SERVER),
+    )
+)
+_THREAD = re.compile(r"thread \((\d+)\)")
+# Threads that wait, where the sampler takes them for busy.
+_WAITING = re.compile(r"^(wait|\w+\.wait|get|\w+\.get|_worker) \(.*/(threading|queue|thread)\.py:\d+\)$")
+# Prometheus's clock is turned by BentoML and by us: the frame around it says which. So with all other libraries.
+
+
+def part_of(frames: list[str]) -> Part | None:
+    """What a stack, outermost frame first, was busy with; None where it waits."""
+    if _WAITING.match(frames[-1]):
+        return None
+    for frame in reversed(frames):
+        for pattern, part in _RULES:
+            if pattern.search(frame):
+                return part
+    return Part.OTHER
+
+
+def shares(folded: Iterable[str], cpu: Mapping[int, float]) -> dict[Part, float]:
+    """The share of each part in the CPU of a process's threads.
+
+    Args:
+        folded: samples as lines ``thread (ID): name;frame;frame COUNT``, outermost frame first.
+        cpu: seconds by thread. Samples say only what a thread did in its own: they take some threads that wait for
+            busy, and see none without Python, such as those of gRPC's network code.
+    """
+    sampled: defaultdict[int, Counter[Part]] = defaultdict(Counter)
+    for line in folded:
+        stack, _, count = line.rpartition(" ")
+        thread = _THREAD.match(stack)
+        part = part_of(stack.split(";"))
+        if thread is not None and part is not None:
+            sampled[int(thread[1])][part] += int(count)
+    spent: defaultdict[Part, float] = defaultdict(float)
+    for identity, seconds in cpu.items():
+        counts = sampled.get(identity) or Counter({Part.SERVER: 1})
+        for part, times in counts.items():
+            spent[part] += seconds * times / counts.total()
+    total = sum(spent.values())
+    return {part: seconds / total for part, seconds in spent.items()}
