@@ -29,6 +29,8 @@ class Findings:
     """Each answer, where an input has several."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """That sending each kind took."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Connections that were refused, and got a moment later."""
     faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What was wrong, and the inputs that brought it about."""
 

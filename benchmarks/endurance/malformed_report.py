@@ -25,7 +25,9 @@ def report(result: Malformed) -> str:
         f"Memory of all processes of the service: {result.memory_mib[0]:.0f} MiB before, {max(result.memory_mib):.0f} "
         f"at most, {result.memory_mib[-1]:.0f} at the end (growth {growth:.0f}, allowed {MEMORY_LIMIT_MIB:.0f})."
     )
-    return "\n\n".join([verdict_lines(findings.told()), what, _kinds(result), memory]) + "\n"
+    refused = ", ".join(f"{kind} {count}" for kind, count in findings.refused.items()) or "none"
+    moments = f"Connections that were refused, and had a moment later: {refused}."
+    return "\n\n".join([verdict_lines(findings.told()), what, _kinds(result), moments, memory]) + "\n"
 
 
 def _kinds(result: Malformed) -> str:
