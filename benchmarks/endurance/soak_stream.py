@@ -83,7 +83,8 @@ class SharedStream:
         with suppress(grpc.aio.AioRpcError, asyncio.CancelledError, asyncio.InvalidStateError):
             await call.write(message)
             attempt.written = time.monotonic()
-            await asyncio.wait((asyncio.ensure_future(call.read()),), timeout=rng.exponential(0.03))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(call.read(), rng.exponential(0.03))
         call.cancel()
 
     async def close(self) -> None:

@@ -90,7 +90,7 @@ RECONNECT_SECONDS = 2.0
 def fate(attempt: Attempt, times: Times) -> Fate:
     """What became of an attempt that got no answer."""
     connected = attempt.end is not End.UNCONNECTED
-    if connected and attempt.begun < times.killed <= attempt.ended:
+    if attempt.begun < times.killed <= attempt.ended:
         return Fate.CUT
     if times.killed <= attempt.begun <= times.back + (0 if connected else RECONNECT_SECONDS):
         return Fate.NO_WORKER

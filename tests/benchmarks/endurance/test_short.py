@@ -66,7 +66,7 @@ def test_an_overload_keeps_the_queue_bounded(running_service: Running, bundled: 
 
 def test_a_soak_loses_and_crosses_nothing(running_service: Running, bundled: Scorer, tmp_path: Path) -> None:
     """Mixed load, a worker killed, a stop: every accepted request answered once, with its own scores."""
-    plan = Plan(seconds=3.0, mix=Mix(seed=2, mark=Mark.of(2), malformed=0.1, cancelled=0.1, think_seconds=0.1), burst=2)
+    plan = Plan(seconds=3.0, mix=Mix(seed=2, mark=Mark.of(2), malformed=0.1, cancelled=0.1, think_seconds=0.1), burst=4)
     result = soak(plan, running_service, bundled)
     text = soak_report(result, tmp_path / "memory.png")
     assert not result.verdict.faults

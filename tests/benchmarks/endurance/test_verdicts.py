@@ -65,6 +65,7 @@ def test_wrong_scores_double_answers_and_silence_are_faults(small_scorer: Scorer
     ("begun", "ended", "end", "expected"),
     [
         (99.0, 100.1, End.UNANSWERED, Fate.CUT),
+        (99.0, 100.1, End.UNCONNECTED, Fate.CUT),
         (105.0, 105.0, End.UNCONNECTED, Fate.NO_WORKER),
         (111.0, 111.0, End.UNCONNECTED, Fate.NO_WORKER),
         (111.0, 111.0, End.UNANSWERED, Fate.LOST),
