@@ -10,7 +10,7 @@ export SEMSIM_DATA
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model baseline openapi protos requirements examples picture clean
+.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -58,6 +58,12 @@ model: $(DEV)/.done ## the bundled artifact, from datasets/ to model card
 baseline: $(DEV)/.done ## models/imagenet-baseline, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \
 		--description models/descriptions/imagenet-baseline.json --images $(SEMSIM_DATA)/caltech101
+
+image: $(DEV)/.done ## the container image; VARIANT=cpu|gpu
+	PYTHON=$(DEV)/bin/python deploy/image/build.sh $(or $(VARIANT),cpu)
+
+try-image: $(DEV)/.done ## build the CPU image on a Debian made here and score with it: minutes, root, buildah, debootstrap
+	PYTHON=$(DEV)/bin/python deploy/image/try.sh
 
 openapi: $(DEV)/.done ## docs/openapi.json, from the schemas
 	$(DEV)/bin/python -m service.http.openapi > docs/openapi.json

@@ -9,12 +9,16 @@ import ctypes
 import importlib.util
 import io
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
+
+# Before the import: ONNX Runtime's wheels report their use to their makers unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 import onnxruntime.capi.onnxruntime_pybind11_state as ort_errors

@@ -1,5 +1,6 @@
 """The addresses of HTTP and gRPC: of this machine, free, and two."""
 
+import os
 import socket
 from contextlib import ExitStack
 from ipaddress import ip_address
@@ -33,6 +34,7 @@ def check_free(host: str, port: int, grpc: GRPCSettings) -> None:
             try:
                 listening.enter_context(socket.create_server((address, number), family=family))
             except OSError as error:
+                reason = os.strerror(error.errno) if error.errno else "unknown"
                 raise InvalidOption(
-                    f"expected a free address to listen on{purpose}, got {address} port {number}: {error.strerror}"
+                    f"expected a free address to listen on{purpose}, got {address} port {number}: {reason}"
                 ) from None

@@ -1,5 +1,6 @@
 """The service under BentoML: what it is told of the settings, and what happens when it imports the service."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ def prepare() -> None:
         bentoml_faults.drop_middlewares()
         answer_malformed_in_envelope()
     if isinstance(process, Supervisor):
+        # For the workers. gRPC's C++ writes lines of its own form, one for each client that fails at TLS.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from bentoml._internal.configuration.containers import BentoMLContainer
 
         with refusing():

@@ -22,11 +22,11 @@ def check() -> None:
     settings = load_settings()
     read_token(settings.auth)
     check_tls(settings.tls)
+    check_required(settings.providers)
+    Artifact.load(settings.artifact)
     process = serving_process()
     if isinstance(process, Supervisor):
         _check_addresses(process, settings)
-    check_required(settings.providers)
-    Artifact.load(settings.artifact)
 
 
 def check_worker(settings: Settings) -> None:

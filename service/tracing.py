@@ -4,7 +4,9 @@ Nothing of it is imported, and nothing made, where no endpoint is set. The spans
 so that tracing adds nothing to a request while it runs.
 """
 
+import logging
 import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -17,11 +19,14 @@ from service.settings import TracingSettings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
+logger = logging.getLogger("semsim.service")
+
 _NAME = "semsim"
 _NANO = 1_000_000_000
 # The service's, not the caller's: what an operator wants to see in red.
 _FAULTS = frozenset({ErrorCode.INTERNAL, ErrorCode.TIMEOUT, ErrorCode.NOT_READY, ErrorCode.OVERLOADED})
-_FLUSH_MILLISECONDS = 3000
+_EXPORT_SECONDS = 5.0
+_CLOSE_SECONDS = 3.0
 
 Stage = tuple[str, float, float]
 """Name, begin and end of a part of a request, seconds of ``time.monotonic``."""
@@ -59,8 +64,12 @@ class OTLPTracer:
     """Sends spans to an endpoint, from a thread of its own."""
 
     def __init__(self, settings: TracingSettings) -> None:
+        from opentelemetry.trace import NoOpTracer
+
         self._provider = _provider(settings)
         self._tracer = self._provider.get_tracer(_NAME, semsim.__version__)
+        if isinstance(self._tracer, NoOpTracer):
+            logger.warning("tracing.endpoint is set, and so is OTEL_SDK_DISABLED: there will be no traces")
 
     def record(
         self,
@@ -96,9 +105,11 @@ class OTLPTracer:
             span.end(nanoseconds(end))
 
     def close(self) -> None:
-        """Send what is not sent yet, within a few seconds."""
-        self._provider.force_flush(_FLUSH_MILLISECONDS)
-        self._provider.shutdown()
+        """Send what is not sent yet, if that takes no longer than a few seconds."""
+        # The SDK itself would try for up to a minute to reach a collector that is gone.
+        closing = threading.Thread(target=self._provider.shutdown, name="spans", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
 
 
 def make_tracer(settings: TracingSettings) -> Tracer:
@@ -132,5 +143,7 @@ def _provider(settings: TracingSettings) -> "TracerProvider":
     provider = TracerProvider(
         sampler=ParentBasedTraceIdRatio(settings.sample_ratio), resource=resource, shutdown_on_exit=False
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint, timeout=_EXPORT_SECONDS))
+    )
     return provider

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -62,10 +63,10 @@ def _semsim(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
-def main() -> None:
-    """Run the command line; errors of the project and of the system end in one line on stderr and exit code 2."""
+def main(command: Callable[[], Any] = app) -> None:
+    """Run a command line; errors of the project and of the system end in one line on stderr and exit code 2."""
     try:
-        app()
+        command()
     except SemSimError as error:
         _refuse(error.code, str(error))
     except OSError as error:  # no space, no permission; a broken pipe has ended quietly before

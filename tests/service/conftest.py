@@ -1,11 +1,22 @@
-"""What the service's tests share: metrics, which can be registered once a process only."""
+"""What the service's tests share: metrics, which can be registered once a process only, and a guarded service."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from service.metrics import ServiceMetrics
+from tests.service.guarded import Guarded, guarding
 
 
 @pytest.fixture(scope="session")
 def metrics() -> ServiceMetrics:
     """The process's metrics."""
     return ServiceMetrics()
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory, calibrated_artifact: Path) -> Iterator[Guarded]:
+    """Two workers of a small model behind mutual TLS and a token, with request log and traces."""
+    with guarding(tmp_path_factory.mktemp("guarded"), calibrated_artifact) as service:
+        yield service

@@ -3,6 +3,7 @@
 import base64
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -27,11 +28,18 @@ class LiveService:
     log_file: Path
     grpc: str
     """The address of gRPC."""
+    process: int
+    """The process that started the workers."""
 
     @property
     def log(self) -> bytes:
         """Everything the service has printed so far."""
         return self.log_file.read_bytes()
+
+    @property
+    def home(self) -> Path:
+        """Its BENTOML_HOME."""
+        return self.log_file.parent
 
     def post(self, pairs: list[dict[str, object]]) -> httpx.Response:
         """POST /score with JSON pairs."""
@@ -47,7 +55,11 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    home: Path, command: list[str] | None = None, cwd: Path | None = None, **environment: str
+    home: Path,
+    command: list[str] | None = None,
+    cwd: Path | None = None,
+    tls: ssl.SSLContext | None = None,
+    **environment: str,
 ) -> Iterator[LiveService]:
     """Serve until the block ends; by default `semsim serve` with the environment's settings."""
     port, grpc_port = free_port(), free_port()
@@ -63,22 +75,23 @@ def serving(
             | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true", "SEMSIM_GRPC__PORT": str(grpc_port)}
             | environment,
         )
-        service = LiveService(f"http://127.0.0.1:{port}", log_file, f"127.0.0.1:{grpc_port}")
+        scheme = "http" if tls is None else "https"
+        service = LiveService(f"{scheme}://127.0.0.1:{port}", log_file, f"127.0.0.1:{grpc_port}", process.pid)
         try:
-            _wait_until_ready(service, process)
+            _wait_until_ready(service, process, tls)
             yield service
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
-def _wait_until_ready(service: LiveService, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(service: LiveService, process: "subprocess.Popen[bytes]", tls: ssl.SSLContext | None) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{service.url}/readyz", timeout=5).status_code == 200:
+            if httpx.get(f"{service.url}/readyz", timeout=5, verify=True if tls is None else tls).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -1,0 +1,1 @@
+"""Malformed inputs: each follows from a seed, its kind and its number."""

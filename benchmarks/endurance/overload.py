@@ -1,0 +1,169 @@
+"""An overload: three times the load that the service can bear, from clients that come again when they are told to.
+
+    python -m benchmarks.endurance.overload --seconds 40 --write docs/endurance.md
+
+Capacity is what a few clients get who always have a request open. Then clients arrive at three times that rate, at
+random moments, whether the service keeps up or not, and each refused one comes again after Retry-After.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from benchmarks.endurance.load.metrics import scrape
+from benchmarks.endurance.load.pictures import Mark
+from benchmarks.endurance.load.questions import HTTP_FORMS, Form, Size, ask, expected_rows
+from benchmarks.endurance.load.running import Running, running
+from benchmarks.endurance.overload_clients import GRPCPool, HTTPPool, Prepared, Record, arrive, keep_busy, prepare
+from semsim.providers import Provider, ProviderSettings
+from semsim.scorer import Scorer
+
+QUEUE_PAIRS, QUEUE_BYTES = 1024, 256 * 2**20
+"""The service's default limits."""
+FORMS = (Form.JSON, Form.OCTETS, Form.BATCH)
+GOAL = 0.85
+_TIMES = 3.0
+_WATCH_SECONDS = 0.5
+_WARM_SHARE = 0.25
+"""Of an overload, not counted: the queue fills meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how large."""
+
+    seconds: float = 40.0
+    capacity_seconds: float = 6.0
+    clients: tuple[int, ...] = (2, 4, 8, 16)
+    """With which capacity is looked for."""
+    patience: float = 15.0
+    size: Size = field(default_factory=lambda: Size(pairs=8, side=32))
+    questions: int = 320
+    """Distinct ones; more than fit the queue, so that no two equal images are waiting at once."""
+    queue_pairs: int = QUEUE_PAIRS
+    seed: int = 1
+
+
+@dataclass
+class Measured:
+    """One form's figures."""
+
+    form: Form
+    capacity: float
+    """Pairs a second, at the best number of clients."""
+    clients: int
+    capacity_cpu: float
+    """Seconds of the service's processors a pair, at capacity."""
+    record: Record
+    began: float
+    """Of what is counted, ``time.monotonic``."""
+    seconds: float
+    cpu: float = 0.0
+    """Seconds of the service's processors meanwhile."""
+    queue_pairs: list[float] = field(default_factory=list)
+    queue_bytes: list[float] = field(default_factory=list)
+    pairs: int = 0
+    """Pairs a question."""
+
+    @property
+    def goodput(self) -> float:
+        """Pairs a second with right answers."""
+        return len([one for one in self.record.answered if self.counts(one.ended)]) * self.pairs / self.seconds
+
+    def counts(self, moment: float) -> bool:
+        """Whether a moment is in what is counted."""
+        return self.began <= moment < self.began + self.seconds
+
+
+def run(service: Running, scorer: Scorer, plan: Plan, forms: Sequence[Form] = FORMS) -> list[Measured]:
+    """Measure each form, one after another."""
+    mark = Mark.of(plan.seed)
+    return [asyncio.run(_measure(service, plan, _work(scorer, plan, form, mark), form)) for form in forms]
+
+
+def _work(scorer: Scorer, plan: Plan, form: Form, mark: Mark) -> list[Prepared]:
+    first = plan.seed * 1_000_000
+    questions = (ask(first + index, form, mark, plan.size) for index in range(plan.questions))
+    return [prepare(question, rows, scorer.manifest.name) for question, rows in expected_rows(questions, scorer)]
+
+
+async def _measure(service: Running, plan: Plan, work: list[Prepared], form: Form) -> Measured:
+    pool = HTTPPool(service) if form in HTTP_FORMS else GRPCPool(service)
+    pairs = plan.size.pairs
+    best, best_clients, best_cpu = 0.0, 0, 0.0
+    for clients in plan.clients:
+        cpu, begin = service.cpu_seconds(), time.monotonic()
+        record = await keep_busy(pool.ask, work, clients, plan.capacity_seconds)
+        answered = len(record.answered) * pairs
+        rate = answered / (time.monotonic() - begin)
+        if rate > best:
+            best, best_clients, best_cpu = rate, clients, (service.cpu_seconds() - cpu) / answered
+    measured = Measured(
+        form, best, best_clients, best_cpu, Record(), 0.0, plan.seconds * (1 - _WARM_SHARE), pairs=pairs
+    )
+    watch = asyncio.create_task(_watch(service, measured, plan.seconds * _WARM_SHARE))
+    rate = _TIMES * best / pairs
+    measured.record = await arrive(pool.ask, work, rate, plan.seconds, plan.patience, Random(plan.seed))
+    await watch
+    await pool.close()
+    return measured
+
+
+async def _watch(service: Running, measured: Measured, warm_seconds: float) -> None:
+    """Read the queue's gauges all the time, and the processor time of what is counted."""
+    measured.began = time.monotonic() + warm_seconds
+    cpu: float | None = None
+    while time.monotonic() < measured.began + measured.seconds:
+        if cpu is None and time.monotonic() >= measured.began:
+            cpu = service.cpu_seconds()
+        counted = await asyncio.to_thread(scrape, service.http_port)
+        measured.queue_pairs.append(counted.queue_pairs)
+        measured.queue_bytes.append(counted.queue_bytes)
+        await asyncio.sleep(_WATCH_SECONDS)
+    measured.cpu = service.cpu_seconds() - (cpu or 0.0)
+
+
+def cores_apart() -> tuple[set[int], set[int]] | None:
+    """A core for the service and one for its clients, so that neither slows the other; None on a single core."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ({cores[0]}, set(cores[1:])) if len(cores) > 1 else None
+
+
+def main() -> None:
+    """Run, print the report; with ``--write`` also keep it in a page between its markers."""
+    from benchmarks.endurance.overload_report import faults, report
+    from training.markdown import write_between
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each overload")
+    parser.add_argument("--patience", type=float, default=15.0, help="seconds after which a refused client gives up")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
+    parser.add_argument("--write", type=Path, help="a Markdown page with <!-- overload --> markers")
+    arguments = parser.parse_args()
+    plan = Plan(arguments.seconds, patience=arguments.patience, seed=arguments.seed)
+    scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
+    apart = cores_apart()
+    if apart:
+        os.sched_setaffinity(0, apart[1])
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running(Path(scratch) / "service", model=arguments.model, cores=apart and apart[0]) as service,
+    ):
+        measured = run(service, scorer, plan)
+    text = report(measured, plan, apart=apart is not None)
+    sys.stdout.write(text)
+    if arguments.write:
+        write_between(arguments.write, "overload", text)
+    sys.exit(1 if faults(measured, plan) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The report of an overload, as Markdown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.endurance.overload import GOAL, QUEUE_BYTES, Measured, Plan
+from benchmarks.endurance.soak_report import table, verdict_lines
+from training.markdown import machine
+
+_HEAD = (
+    "over",
+    "capacity, pairs/s (clients)",
+    "goodput, pairs/s",
+    "ratio",
+    "p50, p99 of accepted",
+    "arrivals",
+    "refusals",
+    "gave up",
+    "Retry-After, s",
+    "p50, p99 of refusals",
+    "CPU a refusal / a pair",
+    "most in the queue",
+)
+
+
+def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
+    """What should not have been."""
+    found = []
+    for one in measured:
+        if one.goodput < GOAL * one.capacity:
+            found.append(f"{one.form}: goodput {one.goodput / one.capacity:.2f} of capacity, goal {GOAL}")
+        if one.record.wrong:
+            found.append(f"{one.form}: {len(one.record.wrong)} wrong answers, such as: {one.record.wrong[0]}")
+        if one.record.failed:
+            codes = sorted({str(reply.code) for reply in one.record.failed})
+            found.append(f"{one.form}: {len(one.record.failed)} requests failed: {', '.join(codes)}")
+        if max(one.queue_pairs) > plan.queue_pairs or max(one.queue_bytes) > QUEUE_BYTES:
+            found.append(
+                f"{one.form}: the queue held {max(one.queue_pairs):.0f} pairs, {max(one.queue_bytes):.0f} bytes"
+            )
+        if any(reply.retry_after is None for reply in one.record.refused):
+            found.append(f"{one.form}: refused without Retry-After")
+    return found
+
+
+def report(measured: Sequence[Measured], plan: Plan, *, apart: bool) -> str:
+    """The whole report."""
+    where = "the service on a core of its own, its clients on the others" if apart else "both on one core"
+    size = f"{plan.size.pairs} pairs of {plan.size.side} px a request"
+    times = f"{plan.seconds:g} s each, of which the first quarter is not counted"
+    patience = f"a refused client gives up {plan.patience:g} s after it came"
+    what = f"{size}, {times}; {patience}. Machine: {machine()}; {where}."
+    return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(_HEAD, map(_row, measured))]) + "\n"
+
+
+def _row(one: Measured) -> list[str]:
+    accepted = [reply.ended - reply.begun for reply in one.record.answered if one.counts(reply.ended)]
+    refusals = [reply.ended - reply.begun for reply in one.record.refused if one.counts(reply.ended)]
+    told = [reply.retry_after for reply in one.record.refused if reply.retry_after is not None]
+    return [
+        one.form.value,
+        f"{one.capacity:.0f} ({one.clients})",
+        f"{one.goodput:.0f}",
+        f"**{one.goodput / one.capacity:.2f}**",
+        _percentiles(accepted),
+        str(one.record.arrivals),
+        str(len(one.record.refused)),
+        str(one.record.gave_up),
+        f"{min(told)} to {max(told)}" if told else "none",
+        _percentiles(refusals),
+        _cost(one, len(refusals), len(accepted) * one.pairs),
+        f"{max(one.queue_pairs):.0f} pairs, {max(one.queue_bytes) / 2**20:.0f} MiB",
+    ]
+
+
+def _cost(one: Measured, refusals: int, pairs: int) -> str:
+    """Processor time of a refusal: what the overload used beyond its answered pairs at the price of capacity."""
+    if not refusals:
+        return "none refused"
+    refusal = max(0.0, one.cpu - one.capacity_cpu * pairs) / refusals
+    return f"{refusal * 1e3:.2f} / {one.capacity_cpu * 1e3:.2f} ms"
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "none"
+    middle, high = np.percentile(seconds, [50, 99])
+    return f"{middle * 1e3:.0f}, {high * 1e3:.0f} ms"

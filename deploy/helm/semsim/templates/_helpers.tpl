@@ -1,0 +1,101 @@
+{{- define "semsim.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "semsim.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "semsim.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "semsim.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "semsim.selector" -}}
+app.kubernetes.io/name: {{ include "semsim.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* The Pods that serve, and not the one of `helm test`. */}}
+{{- define "semsim.podSelector" -}}
+{{ include "semsim.selector" . }}
+app.kubernetes.io/component: service
+{{- end -}}
+
+{{- define "semsim.labels" -}}
+{{ include "semsim.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "semsim.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+
+{{- define "semsim.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "semsim.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "semsim.tokenSecret" -}}
+{{ .Values.auth.existingSecret | default (printf "%s-token" (include "semsim.fullname" .)) }}
+{{- end -}}
+
+{{- define "semsim.scheme" -}}
+{{ ternary "https" "http" (ne .Values.tls.secretName "") }}
+{{- end -}}
+
+{{/* The mean queue time of this release's Pods, of two minutes; 0 where nobody asks. */}}
+{{- define "semsim.queueQuery" -}}
+{{- $pods := printf "{namespace=%q, pod=~\"%s-.+\"}" .Release.Namespace (include "semsim.fullname" .) -}}
+sum(rate(semsim_queue_seconds_sum{{ $pods }}[2m])) / clamp_min(sum(rate(semsim_queue_seconds_count{{ $pods }}[2m])), 0.001) or vector(0)
+{{- end -}}
+
+{{/* What a probe does. A kubelet has no client certificate: with mTLS a TLS handshake, refused or not, shows a worker
+that serves; it hangs while the model is loaded. */}}
+{{- define "semsim.probe" -}}
+{{- $path := index . 0 -}}
+{{- with index . 1 -}}
+{{- if .Values.tls.clientCA -}}
+exec:
+  command:
+    - python
+    - -c
+    - |
+      import socket, ssl
+      context = ssl.create_default_context()
+      context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+      try:
+          context.wrap_socket(socket.create_connection(("127.0.0.1", 3000), timeout=4)).close()
+      except ssl.SSLError:
+          pass
+{{- else -}}
+httpGet:
+  path: {{ $path }}
+  port: http
+  scheme: {{ include "semsim.scheme" . | upper }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "semsim.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "semsim.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Build the container image with docker, or with podman or buildah where no docker engine runs:
+#   deploy/image/build.sh cpu|gpu [IMAGE]
+# Environment: BASE_IMAGE, another base (Debian or Ubuntu, Python >= 3.11); TENSORRT=true, TensorRT in the gpu image;
+# ENGINE=docker|podman|buildah; PYTHON, one with bentoml; BUILD_OPTIONS, more options of the engine's `build`.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+variant=${1:-}
+case $variant in
+  cpu) base=${BASE_IMAGE:-python:3.12-slim-bookworm} ;;
+  gpu) base=${BASE_IMAGE:-nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04} ;; # CUDA 13, cuDNN 9, Python 3.12
+  *) echo "expected cpu or gpu, got '$variant': deploy/image/build.sh cpu|gpu [IMAGE]" >&2; exit 2 ;;
+esac
+image=${2:-semsim:$variant}
+
+for python in "${PYTHON:-}" .venv/serve/bin/python .venv/dev/bin/python python3; do
+  if [ -n "$python" ] && "$python" -c 'import bentoml' 2>/dev/null; then break; fi
+  python=
+done
+[ -n "$python" ] || { echo "expected a Python with bentoml, got none: set PYTHON, or run make serve once" >&2; exit 2; }
+
+engine=${ENGINE:-}
+if [ -z "$engine" ]; then
+  if docker info >/dev/null 2>&1; then engine=docker
+  elif command -v podman >/dev/null; then engine=podman
+  elif command -v buildah >/dev/null; then engine=buildah
+  else echo "expected a docker engine, podman or buildah, got none" >&2; exit 2
+  fi
+fi
+
+# A store of its own: the bento does not stay behind.
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+export BENTOML_HOME=$home BENTOML_DO_NOT_TRACK=true
+tag=$("$python" -m bentoml build --output tag)
+tag=${tag#__tag__:}
+bento=$home/bentos/${tag/://}
+# Not `bentoml containerize`: with a template it builds only where its temporary files lie below the current folder.
+# shellcheck disable=SC2086  # BUILD_OPTIONS are several words
+"$engine" build --file "$bento/env/docker/Dockerfile" --tag "$image" --build-arg "BASE_IMAGE=$base" \
+  --build-arg "VARIANT=$variant" --build-arg "TENSORRT=${TENSORRT:-false}" ${BUILD_OPTIONS:-} "$bento"
+echo "built $image ($variant, on $base, with $engine)"

@@ -1,0 +1,1 @@
+"""What operators deploy: image, Compose, chart, dashboard, alerts."""

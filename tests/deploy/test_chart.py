@@ -1,0 +1,236 @@
+"""The Helm chart, rendered by Helm itself: valid Kubernetes objects, and the promises of its values."""
+
+import json
+import os
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import semsim
+from service.settings import Settings
+from tests.deploy.promql import CHART, GUIDE, code_block
+from tests.deploy.tools import RenderError, lint, render
+
+EVERYTHING: dict[str, Any] = {
+    "config": {"batch_size": 64, "queue": {"pairs": 4096}},
+    "extraEnv": [{"name": "SEMSIM_LOG__REQUESTS", "value": "true"}],
+    "artifact": {"volume": {"persistentVolumeClaim": {"claimName": "model"}}, "path": "v2"},
+    "gpu": {"enabled": True, "required": "tensorrt"},
+    "engineCache": {"persistence": True, "storageClassName": "fast", "accessModes": ["ReadWriteMany"]},
+    "tls": {"secretName": "semsim-tls", "clientCA": True},
+    "autoscaling": {"enabled": True, "kind": "keda"},
+    "networkPolicy": {
+        "from": [{"podSelector": {"matchLabels": {"role": "fl-server"}}}],
+        "egress": [{"ports": [{"port": 4318}]}],
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True},
+    "dashboard": {"enabled": True},
+    "service": {"annotations": {"owner": "fl"}, "headless": True},
+    "podLabels": {"team": "fl"},
+    "podAnnotations": {"team": "fl"},
+    "nodeSelector": {"nvidia.com/gpu.present": "true"},
+    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "high",
+    "runtimeClassName": "nvidia",
+    "imagePullSecrets": [{"name": "registry"}],
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "everything": EVERYTHING,
+    "hpa": {"autoscaling": {"enabled": True, "kind": "hpa"}},
+    "anonymous": {"auth": {"anonymous": True}, "serviceAccount": {"create": False}},
+    "existing": {
+        "auth": {"existingSecret": "mine"},
+        "engineCache": {"existingClaim": "mine"},
+        "gpu": {"enabled": True},
+    },
+    "bare": {name: {"enabled": False} for name in ("networkPolicy", "podDisruptionBudget", "topologySpread")},
+}
+# The oldest that the chart takes, and a newer one.
+KUBERNETES = ("1.27", "1.34")
+# What an operator's definitions describe, which the schemas of Kubernetes do not hold.
+CUSTOM = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
+
+
+def only(kind: str, **values: Any) -> dict[str, Any]:
+    """The one manifest of a kind."""
+    (found,) = [document for document in render(**values) if document["kind"] == kind]
+    return found
+
+
+def container(**values: Any) -> dict[str, Any]:
+    """The container of the Deployment."""
+    return dict(only("Deployment", **values)["spec"]["template"]["spec"]["containers"][0])
+
+
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_helm_lints_the_chart(values: dict[str, Any]) -> None:
+    """`helm lint --strict` finds nothing."""
+    assert lint(**values) == []
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_kubernetes_would_take_the_manifests(values: dict[str, Any], version: str) -> None:
+    """Every manifest fits Kubernetes' own schema, strictly: no field that it would not know."""
+    validator = pytest.importorskip("kubernetes_validate", reason="needs pip install kubernetes-validate")
+    documents = render(**values)
+    for document in documents:
+        if document["kind"] not in CUSTOM:
+            validator.validate(document, version, strict=True)
+    names = [(document["kind"], document["metadata"]["name"]) for document in documents]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"replicas": 3},
+        {"gpu": {"required": "rocm"}},
+        {"tls": {"clientCA": True}},
+        {"autoscaling": {"targetQueueSeconds": 0}},
+        {"image": {"tag": 1.0}},
+    ],
+)
+def test_values_that_mean_nothing_are_refused(values: dict[str, Any]) -> None:
+    """A misspelt name or an impossible value stops the installation."""
+    with pytest.raises(RenderError):
+        render(**values)
+
+
+def test_the_schema_knows_the_values() -> None:
+    """values.yaml fits its schema, and the schema has no name that values.yaml does not show."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.validate(values, schema)
+    assert set(schema["properties"]) - {"global"} == set(values)
+    for name, group in schema["properties"].items():
+        if "properties" in group and not name.endswith("Probe"):
+            assert set(group["properties"]) == set(values[name]), name
+
+
+def test_the_pod_is_locked_down() -> None:
+    """Not root, nothing writable but memory and volumes, no capability, no token of the API."""
+    for document in render(**EVERYTHING):
+        if document["kind"] not in ("Deployment", "Pod"):
+            continue
+        pod = document["spec"] if document["kind"] == "Pod" else document["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+        security = pod["containers"][0]["securityContext"]
+        assert security["readOnlyRootFilesystem"]
+        assert not security["allowPrivilegeEscalation"]
+        assert security["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_the_service_takes_its_environment(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Every variable SEMSIM_* that the chart sets is a setting, and so is its configuration file."""
+    for name in [name for name in os.environ if name.startswith("SEMSIM_")]:
+        monkeypatch.delenv(name)
+    environment = {variable["name"]: variable["value"] for variable in container(**values)["env"]}
+    if "SEMSIM_CONFIG" in environment:
+        config = next(
+            d for d in render(**values) if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "demo-semsim-config"
+        )
+        file = tmp_path_factory.mktemp("config") / "semsim.yaml"
+        file.write_text(config["data"]["semsim.yaml"])
+        environment["SEMSIM_CONFIG"] = str(file)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.batch_size == values.get("config", {}).get(
+        "batch_size", Settings.model_fields["batch_size"].default
+    )
+    assert settings.auth.anonymous == values.get("auth", {}).get("anonymous", False)
+    assert (settings.auth.token_file is None) == settings.auth.anonymous
+
+
+def test_volumes_match_their_mounts() -> None:
+    """Each mount has a volume, and each volume a mount."""
+    for values in VARIANTS.values():
+        spec = only("Deployment", **values)["spec"]["template"]["spec"]
+        mounts = [mount["name"] for mount in spec["containers"][0]["volumeMounts"]]
+        assert mounts == [volume["name"] for volume in spec["volumes"]]
+
+
+def test_an_accepted_request_is_answered() -> None:
+    """The grace period holds the pause before SIGTERM and the longest request."""
+    spec = only("Deployment")["spec"]["template"]["spec"]
+    pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert spec["terminationGracePeriodSeconds"] > pause + Settings.model_fields["request_seconds"].default
+
+
+def test_a_gpu_is_asked_for_and_required() -> None:
+    """With gpu.enabled the Pod gets a GPU, keeps engines, and does not start without."""
+    values = {"gpu": {"enabled": True}}
+    assert container(**values)["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert {"name": "SEMSIM_PROVIDERS__REQUIRED", "value": "cuda"} in container(**values)["env"]
+    assert "nvidia.com/gpu" not in container()["resources"]["limits"]
+
+
+def test_selectors_leave_the_test_pod_out() -> None:
+    """The Pod of `helm test` gets no traffic and counts for no budget."""
+    labels = only("Pod", **EVERYTHING)["metadata"]["labels"]
+    for document in render(**EVERYTHING):
+        selector = {
+            "Service": lambda spec: spec["selector"],
+            "Deployment": lambda spec: spec["selector"]["matchLabels"],
+            "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
+            "NetworkPolicy": lambda spec: spec["podSelector"]["matchLabels"],
+        }.get(document["kind"])
+        if selector is not None:
+            assert not selector(document["spec"]).items() <= labels.items(), document["kind"]
+
+
+def test_pods_send_nothing_out() -> None:
+    """Without networkPolicy.egress the policy allows no connection from the Pods."""
+    policy = only("NetworkPolicy")["spec"]
+    assert "Egress" in policy["policyTypes"]
+    assert policy["egress"] == []
+
+
+def test_the_query_names_the_pods() -> None:
+    """The ScaledObject's query selects the Deployment's Pods, in their namespace."""
+    trigger = only("ScaledObject", namespace="fl", **EVERYTHING)["spec"]["triggers"][0]
+    pattern = re.search(r'namespace="fl", pod=~"([^"]+)"', trigger["metadata"]["query"])
+    assert pattern is not None
+    assert re.fullmatch(pattern[1], "demo-semsim-7d4b9c-x2x4z")
+    assert trigger["metricType"] == "Value"
+
+
+def test_the_adapter_serves_what_the_hpa_asks_for() -> None:
+    """The guide's rule makes the external metric of the HorizontalPodAutoscaler."""
+    metric = only("HorizontalPodAutoscaler", **VARIANTS["hpa"])["spec"]["metrics"][0]["external"]["metric"]
+    (rule,) = yaml.safe_load(code_block(GUIDE, "metricsQuery"))["rules"]["external"]
+    assert rule["name"]["as"] == metric["name"]
+    assert all(label in rule["seriesQuery"] for label in metric["selector"]["matchLabels"])
+
+
+def test_rules_and_dashboard_are_the_repositorys() -> None:
+    """The chart's copies are links to the files that Compose uses."""
+    rule = only("PrometheusRule", prometheusRule={"enabled": True})
+    assert rule["spec"] == yaml.safe_load((CHART.parents[1] / "prometheus" / "semsim.rules.yaml").read_text())
+    config = only("ConfigMap", dashboard={"enabled": True})
+    dashboard = json.loads((CHART.parents[1] / "grafana" / "semsim.json").read_text())
+    assert json.loads(config["data"]["semsim.json"]) == dashboard
+
+
+def test_the_guides_values_install() -> None:
+    """The example of docs/deploy.md is taken, and makes every kind of object."""
+    values = yaml.safe_load(code_block(GUIDE, "replicaCount"))
+    assert lint(**values) == []
+    assert {document["kind"] for document in render(**values)} >= {*CUSTOM, "Deployment", "NetworkPolicy", "Pod"}
+
+
+def test_the_chart_installs_this_version() -> None:
+    """The default image tag is the project's version."""
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == semsim.__version__

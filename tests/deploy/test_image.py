@@ -1,0 +1,124 @@
+"""The container image: its Dockerfile, as `bentoml build` writes it, and the image itself where it can be built."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.deploy.promql import DEPLOY
+from tests.service.live import LiveService
+
+IMAGE = DEPLOY / "image"
+SKIPPED = 77
+
+
+@pytest.fixture(scope="module")
+def bento(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bento of the project."""
+    home = tmp_path_factory.mktemp("bentoml")
+    built = subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", "--output", "tag"],
+        cwd=ROOT,
+        env=os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return home / "bentos" / built.stdout.strip().removeprefix("__tag__:").replace(":", "/")
+
+
+@pytest.fixture(scope="module")
+def dockerfile(bento: Path) -> str:
+    """Its Dockerfile."""
+    return (bento / "env" / "docker" / "Dockerfile").read_text()
+
+
+def test_it_is_one_dockerfile_for_both_images(dockerfile: str) -> None:
+    """The base is a build argument, the CPU's by default."""
+    assert "ARG BASE_IMAGE=python:3.12-slim-bookworm\nFROM ${BASE_IMAGE}\n" in dockerfile
+    assert dockerfile.count("FROM ") == 1
+
+
+def test_it_listens_for_everybody_but_root_is_not_there(dockerfile: str) -> None:
+    """Both ports, a numbered user, the address 0.0.0.0, and no usage reports."""
+    lines = dockerfile.splitlines()
+    assert "EXPOSE 3000 3001" in lines
+    assert lines.index("USER 10001:10001") > max(i for i, line in enumerate(lines) if line.startswith(("RUN", "COPY")))
+    assert 'ENTRYPOINT ["/app/.venv/bin/python", "-m", "service", "--host", "0.0.0.0"]' in lines
+    assert "BENTOML_DO_NOT_TRACK=true" in dockerfile
+
+
+def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, bento: Path, tmp_path: Path) -> None:
+    """No pyarrow, no scipy; for the CPU onnxruntime, whatever the machine, and not onnxruntime-gpu."""
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text((bento / "env" / "python" / "requirements.txt").read_text())
+    edits = re.findall(r"sed -i .* requirements\.txt", dockerfile)
+    assert len(edits) == 2
+    for edit in edits:
+        subprocess.run(["bash", "-c", edit], cwd=tmp_path, check=True)
+    kept = [line for line in requirements.read_text().splitlines() if line[:1].isalnum()]
+    (runtime,) = [line for line in kept if line.startswith("onnxruntime")]
+    assert re.fullmatch(r"onnxruntime==[\d.]+", runtime)
+    assert not [line for line in kept if line.startswith(("pyarrow", "scipy"))]
+
+
+def test_the_service_does_not_use_them() -> None:
+    """Importing the service imports neither."""
+    code = "import sys, service.service; sys.exit(bool({'pyarrow', 'scipy'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_tensorrt_is_the_version_that_the_project_asks_for(dockerfile: str) -> None:
+    """The bounds are those of the extra `tensorrt`."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert f"'{extras['tensorrt'][0].split(';')[0].strip()}'" in dockerfile
+
+
+def test_what_it_runs_is_semsim_serve(tmp_path: Path) -> None:
+    """The entry point refuses what `semsim serve` refuses, in one line, with exit code 2."""
+    refused = subprocess.run(
+        [sys.executable, "-m", "service", "--host", "127.0.0.1"],
+        cwd=ROOT,
+        env=os.environ | {"BENTOML_HOME": str(tmp_path), "SEMSIM_ARTIFACT": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error [artifact_not_found]: expected")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_the_check_of_helm_test_passes_a_live_service(service: LiveService) -> None:
+    """The script that `helm test` and try.sh run finds that the service works."""
+    script = DEPLOY / "helm" / "semsim" / "files" / "score_once.py"
+    environment = {name: value for name, value in os.environ.items() if name != "TOKEN_FILE"} | {"URL": service.url}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "is ready and scores: distances 0.0000" in done.stdout
+
+
+def test_the_scripts_say_what_is_wrong() -> None:
+    """Without a variant build.sh ends with how to call it."""
+    refused = subprocess.run([IMAGE / "build.sh"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "expected cpu or gpu" in refused.stderr
+
+
+@pytest.mark.timeout(1800)
+def test_the_cpu_image_is_built_and_scores() -> None:
+    """try.sh builds the image on a Debian of its own and scores a pair with it: minutes, so only when asked for."""
+    if os.environ.get("TRY_IMAGE") != "1":
+        pytest.skip("takes minutes and 3 GB: set TRY_IMAGE=1")
+    done = subprocess.run(
+        [IMAGE / "try.sh"], env=os.environ | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
+    )
+    if done.returncode == SKIPPED:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,53 @@
+"""Dashboard, alerts and autoscaling ask for metrics that a live service has."""
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from semsim.exceptions import ErrorCode
+from semsim.providers import Provider
+from service.metrics import OK, ImageSource, Rejection, Transport
+from tests.conftest import IMAGES
+from tests.deploy.promql import TARGET_LABELS, Query, dashboard_queries, queries
+from tests.service.live import LiveService, base64_pair
+
+VALUES = {
+    "code": {OK, *ErrorCode},
+    "reason": set(Rejection),
+    "source": set(ImageSource),
+    "transport": set(Transport),
+    "provider": set(Provider),
+}
+ALL = queries()
+
+
+@pytest.fixture(scope="module")
+def series(service: LiveService) -> dict[str, set[str]]:
+    """The metrics of a live service that has scored a pair, with their labels."""
+    original = (IMAGES / "dog.jpg").read_bytes()
+    service.post([base64_pair(original, original)])
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+@pytest.mark.parametrize("query", ALL, ids=[query.place for query in ALL])
+def test_every_query_asks_for_what_is_there(query: Query, series: dict[str, set[str]]) -> None:
+    """The metrics exist, with the labels that are matched and grouped by, and the values exist, too."""
+    assert query.metrics or query.expression in ("vector($queue_pairs)", 'up{job="semsim"} == 0')
+    assert query.metrics <= series.keys()
+    for metric, label, value in query.matchers:
+        assert label in series[metric], (metric, label)
+        assert value in VALUES[label], (label, value)
+    known = TARGET_LABELS.union(*(series[metric] for metric in query.metrics))
+    assert query.grouped <= known
+
+
+def test_the_dashboard_shows_every_metric(series: dict[str, set[str]]) -> None:
+    """What the service measures can be seen."""
+    shown = set().union(*(query.metrics for query in dashboard_queries()))
+    own = {name.removesuffix("_created") for name in series if name.startswith("semsim_")}
+    families = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in own}
+    assert families == {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in shown}

@@ -1,0 +1,47 @@
+"""The Prometheus rules: they parse, fire when they should and not else, and each is explained."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from tests.deploy.promql import DEPLOY, GUIDE, RULES, rule_queries
+from tests.deploy.tools import promtool
+
+PROMETHEUS = DEPLOY / "prometheus"
+
+
+def run(*arguments: str) -> None:
+    """Run promtool, and show what it says when it fails."""
+    done = subprocess.run([promtool(), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_are_valid() -> None:
+    """They pass its check."""
+    run("check", "rules", str(RULES))
+
+
+def test_the_alerts_fire_when_they_should() -> None:
+    """The rules run over made-up series."""
+    run("test", "rules", str(PROMETHEUS / "semsim.rules.test.yaml"))
+
+
+def test_composes_prometheus_is_valid(tmp_path: Path) -> None:
+    """Compose's configuration is, laid out as in the container, with either list of targets."""
+    for targets in ("targets-cpu.yaml", "targets-gpu.yaml"):
+        shutil.copy(RULES, tmp_path)
+        shutil.copy(PROMETHEUS / targets, tmp_path / "targets.yaml")
+        shutil.copy(PROMETHEUS / "prometheus.yaml", tmp_path / "prometheus.yml")
+        run("check", "config", str(tmp_path / "prometheus.yml"))
+
+
+def test_every_alert_has_a_test_and_an_entry_in_the_guide() -> None:
+    """Each alert is made to fire by a test, and the guide says what to do about it."""
+    alerts = {query.place for query in rule_queries()}
+    tests = yaml.safe_load((PROMETHEUS / "semsim.rules.test.yaml").read_text())["tests"]
+    fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
+    assert fired == alerts
+    text = GUIDE.read_text()
+    assert {alert for alert in alerts if f"`{alert}`" not in text} == set()

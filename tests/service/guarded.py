@@ -1,0 +1,98 @@
+"""A service with all that guards and watches it: two workers, mutual TLS, a token, request log and traces."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.service.collector import Collector, collecting
+from tests.service.grpc_transport.certificates import Authority, Signed
+from tests.service.live import LiveService, serving
+
+TOKEN = "a-token-that-nobody-guesses"  # noqa: S105
+WORKERS = 2
+AUTHORIZATION = f"Bearer {TOKEN}"
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """The service, and what its callers need."""
+
+    live: LiveService
+    collector: Collector
+    authority: Authority
+    caller: Signed
+
+    def trust(self, *, certificate: bool = True) -> ssl.SSLContext:
+        """What a client trusts, and shows."""
+        return _trust(self.authority, self.caller if certificate else None)
+
+    def client(self) -> httpx.Client:
+        """A client with a certificate and the token, whose connections are its own."""
+        return httpx.Client(
+            base_url=self.live.url, verify=self.trust(), headers={"authorization": AUTHORIZATION}, timeout=60
+        )
+
+    def channel(self, *, certificate: bool = True) -> grpc.Channel:
+        """A gRPC connection of its own."""
+        key, chain = (self.caller.key, self.caller.certificate) if certificate else (None, None)
+        credentials = grpc.ssl_channel_credentials(
+            self.authority.certificate.read_bytes(), key and key.read_bytes(), chain and chain.read_bytes()
+        )
+        return grpc.secure_channel(self.live.grpc, credentials, options=[("grpc.use_local_subchannel_pool", 1)])
+
+    @property
+    def metrics(self) -> Path:
+        """Where the workers keep their numbers."""
+        return self.live.home / "prometheus_multiproc_dir"
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that answer."""
+        children = psutil.Process(self.live.process).children(recursive=True)
+        return [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels, asked for over a new connection."""
+        with self.client() as client:
+            text = client.get("/metrics").text
+        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+        return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+
+@contextmanager
+def guarding(directory: Path, artifact: Path) -> Iterator[Guarded]:
+    """Serve until the block ends."""
+    authority = Authority(directory, "authority")
+    server, caller = authority.sign("server"), authority.sign("caller")
+    token_file = directory / "token"
+    token_file.write_text(TOKEN + "\n")
+    home = directory / "home"
+    home.mkdir()
+    with collecting() as collector:
+        settings = {
+            "SEMSIM_ARTIFACT": str(artifact),
+            "SEMSIM_WORKERS": str(WORKERS),
+            "SEMSIM_AUTH__TOKEN_FILE": str(token_file),
+            "SEMSIM_TLS__CERTIFICATE": str(server.certificate),
+            "SEMSIM_TLS__KEY": str(server.key),
+            "SEMSIM_TLS__CLIENT_CA": str(authority.certificate),
+            "SEMSIM_LOG__REQUESTS": "true",
+            "SEMSIM_TRACING__ENDPOINT": collector.endpoint,
+            "SEMSIM_TRACING__SAMPLE_RATIO": "0",
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+        }
+        with serving(home, tls=_trust(authority, caller), **settings) as live:
+            yield Guarded(live, collector, authority, caller)
+
+
+def _trust(authority: Authority, caller: Signed | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    if caller is not None:
+        context.load_cert_chain(caller.certificate, caller.key)
+    return context
