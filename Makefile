@@ -10,7 +10,7 @@ export SEMSIM_DATA
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench attacks batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test lint format bench bench-quick serving-profile endurance attacks batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -30,6 +30,18 @@ format: $(DEV)/.done
 bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
 	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.attacks $(BENCH_ARGS)
+	$(DEV)/bin/python -m benchmarks.serving $(BENCH_ARGS)
+
+bench-quick: $(DEV)/.done ## a minute of the service's benchmark: shows that it runs, its figures mean little
+	$(DEV)/bin/python -m benchmarks.serving --quick
+
+serving-profile: $(DEV)/.done ## where the service's CPU goes, in docs/performance.md
+	$(DEV)/bin/python -m benchmarks.serving.breakdown --write docs/performance.md --picture docs/serving-profile.png
+
+endurance: $(DEV)/.done ## soak, overload, malformed input: half an hour, written into docs/endurance.md
+	$(DEV)/bin/python -m benchmarks.endurance.soak --minutes 10 --write docs/endurance.md
+	$(DEV)/bin/python -m benchmarks.endurance.overload --write docs/endurance.md
+	$(DEV)/bin/python -m benchmarks.endurance.malformed --inputs 100000 --write docs/endurance.md
 
 attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture
 	$(DEV)/bin/semsim attack grid configs/attacks/presets.yaml build/presets

@@ -43,6 +43,8 @@ def configure() -> None:
     logging.getLogger("semsim").setLevel(logging.INFO)
     # Its warnings are a line for each malformed request: as many as anybody likes to send.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # So are gRPC's errors, with what the client sent: metadata that is not UTF-8, for one.
+    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
     # uvicorn makes up a line for each request as soon as anything would listen to it.
     logging.getLogger("uvicorn.access").propagate = False
     logging.captureWarnings(True)

@@ -9,10 +9,10 @@ from semsim.scorer import Scorer
 from service import hosting, preflight
 from service.auth import authenticator
 from service.core.scoring import ScoringCore
-from service.garbage import tune_collector
 from service.grpc_transport.transport import GRPCTransport
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
+from service.interpreter import tune_collector, tune_switching
 from service.metrics import ServiceMetrics
 from service.observers import Observers
 from service.settings import load_settings
@@ -47,6 +47,7 @@ class SemSimService:
             scorer, settings, ServiceMetrics(), authenticator(settings.auth), self._observers
         )
         tune_collector()
+        tune_switching()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.serving [--quick] [--write FILE]
 
-Ten minutes on two cores; ``--quick`` shows in one that everything runs, and its figures mean little.
+Twelve minutes on two cores; ``--quick`` shows in one that everything runs, and its figures mean little.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The servers that are compared: how each is started, and in which forms it takes pairs."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from benchmarks.serving.cells import Format
 from benchmarks.serving.processes import pause, stop
 
 _START_SECONDS = 120
+# Below those that the system gives to connections, which could take one before the server does.
+_PORTS = range(20_000, 30_000, 2)
 
 TITLES = {
     Format.JSON: "JSON with PNG",
@@ -129,13 +132,13 @@ def _started(server: Server, scratch: Path) -> Iterator[list[Contender]]:
 def _free_port() -> int:
     """A port that nobody listens on, nor on the next one."""
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port = int(first.getsockname()[1])
-            try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except OSError:
-                continue
-            return port
+        port = random.choice(_PORTS)
+        try:
+            for each in (port, port + 1):
+                socket.create_server(("127.0.0.1", each)).close()
+        except OSError:
+            continue
+        return port
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,8 @@ class Batcher:
                 if not self._waiting:
                     return
                 batch = self._take()
-            self._run(batch)
+            if batch.jobs:  # all that waited may have been abandoned
+                self._run(batch)
 
     def _take(self) -> _Batch:
         """The oldest images that wait, up to a batch of distinct ones."""
@@ -177,6 +179,11 @@ class Batcher:
             self._run_apart(batch, error)
             return
         seconds = time.monotonic() - begin
+        self._remember(batch.digests, embeddings)
+        self._hand_over(batch.jobs[0], partial(self._deliver, batch, embeddings, seconds))
+
+    def _deliver(self, batch: _Batch, embeddings: Embeddings, seconds: float) -> None:
+        """Give everyone their embeddings: in the event loop, while this thread runs the next batch."""
         for job, row, known in batch.cached:
             job.embeddings[row] = known
             job.done += 1
@@ -184,8 +191,9 @@ class Batcher:
             job.embeddings[rows] = embeddings[where]
             job.done += len(rows)
             job.inference_seconds += seconds
-        self._remember(batch.digests, embeddings)
-        self._finish([job for job in batch.jobs if job.done == len(job.images)], None)
+        for job in batch.jobs:
+            if job.done == len(job.images):
+                _wake(job, None)
         self._count(batch)
 
     def _run_apart(self, batch: _Batch, error: Exception) -> None:
@@ -193,7 +201,7 @@ class Batcher:
         jobs = batch.jobs
         for job in jobs:
             if len(jobs) == 1:
-                self._finish([job], error)
+                self._hand_over(job, partial(_wake, job, error))
             else:
                 begin = time.monotonic()
                 try:
@@ -201,29 +209,17 @@ class Batcher:
                         part = slice(start, start + self._batch_size)
                         job.embeddings[part] = self._embed(job.images[part])
                 except Exception as own:  # noqa: BLE001
-                    self._finish([job], own)
+                    self._hand_over(job, partial(_wake, job, own))
                 else:
                     job.inference_seconds += time.monotonic() - begin
-                    self._finish([job], None)
+                    self._hand_over(job, partial(_wake, job, None))
             job.taken = len(job.images)
             job.abandoned = True
 
-    def _finish(self, jobs: list[Job], error: Exception | None) -> None:
-        """Wake those who wait for ``jobs``, in their own event loop."""
-        if not jobs:
-            return
-
-        def wake() -> None:
-            for job in jobs:
-                if job.future.done():
-                    continue
-                if error is None:
-                    job.future.set_result(None)
-                else:
-                    job.future.set_exception(error)
-
+    def _hand_over(self, job: Job, call: Callable[[], None]) -> None:
+        """Call ``call`` in the event loop of ``job``, in the order of the runs."""
         try:
-            jobs[0].loop.call_soon_threadsafe(wake)
+            job.loop.call_soon_threadsafe(call)
         except RuntimeError:  # the loop is closed: nobody waits any more
             return
 
@@ -246,6 +242,15 @@ class Batcher:
             images.labels(ImageSource.BATCH).inc(batch.copies)
         if batch.cached:
             images.labels(ImageSource.CACHE).inc(len(batch.cached))
+
+
+def _wake(job: Job, error: Exception | None) -> None:
+    if job.future.done():
+        return
+    if error is None:
+        job.future.set_result(None)
+    else:
+        job.future.set_exception(error)
 
 
 def _completed(last_rows: NDArray[np.intp], rows: list[int]) -> int:

@@ -1,21 +1,29 @@
 """The gRPC server: starts on the running event loop beside the HTTP one, and stops without losing an answer."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import Any
 
 import grpc
-from grpc_reflection.v1alpha import reflection
 
 from semsim.exceptions import InvalidOption
 from service.core.scoring import ScoringCore
-from service.grpc_transport import health, inference, scorer
+from service.grpc_transport import health, inference, reflection, scorer
 from service.grpc_transport.drain import Drain
 from service.grpc_transport.options import channel_options, server_credentials
+from service.grpc_transport.unary import Handler
 from service.settings import Settings
 
 # For refusals on their way.
 _LAST_SECONDS = 0.2
+_LOOK_SECONDS = 0.05
+
+Services = dict[str, dict[str, Handler]]
+"""Handlers of methods, by service."""
+
+logger = logging.getLogger("semsim.service")
 
 
 class GRPCTransport:
@@ -25,6 +33,7 @@ class GRPCTransport:
         self._server: grpc.aio.Server | None = None
         self._health: health.Health | None = None
         self._drain: Drain | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.port = 0
         """The port that it listens on; 0 = none."""
 
@@ -41,13 +50,23 @@ class GRPCTransport:
         services[inference.NAME] = inference.Inference(core, drain).handlers()
         checks = health.Health(services, core.limits)
         services[health.NAME] = checks.handlers()
-        server = grpc.aio.server(options=channel_options(settings))
-        for name, handlers in services.items():
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
-        reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server)
-        self.port = _listen(server, settings)
-        await server.start()
-        self._server, self._health, self._drain = server, checks, drain
+        services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits)
+        self._health, self._drain = checks, drain
+        self._server, self.port = await _serve(services, settings)
+        # The same port again, also where the system had chosen it.
+        again = settings.model_copy(update={"grpc": settings.grpc.model_copy(update={"port": self.port})})
+        self._watch = asyncio.create_task(self._keep_serving(services, again))
+
+    async def _keep_serving(self, services: Services, settings: Settings) -> None:
+        """Begin again when grpcio's server has stopped by itself.
+
+        It does so at a call whose path is not UTF-8. The calls that it had begun go on.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._server is not None and not is_running(self._server):
+                logger.error("the gRPC server stopped by itself: it is started again")
+                self._server, _ = await _serve(services, settings)
 
     async def stop(self, grace: float) -> None:
         """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called again."""
@@ -55,6 +74,8 @@ class GRPCTransport:
         if server is None or checks is None or drain is None:
             return
         self._server = None
+        if self._watch is not None:
+            self._watch.cancel()
         checks.stop()
         # gRPC's own stop cancels the calls that it has taken and not yet handed over, however long its grace. So they
         # are handed over first, and refused with a status that lets their clients go elsewhere.
@@ -63,6 +84,22 @@ class GRPCTransport:
                 await drain.close()
         # What is open now is past the grace, or about to be refused, or nothing happens on it.
         await server.stop(min(_LAST_SECONDS, grace))
+
+
+async def _serve(services: Services, settings: Settings) -> tuple[grpc.aio.Server, int]:
+    """A server that has started, and its port."""
+    server = grpc.aio.server(options=channel_options(settings))
+    for name, handlers in services.items():
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+    port = _listen(server, settings)
+    await server.start()
+    return server, port
+
+
+def is_running(server: grpc.aio.Server) -> bool:
+    """Whether a server takes calls; where grpcio no longer tells, it is taken to do so."""
+    inner: Any = getattr(server, "_server", None)
+    return bool(inner.is_running()) if hasattr(inner, "is_running") else True
 
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> int:

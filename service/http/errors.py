@@ -25,6 +25,8 @@ _STATUS = {
 }
 _CODE = {status: code for code, status in reversed(_STATUS.items())}
 
+_CLOSED = "the handler is closed"
+
 
 def error_response(code: ErrorCode, message: str) -> Response:
     """The envelope of one error, with the status that its code stands for (500 for the rest)."""
@@ -72,9 +74,21 @@ class EnvelopeMiddleware:
                 if message.get("more_body", False):
                     return
                 message = {**message, "body": b"" if scope["method"] == "HEAD" else replacement}
-            await send(message)
+            await _unless_closed(send, message)
 
         await self.app(scope, receive, enveloped)
+
+
+async def _unless_closed(send: Send, message: Message) -> None:
+    """Send, unless the connection is closed already: asyncio drops what is written to one, uvloop raises.
+
+    Clients bring it about as they like: by closing the connection, or with bytes that are not HTTP behind a request.
+    """
+    try:
+        await send(message)
+    except RuntimeError as error:
+        if _CLOSED not in str(error):
+            raise
 
 
 def _is_bare_error(start: Message) -> bool:

@@ -20,8 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service import bentoml_faults
-from service.garbage import tune_collector
 from service.http import malformed
+from service.interpreter import tune_collector
 from tests.conftest import ROOT
 from tests.service.bentoml_application import REQUESTS
 from tests.service.live import LiveService
