@@ -13,6 +13,30 @@ _RATE_SECONDS = 5.0
 _LONGEST_RETRY = 30
 
 
+class _Outside:
+    """How many pairs were sent away and are to come again: a ring of counts, one a second."""
+
+    def __init__(self) -> None:
+        self._coming = [0.0] * (_LONGEST_RETRY + 2)
+        self._now = 0
+
+    def add(self, now: float, seconds: int, pairs: float) -> None:
+        """``pairs`` more come again in so many seconds."""
+        self._advance(now)
+        self._coming[(self._now + seconds) % len(self._coming)] += pairs
+
+    def pairs(self, now: float) -> float:
+        """Those that are not due yet."""
+        self._advance(now)
+        return sum(self._coming)
+
+    def _advance(self, now: float) -> None:
+        passed = min(int(now) - self._now, len(self._coming))
+        for second in range(passed):
+            self._coming[(int(now) - second) % len(self._coming)] = 0.0
+        self._now = int(now)
+
+
 class Admission:
     """Counts what is admitted and not yet answered. Safe to share between threads."""
 
@@ -22,7 +46,8 @@ class Admission:
         self._lock = threading.Lock()
         self._pairs = 0
         self._bytes = 0
-        self._rate = 0.0
+        self._outside = _Outside()
+        self._pairs_rate, self._requests_rate = 0.0, 0.0
         self._rated = time.monotonic()
 
     def reserve(self, pairs: int, size: int) -> None:
@@ -37,7 +62,7 @@ class Admission:
             if not (full_pairs or full_bytes):
                 self._add(pairs, size)
                 return
-            retry_after = self._retry_after()
+            retry_after = self._retry_after(pairs)
             if full_pairs:
                 reason, limit, got = Rejection.QUEUE_PAIRS, f"{self._limits.pairs} pairs", f"{self._pairs} waiting"
             else:
@@ -48,9 +73,12 @@ class Admission:
     def release(self, pairs: int, size: int) -> None:
         """Give back what one request had reserved."""
         with self._lock:
-            now = time.monotonic()
-            self._rate = self._rate * math.exp((self._rated - now) / _RATE_SECONDS) + pairs / _RATE_SECONDS
-            self._rated = now
+            if pairs:
+                now = time.monotonic()
+                kept = math.exp((self._rated - now) / _RATE_SECONDS)
+                self._pairs_rate = self._pairs_rate * kept + pairs / _RATE_SECONDS
+                self._requests_rate = self._requests_rate * kept + 1 / _RATE_SECONDS
+                self._rated = now
             self._add(-pairs, -size)
 
     def _add(self, pairs: int, size: int) -> None:
@@ -62,8 +90,16 @@ class Admission:
         self._metrics.queue_pairs.set(self._pairs)
         self._metrics.queue_bytes.set(self._bytes)
 
-    def _retry_after(self) -> int:
-        """Seconds until what waits now is answered, at the rate of the last seconds."""
-        if self._rate <= 0:
-            return 1
-        return min(_LONGEST_RETRY, max(1, math.ceil(self._pairs / self._rate)))
+    def _retry_after(self, pairs: int) -> int:
+        """Seconds until what waits here, and those sent away before, are answered, at the rate of the last seconds.
+
+        Were those not counted, all would come again when there is room for a few of them, and again, and turning them
+        away would take the time that answers need. A request refused before its pairs are known counts as a mean one.
+        """
+        now = time.monotonic()
+        rate = self._pairs_rate * math.exp((self._rated - now) / _RATE_SECONDS)
+        mean = self._pairs_rate / self._requests_rate if self._requests_rate > 0 else 1.0
+        ahead = self._pairs + self._outside.pairs(now)
+        seconds = 1 if rate <= 0 else min(_LONGEST_RETRY, max(1, math.ceil(ahead / rate)))
+        self._outside.add(now, seconds, pairs or mean)
+        return seconds

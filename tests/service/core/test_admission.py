@@ -1,6 +1,7 @@
 """The queue's bounds, in pairs and bytes."""
 
 import threading
+import time
 
 import pytest
 
@@ -34,6 +35,33 @@ def test_what_fits_is_admitted_and_what_does_not_is_told_when_to_come_again(admi
     second.reserve_pairs(2)
     first.release()
     call_of(admission).reserve_pairs(8)
+
+
+def test_those_sent_away_come_again_one_after_another(admission: Admission, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is told to wait for those before it, too; once they are due they are no longer counted."""
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for _ in range(50):  # five pairs a second
+        now += 1
+        answered = call_of(admission)
+        answered.reserve_pairs(5)
+        answered.release()
+    call_of(admission).reserve_pairs(10)
+
+    def waits(count: int) -> list[int]:
+        told = []
+        for _ in range(count):
+            with pytest.raises(Overloaded) as refused:
+                call_of(admission).reserve_pairs(10)
+            told.append(refused.value.retry_after)
+        return told
+
+    first = waits(6)
+    assert first == sorted(first)
+    assert first[0] <= 3 < first[5] <= 15
+    assert max(waits(100)) == 30
+    now += 40
+    assert waits(1)[0] == 30  # nothing was answered meanwhile: the rate is about zero
 
 
 def test_bytes_are_bounded_apart(admission: Admission) -> None:
