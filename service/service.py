@@ -12,7 +12,7 @@ from service.core.scoring import ScoringCore
 from service.grpc_transport.transport import GRPCTransport
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
-from service.interpreter import tune_collector, tune_switching
+from service.interpreter import collect_regularly, tune_collector, tune_switching
 from service.metrics import ServiceMetrics
 from service.observers import Observers
 from service.settings import load_settings
@@ -52,14 +52,15 @@ class SemSimService:
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
         """On the worker's event loop, before it serves."""
-        self._watch = asyncio.create_task(self._core.observe_queue())
+        self._tasks = [asyncio.create_task(self._core.observe_queue()), asyncio.create_task(collect_regularly())]
         await _grpc.start(self._core, self._settings)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
         """After the last HTTP request: answer the last gRPC ones."""
         await _grpc.stop(_GRACE)
-        self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.to_thread(self._observers.close)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service import bentoml_faults
+from service import bentoml_faults, interpreter
 from service.http import malformed
 from service.interpreter import tune_collector
 from tests.conftest import ROOT
@@ -116,6 +117,25 @@ def test_the_collector_leaves_what_is_there_alone() -> None:
     assert gc.get_freeze_count() > 0.9 * before
     assert len(gc.get_objects()) < 0.1 * before
     assert gc.get_threshold() == (50_000, 50, 50)
+
+
+def test_young_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused request's body, held by nothing but a ring of references, is given back at the next look."""
+    monkeypatch.setattr(interpreter, "_COLLECT_SECONDS", 0.01)
+
+    class Body:
+        def __init__(self) -> None:
+            self.error = self
+
+    async def run() -> None:
+        collecting = asyncio.create_task(interpreter.collect_regularly())
+        body = weakref.ref(Body())
+        async with asyncio.timeout(30):
+            while body() is not None:
+                await asyncio.sleep(0.01)
+        collecting.cancel()
+
+    asyncio.run(run())
 
 
 async def _answer_of_uvicorn() -> bytes:
