@@ -7,6 +7,7 @@ An input follows from the seed, its kind and its number: `--kind K --first N --i
 
 import argparse
 import asyncio
+import math
 import sys
 import tempfile
 import time
@@ -62,7 +63,7 @@ def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[
     """The blocks of a run: each kind's share, at least one of each, in blocks of one kind, the kinds in turn."""
     chosen = [kind for kind in KINDS if not only or kind.name in only]
     total = sum(kind.share for kind in chosen)
-    left = {kind: max(1, round(inputs * kind.share / total)) for kind in chosen}
+    left = {kind: math.ceil(inputs * kind.share / total) for kind in chosen}
     at = dict.fromkeys(chosen, first)
     while left:
         for kind in list(left):
