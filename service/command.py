@@ -56,8 +56,8 @@ def serve(
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
-    # Longer than the idle time of clients' pools and of load balancers, usually 60 s: whoever closes first must be them,
-    # or a request is lost that is sent while the service closes.
+    # Longer than clients' pools and load balancers keep idle connections, usually 60 s: they must be the first to
+    # close, or a request is lost that is sent while the service closes.
     arguments += ["--timeout-keep-alive", "75"]
     # What would not do, this process tells in one line when it has become BentoML's (service.preflight).
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
