@@ -71,7 +71,8 @@ def test_options_become_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     plain = settings("--port", "4000", "--host", "::1")
     assert (plain.grpc.port, plain.grpc.host, plain.workers) == (4001, "::1", 1)
-    assert started[-1][0][-4:] == ["--host", "::1", "--port", "4000"]
+    assert started[-1][0][-6:-2] == ["--host", "::1", "--port", "4000"]
+    assert started[-1][0][-2:] == ["--timeout-keep-alive", "75"]
     told = settings(
         "--grpc-port", "0", "--workers", "3", "--tls-certificate", "c", "--tls-key", "k", "--tls-client-ca", "a"
     )
