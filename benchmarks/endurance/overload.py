@@ -151,11 +151,16 @@ def main() -> None:
     plan = Plan(arguments.seconds, patience=arguments.patience, seed=arguments.seed)
     scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
     apart = cores_apart()
+    settings: dict[str, str] = {}
     if apart:
         os.sched_setaffinity(0, apart[1])
+        # ONNX Runtime binds the threads of its pool to cores of its own choice: with one thread there is no pool.
+        settings["SEMSIM_PROVIDERS__CPU__THREADS"] = "1"
     with (
         tempfile.TemporaryDirectory() as scratch,
-        running(Path(scratch) / "service", model=arguments.model, cores=apart and apart[0]) as service,
+        running(
+            Path(scratch) / "service", model=arguments.model, settings=settings, cores=apart and apart[0]
+        ) as service,
     ):
         measured = run(service, scorer, plan)
     text = report(measured, plan, apart=apart is not None)
