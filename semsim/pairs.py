@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage, TooManyPixels
+from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.pixel_metrics import SSIM_WINDOW
@@ -40,44 +40,42 @@ def decode_pairs(
     A source that is given again (one original with many reconstructions) is decoded once. Nothing more is
     decoded once ``max_total_pixels`` are in memory: the pairs that are left fail.
     """
-    decoded: dict[object, RGBImage | InvalidImage] = {}
+    # Of a bad source its failure, not the error: its traceback would hold this frame, and the frame all images.
+    decoded: dict[object, RGBImage | PairFailure] = {}
     total = 0
 
-    def read(source: Source) -> RGBImage:
+    def read(source: Source) -> RGBImage | PairFailure:
         nonlocal total
         key = _key(source)
         if key not in decoded:
             if max_total_pixels is not None and total >= max_total_pixels:
-                raise TooManyPixels(f"expected at most {max_total_pixels} pixels in all the images together, got more")
+                message = f"expected at most {max_total_pixels} pixels in all the images together, got more"
+                return PairFailure(ErrorCode.TOO_MANY_PIXELS, message)
             try:
                 image = require_scorable(decode(source, limits=limits))
             except InvalidImage as error:
-                decoded[key] = error
+                decoded[key] = PairFailure(error.code, str(error))
             else:
                 total += image.shape[0] * image.shape[1]
                 decoded[key] = image
-        outcome = decoded[key]
-        if isinstance(outcome, InvalidImage):
-            raise outcome
-        return outcome
+        return decoded[key]
 
     result = DecodedPairs()
     for index, pair in enumerate(pairs):
         if isinstance(pair, PairFailure):
             result.failures[index] = pair
             continue
-        original, reconstruction = pair
         images: list[RGBImage] = []
-        try:
-            images.append(read(original))
-            images.append(read(reconstruction))
-        except InvalidImage as error:
-            role = "reconstruction" if images else "original"
-            result.failures[index] = PairFailure(error.code, f"{role}: {error}")
-            continue
-        result.indices.append(index)
-        result.originals.append(images[0])
-        result.reconstructions.append(images[1])
+        for role, source in zip(("original", "reconstruction"), pair, strict=True):
+            outcome = read(source)
+            if isinstance(outcome, PairFailure):
+                result.failures[index] = PairFailure(outcome.code, f"{role}: {outcome.message}")
+                break
+            images.append(outcome)
+        else:
+            result.indices.append(index)
+            result.originals.append(images[0])
+            result.reconstructions.append(images[1])
     return result
 
 

@@ -3,7 +3,7 @@
 from service.core.call import Call
 from service.logs import log_request
 from service.settings import Settings
-from service.tracing import NoTracer, make_tracer, record_call
+from service.tracing import OTLPTracer, record_call
 
 
 class Observers:
@@ -11,16 +11,16 @@ class Observers:
 
     def __init__(self, settings: Settings) -> None:
         self._logs = settings.log.requests
-        self._tracer = make_tracer(settings.tracing)
-        self._traces = not isinstance(self._tracer, NoTracer)
+        self._tracer = None if settings.tracing.endpoint is None else OTLPTracer(settings.tracing)
 
     def __call__(self, call: Call, code: str) -> None:
         """Tell of ``call``, which ended with ``code``."""
         if self._logs:
             log_request(call, code)
-        if self._traces:
+        if self._tracer is not None:
             record_call(self._tracer, call, code)
 
     def close(self) -> None:
         """Send what is not sent yet; takes up to a few seconds."""
-        self._tracer.close()
+        if self._tracer is not None:
+            self._tracer.close()

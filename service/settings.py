@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from semsim.exceptions import InvalidOption
+from semsim.exceptions import InvalidOption, TooManyPairs
 from semsim.images import DecodeLimits
 from semsim.providers import ProviderSettings
 from semsim.scorer import DEFAULT_BATCH_SIZE
@@ -49,6 +49,15 @@ class Limits(BaseModel):
     """Width x height of one image."""
     request_pixels: _Positive = 2**27
     """Pixels of all distinct images of a request together, after which nothing more of it is decoded."""
+
+    def check_pairs(self, count: int) -> None:
+        """Refuse too many pairs before there is an object for each.
+
+        Raises:
+            TooManyPairs: more than the limit.
+        """
+        if count > self.pairs:
+            raise TooManyPairs(f"expected at most {self.pairs} pairs a request, got {count}")
 
     @property
     def decode(self) -> DecodeLimits:

@@ -9,11 +9,11 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import semsim
 from semsim.exceptions import ErrorCode
-from service.core.call import Call
+from service.core.call import Call, Span
 from service.settings import TracingSettings
 
 if TYPE_CHECKING:
@@ -27,37 +27,6 @@ _NANO = 1_000_000_000
 _FAULTS = frozenset({ErrorCode.INTERNAL, ErrorCode.TIMEOUT, ErrorCode.NOT_READY, ErrorCode.OVERLOADED})
 _EXPORT_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
-
-Stage = tuple[str, float, float]
-"""Name, begin and end of a part of a request, seconds of ``time.monotonic``."""
-
-
-class Tracer(Protocol):
-    """What is told of requests."""
-
-    def record(
-        self,
-        name: str,
-        traceparent: str | None,
-        begin: float,
-        end: float,
-        stages: Sequence[Stage],
-        attributes: Mapping[str, str | int],
-    ) -> None:
-        """Emit a span, seconds of ``time.monotonic``, with one inside it for each stage."""
-
-    def close(self) -> None:
-        """Send what is not sent yet."""
-
-
-class NoTracer:
-    """Where there is no endpoint."""
-
-    def record(self, *_: object) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class OTLPTracer:
@@ -77,7 +46,7 @@ class OTLPTracer:
         traceparent: str | None,
         begin: float,
         end: float,
-        stages: Sequence[Stage],
+        stages: Sequence[Span],
         attributes: Mapping[str, str | int],
     ) -> None:
         """Emit the spans, as children of the caller's if it sent one (W3C ``traceparent``)."""
@@ -98,8 +67,9 @@ class OTLPTracer:
         )
         if span.is_recording():
             inside = set_span_in_context(span, context)
-            for stage, stage_begin, stage_end in stages:
-                self._tracer.start_span(stage, inside, start_time=nanoseconds(stage_begin)).end(nanoseconds(stage_end))
+            for stage in stages:
+                begun = self._tracer.start_span(stage.name, inside, start_time=nanoseconds(stage.begin))
+                begun.end(nanoseconds(stage.end))
             if attributes.get("semsim.code") in _FAULTS:
                 span.set_status(Status(StatusCode.ERROR))
             span.end(nanoseconds(end))
@@ -112,14 +82,9 @@ class OTLPTracer:
         closing.join(_CLOSE_SECONDS)
 
 
-def make_tracer(settings: TracingSettings) -> Tracer:
-    """The tracer that the settings ask for."""
-    return NoTracer() if settings.endpoint is None else OTLPTracer(settings)
-
-
-def record_call(tracer: Tracer, call: Call, code: str) -> None:
+def record_call(tracer: OTLPTracer, call: Call, code: str) -> None:
     """The spans of a request that is over."""
-    stages = [(name, span.begin, span.end) for name, span in call.timings.spans.items()]
+    stages = call.timings.spans
     attributes: dict[str, str | int] = {
         "semsim.request_id": call.request_id,
         "semsim.transport": call.transport.value,

@@ -29,6 +29,7 @@ def new_request_id() -> str:
 class Span:
     """One stage of a request, in seconds of ``time.monotonic``."""
 
+    name: str
     begin: float
     end: float
 
@@ -40,7 +41,7 @@ class Timings:
     decode: float = 0.0
     queue: float = 0.0
     inference: float = 0.0
-    spans: dict[str, Span] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
 
     def server_timing(self) -> str:
         """The value of a ``Server-Timing`` header, milliseconds."""
@@ -57,8 +58,7 @@ class Call:
     transport: Transport
     request_id: str
     began: float
-    deadline: float
-    """Both in seconds of ``time.monotonic``."""
+    """Seconds of ``time.monotonic``."""
     admission: Admission
     traceparent: str | None = None
     """The trace of the caller, W3C, of which the request is a part."""

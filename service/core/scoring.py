@@ -12,25 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 import semsim
-from semsim.exceptions import ErrorCode, RequestError, RequestTimeout, TooManyPairs
+from semsim.exceptions import ErrorCode, RequestError, RequestTimeout
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure, decode_pairs
 from semsim.scorer import PairScore, PreparedPairs, Scorer
-from semsim.summary import summarize
 from service.core.admission import Admission
+from service.core.answer import answer
 from service.core.batcher import Batcher
 from service.core.call import Call, Span
-from service.core.schemas import (
-    EncodedPair,
-    FailedPair,
-    ModelId,
-    ModelInfo,
-    Problem,
-    ProviderInfo,
-    RejectedPair,
-    ScoredPair,
-    ScoreResponse,
-)
+from service.core.schemas import EncodedPair, ModelInfo, ProviderInfo, RejectedPair, ScoreResponse
 from service.metrics import OK, Rejection, ServiceMetrics, Transport
 from service.settings import Settings
 
@@ -136,7 +126,7 @@ class ScoringCore:
         """
         began = time.monotonic()
         limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
-        call = Call(transport, request_id, began, began + limit, self._admission, traceparent)
+        call = Call(transport, request_id, began, self._admission, traceparent)
         code = ErrorCode.INTERNAL.value
         try:
             self._authenticate(authorization)
@@ -204,16 +194,7 @@ class ScoringCore:
         self.metrics.decode_seconds.observe(call.timings.decode)
         self.metrics.queue_seconds.observe(call.timings.queue)
         self.metrics.inference_seconds.observe(call.timings.inference)
-        return self._response(prepared.ids, results)
-
-    def check_pair_count(self, count: int) -> None:
-        """Refuse a request before its images are decoded.
-
-        Raises:
-            TooManyPairs: more than the limit.
-        """
-        if count > self.limits.pairs:
-            raise TooManyPairs(f"expected at most {self.limits.pairs} pairs a request, got {count}")
+        return answer(self.manifest, prepared.ids, results)
 
     def model_info(self) -> ModelInfo:
         """What serves, and within which limits."""
@@ -232,7 +213,7 @@ class ScoringCore:
         begin = time.monotonic()
         call.timings.queue += begin - submitted
         pairs = parse()
-        self.check_pair_count(len(pairs))
+        self.limits.check_pairs(len(pairs))
         call.reserve_pairs(len(pairs))
         decoded = decode_pairs(
             [
@@ -249,7 +230,7 @@ class ScoringCore:
         ]
         end = time.monotonic()
         call.timings.decode = end - begin
-        call.timings.spans["decode"] = Span(begin, end)
+        call.timings.spans.append(Span("decode", begin, end))
         return _Prepared([pair.id for pair in pairs], decoded.indices, decoded.failures, prepared, digests)
 
     async def _embed(self, call: Call, prepared: _Prepared) -> list[PairScore]:
@@ -258,29 +239,6 @@ class ScoringCore:
         job = await self._batcher.embed(pairs.images, prepared.digests, last_rows)
         call.timings.queue += job.began - job.waiting_since
         call.timings.inference = job.inference_seconds
-        call.timings.spans["queue"] = Span(job.waiting_since, job.began)
-        call.timings.spans["infer"] = Span(job.began, time.monotonic())
+        call.timings.spans.append(Span("queue", job.waiting_since, job.began))
+        call.timings.spans.append(Span("infer", job.began, time.monotonic()))
         return self._scorer.combine(pairs, job.embeddings)
-
-    def _response(self, ids: Sequence[str | None], results: Sequence[PairScore | PairFailure]) -> ScoreResponse:
-        manifest = self.manifest
-        return ScoreResponse(
-            model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256),
-            results=[_result(pair_id, result) for pair_id, result in zip(ids, results, strict=True)],
-            summary=summarize(results, calibrated=manifest.calibration is not None),
-        )
-
-
-def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair | FailedPair:
-    if isinstance(result, PairFailure):
-        return FailedPair(id=pair_id, error=Problem(code=result.code, message=result.message))
-    return ScoredPair(
-        id=pair_id,
-        distance=result.distance,
-        leakage=result.leakage,
-        recognizable=result.recognizable,
-        mse=result.mse,
-        psnr=result.psnr,
-        ssim=result.ssim,
-        resized=result.resized,
-    )

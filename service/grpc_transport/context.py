@@ -42,6 +42,12 @@ def error_metadata(caller: Caller, code: ErrorCode, error: RequestError | None =
     return (*metadata, ("retry-after", str(error.retry_after))) if isinstance(error, Overloaded) else metadata
 
 
+def without_frames(error: RequestError) -> RequestError:
+    """The error alone. gRPC keeps what a call ended with, and its frames would keep the message, in a ring."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 async def refuse(context: Context, caller: Caller, error: RequestError) -> NoReturn:
     """End a call with the error; does not return."""
     await _end(context, status_of(error.code), str(error), error_metadata(caller, error.code, error))

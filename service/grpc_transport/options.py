@@ -1,11 +1,9 @@
 """How the server listens: its channel options and its certificates."""
 
-from pathlib import Path
-
 import grpc
 
-from semsim.exceptions import InvalidOption
 from service.settings import Settings, TLSSettings
+from service.tls import check_tls
 
 # A message a little over the limit is read, and refused with a code; a far larger one gRPC refuses by its length.
 _SLACK_BYTES = 2**20
@@ -40,24 +38,14 @@ def server_credentials(tls: TLSSettings) -> grpc.ServerCredentials | None:
     """The server's certificate, and which clients' it asks for; None = plain text.
 
     Raises:
-        InvalidOption: a file is missing, or one of certificate and key without the other.
+        InvalidOption: see :func:`service.tls.check_tls`.
     """
-    if tls.certificate is None and tls.key is None:
-        if tls.client_ca is not None:
-            raise InvalidOption("expected tls.certificate and tls.key beside tls.client_ca, got neither")
-        return None
+    check_tls(tls)
     if tls.certificate is None or tls.key is None:
-        raise InvalidOption("expected tls.certificate and tls.key together, got one of them")
-    client_ca = None if tls.client_ca is None else _read(tls.client_ca)
+        return None
+    client_ca = None if tls.client_ca is None else tls.client_ca.read_bytes()
     return grpc.ssl_server_credentials(
-        [(_read(tls.key), _read(tls.certificate))],
+        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
         root_certificates=client_ca,
         require_client_auth=client_ca is not None,
     )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidOption(f"expected a readable PEM file, got {path}: {error.strerror}") from None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest, TooManyPairs
+from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest
 from semsim.pairs import PairFailure
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput, RejectedPair
 from service.protos.semsim.v1 import scorer_pb2 as pb
@@ -29,7 +29,7 @@ def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair
         return _read_batch(request.batch, limits)
     if not request.pairs:
         raise InvalidRequest("expected at least one pair, or a batch, got neither")
-    check_count(len(request.pairs), limits)
+    limits.check_pairs(len(request.pairs))
     shared = _read_shared(request)
     return [_read_pair(pair, shared) for pair in request.pairs]
 
@@ -55,16 +55,6 @@ def claimed_pixels(shapes: Iterable[tuple[int, int, int]]) -> int | None:
             return None
         total += count * height * width
     return total
-
-
-def check_count(count: int, limits: Limits) -> None:
-    """Refuse too many pairs before there is an object for each.
-
-    Raises:
-        TooManyPairs: more than the limit.
-    """
-    if count > limits.pairs:
-        raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got {count}")
 
 
 def view_images(pixels: bytes, count: int, height: int, width: int, name: str) -> NDArray[np.uint8]:
@@ -98,7 +88,7 @@ def match_originals(originals: Sequence[ImageInput], count: int) -> Sequence[Ima
 
 def _read_batch(batch: pb.RawBatch, limits: Limits) -> list[EncodedPair]:
     count = batch.reconstructions.count
-    check_count(max(count, batch.originals.count), limits)
+    limits.check_pairs(max(count, batch.originals.count))
     originals, reconstructions = _views(batch.originals, "originals"), _views(batch.reconstructions, "reconstructions")
     ids: Sequence[str | None] = batch.ids or [None] * count
     if len(ids) != count:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from semsim.exceptions import InvalidRequest
 from service.core.schemas import EncodedPair, ImageInput
-from service.grpc_transport.pairs import check_count, claimed_pixels, match_originals, view_images
+from service.grpc_transport.pairs import claimed_pixels, match_originals, view_images
 from service.protos.inference import grpc_predict_v2_pb2 as pb
 from service.settings import Limits
 
@@ -53,7 +53,7 @@ def _read_images(tensor: _Tensor, raw: bytes | None, limits: Limits) -> Sequence
     if len(shape) != rank or min(shape) < 1 or (rank > 1 and shape[3] != 3):
         form = "[N, H, W, 3]" if rank > 1 else "[N]"
         raise InvalidRequest(f"expected {tensor.datatype} {tensor.name} of shape {form}, got {list(shape[:8])}")
-    check_count(shape[0], limits)
+    limits.check_pairs(shape[0])
     if rank > 1:
         pixels = raw if raw is not None else _read_numbers(tensor)
         return list(view_images(pixels, shape[0], shape[1], shape[2], tensor.name))

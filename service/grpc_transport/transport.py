@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from semsim.exceptions import InvalidOption
+from service.addresses import check_host
 from service.core.scoring import ScoringCore
 from service.grpc_transport import health, inference, reflection, scorer
 from service.grpc_transport.drain import Drain
@@ -104,10 +105,8 @@ def is_running(server: grpc.aio.Server) -> bool:
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> int:
     host, port = settings.grpc.host, settings.grpc.port
-    try:
-        address = f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
-    except ValueError:
-        raise InvalidOption(f"expected grpc.host to be an IP address, got {host}") from None
+    check_host(host, "grpc.host")
+    address = f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
     credentials = server_credentials(settings.tls)
     try:
         if credentials is None:

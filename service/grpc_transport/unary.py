@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestError
 from service.core.call import Call
 from service.core.scoring import ScoringCore
-from service.grpc_transport.caller import read_caller
-from service.grpc_transport.context import Context, fail, read_message, refuse, seconds_left
+from service.grpc_transport.caller import Caller, read_caller
+from service.grpc_transport.context import Context, fail, read_message, refuse, seconds_left, without_frames
 from service.grpc_transport.drain import Drain
 from service.metrics import Transport
 from service.settings import Limits
@@ -34,6 +34,15 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
         drain.begin()
         context.add_done_callback(drain.end)  # type: ignore[arg-type]  # no function fits its stub
         caller = read_caller(context.invocation_metadata())
+        outcome = await answered(caller, context)
+        if isinstance(outcome, RequestError):
+            await refuse(context, caller, outcome)
+        if outcome is None:
+            await fail(context, caller)
+        return outcome
+
+    async def answered(caller: Caller, context: Context) -> bytes | RequestError | None:
+        """The answer, why there is none, or None after a fault of ours."""
         try:
             async with core.request(
                 Transport.GRPC,
@@ -48,17 +57,17 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
                     raise InvalidRequest("expected a message, got none that could be received")
                 check_size(len(message), core.limits)
                 call.reserve_bytes(len(message))
-                answered = await answer(call, message)
+                answer_message = await answer(call, message)
         except RequestError as error:
-            await refuse(context, caller, error)
+            return without_frames(error)
         except Exception:
             # The trace goes to the log, never to the client; it holds no request data.
             logger.exception("unexpected error in a gRPC call", extra={"request_id": caller.request_id})
-            await fail(context, caller)
+            return None
         context.set_trailing_metadata(
             (("x-request-id", caller.request_id), ("server-timing", call.timings.server_timing()))
         )
-        return answered.SerializeToString()
+        return answer_message.SerializeToString()
 
     return grpc.stream_unary_rpc_method_handler(handle)
 

@@ -120,6 +120,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse
     finally:
         gone.cancel()
         scoring.cancel()
+        del scoring  # it holds its error, whose traceback holds this frame: together they would keep the body
 
 
 async def _disconnect(request: Request) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from starlette.datastructures import Headers
 
-from semsim.exceptions import InvalidRequest, TooManyPairs
+from semsim.exceptions import InvalidRequest
 from service.core.schemas import EncodedPair
 from service.settings import Limits
 
@@ -44,8 +44,7 @@ def read_shape(headers: Headers, limits: Limits) -> RawShape:
     if match is None:
         raise InvalidRequest("expected a header X-Semsim-Shape: N,H,W with a raw body, got none or another form")
     pairs, height, width = map(int, match.groups())
-    if pairs > limits.pairs:
-        raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got {pairs}")
+    limits.check_pairs(pairs)
     originals = headers.get(ORIGINALS_HEADER, str(pairs)).strip()
     if originals not in ("1", str(pairs)):
         raise InvalidRequest(f"expected X-Semsim-Originals: 1 or {pairs}, got another value")

@@ -14,7 +14,7 @@ from service.settings import QueueLimits
 
 def call_of(admission: Admission) -> Call:
     """A request that has just begun."""
-    return Call(Transport.HTTP, "r", 0.0, 30.0, admission)
+    return Call(Transport.HTTP, "r", 0.0, admission)
 
 
 @pytest.fixture
