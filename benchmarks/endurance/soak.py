@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.endurance.findings import traces_of
-from benchmarks.endurance.load.metrics import Counted, scrape
+from benchmarks.endurance.load.metrics import NOTHING, Counted, scrape
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.questions import Form, Question, Size, ask
 from benchmarks.endurance.load.running import Running, running
@@ -69,6 +69,8 @@ class Soak:
     verdict: Verdict = field(default_factory=Verdict)
     balance: list[Balance] = field(default_factory=list)
     files: int = 0
+    scraped: bool = True
+    """Whether those counters could be read."""
     restart_seconds: float = 0.0
     exit_seconds: float = 0.0
     exit_code: int | None = None
@@ -116,7 +118,7 @@ async def _drive(service: Running, plan: Plan, model: str, samples: list[Sample]
         restart = await _kill(service, times)
         await asyncio.sleep(max(0.0, times.began + plan.seconds - time.monotonic()))
         await load.pause()
-        counted, counted_attempts = await asyncio.to_thread(scrape, service.http_port), len(load.attempts)
+        counted, counted_attempts = await asyncio.to_thread(_scrape, service), len(load.attempts)
         load.go.set()
         await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
         bursts = _bursts(load, clients, plan.burst)
@@ -132,7 +134,8 @@ async def _drive(service: Running, plan: Plan, model: str, samples: list[Sample]
         load.go.set()
     if clients.stream.unasked:
         load.attempts[-1].wrong = f"{clients.stream.unasked} answers in the stream that nobody waited for"
-    soak = Soak(plan, times, load.attempts, samples, counted, counted_attempts)
+    soak = Soak(plan, times, load.attempts, samples, counted or NOTHING, counted_attempts)
+    soak.scraped = counted is not None
     soak.restart_seconds, soak.exit_code = restart, code
     soak.exit_seconds = times.exited - times.stopped
     return soak, sizes
@@ -147,6 +150,14 @@ def _bursts(load: Load, clients: _Clients, each: int) -> list[tuple[Question, At
         calls = clients.grpc[index % len(clients.grpc)]
         ways += [(form, calls.attempt) for form in (Form.SCORE, Form.BATCH)]
     return [(ask(load.next_seed(), form, load.mix.mark, _BURST), attempting) for form, attempting in ways]
+
+
+def _scrape(service: Running) -> Counted | None:
+    """The service's counters; None where it does not answer, with nothing else to do."""
+    try:
+        return scrape(service.http_port)
+    except OSError:
+        return None
 
 
 async def _kill(service: Running, times: Times) -> float:
@@ -176,7 +187,8 @@ def soak(plan: Plan, service: Running, scorer: Scorer) -> Soak:
     before, looked = scrape(service.http_port), len(service.log)
     with MemoryWatch(service) as watch:
         result, sizes = asyncio.run(_drive(service, plan, scorer.manifest.name, watch.samples))
-    result.counted = result.counted.since(before)
+    if result.scraped:
+        result.counted = result.counted.since(before)
     _judge(result, sizes, scorer, service)
     told = traces_of(service.log[looked:])
     result.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in told.items()]
@@ -186,7 +198,10 @@ def soak(plan: Plan, service: Running, scorer: Scorer) -> Soak:
 def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, service: Running) -> None:
     verdict = result.verdict = judge(result.attempts, result.times)
     check_scores(result.attempts, verdict, scorer, result.plan.mix.mark, sizes)
-    result.balance = balances(result.attempts[: result.counted_attempts], result.times, result.counted)
+    if result.scraped:
+        result.balance = balances(result.attempts[: result.counted_attempts], result.times, result.counted)
+    else:
+        verdict.faults.append("GET /metrics was not answered, while nothing else was asked")
     verdict.faults += [
         f"{row.name}: {row.counted} counted, {row.least} to {row.least + row.unknown} sent"
         for row in result.balance

@@ -49,13 +49,13 @@ def _body(code: ErrorCode, message: str) -> bytes:
 
 
 class EnvelopeMiddleware:
-    """Gives the plain-text errors of BentoML's own routes (404, 405, not ready) the envelope, too."""
+    """Gives the plain-text errors of BentoML's own routes (404, 405, not ready) the envelope, and its redirects 404."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything through but the bodies of errors that are not JSON."""
+        """Pass everything through but redirects and the bodies of errors that are not JSON."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -63,6 +63,10 @@ class EnvelopeMiddleware:
 
         async def enveloped(message: Message) -> None:
             nonlocal replacement
+            if message["type"] == "http.response.start" and _is_redirect(message):
+                headers = MutableHeaders(raw=list(message["headers"]))
+                del headers["location"]
+                message = {**message, "status": int(HTTPStatus.NOT_FOUND), "headers": headers.raw}
             if message["type"] == "http.response.start" and _is_bare_error(message):
                 code, text = _describe(message["status"], scope)
                 replacement = _body(code, text)
@@ -89,6 +93,11 @@ async def _unless_closed(send: Send, message: Message) -> None:
     except RuntimeError as error:
         if _CLOSED not in str(error):
             raise
+
+
+def _is_redirect(start: Message) -> bool:
+    """Whether Starlette, asked for ``/score/``, leads to ``/score`` of whatever host the client named."""
+    return bool(HTTPStatus.MULTIPLE_CHOICES <= start["status"] < HTTPStatus.BAD_REQUEST)
 
 
 def _is_bare_error(start: Message) -> bool:

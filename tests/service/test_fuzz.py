@@ -117,3 +117,11 @@ def test_any_body_is_answered_civilly(service: LiveService, body: bytes, kind: s
 def test_odd_paths_are_answered_civilly(service: LiveService, path: str) -> None:
     """Odd paths get the envelope or the endpoint they name."""
     assert_civil(CLIENT.get(f"{service.url}{path}"))
+
+
+@pytest.mark.parametrize("path", ["/score/", "/model/", "/livez/"])
+def test_no_answer_leads_to_the_host_that_a_client_names(service: LiveService, path: str) -> None:
+    """A slash too many is not found, instead of a redirect to the request's own Host header."""
+    answer = CLIENT.post(f"{service.url}{path}", headers={"host": "elsewhere.example"}, follow_redirects=False)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert "location" not in answer.headers

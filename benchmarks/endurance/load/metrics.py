@@ -33,6 +33,9 @@ class Counted:
         )
 
 
+NOTHING = Counted(Counter(), Counter(), Counter(), 0.0, 0.0)
+
+
 def scrape(http_port: int) -> Counted:
     """Ask for them.
 
