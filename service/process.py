@@ -3,11 +3,16 @@
 BentoML imports the service in all of them, and in `bentoml build`, which serves nothing.
 """
 
+import asyncio
 import os
+import signal
 import socket
 from dataclasses import dataclass
 
 import click
+
+_LOOK_SECONDS = 0.5
+_PARENT = os.getppid()  # read as early as can be: it may be gone before the service is ready
 
 
 @dataclass(frozen=True)
@@ -46,3 +51,13 @@ def serving_process() -> Supervisor | Worker | None:
     if {"bento", "host", "port", "ssl_certfile"} <= options.keys():
         return Supervisor(options["host"], options["port"], options["ssl_certfile"])
     return None
+
+
+async def stop_with_parent() -> None:
+    """Watch, until cancelled, and stop this worker as SIGTERM does when the process that started it is gone.
+
+    One that was killed cannot tell its workers: they would keep both ports, and no other service could start.
+    """
+    while os.getppid() == _PARENT:
+        await asyncio.sleep(_LOOK_SECONDS)
+    signal.raise_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ from service.http.errors import EnvelopeMiddleware
 from service.interpreter import collect_regularly, tune_collector, tune_switching
 from service.metrics import ServiceMetrics
 from service.observers import Observers
+from service.process import stop_with_parent
 from service.settings import load_settings
 
 hosting.prepare()
@@ -52,7 +53,8 @@ class SemSimService:
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
         """On the worker's event loop, before it serves."""
-        self._tasks = [asyncio.create_task(self._core.observe_queue()), asyncio.create_task(collect_regularly())]
+        background = (self._core.observe_queue(), collect_regularly(), stop_with_parent())
+        self._tasks = [asyncio.create_task(work) for work in background]
         await _grpc.start(self._core, self._settings)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]

@@ -36,7 +36,7 @@ _RULES = tuple(
         (r"/semsim/(images/|pairs\.py)", Part.DECODING),
         (r"/service/(http/(\w*_)?body|grpc_transport/(pairs|wire|tensors))\.py", Part.PARSING),
         (r"_prepare.* \(.*/service/core/scoring\.py", Part.DIGESTS),
-        (r"(_response|_result).* \(.*/service/core/scoring\.py|_json \(.*/service/http/app\.py", Part.ANSWER),
+        (r"/service/core/answer\.py|_json \(.*/service/http/app\.py", Part.ANSWER),
         (
             r"/(grpc_transport/answers|semsim/summary|semsim/calibration)\.py|combine.* \(.*/semsim/scorer\.py",
             Part.ANSWER,

@@ -1,0 +1,25 @@
+"""A worker and the process that started it."""
+
+import subprocess
+import sys
+
+import psutil
+
+_WORKER = """
+import asyncio, os
+from service.process import stop_with_parent
+print(os.getpid(), flush=True)
+asyncio.run(stop_with_parent())
+"""
+_SUPERVISOR = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_WORKER!r}])"
+_PATIENCE = 20
+
+
+def test_a_worker_stops_when_its_supervisor_is_killed() -> None:
+    """A supervisor that is killed tells its worker nothing; it goes all the same, instead of keeping the ports."""
+    with subprocess.Popen([sys.executable, "-c", _SUPERVISOR], stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout is not None
+        worker = psutil.Process(int(supervisor.stdout.readline()))
+        assert worker.ppid() == supervisor.pid
+        supervisor.kill()
+    worker.wait(_PATIENCE)
