@@ -1,5 +1,7 @@
 """Images to embeddings with ONNX Runtime."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,12 +39,17 @@ class Embedder:
         Raises:
             InvalidGraph: the network gave NaN or infinity.
         """
-        count = len(batch)
-        embeddings = np.empty((count, self._dimension), dtype=np.float32)
-        for start in range(0, count, self._batch_size):
-            part = slice(start, start + self._batch_size)
-            embeddings[part] = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch[part]})[0]
-        if not np.isfinite(embeddings).all():
+        size = self._batch_size
+        runs = [
+            self._session.run([OUTPUT_NAME], {INPUT_NAME: batch[start : start + size]})[0]
+            for start in range(0, len(batch), size)
+        ]
+        if len(runs) == 1:
+            embeddings: NDArray[np.float32] = runs[0]
+        else:
+            embeddings = np.concatenate([np.empty((0, self._dimension), dtype=np.float32), *runs])
+        # The sum is finite where all are. One call, since in a busy server each waits for the interpreter once more.
+        if not math.isfinite(np.add.reduce(embeddings, axis=None)):
             raise InvalidGraph("expected finite embeddings, got NaN or infinity")
         return embeddings
 

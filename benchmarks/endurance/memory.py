@@ -122,9 +122,12 @@ def draw_memory(samples: Sequence[Sample], events: Sequence[tuple[str, float]], 
     axes = figure.subplots()
     begin = samples[0].seconds
     axes.plot([(s.seconds - begin) / 60 for s in samples], [s.mib for s in samples], linewidth=1)
-    for name, seconds in events:
-        axes.axvline((seconds - begin) / 60, color="0.6", linestyle="--", linewidth=0.8)
-        axes.annotate(name, ((seconds - begin) / 60, 1), xycoords=("data", "axes fraction"), fontsize=8, va="top")
+    for number, (name, seconds) in enumerate(events):
+        minutes = (seconds - begin) / 60
+        axes.axvline(minutes, color="0.6", linestyle="--", linewidth=0.8)
+        # Each a line lower: some are close together. The name ends at its line, where there is always room.
+        place = (minutes, 0.5 - 0.08 * number)
+        axes.annotate(f"{name} ", place, xycoords=("data", "axes fraction"), fontsize=8, ha="right")
     axes.set(xlabel="minutes", ylabel="MiB (PSS, all processes)", ylim=(0, None))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120, metadata={"Software": None})

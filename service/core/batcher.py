@@ -174,7 +174,7 @@ class Batcher:
     def _run(self, batch: _Batch) -> None:
         begin = time.monotonic()
         try:
-            embeddings = self._embed(np.stack(batch.images)) if batch.images else _NONE
+            embeddings = self._embed(_stack(batch.images)) if batch.images else _NONE
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller gets its own answer
             self._run_apart(batch, error)
             return
@@ -242,6 +242,16 @@ class Batcher:
             images.labels(ImageSource.BATCH).inc(batch.copies)
         if batch.cached:
             images.labels(ImageSource.CACHE).inc(len(batch.cached))
+
+
+def _stack(images: Sequence[Images]) -> Images:
+    """``images``, each contiguous, as one read-only batch.
+
+    Not by ``np.stack``: it lets go of the interpreter for each image, and waits to have it back from a busy event loop.
+    With 16 small images that was a tenth of the batcher's time.
+    """
+    joined = b"".join(image.data for image in images)
+    return np.frombuffer(joined, dtype=np.uint8).reshape(len(images), *images[0].shape)
 
 
 def _wake(job: Job, error: Exception | None) -> None:
