@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 import time
+import warnings
 
 import structlog
 
@@ -28,6 +29,9 @@ _FIELDS = frozenset(
 )
 # Told by BentoML to write for themselves.
 _OTHERS = ("bentoml", "circus", "uvicorn.error")
+# They write what clients make them write, a line for each malformed request, with what was sent in it: metadata that is
+# not UTF-8, the byte that is no multipart, and Pillow, at DEBUG, the values of EXIF tags.
+_SILENT = ("grpc._cython.cygrpc", "python_multipart", "PIL")
 
 
 def configure() -> None:
@@ -36,6 +40,7 @@ def configure() -> None:
     handler.setFormatter(_formatter())
     root = logging.getLogger()
     root.handlers = [handler]
+    root.setLevel(logging.WARNING)  # BentoML's --debug has set it to DEBUG, for every library
     for name in _OTHERS:
         logger = logging.getLogger(name)
         logger.handlers = []
@@ -43,11 +48,13 @@ def configure() -> None:
     logging.getLogger("semsim").setLevel(logging.INFO)
     # Its warnings are a line for each malformed request: as many as anybody likes to send.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    # So are gRPC's errors, with what the client sent: metadata that is not UTF-8, for one.
-    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # uvicorn makes up a line for each request as soon as anything would listen to it.
     logging.getLogger("uvicorn.access").propagate = False
     logging.captureWarnings(True)
+    # Of EXIF tags that are broken: thousands a file, with their numbers, and each of another text is kept for ever.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda fault: _log_uncaught(fault.exc_type, fault.exc_value, fault.exc_traceback)
 

@@ -3,14 +3,19 @@
 import io
 import json
 import logging
+import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import structlog
+from PIL import Image, TiffImagePlugin
+from python_multipart.multipart import MultipartParser
 
+from semsim.images import decode
 from service import logs
 from tests.encoded import encode, picture
 from tests.service.guarded import Guarded
@@ -24,15 +29,18 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What is logged, with the process's loggers put back afterwards."""
     stream = io.StringIO()
     root = logging.getLogger()
-    names = ("bentoml", "circus", "uvicorn.error", "uvicorn.access", "semsim")
+    names = ("bentoml", "circus", "uvicorn.error", "uvicorn.access", "semsim", *logs._SILENT)
     loggers = [root, *(logging.getLogger(name) for name in names)]
     states = [(logger, list(logger.handlers), logger.propagate, logger.level) for logger in loggers]
     for hooked, name in ((logs.sys, "excepthook"), (threading, "excepthook")):
         monkeypatch.setattr(hooked, name, getattr(hooked, name))
     monkeypatch.setattr(logs.sys, "stderr", stream)
-    logs.configure()
-    yield stream
-    logging.captureWarnings(False)
+    root.setLevel(logging.DEBUG)  # as BENTOML_DEBUG does
+    with warnings.catch_warnings():
+        warnings.resetwarnings()  # to those of a process that is no test
+        logs.configure()
+        yield stream
+        logging.captureWarnings(False)
     for logger, handlers, propagate, level in states:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
@@ -78,6 +86,33 @@ def test_a_trace_is_a_field_and_shows_no_values(written: io.StringIO) -> None:
         assert "ValueError: expected an image of 16" in line["exception"]
         assert "in fail" in line["exception"]
     assert SECRET not in written.getvalue()
+
+
+def jpeg_with_exif(block: bytes) -> bytes:
+    """A JPEG with a TIFF structure as its EXIF."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG", exif=b"Exif\0\0" + block)
+    return file.getvalue()
+
+
+def test_nothing_of_an_images_exif_is_written(written: io.StringIO) -> None:
+    """Neither the values of tags, told at DEBUG, nor the numbers of broken ones, of which none is kept either."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET
+    exif[0x0112] = 6
+    decode(jpeg_with_exif(exif.tobytes().removeprefix(b"Exif\0\0")))
+    tags = range(1000, 2000)
+    broken = b"".join(struct.pack("<HHLL", tag, 2, 10**7, 8) for tag in tags)
+    decode(jpeg_with_exif(b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + broken + bytes(4)))
+    assert len(getattr(TiffImagePlugin, "__warningregistry__", ())) < len(tags)
+    assert written.getvalue() == ""
+
+
+def test_malformed_bodies_write_no_lines(written: io.StringIO) -> None:
+    """A line for each would hold a byte of it, and anybody could make as many as they like."""
+    with pytest.raises(ValueError, match="boundary"):
+        MultipartParser(b"b", {}).write(b"--bX")
+    assert written.getvalue() == ""
 
 
 def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
