@@ -1,1 +1,1 @@
-"""The scoring service: HTTP over a core over a backend, held together by BentoML. Never imports torch."""
+"""The scoring service: HTTP and gRPC over one core, held together by BentoML. Never imports torch."""

@@ -52,11 +52,13 @@ def requested_outputs(request: pb.ModelInferRequest) -> Sequence[str]:
     """The names of the outputs that a request asks for; all of them when it names none.
 
     Raises:
-        InvalidRequest: one that the model does not have.
+        InvalidRequest: one that the model does not have, or one twice.
     """
     names = [output.name for output in request.outputs]
     if not set(names) <= OUTPUTS.keys():
         raise InvalidRequest(f"expected outputs among {', '.join(OUTPUTS)}, got another")
+    if len(set(names)) != len(names):
+        raise InvalidRequest(f"expected each output once, got {len(names)} names, some of them again")
     return names or list(OUTPUTS)
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest
 from semsim.pairs import PairFailure
+from service.core.matching import match_pairs
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput, RejectedPair
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from service.settings import Limits
@@ -73,29 +74,11 @@ def view_images(pixels: bytes, count: int, height: int, width: int, name: str) -
     return np.frombuffer(pixels, dtype=np.uint8).reshape(count, height, width, _CHANNELS)
 
 
-def match_originals(originals: Sequence[ImageInput], count: int) -> Sequence[ImageInput]:
-    """An original for each of ``count`` reconstructions. A single one stays one object: it is embedded once.
-
-    Raises:
-        InvalidRequest: neither one nor ``count``.
-    """
-    if len(originals) == count:
-        return originals
-    if len(originals) != 1:
-        raise InvalidRequest(f"expected one original, or one for each reconstruction, got {len(originals)} and {count}")
-    return list(originals) * count
-
-
 def _read_batch(batch: pb.RawBatch, limits: Limits) -> list[EncodedPair]:
-    count = batch.reconstructions.count
-    limits.check_pairs(max(count, batch.originals.count))
-    originals, reconstructions = _views(batch.originals, "originals"), _views(batch.reconstructions, "reconstructions")
-    ids: Sequence[str | None] = batch.ids or [None] * count
-    if len(ids) != count:
-        raise InvalidRequest(f"expected an id for each of {count} reconstructions or none, got {len(ids)}")
-    if any(pair_id is not None and len(pair_id) > MAX_ID_LENGTH for pair_id in ids):
-        raise InvalidRequest(f"expected ids of at most {MAX_ID_LENGTH} characters, got a longer one")
-    return list(map(EncodedPair, ids, match_originals(originals, count), reconstructions))
+    limits.check_pairs(max(batch.originals.count, batch.reconstructions.count))
+    return match_pairs(
+        _views(batch.originals, "originals"), _views(batch.reconstructions, "reconstructions"), batch.ids
+    )
 
 
 def _views(images: pb.RawImages, name: str) -> list[NDArray[np.uint8]]:

@@ -2,10 +2,12 @@
 
 import struct
 from collections.abc import Sequence
+from math import prod
 
 from semsim.exceptions import InvalidRequest
+from service.core.matching import match_pairs
 from service.core.schemas import EncodedPair, ImageInput
-from service.grpc_transport.pairs import claimed_pixels, match_originals, view_images
+from service.grpc_transport.pairs import claimed_pixels, view_images
 from service.protos.inference import grpc_predict_v2_pb2 as pb
 from service.settings import Limits
 
@@ -30,13 +32,13 @@ def read_pairs(request: pb.ModelInferRequest, limits: Limits) -> list[EncodedPai
     if len(raw) != len(tensors):
         raise InvalidRequest(f"expected raw_input_contents for each of {len(tensors)} inputs or none, got {len(raw)}")
     images = {tensor.name: _read_images(tensor, content, limits) for tensor, content in zip(tensors, raw, strict=True)}
-    reconstructions = images[RECONSTRUCTIONS]
-    originals = match_originals(images[ORIGINALS], len(reconstructions))
-    return [EncodedPair(None, *pair) for pair in zip(originals, reconstructions, strict=True)]
+    return match_pairs(images[ORIGINALS], images[RECONSTRUCTIONS])
 
 
 def raw_pixels(request: pb.ModelInferRequest) -> int | None:
-    """The pixels of a few raw pairs, by the shapes they claim; None for more pairs, and where one is to be decoded."""
+    """The pixels of a few raw pairs, by the shapes they claim; None for more, and where there is much to read first."""
+    if not request.raw_input_contents:  # pixels as numbers, of which there may be more than the shapes say
+        return None
     shapes = [tuple(tensor.shape) for tensor in request.inputs]
     if any(tensor.datatype != "UINT8" for tensor in request.inputs) or any(len(shape) != 4 for shape in shapes):
         return None
@@ -55,7 +57,7 @@ def _read_images(tensor: _Tensor, raw: bytes | None, limits: Limits) -> Sequence
         raise InvalidRequest(f"expected {tensor.datatype} {tensor.name} of shape {form}, got {list(shape[:8])}")
     limits.check_pairs(shape[0])
     if rank > 1:
-        pixels = raw if raw is not None else _read_numbers(tensor)
+        pixels = raw if raw is not None else _read_numbers(tensor, prod(shape))
         return list(view_images(pixels, shape[0], shape[1], shape[2], tensor.name))
     files = _read_elements(tensor.name, raw) if raw is not None else list(tensor.contents.bytes_contents)
     if len(files) != shape[0]:
@@ -63,10 +65,13 @@ def _read_images(tensor: _Tensor, raw: bytes | None, limits: Limits) -> Sequence
     return files
 
 
-def _read_numbers(tensor: _Tensor) -> bytes:
-    """Pixels that came as numbers."""
+def _read_numbers(tensor: _Tensor, expected: int) -> bytes:
+    """Pixels that came as numbers; as many as expected, or none is looked at."""
+    numbers = tensor.contents.uint_contents
+    if len(numbers) != expected:
+        raise InvalidRequest(f"expected {expected} numbers for {tensor.name}, got {len(numbers)}")
     try:
-        return bytes(tensor.contents.uint_contents)
+        return bytes(numbers)
     except ValueError:
         raise InvalidRequest(f"expected {tensor.name} of 0..255, got a larger number") from None
 

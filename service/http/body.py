@@ -4,12 +4,14 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from math import inf
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestCancelled, TooManyPairs
-from service.core.schemas import MAX_ID_LENGTH, EncodedPair
+from service.core.matching import match_pairs
+from service.core.schemas import EncodedPair
 from service.settings import Limits
 
 # Beyond what the pairs can have: a few pairs too many are counted exactly.
@@ -19,7 +21,7 @@ _PARTS_TO_SPARE = 1000
 async def read_body(request: Request, limits: Limits, reserve: Callable[[int], None]) -> bytes:
     """The whole body, refused as soon as its announced or its real length passes the limit.
 
-    ``reserve`` takes room in the queue: for the announced length at once, and for what comes without one as it comes.
+    ``reserve`` takes room in the queue, for what is there: a client that announces much and sends nothing takes none.
 
     Raises:
         BodyTooLarge: over the limit.
@@ -27,10 +29,9 @@ async def read_body(request: Request, limits: Limits, reserve: Callable[[int], N
         RequestCancelled: the client went in the middle of it.
     """
     announced = request.headers.get("content-length", "")
-    reserved = int(announced) if announced.isdecimal() else 0
-    if reserved > limits.body_bytes:
+    if announced.isdecimal() and int(announced) > limits.body_bytes:
         raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got {announced}")
-    reserve(reserved)
+    reserve(0)  # a queue that is full refuses before anything is read
     chunks: list[bytes] = []
     size = 0
     try:
@@ -39,9 +40,7 @@ async def read_body(request: Request, limits: Limits, reserve: Callable[[int], N
             size += len(chunk)
             if size > limits.body_bytes:
                 raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got more")
-            if size > reserved:
-                reserve(size - reserved)
-                reserved = size
+            reserve(len(chunk))
     except ClientDisconnect:
         raise RequestCancelled("the client went before its body was there") from None
     return b"".join(chunks)
@@ -78,8 +77,8 @@ async def parse_multipart(request: Request, body: bytes, limits: Limits) -> list
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
-    content_type = request.headers.get("content-type", "").lower()
-    if "charset" in content_type and "utf-8" not in content_type:
+    _, parameters = parse_options_header(request.headers.get("content-type"))
+    if parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
         raise InvalidRequest("expected multipart/form-data in UTF-8, got another charset")
     if not body.rstrip().endswith(b"--"):  # the parser would take what came before the cut for the whole
         raise InvalidRequest("expected multipart/form-data up to its closing boundary, got a body that ends before it")
@@ -100,19 +99,9 @@ async def _pairs(form: FormData) -> list[EncodedPair]:
         raise InvalidRequest(f"expected the parts original, reconstruction and id, got also {len(unknown)} others")
     originals, reconstructions = await _files(form, "original"), await _files(form, "reconstruction")
     ids = [value for value in form.getlist("id") if isinstance(value, str)]
-    count = len(reconstructions)
-    if count == 0 or len(originals) not in (1, count):
-        raise InvalidRequest(f"expected one original, or one for each reconstruction, got {len(originals)} and {count}")
-    if len(ids) not in (0, count) or len(ids) != len(form.getlist("id")):
-        raise InvalidRequest(f"expected an id for each of {count} reconstructions or none, got {len(ids)}")
-    if any(len(pair_id) > MAX_ID_LENGTH for pair_id in ids):
-        raise InvalidRequest(f"expected ids of at most {MAX_ID_LENGTH} characters, got a longer one")
-    if len(originals) == 1:
-        originals = originals * count
-    return [
-        EncodedPair(ids[i] if ids else None, original, reconstruction)
-        for i, (original, reconstruction) in enumerate(zip(originals, reconstructions, strict=True))
-    ]
+    if len(ids) != len(form.getlist("id")):
+        raise InvalidRequest("expected id as a plain field, got a file part")
+    return match_pairs(originals, reconstructions, ids)
 
 
 async def _files(form: FormData, name: str) -> list[bytes]:

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from starlette.requests import Request
 
+from semsim.exceptions import RequestCancelled
 from service.http.body import parse_multipart, read_body
 from service.settings import Limits
 
@@ -49,3 +50,24 @@ def test_a_large_part_is_never_written_to_disk(monkeypatch: pytest.MonkeyPatch) 
     assert len(pairs) == 1
     assert pairs[0].original == pairs[0].reconstruction == image
     assert sum(reserved) == len(body)
+
+
+def test_room_is_taken_for_what_came_not_for_what_was_announced() -> None:
+    """A client that announces much and sends a little takes room for the little; a full queue is asked first."""
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"x" * 10, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    scope = {"type": "http", "method": "POST", "path": "/score", "headers": [(b"content-length", b"60000000")]}
+    reserved: list[int] = []
+
+    async def read() -> bytes:
+        return await read_body(Request(scope, receive), Limits(), reserved.append)
+
+    with pytest.raises(RequestCancelled):
+        anyio.run(read)
+    assert reserved == [0, 10]

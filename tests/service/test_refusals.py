@@ -188,9 +188,21 @@ def test_a_cut_or_foreign_multipart_body_is_400(service: LiveService) -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
     whole = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE)
     kind = "multipart/form-data; boundary=b"
-    for body, content_type in ((whole, kind), (whole + b"--b--\r\n", kind + "; charset=unicode_escape")):
+    ended = whole + b"--b--\r\n"
+    foreign = [f"multipart/form-data; charset={name}; boundary=b" for name in ("unicode_escape", "undefined", "utf-16")]
+    foreign.append("multipart/form-data; charset=undefined; boundary=utf-8")
+    for body, content_type in ((whole, kind), *((ended, content_type) for content_type in foreign)):
         answer = httpx.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
         assert_envelope(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize("parameters", ["boundary=charset1", 'charset="UTF-8"; boundary=charset1'])
+def test_multipart_in_utf_8_is_taken_whatever_its_boundary(service: LiveService, parameters: str) -> None:
+    """A boundary that has the word in it is none, and neither is UTF-8 by its name."""
+    part = b'--charset1\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
+    body = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE) + b"--charset1--\r\n"
+    headers = {"content-type": f"multipart/form-data; {parameters}"}
+    assert httpx.post(f"{service.url}/score", content=body, headers=headers).status_code == 200
 
 
 def test_millions_of_pairs_are_refused_before_they_are_validated(service: LiveService) -> None:

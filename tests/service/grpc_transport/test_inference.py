@@ -1,6 +1,7 @@
 """The Open Inference Protocol, called by the real tritonclient and by hand."""
 
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
@@ -12,6 +13,7 @@ import pytest
 import semsim
 from semsim import Scorer
 from semsim.exceptions import Unauthenticated
+from service.grpc_transport import tensors
 from service.metrics import ServiceMetrics
 from service.protos.inference import grpc_predict_v2_pb2 as pb
 from tests.encoded import encode, picture
@@ -100,6 +102,7 @@ def test_a_model_without_a_calibration(tight_server: Running, triton: Triton[tri
         ({"model": "other"}, "NOT_FOUND", "the model small"),
         ({"version": "9.9.9"}, "NOT_FOUND", "version 0.0.1"),
         ({"outputs": ("distance", "other")}, "INVALID_ARGUMENT", "outputs among distance"),
+        ({"outputs": ("error", "error")}, "INVALID_ARGUMENT", "each output once"),
         ({"inputs": {"originals": ORIGINALS}}, "INVALID_ARGUMENT", "originals and reconstructions"),
         ({"inputs": RAW | {"originals": ORIGINALS[:2]}}, "INVALID_ARGUMENT", "one original, or one for each"),
         ({"inputs": RAW | {"originals": ORIGINALS[0]}}, "INVALID_ARGUMENT", "[N, H, W, 3]"),
@@ -173,6 +176,22 @@ def test_typed_contents(server: Running, calibrated: Scorer) -> None:
     np.testing.assert_allclose(distances, expected, atol=1e-5)
 
 
+def test_pixels_as_numbers_are_read_in_a_thread(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small they claim to be: what is sent may be large, and reading it would hold up the event loop."""
+    readers: list[str] = []
+    read = tensors._read_numbers
+
+    def noted(*arguments: object) -> bytes:
+        readers.append(threading.current_thread().name)
+        return read(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tensors, "_read_numbers", noted)
+    numbers = {"uint_contents": ORIGINALS[0].ravel().tolist()}
+    infer(server, *(tensor(name, [1, 32, 24, 3], "UINT8", **numbers) for name in ("originals", "reconstructions")))
+    assert all(name.startswith("decode") for name in readers)
+    assert len(readers) == 2
+
+
 PIXELS = ORIGINALS.tobytes()
 SHAPE = list(ORIGINALS.shape)
 
@@ -184,6 +203,8 @@ SHAPE = list(ORIGINALS.shape)
         (tensor("originals", SHAPE, "UINT8"), (PIXELS,), "each of 2 inputs"),
         (tensor("originals", SHAPE, "UINT8"), (PIXELS[:-1], PIXELS), "expected 6912 bytes"),
         (tensor("originals", SHAPE, "UINT8", uint_contents=[256] * 6912), (), "0..255"),
+        (tensor("originals", SHAPE, "UINT8", uint_contents=[256] * 6913), (), "expected 6912 numbers"),
+        (tensor("originals", [1, 2**62, 2**62, 3], "UINT8", uint_contents=[1]), (), "numbers for originals"),
         (tensor("originals", [-1, 32, 24, 3], "UINT8"), (PIXELS, PIXELS), "[N, H, W, 3]"),
         (tensor("originals", [3, 2**62, 24, 3], "UINT8"), (PIXELS, PIXELS), "expected"),
         (tensor("originals", [3], "BYTES"), (b"\x05\0\0\0ab", PIXELS), "end within one"),
