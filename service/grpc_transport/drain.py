@@ -33,6 +33,11 @@ class Drain:
         if self._answers == 0:
             self._idle.set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the stop has not begun."""
+        return not self._closing
+
     def check_open(self) -> None:
         """Refuse what comes after the stop has begun.
 

@@ -50,11 +50,11 @@ class Inference:
 
     def _server_ready(self, message: bytes) -> pb.ServerReadyResponse:
         parse(pb.ServerReadyRequest, message, self._core.limits)
-        return pb.ServerReadyResponse(ready=True)
+        return pb.ServerReadyResponse(ready=self._drain.is_open)
 
     def _model_ready(self, message: bytes) -> pb.ModelReadyResponse:
         request = parse(pb.ModelReadyRequest, message, self._core.limits)
-        return pb.ModelReadyResponse(ready=self._serves(request.name, request.version))
+        return pb.ModelReadyResponse(ready=self._drain.is_open and self._serves(request.name, request.version))
 
     async def _server_metadata(self, _: Call, message: bytes) -> pb.ServerMetadataResponse:
         parse(pb.ServerMetadataRequest, message, self._core.limits)

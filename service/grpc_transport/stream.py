@@ -10,7 +10,7 @@ from semsim.exceptions import ErrorCode, RequestError
 from service.core.scoring import ScoringCore
 from service.grpc_transport.answers import refused_message, stream_message
 from service.grpc_transport.caller import Caller, read_caller
-from service.grpc_transport.context import UNEXPECTED, Context, fail, read_message, refuse, seconds_left
+from service.grpc_transport.context import UNEXPECTED, Context, fail, read_message, refuse, seconds_left, without_frames
 from service.grpc_transport.drain import Drain
 from service.grpc_transport.pairs import raw_pixels, read_pairs
 from service.grpc_transport.unary import Handler, check_size
@@ -32,8 +32,17 @@ def score_stream(core: ScoringCore, drain: Drain) -> Handler:
         context.set_trailing_metadata((("x-request-id", caller.request_id),))
         try:
             core.authenticate(Transport.GRPC, caller.authorization)
-            drain.check_open()
-            await _ScoreStream(core, drain, context, caller).run()
+            try:
+                drain.check_open()
+                await _ScoreStream(core, drain, context, caller).run()
+            except RequestError as error:  # counted, logged and traced as that of a request
+                async with core.request(
+                    Transport.GRPC,
+                    request_id=caller.request_id,
+                    authorization=caller.authorization,
+                    traceparent=caller.traceparent,
+                ):
+                    raise without_frames(error) from None
         except RequestError as error:
             await refuse(context, caller, error)
         except Exception:
@@ -77,16 +86,30 @@ class _ScoreStream:
             message = await read_message(self._context)
             if message is None:
                 return
-            request = await self._parse(message)
+            # From here on it is answered, though a stop cancel the reader, which waits so that one at a time is parsed.
             self._drain.begin()
-            answers.create_task(self._answer(request, len(message))).add_done_callback(self._drain.end)
+            parsed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            answers.create_task(self._answer(message, parsed)).add_done_callback(self._drain.end)
+            del message
+            await parsed
 
     async def _parse(self, message: bytes) -> pb.ScoreStreamRequest:
         if len(message) <= AT_ONCE_BYTES:
             return parse(pb.ScoreStreamRequest, message, self._core.limits)
         return await asyncio.to_thread(parse, pb.ScoreStreamRequest, message, self._core.limits)
 
-    async def _answer(self, request: pb.ScoreStreamRequest, size: int) -> None:
+    async def _answer(self, message: bytes, parsed: "asyncio.Future[None]") -> None:
+        """Answer a message, or tell through ``parsed`` why it is none."""
+        size = len(message)
+        try:
+            request = await self._parse(message)
+        except RequestError as error:
+            if not parsed.done():  # by a stop
+                parsed.set_exception(without_frames(error))
+            return
+        del message
+        if not parsed.done():
+            parsed.set_result(None)
         try:
             answer = await self._score(request, size)
             async with self._sending:

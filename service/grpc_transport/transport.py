@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -23,6 +23,8 @@ _LOOK_SECONDS = 0.05
 
 Services = dict[str, dict[str, Handler]]
 """Handlers of methods, by service."""
+Credentials: TypeAlias = "grpc.ServerCredentials | None"
+"""Read once; None = plain text."""
 
 logger = logging.getLogger("semsim.service")
 
@@ -53,21 +55,31 @@ class GRPCTransport:
         services[health.NAME] = checks.handlers()
         services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits)
         self._health, self._drain = checks, drain
-        self._server, self.port = await _serve(services, settings)
+        credentials = server_credentials(settings.tls)
+        self._server, self.port = await _serve(services, settings, credentials)
         # The same port again, also where the system had chosen it.
         again = settings.model_copy(update={"grpc": settings.grpc.model_copy(update={"port": self.port})})
-        self._watch = asyncio.create_task(self._keep_serving(services, again))
+        self._watch = asyncio.create_task(self._keep_serving(services, again, credentials))
 
-    async def _keep_serving(self, services: Services, settings: Settings) -> None:
+    async def _keep_serving(self, services: Services, settings: Settings, credentials: Credentials) -> None:
         """Begin again when grpcio's server has stopped by itself.
 
         It does so at a call whose path is not UTF-8. The calls that it had begun go on.
         """
+        told = False
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._server is not None and not is_running(self._server):
+            if self._server is None or is_running(self._server):
+                told = False
+                continue
+            if not told:
                 logger.error("the gRPC server stopped by itself: it is started again")
-                self._server, _ = await _serve(services, settings)
+            try:
+                self._server, _ = await _serve(services, settings, credentials)
+            except Exception:  # the port taken meanwhile, no descriptor left: at a later look it may be over
+                if not told:
+                    logger.exception("the gRPC server could not be started again: more attempts follow")
+                told = True
 
     async def stop(self, grace: float) -> None:
         """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called again."""
@@ -87,12 +99,12 @@ class GRPCTransport:
         await server.stop(min(_LAST_SECONDS, grace))
 
 
-async def _serve(services: Services, settings: Settings) -> tuple[grpc.aio.Server, int]:
+async def _serve(services: Services, settings: Settings, credentials: Credentials) -> tuple[grpc.aio.Server, int]:
     """A server that has started, and its port."""
     server = grpc.aio.server(options=channel_options(settings))
     for name, handlers in services.items():
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
-    port = _listen(server, settings)
+    port = _listen(server, settings, credentials)
     await server.start()
     return server, port
 
@@ -103,11 +115,10 @@ def is_running(server: grpc.aio.Server) -> bool:
     return bool(inner.is_running()) if hasattr(inner, "is_running") else True
 
 
-def _listen(server: grpc.aio.Server, settings: Settings) -> int:
+def _listen(server: grpc.aio.Server, settings: Settings, credentials: Credentials) -> int:
     host, port = settings.grpc.host, settings.grpc.port
     check_host(host, "grpc.host")
     address = f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
-    credentials = server_credentials(settings.tls)
     try:
         if credentials is None:
             return server.add_insecure_port(address)

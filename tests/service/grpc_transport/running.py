@@ -99,6 +99,11 @@ def raw_batch(originals: np.ndarray, reconstructions: np.ndarray, ids: tuple[str
     return pb.ScoreRequest(batch=batch)
 
 
+def counted(metrics: ServiceMetrics, code: str) -> float:
+    """Requests over gRPC with an outcome, so far."""
+    return float(metrics.requests.labels("grpc", code)._value.get())
+
+
 def error_code(error: grpc.RpcError) -> str | None:
     """The stable code beside a status."""
     return dict(error.trailing_metadata()).get("semsim-error-code")  # type: ignore[attr-defined]

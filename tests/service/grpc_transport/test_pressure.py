@@ -11,15 +11,10 @@ from service.metrics import ServiceMetrics
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network
-from tests.service.grpc_transport.running import PATIENCE, Running, error_code, metadata, raw_batch, running
+from tests.service.grpc_transport.running import PATIENCE, Running, counted, error_code, metadata, raw_batch, running
 
 IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
 GOOD = raw_batch(IMAGES, IMAGES)
-
-
-def counted(metrics: ServiceMetrics, code: str) -> float:
-    """Requests over gRPC with an outcome, so far."""
-    return float(metrics.requests.labels("grpc", code)._value.get())
 
 
 def wait_for(metrics: ServiceMetrics, code: str, count: float) -> None:

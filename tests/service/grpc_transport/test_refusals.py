@@ -12,7 +12,7 @@ from service.grpc_transport.context import status_of
 from service.metrics import ServiceMetrics
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
-from tests.service.grpc_transport.running import Running, error_code, metadata, raw_batch, raw_images, running
+from tests.service.grpc_transport.running import Running, counted, error_code, metadata, raw_batch, raw_images, running
 
 IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
 GOOD = raw_batch(IMAGES, IMAGES)
@@ -154,8 +154,10 @@ def test_the_token(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
                 call = server.channel.unary_unary(f"/{method}")
                 status, code, _ = refused(lambda: call(large, metadata=wrong))  # noqa: B023
                 assert (status, code) == (grpc.StatusCode.UNAUTHENTICATED, "unauthenticated"), method
+        before = counted(metrics, "unauthenticated")
         status, code, _ = refused(lambda: list(server.scorer.ScoreStream(iter(()))))
         assert (status, code) == (grpc.StatusCode.UNAUTHENTICATED, "unauthenticated")
+        assert counted(metrics, "unauthenticated") == before + 1
         right = (("authorization", "Bearer secret"),)
         assert server.scorer.Score(GOOD, metadata=right).summary.pairs == 2
         stream = server.scorer.ScoreStream(iter([pb.ScoreStreamRequest(request=GOOD)]), metadata=right)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from semsim import Scorer
+from service.grpc_transport import stream, wire
 from service.grpc_transport.stream import IN_FLIGHT
 from service.metrics import ServiceMetrics
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.blocking import blocked_network
-from tests.service.grpc_transport.running import PATIENCE, Running, error_code, metadata, raw_batch, running
+from tests.service.grpc_transport.running import PATIENCE, Running, counted, error_code, metadata, raw_batch, running
 
 IMAGES = np.stack([picture(seed=seed) for seed in range(8)])
 
@@ -62,8 +63,9 @@ def test_a_refused_request_does_not_end_the_stream(tight_server: Running) -> Non
     assert not answers[2].HasField("timings")
 
 
-def test_bytes_that_are_no_message_end_the_stream(server: Running) -> None:
-    """What was read before is answered first."""
+def test_bytes_that_are_no_message_end_the_stream(server: Running, metrics: ServiceMetrics) -> None:
+    """What was read before is answered first, and the end is counted like a call's."""
+    before = counted(metrics, "invalid_request")
     call = server.channel.stream_stream("/semsim.v1.Scorer/ScoreStream")(
         iter([request(1).SerializeToString(), b"\x0a\xff"])
     )
@@ -74,6 +76,43 @@ def test_bytes_that_are_no_message_end_the_stream(server: Running) -> None:
         next(call)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error_code(caught.value) == "invalid_request"
+    assert counted(metrics, "invalid_request") == before + 1
+
+
+def test_a_large_message_that_is_read_is_answered_though_the_service_stops(
+    small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop that comes while it is parsed, in a thread, loses nothing; the stream then ends, which is counted."""
+    parsing, stopping = threading.Event(), threading.Event()
+
+    def wait(*arguments: object) -> object:
+        parsing.set()
+        assert stopping.wait(PATIENCE)
+        return wire.parse(*arguments)  # type: ignore[type-var, arg-type]
+
+    monkeypatch.setattr(stream, "parse", wait)
+    images = np.concatenate([IMAGES] * 31)
+    large = pb.ScoreStreamRequest(sequence=7, request=raw_batch(images, images))
+    assert large.ByteSize() > wire.AT_ONCE_BYTES
+    before = counted(metrics, "not_ready")
+    with running(small_scorer, metrics) as server:
+        more: queue.SimpleQueue[pb.ScoreStreamRequest | None] = queue.SimpleQueue()
+        more.put(large)
+        call = server.scorer.ScoreStream(iter(more.get, None))
+        assert parsing.wait(PATIENCE)
+        stopped = threading.Thread(target=lambda: server.run(server.transport.stop(PATIENCE)))
+        stopped.start()
+        while server.transport._server is not None:
+            time.sleep(0.01)
+        stopping.set()
+        answer = next(call)
+        assert (answer.sequence, answer.response.summary.pairs) == (7, len(images))
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call)
+        assert (caught.value.code(), error_code(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "not_ready")
+        stopped.join()
+        more.put(None)
+    assert counted(metrics, "not_ready") == before + 1
 
 
 def test_only_so_many_requests_are_read_ahead(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,16 @@ import pytest
 
 from semsim import Scorer
 from semsim.exceptions import InvalidOption
+from service.grpc_transport import transport
 from service.grpc_transport.options import channel_options
 from service.metrics import ServiceMetrics
+from service.protos.inference import grpc_predict_v2_pb2 as oip
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from service.settings import Settings
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network
 from tests.service.grpc_transport.certificates import Authority
-from tests.service.grpc_transport.running import PATIENCE, error_code, raw_batch, running
+from tests.service.grpc_transport.running import PATIENCE, Running, error_code, raw_batch, running
 
 IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
 GOOD = raw_batch(IMAGES, IMAGES)
@@ -103,22 +105,33 @@ def test_workers_share_a_port_and_nobody_else() -> None:
     assert dict(channel_options(Settings(workers=2)))["grpc.so_reuseport"] == 1
 
 
+def ready(server: Running) -> set[bool]:
+    """What ServerReady and ModelReady say."""
+    service = "/inference.GRPCInferenceService"
+    model = oip.ModelReadyRequest(name=server.core.manifest.name).SerializeToString()
+    said = server.channel.unary_unary(f"{service}/ServerReady")(b"")
+    said_of_model = server.channel.unary_unary(f"{service}/ModelReady")(model)
+    return {oip.ServerReadyResponse.FromString(said).ready, oip.ModelReadyResponse.FromString(said_of_model).ready}
+
+
 def test_a_stop_answers_what_is_in_progress(
     small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call and a stream's requests get their answers; the idle stream then ends, and nothing new is taken."""
+    """Calls and a stream's requests get their answers, probes say not ready, the idle stream ends, no call is taken."""
     with running(small_scorer, metrics) as server, blocked_network(monkeypatch) as go:
         more: queue.SimpleQueue[pb.ScoreStreamRequest | None] = queue.SimpleQueue()
         more.put(pb.ScoreStreamRequest(sequence=4, request=GOOD))
         stream = server.scorer.ScoreStream(iter(more.get, None))
         call = server.scorer.Score.future(GOOD)
         server.wait_for_pairs(4)
+        assert ready(server) == {True}
         stopped = threading.Event()
         threading.Thread(target=lambda: (server.run(server.transport.stop(PATIENCE)), stopped.set())).start()
         assert not stopped.wait(0.3)
         with pytest.raises(grpc.RpcError) as caught:
             server.scorer.Score(GOOD)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert ready(server) == {False}
         go.set()
         assert call.result(PATIENCE).summary.pairs == 2
         assert next(stream).sequence == 4
@@ -149,3 +162,33 @@ def test_a_stop_under_load_answers_or_sends_away(small_scorer: Scorer, metrics: 
         server.run(server.transport.stop(PATIENCE))
         outcomes = {call.code() for call in calls}
         assert outcomes <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
+
+
+def test_a_server_that_stopped_by_itself_is_started_again(
+    small_scorer: Scorer,
+    metrics: ServiceMetrics,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """However often it fails at first, with one line of it, and with the certificates of the first start."""
+    signed, serve, failures = authority.sign("again"), transport._serve, iter(range(3))
+
+    async def fail_at_first(*arguments: object) -> object:
+        if next(failures, None) is not None:
+            raise OSError("too many open files")
+        return await serve(*arguments)  # type: ignore[arg-type]
+
+    tls = {"certificate": signed.certificate, "key": signed.key}
+    with running(small_scorer, metrics, credentials=credentials(authority), tls=tls) as server:
+        assert server.scorer.Score(GOOD).summary.pairs == 2
+        monkeypatch.setattr(transport, "_serve", fail_at_first)
+        signed.key.unlink()
+        signed.certificate.unlink()
+        assert server.transport._server is not None
+        server.run(server.transport._server.stop(0))
+        assert server.scorer.Score(GOOD, wait_for_ready=True, timeout=PATIENCE).summary.pairs == 2
+    told = [record.message for record in caplog.records]
+    assert len(told) == 2
+    assert "is started again" in told[0]
+    assert "could not be started" in told[1]
