@@ -21,8 +21,6 @@ from service.settings import load_settings
 hosting.prepare()
 _http = HTTPTransport()
 _grpc = GRPCTransport()
-# Seconds for what is in progress when the service is stopped.
-_GRACE = 20.0
 
 
 # Loopback: the pairs hold private originals, so that listening wider is a decision (--host, BENTOML_HOST).
@@ -59,10 +57,13 @@ class SemSimService:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
-        """After the last HTTP request: answer the last gRPC ones."""
-        await _grpc.stop(_GRACE)
+        """After the last HTTP request: answer the last gRPC ones, which may take as long as any request."""
+        await _grpc.stop(self._settings.request_seconds)
         for task in self._tasks:
             task.cancel()
+        # Nobody waits any more: its threads end with what they are at. The interpreter could otherwise end while one is
+        # in ONNX Runtime.
+        await asyncio.to_thread(self._core.close)
         await asyncio.to_thread(self._observers.close)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types

@@ -1,6 +1,7 @@
 """``GET /metrics``: the numbers of all workers together, whichever of them answers."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Metric, generate_latest
@@ -34,7 +35,8 @@ def forget_dead_workers(directory: Path) -> None:
     workers = {path.stem.rpartition("_")[2] for path in directory.glob("gauge_live*_*.db")}
     for worker in workers:
         if worker.isdecimal() and not _is_alive(int(worker)):
-            mark_process_dead(int(worker), str(directory))  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # another scrape, at the same time, was faster
+                mark_process_dead(int(worker), str(directory))  # type: ignore[no-untyped-call]
 
 
 class _Sorted:

@@ -163,10 +163,10 @@ def test_volumes_match_their_mounts() -> None:
 
 
 def test_an_accepted_request_is_answered() -> None:
-    """The grace period holds the pause before SIGTERM and the longest request."""
+    """The grace period holds the pause before SIGTERM, the longest HTTP request, and the longest gRPC one after it."""
     spec = only("Deployment")["spec"]["template"]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert spec["terminationGracePeriodSeconds"] > pause + Settings.model_fields["request_seconds"].default
+    assert spec["terminationGracePeriodSeconds"] > pause + 2 * Settings.model_fields["request_seconds"].default
 
 
 def test_a_gpu_is_asked_for_and_required() -> None:
