@@ -1,5 +1,6 @@
 """Pairs of encoded images to pairs of arrays, one bad pair at a time."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,46 +38,65 @@ def decode_pairs(
     """Decode (original, reconstruction) pairs; a pair with an unusable image fails alone.
 
     A pair that failed before, such as one a transport could not read, keeps its place and its failure.
-    A source that is given again (one original with many reconstructions) is decoded once. Nothing more is
-    decoded once ``max_total_pixels`` are in memory: the pairs that are left fail.
+    A source that is given again (one original with many reconstructions) is decoded once. ``max_total_pixels``
+    bounds the memory of distinct images, and the work of comparing pairs at their original's size: past either, the
+    pairs that are left fail, and nothing more is decoded.
     """
-    # Of a bad source its failure, not the error: its traceback would hold this frame, and the frame all images.
-    decoded: dict[object, RGBImage | PairFailure] = {}
-    total = 0
-
-    def read(source: Source) -> RGBImage | PairFailure:
-        nonlocal total
-        key = _key(source)
-        if key not in decoded:
-            if max_total_pixels is not None and total >= max_total_pixels:
-                message = f"expected at most {max_total_pixels} pixels in all the images together, got more"
-                return PairFailure(ErrorCode.TOO_MANY_PIXELS, message)
-            try:
-                image = require_scorable(decode(source, limits=limits))
-            except InvalidImage as error:
-                decoded[key] = PairFailure(error.code, str(error))
-            else:
-                total += image.shape[0] * image.shape[1]
-                decoded[key] = image
-        return decoded[key]
-
+    reader = _Reader(limits, max_total_pixels)
     result = DecodedPairs()
     for index, pair in enumerate(pairs):
-        if isinstance(pair, PairFailure):
-            result.failures[index] = pair
-            continue
-        images: list[RGBImage] = []
-        for role, source in zip(("original", "reconstruction"), pair, strict=True):
-            outcome = read(source)
-            if isinstance(outcome, PairFailure):
-                result.failures[index] = PairFailure(outcome.code, f"{role}: {outcome.message}")
-                break
-            images.append(outcome)
+        outcome = pair if isinstance(pair, PairFailure) else reader.read_pair(*pair)
+        if isinstance(outcome, PairFailure):
+            result.failures[index] = outcome
         else:
             result.indices.append(index)
-            result.originals.append(images[0])
-            result.reconstructions.append(images[1])
+            result.originals.append(outcome[0])
+            result.reconstructions.append(outcome[1])
     return result
+
+
+class _Reader:
+    """Decodes each source once, within a bound on all of them."""
+
+    def __init__(self, limits: DecodeLimits, most: int | None) -> None:
+        self._limits = limits
+        self._most = math.inf if most is None else most
+        self._too_many = PairFailure(
+            ErrorCode.TOO_MANY_PIXELS, f"expected at most {most} pixels in all the images together, got more"
+        )
+        # Of a bad source its failure, not the error: its traceback would hold this frame, and the frame all images.
+        self._decoded: dict[object, RGBImage | PairFailure] = {}
+        self._held = self._compared = 0
+
+    def read_pair(self, original: Source, reconstruction: Source) -> tuple[RGBImage, RGBImage] | PairFailure:
+        first = self._read(original)
+        if isinstance(first, PairFailure):
+            return PairFailure(first.code, f"original: {first.message}")
+        second = self._read(reconstruction)
+        if isinstance(second, PairFailure):
+            return PairFailure(second.code, f"reconstruction: {second.message}")
+        # However small, the reconstruction is enlarged to its original, which may be that of many.
+        self._compared += _pixels(first)
+        return self._too_many if self._compared > self._most else (first, second)
+
+    def _read(self, source: Source) -> RGBImage | PairFailure:
+        key = _key(source)
+        if key not in self._decoded:
+            if self._held >= self._most:
+                return self._too_many
+            try:
+                image = require_scorable(decode(source, limits=self._limits))
+            except InvalidImage as error:
+                self._decoded[key] = PairFailure(error.code, str(error))
+            else:
+                self._held += _pixels(image)
+                self._decoded[key] = image
+        return self._decoded[key]
+
+
+def _pixels(image: RGBImage) -> int:
+    height, width, _ = image.shape
+    return int(height * width)
 
 
 def _key(source: Source) -> object:

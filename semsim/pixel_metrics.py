@@ -7,6 +7,7 @@ paper's code reports. SSIM: Wang et al., "Image quality assessment: from error v
 similarity", IEEE TIP 2004.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ _C2 = (0.03 * _DATA_RANGE) ** 2
 # Values of one step of the arithmetic: its dozen temporary arrays then stay in the cache (4 times faster than
 # a step 8 times as large), and a 16-megapixel photograph needs a few megabytes.
 _STEP_VALUES = 3 * 2**15
+# Values of the images that are put together: many small ones, or a single large one.
+_PIECE_VALUES = 2**20
 
 Batch = NDArray[np.uint8] | NDArray[np.float64]
 """``(N, H, W, 3)``, RGB, 0..255."""
@@ -101,10 +104,13 @@ def pixel_metrics(originals: Sequence[RGBImage], reconstructions: Sequence[RGBIm
         by_shape.setdefault(original.shape, []).append(index)
         resized[index] = reconstructions[index].shape != original.shape
     for shape, indices in by_shape.items():
-        left = np.stack([originals[i] for i in indices])
-        right = np.stack([resize(reconstructions[i], shape[0], shape[1]) for i in indices])
-        squared[indices] = mse(left, right)
-        similarity[indices] = ssim(left, right)
+        images = max(1, _PIECE_VALUES // math.prod(shape))
+        for start in range(0, len(indices), images):
+            piece = indices[start : start + images]
+            left = np.stack([originals[i] for i in piece])
+            right = np.stack([resize(reconstructions[i], shape[0], shape[1]) for i in piece])
+            squared[piece] = mse(left, right)
+            similarity[piece] = ssim(left, right)
     return PixelMetrics(mse=squared, psnr=psnr(squared), ssim=similarity, resized=resized)
 
 

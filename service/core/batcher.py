@@ -60,11 +60,13 @@ class _Batch:
     cached: list[tuple[Job, int, Embeddings]] = field(default_factory=list)
     """A job, a row of it, and the embedding, known from before."""
     copies: int = 0
+    taken: list[tuple[Job, int, int]] = field(default_factory=list)
+    """Each job with a share, its first row in the batch, and the row behind its last."""
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs with a share, once each."""
-        return list(dict.fromkeys([*(job for job, _, _ in self.shares), *(job for job, _, _ in self.cached)]))
+        """The jobs with a share."""
+        return [job for job, _, _ in self.taken]
 
 
 class Batcher:
@@ -149,6 +151,7 @@ class Batcher:
         """Take as many of the job's images as there is room for."""
         rows: list[int] = []
         where: list[int] = []
+        first = job.taken
         while job.taken < len(job.images):
             digest = job.digests[job.taken]
             place = places.get(digest)
@@ -170,6 +173,8 @@ class Batcher:
             job.taken += 1
         if rows:
             batch.shares.append((job, rows, where))
+        if job.taken > first:
+            batch.taken.append((job, first, job.taken))
 
     def _run(self, batch: _Batch) -> None:
         begin = time.monotonic()
@@ -206,8 +211,9 @@ class Batcher:
                 begin = time.monotonic()
                 try:
                     for start in range(0, len(job.images), self._batch_size):
-                        part = slice(start, start + self._batch_size)
-                        job.embeddings[part] = self._embed(job.images[part])
+                        end = min(start + self._batch_size, len(job.images))
+                        job.embeddings[start:end] = self._embed(job.images[start:end])
+                        self._count_run(end - start, _completed(job.last_rows, start, end))
                 except Exception as own:  # noqa: BLE001
                     self._hand_over(job, partial(_wake, job, own))
                 else:
@@ -234,14 +240,17 @@ class Batcher:
     def _count(self, batch: _Batch) -> None:
         images = self._metrics.images
         if batch.images:
-            pairs = sum(_completed(job.last_rows, rows) for job, rows, _ in batch.shares)
-            self._metrics.batch_images.observe(len(batch.images))
-            self._metrics.batch_pairs.observe(pairs)
-            images.labels(ImageSource.NETWORK).inc(len(batch.images))
+            pairs = sum(_completed(job.last_rows, first, end) for job, first, end in batch.taken)
+            self._count_run(len(batch.images), pairs)
         if batch.copies:
             images.labels(ImageSource.BATCH).inc(batch.copies)
         if batch.cached:
             images.labels(ImageSource.CACHE).inc(len(batch.cached))
+
+    def _count_run(self, images: int, pairs: int) -> None:
+        self._metrics.batch_images.observe(images)
+        self._metrics.batch_pairs.observe(pairs)
+        self._metrics.images.labels(ImageSource.NETWORK).inc(images)
 
 
 def _stack(images: Sequence[Images]) -> Images:
@@ -263,6 +272,6 @@ def _wake(job: Job, error: Exception | None) -> None:
         job.future.set_exception(error)
 
 
-def _completed(last_rows: NDArray[np.intp], rows: list[int]) -> int:
-    """How many pairs have the later of their rows among ``rows``, which ascend."""
-    return int(np.count_nonzero((last_rows >= rows[0]) & (last_rows <= rows[-1])))
+def _completed(last_rows: NDArray[np.intp], first: int, end: int) -> int:
+    """How many pairs have the later of their rows in ``first`` to ``end``, which is not one of them."""
+    return int(np.count_nonzero((last_rows >= first) & (last_rows < end)))

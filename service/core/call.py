@@ -42,6 +42,17 @@ class Timings:
     queue: float = 0.0
     inference: float = 0.0
     spans: list[Span] = field(default_factory=list)
+    _waiting_since: float | None = None
+
+    def begin_wait(self, now: float) -> None:
+        """From ``now``, ``time.monotonic``, it waits."""
+        self._waiting_since = now
+
+    def end_wait(self, now: float) -> None:
+        """It waits no more, if it did."""
+        if self._waiting_since is not None:
+            self.queue += now - self._waiting_since
+            self._waiting_since = None
 
     def server_timing(self) -> str:
         """The value of a ``Server-Timing`` header, milliseconds."""
@@ -78,13 +89,13 @@ class Call:
         self._reserve(0, size)
 
     def reserve_pairs(self, pairs: int) -> None:
-        """Take room for ``pairs``, before their images are decoded.
+        """Take room for ``pairs`` in all, those that have it included, before their images are decoded.
 
         Raises:
             Overloaded: the queue is full.
             RequestTimeout: the request is over already: its decoding thread came too late.
         """
-        self._reserve(pairs, 0)
+        self._reserve(pairs - self.pairs, 0)
 
     def release(self) -> None:
         """Give back all that is reserved; nothing more can be."""
@@ -96,6 +107,8 @@ class Call:
         with self._lock:
             if self._over:
                 raise RequestTimeout("the request is over")
+            if pairs <= 0 and size == 0:
+                return
             self.admission.reserve(pairs, size)
             self.pairs += pairs
             self._bytes += size

@@ -31,6 +31,8 @@ _DIGEST_BYTES = 32
 # A raw request of up to this many pixels (8 pairs of 64x64) is prepared in the event loop: about 2 ms there, half of
 # what it costs in a thread, since the array operations of threads take the interpreter from each other at each step.
 _INLINE_PIXELS = 2**16
+FEW_PAIRS = 16
+"""More raw pairs than this are prepared in a thread, however small: the event loop would hold up other requests."""
 _OBSERVE_SECONDS = 0.25
 _REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason.value in set(ErrorCode)}
 
@@ -169,21 +171,19 @@ class ScoringCore:
         Args:
             call: the request.
             parse: gives its pairs.
-            raw_pixels: of all its images together, where they are raw and there is nothing to decode.
+            raw_pixels: of all its images together, where they are raw and there is nothing to decode; None for more
+                than ``FEW_PAIRS``.
 
         Raises:
             RequestError: the request is refused as a whole.
         """
-        submitted = time.monotonic()
-        if raw_pixels is not None and raw_pixels <= _INLINE_PIXELS:
-            prepared = self._prepare(call, parse, submitted)
-        else:
-            prepared = await asyncio.get_running_loop().run_in_executor(
-                self._decoders, self._prepare, call, parse, submitted
-            )
-        scores: list[PairScore] = []
-        if prepared.indices:
-            scores = await self._embed(call, prepared)
+        try:
+            prepared = await self._prepared(call, parse, raw_pixels)
+            scores = await self._embed(call, prepared) if prepared.indices else []
+        finally:
+            # Of those that gave up waiting, too: where all do, there would be no wait to see.
+            call.timings.end_wait(time.monotonic())
+            self.metrics.queue_seconds.observe(call.timings.queue)
         outcomes: dict[int, PairScore | PairFailure] = {
             **prepared.failures,
             **dict(zip(prepared.indices, scores, strict=True)),
@@ -192,7 +192,6 @@ class ScoringCore:
         call.failed = len(prepared.failures)
         self.metrics.observe_pairs(results)
         self.metrics.decode_seconds.observe(call.timings.decode)
-        self.metrics.queue_seconds.observe(call.timings.queue)
         self.metrics.inference_seconds.observe(call.timings.inference)
         return answer(self.manifest, prepared.ids, results)
 
@@ -208,10 +207,18 @@ class ScoringCore:
             limits=self.limits,
         )
 
-    def _prepare(self, call: Call, parse: Parse, submitted: float) -> _Prepared:
+    async def _prepared(self, call: Call, parse: Parse, raw_pixels: int | None) -> _Prepared:
+        if raw_pixels is not None and raw_pixels <= _INLINE_PIXELS:
+            return self._prepare(call, parse)
+        # What waits for a thread counts as a pair at least: how many it has is not known yet.
+        call.reserve_pairs(1)
+        call.timings.begin_wait(time.monotonic())
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, call, parse)
+
+    def _prepare(self, call: Call, parse: Parse) -> _Prepared:
         """Everything before the network, in a decoding thread."""
         begin = time.monotonic()
-        call.timings.queue += begin - submitted
+        call.timings.end_wait(begin)
         pairs = parse()
         self.limits.check_pairs(len(pairs))
         call.reserve_pairs(len(pairs))
@@ -236,8 +243,9 @@ class ScoringCore:
     async def _embed(self, call: Call, prepared: _Prepared) -> list[PairScore]:
         pairs = prepared.pairs
         last_rows = np.maximum(pairs.originals, pairs.reconstructions)
+        call.timings.begin_wait(time.monotonic())
         job = await self._batcher.embed(pairs.images, prepared.digests, last_rows)
-        call.timings.queue += job.began - job.waiting_since
+        call.timings.end_wait(job.began)
         call.timings.inference = job.inference_seconds
         call.timings.spans.append(Span("queue", job.waiting_since, job.began))
         call.timings.spans.append(Span("infer", job.began, time.monotonic()))

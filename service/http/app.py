@@ -15,7 +15,7 @@ from starlette.routing import Route
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
 from service.core.call import Call, accept_request_id
 from service.core.schemas import ScoreResponse
-from service.core.scoring import Parse, ScoringCore
+from service.core.scoring import FEW_PAIRS, Parse, ScoringCore
 from service.http.body import parse_multipart, read_body
 from service.http.errors import error_response, refusal
 from service.http.exposition import metrics
@@ -85,7 +85,7 @@ def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractA
 
 
 async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, int | None]:
-    """The body, by its content type, as what makes pairs of it, and the pixels of a raw one."""
+    """The body, by its content type, as what makes pairs of it, and the pixels of a few raw ones."""
     limits = core.limits
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in (JSON, MULTIPART, RAW):
@@ -100,7 +100,7 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse,
         if announced.isdecimal():
             check_length(shape, int(announced))
         raw = await read_body(request, limits, call.reserve_bytes)
-        return lambda: parse_raw(raw, shape), shape.size // 3
+        return lambda: parse_raw(raw, shape), shape.size // 3 if shape.pairs <= FEW_PAIRS else None
     body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
         return lambda: parse_json(body, limits), None

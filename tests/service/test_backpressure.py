@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 
 from semsim import Scorer
 from semsim.embedder import Embedder
+from semsim.pairs import decode_pairs
+from service.core import scoring
 from service.core.scoring import ScoringCore
 from service.http.app import HTTPTransport
 from service.metrics import ServiceMetrics
@@ -73,6 +75,23 @@ def test_a_full_queue_answers_429_and_serves_again(client: TestClient, gate: Gat
         gate.go.set()
         assert first.result().status_code == 200
     assert client.post("/score", json={"pairs": [PAIR] * 3}).status_code == 200
+
+
+def test_what_waits_for_a_thread_takes_room(client: TestClient, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests whose pairs are not counted yet take a place each: no more of them wait than there are places."""
+
+    def wait(*arguments: object, **options: object) -> object:
+        gate.reached.set()
+        assert gate.go.wait(PATIENCE)
+        return decode_pairs(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scoring, "decode_pairs", wait)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(client.post, "/score", json={"pairs": [PAIR]}) for _ in range(4)]
+        refused = next(as_completed(asked, PATIENCE))
+        assert refused.result().status_code == 429
+        gate.go.set()
+        assert [each.result().status_code for each in asked if each is not refused] == [200] * 3
 
 
 def _requests(service: LiveService, code: str) -> float:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
 from semsim import Scorer
@@ -57,12 +58,15 @@ def test_a_busy_thread_does_not_hold_up_the_504(
     blocked = _Blocked(work)
     # A plain function, so that it becomes a method where it replaces one.
     monkeypatch.setattr(*place, lambda *arguments, **options: blocked(*arguments, **options))
+    waited = REGISTRY.get_sample_value("semsim_queue_seconds_sum") or 0
     try:
         for _ in range(2):
             answer = client.post("/score", json=BODY)
             assert answer.status_code == 504
             assert answer.json()["error"]["code"] == "timeout"
         assert (blocked.begun, blocked.done) == (1, 0)
+        # What gave up waiting is in the metric by which the service is scaled.
+        assert (REGISTRY.get_sample_value("semsim_queue_seconds_sum") or 0) >= waited + 0.25
     finally:
         blocked.go.set()
     answer = client.post("/score", json=BODY)

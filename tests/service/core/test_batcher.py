@@ -154,8 +154,10 @@ def test_a_failing_run_fails_only_the_caller_at_fault(metrics: ServiceMetrics) -
         outcomes = await asyncio.gather(*rest, return_exceptions=True)
         return [*outcomes, await embed(batcher, [5])]
 
+    before = REGISTRY.get_sample_value("semsim_images_total", {"source": "network"}) or 0
     with batching(metrics) as (batcher, network):
         good, bad, later = asyncio.run(run(batcher, network))
+    assert REGISTRY.get_sample_value("semsim_images_total", {"source": "network"}) == before + 4
     assert isinstance(good, Job)
     assert_own(good, [2, 3])
     assert isinstance(bad, RuntimeError)
@@ -177,6 +179,16 @@ def test_the_cache_keeps_the_last_used_within_its_bytes(metrics: ServiceMetrics)
         for values in ([1], [2], [1], [3], [2]):
             assert_own(asyncio.run(embed(batcher, values)), values)
         assert network.runs == [[1], [2], [3], [2]]
+
+
+def test_a_pair_counts_once_wherever_its_embeddings_come_from(metrics: ServiceMetrics) -> None:
+    """Its later image may be in the cache: the run that embeds the other one completes it."""
+    before = REGISTRY.get_sample_value("semsim_batch_pairs_sum") or 0
+    with batching(metrics, cache_bytes=10_000) as (batcher, network):
+        asyncio.run(embed(batcher, [1, 2]))
+        asyncio.run(embed(batcher, [3, 1]))
+        assert network.runs == [[1, 2], [3]]
+    assert REGISTRY.get_sample_value("semsim_batch_pairs_sum") == before + 2
 
 
 @given(requests=st.lists(st.lists(st.integers(20, 60), min_size=1, max_size=11), min_size=1, max_size=12))
