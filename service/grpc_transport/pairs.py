@@ -9,12 +9,11 @@ from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidReque
 from semsim.pairs import PairFailure
 from service.core.matching import match_pairs
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput, RejectedPair
+from service.core.scoring import FEW_PAIRS
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from service.settings import Limits
 
 _CHANNELS = 3
-# Preparing more in the event loop would hold up other calls, however small their images.
-_FEW_PAIRS = 16
 
 
 def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair | RejectedPair]:
@@ -40,7 +39,7 @@ def raw_pixels(request: pb.ScoreRequest) -> int | None:
     if request.HasField("batch"):
         originals, reconstructions = request.batch.originals, request.batch.reconstructions
         return claimed_pixels((images.count, images.height, images.width) for images in (originals, reconstructions))
-    if len(request.pairs) > _FEW_PAIRS:
+    if len(request.pairs) > FEW_PAIRS:
         return None
     images = [request.original, *(image for pair in request.pairs for image in (pair.original, pair.reconstruction))]
     if any(image.WhichOneof("kind") == "encoded" for image in images):
@@ -52,7 +51,7 @@ def claimed_pixels(shapes: Iterable[tuple[int, int, int]]) -> int | None:
     """The pixels of tensors ``(N, H, W)``; None where they are more than a few images."""
     total = 0
     for count, height, width in shapes:
-        if count > _FEW_PAIRS:
+        if count > FEW_PAIRS:
             return None
         total += count * height * width
     return total

@@ -21,7 +21,7 @@ _PARTS_TO_SPARE = 1000
 async def read_body(request: Request, limits: Limits, reserve: Callable[[int], None]) -> bytes:
     """The whole body, refused as soon as its announced or its real length passes the limit.
 
-    ``reserve`` takes room in the queue, for what is there: a client that announces much and sends nothing takes none.
+    ``reserve`` takes room in the queue for what has come: a client that announces much and sends nothing holds none.
 
     Raises:
         BodyTooLarge: over the limit.
@@ -31,7 +31,8 @@ async def read_body(request: Request, limits: Limits, reserve: Callable[[int], N
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limits.body_bytes:
         raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got {announced}")
-    reserve(0)  # a queue that is full refuses before anything is read
+    reserved = 1  # a queue that is full refuses before anything is read
+    reserve(reserved)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -40,7 +41,9 @@ async def read_body(request: Request, limits: Limits, reserve: Callable[[int], N
             size += len(chunk)
             if size > limits.body_bytes:
                 raise BodyTooLarge(f"expected a body of at most {limits.body_bytes} bytes, got more")
-            reserve(len(chunk))
+            if size > reserved:
+                reserve(size - reserved)
+                reserved = size
     except ClientDisconnect:
         raise RequestCancelled("the client went before its body was there") from None
     return b"".join(chunks)

@@ -70,4 +70,4 @@ def test_room_is_taken_for_what_came_not_for_what_was_announced() -> None:
 
     with pytest.raises(RequestCancelled):
         anyio.run(read)
-    assert reserved == [0, 10]
+    assert reserved == [1, 9]
