@@ -35,7 +35,7 @@ _Positive = Annotated[int, Field(ge=1)]
 
 
 class Limits(BaseModel):
-    """What one request may weigh; all of it is checked before the images are decoded."""
+    """What one request may weigh: checked before images are decoded, and their pixels together while they are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -22,6 +22,6 @@ def page() -> str:
         "<style>body{font-family:sans-serif;margin:3em auto;max-width:40em}</style></head><body>"
         f"<h1>SemSim {semsim.__version__}</h1>"
         "<p>Would a person recognise what a gradient-inversion attack rebuilt?</p>"
-        "<p><code>POST /score</code> scores pairs of original and reconstruction, as JSON or multipart.</p>"
+        "<p><code>POST /score</code> scores pairs of original and reconstruction, as JSON, multipart or raw bytes.</p>"
         f"<ul>{links}</ul></body></html>\n"
     )

@@ -66,9 +66,10 @@ class ScorerServicer:
     def ScoreStream(self, request_iterator, context):
         """Scores many requests over one call. Up to 8 are worked on at once, and each is answered as soon as it is done,
         so that answers may overtake one another: match them by sequence. A request that is refused is answered with an
-        error, and the stream goes on. It ends early only when its bytes are not a ScoreStreamRequest (INVALID_ARGUMENT),
-        when the token is missing or wrong (UNAUTHENTICATED), past the call's deadline, and when the service stops
-        (UNAVAILABLE: what was read is answered before that).
+        error, and the stream goes on. It ends early only at a message that is not a ScoreStreamRequest or has far more
+        parts than the limit of pairs explains (INVALID_ARGUMENT), when the token is missing or wrong (UNAUTHENTICATED), and
+        when the service stops (UNAVAILABLE): what was read is answered before that. And, with no answer more, at a message
+        of over 1 MiB more than the limit of bytes (RESOURCE_EXHAUSTED), and past the call's deadline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
