@@ -1,6 +1,6 @@
 """A ``semsim.v1.ScoreRequest`` as pairs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,23 +38,21 @@ def raw_pixels(request: pb.ScoreRequest) -> int | None:
     """The pixels of a few raw pairs, by the shapes they claim; None for more pairs, and where one is to be decoded."""
     if request.HasField("batch"):
         originals, reconstructions = request.batch.originals, request.batch.reconstructions
-        return claimed_pixels((images.count, images.height, images.width) for images in (originals, reconstructions))
+        return claimed_pixels([(images.count, images.height, images.width) for images in (originals, reconstructions)])
     if len(request.pairs) > FEW_PAIRS:
         return None
-    images = [request.original, *(image for pair in request.pairs for image in (pair.original, pair.reconstruction))]
+    # The original of each pair, also where it is that of all: reconstructions are enlarged to it.
+    images = [pair.original if pair.HasField("original") else request.original for pair in request.pairs]
+    images += [pair.reconstruction for pair in request.pairs]
     if any(image.WhichOneof("kind") == "encoded" for image in images):
         return None
-    return claimed_pixels((1, image.raw.height, image.raw.width) for image in images)
+    return sum(image.raw.height * image.raw.width for image in images)
 
 
-def claimed_pixels(shapes: Iterable[tuple[int, int, int]]) -> int | None:
-    """The pixels of tensors ``(N, H, W)``; None where they are more than a few images."""
-    total = 0
-    for count, height, width in shapes:
-        if count > FEW_PAIRS:
-            return None
-        total += count * height * width
-    return total
+def claimed_pixels(shapes: Sequence[tuple[int, int, int]]) -> int | None:
+    """The pixels of tensors ``(N, H, W)``, a single image as often as it is used; None for more than a few pairs."""
+    pairs = max(count for count, _, _ in shapes)
+    return None if pairs > FEW_PAIRS else pairs * sum(height * width for _, height, width in shapes)
 
 
 def view_images(pixels: bytes, count: int, height: int, width: int, name: str) -> NDArray[np.uint8]:

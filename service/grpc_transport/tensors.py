@@ -40,9 +40,9 @@ def raw_pixels(request: pb.ModelInferRequest) -> int | None:
     if not request.raw_input_contents:  # pixels as numbers, of which there may be more than the shapes say
         return None
     shapes = [tuple(tensor.shape) for tensor in request.inputs]
-    if any(tensor.datatype != "UINT8" for tensor in request.inputs) or any(len(shape) != 4 for shape in shapes):
+    if not shapes or any(tensor.datatype != "UINT8" for tensor in request.inputs) or {*map(len, shapes)} != {4}:
         return None
-    return claimed_pixels((shape[0], shape[1], shape[2]) for shape in shapes)
+    return claimed_pixels([(shape[0], shape[1], shape[2]) for shape in shapes])
 
 
 def _read_images(tensor: _Tensor, raw: bytes | None, limits: Limits) -> Sequence[ImageInput]:
