@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.endurance.load.checking import DISTANCE_TOLERANCE, EXACT_TOLERANCE, SINGLE_TOLERANCE
-from benchmarks.endurance.load.questions import Form
+from benchmarks.endurance.load.checking import EXACT_TOLERANCE, SINGLE_TOLERANCE
+from benchmarks.endurance.load.questions import DISTANCE_TOLERANCE, Form
 from benchmarks.endurance.memory import Slope, draw_memory, slope
 from benchmarks.endurance.soak import Soak
 from benchmarks.endurance.tally import SETTLE_SECONDS, Fate, Kind
