@@ -22,7 +22,8 @@ def report(result: Malformed) -> str:
     )
     memory = (
         f"Memory of all processes of the service: {result.memory_mib[0]:.0f} MiB before, {result.most_mib:.0f} "
-        f"at most, {result.memory_mib[-1]:.0f} at the end (growth {result.growth_mib:.0f}, allowed {MEMORY_LIMIT_MIB:.0f})."
+        f"at most, {result.memory_mib[-1]:.0f} at the end (growth {result.growth_mib:.0f}, allowed "
+        f"{MEMORY_LIMIT_MIB:.0f})."
     )
     refused = ", ".join(f"{kind} {count}" for kind, count in findings.refused.items()) or "none"
     moments = f"Connections that were refused, and had a moment later: {refused}."

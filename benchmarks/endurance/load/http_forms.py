@@ -17,9 +17,7 @@ BOUNDARY = b"semsim-endurance-7f3a"
 MULTIPART_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
-def request_bytes(
-    headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/score"
-) -> bytes:
+def request_bytes(headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/score") -> bytes:
     """One HTTP/1.1 request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: semsim", *(f"{name}: {value}" for name, value in headers.items())]
     lines.append(f"Content-Length: {len(body)}")

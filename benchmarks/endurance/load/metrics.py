@@ -8,7 +8,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.endurance.load.running import HOST
 
-
 _GAUGES = ("semsim_queue_pairs", "semsim_queue_bytes")
 
 
