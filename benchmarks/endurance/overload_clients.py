@@ -151,7 +151,7 @@ async def keep_busy(ask: Ask, work: Sequence[Prepared], clients: int, seconds: f
 
     async def client() -> None:
         while time.monotonic() < end:
-            await _asked(record, ask, next(turn))
+            await asked(record, ask, next(turn))
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return record
@@ -170,7 +170,7 @@ async def arrive(
     async def client(prepared: Prepared) -> None:
         arrived = time.monotonic()
         while True:
-            reply = await _asked(record, ask, prepared)
+            reply = await asked(record, ask, prepared)
             if reply.code != "overloaded" or reply.retry_after is None:
                 return
             again = reply.ended + reply.retry_after * (1 + _JITTER * rng.random())
@@ -191,7 +191,7 @@ async def arrive(
     return record
 
 
-async def _asked(record: Record, ask: Ask, prepared: Prepared) -> Reply:
+async def asked(record: Record, ask: Ask, prepared: Prepared) -> Reply:
     """Ask once, and note what came of it."""
     reply = await ask(prepared)
     if reply.rows is not None:

@@ -53,7 +53,8 @@ def _answers(result: Soak) -> str:
         f"{verdict.pairs} pairs in answers, {verdict.failed_pairs} of them broken on purpose, each compared with the "
         f"offline scorer: largest difference of a distance {verdict.largest_difference:.1e} (allowed "
         f"{DISTANCE_TOLERANCE:g}, of a leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of "
-        f"themselves ({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's answer could pass for another's: "
+        f"themselves ({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's "
+        f"answer could pass for another's: "
         f"{verdict.confusable}. " + " ".join(_refusals(kind, verdict.refused[kind]) for kind in Kind)
     )
 
