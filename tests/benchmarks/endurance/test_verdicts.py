@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_no_number_may_be_missing_or_another(bundled: Scorer, name: str) -> None
     """NaN, nothing, and another value are each told from the right one, of every number of a pair."""
     ((_, rows),) = expected_rows([ask(1, Form.JSON, MARK, Size(pairs=1, side=32))], bundled)
     right = getattr(rows[0], name)
-    wrong = [None, not right] if name == "recognizable" else [None, nan, right + 0.01 * max(1.0, abs(right))]
+    wrong: list[Any] = [None, not right] if name == "recognizable" else [None, nan, right + 0.01 * max(1.0, abs(right))]
     assert not rows[0].undecided
     for value in wrong:
         assert differences([replace(rows[0], **{name: value})], rows, Form.JSON), value
