@@ -61,7 +61,7 @@ def _answers(result: Soak) -> str:
 
 def _refusals(kind: Kind, refused: Counter[str]) -> str:
     codes = ", ".join(f"{code} {count}" for code, count in sorted(refused.items())) or "none"
-    return f"Refusals of requests {kind}: {codes}."
+    return f"Refused, {kind}: {codes}."
 
 
 def _unanswered(result: Soak) -> str:
