@@ -25,8 +25,6 @@ class Findings:
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind of input and outcome."""
-    answers: Counter[str] = field(default_factory=Counter)
-    """Each answer, where an input has several."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """That sending each kind took."""
     refused: Counter[str] = field(default_factory=Counter)
@@ -63,6 +61,8 @@ def describe(answer: HTTPAnswer) -> str:
 def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
     """What is wrong with an answer to whatever was sent; ``enveloped`` where an error must carry its code."""
     code = _code(answer.body)
+    if 200 < answer.status < 400:
+        return f"{answer.status} to {answer.headers.get('location', 'nowhere')[:200]}"
     if answer.status >= 500 and _DOCUMENTED.get(answer.status) != code:
         return f"{answer.status} {answer.body[:200]!r}"
     everything = answer.body + "\n".join(f"{name}: {value}" for name, value in answer.headers.items()).encode()

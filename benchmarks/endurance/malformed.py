@@ -17,16 +17,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
+
 from benchmarks.endurance.findings import Findings, traces_of
 from benchmarks.endurance.inputs.corpus import Corpus, make_corpus
 from benchmarks.endurance.inputs.http_bodies import FORGED
 from benchmarks.endurance.inputs.kinds import KINDS, Kind, Lane
 from benchmarks.endurance.load.http_wire import Closed
 from benchmarks.endurance.load.pictures import Mark
-from benchmarks.endurance.load.running import Running, running
+from benchmarks.endurance.load.running import Running, ServiceFailed, running
 from benchmarks.endurance.malformed_grpc import Caller
 from benchmarks.endurance.malformed_http import play_bytes, send_requests, send_scripts
-from benchmarks.endurance.memory import tree_mib
+from benchmarks.endurance.memory import MemoryWatch, tree_mib
 from benchmarks.endurance.probe import Probe
 from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
@@ -57,6 +59,13 @@ class Malformed:
     probes: int = 0
     memory_mib: list[float] = field(default_factory=list)
     """Before the first block, and after each."""
+    most_mib: float = 0.0
+    """At any moment."""
+
+    @property
+    def growth_mib(self) -> float:
+        """How much more memory there was at most than before."""
+        return self.most_mib - self.memory_mib[0]
 
 
 def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[Block]:
@@ -80,12 +89,13 @@ def run(service: Running, scorer: Scorer, result: Malformed, plan: list[Block]) 
     mark = Mark.of(result.seed)
     corpus = make_corpus(result.seed, mark, scorer.manifest.name)
     result.memory_mib.append(tree_mib(service))
-    asyncio.run(_send_all(service, corpus, Probe(scorer, mark), result, plan))
+    with MemoryWatch(service) as watch:
+        asyncio.run(_send_all(service, corpus, Probe(scorer, mark), result, plan))
+    result.most_mib = max(*result.memory_mib, *(sample.mib for sample in watch.samples), 0.0)
     if f"\n{FORGED}".encode() in service.log:
         result.findings.fault("the service's log", "a line that a client wrote")
-    growth = max(result.memory_mib) - result.memory_mib[0]
-    if growth > MEMORY_LIMIT_MIB:
-        result.findings.fault("memory", f"grew by {growth:.0f} MiB")
+    if result.growth_mib > MEMORY_LIMIT_MIB:
+        result.findings.fault("memory", f"grew by {result.growth_mib:.0f} MiB")
 
 
 async def _send_all(service: Running, corpus: Corpus, probe: Probe, result: Malformed, plan: list[Block]) -> None:
@@ -95,15 +105,18 @@ async def _send_all(service: Running, corpus: Corpus, probe: Probe, result: Malf
         for block in plan:
             where = f"{block.kind.name} {block.first} to {block.first + block.count - 1}"
             made = make(result.seed, corpus, block)
-            begin = time.monotonic()
+            worker, begin = worker_of(service), time.monotonic()
             try:
                 await _send(service, caller, block, made, result.findings)
             except Closed:
                 result.findings.fault(where, "the service is gone: the run ended here")
                 return
-            result.findings.seconds[block.kind.name] += time.monotonic() - begin
+            finally:
+                result.findings.seconds[block.kind.name] += time.monotonic() - begin
             if failed := await probe.ask(service):
                 result.findings.fault(f"after {where}", failed)
+            if worker_of(service) != worker:
+                result.findings.fault(where, "the worker is gone, or another has taken its place")
             for what, count in traces_of(service.log[looked:]).items():
                 result.findings.faults[f"in the service's log: {what}"] += [where] * count
             looked = len(service.log)
@@ -111,6 +124,14 @@ async def _send_all(service: Running, corpus: Corpus, probe: Probe, result: Malf
             result.memory_mib.append(tree_mib(service))
     finally:
         await caller.close()
+
+
+def worker_of(service: Running) -> int | None:
+    """The process that holds the model; None where there is none."""
+    try:
+        return int(service.worker().pid)
+    except (ServiceFailed, psutil.NoSuchProcess):
+        return None
 
 
 def make(seed: int, corpus: Corpus, block: Block) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from benchmarks.endurance.findings import Findings, describe, http_fault, traces_in
 from benchmarks.endurance.inputs.http_scripts import Script
 from benchmarks.endurance.load.http_wire import Closed, Connection, HTTPAnswer, NotHTTP
+from benchmarks.endurance.scored import scored_fault
 
 _CONNECTIONS = 8
 _PIPELINED = 12
@@ -52,7 +53,8 @@ async def _pipeline(
 ) -> list[int]:
     """Send a group over a new connection at once; the numbers of those that must be sent again.
 
-    An answer that closes the connection leaves those behind it unanswered, as HTTP has it: they are sent again.
+    An answer that says that it closes the connection leaves those behind it unanswered, as HTTP has it: they are sent
+    again. A connection that is closed without such a word is a fault.
     """
     connection = await open_patiently(port, kind, findings)
     answered = 0
@@ -61,7 +63,10 @@ async def _pipeline(
             await connection.send(b"".join(requests[index] for index in group))
             for index in group:
                 answer = await connection.answer(head_only=requests[index].startswith(b"HEAD "))
-                _note(answer, kind, first + index, findings, enveloped=True)
+                findings.count(kind, describe(answer))
+                what = http_fault(answer, enveloped=True) or scored_fault(requests[index], answer)
+                if what:
+                    findings.fault(f"{kind} {first + index}", what)
                 answered += 1
                 if answer.closes:
                     return group[answered:]
@@ -70,10 +75,9 @@ async def _pipeline(
         findings.fault(f"{kind} {first + group[answered]}", f"no answer within {_PATIENCE_SECONDS:g} s")
         answered += 1
     except Closed:
-        if answered == 0:  # not because of one before it
-            findings.count(kind, "closed")
-            findings.fault(f"{kind} {first + group[0]}", "closed with no answer")
-            answered = 1
+        findings.count(kind, "closed")
+        findings.fault(f"{kind} {first + group[answered]}", "closed with no answer, and none before it said so")
+        answered += 1
     except NotHTTP as error:
         findings.count(kind, "not HTTP")
         findings.fault(f"{kind} {first + group[answered]}", f"the answer is {error}")
@@ -116,7 +120,6 @@ async def _play(port: int, kind: str, number: int, script: Script, findings: Fin
     finally:
         connection.abort()
     for answer in answers:
-        findings.answers[describe(answer)] += 1
         if what := http_fault(answer, enveloped=False):
             findings.fault(f"{kind} {number}", what)
     findings.count(kind, describe(answers[-1]) if answers else outcome)
@@ -185,10 +188,3 @@ async def _exchange(connection: Connection, script: Script) -> tuple[str, bytes]
     finally:
         connection.abort()
     return ("answered and closed" if told else "closed"), told
-
-
-def _note(answer: HTTPAnswer, kind: str, number: int, findings: Findings, *, enveloped: bool) -> None:
-    findings.answers[describe(answer)] += 1
-    findings.count(kind, describe(answer))
-    if what := http_fault(answer, enveloped=enveloped):
-        findings.fault(f"{kind} {number}", what)

@@ -18,12 +18,12 @@ def report(result: Malformed) -> str:
     what = (
         f"{count} inputs, seed {result.seed}, sent in {seconds:.0f} s, {count / seconds:.0f} a second. Machine: "
         f"{machine()}. After each of {result.probes} blocks a right question over HTTP and one over gRPC got right "
-        "answers, unless listed above."
+        "answers, and the worker was the one before it, unless listed above."
     )
-    growth = max(result.memory_mib) - result.memory_mib[0]
     memory = (
-        f"Memory of all processes of the service: {result.memory_mib[0]:.0f} MiB before, {max(result.memory_mib):.0f} "
-        f"at most, {result.memory_mib[-1]:.0f} at the end (growth {growth:.0f}, allowed {MEMORY_LIMIT_MIB:.0f})."
+        f"Memory of all processes of the service: {result.memory_mib[0]:.0f} MiB before, {result.most_mib:.0f} "
+        f"at most, {result.memory_mib[-1]:.0f} at the end (growth {result.growth_mib:.0f}, allowed "
+        f"{MEMORY_LIMIT_MIB:.0f})."
     )
     refused = ", ".join(f"{kind} {count}" for kind, count in findings.refused.items()) or "none"
     moments = f"Connections that were refused, and had a moment later: {refused}."

@@ -20,7 +20,7 @@ from random import Random
 from benchmarks.endurance.load.metrics import scrape
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.questions import HTTP_FORMS, Form, Size, ask, expected_rows
-from benchmarks.endurance.load.running import Running, running
+from benchmarks.endurance.load.running import Running, ServiceFailed, running
 from benchmarks.endurance.overload_clients import GRPCPool, HTTPPool, Prepared, Record, arrive, keep_busy, prepare
 from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
@@ -61,10 +61,12 @@ class Measured:
     clients: int
     capacity_cpu: float
     """Seconds of the service's processors a pair, at capacity."""
-    record: Record
-    began: float
+    busy: list[Record]
+    """What the search for capacity gave, by number of clients."""
+    record: Record = field(default_factory=Record)
+    began: float = 0.0
     """Of what is counted, ``time.monotonic``."""
-    seconds: float
+    seconds: float = 0.0
     cpu: float = 0.0
     """Seconds of the service's processors meanwhile."""
     queue_pairs: list[float] = field(default_factory=list)
@@ -97,37 +99,42 @@ def _work(scorer: Scorer, plan: Plan, form: Form, mark: Mark) -> list[Prepared]:
 async def _measure(service: Running, plan: Plan, work: list[Prepared], form: Form) -> Measured:
     pool = HTTPPool(service) if form in HTTP_FORMS else GRPCPool(service)
     pairs = plan.size.pairs
-    best, best_clients, best_cpu = 0.0, 0, 0.0
+    best, best_clients, best_cpu, busy = 0.0, 0, 0.0, []
     for clients in plan.clients:
         cpu, begin = service.cpu_seconds(), time.monotonic()
         record = await keep_busy(pool.ask, work, clients, plan.capacity_seconds)
+        busy.append(record)
         answered = len(record.answered) * pairs
         rate = answered / (time.monotonic() - begin)
         if rate > best:
             best, best_clients, best_cpu = rate, clients, (service.cpu_seconds() - cpu) / answered
-    measured = Measured(
-        form, best, best_clients, best_cpu, Record(), 0.0, plan.seconds * (1 - _WARM_SHARE), pairs=pairs
-    )
-    watch = asyncio.create_task(_watch(service, measured, plan.seconds * _WARM_SHARE))
+    if not best:
+        raise ServiceFailed(f"expected right answers to {form}, got none: {[*busy[0].wrong, *busy[0].failed][:1]}")
+    measured = Measured(form, best, best_clients, best_cpu, busy, pairs=pairs)
+    watches = asyncio.gather(_watch(service, measured, plan.seconds), _count_cpu(service, measured, plan.seconds))
     rate = _TIMES * best / pairs
     measured.record = await arrive(pool.ask, work, rate, plan.seconds, plan.patience, Random(plan.seed))
-    await watch
+    await watches
     await pool.close()
     return measured
 
 
-async def _watch(service: Running, measured: Measured, warm_seconds: float) -> None:
-    """Read the queue's gauges all the time, and the processor time of what is counted."""
-    measured.began = time.monotonic() + warm_seconds
-    cpu: float | None = None
-    while time.monotonic() < measured.began + measured.seconds:
-        if cpu is None and time.monotonic() >= measured.began:
-            cpu = service.cpu_seconds()
+async def _watch(service: Running, measured: Measured, seconds: float) -> None:
+    """Read the queue's gauges all the time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         counted = await asyncio.to_thread(scrape, service.http_port)
         measured.queue_pairs.append(counted.queue_pairs)
         measured.queue_bytes.append(counted.queue_bytes)
         await asyncio.sleep(_WATCH_SECONDS)
-    measured.cpu = service.cpu_seconds() - (cpu or 0.0)
+
+
+async def _count_cpu(service: Running, measured: Measured, seconds: float) -> None:
+    """Read the processor time twice: what is counted is what came between the two."""
+    await asyncio.sleep(seconds * _WARM_SHARE)
+    measured.began, before = time.monotonic(), service.cpu_seconds()
+    await asyncio.sleep(seconds * (1 - _WARM_SHARE))
+    measured.seconds, measured.cpu = time.monotonic() - measured.began, service.cpu_seconds() - before
 
 
 def cores_apart() -> tuple[set[int], set[int]] | None:

@@ -9,6 +9,7 @@ from random import Random
 
 import grpc
 
+from benchmarks.endurance.load.answers import Unreadable
 from benchmarks.endurance.load.checking import differences
 from benchmarks.endurance.load.grpc_forms import grpc_message, message_rows, method_of
 from benchmarks.endurance.load.grpc_wire import ERROR_CODE, RETRY_AFTER, channel, trailing, unary
@@ -53,8 +54,12 @@ class Record:
     failed: list[Reply] = field(default_factory=list)
     """Neither answered nor refused for want of room."""
     wrong: list[str] = field(default_factory=list)
+    """What was wrong with answers, which count as none."""
     arrivals: int = 0
     gave_up: int = 0
+    """Clients that lost patience."""
+    cut_short: int = 0
+    """Clients that would have come again after the end."""
 
 
 Ask = Callable[[Prepared], Awaitable[Reply]]
@@ -82,7 +87,7 @@ class HTTPPool:
         else:
             self._idle.append(connection)
         if answer.status == 200:
-            return Reply(begun, ended, rows=json_rows(answer.body))
+            return _read(begun, ended, lambda: json_rows(answer.body))
         told = answer.headers.get("retry-after", "")
         code = error_code(answer.body) or f"HTTP {answer.status}"
         return Reply(begun, ended, code=code, retry_after=int(told) if told.isdecimal() else None)
@@ -118,12 +123,19 @@ class GRPCPool:
             told = trailing(error, RETRY_AFTER)
             code = trailing(error, ERROR_CODE) or f"gRPC {error.code().name}"
             return Reply(begun, time.monotonic(), code=code, retry_after=int(told) if told else None)
-        return Reply(begun, time.monotonic(), rows=message_rows(form, answer))
+        return _read(begun, time.monotonic(), lambda: message_rows(form, answer))
 
     async def close(self) -> None:
         """Close them."""
         for one in self._channels:
             await one.close()
+
+
+def _read(begun: float, ended: float, rows: Callable[[], list[Row]]) -> Reply:
+    try:
+        return Reply(begun, ended, rows=rows())
+    except Unreadable as error:
+        return Reply(begun, ended, code=str(error))
 
 
 def prepare(question: Question, expected: list[Row], model: str) -> Prepared:
@@ -139,7 +151,7 @@ async def keep_busy(ask: Ask, work: Sequence[Prepared], clients: int, seconds: f
 
     async def client() -> None:
         while time.monotonic() < end:
-            _note(record, await _checked(record, ask, next(turn)))
+            await asked(record, ask, next(turn))
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return record
@@ -158,13 +170,15 @@ async def arrive(
     async def client(prepared: Prepared) -> None:
         arrived = time.monotonic()
         while True:
-            reply = await _checked(record, ask, prepared)
-            _note(record, reply)
+            reply = await asked(record, ask, prepared)
             if reply.code != "overloaded" or reply.retry_after is None:
                 return
             again = reply.ended + reply.retry_after * (1 + _JITTER * rng.random())
-            if again > min(arrived + patience, end):
+            if again > arrived + patience:
                 record.gave_up += 1
+                return
+            if again > end:
+                record.cut_short += 1
                 return
             await asyncio.sleep(again - time.monotonic())
 
@@ -177,17 +191,16 @@ async def arrive(
     return record
 
 
-async def _checked(record: Record, ask: Ask, prepared: Prepared) -> Reply:
+async def asked(record: Record, ask: Ask, prepared: Prepared) -> Reply:
+    """Ask once, and note what came of it."""
     reply = await ask(prepared)
     if reply.rows is not None:
-        record.wrong += differences(reply.rows, prepared.expected, prepared.question.form)
-    return reply
-
-
-def _note(record: Record, reply: Reply) -> None:
-    if reply.rows is not None:
-        record.answered.append(reply)
+        if wrong := differences(reply.rows, prepared.expected, prepared.question.form):
+            record.wrong += wrong
+        else:
+            record.answered.append(reply)
     elif reply.code == "overloaded":
         record.refused.append(reply)
     else:
         record.failed.append(reply)
+    return reply

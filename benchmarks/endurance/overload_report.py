@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.endurance.overload import GOAL, QUEUE_BYTES, Measured, Plan
+from benchmarks.endurance.overload_clients import Record
 from benchmarks.endurance.soak_report import table, verdict_lines
 from training.markdown import machine
 
@@ -16,7 +17,7 @@ _HEAD = (
     "p50, p99 of accepted",
     "arrivals",
     "refusals",
-    "gave up",
+    "gave up (cut short)",
     "Retry-After, s",
     "p50, p99 of refusals",
     "CPU a refusal / a pair",
@@ -30,11 +31,10 @@ def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
     for one in measured:
         if one.goodput < GOAL * one.capacity:
             found.append(f"{one.form}: goodput {one.goodput / one.capacity:.2f} of capacity, goal {GOAL}")
-        if one.record.wrong:
-            found.append(f"{one.form}: {len(one.record.wrong)} wrong answers, such as: {one.record.wrong[0]}")
-        if one.record.failed:
-            codes = sorted({str(reply.code) for reply in one.record.failed})
-            found.append(f"{one.form}: {len(one.record.failed)} requests failed: {', '.join(codes)}")
+        for phase, records in (("at capacity", one.busy), ("in the overload", [one.record])):
+            found += [f"{one.form}, {phase}: {what}" for what in _wrong(records)]
+        if refused := sum(len(record.refused) for record in one.busy):
+            found.append(f"{one.form}: {refused} refusals at capacity, from fewer clients than the queue has room for")
         if max(one.queue_pairs) > plan.queue_pairs or max(one.queue_bytes) > QUEUE_BYTES:
             found.append(
                 f"{one.form}: the queue held {max(one.queue_pairs):.0f} pairs, {max(one.queue_bytes):.0f} bytes"
@@ -44,12 +44,20 @@ def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
     return found
 
 
+def _wrong(records: Sequence[Record]) -> list[str]:
+    """What may be neither at capacity nor above it."""
+    wrong = [what for record in records for what in record.wrong]
+    codes = [str(reply.code) for record in records for reply in record.failed]
+    found = [f"{len(wrong)} pairs were answered wrongly, such as: {wrong[0]}"] if wrong else []
+    return found + ([f"{len(codes)} requests failed: {', '.join(sorted(set(codes)))}"] if codes else [])
+
+
 def report(measured: Sequence[Measured], plan: Plan, *, apart: bool) -> str:
     """The whole report."""
     where = "the service on a core of its own, its clients on the others" if apart else "both on one core"
     size = f"{plan.size.pairs} pairs of {plan.size.side} px a request"
     times = f"{plan.seconds:g} s each, of which the first quarter is not counted"
-    patience = f"a refused client gives up {plan.patience:g} s after it came"
+    patience = f"a refused client gives up {plan.patience:g} s after it came, unless the end cuts it short before"
     what = f"{size}, {times}; {patience}. Machine: {machine()}; {where}."
     return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(_HEAD, map(_row, measured))]) + "\n"
 
@@ -66,7 +74,7 @@ def _row(one: Measured) -> list[str]:
         _percentiles(accepted),
         str(one.record.arrivals),
         str(len(one.record.refused)),
-        str(one.record.gave_up),
+        f"{one.record.gave_up} ({one.record.cut_short})",
         f"{min(told)} to {max(told)}" if told else "none",
         _percentiles(refusals),
         _cost(one, len(refusals), len(accepted) * one.pairs),

@@ -1,9 +1,11 @@
 """Whether a service still gives right answers over both transports."""
 
 import asyncio
+from collections.abc import Callable
 
 import grpc
 
+from benchmarks.endurance.load.answers import Unreadable
 from benchmarks.endurance.load.checking import differences
 from benchmarks.endurance.load.grpc_forms import SCORE, grpc_message, message_rows
 from benchmarks.endurance.load.grpc_wire import channel, unary
@@ -43,7 +45,7 @@ class Probe:
             return f"HTTP: {error}"
         if answer.status != 200:
             return f"HTTP: {answer.status} {answer.body[:200]!r}"
-        return _told("HTTP", json_rows(answer.body), self._json_rows, Form.JSON)
+        return _told("HTTP", lambda: json_rows(answer.body), self._json_rows, Form.JSON)
 
     async def _over_grpc(self, service: Running) -> str | None:
         async with channel(service.grpc_target) as to:
@@ -51,9 +53,12 @@ class Probe:
                 answer = await unary(to, SCORE)(grpc_message(self._batch, ""))
             except grpc.aio.AioRpcError as error:
                 return f"gRPC: {error.code().name} {error.details()}"
-        return _told("gRPC", message_rows(Form.BATCH, answer), self._batch_rows, Form.BATCH)
+        return _told("gRPC", lambda: message_rows(Form.BATCH, answer), self._batch_rows, Form.BATCH)
 
 
-def _told(transport: str, rows: list[Row], expected: list[Row], form: Form) -> str | None:
-    wrong = differences(rows, expected, form)
+def _told(transport: str, read: Callable[[], list[Row]], expected: list[Row], form: Form) -> str | None:
+    try:
+        wrong = differences(read(), expected, form)
+    except Unreadable as error:
+        wrong = [str(error)]
     return f"{transport}: {wrong[0]}" if wrong else None

@@ -23,10 +23,11 @@ from benchmarks.endurance.load.metrics import NOTHING, Counted, scrape
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.questions import Form, Question, Size, ask
 from benchmarks.endurance.load.running import Running, running
-from benchmarks.endurance.memory import MemoryWatch, Sample
+from benchmarks.endurance.memory import MemoryWatch, Sample, Slope
 from benchmarks.endurance.soak_clients import Attempting, Load, Mix, client, settle
 from benchmarks.endurance.soak_grpc import GRPCClient
 from benchmarks.endurance.soak_http import HTTPClient
+from benchmarks.endurance.soak_memory import growth_fault, memory_slope
 from benchmarks.endurance.soak_stream import SharedStream
 from benchmarks.endurance.soak_verdict import Balance, Verdict, balances, check_scores, judge
 from benchmarks.endurance.tally import SETTLE_SECONDS, Attempt, Kind, Times
@@ -68,6 +69,8 @@ class Soak:
     """Attempts that were over when the service's counters were read."""
     verdict: Verdict = field(default_factory=Verdict)
     balance: list[Balance] = field(default_factory=list)
+    growth: Slope | None = None
+    """Of memory; None where the run was too short."""
     files: int = 0
     scraped: bool = True
     """Whether those counters could be read."""
@@ -123,6 +126,7 @@ async def _drive(service: Running, plan: Plan, model: str, samples: list[Sample]
         await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
         bursts = _bursts(load, clients, plan.burst)
         sizes = {question.seed: _BURST for question, _ in bursts}
+        times.burst = time.monotonic()
         for question, attempting in bursts:
             group.create_task(settle(load, question, attempting, Kind.GOOD))
         await asyncio.sleep(SETTLE_SECONDS + 0.1)
@@ -153,7 +157,7 @@ def _bursts(load: Load, clients: _Clients, each: int) -> list[tuple[Question, At
 
 
 def _scrape(service: Running) -> Counted | None:
-    """The service's counters; None where it does not answer, with nothing else to do."""
+    """The service's counters; None where it does not answer with them, with nothing else to do."""
     try:
         return scrape(service.http_port)
     except OSError:
@@ -201,7 +205,7 @@ def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, service: Runnin
     if result.scraped:
         result.balance = balances(result.attempts[: result.counted_attempts], result.times, result.counted)
     else:
-        verdict.faults.append("GET /metrics was not answered, while nothing else was asked")
+        verdict.faults.append("GET /metrics was not answered with the counters, while nothing else was asked")
     verdict.faults += [
         f"{row.name}: {row.counted} counted, {row.least} to {row.least + row.unknown} sent"
         for row in result.balance
@@ -211,6 +215,11 @@ def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, service: Runnin
     verdict.faults += [f"image bytes in {path}" for path in found]
     if result.exit_code is None:
         verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
+    elif result.exit_code != 0:
+        verdict.faults.append(f"the service ended with code {result.exit_code}")
+    result.growth = memory_slope(result.samples, result.times)
+    if fault := growth_fault(result.growth):
+        verdict.faults.append(fault)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import time
 import grpc
 import numpy as np
 
+from benchmarks.endurance.load.answers import Unreadable
 from benchmarks.endurance.load.grpc_forms import grpc_message, message_rows, method_of
 from benchmarks.endurance.load.grpc_wire import ERROR_CODE, channel, never_sent, trailing, unary
 from benchmarks.endurance.load.http_forms import request_id
@@ -49,7 +50,10 @@ class GRPCClient:
             ids = [value for key, value in await call.trailing_metadata() if key == "x-request-id"]
         finally:
             call.cancel()  # of no effect once it is done
-        attempt.end, attempt.rows = End.ANSWERED, message_rows(question.form, answer)
+        try:
+            attempt.end, attempt.rows = End.ANSWERED, message_rows(question.form, answer)
+        except Unreadable as error:
+            attempt.end, attempt.wrong = End.GARBLED, str(error)
         if ids != [request_id(question)]:
             attempt.wrong = "the id of another request"
 

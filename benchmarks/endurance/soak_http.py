@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from benchmarks.endurance.load.answers import Unreadable
 from benchmarks.endurance.load.http_forms import error_code, http_request, json_rows, request_id
 from benchmarks.endurance.load.http_wire import Closed, Connection, HTTPAnswer, NotHTTP
 from benchmarks.endurance.load.questions import Question
@@ -49,7 +50,7 @@ class HTTPClient:
             self._connection = connection
 
     async def _connect(self) -> Connection:
-        """The connection that is there, or a new one where the service has closed it: it keeps idle ones for 5 s."""
+        """The connection that is there, or a new one where the service has closed it: it keeps idle ones for 75 s."""
         kept, self._connection = self._connection, None
         if kept is not None and not kept.is_over:
             return kept
@@ -80,7 +81,10 @@ async def _leave(connection: Connection, request: bytes, attempt: Attempt, rng: 
 def _note(answer: HTTPAnswer, question: Question, attempt: Attempt) -> None:
     if answer.headers.get("x-request-id") != request_id(question):
         attempt.wrong = "the id of another request"
-    if answer.status == 200:
-        attempt.end, attempt.rows = End.ANSWERED, json_rows(answer.body)
-    else:
+    if answer.status != 200:
         attempt.end, attempt.code = End.REFUSED, error_code(answer.body) or f"HTTP {answer.status}"
+        return
+    try:
+        attempt.end, attempt.rows = End.ANSWERED, json_rows(answer.body)
+    except Unreadable as error:
+        attempt.end, attempt.wrong = End.GARBLED, str(error)

@@ -1,17 +1,16 @@
 """The report of a soak, as Markdown."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.endurance.load.checking import DISTANCE_TOLERANCE, EXACT_TOLERANCE, SINGLE_TOLERANCE
-from benchmarks.endurance.load.questions import Form
-from benchmarks.endurance.memory import Slope, draw_memory, slope
+from benchmarks.endurance.load.checking import EXACT_TOLERANCE, SINGLE_TOLERANCE
+from benchmarks.endurance.load.questions import DISTANCE_TOLERANCE, Form
+from benchmarks.endurance.memory import draw_memory
 from benchmarks.endurance.soak import Soak
+from benchmarks.endurance.soak_memory import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, WARM_UP_SECONDS
 from benchmarks.endurance.tally import SETTLE_SECONDS, Fate, Kind
 from training.markdown import machine
-
-WARM_UP_SECONDS = 60.0
-"""A process's memory is not looked at before it has served for so long."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -50,14 +49,19 @@ def _requests(result: Soak) -> str:
 
 def _answers(result: Soak) -> str:
     verdict = result.verdict
-    refusals = ", ".join(f"{code} {count}" for code, count in sorted(verdict.refused.items())) or "none"
     return (
         f"{verdict.pairs} pairs in answers, {verdict.failed_pairs} of them broken on purpose, each compared with the "
         f"offline scorer: largest difference of a distance {verdict.largest_difference:.1e} (allowed "
-        f"{DISTANCE_TOLERANCE:g}), mse, psnr and ssim within {EXACT_TOLERANCE:g} of themselves ({SINGLE_TOLERANCE:g} "
-        f"over ModelInfer, in single precision), pairs of which one's answer could pass for another's: "
-        f"{verdict.confusable}. Refusals, all of requests that asked for them: {refusals}."
+        f"{DISTANCE_TOLERANCE:g}, of a leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of "
+        f"themselves ({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's "
+        f"answer could pass for another's: "
+        f"{verdict.confusable}. " + " ".join(_refusals(kind, verdict.refused[kind]) for kind in Kind)
     )
+
+
+def _refusals(kind: Kind, refused: Counter[str]) -> str:
+    codes = ", ".join(f"{code} {count}" for code, count in sorted(refused.items())) or "none"
+    return f"Refused, {kind}: {codes}."
 
 
 def _unanswered(result: Soak) -> str:
@@ -78,22 +82,16 @@ def _stop(result: Soak) -> str:
     )
 
 
-def memory_slope(result: Soak) -> Slope | None:
-    """The growth of memory while the load ran, without the warm-up of each worker."""
-    times = result.times
-    stretches = [(times.began + WARM_UP_SECONDS, times.killed), (times.back + WARM_UP_SECONDS, times.stopped)]
-    return slope(result.samples, stretches)
-
-
 def _memory(result: Soak, picture: Path | None) -> str:
-    growth, mib = memory_slope(result), [sample.mib for sample in result.samples]
+    growth, mib = result.growth, [sample.mib for sample in result.samples]
     told = f"Memory of all processes of the service: {min(mib):.0f} to {max(mib):.0f} MiB. "
     if growth is None:
         told += "The run was too short for a slope."
     else:
         told += (
             f"Slope after {WARM_UP_SECONDS:g} s of warm-up of each worker: {growth.mib_per_hour:+.0f} MiB/hour "
-            f"(95% confidence {growth.low:+.0f} to {growth.high:+.0f}; {growth.blocks} means of 15 s)."
+            f"(95% confidence {growth.low:+.0f} to {growth.high:+.0f}; {growth.blocks} means of 15 s). A "
+            f"fault where the lower end is above {GROWTH_MIB_PER_HOUR:g}, from {GROWTH_BLOCKS} means on."
         )
     if picture is None:
         return told

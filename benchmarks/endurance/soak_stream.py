@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import numpy as np
 
+from benchmarks.endurance.load.answers import Unreadable
 from benchmarks.endurance.load.grpc_forms import STREAM, grpc_message, response_rows
 from benchmarks.endurance.load.grpc_wire import channel, never_sent, stream
 from benchmarks.endurance.load.questions import Question
@@ -107,5 +108,8 @@ class _Ended(Exception):
 def _note(answer: pb.ScoreStreamResponse, attempt: Attempt) -> None:
     if answer.WhichOneof("outcome") == "error":
         attempt.end, attempt.code = End.REFUSED, answer.error.code
-    else:
+        return
+    try:
         attempt.end, attempt.rows = End.ANSWERED, response_rows(answer.response)
+    except Unreadable as error:
+        attempt.end, attempt.wrong = End.GARBLED, str(error)

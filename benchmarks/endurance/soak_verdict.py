@@ -4,11 +4,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.endurance.load.answers import apart
 from benchmarks.endurance.load.checking import confusable, differences
 from benchmarks.endurance.load.metrics import Counted
 from benchmarks.endurance.load.pictures import Mark
 from benchmarks.endurance.load.questions import GRPC_FORMS, Form, Row, Size, ask, expected_rows
-from benchmarks.endurance.tally import Attempt, End, Fate, Kind, Times, fate, in_flight_at_stop
+from benchmarks.endurance.tally import (
+    Attempt,
+    End,
+    Fate,
+    Kind,
+    Times,
+    fate,
+    in_flight_at_stop,
+    may_be_counted_as,
+    may_be_refused_as,
+)
 from semsim.scorer import Scorer
 
 _SHOWN = 10
@@ -23,7 +34,8 @@ class Verdict:
     answered: Counter[Form] = field(default_factory=Counter)
     pairs: int = 0
     failed_pairs: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: dict[Kind, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in Kind})
+    """By what the client meant to do, and code."""
     fates: Counter[Fate] = field(default_factory=Counter)
     cancelled_unanswered: int = 0
     owed_at_stop: int = 0
@@ -69,9 +81,10 @@ def _judge_end(attempt: Attempt, times: Times, verdict: Verdict) -> None:
             if attempt.kind is Kind.MALFORMED:
                 verdict.fault(attempt, f"expected {attempt.wanted_code}, got an answer")
         case End.REFUSED:
-            verdict.refused[attempt.code or ""] += 1
-            if attempt.code not in (attempt.wanted_code, "overloaded", "not_ready"):
-                verdict.fault(attempt, f"expected {attempt.wanted_code or 'an answer'}, got {attempt.code}")
+            verdict.refused[attempt.kind][attempt.code or ""] += 1
+            if attempt.code not in {attempt.wanted_code, *may_be_refused_as(attempt, times)}:
+                expected, after = attempt.wanted_code or "an answer", attempt.ended - times.began
+                verdict.fault(attempt, f"expected {expected}, got {attempt.code}, {after:.1f} s after the beginning")
         case End.UNANSWERED | End.UNCONNECTED:
             what = fate(attempt, times)
             verdict.fates[what] += 1
@@ -96,8 +109,8 @@ def check_scores(
         verdict.failed_pairs += sum(row.code is not None for row in expected)
         for what in differences(attempt.rows, expected, question.form):
             verdict.fault(attempt, what)
-        apart = (abs(got.distance - row.distance) for got, row in zip(attempt.rows, expected, strict=False))
-        verdict.largest_difference = max(verdict.largest_difference, *apart)
+        for got, row in zip(attempt.rows, expected, strict=False):
+            verdict.largest_difference = max(verdict.largest_difference, apart(got.distance, row.distance))
     verdict.confusable = confusable(row for rows in everything.values() for row in rows)
     if verdict.confusable:
         verdict.faults.append(f"{verdict.confusable} pairs of questions are too much alike: change the seed")
@@ -121,34 +134,32 @@ class Balance:
 def balances(attempts: Sequence[Attempt], times: Times, counted: Counted) -> list[Balance]:
     """The service's counters against what the clients saw until then.
 
-    What a client left, or the kill cut off, may have been counted or not, as answered or as cancelled.
+    What a client left, or the kill cut off, may have been counted or not: once, with one of the codes that it may have
+    had. So all requests of a transport must balance together, too.
     """
     seen: Counter[tuple[str, str]] = Counter()
-    unknown: Counter[str] = Counter()
+    unknown: Counter[tuple[str, str]] = Counter()
     pairs = unknown_pairs = 0
     for attempt in attempts:
         transport = "grpc" if attempt.form in GRPC_FORMS else "http"
-        if attempt.end is End.ANSWERED:
-            seen[transport, "ok"] += 1
+        if attempt.end in (End.ANSWERED, End.REFUSED):
+            code = "ok" if attempt.end is End.ANSWERED else attempt.code or ""
+            seen.update(((transport, code), (transport, _ALL)))
             pairs += len(attempt.rows)
-        elif attempt.end is End.REFUSED:
-            seen[transport, attempt.code or ""] += 1
-        elif attempt.end is End.LEFT or fate(attempt, times) is Fate.CUT:
-            unknown[transport] += 1
-            unknown_pairs += _MOST_PAIRS
-    names = sorted(set(seen) | set(counted.requests))
+        elif codes := may_be_counted_as(attempt, times):
+            unknown.update((transport, code) for code in (*codes, _ALL))
+            unknown_pairs += _MOST_PAIRS if "ok" in codes else 0
+    requests = counted.requests.copy()
+    for (transport, _), count in counted.requests.items():
+        requests[transport, _ALL] += count
     rows = [
-        Balance(
-            f"requests, {transport}, {code}",
-            counted.requests[transport, code],
-            seen[transport, code],
-            unknown[transport],
-        )
-        for transport, code in names
+        Balance(f"requests, {place[0]}, {place[1]}", requests[place], seen[place], unknown[place])
+        for place in sorted(set(seen) | set(requests))
     ]
     rows.append(Balance("pairs", sum(counted.pairs.values()), pairs, unknown_pairs))
     return rows
 
 
+_ALL = "all"
 _MOST_PAIRS = 32
 """Pairs of a question that was left, at most."""

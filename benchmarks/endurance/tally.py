@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from benchmarks.endurance.load.questions import Form, Row
+from benchmarks.endurance.load.questions import GRPC_FORMS, Form, Row
 
 
 class Kind(StrEnum):
@@ -62,6 +62,8 @@ class Times:
     killed: float = float("inf")
     back: float = float("inf")
     """Both ports answer again."""
+    burst: float = float("inf")
+    """Large requests were sent at once, together more than the queue takes."""
     stopped: float = float("inf")
     """SIGTERM was sent."""
     exited: float = float("inf")
@@ -98,6 +100,32 @@ def fate(attempt: Attempt, times: Times) -> Fate:
     if attempt.ended >= times.stopped and written > times.stopped - SETTLE_SECONDS:
         return Fate.STOPPED
     return Fate.LOST if connected else Fate.TURNED_AWAY
+
+
+def may_be_refused_as(attempt: Attempt, times: Times) -> frozenset[str]:
+    """The codes with which a well-formed request may be turned away, because of when it was.
+
+    The clients have a request each: only the burst before the stop has more pairs than the queue takes. A worker that
+    starts, or one that stops, is not ready.
+    """
+    starts = times.killed <= attempt.ended and attempt.begun <= times.back + RECONNECT_SECONDS
+    codes = {"overloaded"} if attempt.ended >= times.burst else set()
+    codes |= {"not_ready"} if starts or attempt.ended >= times.stopped else set()
+    return frozenset(codes)
+
+
+def may_be_counted_as(attempt: Attempt, times: Times) -> frozenset[str]:
+    """The codes that the service may have counted for a request whose end its client did not see; none otherwise.
+
+    Only one of them, or none at all where the service never saw it whole.
+    """
+    if attempt.end is End.LEFT:
+        # gRPC may say that the message is missing before it says that the call is cancelled.
+        cancelled_early = attempt.form in GRPC_FORMS and attempt.form is not Form.STREAM
+        return frozenset({"ok", "cancelled"} | ({"invalid_request"} if cancelled_early else set()))
+    if attempt.end in (End.UNANSWERED, End.UNCONNECTED) and fate(attempt, times) is Fate.CUT:
+        return frozenset({attempt.wanted_code or "ok"})
+    return frozenset()
 
 
 def in_flight_at_stop(attempt: Attempt, times: Times) -> bool:

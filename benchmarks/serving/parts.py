@@ -42,7 +42,6 @@ _RULES = tuple(
             Part.ANSWER,
         ),
         (r"/service/metrics\.py", Part.COUNTING),
-        (r"/service/core/batcher\.py.*batcher|embed \(.*/service/core/batcher\.py", Part.CORE),
         (r"/service/core/", Part.CORE),
         (r"/service/(http|grpc_transport)/", Part.TRANSPORT),
         (r"/(_?bentoml\w*|_bentoml_impl|opentelemetry)/", Part.BENTOML),

@@ -1,7 +1,6 @@
 """Inputs that hypothesis and schemathesis make, from the shape of the request and from docs/openapi.json."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +81,3 @@ def _as_bytes(case: "schemathesis.Case[Any]") -> bytes:
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-Making = Callable[[int, int], list[bytes]]

@@ -1,6 +1,5 @@
 """gRPC calls that are wrong: in their bytes, in what these say, in the method, in the metadata."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -171,6 +170,3 @@ def streams(rng: Random, corpus: Corpus) -> Call:
 def oversized(rng: Random, corpus: Corpus) -> Call:
     """Messages over the limit: a little, which the service refuses, or so far that gRPC does."""
     return Call(rng.choice((SCORE, INFER)), (b"\x0a" * (rng.choice((1, 2)) * OVERSIZE_BYTES + rng.randint(1, 99)),))
-
-
-Making = Callable[[Random, Corpus], Call]

@@ -1,6 +1,5 @@
 """What is not in order as HTTP, or not whole: scripts of what is written to a connection of its own."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -158,6 +157,3 @@ def not_http(rng: Random, corpus: Corpus) -> Script:
         b"\n",
     )
     return Script((rng.choice(data),), ends=True)
-
-
-Making = Callable[[Random, Corpus], Script]

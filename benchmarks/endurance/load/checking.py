@@ -3,11 +3,9 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
-from benchmarks.endurance.load.questions import Form, Row
+from benchmarks.endurance.load.answers import apart
+from benchmarks.endurance.load.questions import DISTANCE_TOLERANCE, Form, Row
 
-DISTANCE_TOLERANCE = 1e-5
-"""How far a distance may lie from the offline scorer's: the network adds up in single precision, in an order that
-depends on how many images it runs at once, and the service chooses those."""
 EXACT_TOLERANCE = 1e-9
 """How far mse, psnr and ssim may lie off, as a share: they are computed in double precision, a pair at a time."""
 SINGLE_TOLERANCE = 1e-6
@@ -30,12 +28,16 @@ def _difference(got: Row, wanted: Row, tolerance: float) -> str | None:
         return f"expected {wanted.code or 'a score'}, got {got.code or 'a score'}"
     if wanted.code is not None:
         return None
-    if abs(got.distance - wanted.distance) > DISTANCE_TOLERANCE:
-        return f"expected a distance of {wanted.distance:.6f}, got {got.distance:.6f}"
-    for name in ("mse", "psnr", "ssim"):
+    for name, allowed in (
+        ("distance", DISTANCE_TOLERANCE),
+        ("leakage", wanted.leakage_tolerance),
+        *((name, tolerance * _scale(getattr(wanted, name) or 0.0)) for name in ("mse", "psnr", "ssim")),
+    ):
         ours, theirs = getattr(wanted, name), getattr(got, name)
-        if (ours is None) != (theirs is None) or (ours is not None and abs(theirs - ours) > tolerance * _scale(ours)):
-            return f"expected {name} of {ours}, got {theirs}"
+        if apart(theirs, ours) > allowed:
+            return f"expected a {name} of {ours}, got {theirs}"
+    if got.recognizable != wanted.recognizable and (got.recognizable is None or not wanted.undecided):
+        return f"expected recognizable {wanted.recognizable}, got {got.recognizable}"
     return None
 
 

@@ -1,11 +1,15 @@
 """Questions as gRPC messages, and gRPC answers as rows."""
 
+import struct
 from collections.abc import Sequence
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
+from benchmarks.endurance.load.answers import Unreadable, check_summary
 from benchmarks.endurance.load.http_forms import encoded, pixels
 from benchmarks.endurance.load.questions import Form, Image, Question, Row
+from semsim.summary import Summary
 from service.protos.inference import grpc_predict_v2_pb2 as oip
 from service.protos.semsim.v1 import scorer_pb2 as pb
 
@@ -63,15 +67,38 @@ def infer_message(question: Question, model: str) -> oip.ModelInferRequest:
 
 
 def message_rows(form: Form, message: bytes) -> list[Row]:
-    """The rows of an answer to a unary call."""
-    if form is Form.INFER:
-        return _infer_rows(oip.ModelInferResponse.FromString(message))
-    return response_rows(pb.ScoreResponse.FromString(message))
+    """The rows of an answer to a unary call.
+
+    Raises:
+        Unreadable: it is none, or its summary is not that of its rows.
+    """
+    try:
+        if form is Form.INFER:
+            return _infer_rows(oip.ModelInferResponse.FromString(message))
+        return response_rows(pb.ScoreResponse.FromString(message))
+    except (ValueError, LookupError, DecodeError, struct.error) as error:
+        raise Unreadable(f"an answer that cannot be read: {error!r}") from error
 
 
 def response_rows(response: pb.ScoreResponse) -> list[Row]:
-    """The rows of a response."""
-    return [_row(result) for result in response.results]
+    """The rows of a response.
+
+    Raises:
+        Unreadable: its summary is not that of its rows.
+    """
+    rows = [_row(result) for result in response.results]
+    told = response.summary
+    check_summary(
+        rows,
+        Summary(
+            told.pairs,
+            told.failed,
+            told.max_leakage if told.HasField("max_leakage") else None,
+            told.mean_leakage if told.HasField("mean_leakage") else None,
+            told.recognizable if told.HasField("recognizable") else None,
+        ),
+    )
+    return rows
 
 
 def _row(result: pb.PairResult) -> Row:
@@ -81,23 +108,47 @@ def _row(result: pb.PairResult) -> Row:
     scored = result.scored
     return Row(
         pair_id,
-        scored.distance,
-        scored.leakage if scored.HasField("leakage") else None,
-        scored.mse,
-        scored.psnr if scored.HasField("psnr") else None,
-        scored.ssim,
+        distance=scored.distance,
+        leakage=scored.leakage if scored.HasField("leakage") else None,
+        recognizable=scored.recognizable if scored.HasField("recognizable") else None,
+        mse=scored.mse,
+        psnr=scored.psnr if scored.HasField("psnr") else None,
+        ssim=scored.ssim,
     )
 
 
 def _infer_rows(response: oip.ModelInferResponse) -> list[Row]:
     outputs = dict(zip((output.name for output in response.outputs), response.raw_output_contents, strict=True))
     columns = [np.frombuffer(outputs[name], dtype="<f4").astype(np.float64) for name in _NUMBERS]
+    flags = np.frombuffer(outputs["recognizable"], dtype=np.bool_)
+    errors = _elements(outputs["error"])
     rows = []
-    for distance, leakage, mse, psnr, ssim in zip(*columns, strict=True):
-        known_leakage = None if np.isnan(leakage) else float(leakage)
-        known_psnr = None if np.isinf(psnr) else float(psnr)
-        rows.append(Row(None, float(distance), known_leakage, float(mse), known_psnr, float(ssim)))
+    for distance, leakage, mse, psnr, ssim, flag, error in zip(*columns, flags, errors, strict=True):
+        if error:
+            rows.append(Row(None, code=error.partition(b":")[0].decode(errors="replace")))
+            continue
+        calibrated = not np.isnan(leakage)  # a flag alone cannot say that there is none
+        row = Row(
+            None,
+            distance=float(distance),
+            leakage=float(leakage) if calibrated else None,
+            recognizable=bool(flag) if calibrated else None,
+            mse=float(mse),
+            psnr=None if np.isinf(psnr) else float(psnr),
+            ssim=float(ssim),
+        )
+        rows.append(row)
     return rows
+
+
+def _elements(packed: bytes) -> list[bytes]:
+    """The elements of a BYTES tensor: of each its length, then its bytes."""
+    found, at = [], 0
+    while at < len(packed):
+        (size,) = struct.unpack_from("<I", packed, at)
+        found.append(packed[at + 4 : at + 4 + size])
+        at += 4 + size
+    return found
 
 
 def _image(image: Image) -> pb.Image:

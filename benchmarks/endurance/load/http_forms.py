@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.endurance.load.answers import Unreadable, check_summary, number
 from benchmarks.endurance.load.questions import Form, Image, Question, Row
+from semsim.summary import Summary
 
 JSON_TYPE = "application/json"
 OCTETS_TYPE = "application/octet-stream"
@@ -15,13 +17,10 @@ BOUNDARY = b"semsim-endurance-7f3a"
 MULTIPART_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
-def request_bytes(
-    headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/score", length: bool = True
-) -> bytes:
+def request_bytes(headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/score") -> bytes:
     """One HTTP/1.1 request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: semsim", *(f"{name}: {value}" for name, value in headers.items())]
-    if length:
-        lines.append(f"Content-Length: {len(body)}")
+    lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
@@ -70,8 +69,19 @@ def multipart_body(question: Question) -> bytes:
 
 
 def json_rows(body: bytes) -> list[Row]:
-    """The rows of an answer."""
-    return [_row(result) for result in json.loads(body)["results"]]
+    """The rows of an answer.
+
+    Raises:
+        Unreadable: it is none, or its summary is not that of its rows.
+    """
+    try:
+        document = json.loads(body)
+        rows = [_row(result) for result in document["results"]]
+        summary = Summary(**document["summary"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Unreadable(f"an answer that cannot be read: {error!r}") from error
+    check_summary(rows, summary)
+    return rows
 
 
 def error_code(body: bytes) -> str | None:
@@ -106,4 +116,15 @@ def _part(disposition: str, content: Image) -> bytes:
 def _row(result: dict[str, Any]) -> Row:
     if "error" in result:
         return Row(result["id"], code=result["error"]["code"])
-    return Row(result["id"], result["distance"], result["leakage"], result["mse"], result["psnr"], result["ssim"])
+    leakage, psnr, recognizable = result["leakage"], result["psnr"], result["recognizable"]
+    if recognizable not in (None, True, False):
+        raise TypeError(f"expected true, false or null, got {type(recognizable).__name__}")
+    return Row(
+        result["id"],
+        distance=number(result["distance"]),
+        leakage=None if leakage is None else number(leakage),
+        recognizable=recognizable,
+        mse=number(result["mse"]),
+        psnr=None if psnr is None else number(psnr),
+        ssim=number(result["ssim"]),
+    )

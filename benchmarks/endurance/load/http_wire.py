@@ -17,7 +17,6 @@ class Closed(Exception):
 
     def __init__(self, received: int = 0, *, opened: bool = True) -> None:
         super().__init__(f"closed after {received} bytes of an answer")
-        self.received = received
         self.opened = opened
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from benchmarks.endurance.load.pictures import FORMATS, Mark, RGBImage, degrade, draw, encode, stamp
+from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
 from semsim.scorer import PairScore, Scorer
 
@@ -38,6 +39,11 @@ _SIDES = (16, 24, 32, 32, 32, 48, 64, 64, 96)
 _SHARED_SHARE = 0.2
 _BROKEN_SHARE = 0.05
 _CHUNK_PAIRS = 64
+DISTANCE_TOLERANCE = 1e-5
+"""How far a distance may lie from the offline scorer's: the network adds up in single precision, in an order that
+depends on how many images it runs at once, and the service chooses those."""
+_SINGLE = 1e-6
+"""More than what a number in [0, 1] loses where it travels in single precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,15 @@ class Row:
     id: str | None
     distance: float = 0.0
     leakage: float | None = None
+    recognizable: bool | None = None
     mse: float = 0.0
     psnr: float | None = None
     ssim: float = 0.0
     code: str | None = None
+    leakage_tolerance: float = 0.0
+    """Of an expected one: how far its leakage may lie off because its distance may."""
+    undecided: bool = False
+    """Of an expected one: its leakage is so near the threshold that it may be called recognizable or not."""
 
 
 def ask(seed: int, form: Form, mark: Mark, size: Size | None = None) -> Question:
@@ -122,11 +133,31 @@ def expected_rows(questions: Iterable[Question], scorer: Scorer) -> Iterator[tup
 def _score(questions: Sequence[Question], scorer: Scorer) -> Iterator[tuple[Question, list[Row]]]:
     results = iter(scorer.score_pairs([pair for question in questions for pair in question.pairs]))
     for question in questions:
-        yield question, [_row(pair_id, next(results)) for pair_id in question.ids]
+        yield question, [_row(pair_id, next(results), scorer.manifest) for pair_id in question.ids]
 
 
-def _row(pair_id: str | None, result: PairScore | PairFailure) -> Row:
+def _row(pair_id: str | None, result: PairScore | PairFailure, manifest: Manifest) -> Row:
     if isinstance(result, PairFailure):
         return Row(pair_id, code=result.code.value)
-    psnr = None if np.isinf(result.psnr) else result.psnr
-    return Row(pair_id, result.distance, result.leakage, result.mse, psnr, result.ssim)
+    tolerance, undecided = _leeway(result, manifest)
+    return Row(
+        pair_id,
+        distance=result.distance,
+        leakage=result.leakage,
+        recognizable=result.recognizable,
+        mse=result.mse,
+        psnr=None if np.isinf(result.psnr) else result.psnr,
+        ssim=result.ssim,
+        leakage_tolerance=tolerance,
+        undecided=undecided,
+    )
+
+
+def _leeway(result: PairScore, manifest: Manifest) -> tuple[float, bool]:
+    """How far the leakage may lie off, and whether it could then be on the threshold's other side."""
+    if manifest.calibration is None or manifest.threshold is None or result.leakage is None:
+        return 0.0, False
+    around = np.array([result.distance - DISTANCE_TOLERANCE, result.distance + DISTANCE_TOLERANCE])
+    high, low = manifest.calibration.leakage(around)
+    tolerance = float(max(high - result.leakage, result.leakage - low)) + _SINGLE
+    return tolerance, abs(result.leakage - manifest.threshold) <= tolerance

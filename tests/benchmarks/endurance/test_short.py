@@ -59,7 +59,10 @@ def test_an_overload_keeps_the_queue_bounded(running_service: Running, bundled: 
     assert measured.record.answered
     assert not measured.record.wrong
     assert not measured.record.failed
+    assert measured.record.refused
     assert all(reply.retry_after for reply in measured.record.refused)
+    assert measured.cpu > 0
+    assert not any(record.wrong or record.failed or record.refused for record in measured.busy)
     assert max(measured.queue_pairs) <= QUEUE_PAIRS
     assert "| HTTP octet-stream |" in overload_report([measured], plan, apart=False)
 
