@@ -83,7 +83,7 @@ def autoscaling_queries() -> Iterator[Query]:
     template = (CHART / "templates" / "_helpers.tpl").read_text()
     found = re.search(r'define "semsim.queueQuery".*?\n(sum.*?)\n', template, re.DOTALL)
     assert found is not None
-    yield Query("chart", found[1].replace("{{ $pods }}", '{pod=~"semsim-.+"}'))
+    yield Query("chart", found[1].replace("{{ $pods }}", '{service="semsim"}'))
     adapter = yaml.safe_load(code_block(GUIDE, "metricsQuery"))
     for rule in adapter["rules"]["external"]:
         yield Query("adapter series", rule["seriesQuery"])

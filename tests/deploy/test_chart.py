@@ -11,7 +11,7 @@ import yaml
 
 import semsim
 from service.settings import Settings
-from tests.deploy.promql import CHART, GUIDE, code_block
+from tests.deploy.promql import CHART, GUIDE, code_block, rule_queries
 from tests.deploy.tools import RenderError, lint, render
 
 EVERYTHING: dict[str, Any] = {
@@ -163,10 +163,60 @@ def test_volumes_match_their_mounts() -> None:
 
 
 def test_an_accepted_request_is_answered() -> None:
-    """The grace period holds the pause before SIGTERM, the longest HTTP request, and the longest gRPC one after it."""
+    """The grace period holds the pause before SIGTERM, the longest request over HTTP, and one over gRPC after it."""
     spec = only("Deployment")["spec"]["template"]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
     assert spec["terminationGracePeriodSeconds"] > pause + 2 * Settings.model_fields["request_seconds"].default
+
+
+@pytest.mark.parametrize(
+    ("modes", "surge"), [(["ReadWriteOnce"], 0), (["ReadWriteOncePod"], 0), (["ReadWriteOnce", "ReadWriteMany"], 1)]
+)
+def test_an_update_does_not_wait_for_a_claim_that_the_old_pod_holds(modes: list[str], surge: int) -> None:
+    """No Pod more during an update where one node alone can mount the engines."""
+    values = {"gpu": {"enabled": True}, "engineCache": {"persistence": True, "accessModes": modes}}
+    strategy = only("Deployment", **values)["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": 1 - surge}
+
+
+def test_the_update_strategy_is_the_operators() -> None:
+    """What is set is taken as it is, and Recreate has no rollingUpdate, which Kubernetes would refuse."""
+    assert only("Deployment")["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    values: dict[str, Any] = EVERYTHING | {"engineCache": {"persistence": True}}
+    wish = {"maxSurge": 1, "maxUnavailable": 0}
+    strategy = only("Deployment", **values, updateStrategy={"rollingUpdate": wish})["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": wish}
+    for rolling in ({}, wish):
+        recreate = {"type": "Recreate", "rollingUpdate": rolling}
+        assert only("Deployment", **values, updateStrategy=recreate)["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_prometheus_checks_the_certificate_as_it_is_told() -> None:
+    """Not at all without tlsConfig, and with one exactly as that says."""
+    told = {"ca": {"secret": {"name": "semsim-tls", "key": "ca.crt"}}, "serverName": "demo-semsim.fl.svc"}
+    for given, rendered in (({}, {"insecureSkipVerify": True}), (told, told)):
+        monitor = only(
+            "ServiceMonitor", tls={"secretName": "semsim-tls"}, serviceMonitor={"enabled": True, "tlsConfig": given}
+        )
+        assert monitor["spec"]["endpoints"][0]["tlsConfig"] == rendered
+
+
+@pytest.mark.parametrize("values", [{}, {"nameOverride": "leaks"}, {"fullnameOverride": "x", **EVERYTHING}])
+def test_the_alerts_know_the_job(values: dict[str, Any]) -> None:
+    """The ServiceMonitor calls the job as the alerts do, whatever the chart is called."""
+    (endpoint,) = only("ServiceMonitor", **values | {"serviceMonitor": {"enabled": True}})["spec"]["endpoints"]
+    labels = {rule["targetLabel"]: rule["replacement"] for rule in endpoint["relabelings"]}
+    jobs = {value for query in rule_queries() for value in re.findall(r'job="([^"]+)"', query.expression)}
+    assert jobs == {labels["job"]}
+    assert labels.get("accelerator") == ("gpu" if "gpu" in values else None)
+
+
+def test_helm_test_waits_as_long_as_the_start_may_take() -> None:
+    """Its check waits for the service as long as the startup probe does, in seconds that the script can read."""
+    spec = only("Deployment")["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+    (test,) = only("Pod")["spec"]["containers"]
+    environment = {variable["name"]: variable["value"] for variable in test["env"]}
+    assert int(environment["WAIT_SECONDS"]) == spec["periodSeconds"] * spec["failureThreshold"] == 900
 
 
 def test_a_gpu_is_asked_for_and_required() -> None:
@@ -199,11 +249,11 @@ def test_pods_send_nothing_out() -> None:
 
 
 def test_the_query_names_the_pods() -> None:
-    """The ScaledObject's query selects the Deployment's Pods, in their namespace."""
+    """The ScaledObject's query selects what is scraped of the release's Service alone, by its name and namespace."""
     trigger = only("ScaledObject", namespace="fl", **EVERYTHING)["spec"]["triggers"][0]
-    pattern = re.search(r'namespace="fl", pod=~"([^"]+)"', trigger["metadata"]["query"])
-    assert pattern is not None
-    assert re.fullmatch(pattern[1], "demo-semsim-7d4b9c-x2x4z")
+    selected = re.findall(r"{([^}]*)}", trigger["metadata"]["query"])
+    service = only("Service", namespace="fl", **EVERYTHING)["metadata"]["name"]
+    assert selected == [f'namespace="fl", service="{service}"'] * 2
     assert trigger["metricType"] == "Value"
 
 
@@ -226,9 +276,10 @@ def test_rules_and_dashboard_are_the_repositorys() -> None:
 
 def test_the_guides_values_install() -> None:
     """The example of docs/deploy.md is taken, and makes every kind of object."""
-    values = yaml.safe_load(code_block(GUIDE, "replicaCount"))
+    values = yaml.safe_load(code_block(GUIDE, "existingSecret"))
     assert lint(**values) == []
     assert {document["kind"] for document in render(**values)} >= {*CUSTOM, "Deployment", "NetworkPolicy", "Pod"}
+    assert not ("replicaCount" in values and values["autoscaling"]["enabled"])
 
 
 def test_the_chart_installs_this_version() -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,12 +27,20 @@ def test_panels_do_not_overlap() -> None:
         assert apart_x or apart_y, (one, other)
 
 
+def unit_or_scheme(panel: dict[str, Any]) -> str | None:
+    """What a panel's numbers are counted in, or the colours that stand for them."""
+    unit: str | None = panel["fieldConfig"]["defaults"].get("unit")
+    scheme: str | None = panel["options"].get("color", {}).get("scheme")
+    return unit or scheme
+
+
 def test_panels_say_what_they_show() -> None:
-    """Every panel but a row has a title, a description, a unit or a scheme, and the chosen data source."""
+    """Every panel but a row has a title, a description, a unit or a scheme (no table), and the chosen data source."""
     for panel in panels():
         assert panel["title"]
         if panel["type"] != "row":
             assert panel["description"].endswith("."), panel["title"]
+            assert panel["type"] == "table" or unit_or_scheme(panel), panel["title"]
             sources = {panel["datasource"]["uid"], *(target["datasource"]["uid"] for target in panel["targets"])}
             assert sources == {"${datasource}"}
 

@@ -53,6 +53,11 @@ def test_it_listens_for_everybody_but_root_is_not_there(dockerfile: str) -> None
     assert "BENTOML_DO_NOT_TRACK=true" in dockerfile
 
 
+def test_a_worker_that_dies_is_started_again(dockerfile: str) -> None:
+    """The variable with which BentoML leaves dead workers dead is not set."""
+    assert "BENTOML_CONTAINERIZED=" not in dockerfile
+
+
 def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, bento: Path, tmp_path: Path) -> None:
     """No pyarrow, no scipy; for the CPU onnxruntime, whatever the machine, and not onnxruntime-gpu."""
     requirements = tmp_path / "requirements.txt"

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -29,12 +30,22 @@ def test_the_alerts_fire_when_they_should() -> None:
 
 
 def test_composes_prometheus_is_valid(tmp_path: Path) -> None:
-    """Compose's configuration is, laid out as in the container, with either list of targets."""
-    for targets in ("targets-cpu.yaml", "targets-gpu.yaml"):
+    """Compose's configurations are, laid out as in the container, with either list of targets."""
+    for config, targets in product(("prometheus", "prometheus.tls"), ("cpu", "gpu")):
         shutil.copy(RULES, tmp_path)
-        shutil.copy(PROMETHEUS / targets, tmp_path / "targets.yaml")
-        shutil.copy(PROMETHEUS / "prometheus.yaml", tmp_path / "prometheus.yml")
+        shutil.copy(PROMETHEUS / f"targets-{targets}.yaml", tmp_path / "targets.yaml")
+        shutil.copy(PROMETHEUS / f"{config}.yaml", tmp_path / "prometheus.yml")
         run("check", "config", str(tmp_path / "prometheus.yml"))
+
+
+def test_with_tls_prometheus_scrapes_the_same() -> None:
+    """Its configuration for TLS is the other one and TLS."""
+    plain, tls = (
+        yaml.safe_load((PROMETHEUS / f"{name}.yaml").read_text()) for name in ("prometheus", "prometheus.tls")
+    )
+    (job,) = tls["scrape_configs"]
+    assert (job.pop("scheme"), job.pop("tls_config")) == ("https", {"insecure_skip_verify": True})
+    assert tls == plain
 
 
 def test_every_alert_has_a_test_and_an_entry_in_the_guide() -> None:

@@ -50,9 +50,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ ternary "https" "http" (ne .Values.tls.secretName "") }}
 {{- end -}}
 
+{{/* Whether the chart makes the claim of the engines. */}}
+{{- define "semsim.makesClaim" -}}
+{{- if and .Values.gpu.enabled .Values.engineCache.persistence (not .Values.engineCache.existingClaim) }}true{{ end -}}
+{{- end -}}
+
+{{- define "semsim.strategy" -}}
+{{- $strategy := deepCopy .Values.updateStrategy -}}
+{{- if eq $strategy.type "Recreate" -}}
+{{- $strategy = omit $strategy "rollingUpdate" -}}
+{{- else if not $strategy.rollingUpdate -}}
+{{- $surge := 1 -}}
+{{- if and (include "semsim.makesClaim" .) (not (has "ReadWriteMany" .Values.engineCache.accessModes)) -}}
+{{- $surge = 0 -}}
+{{- end -}}
+{{- $_ := set $strategy "rollingUpdate" (dict "maxSurge" $surge "maxUnavailable" (sub 1 $surge)) -}}
+{{- end -}}
+{{- toYaml $strategy -}}
+{{- end -}}
+
 {{/* The mean queue time of this release's Pods, of two minutes; 0 where nobody asks. */}}
 {{- define "semsim.queueQuery" -}}
-{{- $pods := printf "{namespace=%q, pod=~\"%s-.+\"}" .Release.Namespace (include "semsim.fullname" .) -}}
+{{- $pods := printf "{namespace=%q, service=%q}" .Release.Namespace (include "semsim.fullname" .) -}}
 sum(rate(semsim_queue_seconds_sum{{ $pods }}[2m])) / clamp_min(sum(rate(semsim_queue_seconds_count{{ $pods }}[2m])), 0.001) or vector(0)
 {{- end -}}
 
