@@ -180,10 +180,11 @@ class ScoringCore:
         try:
             prepared = await self._prepared(call, parse, raw_pixels)
             scores = await self._embed(call, prepared) if prepared.indices else []
-        finally:
-            # Of those that gave up waiting, too: where all do, there would be no wait to see.
+        except asyncio.CancelledError:
+            # It gave up. Where all do, there would be no wait to see otherwise.
             call.timings.end_wait(time.monotonic())
             self.metrics.queue_seconds.observe(call.timings.queue)
+            raise
         outcomes: dict[int, PairScore | PairFailure] = {
             **prepared.failures,
             **dict(zip(prepared.indices, scores, strict=True)),
@@ -192,6 +193,7 @@ class ScoringCore:
         call.failed = len(prepared.failures)
         self.metrics.observe_pairs(results)
         self.metrics.decode_seconds.observe(call.timings.decode)
+        self.metrics.queue_seconds.observe(call.timings.queue)
         self.metrics.inference_seconds.observe(call.timings.inference)
         return answer(self.manifest, prepared.ids, results)
 
