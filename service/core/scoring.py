@@ -28,8 +28,8 @@ Parse = Callable[[], Sequence[EncodedPair | RejectedPair]]
 """Turns a transport's body into pairs; called in a decoding thread."""
 
 _DIGEST_BYTES = 32
-# A raw request of up to this many pixels (8 pairs of 64x64) is prepared in the event loop: about 2 ms there, half of
-# what it costs in a thread, since the array operations of threads take the interpreter from each other at each step.
+# A raw request of up to this many pixels (8 pairs of 64x64) is prepared in the event loop: it costs less there
+# than in a thread, since the array operations of threads take the interpreter from each other at each step.
 _INLINE_PIXELS = 2**16
 FEW_PAIRS = 16
 """More raw pairs than this are prepared in a thread, however small: the event loop would hold up other requests."""
@@ -178,7 +178,7 @@ class ScoringCore:
             RequestError: the request is refused as a whole.
         """
         try:
-            prepared = await self._prepared(call, parse, raw_pixels)
+            prepared = await self._prepare_somewhere(call, parse, raw_pixels)
             scores = await self._embed(call, prepared) if prepared.indices else []
         except asyncio.CancelledError:
             # It gave up. Where all do, there would be no wait to see otherwise.
@@ -209,7 +209,8 @@ class ScoringCore:
             limits=self.limits,
         )
 
-    async def _prepared(self, call: Call, parse: Parse, raw_pixels: int | None) -> _Prepared:
+    async def _prepare_somewhere(self, call: Call, parse: Parse, raw_pixels: int | None) -> _Prepared:
+        """Here where it is little, else in a decoding thread."""
         if raw_pixels is not None and raw_pixels <= _INLINE_PIXELS:
             return self._prepare(call, parse)
         # What waits for a thread counts as a pair at least: how many it has is not known yet.
@@ -218,7 +219,7 @@ class ScoringCore:
         return await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, call, parse)
 
     def _prepare(self, call: Call, parse: Parse) -> _Prepared:
-        """Everything before the network, in a decoding thread."""
+        """Everything before the network."""
         begin = time.monotonic()
         call.timings.end_wait(begin)
         pairs = parse()
