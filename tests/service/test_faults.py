@@ -125,8 +125,9 @@ def test_the_collector_leaves_what_is_there_alone() -> None:
         gc.set_threshold(*thresholds)
 
 
-def test_young_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused request's body, held by nothing but a ring of references, is given back at the next look."""
+@pytest.mark.parametrize("old", [False, True])
+def test_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch, *, old: bool) -> None:
+    """What nothing but a ring of references holds is given back, and so is what was in use during an earlier look."""
     monkeypatch.setattr(interpreter, "_COLLECT_SECONDS", 0.01)
 
     class Body:
@@ -135,7 +136,11 @@ def test_young_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None
 
     async def run() -> None:
         collecting = asyncio.create_task(interpreter.collect_regularly())
-        body = weakref.ref(Body())
+        in_flight = Body()
+        if old:
+            gc.collect(1)
+        body = weakref.ref(in_flight)
+        del in_flight
         async with asyncio.timeout(30):
             while body() is not None:
                 await asyncio.sleep(0.01)
