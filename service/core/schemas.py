@@ -19,7 +19,8 @@ PairId = Annotated[str, Field(max_length=MAX_ID_LENGTH, description="Echoed in t
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Pydantic would keep short strings of requests that are over, ids and tiny images, to find them again.
+    model_config = ConfigDict(frozen=True, extra="forbid", cache_strings="keys")
 
 
 class PairInput(_Model):

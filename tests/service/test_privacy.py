@@ -1,11 +1,13 @@
 """Original images never reach a log, a file or an answer."""
 
 import base64
+import sys
 from pathlib import Path
 
 import httpx
 import numpy as np
 
+from service.core.schemas import ScoreRequest
 from tests.encoded import encode
 from tests.service.live import LiveService, base64_pair, serving
 
@@ -41,6 +43,20 @@ def test_no_image_bytes_in_logs_files_or_errors(tmp_path: Path, small_artifact: 
         for trace in _traces(content):
             for place in (log, *answers, *files):
                 assert trace not in place
+
+
+def test_nothing_of_a_request_is_kept_to_be_found_again() -> None:
+    """Reading thousands of requests with ids of their own keeps none of the ids."""
+
+    def read(number: int) -> None:
+        pair = f'{{"id": "round-{number}", "original": "o{number}", "reconstruction": "r{number}"}}'
+        ScoreRequest.model_validate_json(f'{{"pairs": [{pair}]}}')
+
+    read(0)
+    before = sys.getallocatedblocks()
+    for number in range(1, 3000):
+        read(number)
+    assert sys.getallocatedblocks() - before < 100
 
 
 def _send_everything(live: LiveService, good: bytes, broken: bytes, answers: list[bytes]) -> None:
