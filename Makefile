@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 3000
 HOST ?= 127.0.0.1
 UV_VERSION := 0.13.9
+# Two processes: many tests wait for services of theirs to start. More would each start all of these again.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 # Real images and weights, for the tests that need them (they skip without), `make model` and `make baseline`.
 SEMSIM_DATA ?= $(abspath ../shared/data)
 export SEMSIM_DATA
