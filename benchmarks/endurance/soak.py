@@ -1,6 +1,6 @@
 """A soak: mixed HTTP and gRPC for minutes, a worker killed, a stop with requests in flight, every answer checked.
 
-    python -m benchmarks.endurance.soak --minutes 10 --write docs/endurance.md
+    python -m benchmarks.endurance.soak --minutes 15 --write docs/endurance.md
 
 Starts the real service. A request is a seed: its images follow from it and are like no other's, and so does the
 answer, which the offline scorer gives after the run. docs/endurance.md says what is counted how.
@@ -228,7 +228,7 @@ def main() -> None:
     from training.markdown import write_between
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
     parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
