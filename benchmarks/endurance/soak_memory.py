@@ -8,8 +8,8 @@ from benchmarks.endurance.tally import Times
 WARM_UP_SECONDS = 60.0
 """A process's memory is not looked at before it has served for so long."""
 GROWTH_MIB_PER_HOUR = 60.0
-"""A MiB a minute, by which memory must not certainly grow: a quarter of an hour gives intervals of tens of MiB an hour, and
-says little of a slower rise."""
+"""A MiB a minute, by which memory must not certainly grow: a quarter of an hour gives intervals of tens of MiB an
+hour, and says little of a slower rise."""
 GROWTH_BLOCKS = 20
 """Fewer means say nothing about growth: that is five minutes."""
 
