@@ -1,14 +1,17 @@
-"""The Python interpreter of a worker, set for what a worker does."""
+"""The memory and the interpreter of a worker, set for what a worker does."""
 
 import asyncio
 import gc
 import sys
+
+from semsim.memory import give_back_freed_memory
 
 # CPython's own are 700 (2000 from 3.12), 10, 10: under load a full collection every second, each through all objects.
 _THRESHOLDS = (50_000, 50, 50)
 _COLLECT_SECONDS = 0.5
 _YOUNG_COLLECTIONS = 10
 """Of what is young, before one of everything."""
+_GIVE_BACK_SECONDS = 30.0
 _SWITCH_SECONDS = 0.0005
 
 
@@ -33,6 +36,17 @@ async def collect_regularly() -> None:
             await asyncio.sleep(_COLLECT_SECONDS)
             gc.collect(1)
         gc.collect()
+
+
+async def give_back_regularly() -> None:
+    """Give freed memory back to the system now and then, until cancelled.
+
+    Requests of all sizes leave free pages between blocks in use: they are few, and become more for as long as the
+    sizes vary. In a thread, because the event loop has better to do.
+    """
+    while True:
+        await asyncio.sleep(_GIVE_BACK_SECONDS)
+        await asyncio.to_thread(give_back_freed_memory)
 
 
 def tune_switching() -> None:

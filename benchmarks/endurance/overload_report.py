@@ -11,7 +11,7 @@ from training.markdown import machine
 
 _HEAD = (
     "over",
-    "capacity, pairs/s (clients)",
+    "capacity before, after, pairs/s (clients)",
     "goodput, pairs/s",
     "ratio",
     "p50, p99 of accepted",
@@ -68,7 +68,7 @@ def _row(one: Measured) -> list[str]:
     told = [reply.retry_after for reply in one.record.refused if reply.retry_after is not None]
     return [
         one.form.value,
-        f"{one.capacity:.0f} ({one.clients})",
+        f"{', '.join(f'{capacity.rate:.0f}' for capacity in one.capacities)} ({one.clients})",
         f"{one.goodput:.0f}",
         f"**{one.goodput / one.capacity:.2f}**",
         _percentiles(accepted),

@@ -20,6 +20,7 @@ from service.core.admission import Admission
 from service.core.answer import answer
 from service.core.batcher import Batcher
 from service.core.call import Call, Span
+from service.core.claim import Claim
 from service.core.schemas import EncodedPair, ModelInfo, ProviderInfo, RejectedPair, ScoreResponse
 from service.metrics import OK, Rejection, ServiceMetrics, Transport
 from service.settings import Settings
@@ -28,11 +29,6 @@ Parse = Callable[[], Sequence[EncodedPair | RejectedPair]]
 """Turns a transport's body into pairs; called in a decoding thread."""
 
 _DIGEST_BYTES = 32
-# A raw request of up to this many pixels (8 pairs of 64x64) is prepared in the event loop: it costs less there
-# than in a thread, since the array operations of threads take the interpreter from each other at each step.
-_INLINE_PIXELS = 2**16
-FEW_PAIRS = 16
-"""More raw pairs than this are prepared in a thread, however small: the event loop would hold up other requests."""
 _OBSERVE_SECONDS = 0.25
 _REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason.value in set(ErrorCode)}
 
@@ -165,20 +161,19 @@ class ScoringCore:
             self.metrics.rejected.labels(Rejection.UNAUTHENTICATED).inc()
             raise
 
-    async def score(self, call: Call, parse: Parse, raw_pixels: int | None = None) -> ScoreResponse:
+    async def score(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:
         """Parse, decode and score one request; a bad pair fails alone.
 
         Args:
             call: the request.
             parse: gives its pairs.
-            raw_pixels: of all its images together, where they are raw and there is nothing to decode; None for more
-                than ``FEW_PAIRS``.
+            claim: what it says of itself.
 
         Raises:
             RequestError: the request is refused as a whole.
         """
         try:
-            prepared = await self._prepare_somewhere(call, parse, raw_pixels)
+            prepared = await self._prepare_somewhere(call, parse, claim)
             scores = await self._embed(call, prepared) if prepared.indices else []
         except asyncio.CancelledError:
             # It gave up. Where all do, there would be no wait to see otherwise.
@@ -209,12 +204,13 @@ class ScoringCore:
             limits=self.limits,
         )
 
-    async def _prepare_somewhere(self, call: Call, parse: Parse, raw_pixels: int | None) -> _Prepared:
+    async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> _Prepared:
         """Here where it is little, else in a decoding thread."""
-        if raw_pixels is not None and raw_pixels <= _INLINE_PIXELS:
+        # By what it claims: were it counted in its thread only, a full queue would read it, and then refuse it. One
+        # that claims more pairs than are allowed will be refused when it is read, and takes little room until then.
+        call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
+        if claim.is_little:
             return self._prepare(call, parse)
-        # What waits for a thread counts as a pair at least: how many it has is not known yet.
-        call.reserve_pairs(1)
         call.timings.begin_wait(time.monotonic())
         return await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, call, parse)
 

@@ -14,7 +14,7 @@ from service.grpc_transport.caller import read_caller
 from service.grpc_transport.context import Context, refuse
 from service.grpc_transport.drain import Drain
 from service.grpc_transport.outputs import OUTPUTS, infer_message, requested_outputs
-from service.grpc_transport.tensors import ORIGINALS, RECONSTRUCTIONS, raw_pixels, read_pairs
+from service.grpc_transport.tensors import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
 from service.grpc_transport.unary import Handler, unary
 from service.grpc_transport.wire import AT_ONCE_BYTES, parse
 from service.protos.inference import grpc_predict_v2_pb2 as pb
@@ -73,7 +73,7 @@ class Inference:
             request = parse(pb.ModelInferRequest, message, limits)
         self._check_model(request.model_name, request.model_version)
         outputs = requested_outputs(request)
-        answer = await self._core.score(call, lambda: read_pairs(request, limits), raw_pixels(request))
+        answer = await self._core.score(call, lambda: read_pairs(request, limits), claim_of(request))
         return infer_message(answer, outputs, request.id)
 
     def _serves(self, name: str, version: str) -> bool:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest
 from semsim.pairs import PairFailure
+from service.core.claim import FEW_PAIRS, Claim
 from service.core.matching import match_pairs
 from service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput, RejectedPair
-from service.core.scoring import FEW_PAIRS
 from service.protos.semsim.v1 import scorer_pb2 as pb
 from service.settings import Limits
 
@@ -34,25 +34,28 @@ def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair
     return [_read_pair(pair, shared) for pair in request.pairs]
 
 
-def raw_pixels(request: pb.ScoreRequest) -> int | None:
-    """The pixels of a few raw pairs, by the shapes they claim; None for more pairs, and where one is to be decoded."""
+def claim_of(request: pb.ScoreRequest) -> Claim:
+    """What a request claims to hold; of more than a few pairs that are each by itself only how many they are."""
     if request.HasField("batch"):
         originals, reconstructions = request.batch.originals, request.batch.reconstructions
-        return claimed_pixels([(images.count, images.height, images.width) for images in (originals, reconstructions)])
-    if len(request.pairs) > FEW_PAIRS:
-        return None
+        return claim_of_tensors(
+            [(images.count, images.height, images.width) for images in (originals, reconstructions)]
+        )
+    count = len(request.pairs)
+    if count > FEW_PAIRS:
+        return Claim(count)
     # The original of each pair, also where it is that of all: reconstructions are enlarged to it.
     images = [pair.original if pair.HasField("original") else request.original for pair in request.pairs]
     images += [pair.reconstruction for pair in request.pairs]
     if any(image.WhichOneof("kind") == "encoded" for image in images):
-        return None
-    return sum(image.raw.height * image.raw.width for image in images)
+        return Claim(count)
+    return Claim(count, sum(image.raw.height * image.raw.width for image in images))
 
 
-def claimed_pixels(shapes: Sequence[tuple[int, int, int]]) -> int | None:
-    """The pixels of tensors ``(N, H, W)``, a single image as often as it is used; None for more than a few pairs."""
+def claim_of_tensors(shapes: Sequence[tuple[int, int, int]]) -> Claim:
+    """What raw tensors of the shapes ``(N, H, W)`` claim to hold, a single image as often as it is used."""
     pairs = max(count for count, _, _ in shapes)
-    return None if pairs > FEW_PAIRS else pairs * sum(height * width for _, height, width in shapes)
+    return Claim(pairs, pairs * sum(height * width for _, height, width in shapes))
 
 
 def view_images(pixels: bytes, count: int, height: int, width: int, name: str) -> NDArray[np.uint8]:

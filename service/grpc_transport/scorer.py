@@ -1,10 +1,11 @@
 """The service ``semsim.v1.Scorer``."""
 
 from service.core.call import Call
+from service.core.claim import Claim
 from service.core.scoring import ScoringCore
 from service.grpc_transport.answers import model_message, score_message
 from service.grpc_transport.drain import Drain
-from service.grpc_transport.pairs import raw_pixels, read_pairs
+from service.grpc_transport.pairs import claim_of, read_pairs
 from service.grpc_transport.stream import score_stream
 from service.grpc_transport.unary import Handler, unary
 from service.grpc_transport.wire import AT_ONCE_BYTES, parse
@@ -19,9 +20,9 @@ def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
 
     async def score(call: Call, message: bytes) -> pb.ScoreResponse:
         if len(message) > AT_ONCE_BYTES:
-            return score_message(await core.score(call, lambda: read_pairs(read(message), limits)))
+            return score_message(await core.score(call, lambda: read_pairs(read(message), limits), Claim()))
         request = read(message)
-        return score_message(await core.score(call, lambda: read_pairs(request, limits), raw_pixels(request)))
+        return score_message(await core.score(call, lambda: read_pairs(request, limits), claim_of(request)))
 
     def read(message: bytes) -> pb.ScoreRequest:
         return parse(pb.ScoreRequest, message, limits)

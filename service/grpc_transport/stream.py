@@ -12,7 +12,7 @@ from service.grpc_transport.answers import refused_message, stream_message
 from service.grpc_transport.caller import Caller, read_caller
 from service.grpc_transport.context import UNEXPECTED, Context, fail, read_message, refuse, seconds_left, without_frames
 from service.grpc_transport.drain import Drain
-from service.grpc_transport.pairs import raw_pixels, read_pairs
+from service.grpc_transport.pairs import claim_of, read_pairs
 from service.grpc_transport.unary import Handler, check_size
 from service.grpc_transport.wire import AT_ONCE_BYTES, parse
 from service.metrics import Transport
@@ -131,8 +131,8 @@ class _ScoreStream:
             ) as call:
                 check_size(size, core.limits)
                 call.reserve_bytes(size)
-                pixels = raw_pixels(request.request)
-                answer = await core.score(call, lambda: read_pairs(request.request, core.limits), pixels)
+                claim = claim_of(request.request)
+                answer = await core.score(call, lambda: read_pairs(request.request, core.limits), claim)
             return stream_message(sequence, answer, call.timings)
         except RequestError as error:
             return refused_message(sequence, error)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from math import prod
 
 from semsim.exceptions import InvalidRequest
+from service.core.claim import Claim
 from service.core.matching import match_pairs
 from service.core.schemas import EncodedPair, ImageInput
-from service.grpc_transport.pairs import claimed_pixels, view_images
+from service.grpc_transport.pairs import claim_of_tensors, view_images
 from service.protos.inference import grpc_predict_v2_pb2 as pb
 from service.settings import Limits
 
@@ -35,14 +36,15 @@ def read_pairs(request: pb.ModelInferRequest, limits: Limits) -> list[EncodedPai
     return match_pairs(images[ORIGINALS], images[RECONSTRUCTIONS])
 
 
-def raw_pixels(request: pb.ModelInferRequest) -> int | None:
-    """The pixels of a few raw pairs, by the shapes they claim; None for more, and where there is much to read first."""
-    if not request.raw_input_contents:  # pixels as numbers, of which there may be more than the shapes say
-        return None
+def claim_of(request: pb.ModelInferRequest) -> Claim:
+    """What a request claims to hold, by its shapes."""
     shapes = [tuple(tensor.shape) for tensor in request.inputs]
-    if not shapes or any(tensor.datatype != "UINT8" for tensor in request.inputs) or {*map(len, shapes)} != {4}:
-        return None
-    return claimed_pixels([(shape[0], shape[1], shape[2]) for shape in shapes])
+    pairs = max((shape[0] for shape in shapes if shape), default=1)
+    raw = shapes and all(tensor.datatype == "UINT8" for tensor in request.inputs) and {*map(len, shapes)} == {4}
+    # Of pixels as numbers there may be more than the shapes say.
+    if not (raw and request.raw_input_contents):
+        return Claim(pairs)
+    return claim_of_tensors([(shape[0], shape[1], shape[2]) for shape in shapes])
 
 
 def _read_images(tensor: _Tensor, raw: bytes | None, limits: Limits) -> Sequence[ImageInput]:

@@ -14,12 +14,13 @@ from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
 from service.core.call import Call, accept_request_id
+from service.core.claim import Claim
 from service.core.schemas import ScoreResponse
-from service.core.scoring import FEW_PAIRS, Parse, ScoringCore
+from service.core.scoring import Parse, ScoringCore
 from service.http.body import parse_multipart, read_body
 from service.http.errors import error_response, refusal
 from service.http.exposition import metrics
-from service.http.json_body import parse_json
+from service.http.json_body import claimed_pairs, parse_json
 from service.http.openapi import openapi
 from service.http.page import HEADERS, page
 from service.http.raw_body import check_length, parse_raw, read_shape
@@ -57,8 +58,8 @@ class HTTPTransport:
     async def _score(self, request: Request, request_id: str) -> Response:
         core = self._ready()
         async with _accepted(core, request, request_id) as call:
-            parse, raw_pixels = await _read(request, core, call)
-            answer = await _unless_gone(request, core.score(call, parse, raw_pixels))
+            parse, claim = await _read(request, core, call)
+            answer = await _unless_gone(request, core.score(call, parse, claim))
         return _json(answer, {"server-timing": call.timings.server_timing()})
 
     async def _model(self, request: Request, request_id: str) -> Response:
@@ -84,8 +85,8 @@ def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractA
     )
 
 
-async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, int | None]:
-    """The body, by its content type, as what makes pairs of it, and the pixels of a few raw ones."""
+async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, Claim]:
+    """The body, by its content type, as what makes pairs of it, and what it claims to hold."""
     limits = core.limits
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in (JSON, MULTIPART, RAW):
@@ -100,12 +101,12 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse,
         if announced.isdecimal():
             check_length(shape, int(announced))
         raw = await read_body(request, limits, call.reserve_bytes)
-        return lambda: parse_raw(raw, shape), shape.size // 3 if shape.pairs <= FEW_PAIRS else None
+        return lambda: parse_raw(raw, shape), Claim(shape.pairs, shape.size // 3)
     body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
-        return lambda: parse_json(body, limits), None
+        return lambda: parse_json(body, limits), Claim(claimed_pairs(body))
     pairs = await parse_multipart(request, body, limits)
-    return lambda: pairs, None
+    return lambda: pairs, Claim(len(pairs))
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:

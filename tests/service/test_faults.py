@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -147,6 +148,23 @@ def test_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch, *, old: bool)
         collecting.cancel()
 
     asyncio.run(run())
+
+
+def test_freed_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again, and not by the event loop's thread."""
+    threads: list[int] = []
+    monkeypatch.setattr(interpreter, "_GIVE_BACK_SECONDS", 0.01)
+    monkeypatch.setattr(interpreter, "give_back_freed_memory", lambda: threads.append(threading.get_ident()))
+
+    async def run() -> None:
+        giving_back = asyncio.create_task(interpreter.give_back_regularly())
+        async with asyncio.timeout(30):
+            while len(threads) < 2:
+                await asyncio.sleep(0.01)
+        giving_back.cancel()
+
+    asyncio.run(run())
+    assert threading.get_ident() not in threads
 
 
 async def _answer_of_uvicorn() -> bytes:

@@ -48,6 +48,7 @@ def test_an_overload_keeps_the_queue_bounded(running_service: Running, bundled: 
     """At three times capacity: right answers, refusals that say when to come again, the queue within its bound."""
     plan = Overload(
         seconds=3.0,
+        search_seconds=0.5,
         capacity_seconds=1.0,
         clients=(4,),
         patience=3.0,
