@@ -43,6 +43,9 @@ def prepare() -> None:
     if isinstance(process, Supervisor):
         # For the workers. gRPC's C++ writes lines of its own form, one for each client that fails at TLS.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        # One heap for all threads: of the others glibc never gives back the end, which creeps up to the largest that
+        # each thread has ever held at once.
+        os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         from bentoml._internal.configuration.containers import BentoMLContainer
 
         with refusing():
