@@ -23,10 +23,11 @@ def keep_freed_memory(largest: int = 2**30, most: int = 2**31 - 1) -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Let glibc, where glibc is, give the system back the free pages of all its heaps: milliseconds.
+    """Let glibc, where glibc is, give the system back the free pages between blocks in use: milliseconds.
 
-    By itself it does so only at a heap's end: between blocks in use free pages pile up, as sizes vary and threads
-    change. The interpreter is not held meanwhile.
+    By itself it does so only at a heap's end, and the others pile up as sizes vary. Of the heaps of further threads it
+    never gives back the end, not even here: only fewer heaps help against that, ``MALLOC_ARENA_MAX``. The interpreter
+    is not held meanwhile.
     """
     if (malloc_trim := _glibc("malloc_trim")) is not None:
         malloc_trim(ctypes.c_size_t(0))

@@ -1,9 +1,12 @@
 """A worker and the process that started it."""
 
+import os
 import subprocess
 import sys
 
 import psutil
+
+from tests.service.live import LiveService
 
 _WORKER = """
 import asyncio, os
@@ -23,3 +26,10 @@ def test_a_worker_stops_when_its_supervisor_is_killed() -> None:
         assert worker.ppid() == supervisor.pid
         supervisor.kill()
     worker.wait(_PATIENCE)
+
+
+def test_a_workers_threads_share_one_heap(service: LiveService) -> None:
+    """Glibc reads it when a process starts: so it is the supervisor that asks for it."""
+    workers = psutil.Process(service.process).children(recursive=True)
+    assert workers
+    assert {worker.environ().get("MALLOC_ARENA_MAX") for worker in workers} == {os.environ.get("MALLOC_ARENA_MAX", "1")}
