@@ -12,7 +12,13 @@ from service.core.scoring import ScoringCore
 from service.grpc_transport.transport import GRPCTransport
 from service.http.app import HTTPTransport
 from service.http.errors import EnvelopeMiddleware
-from service.interpreter import collect_regularly, give_back_regularly, tune_collector, tune_switching
+from service.interpreter import (
+    collect_regularly,
+    give_back_regularly,
+    let_network_go_first,
+    tune_collector,
+    tune_switching,
+)
 from service.metrics import ServiceMetrics
 from service.observers import Observers
 from service.process import stop_with_parent
@@ -51,6 +57,7 @@ class SemSimService:
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
         """On the worker's event loop, before it serves."""
+        let_network_go_first(self._settings.providers.cpu.threads)
         background = (self._core.observe_queue(), collect_regularly(), give_back_regularly(), stop_with_parent())
         self._tasks = [asyncio.create_task(work) for work in background]
         await _grpc.start(self._core, self._settings)

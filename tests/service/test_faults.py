@@ -167,6 +167,33 @@ def test_freed_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threading.get_ident() not in threads
 
 
+@pytest.mark.parametrize(("network_threads", "niceness"), [(0, 0), (1, 5), (2, 0), (3, 0)])
+def test_network_goes_first_where_it_leaves_a_core(
+    monkeypatch: pytest.MonkeyPatch, network_threads: int, niceness: int
+) -> None:
+    """The thread that asks and those that it starts are less urgent; those that are there already are not."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    found: list[int] = []
+
+    def look() -> None:
+        found.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    def ask() -> None:
+        interpreter.let_network_go_first(network_threads)
+        look()
+        started = threading.Thread(target=look)
+        started.start()
+        started.join()
+
+    look()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join()
+    look()
+    before, asked, its_own, after = found
+    assert (asked - before, its_own - before, after - before) == (niceness, niceness, 0)
+
+
 async def _answer_of_uvicorn() -> bytes:
     """What uvicorn, without an application, answers to garbage."""
     config, state = Config(Starlette(), log_config=None), ServerState()
