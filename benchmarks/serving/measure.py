@@ -22,16 +22,22 @@ class Results:
 
     plan: Plan
     contenders: Sequence[Contender]
-    loops: dict[tuple[Cell, Loop], list[Run]] = field(default_factory=dict)
+    loops: dict[tuple[Cell, Contender, Loop], list[Run]] = field(default_factory=dict)
+    """What each loop reached beside each contender's runs: the mean of just before and just after."""
     servers: dict[tuple[Cell, Contender], list[Run]] = field(default_factory=dict)
 
     def figures(self, cell: Cell, who: Contender | Loop) -> Run:
         """The medians over the rounds."""
-        return middle(self.loops[cell, who] if isinstance(who, Loop) else self.servers[cell, who])
+        if isinstance(who, Loop):
+            return middle([run for contender in self.contenders for run in self.loops[cell, contender, who]])
+        return middle(self.servers[cell, who])
 
     def ratio(self, cell: Cell, contender: Contender, other: Contender | Loop) -> float:
-        """How many times the throughput of ``other``: round by round, the median."""
-        theirs = self.loops[cell, other] if isinstance(other, Loop) else self.servers[cell, other]
+        """How many times the throughput of ``other``: round by round, the median.
+
+        Against a loop beside the same run: what else the machine does changes within seconds.
+        """
+        theirs = self.loops[cell, contender, other] if isinstance(other, Loop) else self.servers[cell, other]
         runs = zip(self.servers[cell, contender], theirs, strict=True)
         return median(mine.pairs_per_second / its.pairs_per_second for mine, its in runs)
 
@@ -56,19 +62,27 @@ def run(plan: Plan, data: Path, servers: Sequence[Server]) -> Results:
             for number in range(plan.rounds):
                 for cell in plan.cells:
                     sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
-                    _measure(cell, results, loops, load)
+                    # Each round begins with another one, so that none always comes after the same.
+                    order = [*contenders[number % len(contenders) :], *contenders[: number % len(contenders)]]
+                    _measure(cell, order, results, loops, load)
             return results
 
 
-def _measure(cell: Cell, results: Results, loops: Worker, load: Worker) -> None:
-    plan = results.plan
-    for loop in Loop:
-        job = {"loop": loop, "side": cell.side, "seconds": plan.loop_seconds}
-        results.loops.setdefault((cell, loop), []).append(Run(**loops.ask(job)))
-    for contender in results.contenders:
+def _measure(cell: Cell, order: Sequence[Contender], results: Results, loops: Worker, load: Worker) -> None:
+    before = _loops(cell, results.plan, loops)
+    for contender in order:
         with awake(contender.pid):
-            done = load.ask(job_of(contender, cell, plan))
+            done = load.ask(job_of(contender, cell, results.plan))
         results.servers.setdefault((cell, contender), []).append(Run(**done))
+        after = _loops(cell, results.plan, loops)
+        for loop in Loop:
+            beside = middle([before[loop], after[loop]])
+            results.loops.setdefault((cell, contender, loop), []).append(beside)
+        before = after
+
+
+def _loops(cell: Cell, plan: Plan, loops: Worker) -> dict[Loop, Run]:
+    return {loop: Run(**loops.ask({"loop": loop, "side": cell.side, "seconds": plan.loop_seconds})) for loop in Loop}
 
 
 def job_of(contender: Contender, cell: Cell, plan: Plan) -> dict[str, str | int | float]:

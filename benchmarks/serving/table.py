@@ -39,7 +39,7 @@ def report(results: Results, model: str) -> str:
         f"{plan.pool} distinct pairs, no two requests in flight share one. Clients in a closed loop, each on a "
         "connection that stays open; the load generator is a process on the same machine, and checks a sample of all "
         f"answers against the library. {plan.rounds} rounds of {plan.seconds:g} s a server and load, all in turn, "
-        "those that do not run paused; medians; ratios round by round.",
+        "those that do not run paused, and the loops before and after each; medians; ratios run by run.",
         "",
         f"Machine: {machine()}.",
         "",

@@ -23,7 +23,7 @@ def _results(alone: float, many: float) -> Results:
     results = Results(_PLAN, (_MINE, _PEER))
     for cell in _PLAN.cells:
         speed = alone if cell.clients == 1 else many
-        results.loops |= {(cell, loop): [_run(100.0)] * 3 for loop in Loop}
+        results.loops |= {(cell, who, loop): [_run(100.0)] * 3 for who in (_MINE, _PEER) for loop in Loop}
         results.servers[cell, _MINE] = [_run(speed), _run(speed * 1.5), _run(speed * 0.5)]
         results.servers[cell, _PEER] = [_run(80.0)] * 3
     return results
