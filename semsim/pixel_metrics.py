@@ -10,8 +10,10 @@ similarity", IEEE TIP 2004.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from semsim.exceptions import ImageTooSmall, InvalidArray
@@ -20,6 +22,7 @@ from semsim.images import RGBImage, resize
 SSIM_WINDOW = 7
 """Side of SSIM's uniform window, pixels; a smaller image has no SSIM."""
 
+_CHANNELS = 3
 _DATA_RANGE = 255.0
 _C1 = (0.01 * _DATA_RANGE) ** 2
 _C2 = (0.03 * _DATA_RANGE) ** 2
@@ -32,7 +35,8 @@ _PIECE_VALUES = 2**20
 Batch = NDArray[np.uint8] | NDArray[np.float64]
 """``(N, H, W, 3)``, RGB, 0..255."""
 
-_Wide = NDArray[np.int32] | NDArray[np.float64]
+_Values: TypeAlias = NDArray[Any]
+"""Wide enough for what is added up: uint16, int32 or float64."""
 
 
 def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
@@ -44,8 +48,11 @@ def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     _check(originals, reconstructions)
     sums = np.zeros(len(originals))
     for rows in _steps(originals.shape, overlap=0):
-        difference = np.subtract(originals[rows], reconstructions[rows], dtype=np.float64)
-        sums[rows[0]] += np.einsum("nhwc,nhwc->n", difference, difference)
+        # Exact in 16 bits, and that is twice as fast as to subtract in float64.
+        exact = np.int16 if originals.dtype == reconstructions.dtype == np.uint8 else np.float64
+        narrow: _Values = np.subtract(originals[rows], reconstructions[rows], dtype=exact)
+        difference = narrow.reshape(len(narrow), -1).astype(np.float64)
+        sums[rows[0]] += np.einsum("ni,ni->n", difference, difference)
     mean: NDArray[np.float64] = sums / float(np.prod(originals.shape[1:]))
     return mean
 
@@ -72,7 +79,7 @@ def ssim(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
         raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {width}x{height}")
     sums = np.zeros(len(originals))
     for rows in _steps(originals.shape, overlap=SSIM_WINDOW - 1):
-        sums[rows[0]] += _ssim_map(_wide(originals[rows]), _wide(reconstructions[rows])).sum(axis=(1, 2, 3))
+        sums[rows[0]] += _ssim_map(originals[rows], reconstructions[rows]).sum(axis=(1, 2))
     positions = (height - SSIM_WINDOW + 1) * (width - SSIM_WINDOW + 1) * channels
     similarities: NDArray[np.float64] = sums / positions
     return similarities
@@ -134,46 +141,53 @@ def _steps(shape: tuple[int, ...], overlap: int) -> list[tuple[slice, slice]]:
     ]
 
 
-def _wide(values: Batch) -> _Wide:
-    """Room for sums of products: int32 holds 49 * 255 * 255 exactly and is half as wide as float64."""
-    if values.dtype == np.uint8:
-        return values.astype(np.int32)
-    return values.astype(np.float64)
+def _window_sums(values: _Values, row: int) -> _Values:
+    """Sums over 7x7 windows of flat images ``(N, H * row)``, as 7 = 4 + 2 + 1 along columns, then along rows.
+
+    One for each place in the images at which a window's first value may lie, ``(N, (H - 6) * row - 18)``. Those of the
+    last six pixels of a row reach into the next one, and mean nothing: adding them up, too, in one pass over all rows
+    takes half the time.
+    """
+    two = values[:, :-row] + values[:, row:]
+    four = two[:, : -2 * row] + two[:, 2 * row :]
+    columns = four[:, : -3 * row]
+    columns += two[:, 4 * row : -row]
+    columns += values[:, 6 * row :]
+    pixel = _CHANNELS
+    two = columns[:, :-pixel] + columns[:, pixel:]
+    four = two[:, : -2 * pixel] + two[:, 2 * pixel :]
+    windows: _Values = four[:, : -3 * pixel]
+    windows += two[:, 4 * pixel : -pixel]
+    windows += columns[:, 6 * pixel :]
+    return windows
 
 
-def _window_sums(values: _Wide) -> NDArray[np.float64]:
-    """Sums over 7x7 windows at valid positions, as 7 = 4 + 2 + 1 along rows, then columns."""
-    two = values[:, :-1] + values[:, 1:]
-    four = two[:, :-2] + two[:, 2:]
-    rows = four[:, :-3]
-    rows += two[:, 4:-1]
-    rows += values[:, 6:]
-    two = rows[:, :, :-1] + rows[:, :, 1:]
-    four = two[:, :, :-2] + two[:, :, 2:]
-    windows = four[:, :, :-3]
-    windows += two[:, :, 4:-1]
-    windows += rows[:, :, 6:]
-    return windows.astype(np.float64)
-
-
-def _ssim_map(x: _Wide, y: _Wide) -> NDArray[np.float64]:
-    """SSIM at every window position, ``(N, H - 6, W - 6, 3)``.
+def _ssim_map(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
+    """SSIM at every window position, ``(N, H - 6, (W - 6) * 3)``.
 
     With a = 49 values a window and sums S over it, every factor is kept times a^2: the mean of x is S(x) / a,
     its sample variance (a S(xx) - S(x)^2) / (a (a - 1)). In place, since at this size the time goes to
     fetching fresh memory, not to arithmetic.
     """
-    area = SSIM_WINDOW**2
+    count, height, width, channels = originals.shape
+    row = width * channels
+    area = float(SSIM_WINDOW**2)
     sample = area / (area - 1)
+    flat = (originals.reshape(count, -1), reconstructions.reshape(count, -1))
+    exact = originals.dtype == reconstructions.dtype == np.uint8
+    # Sums of 49 values of 8 bits fit 16, those of their products 32: the narrower the faster.
+    sums_x, sums_y = (
+        _window_sums(values.astype(np.uint16 if exact else np.float64), row).astype(np.float64) for values in flat
+    )
+    wide: list[_Values] = [values.astype(np.int32 if exact else np.float64) for values in flat]
+    x, y = wide
     products, squares = x * y, x * x
     squares += y * y
-    sums_x, sums_y = _window_sums(x), _window_sums(y)
     mean_products = sums_x * sums_y
     mean_squares = np.square(sums_x, out=sums_x)
     mean_squares += np.square(sums_y, out=sums_y)
 
-    numerator = _window_sums(products)  # 2 covariance + C2
-    numerator *= area
+    numerator = area * _window_sums(products, row)  # 2 covariance + C2
     numerator -= mean_products
     numerator *= 2 * sample
     numerator += _C2 * area**2
@@ -181,8 +195,7 @@ def _ssim_map(x: _Wide, y: _Wide) -> NDArray[np.float64]:
     mean_products += _C1 * area**2
     numerator *= mean_products
 
-    denominator = _window_sums(squares)  # variance_x + variance_y + C2
-    denominator *= area
+    denominator = area * _window_sums(squares, row)  # variance_x + variance_y + C2
     denominator -= mean_squares
     denominator *= sample
     denominator += _C2 * area**2
@@ -190,4 +203,6 @@ def _ssim_map(x: _Wide, y: _Wide) -> NDArray[np.float64]:
     denominator *= mean_squares
 
     numerator /= denominator
-    return numerator
+    value, per_image = numerator.itemsize, numerator.strides[0]
+    valid = (count, height - SSIM_WINDOW + 1, (width - SSIM_WINDOW + 1) * channels)
+    return as_strided(numerator, valid, (per_image, row * value, value), writeable=False)
