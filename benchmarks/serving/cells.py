@@ -63,5 +63,5 @@ def _grid(sides: tuple[int, ...], pairs: tuple[int, ...], clients: tuple[int, ..
     return tuple(Cell(side, count, some) for side in sides for count in pairs for some in clients)
 
 
-FULL = Plan(_grid((32, 64), (1, 8), (1, 16, 64)), rounds=4, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
+FULL = Plan(_grid((32, 64), (1, 8), (1, 16, 64)), rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
 QUICK = Plan(_grid((64,), (1, 8), (16,)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
