@@ -2,7 +2,7 @@
 
     python -m benchmarks.serving [--quick] [--write FILE]
 
-Twelve minutes on two cores; ``--quick`` shows in one that everything runs, and its figures mean little.
+Half an hour on two cores; ``--quick`` shows in a minute that everything runs, and its figures mean little.
 """
 
 import argparse
