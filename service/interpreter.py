@@ -1,4 +1,4 @@
-"""The memory and the interpreter of a worker, set for what a worker does."""
+"""The memory, the interpreter and the threads of a worker, set for what a worker does."""
 
 import asyncio
 import gc
@@ -62,9 +62,9 @@ def tune_switching() -> None:
 def let_network_go_first(network_threads: int) -> None:
     """Lower the priority of this thread, and of those that it starts from now on, below that of the network's threads.
 
-    A call of gRPC wakes small threads of its own a dozen times. On a busy machine each of them would put the network's
-    thread off its core for a while, a twelfth of its time in all. Not where the network takes every core (0 = one
-    thread a core): the others would get too little of them to feed it, and its batches be small.
+    Each call of gRPC wakes small threads of its own again and again, and on a busy machine they would put the network's
+    thread off its core. Not where the network takes every core (0 = one thread a core): the others would get too little
+    of them to feed it, and its batches be small.
     """
     if 0 < network_threads < len(os.sched_getaffinity(0)):
         os.nice(_NICENESS)  # on Linux of this thread alone
