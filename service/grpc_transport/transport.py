@@ -76,9 +76,13 @@ class GRPCTransport:
                 logger.error("the gRPC server stopped by itself: it is started again")
             try:
                 self._server, _ = await _serve(services, settings, credentials)
-            except Exception:  # the port taken meanwhile, no descriptor left: at a later look it may be over
+            except Exception as error:  # the port taken meanwhile, no descriptor left: at a later look it may be over
                 if not told:
-                    logger.exception("the gRPC server could not be started again: more attempts follow")
+                    logger.error(
+                        "the gRPC server could not be started again, more attempts follow: %s",
+                        error,
+                        exc_info=not isinstance(error, InvalidOption),  # that says it all
+                    )
                 told = True
 
     async def stop(self, grace: float) -> None:

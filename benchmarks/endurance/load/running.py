@@ -1,13 +1,14 @@
 """The service under test: the real command, in a folder of its own, so that all it writes can be searched."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 HOST = "127.0.0.1"
+# Below those that the system gives to connections.
+_PORTS = range(20_000, 30_000)
 START_SECONDS = 180
 """A start takes seconds; on a machine with much else to do, more."""
 
@@ -94,11 +97,17 @@ class Running:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment, each another."""
-    probes = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
+    """Ports that nobody listens on at the moment, each another.
+
+    A client that calls while nobody listens could take one of those that the system gives to connections.
+    """
+    ports: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with suppress(OSError):
+            socket.create_server((HOST, port)).close()
+            ports.append(port)
+        if len(ports) == count:
+            break
     return ports
 
 

@@ -164,19 +164,25 @@ def test_a_stop_under_load_answers_or_sends_away(small_scorer: Scorer, metrics: 
         assert outcomes <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
 
 
+@pytest.mark.parametrize(
+    ("failure", "traced"), [(OSError("too many open files"), True), (InvalidOption("expected a free address"), False)]
+)
 def test_a_server_that_stopped_by_itself_is_started_again(
     small_scorer: Scorer,
     metrics: ServiceMetrics,
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    *,
+    failure: Exception,
+    traced: bool,
 ) -> None:
-    """However often it fails at first, with one line of it, and with the certificates of the first start."""
+    """However often it fails at first, with one record of it, and with the certificates of the first start."""
     signed, serve, failures = authority.sign("again"), transport._serve, iter(range(3))
 
     async def fail_at_first(*arguments: object) -> object:
         if next(failures, None) is not None:
-            raise OSError("too many open files")
+            raise failure
         return await serve(*arguments)  # type: ignore[arg-type]
 
     tls = {"certificate": signed.certificate, "key": signed.key}
@@ -188,7 +194,8 @@ def test_a_server_that_stopped_by_itself_is_started_again(
         assert server.transport._server is not None
         server.run(server.transport._server.stop(0))
         assert server.scorer.Score(GOOD, wait_for_ready=True, timeout=PATIENCE).summary.pairs == 2
-    told = [record.message for record in caplog.records]
-    assert len(told) == 2
-    assert "is started again" in told[0]
-    assert "could not be started" in told[1]
+    stopped, failed = caplog.records
+    assert "is started again" in stopped.message
+    assert "could not be started" in failed.message
+    assert str(failure) in failed.message
+    assert bool(failed.exc_info) == traced
