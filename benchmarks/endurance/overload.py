@@ -4,7 +4,8 @@
 
 Capacity is what a few clients get who always have a request open, before and after. In between clients arrive at three
 times that rate, at random moments, whether the service keeps up or not, and each refused one comes again after
-Retry-After.
+Retry-After. Several times over for each form: a machine that others use, too, changes its speed within minutes, and
+what counts is the mean.
 """
 
 import argparse
@@ -40,8 +41,10 @@ _WARM_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how large."""
+    """How long, how often and how large."""
 
+    rounds: int = 3
+    """Overloads of each form."""
     seconds: float = 40.0
     search_seconds: float = 4.0
     clients: tuple[int, ...] = (2, 4, 8, 16)
@@ -68,15 +71,15 @@ class Capacity:
 
 @dataclass
 class Measured:
-    """One form's figures."""
+    """One overload of one form."""
 
     form: Form
     clients: int
     """Those with which capacity is measured."""
-    search: list[Capacity]
-    """What each number of clients got."""
+    search: Sequence[Capacity]
+    """What each number of clients got, once for all overloads of the form."""
     capacities: list[Capacity]
-    """Before the overload, and after it."""
+    """Before the overload, and after it; what is after one is before the next."""
     record: Record = field(default_factory=Record)
     began: float = 0.0
     """Of what is counted, ``time.monotonic``."""
@@ -90,11 +93,7 @@ class Measured:
 
     @property
     def capacity(self) -> float:
-        """Pairs a second, the mean of before and after.
-
-        A machine that others use, too, changes its speed by a tenth within minutes: the best of many tries would be
-        that of its fastest moment.
-        """
+        """Pairs a second, the mean of before and after: the best of many would be that of a fast moment."""
         return mean(one.rate for one in self.capacities)
 
     @property
@@ -112,15 +111,22 @@ class Measured:
         """Pairs a second with right answers."""
         return len([one for one in self.record.answered if self.counts(one.ended)]) * self.pairs / self.seconds
 
+    @property
+    def ratio(self) -> float:
+        """Goodput over capacity."""
+        return self.goodput / self.capacity
+
     def counts(self, moment: float) -> bool:
         """Whether a moment is in what is counted."""
         return self.began <= moment < self.began + self.seconds
 
 
 def run(service: Running, scorer: Scorer, plan: Plan, forms: Sequence[Form] = FORMS) -> list[Measured]:
-    """Measure each form, one after another."""
+    """Measure each form, one after another, each in several overloads."""
     mark = Mark.of(plan.seed)
-    return [asyncio.run(_measure(service, plan, _work(scorer, plan, form, mark), form)) for form in forms]
+    return [
+        one for form in forms for one in asyncio.run(_measure(service, plan, _work(scorer, plan, form, mark), form))
+    ]
 
 
 def _work(scorer: Scorer, plan: Plan, form: Form, mark: Mark) -> list[Prepared]:
@@ -129,7 +135,7 @@ def _work(scorer: Scorer, plan: Plan, form: Form, mark: Mark) -> list[Prepared]:
     return [prepare(question, rows, scorer.manifest.name) for question, rows in expected_rows(questions, scorer)]
 
 
-async def _measure(service: Running, plan: Plan, work: list[Prepared], form: Form) -> Measured:
+async def _measure(service: Running, plan: Plan, work: list[Prepared], form: Form) -> list[Measured]:
     pool = HTTPPool(service) if form in HTTP_FORMS else GRPCPool(service)
 
     async def capacity(clients: int, seconds: float) -> Capacity:
@@ -142,15 +148,19 @@ async def _measure(service: Running, plan: Plan, work: list[Prepared], form: For
 
     search = [await capacity(clients, plan.search_seconds) for clients in plan.clients]
     _, clients = max((one.rate, clients) for one, clients in zip(search, plan.clients, strict=True))
+    rounds: list[Measured] = []
     before = await capacity(clients, plan.capacity_seconds)
-    measured = Measured(form, clients, search, [before], pairs=plan.size.pairs)
-    watches = asyncio.gather(_watch(service, measured, plan.seconds), _count_cpu(service, measured, plan.seconds))
-    rate = _TIMES * before.rate / plan.size.pairs
-    measured.record = await arrive(pool.ask, work, rate, plan.seconds, plan.patience, Random(plan.seed))
-    await watches
-    measured.capacities.append(await capacity(clients, plan.capacity_seconds))
+    for number in range(plan.rounds):
+        measured = Measured(form, clients, search, [before], pairs=plan.size.pairs)
+        watches = asyncio.gather(_watch(service, measured, plan.seconds), _count_cpu(service, measured, plan.seconds))
+        rate = _TIMES * before.rate / plan.size.pairs
+        measured.record = await arrive(pool.ask, work, rate, plan.seconds, plan.patience, Random(plan.seed + number))
+        await watches
+        before = await capacity(clients, plan.capacity_seconds)
+        measured.capacities.append(before)
+        rounds.append(measured)
     await pool.close()
-    return measured
+    return rounds
 
 
 async def _watch(service: Running, measured: Measured, seconds: float) -> None:
@@ -183,13 +193,14 @@ def main() -> None:
     from training.markdown import write_between
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="overloads of each form")
     parser.add_argument("--seconds", type=float, default=40.0, help="of each overload")
     parser.add_argument("--patience", type=float, default=15.0, help="seconds after which a refused client gives up")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
     parser.add_argument("--write", type=Path, help="a Markdown page with <!-- overload --> markers")
     arguments = parser.parse_args()
-    plan = Plan(arguments.seconds, patience=arguments.patience, seed=arguments.seed)
+    plan = Plan(arguments.rounds, arguments.seconds, patience=arguments.patience, seed=arguments.seed)
     scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
     apart = cores_apart()
     settings: dict[str, str] = {}

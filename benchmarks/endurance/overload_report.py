@@ -1,9 +1,11 @@
 """The report of an overload, as Markdown."""
 
 from collections.abc import Sequence
+from statistics import mean
 
 import numpy as np
 
+from benchmarks.endurance.load.questions import Form
 from benchmarks.endurance.overload import GOAL, QUEUE_BYTES, Measured, Plan
 from benchmarks.endurance.overload_clients import Record
 from benchmarks.endurance.soak_report import table, verdict_lines
@@ -27,10 +29,12 @@ _HEAD = (
 
 def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
     """What should not have been."""
-    found = []
+    found = [
+        f"{form}: goodput {ratio:.3f} of capacity, goal {GOAL}"
+        for form, ratio in ratios(measured).items()
+        if ratio < GOAL
+    ]
     for one in measured:
-        if one.goodput < GOAL * one.capacity:
-            found.append(f"{one.form}: goodput {one.goodput / one.capacity:.2f} of capacity, goal {GOAL}")
         for phase, records in (("at capacity", one.busy), ("in the overload", [one.record])):
             found += [f"{one.form}, {phase}: {what}" for what in _wrong(records)]
         if refused := sum(len(record.refused) for record in one.busy):
@@ -42,6 +46,12 @@ def faults(measured: Sequence[Measured], plan: Plan) -> list[str]:
         if any(reply.retry_after is None for reply in one.record.refused):
             found.append(f"{one.form}: refused without Retry-After")
     return found
+
+
+def ratios(measured: Sequence[Measured]) -> dict[Form, float]:
+    """For each form its goodput over its capacity, the mean of its overloads."""
+    forms = dict.fromkeys(one.form for one in measured)
+    return {form: mean(one.ratio for one in measured if one.form == form) for form in forms}
 
 
 def _wrong(records: Sequence[Record]) -> list[str]:
@@ -56,10 +66,14 @@ def report(measured: Sequence[Measured], plan: Plan, *, apart: bool) -> str:
     """The whole report."""
     where = "the service on a core of its own, its clients on the others" if apart else "both on one core"
     size = f"{plan.size.pairs} pairs of {plan.size.side} px a request"
-    times = f"{plan.seconds:g} s each, of which the first quarter is not counted"
+    times = f"{plan.rounds} overloads of {plan.seconds:g} s each, of which the first quarter is not counted"
     patience = f"a refused client gives up {plan.patience:g} s after it came, unless the end cuts it short before"
     what = f"{size}, {times}; {patience}. Machine: {machine()}; {where}."
-    return "\n\n".join([verdict_lines(faults(measured, plan)), what, table(_HEAD, map(_row, measured))]) + "\n"
+    means = table(
+        ("over", "goodput over capacity, mean"),
+        ([form, f"**{ratio:.2f}**"] for form, ratio in ratios(measured).items()),
+    )
+    return "\n\n".join([verdict_lines(faults(measured, plan)), what, means, table(_HEAD, map(_row, measured))]) + "\n"
 
 
 def _row(one: Measured) -> list[str]:
@@ -70,7 +84,7 @@ def _row(one: Measured) -> list[str]:
         one.form.value,
         f"{', '.join(f'{capacity.rate:.0f}' for capacity in one.capacities)} ({one.clients})",
         f"{one.goodput:.0f}",
-        f"**{one.goodput / one.capacity:.2f}**",
+        f"{one.ratio:.2f}",
         _percentiles(accepted),
         str(one.record.arrivals),
         str(len(one.record.refused)),

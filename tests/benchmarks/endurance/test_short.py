@@ -47,6 +47,7 @@ def test_malformed_input_is_refused_in_order(
 def test_an_overload_keeps_the_queue_bounded(running_service: Running, bundled: Scorer) -> None:
     """At three times capacity: right answers, refusals that say when to come again, the queue within its bound."""
     plan = Overload(
+        rounds=2,
         seconds=3.0,
         search_seconds=0.5,
         capacity_seconds=1.0,
@@ -56,16 +57,19 @@ def test_an_overload_keeps_the_queue_bounded(running_service: Running, bundled: 
         questions=40,
         queue_pairs=QUEUE_PAIRS,
     )
-    (measured,) = run_overload(running_service, bundled, plan, (Form.OCTETS,))
-    assert measured.record.answered
-    assert not measured.record.wrong
-    assert not measured.record.failed
-    assert measured.record.refused
-    assert all(reply.retry_after for reply in measured.record.refused)
-    assert measured.cpu > 0
-    assert not any(record.wrong or record.failed or record.refused for record in measured.busy)
-    assert max(measured.queue_pairs) <= QUEUE_PAIRS
-    assert "| HTTP octet-stream |" in overload_report([measured], plan, apart=False)
+    rounds = run_overload(running_service, bundled, plan, (Form.OCTETS,))
+    assert len(rounds) == 2
+    assert rounds[0].capacities[1] is rounds[1].capacities[0]
+    for measured in rounds:
+        assert measured.record.answered
+        assert not measured.record.wrong
+        assert not measured.record.failed
+        assert measured.record.refused
+        assert all(reply.retry_after for reply in measured.record.refused)
+        assert measured.cpu > 0
+        assert not any(record.wrong or record.failed or record.refused for record in measured.busy)
+        assert max(measured.queue_pairs) <= QUEUE_PAIRS
+    assert overload_report(rounds, plan, apart=False).count("| HTTP octet-stream |") == 3
 
 
 def test_a_soak_loses_and_crosses_nothing(running_service: Running, bundled: Scorer, tmp_path: Path) -> None:
