@@ -40,7 +40,7 @@ bench-quick: $(DEV)/.done ## a minute of the service's benchmark: shows that it 
 serving-profile: $(DEV)/.done ## where the service's CPU goes, in docs/performance.md
 	$(DEV)/bin/python -m benchmarks.serving.breakdown --write docs/performance.md --picture docs/serving-profile.png
 
-endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: half an hour, written into docs/endurance.md
+endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: three quarters of an hour, written into docs/endurance.md
 	failed=0; \
 	$(DEV)/bin/python -m benchmarks.endurance.soak --minutes 15 --write docs/endurance.md || failed=1; \
 	$(DEV)/bin/python -m benchmarks.endurance.overload --write docs/endurance.md || failed=1; \
