@@ -13,7 +13,13 @@ from tests.service.live import LiveService, serving
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "examples" / "images"
+LONGEST = ROOT / "tests" / "training" / "test_smoke.py"
 CPU = ProviderSettings(order=(Provider.CPU,))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test: begun last, it would keep one of several processes busy alone."""
+    items.sort(key=lambda item: item.path != LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def test_an_overload_keeps_the_queue_bounded(running_service: Running, bundled: 
     """At three times capacity: right answers, refusals that say when to come again, the queue within its bound."""
     plan = Overload(
         rounds=2,
-        seconds=3.0,
+        seconds=2.0,
         search_seconds=0.5,
         capacity_seconds=1.0,
         clients=(4,),
