@@ -1,8 +1,6 @@
 """The servers that are compared: how each is started, and in which forms it takes pairs."""
 
 import os
-import random
-import socket
 import subprocess
 import sys
 import time
@@ -12,12 +10,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.ports import two_free_ports
 from benchmarks.serving.cells import Format
 from benchmarks.serving.processes import pause, stop
 
 _START_SECONDS = 120
-# Below those that the system gives to connections, which could take one before the server does.
-_PORTS = range(20_000, 30_000, 2)
 
 TITLES = {
     Format.JSON: "JSON with PNG",
@@ -52,7 +49,7 @@ class Server:
 
     name: str
     command: Callable[[int], Sequence[str]]
-    """From its HTTP port; gRPC has the next one."""
+    """From its HTTP port."""
     ready: str
     """A path that answers 200 once it is warm."""
     forms: tuple[tuple[Format, str], ...]
@@ -101,13 +98,13 @@ def running(servers: Sequence[Server], scratch: Path) -> Iterator[list[Contender
 
 @contextmanager
 def _started(server: Server, scratch: Path) -> Iterator[list[Contender]]:
-    port = _free_port()
+    port, grpc_port = two_free_ports()
     home = scratch / server.name
     home.mkdir()
     settings = {
         "BENTOML_HOME": str(home),
         "OMP_NUM_THREADS": "1",
-        "SEMSIM_GRPC__PORT": str(port + 1),
+        "SEMSIM_GRPC__PORT": str(grpc_port),
         "SEMSIM_PROVIDERS__CPU__THREADS": "1",
     }
     with (home / "log").open("wb") as log:
@@ -122,23 +119,11 @@ def _started(server: Server, scratch: Path) -> Iterator[list[Contender]]:
         _wait(process, f"http://127.0.0.1:{port}{server.ready}", home / "log")
         pause(process.pid)
         yield [
-            Contender(server.name, form, path, port + (form is Format.GRPC), process.pid, server.ours)
+            Contender(server.name, form, path, grpc_port if form is Format.GRPC else port, process.pid, server.ours)
             for form, path in server.forms
         ]
     finally:
         stop(process)
-
-
-def _free_port() -> int:
-    """A port that nobody listens on, nor on the next one."""
-    while True:
-        port = random.choice(_PORTS)
-        try:
-            for each in (port, port + 1):
-                socket.create_server(("127.0.0.1", each)).close()
-        except OSError:
-            continue
-        return port
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

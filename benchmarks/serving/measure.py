@@ -63,7 +63,8 @@ def run(plan: Plan, data: Path, servers: Sequence[Server]) -> Results:
                 for cell in plan.cells:
                     sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
                     # Each round begins with another one, so that none always comes after the same.
-                    order = [*contenders[number % len(contenders) :], *contenders[: number % len(contenders)]]
+                    first = number % len(contenders)
+                    order = [*contenders[first:], *contenders[:first]]
                     _measure(cell, order, results, loops, load)
             return results
 

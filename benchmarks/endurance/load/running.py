@@ -1,23 +1,22 @@
 """The service under test: the real command, in a folder of its own, so that all it writes can be searched."""
 
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from benchmarks.ports import two_free_ports
+
 HOST = "127.0.0.1"
-# Below those that the system gives to connections.
-_PORTS = range(20_000, 30_000)
 START_SECONDS = 180
 """A start takes seconds; on a machine with much else to do, more."""
 
@@ -96,21 +95,6 @@ class Running:
         raise ServiceFailed(f"expected a service that is ready within {seconds:g} s, got:\n{log[-4000:]}")
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment, each another.
-
-    A client that calls while nobody listens could take one of those that the system gives to connections.
-    """
-    ports: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with suppress(OSError):
-            socket.create_server((HOST, port)).close()
-            ports.append(port)
-        if len(ports) == count:
-            break
-    return ports
-
-
 @contextmanager
 def running(
     folder: Path,
@@ -132,7 +116,7 @@ def running(
     """
     for name in ("home", "tmp"):
         (folder / name).mkdir(parents=True)
-    http_port, grpc_port = free_ports(2)
+    http_port, grpc_port = two_free_ports()
     command = [str(Path(sys.executable).parent / "semsim"), "serve"]
     command += ["--port", str(http_port), "--grpc-port", str(grpc_port)]
     command += [] if model is None else ["--model", str(model)]
