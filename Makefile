@@ -83,11 +83,11 @@ try-image: $(DEV)/.done ## build the CPU image on a Debian made here and score w
 	PYTHON=$(DEV)/bin/python deploy/image/try.sh
 
 openapi: $(DEV)/.done ## docs/openapi.json, from the schemas
-	$(DEV)/bin/python -m service.http.openapi > docs/openapi.json
+	$(DEV)/bin/python -m semsim_service.http.openapi > docs/openapi.json
 
-protos: $(DEV)/.done ## service/protos/*_pb2*, from the .proto files; then lint them
-	$(DEV)/bin/python -m service.protos.generate
-	$(DEV)/bin/buf lint service/protos
+protos: $(DEV)/.done ## service/semsim_service/protos/*_pb2*, from the .proto files; then lint them
+	$(DEV)/bin/python -m semsim_service.protos.generate_stubs
+	$(DEV)/bin/buf lint service/semsim_service/protos
 
 examples: $(DEV)/.done ## examples/images: two Caltech-101 photographs, degraded copies, and an attack on one
 	$(DEV)/bin/python -m examples.make_images $(SEMSIM_DATA)/caltech101

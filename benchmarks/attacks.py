@@ -21,12 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semsim.memory import keep_freed_memory
-from training.attacks.evaluation import Evaluation
-from training.attacks.presets import preset
-from training.markdown import machine, write_between
-from training.observations.client import Protocol, observe
-from training.observations.observation import Observation, Victim
-from training.victims.description import Architecture, Network
+from semsim_training.attacks.candidate_evaluation import Evaluation
+from semsim_training.attacks.presets import preset
+from semsim_training.machine import machine
+from semsim_training.markdown import write_between
+from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.observation import Observation, Victim
+from semsim_training.victims.description import Architecture, Network
 
 RUNS = 7
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.attacks.label_counts import naive_counts
-from training.attacks.labels import infer_labels, last_layer_gradient
-from training.gradients.update import LocalTraining
-from training.images.labelled import LabelledImages
-from training.images.source import ImageSource
-from training.markdown import write_between
-from training.observations.client import Protocol, observe
-from training.observations.observation import Victim
-from training.victims.checkpoint import load_victim
-from training.victims.description import Architecture, Network
+from semsim_training.attacks.label_counts import naive_counts
+from semsim_training.attacks.labels import infer_labels, last_layer_gradient
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.images.labelled import LabelledImages
+from semsim_training.images.source import ImageSource
+from semsim_training.markdown import write_between
+from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.observation import Victim
+from semsim_training.victims.description import Architecture, Network
+from semsim_training.victims.victim_checkpoint import load_victim
 
 CLIENTS = 50
 SIZES = (1, 4, 16, 64)

@@ -21,11 +21,12 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from benchmarks.workers import ARTIFACT, Measurement
-from export.degradations import degraded_pairs
 from semsim.artifact import Artifact
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
-from training.markdown import machine, write_between
+from semsim_export.parity_pairs import degraded_pairs
+from semsim_training.machine import machine
+from semsim_training.markdown import write_between
 
 ORIGINALS = 48
 MOST_RECONSTRUCTIONS = 8

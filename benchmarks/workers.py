@@ -63,7 +63,7 @@ def torch_loop(pairs: PairPaths, threads: int, weights: Path) -> Measurement:
     from PIL import Image
     from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-    from training.checkpoint import CheckpointDescription, load_network
+    from semsim_training.checkpoint import CheckpointDescription, load_network
 
     torch.set_num_threads(threads)
     description = CheckpointDescription.read(DESCRIPTION)

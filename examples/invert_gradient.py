@@ -14,12 +14,12 @@ from PIL import Image
 
 from examples.make_images import IMAGES
 from semsim.images import decode
-from training.attacks.presets import preset
-from training.attacks.search import Search
-from training.images.folder import square
-from training.observations.client import Protocol, observe
-from training.observations.observation import Victim
-from training.victims.description import Architecture, Network
+from semsim_training.attacks.presets import preset
+from semsim_training.attacks.search import Search
+from semsim_training.images.folder import square
+from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.observation import Victim
+from semsim_training.victims.description import Architecture, Network
 
 SIDE = 32
 LABEL = 5

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from semsim.exceptions import ErrorCode
-from service.settings import Settings
+from semsim_service.settings import Settings
 from tests.conftest import ROOT
 from tests.service.live import LiveService
 

@@ -160,7 +160,7 @@ async def _send(service: Running, caller: Caller, block: Block, made: list[Any],
 def main() -> None:
     """Run, print the report; with ``--write`` also keep it in a page between its markers."""
     from benchmarks.endurance.malformed_report import report
-    from training.markdown import write_between
+    from semsim_training.markdown import write_between
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=100_000)

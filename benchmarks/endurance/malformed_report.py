@@ -5,7 +5,7 @@ from collections import Counter
 from benchmarks.endurance.inputs.kinds import KINDS
 from benchmarks.endurance.malformed import MEMORY_LIMIT_MIB, Malformed
 from benchmarks.endurance.soak_report import table, verdict_lines
-from training.markdown import machine
+from semsim_training.machine import machine
 
 _SHOWN = 8
 

@@ -190,7 +190,7 @@ def cores_apart() -> tuple[set[int], set[int]] | None:
 def main() -> None:
     """Run, print the report; with ``--write`` also keep it in a page between its markers."""
     from benchmarks.endurance.overload_report import faults, report
-    from training.markdown import write_between
+    from semsim_training.markdown import write_between
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="overloads of each form")

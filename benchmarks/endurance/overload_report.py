@@ -9,7 +9,7 @@ from benchmarks.endurance.load.questions import Form
 from benchmarks.endurance.overload import GOAL, QUEUE_BYTES, Measured, Plan
 from benchmarks.endurance.overload_clients import Record
 from benchmarks.endurance.soak_report import table, verdict_lines
-from training.markdown import machine
+from semsim_training.machine import machine
 
 _HEAD = (
     "over",

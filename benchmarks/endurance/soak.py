@@ -225,7 +225,7 @@ def _judge(result: Soak, sizes: dict[int, Size], scorer: Scorer, service: Runnin
 def main() -> None:
     """Run, print the report; with ``--write`` also keep it in a page between its markers, and the picture beside it."""
     from benchmarks.endurance.soak_report import report
-    from training.markdown import write_between
+    from semsim_training.markdown import write_between
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=15.0)

@@ -10,7 +10,7 @@ from benchmarks.endurance.memory import draw_memory
 from benchmarks.endurance.soak import Soak
 from benchmarks.endurance.soak_memory import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, WARM_UP_SECONDS
 from benchmarks.endurance.tally import SETTLE_SECONDS, Fate, Kind
-from training.markdown import machine
+from semsim_training.machine import machine
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -14,7 +14,7 @@ from benchmarks.endurance.load.grpc_wire import channel, never_sent, stream
 from benchmarks.endurance.load.questions import Question
 from benchmarks.endurance.load.spoiled import spoil_grpc
 from benchmarks.endurance.tally import Attempt, End, Kind
-from service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 
 class SharedStream:

@@ -15,7 +15,7 @@ from benchmarks.serving.contenders import SERVERS
 from benchmarks.serving.measure import run
 from benchmarks.serving.table import report
 from semsim.artifact import Artifact
-from training.markdown import write_between
+from semsim_training.markdown import write_between
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def take_answer(received: bytes) -> Answer | None:
 def distances(body: bytes, form: Format) -> list[float]:
     """The distances in an answer, in its order."""
     if form is Format.GRPC:
-        from service.protos.semsim.v1 import scorer_pb2 as pb
+        from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
         return [result.scored.distance for result in pb.ScoreResponse.FromString(body).results]
     return [result["distance"] for result in json.loads(body)["results"]]

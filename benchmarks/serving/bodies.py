@@ -68,7 +68,7 @@ def _form(body: bytes, pairs: Pairs, size: int) -> bytes:
 
 
 def _message(pairs: Pairs, part: slice) -> bytes:
-    from service.protos.semsim.v1 import scorer_pb2 as pb
+    from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
     originals, reconstructions = (
         pb.RawImages(pixels=some.tobytes(), count=len(some), height=some.shape[1], width=some.shape[2])

@@ -25,7 +25,8 @@ from benchmarks.serving.pairs import file_of, make_pairs
 from benchmarks.serving.parts import Part, shares
 from benchmarks.serving.processes import Worker, awake, thread_seconds, tree
 from benchmarks.serving.table import head, row
-from training.markdown import machine, write_between
+from semsim_training.machine import machine
+from semsim_training.markdown import write_between
 
 SIDE = 64
 _CELLS = (Cell(SIDE, 1, 16), Cell(SIDE, 8, 16))

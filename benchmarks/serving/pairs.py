@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.serving.threads import ONE_THREAD
-from export.degradations import degraded_pairs
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
+from semsim_export.parity_pairs import degraded_pairs
 
 _SMALL = 32
 

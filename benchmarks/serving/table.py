@@ -8,7 +8,7 @@ from benchmarks.serving.contenders import Contender
 from benchmarks.serving.figures import Run
 from benchmarks.serving.goals import MANY_CLIENTS, Goal, goals
 from benchmarks.serving.measure import Results
-from training.markdown import machine
+from semsim_training.machine import machine
 
 LOOPS = {
     Loop.NETWORK: "loop: `session.run` alone",

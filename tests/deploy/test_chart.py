@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import semsim
-from service.settings import Settings
+from semsim_service.settings import Settings
 from tests.deploy.promql import CHART, GUIDE, code_block, rule_queries
 from tests.deploy.tools import RenderError, lint, render
 

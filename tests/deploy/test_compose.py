@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings
+from semsim_service.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.promql import DEPLOY
 from tests.service.grpc_transport.certificates import Authority, Signed

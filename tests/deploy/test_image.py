@@ -49,7 +49,7 @@ def test_it_listens_for_everybody_but_root_is_not_there(dockerfile: str) -> None
     lines = dockerfile.splitlines()
     assert "EXPOSE 3000 3001" in lines
     assert lines.index("USER 10001:10001") > max(i for i, line in enumerate(lines) if line.startswith(("RUN", "COPY")))
-    assert 'ENTRYPOINT ["/app/.venv/bin/python", "-m", "service", "--host", "0.0.0.0"]' in lines
+    assert 'ENTRYPOINT ["/app/.venv/bin/python", "-m", "semsim_service", "--host", "0.0.0.0"]' in lines
     assert "BENTOML_DO_NOT_TRACK=true" in dockerfile
 
 
@@ -74,7 +74,7 @@ def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, ben
 
 def test_the_service_does_not_use_them() -> None:
     """Importing the service imports neither."""
-    code = "import sys, service.service; sys.exit(bool({'pyarrow', 'scipy'} & sys.modules.keys()))"
+    code = "import sys, semsim_service.service; sys.exit(bool({'pyarrow', 'scipy'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
@@ -87,7 +87,7 @@ def test_tensorrt_is_the_version_that_the_project_asks_for(dockerfile: str) -> N
 def test_what_it_runs_is_semsim_serve(tmp_path: Path) -> None:
     """The entry point refuses what `semsim serve` refuses, in one line, with exit code 2."""
     refused = subprocess.run(
-        [sys.executable, "-m", "service", "--host", "127.0.0.1"],
+        [sys.executable, "-m", "semsim_service", "--host", "127.0.0.1"],
         cwd=ROOT,
         env=os.environ | {"BENTOML_HOME": str(tmp_path), "SEMSIM_ARTIFACT": "/nowhere"},
         capture_output=True,

@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from semsim.exceptions import ErrorCode
 from semsim.providers import Provider
-from service.metrics import OK, ImageSource, Rejection, Transport
+from semsim_service.metrics import OK, ReceivedForm, Rejection, Transport
 from tests.conftest import IMAGES
 from tests.deploy.promql import TARGET_LABELS, Query, dashboard_queries, queries
 from tests.service.live import LiveService, base64_pair
@@ -14,7 +14,7 @@ from tests.service.live import LiveService, base64_pair
 VALUES = {
     "code": {OK, *ErrorCode},
     "reason": set(Rejection),
-    "source": set(ImageSource),
+    "source": set(ReceivedForm),
     "transport": set(Transport),
     "provider": set(Provider),
 }

@@ -11,19 +11,19 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from export.artifact import ExportOptions, export_artifact
-from export.degradations import degraded_pairs
-from export.graph import to_onnx
-from export.parity import PairEmbeddings, check, compare, embed_with_torch
 from semsim import Scorer
 from semsim.embedder import Embedder
 from semsim.exceptions import InvalidCheckpoint, InvalidOption, ParityFailed
 from semsim.images import decode, resize_batch
 from semsim.manifest import InputSpec, Parity, Precision
+from semsim_export.artifact_export import ExportOptions, export_artifact
+from semsim_export.graph import to_onnx
+from semsim_export.parity import PairEmbeddings, check, compare, embed_with_torch
+from semsim_export.parity_pairs import degraded_pairs
+from semsim_training.checkpoint import CheckpointDescription, load_network
+from semsim_training.embedding import EmbeddingNetwork
 from tests.conftest import CPU, IMAGES, ROOT
 from tests.encoded import encode, picture
-from training.checkpoint import CheckpointDescription, load_network
-from training.embedding import EmbeddingNetwork
 
 SIZE = InputSpec(height=32, width=32)
 

@@ -76,7 +76,7 @@ def main(home: Path) -> dict[str, Any]:
     """BentoML with this service's settings and without its middlewares, with the settings alone, and as it is."""
     from _bentoml_impl.server.app import ServiceAppFactory
 
-    from service import bentoml_faults
+    from semsim_service import bentoml_faults
 
     original = ServiceAppFactory.middlewares
     assert bentoml_faults.drop_middlewares()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.metrics import ServiceMetrics
+from semsim_service.metrics import ServiceMetrics
 from tests.service.guarded import Guarded, guarding
 
 

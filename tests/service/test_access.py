@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from semsim.exceptions import InvalidOption, Unauthenticated
-from service import preflight
-from service.auth import check_exposure, check_token, read_token
-from service.settings import AuthSettings
+from semsim_service import preflight
+from semsim_service.auth import check_exposure, check_token, read_token
+from semsim_service.settings import AuthSettings
 from tests.conftest import ROOT
 from tests.service.guarded import TOKEN, Guarded
 from tests.service.live import free_port
@@ -66,7 +66,7 @@ def bentoml_serve(**options: object) -> Iterator[None]:
 def test_a_worker_looks_at_its_own_socket(tmp_path: Path, small_artifact: Path) -> None:
     """However it was started: one that others reach serves nothing without a token."""
     with socket.create_server((ANY, 0)) as listening:
-        arguments = ("-m", "_bentoml_impl.worker.service", "service.service:SemSimService", "--worker-id", "1")
+        arguments = ("-m", "_bentoml_impl.worker.service", "semsim_service.service:SemSimService", "--worker-id", "1")
         ended = subprocess.run(
             [sys.executable, *arguments, "--fd", str(listening.fileno())],
             cwd=ROOT,

@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 from semsim import Scorer
 from semsim.embedder import Embedder
 from semsim.pairs import decode_pairs
-from service.core import scoring
-from service.core.scoring import ScoringCore
-from service.http.app import HTTPTransport
-from service.metrics import ServiceMetrics
-from service.settings import Settings
+from semsim_service.core import scoring
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.http.app import HTTPTransport
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.live import CLIENT, LiveService, base64_pair
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 
 from semsim.exceptions import RequestCancelled
-from service.http.body import parse_multipart, read_body
-from service.settings import Limits
+from semsim_service.http.body import parse_multipart, read_body
+from semsim_service.settings import Limits
 
 
 def request_of(body: bytes, content_type: str) -> Request:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidOption
-from service.command import app
-from service.settings import Settings, load_settings
+from semsim_service.serve_command import app
+from semsim_service.settings import Settings, load_settings
 from tests.conftest import ROOT
 from tests.service.live import free_port
 

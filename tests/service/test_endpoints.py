@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.http.openapi import openapi
+from semsim_service.http.openapi import openapi
 from tests.conftest import ROOT
 from tests.encoded import encode, picture
 from tests.service.live import LiveService, base64_pair, serving
@@ -27,8 +27,8 @@ def test_nothing_is_scored_before_the_warm_up() -> None:
     """Until the model is loaded and warm, requests get 503 in the envelope, and the service is not ready."""
     from starlette.testclient import TestClient
 
-    from service.http.app import HTTPTransport
-    from service.service import SemSimService
+    from semsim_service.http.app import HTTPTransport
+    from semsim_service.service import SemSimService
 
     answer = TestClient(HTTPTransport().app).get("/model")
     assert answer.status_code == 503
@@ -130,7 +130,7 @@ def test_the_fallback_to_cpu_is_logged_once(service: LiveService) -> None:
 )
 def test_wrong_settings_stop_the_start(environment: dict[str, str], told: str) -> None:
     """A missing artifact, an impossible limit or a missing required provider fail the start, in words."""
-    code = "from service.service import SemSimService as S; S.inner()"
+    code = "from semsim_service.service import SemSimService as S; S.inner()"
     import os
 
     shown = subprocess.run(
@@ -149,7 +149,7 @@ def test_a_yaml_file_sets_what_the_environment_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated_artifact: Path
 ) -> None:
     """SEMSIM_CONFIG names a YAML file; the environment wins over it."""
-    from service.settings import Settings
+    from semsim_service.settings import Settings
 
     path = tmp_path / "semsim.yaml"
     path.write_text(

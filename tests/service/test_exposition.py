@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.http.exposition import forget_dead_workers
+from semsim_service.http.exposition import forget_dead_workers
 
 
 def test_two_scrapes_may_forget_the_same_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

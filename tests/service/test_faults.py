@@ -21,9 +21,9 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service import bentoml_faults, interpreter
-from service.http import malformed
-from service.interpreter import tune_collector
+from semsim_service import bentoml_faults, interpreter
+from semsim_service.http import malformed
+from semsim_service.interpreter import tune_collector
 from tests.conftest import ROOT
 from tests.service.bentoml_application import REQUESTS
 from tests.service.live import LiveService

@@ -16,7 +16,7 @@ from PIL import Image, TiffImagePlugin
 from python_multipart.multipart import MultipartParser
 
 from semsim.images import decode
-from service import logs
+from semsim_service import logs
 from tests.encoded import encode, picture
 from tests.service.guarded import Guarded
 from tests.service.live import LiveService, base64_pair

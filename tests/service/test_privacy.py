@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from service.core.schemas import ScoreRequest
+from semsim_service.core.schemas import ScoreRequest
 from tests.encoded import encode
 from tests.service.live import LiveService, base64_pair, serving
 

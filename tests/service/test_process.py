@@ -10,7 +10,7 @@ from tests.service.live import LiveService
 
 _WORKER = """
 import asyncio, os
-from service.process import stop_with_parent
+from semsim_service.process import stop_with_parent
 print(os.getpid(), flush=True)
 asyncio.run(stop_with_parent())
 """

@@ -11,10 +11,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from semsim import Scorer
-from service.core.scoring import ScoringCore
-from service.http.app import HTTPTransport
-from service.metrics import ServiceMetrics
-from service.settings import Settings
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.http.app import HTTPTransport
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import running
 from tests.service.live import base64_pair

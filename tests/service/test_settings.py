@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidOption
-from service.settings import Settings, load_settings
+from semsim_service.settings import Settings, load_settings
 
 
 @pytest.mark.parametrize(

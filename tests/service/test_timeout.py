@@ -9,11 +9,11 @@ from starlette.testclient import TestClient
 
 from semsim import Scorer
 from semsim.embedder import Embedder
-from service.core import scoring
-from service.core.scoring import ScoringCore
-from service.http.app import HTTPTransport
-from service.metrics import ServiceMetrics
-from service.settings import Settings
+from semsim_service.core import scoring
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.http.app import HTTPTransport
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.live import base64_pair
 

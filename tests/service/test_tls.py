@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from semsim.exceptions import InvalidOption
-from service.protos.semsim.v1 import scorer_pb2 as pb
-from service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
-from service.settings import TLSSettings
-from service.tls import check_tls
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim_service.settings import TLSSettings
+from semsim_service.tls import check_tls
 from tests.service.grpc_transport.certificates import Authority
 from tests.service.guarded import AUTHORIZATION, Guarded
 from tests.service.test_command import refused

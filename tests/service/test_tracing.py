@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from service.core.call import Span
-from service.protos.semsim.v1 import scorer_pb2 as pb
-from service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
-from service.settings import TracingSettings
-from service.tracing import OTLPTracer
+from semsim_service.core.call import Span
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim_service.settings import TracingSettings
+from semsim_service.tracing import OTLPTracer
 from tests.conftest import ROOT
 from tests.encoded import encode, picture
 from tests.service.collector import Collector, attributes, collecting
@@ -31,7 +31,7 @@ def test_without_an_endpoint_nothing_is_made_or_imported() -> None:
     """The settings' default: no tracer, no OpenTelemetry."""
     assert TracingSettings().endpoint is None
     code = (
-        "import sys; from service.observers import Observers; from service.settings import Settings; "
+        "import sys; from semsim_service.observers import Observers; from semsim_service.settings import Settings; "
         "Observers(Settings()); assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

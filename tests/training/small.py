@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.observations.client import Protocol, observe
-from training.observations.observation import Observation, Victim
-from training.victims.description import Architecture, Network
+from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.observation import Observation, Victim
+from semsim_training.victims.description import Architecture, Network
 
 PROTOCOL = Protocol()
 

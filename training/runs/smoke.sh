@@ -16,8 +16,8 @@ step "images: three classes of a committed set, half to be attacked and half to 
 "$PYTHON" - <<'PY'
 import os
 from pathlib import Path
-from training.images.labelled import stable_hash
-from training.reconstructions.dataset import read_set
+from semsim_training.images.labelled import stable_hash
+from semsim_training.reconstructions.dataset import read_set
 
 rows = read_set(Path("datasets/cifar10-many"), columns=["image", "class", "original"]).to_pylist()
 for row in {row["image"]: row for row in rows if row["class"] in ("airplane", "frog", "truck")}.values():

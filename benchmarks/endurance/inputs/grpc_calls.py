@@ -5,8 +5,8 @@ from random import Random
 
 from benchmarks.endurance.inputs.corpus import Corpus, mutate
 from benchmarks.endurance.load.grpc_forms import INFER, MODEL, SCORE, STREAM
-from service.protos.inference import grpc_predict_v2_pb2 as oip
-from service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 _OTHERS = (
     MODEL,

@@ -10,8 +10,8 @@ from benchmarks.endurance.load.answers import Unreadable, check_summary
 from benchmarks.endurance.load.http_forms import encoded, pixels
 from benchmarks.endurance.load.questions import Form, Image, Question, Row
 from semsim.summary import Summary
-from service.protos.inference import grpc_predict_v2_pb2 as oip
-from service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 SCORE = "/semsim.v1.Scorer/Score"
 STREAM = "/semsim.v1.Scorer/ScoreStream"

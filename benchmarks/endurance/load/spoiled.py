@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.endurance.load import grpc_forms
 from benchmarks.endurance.load.http_forms import JSON_TYPE, OCTETS_TYPE, http_parts, request_bytes, request_id
 from benchmarks.endurance.load.questions import Form, Question
-from service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 INVALID, TOO_MANY, MEDIA, NOT_FOUND = "invalid_request", "too_many_pairs", "unsupported_media_type", "not_found"
 _TOO_MANY_PAIRS = 300

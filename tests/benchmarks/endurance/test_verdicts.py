@@ -31,10 +31,10 @@ from benchmarks.endurance.soak_verdict import balances, check_scores, judge
 from benchmarks.endurance.tally import Attempt, End, Fate, Kind, Times, fate
 from benchmarks.endurance.traces import find_traces
 from semsim import Scorer
-from service.core.answer import answer
-from service.grpc_transport.answers import score_message
-from service.grpc_transport.outputs import OUTPUTS
-from service.grpc_transport.outputs import infer_message as infer_answer
+from semsim_service.core.answer import answer
+from semsim_service.grpc_transport.answers import score_message
+from semsim_service.grpc_transport.outputs import OUTPUTS
+from semsim_service.grpc_transport.outputs import infer_message as infer_answer
 
 MARK = Mark.of(1)
 TIMES = Times(began=0.0, killed=100.0, back=110.0, burst=299.6, stopped=300.0, exited=302.0)

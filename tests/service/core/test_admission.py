@@ -6,10 +6,10 @@ import time
 import pytest
 
 from semsim.exceptions import ErrorCode, Overloaded, RequestTimeout
-from service.core.admission import Admission
-from service.core.call import Call
-from service.metrics import ServiceMetrics, Transport
-from service.settings import QueueLimits
+from semsim_service.core.admission import Admission
+from semsim_service.core.call import Call
+from semsim_service.metrics import ServiceMetrics, Transport
+from semsim_service.settings import QueueLimits
 
 
 def call_of(admission: Admission) -> Call:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from service.core.batcher import Batcher, Embeddings, Images, Job
-from service.metrics import ServiceMetrics
+from semsim_service.core.batcher import Batcher, Embeddings, Images, Job
+from semsim_service.metrics import ServiceMetrics
 
 BATCH = 4
 PATIENCE = 30

@@ -8,14 +8,14 @@ import pytest
 
 from semsim import Scorer
 from semsim.exceptions import Overloaded
-from service.core.claim import Claim
-from service.core.scoring import ScoringCore
-from service.grpc_transport import pairs, tensors
-from service.http.json_body import claimed_pairs
-from service.metrics import ServiceMetrics, Transport
-from service.protos.inference import grpc_predict_v2_pb2 as inference
-from service.protos.semsim.v1 import scorer_pb2 as pb
-from service.settings import Settings
+from semsim_service.core.claim import Claim
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.grpc_transport import pairs, tensors
+from semsim_service.http.json_body import claimed_pairs
+from semsim_service.metrics import ServiceMetrics, Transport
+from semsim_service.protos.inference import grpc_predict_v2_pb2 as inference
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import raw_batch
 from tests.service.live import base64_pair

@@ -12,12 +12,12 @@ import grpc
 import numpy as np
 
 from semsim.scorer import Scorer
-from service.core.scoring import ScoringCore
-from service.grpc_transport.transport import GRPCTransport
-from service.metrics import ServiceMetrics
-from service.protos.semsim.v1 import scorer_pb2 as pb
-from service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
-from service.settings import Settings
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.grpc_transport.transport import GRPCTransport
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim_service.settings import Settings
 from tests.service.live import free_port
 
 PATIENCE = 20

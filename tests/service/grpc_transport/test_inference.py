@@ -13,9 +13,9 @@ import pytest
 import semsim
 from semsim import Scorer
 from semsim.exceptions import Unauthenticated
-from service.grpc_transport import tensors
-from service.metrics import ServiceMetrics
-from service.protos.inference import grpc_predict_v2_pb2 as pb
+from semsim_service.grpc_transport import tensors
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport import triton_calls
 from tests.service.grpc_transport.running import Running, error_code, running

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from semsim import Scorer
-from service.grpc_transport import stream, wire
-from service.grpc_transport.stream import IN_FLIGHT
-from service.metrics import ServiceMetrics
-from service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.grpc_transport import stream, wire
+from semsim_service.grpc_transport.stream import IN_FLIGHT
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.blocking import blocked_network
 from tests.service.grpc_transport.running import PATIENCE, Running, counted, error_code, metadata, raw_batch, running

@@ -11,12 +11,12 @@ import pytest
 
 from semsim import Scorer
 from semsim.exceptions import InvalidOption
-from service.grpc_transport import transport
-from service.grpc_transport.options import channel_options
-from service.metrics import ServiceMetrics
-from service.protos.inference import grpc_predict_v2_pb2 as oip
-from service.protos.semsim.v1 import scorer_pb2 as pb
-from service.settings import Settings
+from semsim_service.grpc_transport import transport
+from semsim_service.grpc_transport.options import channel_options
+from semsim_service.metrics import ServiceMetrics
+from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.settings import Settings
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network
 from tests.service.grpc_transport.certificates import Authority

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsim.exceptions import InvalidRequest, TooManyPairs
-from service.grpc_transport.wire import parse
-from service.protos.inference import grpc_predict_v2_pb2 as oip
-from service.protos.semsim.v1 import scorer_pb2 as pb
-from service.settings import Limits
+from semsim_service.grpc_transport.wire import parse
+from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.settings import Limits
 from tests.service.grpc_transport.running import raw_batch
 
 LIMITS = Limits()

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from semsim.exceptions import InvalidAnnotations
-from training.annotation.agreement import agreement
-from training.annotation.agreement_table import agreement_table
-from training.annotation.items import Shown
-from training.annotation.judgements import AnnotatorKind, Judgement
-from training.annotation.krippendorff import nominal_alpha
+from semsim_training.annotation.agreement_table import agreement_table
+from semsim_training.annotation.annotator_agreement import agreement
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement
+from semsim_training.statistics.krippendorff import nominal_alpha
 
 PEOPLE = AnnotatorKind.PERSON
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from semsim_training.annotation.items import ItemSet, Shown, gold_items
+from semsim_training.annotation.judgements import AnnotatorKind, read
 from tests.conftest import ROOT
-from training.annotation.items import ItemSet, Shown, gold_items
-from training.annotation.judgements import AnnotatorKind, read
 
 SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json"))
 

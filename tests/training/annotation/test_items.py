@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset
+from semsim_training.annotation.items import ItemSet, Shown, gold_items
 from tests.conftest import ROOT
-from training.annotation.items import ItemSet, Shown, gold_items
 
 CIFAR = ROOT / "datasets" / "cifar10"
 

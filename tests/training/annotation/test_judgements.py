@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidAnnotations
-from training.annotation.items import Shown
-from training.annotation.judgements import AnnotatorKind, Judgement, append, read
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append, read
 
 ONE = Judgement("set", "00ff", Shown.RECONSTRUCTION, "ada", AnnotatorKind.PERSON, "cat", "cat", "page/1", seconds=2.5)
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from semsim.exceptions import InvalidOption
+from semsim_training.annotation.items import ItemSet, Shown, gold_items
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement
+from semsim_training.annotation.keys import TaskKey
+from semsim_training.annotation.label_studio import labelling_interface, write_tasks
 from tests.conftest import ROOT
-from training.annotation.items import ItemSet, Shown, gold_items
-from training.annotation.judgements import AnnotatorKind, Judgement
-from training.annotation.keys import TaskKey
-from training.annotation.label_studio import labelling_interface, write_tasks
 
 CALTECH = ROOT / "datasets" / "caltech101"
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
+from semsim_training.annotation.items import ItemSet, Shown
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement
+from semsim_training.annotation.keys import ShownItem, TaskKey
+from semsim_training.annotation.label_studio import write_tasks
+from semsim_training.annotation.label_studio_export import not_yet_known, read_export
 from tests.conftest import ROOT
-from training.annotation.items import ItemSet, Shown
-from training.annotation.judgements import AnnotatorKind, Judgement
-from training.annotation.keys import ShownItem, TaskKey
-from training.annotation.label_studio import write_tasks
-from training.annotation.label_studio_export import not_yet_known, read_export
 
 KEY = TaskKey(
     protocol="label-studio/1",

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsim.exceptions import InvalidOption
-from training.annotation.items import Item, Shown
-from training.annotation.order import Showing, chosen, showing_order
+from semsim_training.annotation.items import Item, Shown
+from semsim_training.annotation.order import Showing, chosen, showing_order
 
 
 def reconstructions(originals: int, settings: int) -> list[Item]:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from training.annotation.items import Shown
-from training.annotation.judgements import AnnotatorKind, Judgement
-from training.annotation.shares import Share, recognised_shares
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement
+from semsim_training.annotation.shares import Share, recognised_shares
 
 ONE = Judgement("set", "00ff", Shown.RECONSTRUCTION, "ada", AnnotatorKind.PERSON, "cat", "cat", "page/1")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
-from training.annotation.items import Shown
-from training.annotation.judgements import AnnotatorKind, Judgement, append, read
-from training.annotation.keys import SheetKey, ShownItem, write_key
-from training.annotation.sheet_answers import read_answers
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append, read
+from semsim_training.annotation.keys import SheetKey, ShownItem, write_key
+from semsim_training.annotation.sheet_answers import read_answers
 
 KEY = SheetKey(
     protocol="sheets/1",

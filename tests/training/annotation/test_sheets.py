@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset, InvalidOption
+from semsim_training.annotation.items import ItemSet, Shown
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.annotation.keys import SheetKey
+from semsim_training.annotation.sheet_image import SheetLayout, draw_sheet
+from semsim_training.annotation.sheets import SheetOrder, make_sheets
 from tests.conftest import ROOT
-from training.annotation.items import ItemSet, Shown
-from training.annotation.judgements import AnnotatorKind
-from training.annotation.keys import SheetKey
-from training.annotation.sheet_image import SheetLayout, draw_sheet
-from training.annotation.sheets import SheetOrder, make_sheets
 
 CALTECH = ROOT / "datasets" / "caltech101"
 ORDER = SheetOrder("ada", 3, AnnotatorKind.PERSON, ("test",), limit=50, clean=4, noise=2, repeats=3)

@@ -5,11 +5,11 @@ import pytest
 
 from semsim.exceptions import InvalidUpdate
 from semsim.pixel_metrics import mse, psnr
+from semsim_training.attacks.closed_form import closed_form, imprint
+from semsim_training.attacks.search import Status
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.client import Protocol, observe
 from tests.training.small import observations, smooth_images, victim
-from training.attacks.closed_form import closed_form, imprint
-from training.attacks.search import Status
-from training.gradients.update import LocalTraining
-from training.observations.client import Protocol, observe
 
 
 def test_a_fully_connected_first_layer_gives_the_image_away() -> None:

@@ -6,14 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semsim_training.attacks.label_counts import LastLayer, class_counts, naive_counts
+from semsim_training.attacks.label_presence import Presence, present_classes
+from semsim_training.attacks.labels import count_labels, infer_labels, last_layer_gradient
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.observation import Victim
+from semsim_training.victims.description import Architecture, Network
 from tests.training.small import observations, smooth_images, victim
-from training.attacks.label_counts import LastLayer, class_counts, naive_counts
-from training.attacks.label_presence import Presence, present_classes
-from training.attacks.labels import count_labels, infer_labels, last_layer_gradient
-from training.gradients.update import LocalTraining
-from training.observations.client import Protocol, observe
-from training.observations.observation import Victim
-from training.victims.description import Architecture, Network
 
 CLASSES, FEATURES = 10, 48
 

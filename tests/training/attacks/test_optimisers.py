@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.attacks.steppers import Optimiser
+from semsim_training.attacks.steppers import Optimiser
 
 PROBLEMS, UNKNOWNS = 5, 12
 

@@ -8,17 +8,17 @@ import torch
 
 from semsim.exceptions import InvalidUpdate
 from semsim.pixel_metrics import mse, psnr
+from semsim_training.attacks.candidate_evaluation import Evaluation
+from semsim_training.attacks.objectives import Euclidean
+from semsim_training.attacks.presets import PRESETS, preset
+from semsim_training.attacks.priors import BatchNormStatistics, Reference
+from semsim_training.attacks.search import Options, Search, SearchState, Status
+from semsim_training.attacks.steppers import Optimiser
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.images.normalisation import normalise
+from semsim_training.observations.client import Protocol
+from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
-from training.attacks.evaluation import Evaluation
-from training.attacks.objectives import Euclidean
-from training.attacks.presets import PRESETS, preset
-from training.attacks.priors import BatchNormStatistics, Reference
-from training.attacks.search import Options, Search, SearchState, Status
-from training.attacks.steppers import Optimiser
-from training.gradients.update import LocalTraining
-from training.images.normalisation import normalise
-from training.observations.client import Protocol
-from training.observations.observation import Observation
 
 DOUBLE = Options(dtype=torch.float64)
 SENT = Protocol(batchnorm="train", send_statistics=True)

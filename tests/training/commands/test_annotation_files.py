@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
+from semsim_training.annotation.judgements import AnnotatorKind, read
+from semsim_training.annotation.keys import SheetKey
+from semsim_training.commands.annotate_command import app
 from tests.conftest import ROOT
-from training.annotation.judgements import AnnotatorKind, read
-from training.annotation.keys import SheetKey
-from training.commands.annotate import app
 
 CALTECH = ROOT / "datasets" / "caltech101"
 SHEETS = ("--split", "test", "--limit", 40, "--clean", 3, "--noise", 2, "--repeats", 2)

@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from semsim.pixel_metrics import mse, psnr
+from semsim_training.images.normalisation import normalise
+from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
 from tests.conftest import ROOT
 from tests.training.small import smooth_images, victim
-from training.images.normalisation import normalise
-from training.victims.checkpoint import VictimDescription, save_victim
 
 
 def semsim(*arguments: object) -> subprocess.CompletedProcess[str]:

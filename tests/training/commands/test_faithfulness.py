@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from semsim.exceptions import InvalidOption
+from semsim_training.commands.faithfulness_command import app
+from semsim_training.faithfulness.judged import read_pairs
+from semsim_training.faithfulness.report import FaithfulnessReport
 from tests.conftest import ROOT
 from tests.training.faithfulness.studies import made_up
 from tests.training.faithfulness.test_set import judge
-from training.commands.faithfulness import app
-from training.faithfulness.judged import read_pairs
-from training.faithfulness.report import FaithfulnessReport
 
 CIFAR = ROOT / "datasets" / "cifar10"
 PICTURES = {"agreement.png", "settings.png", "correlation.png"}

@@ -5,8 +5,8 @@ from math import sqrt
 
 import numpy as np
 
-from training.annotation.judgements import AnnotatorKind
-from training.faithfulness.study import Direction, Metric, Study
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.faithfulness.study import Direction, Metric, Study
 
 
 def made_up(seed: int = 0, originals: int = 30, settings: int = 4) -> Study:

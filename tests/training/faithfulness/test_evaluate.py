@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
+from semsim_training.faithfulness.evaluate import evaluate
+from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement
+from semsim_training.faithfulness.report import FaithfulnessReport
+from semsim_training.faithfulness.resampling import Draws
+from semsim_training.faithfulness.study import Direction, Metric, Study
 from tests.training.faithfulness.studies import made_up, spearman
-from training.faithfulness.agreement import SettingMeans, Statistic, agreement
-from training.faithfulness.evaluate import evaluate
-from training.faithfulness.report import FaithfulnessReport
-from training.faithfulness.resampling import Draws
-from training.faithfulness.study import Direction, Metric, Study
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ from statistics import fmean
 
 import pytest
 
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.faithfulness.evaluate import evaluate
+from semsim_training.faithfulness.metric_agreement import Statistic
+from semsim_training.faithfulness.report import FaithfulnessReport
+from semsim_training.faithfulness.tables import markdown
+from semsim_training.faithfulness.votes import read_votes
 from tests.conftest import ROOT
 from tests.training.faithfulness import studies
-from training.annotation.judgements import AnnotatorKind
-from training.faithfulness.agreement import Statistic
-from training.faithfulness.evaluate import evaluate
-from training.faithfulness.report import FaithfulnessReport
-from training.faithfulness.tables import markdown
-from training.faithfulness.votes import read_votes
 
 SIGNS = {"mse": -1, "ssim": 1, "psnr": 1, "lpips": -1, "dreamsim": -1, "semsim": -1}
 COMMITTED = ROOT / "docs" / "faithfulness" / "human-study" / "report.json"

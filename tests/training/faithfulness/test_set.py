@@ -14,18 +14,18 @@ from PIL import Image
 from semsim import Scorer
 from semsim.exceptions import InvalidAnnotations, InvalidDataset, InvalidOption
 from semsim.images import decode, resize
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append
+from semsim_training.annotation.shares import Share
+from semsim_training.faithfulness.judged import Pair, judged_pairs, read_judgements, read_pairs, study_of
+from semsim_training.faithfulness.set_distance import fid_by_setting
+from semsim_training.faithfulness.study import Direction
+from semsim_training.faithfulness.values import Wanted, compute_metrics
+from semsim_training.faithfulness.values_table import metrics_of, read_values, write_values
+from semsim_training.reference_metrics.frechet import ArtifactFeatures
+from semsim_training.reference_metrics.lpips import InputRange, Lpips
 from tests.conftest import ROOT
-from tests.training.metrics.weights import random_weights
-from training.annotation.items import Shown
-from training.annotation.judgements import AnnotatorKind, Judgement, append
-from training.annotation.shares import Share
-from training.faithfulness.judged import Pair, judged_pairs, read_judgements, read_pairs, study_of
-from training.faithfulness.set_distance import fid_by_setting
-from training.faithfulness.study import Direction
-from training.faithfulness.values import Wanted, compute_metrics
-from training.faithfulness.values_table import metrics_of, read_values, write_values
-from training.metrics.frechet import ArtifactFeatures
-from training.metrics.lpips import InputRange, Lpips
+from tests.training.reference_metrics.weights import random_weights
 
 CIFAR = ROOT / "datasets" / "cifar10"
 MODEL = AnnotatorKind.VISION_MODEL

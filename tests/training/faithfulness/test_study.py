@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidDataset, InvalidOption, SemSimError
+from semsim_training.faithfulness.directions import direction_of, parse_directions
+from semsim_training.faithfulness.study import Direction, Metric
 from tests.training.faithfulness.studies import made_up
-from training.faithfulness.directions import direction_of, parse_directions
-from training.faithfulness.study import Direction, Metric
 
 NAN = Metric("lpips", Direction.DOWN, np.r_[np.full(3, np.nan), np.ones(117)])
 

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption, SemSimError
-from training.annotation.judgements import AnnotatorKind
-from training.faithfulness.study import Direction
-from training.faithfulness.votes import VoteColumns, read_votes
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.faithfulness.study import Direction
+from semsim_training.faithfulness.votes import VoteColumns, read_votes
 
 PERSON = AnnotatorKind.PERSON
 CSV = """setting,image_id,true_label,annotator_1,annotator_2,mse,psnr,mine,note

@@ -6,27 +6,27 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.candidate_evaluation import Evaluation
+from semsim_training.attacks.objectives import Euclidean
+from semsim_training.attacks.presets import preset
+from semsim_training.attacks.priors import BatchNormStatistics, Reference
+from semsim_training.gradients.local_steps import LocalStepDeltas
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.images.normalisation import normalise
+from semsim_training.observations.batch_statistics import batch_statistics
+from semsim_training.observations.client import Protocol
+from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
-from training.attacks.evaluation import Evaluation
-from training.attacks.objectives import Euclidean
-from training.attacks.presets import preset
-from training.attacks.priors import BatchNormStatistics, Reference
-from training.attacks.recipe import Recipe
-from training.gradients.local_steps import LocalStepDeltas
-from training.gradients.update import LocalTraining
-from training.images.normalisation import normalise
-from training.observations.batch_statistics import batch_statistics
-from training.observations.client import Protocol
-from training.observations.observation import Observation
 
 CPU = torch.device("cpu")
 SENT = Protocol(batchnorm="train", send_statistics=True)
 
 
-def only_the_prior(reference: Reference) -> Recipe:
+def only_the_prior(reference: Reference) -> AttackRecipe:
     """An attack that looks at batch statistics and at nothing else; the first layer counts ten times."""
     prior = BatchNormStatistics(0.1, first=10.0, reference=reference)
-    return Recipe("prior", "", Euclidean(0.0), preset("smooth").optimiser, iterations=1, priors=(prior,))
+    return AttackRecipe("prior", "", Euclidean(0.0), preset("smooth").optimiser, iterations=1, priors=(prior,))
 
 
 def plain_gradient(seen: Observation, x: Tensor, reference: Reference) -> Tensor:

@@ -7,16 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.candidate_evaluation import Evaluation
+from semsim_training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
+from semsim_training.attacks.presets import preset
+from semsim_training.gradients.local_steps import LocalStepDeltas
+from semsim_training.gradients.shared_weights import SharedWeightGradients
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.client import Protocol
+from semsim_training.observations.observation import Observation
 from tests.training.small import observations, victim
-from training.attacks.evaluation import Evaluation
-from training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
-from training.attacks.presets import preset
-from training.attacks.recipe import Recipe
-from training.gradients.local_steps import LocalStepDeltas
-from training.gradients.shared_weights import SharedWeightGradients
-from training.gradients.update import LocalTraining
-from training.observations.client import Protocol
-from training.observations.observation import Observation
 
 VICTIMS = [
     ("lenet", None, 32), ("convnet", 8, 32), ("resnet20", 16, 32), ("resnet20", 4, 16), ("resnet18", None, 32),
@@ -40,7 +40,7 @@ def plain_image_gradient(observation: Observation, x: Tensor) -> Tensor:
     return torch.autograd.grad(1 - dot / norms + 1e-4 * variation, x)[0]
 
 
-def image_gradients(recipe: Recipe, seen: list[Observation], x: Tensor) -> Tensor:
+def image_gradients(recipe: AttackRecipe, seen: list[Observation], x: Tensor) -> Tensor:
     """The same from the attacks' own code, all observations at once."""
     evaluation = Evaluation(recipe, seen, CPU, x.dtype)
     labels = torch.tensor([observation.labels for observation in seen])
@@ -104,8 +104,8 @@ def test_local_steps_are_the_clients_own() -> None:
     training = LocalTraining(learning_rate=0.05, batch_size=2, epochs=2)
     protocol = Protocol(local_training=training)
     seen = observations(of, 2, images=4, protocol=protocol)
+    from semsim_training.images.normalisation import normalise
     from tests.training.small import smooth_images
-    from training.images.normalisation import normalise
 
     path = LocalStepDeltas(of.model, 4, training, train_batchnorm=False)
     pixels = normalise(smooth_images(8), of.network)

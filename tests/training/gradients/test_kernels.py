@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semsim_training.attacks.candidate_evaluation import Evaluation
+from semsim_training.attacks.compilation import compiled
+from semsim_training.attacks.presets import preset
+from semsim_training.gradients import native, winograd
+from semsim_training.gradients.affine import affine
+from semsim_training.gradients.convolution import SharedConvolution
+from semsim_training.gradients.patches import Window
 from tests.training.gradients.test_equality import image_gradients, plain_image_gradient, relative
 from tests.training.small import observations, victim
-from training.attacks.compilation import compiled
-from training.attacks.evaluation import Evaluation
-from training.attacks.presets import preset
-from training.gradients import native, winograd
-from training.gradients.affine import affine
-from training.gradients.convolution import SharedConvolution
-from training.gradients.patches import Window
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

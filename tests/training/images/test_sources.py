@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from semsim.exceptions import InvalidDataset
+from semsim_training.images.labelled import LabelledImages
+from semsim_training.images.source import ImageSource
 from tests.training.small import smooth_images
-from training.images.labelled import LabelledImages
-from training.images.source import ImageSource
 
 
 def test_the_archive_of_cifar100(data: Path) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from semsim_training.metric.judged import JudgedReconstructions, Origin
+from semsim_training.metric.metric_recipe import MetricRecipe
 from tests.training.small import smooth_images
-from training.metric.judged import JudgedReconstructions, Origin
-from training.metric.recipe import Recipe
 
 SPLITS = ("train", "train", "validation", "test")
 
@@ -40,7 +40,7 @@ def judged(originals: int = 12, each: int = 4, size: int = 32, seed: int = 0) ->
     )
 
 
-def recipe(**changed: object) -> Recipe:
+def recipe(**changed: object) -> MetricRecipe:
     """A recipe for a small network of timm."""
     fields: dict[str, object] = {
         "name": "small",
@@ -53,4 +53,4 @@ def recipe(**changed: object) -> Recipe:
         "learning_rate": 1e-3,
         "epochs": 2,
     }
-    return Recipe.model_validate(fields | changed)
+    return MetricRecipe.model_validate(fields | changed)

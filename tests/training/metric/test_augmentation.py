@@ -2,7 +2,7 @@
 
 import torch
 
-from training.metric.augmentation import crop_and_flip, move_and_colour, soften
+from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, soften
 
 
 def images(count: int) -> torch.Tensor:

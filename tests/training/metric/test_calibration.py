@@ -5,7 +5,7 @@ import pytest
 
 from semsim.calibration import LogisticCalibration
 from semsim.exceptions import InvalidAnnotations
-from training.metric.calibration import (
+from semsim_training.metric.calibration_fit import (
     best_threshold,
     calibrate,
     calibration_error,

@@ -3,10 +3,10 @@
 import numpy as np
 
 from semsim.calibration import LogisticCalibration
+from semsim_training.metric.changes import CHANGES, changed_originals, copies_auc
+from semsim_training.metric.metric_training import build_network
 from tests.training.metric.small import judged, recipe
 from tests.training.small import smooth_images
-from training.metric.changes import CHANGES, changed_originals, copies_auc
-from training.metric.training import build_network
 
 
 def test_every_change_is_measured_and_none_is_none() -> None:

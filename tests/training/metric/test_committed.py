@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from semsim import Scorer
+from semsim_training.metric.judged import JudgedReconstructions
+from semsim_training.metric.metric_recipe import MetricTraining
+from semsim_training.metric.metric_training import auc
 from tests.conftest import ROOT
-from training.metric.judged import JudgedReconstructions
-from training.metric.recipe import MetricTraining
-from training.metric.training import auc
 
 CONFIG = ROOT / "configs" / "metric" / "default.yaml"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from semsim.calibration import LogisticCalibration
+from semsim_training.metric.held_out_evaluation import siblings_recognizable, strangers_auc, strangers_recognizable
 from tests.training.metric.small import judged
-from training.metric.evaluation import siblings_recognizable, strangers_auc, strangers_recognizable
 
 
 def test_strangers_are_originals_of_another_class() -> None:

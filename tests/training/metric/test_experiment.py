@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
+from semsim_training.annotation.items import ItemSet
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append
+from semsim_training.checkpoint import CheckpointDescription
+from semsim_training.metric.experiment import RECORD, WEIGHTS, TrainingReport, run
+from semsim_training.metric.hold_out import HeldOuts, hold_out
+from semsim_training.metric.judged import Judged, JudgedReconstructions, JudgedSet
+from semsim_training.metric.metric_recipe import About, MetricTraining
+from semsim_training.metric.recipe_selection import Fold, folds_of, select
 from tests.conftest import ROOT
 from tests.training.metric.small import judged, recipe
-from training.annotation.items import ItemSet
-from training.annotation.judgements import AnnotatorKind, Judgement, append
-from training.checkpoint import CheckpointDescription
-from training.metric.experiment import RECORD, WEIGHTS, TrainingReport, run
-from training.metric.hold_out import HeldOuts, hold_out
-from training.metric.judged import Judged, JudgedReconstructions, JudgedSet
-from training.metric.recipe import About, MetricTraining
-from training.metric.selection import Fold, folds_of, select
 
 CIFAR = ROOT / "datasets" / "cifar10"
 SETTINGS = ("gaussian:1e-2", "gaussian:1e-1", "lenet--smooth-it400--sign", "lenet--dlg-it800")
@@ -25,7 +25,7 @@ SETTINGS = ("gaussian:1e-2", "gaussian:1e-1", "lenet--smooth-it400--sign", "lene
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three made-up classifiers judge some of the committed reconstructions by their PSNR."""
-    from training.reconstructions.dataset import read_set
+    from semsim_training.reconstructions.dataset import read_set
 
     directory = tmp_path_factory.mktemp("annotations")
     psnr = {(row["setting"], row["image"]): row["psnr"] for row in read_set(CIFAR).to_pylist()}
@@ -95,7 +95,7 @@ def test_recipes_are_compared_without_the_test_split(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every fold is kept and not trained again; no test original reaches a training."""
-    import training.metric.selection as selection
+    import semsim_training.metric.recipe_selection as selection
 
     seen: list[JudgedReconstructions] = []
     train = selection.train_metric
@@ -141,7 +141,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
 
 def test_the_same_reconstructions_are_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A victim that alone met a data set is not trained without twice; its result has its own name."""
-    import training.metric.hold_out as module
+    import semsim_training.metric.hold_out as module
 
     trained: list[str] = []
     train = module.train_metric

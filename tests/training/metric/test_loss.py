@@ -2,8 +2,8 @@
 
 import torch
 
+from semsim_training.metric.triplet_loss import comparison_loss, distances
 from tests.training.metric.small import recipe
-from training.metric.loss import comparison_loss, distances
 
 
 def sides(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

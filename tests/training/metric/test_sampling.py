@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from semsim.exceptions import InvalidAnnotations
+from semsim_training.metric.metric_recipe import PAPER
+from semsim_training.metric.sampling import batches, steps_per_epoch
 from tests.training.metric.small import judged, recipe
-from training.metric.recipe import PAPER
-from training.metric.sampling import batches, steps_per_epoch
 
 SET = judged()
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-import training.fitting
 from semsim.exceptions import InvalidCheckpoint
+from semsim_training import fitting
+from semsim_training.metric.metric_recipe import PAPER
+from semsim_training.metric.metric_training import auc, build_network, measure, rate, train_metric
 from tests.conftest import ROOT
 from tests.training.metric.small import judged, recipe
-from training.metric.recipe import PAPER
-from training.metric.training import auc, build_network, measure, rate, train_metric
 
 SET = judged()
 
@@ -51,13 +51,13 @@ def test_training_learns_to_order(tmp_path: Path) -> None:
 def test_an_interrupted_training_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights and log after an interruption are those of a run without one."""
     whole = train_metric(SET, SET, recipe(), 0, tmp_path / "whole.jsonl")
-    save = training.fitting.save_state
+    save = fitting.save_state
 
     def stop(*arguments: object) -> None:
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.fitting, "save_state", stop)
+    monkeypatch.setattr(fitting, "save_state", stop)
     with pytest.raises(KeyboardInterrupt):
         train_metric(SET, SET, recipe(), 0, tmp_path / "cut.jsonl")
     monkeypatch.undo()
@@ -104,9 +104,9 @@ import sys
 from pathlib import Path
 import torch
 from tests.training.metric.small import judged, recipe
-from training.fitting import rank
-from training.metric.distributed import together
-from training.metric.training import train_metric
+from semsim_training.fitting import rank
+from semsim_training.metric.distributed import together
+from semsim_training.metric.metric_training import train_metric
 torch.set_num_threads(1)
 out = Path(sys.argv[1])
 with together("cpu"):

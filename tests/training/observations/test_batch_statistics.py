@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.images.normalisation import normalise
+from semsim_training.observations.batch_statistics import batch_statistics
+from semsim_training.observations.client import Protocol
+from semsim_training.observations.observation import Victim
 from tests.training.small import observations, smooth_images, victim
-from training.gradients.update import LocalTraining
-from training.images.normalisation import normalise
-from training.observations.batch_statistics import batch_statistics
-from training.observations.client import Protocol
-from training.observations.observation import Victim
 
 SENT = Protocol(batchnorm="train", send_statistics=True)
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from semsim.exceptions import InvalidConfiguration
+from semsim_training.defenses.defense import Defense
+from semsim_training.images.mode import Mode
+from semsim_training.images.policies import OPERATIONS, Policies
 from tests.training.small import smooth_images
-from training.defenses.defense import Defense
-from training.images.mode import Mode
-from training.images.policies import OPERATIONS, Policies
 
 UPDATE = {
     "a": torch.randn(40, 25, generator=torch.Generator().manual_seed(0)),

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.images.normalisation import normalise
+from semsim_training.observations.batch_statistics import batch_statistics
+from semsim_training.observations.update_files import UpdateKind, observation_from_files
 from tests.training.small import smooth_images, victim
-from training.gradients.update import LocalTraining
-from training.images.normalisation import normalise
-from training.observations.batch_statistics import batch_statistics
-from training.observations.files import UpdateKind, observation_from_files
 
 STEP = LocalTraining(0.1, 4)
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.gradients.update import LocalTraining, Update
+from semsim_training.images.normalisation import normalise
+from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.observation import Observation, Victim
 from tests.training.small import observations, smooth_images, victim
-from training.gradients.update import LocalTraining, Update
-from training.images.normalisation import normalise
-from training.observations.client import Protocol, observe
-from training.observations.observation import Observation, Victim
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import torch
 
+from semsim_training.recognition.degradations import degrade
 from tests.training.small import smooth_images
-from training.recognition.degradations import degrade
 
 IMAGES = torch.from_numpy(smooth_images(60)).permute(0, 3, 1, 2).float()
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-import training.fitting
 from semsim.exceptions import InvalidAnnotations, InvalidCheckpoint, InvalidDataset
+from semsim_training import fitting
+from semsim_training.annotation.classifier import judge, load_recognisers
+from semsim_training.annotation.items import ItemSet, Shown, gold_items
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.images.source import ImageSource
+from semsim_training.recognition.recogniser import load_recogniser
+from semsim_training.recognition.recogniser_training import RecogniserTraining, train_recogniser
 from tests.training.annotation.page.sets import png, write_set
-from training.annotation.classifier import judge, load_recognisers
-from training.annotation.items import ItemSet, Shown, gold_items
-from training.annotation.judgements import AnnotatorKind
-from training.images.source import ImageSource
-from training.recognition.recogniser import load_recogniser
-from training.recognition.training import RecogniserTraining, train_recogniser
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +51,13 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 ) -> None:
     """Stopped after an epoch and started again, it goes on, and its record is the one of the weights on disk."""
     whole = train_recogniser("small", small(place), 0, place, tmp_path / "whole.safetensors")
-    save = training.fitting.save_state
+    save = fitting.save_state
 
     def stop(*arguments: object) -> None:
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.fitting, "save_state", stop)
+    monkeypatch.setattr(fitting, "save_state", stop)
     with pytest.raises(KeyboardInterrupt):
         train_recogniser("small", small(place), 0, place, tmp_path / "cut.safetensors")
     monkeypatch.undo()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from semsim_training.metric.metric_recipe import MetricTraining
+from semsim_training.recognition.recogniser_training import RecogniserTrainings
+from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.reconstructions.grid import Grid
+from semsim_training.victims.schedule import VictimTrainings
+from semsim_training.victims.victim_checkpoint import load_victim
 from tests.conftest import ROOT
-from training.metric.recipe import MetricTraining
-from training.recognition.training import RecogniserTrainings
-from training.reconstructions.dataset import DatasetDescription, read_set
-from training.reconstructions.grid import Grid
-from training.victims.checkpoint import load_victim
-from training.victims.schedule import VictimTrainings
 
 SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json"))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from semsim_training.reconstructions.comparison import compare, comparison_table
+from semsim_training.reconstructions.engines.engine import Engine
+from semsim_training.reconstructions.generate import generate
 from tests.training.reconstructions.test_generate import grid
 from tests.training.small import smooth_images
-from training.engines.engine import Engine
-from training.reconstructions.comparison import compare, comparison_table
-from training.reconstructions.generate import generate
 
 
 @pytest.fixture(scope="module")

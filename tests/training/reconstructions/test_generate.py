@@ -12,12 +12,12 @@ import yaml
 from PIL import Image
 
 from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
+from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.reconstructions.engines.engine import Engine
+from semsim_training.reconstructions.gallery import draw_gallery
+from semsim_training.reconstructions.generate import generate
+from semsim_training.reconstructions.grid import Grid
 from tests.training.small import smooth_images
-from training.engines.engine import Engine
-from training.reconstructions.dataset import DatasetDescription, read_set
-from training.reconstructions.gallery import draw_gallery
-from training.reconstructions.generate import generate
-from training.reconstructions.grid import Grid
 
 SETTINGS = [
     {
@@ -142,7 +142,7 @@ def test_a_finished_set_is_left_as_it_is(folder: Path, tmp_path: Path, monkeypat
     out, small = tmp_path / "set", grid(folder, settings=SETTINGS[1:2])
     first = generate(small, folder, out, engine=Engine.HERE)
     files = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    monkeypatch.setattr("training.reconstructions.dataset.machine", lambda: "another machine")
+    monkeypatch.setattr("semsim_training.reconstructions.dataset.machine", lambda: "another machine")
     assert generate(small, folder, out, engine=Engine.HERE) == first
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
     shards = contents(out)

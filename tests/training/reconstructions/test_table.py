@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidOption
+from semsim_training.markdown import write_between
+from semsim_training.reconstructions.engines.engine import Engine
+from semsim_training.reconstructions.generate import generate
+from semsim_training.reconstructions.table import markdown, results
 from tests.training.reconstructions.test_generate import SETTINGS, grid
 from tests.training.small import smooth_images
-from training.engines.engine import Engine
-from training.markdown import write_between
-from training.reconstructions.generate import generate
-from training.reconstructions.table import markdown, results
 
 
 def test_a_row_for_each_setting(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, InvalidVictim
+from semsim_training.images.folder import load_folder
+from semsim_training.images.source import ImageSource
+from semsim_training.victims.description import Architecture, Network
+from semsim_training.victims.schedule import SCHEDULES, Schedule, VictimTraining, VictimTrainings
+from semsim_training.victims.victim_checkpoint import load_victim, load_weights, read_tensors
+from semsim_training.victims.victim_training import train_victim
 from tests.training.small import smooth_images, victim
-from training.images.folder import load_folder
-from training.images.source import ImageSource
-from training.victims.checkpoint import load_victim, load_weights, read_tensors
-from training.victims.description import Architecture, Network
-from training.victims.schedule import SCHEDULES, Schedule, VictimTraining, VictimTrainings
-from training.victims.training import train_victim
 
 
 @pytest.fixture(scope="module")

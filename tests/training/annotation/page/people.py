@@ -1,7 +1,7 @@
-"""Annotators whose pseudonyms, and so whose gold and orders, are the same in every run."""
+"""AnnotatorRegistry whose pseudonyms, and so whose gold and orders, are the same in every run."""
 
-from training.annotation.page.database import Database
-from training.annotation.page.study import PROTOCOL
+from semsim_training.annotation.page.annotation_study import PROTOCOL
+from semsim_training.annotation.page.database import Database
 
 ADA, BOB, CYD = "adaa-aaaa", "bobb-bbbb", "cydd-dddd"
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from training.reconstructions.dataset import DatasetDescription, ShardFile
-from training.reconstructions.schema import SCHEMA
+from semsim_training.reconstructions.dataset import DatasetDescription, ShardFile
+from semsim_training.reconstructions.schema import SCHEMA
 
 SECRETS = ("quince", "secretattack", "secretvictim", "secretdefense", "secretsetting")
 """Found in every file name, setting and PNG text of these sets, and nowhere else."""

@@ -13,22 +13,22 @@ from httpx import Response
 from PIL import Image
 from starlette.testclient import TestClient
 
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
+from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.web_app import create_app
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, enrol
 from tests.training.annotation.page.sets import SECRETS, write_set
-from training.annotation.items import Shown
-from training.annotation.page.app import create_app
-from training.annotation.page.database import Database
-from training.annotation.page.study import Settings, Study
 
-SETTINGS = Settings(annotators=2, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=2)
+SETTINGS = StudySettings(annotators=2, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=2)
 HERE = {"origin": "http://testserver"}
 
 
 class Site:
     """The page of a study; every browser has cookies of its own."""
 
-    def __init__(self, database: Database, study: Study) -> None:
+    def __init__(self, database: Database, study: AnnotationStudy) -> None:
         self.study, self.database, self.clock = study, database, Clock()
         self.app = create_app(study, database, self.clock)
 
@@ -51,9 +51,9 @@ class Site:
 
 
 @contextmanager
-def site_of(folder: Path, small_set: Path, settings: Settings) -> Iterator[Site]:
+def site_of(folder: Path, small_set: Path, settings: StudySettings) -> Iterator[Site]:
     """The page of the small set in a study of these settings."""
-    study = Study.of([small_set], settings)
+    study = AnnotationStudy.of([small_set], settings)
     with closing(Database.for_study(folder / "page.sqlite", study)) as database:
         yield Site(database, study)
 
@@ -244,7 +244,9 @@ def test_images_are_pixels_of_ones_own(site: Site) -> None:
 
 def test_nothing_leaks(tmp_path: Path, small_set: Path) -> None:
     """No header or body holds a file, setting, attack, victim, defense or item; all pages of images are alike."""
-    study = Study.of([small_set], Settings(annotators=2, clean=0.2, noise=0.15, repeats=0.15, practice=2))
+    study = AnnotationStudy.of(
+        [small_set], StudySettings(annotators=2, clean=0.2, noise=0.15, repeats=0.15, practice=2)
+    )
     with closing(Database.for_study(tmp_path / "page.sqlite", study)) as database:
         site = Site(database, study)
         browser = site.browser()
@@ -274,7 +276,7 @@ def test_nothing_leaks(tmp_path: Path, small_set: Path) -> None:
 def test_names_are_shown_as_text(tmp_path: Path, small_set: Path) -> None:
     """A class cannot inject markup, and its underscores are spaces."""
     page = write_set(tmp_path / "set", name="<b>", classes=12, originals=12, settings=1)
-    study = Study.of([page], SETTINGS)
+    study = AnnotationStudy.of([page], SETTINGS)
     with closing(Database.for_study(tmp_path / "page.sqlite", study)) as database:
         text = Site(database, study).annotator().get("/judge").text
     assert ">class 11</button>" in text

@@ -15,11 +15,11 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from semsim_training.annotation.judgements import read
+from semsim_training.annotation.page.collect import collect
+from semsim_training.annotation.page.database import Database
 from tests.service.live import free_port
 from tests.training.annotation.page.sets import write_set
-from training.annotation.judgements import read
-from training.annotation.page.collect import collect
-from training.annotation.page.database import Database
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = (

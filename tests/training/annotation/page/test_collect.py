@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidAnnotations
+from semsim_training.annotation.judgements import AnnotatorKind, read
+from semsim_training.annotation.page.annotation_study import PROTOCOL, AnnotationStudy, StudySettings
+from semsim_training.annotation.page.collect import collect
+from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.queue import Outcome, Queue
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, BOB, enrol
-from training.annotation.judgements import AnnotatorKind, read
-from training.annotation.page.collect import collect
-from training.annotation.page.database import Database
-from training.annotation.page.queue import Outcome, Queue
-from training.annotation.page.study import PROTOCOL, Settings, Study
 
-SETTINGS = Settings(annotators=2, clean=0.2, noise=0.1, repeats=0.2, practice=2, repeat_distance=2, seed=3)
+SETTINGS = StudySettings(annotators=2, clean=0.2, noise=0.1, repeats=0.2, practice=2, repeat_distance=2, seed=3)
 
 
 @pytest.fixture
-def study(small_set: Path) -> Study:
+def study(small_set: Path) -> AnnotationStudy:
     """With much gold and many repeats."""
-    return Study.of([small_set], SETTINGS)
+    return AnnotationStudy.of([small_set], SETTINGS)
 
 
 @pytest.fixture
-def database(tmp_path: Path, study: Study) -> Iterator[Database]:
+def database(tmp_path: Path, study: AnnotationStudy) -> Iterator[Database]:
     """Of that study."""
     made = Database.for_study(tmp_path / "page.sqlite", study)
     yield made
@@ -43,7 +43,7 @@ def judge_all(queue: Queue, annotator: str, clock: Clock) -> int:
     return count
 
 
-def test_every_judgement_once(tmp_path: Path, study: Study, database: Database) -> None:
+def test_every_judgement_once(tmp_path: Path, study: AnnotationStudy, database: Database) -> None:
     """Gold and repeats included, with what the evaluation needs; a second run adds nothing, later ones what is new."""
     clock = Clock()
     queue = Queue(database, study, clock)
@@ -66,7 +66,7 @@ def test_every_judgement_once(tmp_path: Path, study: Study, database: Database) 
 
 
 def test_undone_and_skipped_are_left_out_and_collected_is_settled(
-    tmp_path: Path, study: Study, database: Database
+    tmp_path: Path, study: AnnotationStudy, database: Database
 ) -> None:
     """What stands is collected, and cannot be undone from then on."""
     queue, ada = Queue(database, study), enrol(database, ADA)
@@ -82,7 +82,7 @@ def test_undone_and_skipped_are_left_out_and_collected_is_settled(
     assert queue.undo(ada, shown.token) is Outcome.SETTLED
 
 
-def test_an_interrupted_run_is_finished_by_the_next(tmp_path: Path, study: Study, database: Database) -> None:
+def test_an_interrupted_run_is_finished_by_the_next(tmp_path: Path, study: AnnotationStudy, database: Database) -> None:
     """Settled but not written, as after a full disk: the next run writes it."""
     queue, ada = Queue(database, study), enrol(database, ADA)
     turn = queue.current(ada)
@@ -99,9 +99,9 @@ def test_databases_of_other_studies_are_refused(tmp_path: Path, small_set: Path,
     """The message says what differs; the file is left as it is."""
     before = database.path.read_bytes()
     for study, message in (
-        (Study.of([small_set], replace(SETTINGS, seed=4)), "seed 4, got 3"),
-        (Study.of([small_set], replace(SETTINGS, practice=1)), "practice 1, got 2"),
-        (Study.of([small_set], SETTINGS, ["test"]), "items .*, got"),
+        (AnnotationStudy.of([small_set], replace(SETTINGS, seed=4)), "seed 4, got 3"),
+        (AnnotationStudy.of([small_set], replace(SETTINGS, practice=1)), "practice 1, got 2"),
+        (AnnotationStudy.of([small_set], SETTINGS, ["test"]), "items .*, got"),
     ):
         with pytest.raises(InvalidAnnotations, match=f"expected a database of this study at .*: {message}"):
             Database.for_study(database.path, study)
@@ -115,10 +115,10 @@ def test_databases_of_other_studies_are_refused(tmp_path: Path, small_set: Path,
 def test_settings_that_change_no_image_may_change(small_set: Path, database: Database) -> None:
     """More annotators, other shares or another lease are no other study."""
     settings = replace(SETTINGS, annotators=7, lease_seconds=5, clean=0, noise=0.4, repeats=0)
-    Database.for_study(database.path, Study.of([small_set], settings)).close()
+    Database.for_study(database.path, AnnotationStudy.of([small_set], settings)).close()
 
 
-def test_files_that_are_no_database_are_refused(tmp_path: Path, study: Study) -> None:
+def test_files_that_are_no_database_are_refused(tmp_path: Path, study: AnnotationStudy) -> None:
     """No file, text, and the tables of something else."""
     with pytest.raises(InvalidAnnotations, match=r"at .*none.sqlite, got no file"):
         Database.existing(tmp_path / "none.sqlite")

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from semsim.exceptions import SemSimError
+from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
+from semsim_training.annotation.page.database import Database
+from semsim_training.commands.annotate_command import app
 from tests.service.live import free_port
-from training.annotation.page.database import Database
-from training.annotation.page.study import Settings, Study
-from training.commands.annotate import app
 
 PROGRAM = "from semsim.commands.main import main; main()"
 
@@ -51,7 +51,7 @@ def test_serve_says_where_and_ends_quietly(tmp_path: Path, small_set: Path) -> N
 def test_errors_name_what_came(tmp_path: Path, small_set: Path, options: list[str], message: str) -> None:
     """What was expected and got."""
     database = tmp_path / "page.sqlite"
-    Database.for_study(database, Study.of([small_set], Settings())).close()
+    Database.for_study(database, AnnotationStudy.of([small_set], StudySettings())).close()
     arguments = ["serve", str(small_set), "--database", str(database), "--port", str(free_port()), *options]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, SemSimError)
@@ -61,7 +61,8 @@ def test_errors_name_what_came(tmp_path: Path, small_set: Path, options: list[st
 def test_the_page_needs_no_torch() -> None:
     """Nor anything else that the extra `annotate` does not bring."""
     code = (
-        "import training.annotation.page.app, training.annotation.page.server, training.annotation.page.collect, sys;"
+        "import sys;"
+        "from semsim_training.annotation.page import collect, server, web_app;"
         "assert not {'torch', 'scipy', 'yaml', 'rich'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

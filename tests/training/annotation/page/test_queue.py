@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidAnnotations
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
+from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.queue import Outcome, Queue, Turn
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, BOB, CYD, enrol
 from tests.training.annotation.page.sets import write_set
-from training.annotation.items import Shown
-from training.annotation.page.database import Database
-from training.annotation.page.queue import Outcome, Queue, Turn
-from training.annotation.page.study import Settings, Study
 
-PLAIN = Settings(annotators=2, clean=0, noise=0, repeats=0, practice=0)
+PLAIN = StudySettings(annotators=2, clean=0, noise=0, repeats=0, practice=0)
 
 
 class Room:
     """A study with its annotators, over a clock that a test moves."""
 
-    def __init__(self, database: Path, *sets: Path, settings: Settings = PLAIN) -> None:
+    def __init__(self, database: Path, *sets: Path, settings: StudySettings = PLAIN) -> None:
         self.clock = Clock()
-        self.study = Study.of(sets, settings)
+        self.study = AnnotationStudy.of(sets, settings)
         self.database = Database.for_study(database, self.study)
         self.queue = Queue(self.database, self.study, self.clock)
 
@@ -57,7 +57,7 @@ def rooms(tmp_path: Path) -> Iterator[Rooms]:
     """Makes a room of some sets and settings."""
     with ExitStack() as opened:
 
-        def make(*sets: Path, settings: Settings = PLAIN) -> Room:
+        def make(*sets: Path, settings: StudySettings = PLAIN) -> Room:
             room = Room(tmp_path / "page.sqlite", *sets, settings=settings)
             opened.callback(room.database.close)
             return room
@@ -228,7 +228,7 @@ def test_a_wrong_class_is_refused_and_nothing_kept(room: Room) -> None:
 def test_gold_and_repeats_come_at_their_shares(rooms: Rooms, tmp_path: Path) -> None:
     """Clean, noise and repeats are about a tenth each; a repeat is far from its first showing."""
     big = write_set(tmp_path / "big", originals=60, settings=5, size=8)
-    settings = Settings(annotators=1, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=10)
+    settings = StudySettings(annotators=1, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=10)
     room = rooms(big, settings=settings)
     ada = room.enrol(ADA)
     turns, repeats = [], 0

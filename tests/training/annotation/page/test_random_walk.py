@@ -8,23 +8,23 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
+from semsim_training.annotation.page.collect import collect
+from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.queue import Outcome, Queue, Turn
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, BOB, CYD, enrol
 from tests.training.annotation.page.sets import write_set
-from training.annotation.items import Shown
-from training.annotation.page.collect import collect
-from training.annotation.page.database import Database
-from training.annotation.page.queue import Outcome, Queue, Turn
-from training.annotation.page.study import Settings, Study
 
-SETTINGS = Settings(annotators=2, clean=0.15, noise=0.1, repeats=0.15, practice=2, repeat_distance=2)
+SETTINGS = StudySettings(annotators=2, clean=0.15, noise=0.1, repeats=0.15, practice=2, repeat_distance=2)
 WHO = st.integers(0, 2)
 
 
 class Annotating(RuleBasedStateMachine):
     """Three annotators of a study in which two judge each of twelve images."""
 
-    study: Study
+    study: AnnotationStudy
 
     @initialize()
     def begin(self) -> None:
@@ -140,7 +140,7 @@ class Annotating(RuleBasedStateMachine):
 
 def test_random_walks(tmp_path: Path) -> None:
     """Random steps of three annotators."""
-    Annotating.study = Study.of([write_set(tmp_path / "set", size=8)], SETTINGS)
+    Annotating.study = AnnotationStudy.of([write_set(tmp_path / "set", size=8)], SETTINGS)
     machine = Annotating.TestCase
     machine.settings = hypothesis_settings(max_examples=12, stateful_step_count=50, deadline=None)
     machine().runTest()

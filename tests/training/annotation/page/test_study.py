@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidOption
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
 from tests.training.annotation.page.sets import write_set
-from training.annotation.items import Shown
-from training.annotation.page.study import Settings, Study
 
 
 def test_the_same_study_for_the_same_sets(small_set: Path) -> None:
     """Cards, orders and fingerprint follow from sets, splits and seed alone."""
-    one, two = (Study.of([small_set], Settings()) for _ in range(2))
+    one, two = (AnnotationStudy.of([small_set], StudySettings()) for _ in range(2))
     assert one == two
     assert one.fingerprint == two.fingerprint
-    assert one.fingerprint != Study.of([small_set], Settings(), ["test"]).fingerprint
+    assert one.fingerprint != AnnotationStudy.of([small_set], StudySettings(), ["test"]).fingerprint
     names = [[card.item.identifier for card in one.shuffled(who, one.reconstructions)] for who in ("ada", "bob")]
     assert names[0] != names[1]
     assert sorted(names[0]) == sorted(names[1])
@@ -23,19 +23,19 @@ def test_the_same_study_for_the_same_sets(small_set: Path) -> None:
 
 def test_gold_is_of_splits_that_nobody_judges(small_set: Path) -> None:
     """Where there are other splits their originals are shown clean, so that no reconstruction is lost."""
-    study = Study.of([small_set], Settings(), ["test"])
+    study = AnnotationStudy.of([small_set], StudySettings(), ["test"])
     judged = {card.original for card in study.reconstructions}
     clean = {card.original for card in study.gold if card.item.shown is Shown.CLEAN}
     assert len(judged) == 2
     assert len(clean) == 4
     assert not judged & clean
-    everything = Study.of([small_set], Settings())
+    everything = AnnotationStudy.of([small_set], StudySettings())
     assert sum(card.item.shown is Shown.CLEAN for card in everything.gold) == 6
 
 
 def test_practice_is_half_clean_and_half_noise(small_set: Path, tmp_path: Path) -> None:
     """It begins with something to recognise, and is of the annotator's first set."""
-    study = Study.of([small_set, write_set(tmp_path / "other", name="other")], Settings(practice=5))
+    study = AnnotationStudy.of([small_set, write_set(tmp_path / "other", name="other")], StudySettings(practice=5))
     firsts = set()
     for annotator in map(str, range(20)):
         cards = study.practice(annotator)
@@ -50,8 +50,8 @@ def test_practice_is_half_clean_and_half_noise(small_set: Path, tmp_path: Path) 
 def test_what_cannot_be_a_study_is_refused(small_set: Path) -> None:
     """Shares beyond half, unknown splits, and two sets of one name."""
     with pytest.raises(InvalidOption, match="shares of clean, noise and repeats of at most"):
-        Settings(clean=0.3, noise=0.3)
+        StudySettings(clean=0.3, noise=0.3)
     with pytest.raises(InvalidOption, match="expected splits of train, validation, test, got holdout"):
-        Study.of([small_set], Settings(), ["holdout"])
+        AnnotationStudy.of([small_set], StudySettings(), ["holdout"])
     with pytest.raises(InvalidOption, match="expected sets of different names, got small, small"):
-        Study.of([small_set, small_set], Settings())
+        AnnotationStudy.of([small_set, small_set], StudySettings())

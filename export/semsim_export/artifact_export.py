@@ -1,0 +1,135 @@
+"""A checkpoint to an artifact directory, checked before anything is written."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from semsim.bulk.matching import find_images
+from semsim.embedder import Embedder
+from semsim.exceptions import InvalidOption
+from semsim.images import decode, resize_batch
+from semsim.manifest import (
+    GRAPH_FILE,
+    MANIFEST_FILE,
+    EmbeddingSpec,
+    GraphSpec,
+    InputSpec,
+    Manifest,
+    ModelDescription,
+    Parity,
+    Precision,
+)
+from semsim.providers import ProviderReport, ProviderSettings
+from semsim_export.graph import OPSET, to_onnx
+from semsim_export.parity import PairEmbeddings, check, compare, embed_with_torch
+from semsim_export.parity_pairs import degraded_pairs
+from semsim_training.checkpoint import CheckpointDescription, load_network
+
+MIN_IMAGES = 32
+_LIBRARIES = ("torch", "timm", "onnx", "onnxscript", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What to make of a checkpoint."""
+
+    precision: Precision = "fp16-weights"
+    images: int = 512
+    """Real images: half calibrate int8, half are compared."""
+    seed: int = 0
+    batch_size: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of it."""
+
+    manifest: Manifest
+    provider: ProviderReport
+
+
+def export_artifact(
+    checkpoint: Path,
+    description: CheckpointDescription,
+    image_directory: Path,
+    out: Path,
+    options: ExportOptions,
+    *,
+    settings: ProviderSettings | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Write ``out/model.onnx`` and ``out/manifest.json``; an artifact that was there is replaced at the end.
+
+    Raises:
+        InvalidCheckpoint: the weights or their description cannot be used.
+        InvalidOption: too few images, or ``out`` is something else than an artifact.
+        ParityFailed: the graph does not agree with the network; nothing is written.
+    """
+    if out.exists() and not (out / MANIFEST_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise InvalidOption(f"expected a new or empty directory or an artifact to replace, got {out}")
+    progress("loading images and weights")
+    images = _sample(image_directory, description.input, options)
+    half = len(images) // 2
+    network = load_network(checkpoint, description)
+    originals, counterparts = degraded_pairs(images[half:], options.seed)
+    reference = PairEmbeddings(embed_with_torch(network, originals), embed_with_torch(network, counterparts))
+
+    progress(f"exporting {options.precision}")
+    ranges = np.concatenate([images[:half], degraded_pairs(images[:half], options.seed + 1)[1]])
+    graph = to_onnx(network, description.input, options.precision, ranges)
+
+    progress("comparing with the network")
+    dimension = reference.originals.shape[1]
+    runner = Embedder(graph, description.input, dimension, settings or ProviderSettings(), options.batch_size)
+    candidate = PairEmbeddings(runner.embed(originals), runner.embed(counterparts))
+    parity = compare(reference, candidate, runner.provider.active)
+    check(parity, options.precision)
+    manifest = _manifest(description, graph, options.precision, dimension, parity)
+    _write(out, graph, manifest)
+    return Exported(manifest=manifest, provider=runner.provider)
+
+
+def _sample(directory: Path, size: InputSpec, options: ExportOptions) -> NDArray[np.uint8]:
+    paths = find_images(directory)
+    if len(paths) < MIN_IMAGES:
+        raise InvalidOption(f"expected at least {MIN_IMAGES} images below {directory}, got {len(paths)}")
+    chosen = np.random.default_rng(options.seed).permutation(len(paths))[: options.images]
+    decoded = [decode(directory / paths[i]) for i in chosen]
+    return resize_batch(decoded, size.height, size.width, size.filter)
+
+
+def _manifest(
+    description: CheckpointDescription, graph: bytes, precision: Precision, dimension: int, parity: Parity
+) -> Manifest:
+    return Manifest(
+        **{name: getattr(description, name) for name in ModelDescription.model_fields},
+        graph=GraphSpec(
+            sha256=hashlib.sha256(graph).hexdigest(), size_bytes=len(graph), precision=precision, opset=OPSET
+        ),
+        embedding=EmbeddingSpec(dimension=dimension, normalized=description.normalize_embedding),
+        parity=parity,
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _LIBRARIES} | {"onnxruntime": onnxruntime.__version__}
+
+
+def _write(out: Path, graph: bytes, manifest: Manifest) -> None:
+    writing = out.with_name(out.name + ".writing")
+    shutil.rmtree(writing, ignore_errors=True)
+    writing.mkdir(parents=True)
+    (writing / GRAPH_FILE).write_bytes(graph)
+    (writing / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (GRAPH_FILE, MANIFEST_FILE):  # files beside them, such as a model card, stay
+        (writing / name).replace(out / name)
+    writing.rmdir()

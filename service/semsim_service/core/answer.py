@@ -1,0 +1,33 @@
+"""Scores and failures as the answer that every transport gives."""
+
+from collections.abc import Sequence
+
+from semsim.manifest import Manifest
+from semsim.pairs import PairFailure
+from semsim.scorer import PairScore
+from semsim.summary import summarize
+from semsim_service.core.schemas import FailedPair, ModelId, Problem, ScoredPair, ScoreResponse
+
+
+def answer(manifest: Manifest, ids: Sequence[str | None], results: Sequence[PairScore | PairFailure]) -> ScoreResponse:
+    """One result a pair, in order, with its id, and the summary."""
+    return ScoreResponse(
+        model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256),
+        results=[_result(pair_id, result) for pair_id, result in zip(ids, results, strict=True)],
+        summary=summarize(results, calibrated=manifest.calibration is not None),
+    )
+
+
+def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair | FailedPair:
+    if isinstance(result, PairFailure):
+        return FailedPair(id=pair_id, error=Problem(code=result.code, message=result.message))
+    return ScoredPair(
+        id=pair_id,
+        distance=result.distance,
+        leakage=result.leakage,
+        recognizable=result.recognizable,
+        mse=result.mse,
+        psnr=result.psnr,
+        ssim=result.ssim,
+        resized=result.resized,
+    )

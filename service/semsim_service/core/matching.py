@@ -1,0 +1,27 @@
+"""Originals, reconstructions and ids that came apart, as pairs."""
+
+from collections.abc import Sequence
+
+from semsim.exceptions import InvalidRequest
+from semsim_service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput
+
+
+def match_pairs(
+    originals: Sequence[ImageInput], reconstructions: Sequence[ImageInput], ids: Sequence[str] = ()
+) -> list[EncodedPair]:
+    """The i-th of each together; a single original belongs to all, and stays one object: it is embedded once.
+
+    Raises:
+        InvalidRequest: no reconstruction, or counts that do not fit, or an id that is too long.
+    """
+    count = len(reconstructions)
+    if count == 0 or len(originals) not in (1, count):
+        raise InvalidRequest(f"expected one original, or one for each reconstruction, got {len(originals)} and {count}")
+    if len(ids) not in (0, count):
+        raise InvalidRequest(f"expected an id for each of {count} reconstructions or none, got {len(ids)}")
+    if any(len(pair_id) > MAX_ID_LENGTH for pair_id in ids):
+        raise InvalidRequest(f"expected ids of at most {MAX_ID_LENGTH} characters, got a longer one")
+    if len(originals) == 1:
+        originals = [originals[0]] * count
+    names: Sequence[str | None] = ids or [None] * count
+    return list(map(EncodedPair, names, originals, reconstructions))

@@ -1,0 +1,133 @@
+"""The request and the answer of ``POST /score``, as every transport means them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semsim.exceptions import ErrorCode
+from semsim.images import RGBImage
+from semsim.manifest import Manifest
+from semsim.pairs import PairFailure
+from semsim.providers import Provider
+from semsim.summary import Summary
+from semsim_service.settings import Limits
+
+MAX_ID_LENGTH = 256
+
+PairId = Annotated[str, Field(max_length=MAX_ID_LENGTH, description="Echoed in the result.")]
+
+
+class _Model(BaseModel):
+    # Pydantic would keep short strings of requests that are over, ids and tiny images, to find them again.
+    model_config = ConfigDict(frozen=True, extra="forbid", cache_strings="keys")
+
+
+class PairInput(_Model):
+    """One (original, reconstruction) pair; each image is PNG, JPEG or WebP in base64."""
+
+    id: PairId | None = None
+    original: Annotated[str, Field(description="The client's image, base64.", examples=["iVBORw0KGgo="])]
+    reconstruction: Annotated[str, Field(description="What the attack made of it, base64.", examples=["iVBORw0KGgo="])]
+
+
+class ScoreRequest(_Model):
+    """One or many pairs. A pair that cannot be scored fails alone; the others are scored."""
+
+    pairs: Annotated[list[PairInput], Field(min_length=1)]
+
+
+ImageInput = bytes | RGBImage
+"""An image as it came: encoded as PNG, JPEG or WebP, or raw, uint8 ``(H, W, 3)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPair:
+    """One pair as it came."""
+
+    id: str | None
+    original: ImageInput
+    reconstruction: ImageInput
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPair:
+    """A pair that its transport could not read."""
+
+    id: str | None
+    failure: PairFailure
+
+
+class Problem(_Model):
+    """What went wrong: a stable code for programs, a message for people."""
+
+    code: ErrorCode
+    message: str
+
+
+class ErrorEnvelope(_Model):
+    """The body of every answer that is not a success."""
+
+    error: Problem
+
+
+class ModelId(_Model):
+    """Which model gave the numbers."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class ScoredPair(_Model):
+    """The numbers of one pair."""
+
+    id: str | None
+    distance: Annotated[float, Field(description="L2 between the embeddings; 0 = same image, lower = more leakage.")]
+    leakage: Annotated[
+        float | None,
+        Field(
+            description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a "
+            "classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
+            "calibration."
+        ),
+    ]
+    recognizable: Annotated[bool | None, Field(description="leakage >= the model's threshold; null likewise.")]
+    mse: Annotated[float, Field(description="Mean squared error, squared 8-bit levels.")]
+    psnr: Annotated[float | None, Field(description="dB; null when infinite, for equal images.")]
+    ssim: Annotated[float, Field(description="Structural similarity, -1..1; 1 = equal.")]
+    resized: Annotated[
+        bool, Field(description="The reconstruction was resized to the original for mse, psnr and ssim.")
+    ]
+
+
+class FailedPair(_Model):
+    """A pair that was not scored."""
+
+    id: str | None
+    error: Problem
+
+
+class ScoreResponse(_Model):
+    """One result a pair, in the order of the request."""
+
+    model: ModelId
+    results: list[ScoredPair | FailedPair]
+    summary: Summary
+
+
+class ProviderInfo(_Model):
+    """The execution provider in use, and why those before it in the order are not."""
+
+    active: Provider
+    missing: dict[Provider, str]
+    onnxruntime: str
+
+
+class ModelInfo(_Model):
+    """The answer of ``GET /model``."""
+
+    service_version: str
+    manifest: Manifest
+    provider: ProviderInfo
+    limits: Limits

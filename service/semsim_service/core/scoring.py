@@ -1,0 +1,251 @@
+"""One request, from what came to the answer: limits, decoding, batching, summary."""
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+import semsim
+from semsim.exceptions import ErrorCode, RequestError, RequestTimeout
+from semsim.manifest import Manifest
+from semsim.pairs import PairFailure, decode_pairs
+from semsim.scorer import PairScore, PreparedPairs, Scorer
+from semsim_service.core.admission import Admission
+from semsim_service.core.answer import answer
+from semsim_service.core.batcher import Batcher
+from semsim_service.core.call import Call, Span
+from semsim_service.core.claim import Claim
+from semsim_service.core.schemas import EncodedPair, ModelInfo, ProviderInfo, RejectedPair, ScoreResponse
+from semsim_service.metrics import OK, Rejection, ServiceMetrics, Transport
+from semsim_service.settings import Settings
+
+Parse = Callable[[], Sequence[EncodedPair | RejectedPair]]
+"""Turns a transport's body into pairs; called in a decoding thread."""
+
+_DIGEST_BYTES = 32
+_OBSERVE_SECONDS = 0.25
+_REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason.value in set(ErrorCode)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A request's pairs after its decoding thread: what the network needs, and what went wrong before."""
+
+    ids: list[str | None]
+    indices: list[int]
+    failures: dict[int, PairFailure]
+    pairs: PreparedPairs
+    digests: list[bytes]
+
+
+class ScoringCore:
+    """Answers requests of any transport.
+
+    Args:
+        scorer: the model.
+        settings: limits, times and sizes.
+        metrics: where everything is counted.
+        authenticate: raises Unauthenticated for an ``Authorization`` header, or its absence, that will not do.
+        observe: is told of every request when it is over, with its outcome's code.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        settings: Settings,
+        metrics: ServiceMetrics,
+        authenticate: Callable[[str | None], None] = lambda _: None,
+        observe: Callable[[Call, str], None] = lambda _, __: None,
+    ) -> None:
+        self._scorer = scorer
+        self._seconds = settings.request_seconds
+        self._authenticate = authenticate
+        self._observe = observe
+        self.limits = settings.limits
+        self.metrics = metrics
+        self._admission = Admission(settings.queue, metrics)
+        # A request that times out is answered at once, and dropped if it still waits for a thread. One that has a
+        # thread keeps it until it is done, so that no more than these run.
+        self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
+        self._batcher = Batcher(
+            scorer.embed_prepared,
+            scorer.manifest.embedding.dimension,
+            settings.batch_size,
+            metrics,
+            settings.cache_bytes,
+        )
+        # A key of this process: the digests tell nobody else which images were seen.
+        self._digest_key = os.urandom(_DIGEST_BYTES)
+        metrics.describe(scorer.manifest, scorer.provider)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The model's manifest."""
+        return self._scorer.manifest
+
+    async def observe_queue(self) -> None:
+        """Keep the queue's gauges current, until cancelled."""
+        while True:
+            self._admission.observe()
+            await asyncio.sleep(_OBSERVE_SECONDS)
+
+    def close(self) -> None:
+        """Let the threads end; what is in flight is scored first."""
+        self._decoders.shutdown()
+        self._batcher.close()
+
+    @asynccontextmanager
+    async def request(
+        self,
+        transport: Transport,
+        *,
+        request_id: str,
+        authorization: str | None = None,
+        traceparent: str | None = None,
+        seconds: float | None = None,
+    ) -> AsyncIterator[Call]:
+        """One request, from its first byte to its answer: authenticated, timed, counted, and released at the end.
+
+        Args:
+            transport: how it came.
+            request_id: the caller's name for it, or :func:`semsim_service.core.call.new_request_id`.
+            authorization: the ``Authorization`` header, or gRPC's metadata of that name.
+            traceparent: the header of that name.
+            seconds: the caller's own deadline; the service's wins where it is shorter.
+
+        Raises:
+            RequestError: it is refused, or not answered in time; ``code`` says which.
+        """
+        began = time.monotonic()
+        limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
+        call = Call(transport, request_id, began, self._admission, traceparent)
+        code = ErrorCode.INTERNAL.value
+        try:
+            self._authenticate(authorization)
+            async with asyncio.timeout(limit):
+                yield call
+            code = OK
+        except TimeoutError:
+            code = ErrorCode.TIMEOUT.value
+            raise RequestTimeout(f"no answer within {limit:g} seconds") from None
+        except RequestError as error:
+            code = error.code.value
+            if (reason := _REJECTIONS.get(error.code)) is not None:
+                self.metrics.rejected.labels(reason).inc()
+            raise
+        except asyncio.CancelledError:
+            code = ErrorCode.CANCELLED.value
+            raise
+        finally:
+            call.release()
+            self.metrics.requests.labels(transport, code).inc()
+            self.metrics.request_seconds.labels(transport).observe(time.monotonic() - began)
+            self._observe(call, code)
+
+    def authenticate(self, transport: Transport, authorization: str | None) -> None:
+        """Refuse, and count, the caller of a stream, whose requests come later and are each checked again.
+
+        Raises:
+            Unauthenticated: it has no token, or not the service's.
+        """
+        try:
+            self._authenticate(authorization)
+        except RequestError as error:
+            self.metrics.requests.labels(transport, error.code.value).inc()
+            self.metrics.rejected.labels(Rejection.UNAUTHENTICATED).inc()
+            raise
+
+    async def score(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:
+        """Parse, decode and score one request; a bad pair fails alone.
+
+        Args:
+            call: the request.
+            parse: gives its pairs.
+            claim: what it says of itself.
+
+        Raises:
+            RequestError: the request is refused as a whole.
+        """
+        try:
+            prepared = await self._prepare_somewhere(call, parse, claim)
+            scores = await self._embed(call, prepared) if prepared.indices else []
+        except asyncio.CancelledError:
+            # It gave up. Where all do, there would be no wait to see otherwise.
+            call.timings.end_wait(time.monotonic())
+            self.metrics.queue_seconds.observe(call.timings.queue)
+            raise
+        outcomes: dict[int, PairScore | PairFailure] = {
+            **prepared.failures,
+            **dict(zip(prepared.indices, scores, strict=True)),
+        }
+        results = [outcomes[index] for index in range(len(prepared.ids))]
+        call.failed = len(prepared.failures)
+        self.metrics.observe_pairs(results)
+        self.metrics.decode_seconds.observe(call.timings.decode)
+        self.metrics.queue_seconds.observe(call.timings.queue)
+        self.metrics.inference_seconds.observe(call.timings.inference)
+        return answer(self.manifest, prepared.ids, results)
+
+    def model_info(self) -> ModelInfo:
+        """What serves, and within which limits."""
+        provider = self._scorer.provider
+        return ModelInfo(
+            service_version=semsim.__version__,
+            manifest=self.manifest,
+            provider=ProviderInfo(
+                active=provider.active, missing=dict(provider.missing), onnxruntime=provider.onnxruntime
+            ),
+            limits=self.limits,
+        )
+
+    async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> _Prepared:
+        """Here where it is little, else in a decoding thread."""
+        # By what it claims: were it counted in its thread only, a full queue would read it, and then refuse it. One
+        # that claims more pairs than are allowed will be refused when it is read, and takes little room until then.
+        call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
+        if claim.is_little:
+            return self._prepare(call, parse)
+        call.timings.begin_wait(time.monotonic())
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, call, parse)
+
+    def _prepare(self, call: Call, parse: Parse) -> _Prepared:
+        """Everything before the network."""
+        begin = time.monotonic()
+        call.timings.end_wait(begin)
+        pairs = parse()
+        self.limits.check_pairs(len(pairs))
+        call.reserve_pairs(len(pairs))
+        decoded = decode_pairs(
+            [
+                pair.failure if isinstance(pair, RejectedPair) else (pair.original, pair.reconstruction)
+                for pair in pairs
+            ],
+            limits=self.limits.decode,
+            max_total_pixels=self.limits.request_pixels,
+        )
+        prepared = self._scorer.prepare(decoded.originals, decoded.reconstructions)
+        digests = [
+            hashlib.blake2b(image.data, digest_size=_DIGEST_BYTES, key=self._digest_key).digest()
+            for image in prepared.images
+        ]
+        end = time.monotonic()
+        call.timings.decode = end - begin
+        call.timings.spans.append(Span("decode", begin, end))
+        return _Prepared([pair.id for pair in pairs], decoded.indices, decoded.failures, prepared, digests)
+
+    async def _embed(self, call: Call, prepared: _Prepared) -> list[PairScore]:
+        pairs = prepared.pairs
+        last_rows = np.maximum(pairs.originals, pairs.reconstructions)
+        call.timings.begin_wait(time.monotonic())
+        job = await self._batcher.embed(pairs.images, prepared.digests, last_rows)
+        call.timings.end_wait(job.began)
+        call.timings.inference = job.inference_seconds
+        call.timings.spans.append(Span("queue", job.waiting_since, job.began))
+        call.timings.spans.append(Span("infer", job.began, time.monotonic()))
+        return self._scorer.combine(pairs, job.embeddings)

@@ -1,0 +1,80 @@
+"""gRPC's side of a call: its messages, its clock, and its errors, a status with the stable code beside it."""
+
+import asyncio
+from typing import NoReturn, TypeAlias
+
+import grpc
+
+from semsim.exceptions import ErrorCode, Overloaded, RequestError
+from semsim_service.grpc_transport.caller import Caller
+
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+"""gRPC's side of one call, whose messages it leaves as bytes."""
+
+_STATUS = {
+    ErrorCode.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.TOO_MANY_PAIRS: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.BODY_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorCode.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorCode.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    ErrorCode.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorCode.NOT_READY: grpc.StatusCode.UNAVAILABLE,
+    ErrorCode.TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
+    ErrorCode.CANCELLED: grpc.StatusCode.CANCELLED,
+}
+
+# The service's answer to a deadline comes this much before it, so that it is there to be read, and counted as such.
+_ANSWER_SECONDS = 0.02
+_ANSWER_SHARE = 0.05
+
+UNEXPECTED = "unexpected error; the service's log has the details"
+
+
+def status_of(code: ErrorCode) -> grpc.StatusCode:
+    """The status that an error's code stands for; INTERNAL where it is a fault of ours."""
+    return _STATUS.get(code, grpc.StatusCode.INTERNAL)
+
+
+def error_metadata(caller: Caller, code: ErrorCode, error: RequestError | None = None) -> tuple[tuple[str, str], ...]:
+    """The trailing metadata of an error."""
+    metadata = (("x-request-id", caller.request_id), ("semsim-error-code", code.value))
+    return (*metadata, ("retry-after", str(error.retry_after))) if isinstance(error, Overloaded) else metadata
+
+
+def without_frames(error: RequestError) -> RequestError:
+    """The error alone. gRPC keeps what a call ended with, and its frames would keep the message, in a ring."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
+async def refuse(context: Context, caller: Caller, error: RequestError) -> NoReturn:
+    """End a call with the error; does not return."""
+    await _end(context, status_of(error.code), str(error), error_metadata(caller, error.code, error))
+
+
+async def fail(context: Context, caller: Caller) -> NoReturn:
+    """End a call that met a fault of ours, without a word of what it was; does not return."""
+    await _end(context, grpc.StatusCode.INTERNAL, UNEXPECTED, error_metadata(caller, ErrorCode.INTERNAL))
+
+
+async def _end(
+    context: Context, status: grpc.StatusCode, message: str, metadata: tuple[tuple[str, str], ...]
+) -> NoReturn:
+    try:
+        await context.abort(status, message, metadata)
+    except grpc.aio.InternalError:
+        # The client is gone, or its deadline has passed: gRPC would log a trace.
+        raise asyncio.CancelledError from None
+
+
+async def read_message(context: Context) -> bytes | None:
+    """The call's next message; None where there is none, or none that gRPC would take."""
+    message: object = await context.read()
+    return message if isinstance(message, bytes) else None
+
+
+def seconds_left(context: Context) -> float | None:
+    """Seconds in which a call's client still wants an answer; None = it has no deadline."""
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None else remaining - min(_ANSWER_SECONDS, _ANSWER_SHARE * remaining)

@@ -1,0 +1,77 @@
+"""``grpc.health.v1``, for load balancers and ``grpc_health_probe``; needs no token.
+
+The ready-made one forgets those who watch when another of them leaves, and keeps a stopping server waiting for them.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import grpc
+from grpc_health.v1 import health_pb2 as pb
+
+from semsim.exceptions import InvalidRequest, NotFound, RequestError
+from semsim_service.grpc_transport.caller import read_caller
+from semsim_service.grpc_transport.context import Context, refuse
+from semsim_service.grpc_transport.unary import Handler
+from semsim_service.grpc_transport.wire import parse
+from semsim_service.settings import Limits
+
+NAME: str = pb.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+class Health:
+    """Says SERVING of the whole server (the empty name) and of each service, until it stops.
+
+    Args:
+        services: their names.
+        limits: what a message may hold.
+    """
+
+    def __init__(self, services: Iterable[str], limits: Limits) -> None:
+        self._known = frozenset(("", *services))
+        self._limits = limits
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Say NOT_SERVING from now on, and end the watches once they have heard it."""
+        self._stopping.set()
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers of its methods, by name."""
+        return {
+            "Check": grpc.unary_unary_rpc_method_handler(self._check),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
+        }
+
+    async def _check(self, message: bytes, context: Context) -> bytes:
+        try:
+            service = self._read(message)
+            if service not in self._known:
+                raise NotFound("expected the name of a service of this server, or none, got another")
+        except RequestError as error:
+            return await refuse(context, read_caller(context.invocation_metadata()), error)
+        return _message(self._status(service))
+
+    async def _watch(self, message: bytes, context: Context) -> None:
+        try:
+            service = self._read(message)
+        except InvalidRequest as error:
+            await refuse(context, read_caller(context.invocation_metadata()), error)
+        # A name that is not known may be one day, says the protocol: the watch goes on.
+        told = self._status(service)
+        await context.write(_message(told))
+        await self._stopping.wait()
+        if self._status(service) != told:
+            await context.write(_message(self._status(service)))
+
+    def _read(self, message: bytes) -> str:
+        return parse(pb.HealthCheckRequest, message, self._limits).service
+
+    def _status(self, service: str) -> int:
+        if service not in self._known:
+            return pb.HealthCheckResponse.SERVICE_UNKNOWN
+        return pb.HealthCheckResponse.NOT_SERVING if self._stopping.is_set() else pb.HealthCheckResponse.SERVING
+
+
+def _message(status: int) -> bytes:
+    return pb.HealthCheckResponse(status=status).SerializeToString()

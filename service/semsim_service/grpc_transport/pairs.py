@@ -1,0 +1,138 @@
+"""A ``semsim.v1.ScoreRequest`` as pairs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest
+from semsim.pairs import PairFailure
+from semsim_service.core.claim import FEW_PAIRS, Claim
+from semsim_service.core.matching import match_pairs
+from semsim_service.core.schemas import MAX_ID_LENGTH, EncodedPair, ImageInput, RejectedPair
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.settings import Limits
+
+_CHANNELS = 3
+
+
+def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[EncodedPair | RejectedPair]:
+    """The pairs of a request, pixels as views of its bytes; a pair that cannot be read fails alone.
+
+    Raises:
+        InvalidRequest: no pairs, pairs of both kinds, or raw tensors that do not fit together.
+        TooManyPairs: more than the limit.
+    """
+    if request.HasField("batch"):
+        if request.pairs or request.HasField("original"):
+            raise InvalidRequest("expected pairs or a batch, got both")
+        return _read_batch(request.batch, limits)
+    if not request.pairs:
+        raise InvalidRequest("expected at least one pair, or a batch, got neither")
+    limits.check_pairs(len(request.pairs))
+    shared = _read_shared(request)
+    return [_read_pair(pair, shared) for pair in request.pairs]
+
+
+def claim_of(request: pb.ScoreRequest) -> Claim:
+    """What a request claims to hold; of more than a few pairs that are each by itself only how many they are."""
+    if request.HasField("batch"):
+        originals, reconstructions = request.batch.originals, request.batch.reconstructions
+        return claim_of_tensors(
+            [(images.count, images.height, images.width) for images in (originals, reconstructions)]
+        )
+    count = len(request.pairs)
+    if count > FEW_PAIRS:
+        return Claim(count)
+    # The original of each pair, also where it is that of all: reconstructions are enlarged to it.
+    images = [pair.original if pair.HasField("original") else request.original for pair in request.pairs]
+    images += [pair.reconstruction for pair in request.pairs]
+    if any(image.WhichOneof("kind") == "encoded" for image in images):
+        return Claim(count)
+    return Claim(count, sum(image.raw.height * image.raw.width for image in images))
+
+
+def claim_of_tensors(shapes: Sequence[tuple[int, int, int]]) -> Claim:
+    """What raw tensors of the shapes ``(N, H, W)`` claim to hold, a single image as often as it is used."""
+    pairs = max(count for count, _, _ in shapes)
+    return Claim(pairs, pairs * sum(height * width for _, height, width in shapes))
+
+
+def view_images(pixels: bytes, count: int, height: int, width: int, name: str) -> NDArray[np.uint8]:
+    """Images ``(count, height, width, 3)`` as a view of their bytes.
+
+    Raises:
+        InvalidRequest: a shape without pixels, or of another size than the bytes.
+    """
+    if min(count, height, width) < 1:
+        raise InvalidRequest(f"expected {name} of at least 1x1x1, got {count}x{height}x{width}")
+    expected = count * height * width * _CHANNELS
+    if len(pixels) != expected:
+        raise InvalidRequest(
+            f"expected {expected} bytes for {name} of {count}x{height}x{width}x{_CHANNELS}, got {len(pixels)}"
+        )
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(count, height, width, _CHANNELS)
+
+
+def _read_batch(batch: pb.RawBatch, limits: Limits) -> list[EncodedPair]:
+    limits.check_pairs(max(batch.originals.count, batch.reconstructions.count))
+    return match_pairs(
+        _views(batch.originals, "originals"), _views(batch.reconstructions, "reconstructions"), batch.ids
+    )
+
+
+def _views(images: pb.RawImages, name: str) -> list[NDArray[np.uint8]]:
+    return list(view_images(images.pixels, images.count, images.height, images.width, name))
+
+
+def _read_shared(request: pb.ScoreRequest) -> ImageInput | InvalidArray | InvalidPair | None:
+    """The original for all: read once, so that it stays one object. A bad one fails the pairs that need it."""
+    if not request.HasField("original"):
+        return None
+    try:
+        return _read_image("original", request.original)
+    except (InvalidArray, InvalidPair) as error:
+        return error
+
+
+def _read_pair(pair: pb.Pair, shared: ImageInput | InvalidArray | InvalidPair | None) -> EncodedPair | RejectedPair:
+    pair_id = pair.id if pair.HasField("id") else None
+    if pair_id is not None and len(pair_id) > MAX_ID_LENGTH:
+        message = f"expected an id of at most {MAX_ID_LENGTH} characters, got {len(pair_id)}"
+        return RejectedPair(None, PairFailure(ErrorCode.INVALID_PAIR, message))
+    try:
+        return EncodedPair(pair_id, _original(pair, shared), _reconstruction(pair))
+    except (InvalidArray, InvalidPair) as error:
+        return RejectedPair(pair_id, PairFailure(error.code, str(error)))
+
+
+def _original(pair: pb.Pair, shared: ImageInput | InvalidArray | InvalidPair | None) -> ImageInput:
+    if pair.HasField("original"):
+        return _read_image("original", pair.original)
+    if shared is None:
+        raise InvalidPair("expected an original, of the pair or of the request, got none")
+    if isinstance(shared, InvalidArray | InvalidPair):
+        raise shared
+    return shared
+
+
+def _reconstruction(pair: pb.Pair) -> ImageInput:
+    if not pair.HasField("reconstruction"):
+        raise InvalidPair("expected a reconstruction, got none")
+    return _read_image("reconstruction", pair.reconstruction)
+
+
+def _read_image(role: str, image: pb.Image) -> ImageInput:
+    kind = image.WhichOneof("kind")
+    if kind == "encoded":
+        return image.encoded
+    if kind is None:
+        raise InvalidPair(f"{role}: expected encoded or raw, got neither")
+    raw = image.raw
+    expected = raw.height * raw.width * _CHANNELS
+    pixels = raw.pixels
+    if expected == 0 or len(pixels) != expected:
+        raise InvalidArray(
+            f"{role}: expected {expected} bytes for {raw.height}x{raw.width}x{_CHANNELS}, got {len(pixels)}"
+        )
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(raw.height, raw.width, _CHANNELS)

@@ -1,0 +1,39 @@
+"""``grpc.reflection.v1alpha``: which services and messages there are; needs no token.
+
+The ready-made handler answers bytes that are no request with UNKNOWN, and a stack trace in the log.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection_pb2 as pb
+from grpc_reflection.v1alpha.reflection import aio
+
+from semsim.exceptions import InvalidRequest
+from semsim_service.grpc_transport.caller import read_caller
+from semsim_service.grpc_transport.context import Context, read_message, refuse
+from semsim_service.grpc_transport.unary import Handler
+from semsim_service.grpc_transport.wire import parse
+from semsim_service.settings import Limits
+
+NAME: str = reflection.SERVICE_NAME
+
+
+def reflection_handlers(services: Iterable[str], limits: Limits) -> dict[str, Handler]:
+    """The handlers of its methods, by name; ``services`` are those it tells of."""
+    servicer: Any = aio.ReflectionServicer(services)
+
+    async def handle(_: object, context: Context) -> None:
+        async def requests() -> AsyncIterator[pb.ServerReflectionRequest]:
+            while (message := await read_message(context)) is not None:
+                yield parse(pb.ServerReflectionRequest, message, limits)
+
+        try:
+            async for answer in servicer.ServerReflectionInfo(requests(), context):
+                await context.write(answer.SerializeToString())
+        except InvalidRequest as error:
+            await refuse(context, read_caller(context.invocation_metadata()), error)
+
+    return {"ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(handle)}

@@ -1,0 +1,82 @@
+"""The process edge of a call with one message and one answer."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import grpc
+from google.protobuf.message import Message
+
+from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestError
+from semsim_service.core.call import Call
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.grpc_transport.caller import Caller, read_caller
+from semsim_service.grpc_transport.context import Context, fail, read_message, refuse, seconds_left, without_frames
+from semsim_service.grpc_transport.drain import Drain
+from semsim_service.metrics import Transport
+from semsim_service.settings import Limits
+
+logger = logging.getLogger("semsim.service")
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+Answer = Callable[[Call, bytes], Awaitable[Message]]
+"""Makes the answer to one message, as bytes."""
+
+
+def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
+    """The handler of a method: authenticated, timed and counted by the core, errors told in gRPC's way.
+
+    For gRPC it takes a stream: it then reads the message itself, only after its caller is known to be welcome, and
+    the stream's window bounds what is in memory until then.
+    """
+
+    async def handle(_: object, context: Context) -> bytes:
+        drain.begin()
+        context.add_done_callback(drain.end)  # type: ignore[arg-type]  # no function fits its stub
+        caller = read_caller(context.invocation_metadata())
+        outcome = await answered(caller, context)
+        if isinstance(outcome, RequestError):
+            await refuse(context, caller, outcome)
+        if outcome is None:
+            await fail(context, caller)
+        return outcome
+
+    async def answered(caller: Caller, context: Context) -> bytes | RequestError | None:
+        """The answer, why there is none, or None after a fault of ours."""
+        try:
+            async with core.request(
+                Transport.GRPC,
+                request_id=caller.request_id,
+                authorization=caller.authorization,
+                traceparent=caller.traceparent,
+                seconds=seconds_left(context),
+            ) as call:
+                drain.check_open()
+                message = await read_message(context)
+                if message is None:
+                    raise InvalidRequest("expected a message, got none that could be received")
+                check_size(len(message), core.limits)
+                call.reserve_bytes(len(message))
+                answer_message = await answer(call, message)
+        except RequestError as error:
+            return without_frames(error)
+        except Exception:
+            # The trace goes to the log, never to the client; it holds no request data.
+            logger.exception("unexpected error in a gRPC call", extra={"request_id": caller.request_id})
+            return None
+        context.set_trailing_metadata(
+            (("x-request-id", caller.request_id), ("server-timing", call.timings.server_timing()))
+        )
+        return answer_message.SerializeToString()
+
+    return grpc.stream_unary_rpc_method_handler(handle)
+
+
+def check_size(size: int, limits: Limits) -> None:
+    """Refuse a message over the limit in our own words; gRPC refuses those far over it before they are read.
+
+    Raises:
+        BodyTooLarge: it is.
+    """
+    if size > limits.body_bytes:
+        raise BodyTooLarge(f"expected a message of at most {limits.body_bytes} bytes, got {size}")

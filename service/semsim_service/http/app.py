@@ -1,0 +1,153 @@
+"""The HTTP routes, as a Starlette application that BentoML mounts."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
+from semsim_service.core.call import Call, accept_request_id
+from semsim_service.core.claim import Claim
+from semsim_service.core.schemas import ScoreResponse
+from semsim_service.core.scoring import Parse, ScoringCore
+from semsim_service.http.body import parse_multipart, read_body
+from semsim_service.http.errors import error_response, refusal
+from semsim_service.http.exposition import metrics
+from semsim_service.http.index_page import HEADERS, page
+from semsim_service.http.json_body import claimed_pairs, parse_json
+from semsim_service.http.openapi import openapi
+from semsim_service.http.raw_body import check_length, parse_raw, read_shape
+from semsim_service.metrics import Transport
+
+logger = logging.getLogger("semsim.service")
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+RAW = "application/octet-stream"
+
+_Endpoint = Callable[[Request, str], Awaitable[Response]]
+
+
+class HTTPTransport:
+    """The routes; ``core`` is given once the model is loaded and warm."""
+
+    def __init__(self) -> None:
+        self.core: ScoringCore | None = None
+        self.app = Starlette(
+            routes=[
+                Route("/", self._page, methods=["GET"]),
+                Route("/score", _guarded(self._score), methods=["POST"]),
+                Route("/model", _guarded(self._model), methods=["GET"]),
+                Route("/docs.json", self._docs, methods=["GET"]),
+                Route("/metrics", metrics, methods=["GET"]),
+            ]
+        )
+
+    def _ready(self) -> ScoringCore:
+        if self.core is None:
+            raise NotReady("expected a model that is loaded and warm, got a service that is still starting")
+        return self.core
+
+    async def _score(self, request: Request, request_id: str) -> Response:
+        core = self._ready()
+        async with _accepted(core, request, request_id) as call:
+            parse, claim = await _read(request, core, call)
+            answer = await _unless_gone(request, core.score(call, parse, claim))
+        return _json(answer, {"server-timing": call.timings.server_timing()})
+
+    async def _model(self, request: Request, request_id: str) -> Response:
+        core = self._ready()
+        async with _accepted(core, request, request_id):
+            return _json(core.model_info(), {})
+
+    async def _docs(self, _: Request) -> Response:
+        return JSONResponse(openapi())
+
+    async def _page(self, _: Request) -> Response:
+        return HTMLResponse(page(), headers=HEADERS)
+
+
+def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractAsyncContextManager[Call]:
+    """The core's view of a request, by its headers."""
+    headers = request.headers
+    return core.request(
+        Transport.HTTP,
+        request_id=request_id,
+        authorization=headers.get("authorization"),
+        traceparent=headers.get("traceparent"),
+    )
+
+
+async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, Claim]:
+    """The body, by its content type, as what makes pairs of it, and what it claims to hold."""
+    limits = core.limits
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in (JSON, MULTIPART, RAW):
+        raise UnsupportedMediaType(
+            f"expected Content-Type {JSON}, {MULTIPART} or {RAW}, got " + ("none" if not content_type else "another")
+        )
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("expected a body without Content-Encoding, got a compressed one")
+    if content_type == RAW:
+        shape = read_shape(request.headers, limits)
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal():
+            check_length(shape, int(announced))
+        raw = await read_body(request, limits, call.reserve_bytes)
+        return lambda: parse_raw(raw, shape), Claim(shape.pairs, shape.size // 3)
+    body = await read_body(request, limits, call.reserve_bytes)
+    if content_type == JSON:
+        return lambda: parse_json(body, limits), Claim(claimed_pairs(body))
+    pairs = await parse_multipart(request, body, limits)
+    return lambda: pairs, Claim(len(pairs))
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:
+    """The result of ``work``, which is cancelled when the client closes its connection."""
+    scoring = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((scoring, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not scoring.done():
+            raise RequestCancelled("the client went before its answer was there")
+        return scoring.result()
+    finally:
+        gone.cancel()
+        scoring.cancel()
+        del scoring  # it holds its error, whose traceback holds this frame: together they would keep the body
+
+
+async def _disconnect(request: Request) -> None:
+    """Wait until the connection is closed; the body is read already."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """The process edge: whatever an endpoint raises becomes an envelope."""
+
+    async def guarded(request: Request) -> Response:
+        request_id = accept_request_id(request.headers.get("x-request-id"))
+        try:
+            response = await endpoint(request, request_id)
+        except RequestError as error:
+            response = refusal(error)
+        except Exception:
+            # The trace goes to the log, never to the client; it holds no request data.
+            logger.exception("unexpected error on %s", request.url.path, extra={"request_id": request_id})
+            response = error_response(ErrorCode.INTERNAL, "unexpected error; the service's log has the details")
+        response.headers["x-request-id"] = request_id
+        return response
+
+    return guarded
+
+
+def _json(model: BaseModel, headers: dict[str, str]) -> Response:
+    return Response(model.model_dump_json(), media_type=JSON, headers=headers)

@@ -1,0 +1,100 @@
+"""JSON bodies to pairs, strictly outside and forgivingly inside: a bad pair fails alone."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyBytes, TooManyPairs
+from semsim.pairs import PairFailure
+from semsim_service.core.schemas import MAX_ID_LENGTH, EncodedPair, PairInput, RejectedPair, ScoreRequest
+from semsim_service.settings import Limits
+
+_SHOWN_PROBLEMS = 5
+# base64 tools break lines, at 76 characters at the least.
+_LINE_BREAKS = 1.04
+_COUNTED_BYTES = 2**20
+
+
+def claimed_pairs(body: bytes) -> int:
+    """How many pairs a JSON body seems to have, by a field's name, without reading it; those of its first MiB only."""
+    return body.count(b'"reconstruction"', 0, _COUNTED_BYTES)
+
+
+def parse_json(body: bytes, limits: Limits) -> list[EncodedPair | RejectedPair]:
+    """The pairs of a JSON body; base64 is decoded here, within the limit of one image.
+
+    Raises:
+        InvalidRequest: not JSON, or not of the request's shape outside the pairs.
+    """
+    # Base64 has no comma: this many are far more pairs than allowed, and validating them would stop the service.
+    if body.count(b",") > limits.pairs * (MAX_ID_LENGTH + 4):
+        raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got far more")
+    try:
+        request = ScoreRequest.model_validate_json(body)
+    except ValidationError as error:
+        return _salvage(body, error.errors(include_url=False, include_context=False, include_input=False), limits)
+    return [_encoded(pair, limits) for pair in request.pairs]
+
+
+def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[EncodedPair | RejectedPair]:
+    """Keep the pairs that are sound when every problem lies inside some pair."""
+    inside = [problem for problem in problems if len(problem["loc"]) >= 2 and problem["loc"][0] == "pairs"]
+    if len(inside) != len(problems):
+        raise InvalidRequest(f"expected {{'pairs': [{{'original', 'reconstruction'}}, ...]}}, got {_told(problems)}")
+    by_index: dict[int, list[ErrorDetails]] = {}
+    for problem in inside:
+        by_index.setdefault(int(problem["loc"][1]), []).append(problem)
+    return [
+        _rejected(raw, by_index[i]) if i in by_index else _encoded(PairInput.model_validate(raw), limits)
+        for i, raw in enumerate(from_json(body)["pairs"])
+    ]
+
+
+def _rejected(raw: object, problems: Sequence[ErrorDetails]) -> RejectedPair:
+    message = f"expected {{'original', 'reconstruction'}}, got {_told(problems)}"
+    return RejectedPair(_id(raw), PairFailure(ErrorCode.INVALID_PAIR, message))
+
+
+def _id(raw: object) -> str | None:
+    found = raw.get("id") if isinstance(raw, dict) else None
+    return found if isinstance(found, str) and len(found) <= MAX_ID_LENGTH else None
+
+
+def _told(problems: Sequence[ErrorDetails]) -> str:
+    """What is wrong where, without any of what was sent: field names come from the sender, too."""
+    known = {*ScoreRequest.model_fields, *PairInput.model_fields}
+    told = []
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        path = ".".join(str(part) if isinstance(part, int) or part in known else "?" for part in problem["loc"])
+        told.append(f"{path}: {problem['msg']}" if path else problem["msg"])
+    more = len(problems) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _encoded(pair: PairInput, limits: Limits) -> EncodedPair | RejectedPair:
+    try:
+        return EncodedPair(
+            pair.id,
+            _image("original", pair.original, limits),
+            _image("reconstruction", pair.reconstruction, limits),
+        )
+    except (InvalidBase64, TooManyBytes) as error:
+        return RejectedPair(pair.id, PairFailure(error.code, str(error)))
+
+
+def _image(role: str, text: str, limits: Limits) -> bytes:
+    size = len(text) * 3 // 4
+    if size > limits.image_bytes * _LINE_BREAKS + 2:  # an upper bound; the decoder counts exactly
+        raise TooManyBytes(f"{role}: expected at most {limits.image_bytes} bytes an image, got about {size}")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    try:  # base64 tools break lines
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        kind = "a data: URI" if text.startswith("data:") else f"{len(text)} characters that are not"
+        raise InvalidBase64(f"{role}: expected standard base64, got {kind}") from None

@@ -1,0 +1,142 @@
+"""The OpenAPI document, made from the schemas; ``docs/openapi.json`` is its committed copy."""
+
+import json
+import sys
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+import semsim
+from semsim_service.core.schemas import ErrorEnvelope, ModelInfo, ScoreRequest, ScoreResponse
+
+_REFERENCE = "#/components/schemas/"
+_SECURITY: list[dict[str, list[str]]] = [{"token": []}, {}]
+_REQUEST_ID = {
+    "name": "X-Request-Id",
+    "in": "header",
+    "description": "Echoed, and in the service's log; a random one where there is none.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~-]{1,128}$"},
+}
+_ECHO = {"X-Request-Id": {"description": "The request's.", "schema": {"type": "string"}}}
+
+
+def openapi() -> dict[str, Any]:
+    """The document as JSON-ready data, OpenAPI 3.1."""
+    _, schemas = models_json_schema(
+        [
+            (ScoreRequest, "validation"),
+            (ScoreResponse, "serialization"),
+            (ModelInfo, "serialization"),
+            (ErrorEnvelope, "serialization"),
+        ],
+        ref_template=_REFERENCE + "{model}",
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "SemSim",
+            "version": semsim.__version__,
+            "summary": "Would a person recognise what a gradient-inversion attack rebuilt?",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/score": {"post": _score()},
+            "/model": {"get": _model()},
+            "/livez": {"get": _get("The process is alive.", _text())},
+            "/readyz": {"get": _get("The model is loaded and warm.", _text(), {"503": _error("Not ready.")})},
+            "/metrics": {"get": _get("Prometheus metrics.", _text())},
+        },
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _score() -> dict[str, Any]:
+    return {
+        "operationId": "score",
+        "summary": "Score pairs of original and reconstruction.",
+        "security": _SECURITY,
+        "parameters": [_REQUEST_ID, _shape(), _originals()],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": _REFERENCE + "ScoreRequest"}},
+                "multipart/form-data": {"schema": _multipart()},
+                "application/octet-stream": {"schema": _raw()},
+            },
+        },
+        "responses": {
+            "200": _json("ScoreResponse", "One result a pair, in order; a pair that failed carries its error.")
+            | {"headers": {"Server-Timing": _header("Milliseconds in decode, queue and inference."), **_ECHO}},
+            "400": _error("invalid_request: the request does not fit the schema."),
+            "401": _error("unauthenticated: no bearer token, or another."),
+            "413": _error("body_too_large, too_many_pairs: over a limit of GET /model."),
+            "415": _error("unsupported_media_type."),
+            "429": _error("overloaded: the queue is full.")
+            | {"headers": {"Retry-After": _header("Seconds after which there should be room."), **_ECHO}},
+            "504": _error("timeout."),
+        },
+    }
+
+
+def _model() -> dict[str, Any]:
+    answers = _get("What serves: manifest, execution provider, limits.", _json("ModelInfo"), {"401": _error("Token.")})
+    return answers | {"security": _SECURITY}
+
+
+def _shape() -> dict[str, Any]:
+    schema = {"type": "string", "pattern": "^[1-9][0-9]{0,8},[1-9][0-9]{0,8},[1-9][0-9]{0,8}$"}
+    text = "N,H,W of a raw body: N pairs of images of H rows and W columns."
+    return {"name": "X-Semsim-Shape", "in": "header", "description": text, "schema": schema, "example": "8,32,32"}
+
+
+def _originals() -> dict[str, Any]:
+    text = "1 where a raw body holds a single original, for all N reconstructions; otherwise N, as without it."
+    return {"name": "X-Semsim-Originals", "in": "header", "description": text, "schema": {"type": "string"}}
+
+
+def _raw() -> dict[str, Any]:
+    text = "uint8 RGB, rows of pixels: N originals (or 1), then N reconstructions, (N + N) x H x W x 3 bytes."
+    return {"type": "string", "contentMediaType": "application/octet-stream", "description": text}
+
+
+def _header(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}}
+
+
+def _multipart() -> dict[str, Any]:
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    return {
+        "type": "object",
+        "description": "The i-th original belongs to the i-th reconstruction; a single original to all of them.",
+        "required": ["original", "reconstruction"],
+        "properties": {
+            "original": {"type": "array", "minItems": 1, "items": file},
+            "reconstruction": {"type": "array", "minItems": 1, "items": file},
+            "id": {"type": "array", "items": {"type": "string", "maxLength": 256}},
+        },
+    }
+
+
+def _get(summary: str, ok: dict[str, Any], others: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"summary": summary, "responses": {"200": ok} | (others or {})}
+
+
+def _json(name: str, description: str = "") -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _REFERENCE + name}}}
+    return {"description": description or name, "content": content}
+
+
+def _text() -> dict[str, Any]:
+    return {"description": "Plain text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
+def _error(description: str) -> dict[str, Any]:
+    return _json("ErrorEnvelope", description)
+
+
+if __name__ == "__main__":
+    json.dump(openapi(), sys.stdout, indent=2)
+    sys.stdout.write("\n")

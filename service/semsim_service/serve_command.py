@@ -1,0 +1,83 @@
+"""``semsim serve``: the service under BentoML, set up as it should be."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+_Certificate = Annotated[Path | None, typer.Option(help="PEM file; with --tls-key, HTTP and gRPC speak TLS only.")]
+_Key = Annotated[Path | None, typer.Option(help="PEM file of the certificate's key, not encrypted.")]
+_ClientCA = Annotated[Path | None, typer.Option(help="PEM file; clients must show a certificate that it signed.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; pairs hold private originals.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 3000,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of gRPC; 0 = none.", show_default="the next after --port"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; each loads the model.", show_default="1")
+    ] = None,
+    artifact: Annotated[
+        Path | None, typer.Option("--model", help="Model artifact directory.", show_default="the bundled one")
+    ] = None,
+    tls_certificate: _Certificate = None,
+    tls_key: _Key = None,
+    tls_client_ca: _ClientCA = None,
+) -> None:
+    """Serve POST /score and gRPC until interrupted. Further settings: environment variables SEMSIM_*.
+
+    Beyond loopback a token is asked for: SEMSIM_AUTH__TOKEN or SEMSIM_AUTH__TOKEN_FILE, unless
+    SEMSIM_AUTH__ANONYMOUS=true.
+    """
+    if importlib.util.find_spec("bentoml") is None:  # told here, not by the process that replaces this one
+        raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
+    environment = os.environ | {"BENTOML_HOME": os.environ.get("BENTOML_HOME", str(_home(port)))}
+    environment = {"BENTOML_DO_NOT_TRACK": "true"} | environment
+    given = {
+        "SEMSIM_ARTIFACT": artifact,
+        "SEMSIM_TLS__CERTIFICATE": tls_certificate,
+        "SEMSIM_TLS__KEY": tls_key,
+        "SEMSIM_TLS__CLIENT_CA": tls_client_ca,
+    }
+    environment |= {name: str(path.absolute()) for name, path in given.items() if path is not None}
+    if workers is not None:
+        environment["SEMSIM_WORKERS"] = str(workers)
+    environment |= _grpc(host, port, grpc_port)
+    Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
+    root = Path(__file__).parent.parent
+    arguments = ["-m", "bentoml", "serve", "semsim_service.service:SemSimService"]
+    arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
+    # Longer than clients' pools and load balancers keep idle connections, usually 60 s: they must be the first to
+    # close, or a request is lost that is sent while the service closes.
+    arguments += ["--timeout-keep-alive", "75"]
+    # What would not do, this process tells in one line when it has become BentoML's (service.preflight).
+    os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
+
+
+def _grpc(host: str, port: int, grpc_port: int | None) -> dict[str, str]:
+    """The settings of gRPC: the option, else the environment or the YAML file, else beside HTTP."""
+    from semsim.exceptions import InvalidOption
+    from semsim_service.settings import load_settings
+
+    given = load_settings().grpc.model_fields_set
+    environment = {} if "host" in given else {"SEMSIM_GRPC__HOST": host}
+    if grpc_port is None and "port" not in given:
+        grpc_port = port + 1
+        if grpc_port > 65535:
+            raise InvalidOption(f"expected --grpc-port beside --port {port}, got none")
+    return environment if grpc_port is None else environment | {"SEMSIM_GRPC__PORT": str(grpc_port)}
+
+
+def _home(port: int) -> Path:
+    """A BENTOML_HOME a port: a second server with the same one would wipe the first one's metrics."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")))
+    return cache / "semsim" / f"bentoml-{port}"

@@ -1,0 +1,67 @@
+"""Certificates: checked before anything starts, and given to BentoML; gRPC reads the same settings."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from semsim.exceptions import InvalidOption
+from semsim_service.settings import TLSSettings
+
+# BentoML's own choice for TLS 1.2, "TLSv1", is CBC and SHA-1 only. Those of TLS 1.3 are not chosen here.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def check_tls(tls: TLSSettings) -> None:
+    """Load what a server would load.
+
+    Raises:
+        InvalidOption: a file is missing or holds something else, or the key is another certificate's.
+    """
+    if tls.certificate is None and tls.key is None:
+        if tls.client_ca is not None:
+            raise InvalidOption("expected tls.certificate and tls.key beside tls.client_ca, got neither")
+        return
+    if tls.certificate is None or tls.key is None:
+        raise InvalidOption("expected tls.certificate and tls.key together, got one of them")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for name, path in (("certificate", tls.certificate), ("key", tls.key), ("client_ca", tls.client_ca)):
+        if path is not None:
+            _check_readable(name, path)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key, password=_refuse_to_ask)
+    except (ssl.SSLError, ValueError):
+        raise InvalidOption(
+            f"expected a PEM certificate and its key, not encrypted, got {tls.certificate} and {tls.key}"
+        ) from None
+    if tls.client_ca is not None:
+        try:
+            context.load_verify_locations(tls.client_ca)
+        except ssl.SSLError:
+            raise InvalidOption(f"expected tls.client_ca to hold PEM certificates, got {tls.client_ca}") from None
+
+
+def bentoml_options(tls: TLSSettings) -> dict[str, Any]:
+    """The ``ssl`` part of BentoML's configuration; empty where there is no certificate."""
+    if tls.certificate is None or tls.key is None:
+        return {}
+    options: dict[str, Any] = {
+        "enabled": True,
+        "certfile": str(tls.certificate.absolute()),
+        "keyfile": str(tls.key.absolute()),
+        "ciphers": _CIPHERS,
+    }
+    if tls.client_ca is not None:
+        options |= {"ca_certs": str(tls.client_ca.absolute()), "cert_reqs": int(ssl.CERT_REQUIRED)}
+    return {"ssl": options}
+
+
+def _check_readable(name: str, path: Path) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise InvalidOption(f"expected tls.{name} to be a readable PEM file, got {path}: {error.strerror}") from None
+
+
+def _refuse_to_ask() -> str:
+    """OpenSSL would ask a terminal for the key's password."""
+    raise ValueError

@@ -1,0 +1,53 @@
+"""Prints how far annotators agree."""
+
+from collections.abc import Sequence
+
+from semsim_training.annotation.annotator_agreement import AgreementReport, AnnotatorReport
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.statistics.intervals import Rate
+from semsim_training.statistics.krippendorff import Alpha
+
+PLURALS = {
+    AnnotatorKind.PERSON: "people",
+    AnnotatorKind.VISION_MODEL: "vision models",
+    AnnotatorKind.CLASSIFIER: "classifiers",
+}
+_COLUMNS = ("annotator", "judged", "recognised", "clean gold", "noise gold", "same on repeats")
+
+
+def agreement_table(reports: Sequence[AgreementReport]) -> str:
+    """A block of lines for each report, for reading in a terminal."""
+    return "\n\n".join("\n".join(_block(report)) for report in reports)
+
+
+def _block(report: AgreementReport) -> list[str]:
+    lines = [_COLUMNS, *map(_cells, report.annotators)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        f"{report.dataset}, {PLURALS[report.kind]}: {report.items} reconstructions judged, "
+        f"{report.classes.items} of them by two annotators or more",
+        f"  alpha of classes     {_alpha(report.classes)}",
+        f"  alpha of recognised  {_alpha(report.recognised)}",
+        f"  (Krippendorff, nominal; 95% intervals of {report.draws} draws of {report.drawn}; Wilson for shares)",
+        "",
+        *("".join(f"  {cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines),
+    ]
+
+
+def _cells(one: AnnotatorReport) -> tuple[str, ...]:
+    shares = (one.recognised, one.clean, one.noise, one.repeats)
+    return (one.annotator, str(one.recognised.of), *map(_share, shares))
+
+
+def _alpha(alpha: Alpha) -> str:
+    if alpha.value is None:
+        return f"none: {alpha.reason}"
+    if alpha.interval is None:
+        return f"{alpha.value:.3f}  no interval: {alpha.reason}"
+    return f"{alpha.value:.3f}  [{alpha.interval.low:.3f}, {alpha.interval.high:.3f}]"
+
+
+def _share(rate: Rate) -> str:
+    if rate.value is None or rate.interval is None:
+        return "-"
+    return f"{rate.count}/{rate.of} [{rate.interval.low:.0%}, {rate.interval.high:.0%}]"

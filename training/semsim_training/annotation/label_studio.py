@@ -1,0 +1,123 @@
+"""Tasks for Label Studio (labelstud.io): blind images in its JSON format, the labelling interface, and a key apart.
+
+A task holds one image as a data URI and the opaque name of its item. Nothing is uploaded: the files are for its
+import page.
+"""
+
+import base64
+import io
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+from semsim.exceptions import InvalidOption
+from semsim_training.annotation.items import SPLITS, Item, ItemSet, gold_items
+from semsim_training.annotation.judgements import AnnotatorKind, Judgement
+from semsim_training.annotation.keys import ShownItem, TaskKey, write_key
+from semsim_training.annotation.order import chosen
+from semsim_training.annotation.sheet_image import enlarged
+
+PROTOCOL = "label-studio/1"
+QUESTION, IMAGE = "shows", "image"
+UNRECOGNIZABLE = "Unrecognizable"
+
+
+def write_tasks(
+    dataset: Path,
+    out: Path,
+    key: Path,
+    *,
+    splits: Collection[str] = SPLITS,
+    limit: int | None = None,
+    clean: int = 0,
+    noise: int = 0,
+    seed: int = 0,
+    side: int = 256,
+    judgements: Iterable[Judgement] = (),
+) -> TaskKey:
+    """Write ``tasks.json`` and ``config.xml`` into ``out``, and the key to ``key``.
+
+    Label Studio shows tasks in any order, so the clean gold items are originals of the *other* splits: no original goes
+    out together with its reconstructions. Images are enlarged to ``side`` pixels by repeating pixels. Judgements of the
+    tasks' items go along, a person's as an annotation, a model's as a prediction; repeats do not.
+
+    Raises:
+        InvalidDataset: no finished set, or too few originals for the gold items.
+        InvalidOption: gold originals of no split, a class called like the answer for none, or a key that is there
+            already.
+    """
+    found = ItemSet.of(dataset, splits)
+    if UNRECOGNIZABLE in found.classes:
+        raise InvalidOption(f"expected no class called {UNRECOGNIZABLE}, which is the answer for none, in {dataset}")
+    others = [split for split in SPLITS if split not in splits]
+    if clean and not others:
+        raise InvalidOption(
+            f"expected --split for {clean} gold originals, which are taken from the other splits, got every split"
+        )
+    gold = gold_items(dataset, clean, noise, seed, others or splits) if clean or noise else ()
+    items = chosen((*chosen(found.items, limit, seed), *gold), None, seed)
+    made = TaskKey(
+        protocol=PROTOCOL,
+        dataset=found.name,
+        classes=found.classes,
+        items=tuple(ShownItem(item=one.identifier, shown=one.shown, truth=one.truth) for one in items),
+    )
+    said: dict[str, list[Judgement]] = defaultdict(list)
+    for one in judgements:
+        if one.dataset == found.name and one.repeat == 0:
+            said[one.item].append(one)
+    write_key(made, key)
+    out.mkdir(parents=True, exist_ok=True)
+    tasks = [_task(item, side, said[item.identifier]) for item in items]
+    (out / "tasks.json").write_text(json.dumps(tasks, indent=1) + "\n")
+    (out / "config.xml").write_text(labelling_interface(found.classes))
+    return made
+
+
+def labelling_interface(classes: Sequence[str]) -> str:
+    """The project's labelling configuration (XML): the image, and one choice of the classes or none of them."""
+    view = Xml.Element("View")
+    Xml.SubElement(view, "Header", value="Which of these does the image show? Do not guess.")
+    Xml.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", maxWidth="384px", smoothing="false")
+    choices = Xml.SubElement(
+        view, "Choices", name=QUESTION, toName=IMAGE, choice="single", showInline="true", required="true"
+    )
+    for name in (*classes, UNRECOGNIZABLE):
+        Xml.SubElement(choices, "Choice", value=name)
+    Xml.indent(view)
+    return Xml.tostring(view, encoding="unicode") + "\n"
+
+
+def _task(item: Item, side: int, judgements: Sequence[Judgement]) -> dict[str, Any]:
+    sink = io.BytesIO()
+    enlarged(item.png, side, smooth=False).save(sink, "PNG")
+    uri = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
+    people = [one for one in judgements if one.kind is AnnotatorKind.PERSON]
+    models = [one for one in judgements if one.kind is not AnnotatorKind.PERSON]
+    return {
+        "data": {IMAGE: uri, "item": item.identifier},
+        "annotations": [_annotation(one) for one in people],
+        "predictions": [_prediction(one) for one in models],
+    }
+
+
+def _annotation(judgement: Judgement) -> dict[str, Any]:
+    # Label Studio refuses a `completed_by` that is none of its users, so the pseudonym travels in the result.
+    result = _result(judgement) | {"meta": {"annotator": judgement.annotator, "protocol": judgement.protocol}}
+    return {"result": [result], "was_cancelled": False, "lead_time": judgement.seconds}
+
+
+def _prediction(judgement: Judgement) -> dict[str, Any]:
+    return {"result": [_result(judgement)], "model_version": judgement.annotator, "score": judgement.confidence}
+
+
+def _result(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "from_name": QUESTION,
+        "to_name": IMAGE,
+        "type": "choices",
+        "value": {"choices": [UNRECOGNIZABLE if judgement.answer is None else judgement.answer]},
+    }

@@ -1,0 +1,120 @@
+"""Which card an annotator is shown next: a function of the study and of what has happened."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from semsim_training.annotation.items import Shown
+from semsim_training.annotation.page.annotation_study import AnnotationStudy, Card
+
+
+class Past(NamedTuple):
+    """One thing an annotator was given, whatever came of it."""
+
+    item: str
+    repeat: int
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A card, and whether it is shown for the second time."""
+
+    card: Card
+    repeat: int = 0
+
+
+class Selection:
+    """Chooses cards of a study for annotators."""
+
+    def __init__(self, study: AnnotationStudy) -> None:
+        self._study = study
+        self.by_item: Mapping[str, Card] = {card.item.identifier: card for card in study.cards}
+
+    def candidates(self, annotator: str, past: Sequence[Past], occupied: Mapping[str, int]) -> list[Card]:
+        """The reconstructions that the annotator could still be given.
+
+        ``occupied`` says how many judgements and valid leases each item has. An item never comes back to the
+        same annotator, and no reconstruction comes after its clean original.
+        """
+        given, revealed = {one.item for one in past}, self.revealed(annotator, past)
+        most = self._study.settings.annotators
+        return [
+            card
+            for card in self._study.reconstructions
+            if card.item.identifier not in given
+            and occupied.get(card.item.identifier, 0) < most
+            and card.original not in revealed
+        ]
+
+    def next(self, annotator: str, past: Sequence[Past], occupied: Mapping[str, int]) -> Choice | None:
+        """What to show, or ``None`` where no reconstruction is left for this annotator now.
+
+        ``past`` is in the order of places. Reconstructions come least-annotated first, then those whose original
+        the annotator has met least, then in an order of the annotator's own. Gold and repeats take the places
+        that the seed gives them.
+        """
+        open_cards = self.candidates(annotator, past, occupied)
+        if not open_cards:
+            return None
+        sets = self._study.order(annotator)
+        met = Counter(self.by_item[one.item].original for one in past)
+        nearest = min(
+            open_cards,
+            key=lambda card: (
+                sets.index(card.dataset),
+                occupied.get(card.item.identifier, 0),
+                met[card.original],
+                self._study.place(annotator, card.item.identifier),
+            ),
+        )
+        return self._interspersed(annotator, past, open_cards, nearest.dataset) or Choice(nearest)
+
+    def revealed(self, annotator: str, past: Iterable[Past]) -> set[tuple[str, str]]:
+        """The originals that the annotator has seen clean, in practice or among what counts."""
+        seen = [self.by_item[one.item] for one in past]
+        return {card.original for card in (*seen, *self._study.practice(annotator)) if card.item.shown is Shown.CLEAN}
+
+    def _interspersed(
+        self, annotator: str, past: Sequence[Past], open_cards: Sequence[Card], dataset: str
+    ) -> Choice | None:
+        """What takes the next place instead of a reconstruction, if anything does."""
+        settings = self._study.settings
+        drawn = self._study.place(annotator, f"place/{len(past)}")
+        if drawn < settings.clean:
+            left = Counter(card.original for card in open_cards)
+            clean = self._gold(annotator, past, dataset, Shown.CLEAN)
+            # What this original costs: reconstructions that the annotator will not judge.
+            return Choice(min(clean, key=lambda card: left[card.original])) if clean else None
+        if drawn < settings.clean + settings.noise:
+            noise = self._gold(annotator, past, dataset, Shown.NOISE)
+            return Choice(noise[0]) if noise else None
+        if drawn < settings.clean + settings.noise + settings.repeats:
+            return self._repeat(annotator, past, dataset)
+        return None
+
+    def _gold(self, annotator: str, past: Sequence[Past], dataset: str, shown: Shown) -> list[Card]:
+        given = {one.item for one in past} | {card.item.identifier for card in self._study.practice(annotator)}
+        fresh = (
+            card
+            for card in self._study.gold
+            if card.dataset == dataset and card.item.shown is shown and card.item.identifier not in given
+        )
+        return self._study.shuffled(annotator, fresh)
+
+    def _repeat(self, annotator: str, past: Sequence[Past], dataset: str) -> Choice | None:
+        """The longest ago of what can be shown once more."""
+        repeated = {one.item for one in past if one.repeat}
+        revealed = self.revealed(annotator, past)
+        for one in past[: max(0, len(past) - self._study.settings.repeat_distance)]:
+            card = self.by_item[one.item]
+            if (
+                one.judged
+                and one.item not in repeated
+                and card.dataset == dataset
+                and card.item.shown is Shown.RECONSTRUCTION
+                and card.original not in revealed
+            ):
+                return Choice(card, 1)
+        return None

@@ -1,0 +1,239 @@
+"""The page over HTTP: consent, practice, one image after the other."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from semsim.exceptions import InvalidRequest, SemSimError
+from semsim_training.annotation.page.annotation_study import PROTOCOL, AnnotationStudy
+from semsim_training.annotation.page.annotators import AnnotatorRegistry
+from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.queue import Outcome, Queue
+from semsim_training.annotation.page.rendering import image, page
+from semsim_training.annotation.page.security import Guard
+
+_COOKIE = "semsim_annotator"
+_COOKIE_SECONDS = 90 * 24 * 3600
+_CLASS = "class:"
+_UNRECOGNIZABLE = "unrecognizable"
+
+_NOTICES = {
+    Outcome.STALE: "That image was dealt with already: nothing was recorded twice. Here is the one you are at.",
+    Outcome.EXPIRED: "You were away for long, and the image went to somebody else. Your answer was not kept.",
+    Outcome.NOTHING: "There is no answer to undo.",
+    Outcome.SETTLED: "Your answer before this one can no longer be changed.",
+    "undone": "Undone: this is the image before. Please answer it again.",
+    "skipped": "Skipped: you will not see that image again.",
+}
+
+
+def create_app(study: AnnotationStudy, database: Database, clock: Callable[[], float] = time.time) -> Starlette:
+    """The annotation page of ``study``, with everything that happens kept in ``database``."""
+    site = _Site(study, AnnotatorRegistry(database, clock), Queue(database, study, clock))
+    routes = [
+        Route("/", site.start),
+        Route("/consent", site.consent),
+        Route("/consent", site.enrol, methods=["POST"]),
+        Route("/continue", site.go_on, methods=["POST"]),
+        Route("/leave", site.leave, methods=["POST"]),
+        Route("/practice", site.practice),
+        Route("/practice", site.practised, methods=["POST"]),
+        Route("/practice/{number:int}.png", site.practice_image),
+        Route("/judge", site.judge),
+        Route("/judge", site.judged, methods=["POST"]),
+        Route("/hold", site.hold, methods=["POST"]),
+        Route("/image/{token}.png", site.image),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: _refused, SemSimError: _refused},
+    )
+
+
+class _Site:
+    def __init__(self, study: AnnotationStudy, annotators: AnnotatorRegistry, queue: Queue) -> None:
+        self._study = study
+        self._annotators = annotators
+        self._queue = queue
+
+    def start(self, request: Request) -> Response:
+        """Where the annotator is."""
+        if _COOKIE not in request.cookies:
+            return _to("/consent")
+        annotator = self._annotator(request)
+        return _to("/judge" if self._trained(annotator) else "/practice")
+
+    def consent(self, _: Request) -> Response:
+        return page("consent", protocol=PROTOCOL, annotator=None)
+
+    async def enrol(self, request: Request) -> Response:
+        if (await _form(request)).get("consent") != "yes":
+            raise InvalidRequest("expected your consent: tick the box, or close the page")
+        return _remember(request, await run_in_threadpool(self._annotators.enrol))
+
+    async def go_on(self, request: Request) -> Response:
+        typed = (await _form(request)).get("pseudonym", "")
+        annotator = await run_in_threadpool(self._annotators.find, typed)
+        if annotator is None:
+            raise InvalidRequest(f"expected a pseudonym that was given out here, such as k7mq-x2vd, got {typed[:40]!r}")
+        return _remember(request, annotator)
+
+    def leave(self, _: Request) -> Response:
+        response = _to("/consent")
+        response.delete_cookie(_COOKIE)
+        return response
+
+    def practice(self, request: Request) -> Response:
+        annotator = self._annotator(request)
+        cards, number = self._study.practice(annotator), self._annotators.practised(annotator)
+        if number >= len(cards):
+            return _to("/judge")
+        classes = self._study.classes[cards[number].dataset]
+        return page("practice", annotator=annotator, number=number, total=len(cards), classes=classes)
+
+    async def practised(self, request: Request) -> Response:
+        form = await _form(request)
+        annotator = await run_in_threadpool(self._annotator, request)
+        cards = self._study.practice(annotator)
+        number = _whole(form, "number")
+        if not 0 <= number < len(cards):
+            raise InvalidRequest(f"expected the number of a practice image below {len(cards)}, got {number}")
+        card = cards[number]
+        answer = _answer(_field(form, "choice"), self._study.classes[card.dataset])
+        if not await run_in_threadpool(self._annotators.practise, annotator, number):
+            return _to("/practice")
+        last = number + 1 == len(cards)
+        return page(
+            "feedback", annotator=annotator, number=number, total=len(cards), last=last,
+            answer=answer, truth=card.item.truth,
+        )  # fmt: skip
+
+    def practice_image(self, request: Request) -> Response:
+        annotator = self._annotator(request)
+        cards, number = self._study.practice(annotator), request.path_params["number"]
+        if number > self._annotators.practised(annotator) or number >= len(cards):
+            raise HTTPException(404, "There is no such image.")
+        return image(cards[number].item.png)
+
+    def judge(self, request: Request) -> Response:
+        annotator = self._annotator(request)
+        if not self._trained(annotator):
+            return _to("/practice")
+        turn, progress = self._queue.current(annotator), self._queue.progress(annotator)
+        notice = _NOTICES.get(request.query_params.get("notice", ""), "")
+        if turn is None:
+            return page("finished", annotator=annotator, progress=progress, notice=notice)
+        return page(
+            "judge", annotator=annotator, progress=progress, notice=notice, token=turn.token, classes=turn.classes,
+            new_classes=turn.new_classes, lease=self._study.settings.lease_seconds,
+        )  # fmt: skip
+
+    async def judged(self, request: Request) -> Response:
+        form = await _form(request)
+        annotator = await run_in_threadpool(self._annotator, request)
+        token, choice = _field(form, "token"), _field(form, "choice")
+        if choice in ("undo", "skip"):
+            step = self._queue.undo if choice == "undo" else self._queue.skip
+            outcome = await run_in_threadpool(step, annotator, token)
+            done = {"undo": "undone", "skip": "skipped"}[choice]
+            return _to(f"/judge?notice={done if outcome is Outcome.DONE else outcome}")
+        classes = {name for names in self._study.classes.values() for name in names}
+        answer = _answer(choice, classes)
+        outcome = await run_in_threadpool(self._queue.answer, annotator, token, answer, _seconds(form))
+        return _to("/judge" if outcome is Outcome.DONE else f"/judge?notice={outcome}")
+
+    async def hold(self, request: Request) -> Response:
+        form = await _form(request)
+        annotator = await run_in_threadpool(self._annotator, request)
+        outcome = await run_in_threadpool(self._queue.hold, annotator, _field(form, "token"))
+        return JSONResponse({"held": outcome is Outcome.DONE}, 200 if outcome is Outcome.DONE else 409)
+
+    def image(self, request: Request) -> Response:
+        card = self._queue.shown(self._annotator(request), request.path_params["token"])
+        if card is None:
+            raise HTTPException(404, "There is no such image, or it is not yours to see now.")
+        return image(card.item.png)
+
+    def _trained(self, annotator: str) -> bool:
+        return self._annotators.practised(annotator) >= len(self._study.practice(annotator))
+
+    def _annotator(self, request: Request) -> str:
+        """Who asks.
+
+        Raises:
+            HTTPException: 403, nobody that this study knows.
+        """
+        found = self._annotators.find(request.cookies.get(_COOKIE, ""))
+        if found is None:
+            raise HTTPException(403, "This browser holds no pseudonym that this study knows.")
+        return found
+
+
+def _to(path: str) -> Response:
+    return RedirectResponse(path, status_code=303)
+
+
+def _remember(request: Request, annotator: str) -> Response:
+    response = _to("/")
+    response.set_cookie(
+        _COOKIE, annotator, max_age=_COOKIE_SECONDS, httponly=True, samesite="strict",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return response
+
+
+def _refused(_: Request, error: Exception) -> HTMLResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    message = error.detail if isinstance(error, HTTPException) else str(error)
+    return page("refused", status, annotator=None, message=message)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    async with request.form(max_files=0, max_fields=10) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _field(form: dict[str, str], name: str) -> str:
+    if name not in form:
+        raise InvalidRequest(f"expected the field {name}, got {', '.join(sorted(form)) or 'no fields'}")
+    return form[name]
+
+
+def _whole(form: dict[str, str], name: str) -> int:
+    text = _field(form, name)
+    if not text.isdecimal():
+        raise InvalidRequest(f"expected {name} as a whole number, got {text[:40]!r}")
+    return int(text)
+
+
+def _seconds(form: dict[str, str]) -> float | None:
+    """The response time; ``None`` from a browser that did not take it."""
+    text = form.get("seconds", "")
+    try:
+        seconds = float(text) if text else None
+    except ValueError:
+        seconds = math.nan
+    if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
+        raise InvalidRequest(f"expected seconds as a number from 0, got {text[:40]!r}")
+    return seconds
+
+
+def _answer(choice: str, classes: tuple[str, ...] | set[str]) -> str | None:
+    """A class, or ``None`` for unrecognizable."""
+    if choice == _UNRECOGNIZABLE:
+        return None
+    if not choice.startswith(_CLASS) or choice.removeprefix(_CLASS) not in classes:
+        raise InvalidRequest(f"expected a class or unrecognizable, got {choice[:80]!r}")
+    return choice.removeprefix(_CLASS)

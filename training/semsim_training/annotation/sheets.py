@@ -1,0 +1,137 @@
+"""Contact sheets of blind items for one annotator, with instructions and a form for answers; the key is kept apart."""
+
+import hashlib
+import io
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from semsim.exceptions import InvalidOption
+from semsim_training.annotation.items import SPLITS, ItemSet, gold_items
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.annotation.keys import SheetKey, ShownItem, pseudonym, write_key
+from semsim_training.annotation.order import chosen, showing_order
+from semsim_training.annotation.sheet_image import UNRECOGNIZABLE, SheetLayout, draw_sheet
+
+PROTOCOL = "sheets/1"
+ANSWERS = "answers.json"
+CODE = "sheets"
+"""The entry of the answers that says which sheets they belong to."""
+
+_LAYOUT = SheetLayout()
+
+
+@dataclass(frozen=True, slots=True)
+class SheetOrder:
+    """What is to be shown to whom."""
+
+    annotator: str
+    seed: int
+    kind: AnnotatorKind | None = None
+    splits: Collection[str] = SPLITS
+    limit: int | None = None
+    """Reconstructions; the same ones for every annotator."""
+    clean: int = 10
+    noise: int = 5
+    repeats: int = 20
+    layout: SheetLayout = _LAYOUT
+
+
+def make_sheets(dataset: Path, out: Path, key: Path, order: SheetOrder) -> SheetKey:
+    """Write ``sheet-*.png``, ``instructions.md`` and a form of answers into ``out``, and the key to ``key``.
+
+    The same order always makes the same bytes. Repeats are at least a whole sheet away from the first showing.
+
+    Raises:
+        InvalidDataset: no finished set, or too few originals for the gold items.
+        InvalidOption: files in ``out`` already; a key in ``out``, where the annotator would find it, or one that is
+            there already; no room for the repeats; an annotator's name that names no file.
+    """
+    name = pseudonym(order.annotator)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InvalidOption(f"expected an empty or a new directory for the sheets, got {out}")
+    if key.resolve().is_relative_to(out.resolve()):
+        raise InvalidOption(f"expected the key outside {out}, which is handed to the annotator, got {key}")
+    if key.exists():
+        raise InvalidOption(f"expected no file yet at {key}, where the key goes")
+    found = ItemSet.of(dataset, order.splits)
+    gold = gold_items(dataset, order.clean, order.noise, order.seed, order.splits)
+    showings = showing_order(
+        chosen(found.items, order.limit, order.seed),
+        gold,
+        annotator=name,
+        seed=order.seed,
+        repeats=order.repeats,
+        distance=order.layout.tiles,
+    )
+    shown = [
+        ShownItem(item=one.item.identifier, shown=one.item.shown, truth=one.item.truth, repeat=one.repeat)
+        for one in showings
+    ]
+    protocol = f"{PROTOCOL}-smooth" if order.layout.smooth else PROTOCOL
+    code = hashlib.sha256("\n".join([protocol, name, *(one.item for one in shown)]).encode()).hexdigest()[:8]
+    out.mkdir(parents=True, exist_ok=True)
+    hashes = _write_sheets(out, code, found.classes, [one.item.png for one in showings], order.layout)
+    form = {CODE: code} | {str(number): None for number in range(1, len(shown) + 1)}
+    (out / ANSWERS).write_text(json.dumps(form, indent=2) + "\n")
+    (out / "instructions.md").write_text(_instructions(found.classes, len(shown), len(hashes), code))
+    made = SheetKey(
+        protocol=protocol,
+        dataset=found.name,
+        annotator=name,
+        kind=order.kind,
+        seed=order.seed,
+        classes=found.classes,
+        code=code,
+        sheets=hashes,
+        tiles=dict(enumerate(shown, 1)),
+    )
+    write_key(made, key)
+    return made
+
+
+def _write_sheets(
+    out: Path, code: str, classes: Sequence[str], images: Sequence[bytes], layout: SheetLayout
+) -> dict[str, str]:
+    """File name to sha256 of each sheet."""
+    hashes = {}
+    starts = range(0, len(images), layout.tiles)
+    for page, start in enumerate(starts, 1):
+        tiles = dict(enumerate(images[start : start + layout.tiles], start + 1))
+        title = f"Sheet {page} of {len(starts)} ({code}): tiles {min(tiles)} to {max(tiles)}. What does each show?"
+        sink = io.BytesIO()
+        draw_sheet(title, classes, tiles, layout).save(sink, "PNG")
+        path = out / f"sheet-{page:0{len(str(len(starts)))}d}.png"
+        path.write_bytes(sink.getvalue())
+        hashes[path.name] = hashlib.sha256(sink.getvalue()).hexdigest()
+    return hashes
+
+
+def _instructions(classes: Sequence[str], tiles: int, sheets: int, code: str) -> str:
+    choices = "\n".join(f"* `{index}` = {name}" for index, name in enumerate(classes))
+    return f"""# What do these images show?
+
+There are {tiles} small images, numbered 1 to {tiles}, on {sheets} sheets. The number is on the tab above its image.
+
+For each image answer with the class that you recognise, by its index or its name:
+
+{choices}
+* `{UNRECOGNIZABLE}` = unrecognizable: you cannot tell, or it is none of these
+
+Many images may be unrecognizable, and some are as plain as the sheet. Do not guess: choose a class only if you would
+say that the image shows it.
+Judge each image for itself, go through the sheets in their order, and do not go back.
+
+Write the answers into `{ANSWERS}`: a JSON object of image number to answer, every image once. The entry `{CODE}` stays
+as it is.
+
+```json
+{{
+  "{CODE}": "{code}",
+  "1": {len(classes) - 1},
+  "2": {UNRECOGNIZABLE},
+  "3": {json.dumps(classes[0])}
+}}
+```
+"""

@@ -1,0 +1,102 @@
+"""Every attack by name: searches and closed forms behind one call."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semsim.exceptions import InvalidConfiguration
+from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.closed_form import closed_form, imprint
+from semsim_training.attacks.presets import PRESETS
+from semsim_training.attacks.priors import TotalVariation
+from semsim_training.attacks.search import DEFAULT_OPTIONS, Options, Progress, Reconstruction, Save, Search, SearchState
+from semsim_training.observations.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """An attack without a search."""
+
+    name: str
+    citation: str
+    solve: Callable[[Observation], Reconstruction]
+
+
+CLOSED_FORMS = {
+    form.name: form
+    for form in (
+        ClosedForm(
+            "closed-form",
+            "Phong et al.: Privacy-Preserving Deep Learning. IEEE TIFS 2018; Geiping et al., 2020, proposition 3.1",
+            closed_form,
+        ),
+        ClosedForm("imprint", "Fowl et al.: Robbing the Fed. ICLR 2022, arXiv 2110.13057", imprint),
+    )
+}
+
+
+class AttackChoice(BaseModel):
+    """A published attack, and what is changed about it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str
+    iterations: int | None = Field(default=None, ge=1)
+    restarts: int | None = Field(default=None, ge=1)
+    total_variation: float | None = Field(default=None, ge=0)
+    """The weight of that prior, where the preset has it."""
+
+    @property
+    def label(self) -> str:
+        """A short name for tables: ``inversed it1000 tv0.05``."""
+        changes = (("it", self.iterations), ("r", self.restarts), ("tv", self.total_variation))
+        return " ".join([self.preset, *(f"{name}{value:g}" for name, value in changes if value is not None)])
+
+    def resolve(self) -> AttackRecipe | ClosedForm:
+        """The attack itself.
+
+        Raises:
+            InvalidConfiguration: no such attack, or a change that it has no place for.
+        """
+        if self.preset in CLOSED_FORMS:
+            if self.iterations or self.restarts or self.total_variation is not None:
+                raise InvalidConfiguration(f"expected no options for {self.preset}, which searches nothing")
+            return CLOSED_FORMS[self.preset]
+        if self.preset not in PRESETS:
+            raise InvalidConfiguration(
+                f"expected an attack of {', '.join([*PRESETS, *CLOSED_FORMS])}, got {self.preset}"
+            )
+        recipe = PRESETS[self.preset]
+        priors = recipe.priors
+        if self.total_variation is not None:
+            if not any(isinstance(prior, TotalVariation) for prior in priors):
+                raise InvalidConfiguration(f"expected an attack with total variation, got {self.preset}")
+            weight = self.total_variation
+            priors = tuple(replace(p, weight=weight) if isinstance(p, TotalVariation) else p for p in priors)
+        return replace(
+            recipe,
+            iterations=self.iterations or recipe.iterations,
+            restarts=self.restarts or recipe.restarts,
+            priors=priors,
+        )
+
+
+def attack(
+    choice: AttackRecipe | ClosedForm,
+    observations: Sequence[Observation],
+    seeds: Sequence[int],
+    options: Options = DEFAULT_OPTIONS,
+    *,
+    state: SearchState | None = None,
+    save: Save | None = None,
+    progress: Progress = lambda *_: None,
+) -> list[Reconstruction]:
+    """Attack observations of one victim, all alike but for tensors and labels; one seed each.
+
+    Raises:
+        InvalidUpdate: an observation that the attack cannot work on.
+    """
+    if isinstance(choice, ClosedForm):
+        return [choice.solve(observation) for observation in observations]
+    return Search(choice, observations, seeds, options).run(state, save=save, progress=progress)

@@ -1,0 +1,80 @@
+"""An optimisation attack, composed of an objective, priors, an optimiser and the rest."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.initialisation import Initialisation
+from semsim_training.attacks.labels import last_layer_gradient
+from semsim_training.attacks.objectives import Objective
+from semsim_training.attacks.priors import BatchNormStatistics, Prior, Reference
+from semsim_training.attacks.schedules import Decay
+from semsim_training.attacks.steppers import Optimiser
+from semsim_training.gradients.attackable import has_batchnorm
+from semsim_training.observations.observation import Observation
+
+
+class Labels(StrEnum):
+    """Where an attack has the labels from."""
+
+    KNOWN_OR_INFERRED = "known-or-inferred"
+    """The observation's, else recovered from the update before the attack."""
+    INFERRED = "inferred"
+    """Always recovered from the update."""
+    OPTIMISED = "optimised"
+    """Probabilities, searched together with the images (DLG)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttackRecipe:
+    """An attack that searches for images whose update is the observed one."""
+
+    name: str
+    citation: str
+    objective: Objective
+    optimiser: Optimiser
+    iterations: int
+    priors: tuple[Prior, ...] = ()
+    decay: Decay = Decay.CONSTANT
+    warmup: int = 0
+    initialisation: Initialisation = Initialisation.NORMAL
+    labels: Labels = Labels.KNOWN_OR_INFERRED
+    boxed: bool = True
+    """Whether candidates are kept in the range of 8-bit images after every step."""
+    langevin: float = 0.0
+    """Normal noise in the gradient, in units of the step size (Yin et al., 2021)."""
+    restarts: int = 1
+    """Independent starts; the one with the best objective wins."""
+    retries: int = 0
+    """How many more times all starts are tried where every one diverged."""
+
+    @property
+    def references(self) -> frozenset[Reference]:
+        """Whose statistics its priors compare with."""
+        return frozenset(prior.reference for prior in self.priors if isinstance(prior, BatchNormStatistics))
+
+    def infers_labels(self, observation: Observation) -> bool:
+        """Whether the labels come from the update."""
+        unknown = self.labels is Labels.KNOWN_OR_INFERRED and observation.labels is None
+        return unknown or self.labels is Labels.INFERRED
+
+    def check(self, observation: Observation) -> None:
+        """Refuse an observation that the attack cannot work on, before any work.
+
+        Raises:
+            InvalidUpdate: what the attack needs, and what came.
+        """
+        if self.references and not has_batchnorm(observation.victim.model):
+            raise InvalidUpdate(
+                f"expected a victim with batch normalisation for the attack {self.name}, "
+                f"got {observation.victim.network.label}"
+            )
+        if Reference.BATCH in self.references and not observation.update.running_statistics:
+            raise InvalidUpdate(
+                f"expected a client that sends the running statistics of its batch normalisation, in training mode, "
+                f"for the attack {self.name}, got none"
+            )
+        if self.infers_labels(observation):
+            last_layer_gradient(observation)
+        if self.labels is Labels.OPTIMISED and observation.update.local_training is not None:
+            raise InvalidUpdate(f"expected a gradient for the attack {self.name}, got a weight delta")

@@ -1,0 +1,117 @@
+"""The objective and its gradient by the candidates, for a batch of clients of one victim."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semsim.exceptions import InvalidUpdate, InvalidVictim
+from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.priors import Candidates, Reference
+from semsim_training.gradients.attackable import batchnorm_layers
+from semsim_training.gradients.batchnorm import ChannelStatistics
+from semsim_training.gradients.local_steps import LocalStepDeltas
+from semsim_training.gradients.shared_weights import SharedWeightGradients
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.batch_statistics import batch_statistics
+from semsim_training.observations.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation gives, a row a candidate."""
+
+    objective: Tensor
+    """Distance of the updates ``(N,)``, without priors."""
+    total: Tensor
+    """With priors ``(N,)``."""
+    by_images: Tensor
+    """Gradient of the total, like the images."""
+    by_labels: Tensor | None
+    """Gradient of the total by the labels' logits, where labels are searched."""
+
+
+class Evaluation:
+    """A recipe on clients that share a victim and a way of training; rows are clients x restarts."""
+
+    def __init__(
+        self, recipe: AttackRecipe, observations: Sequence[Observation], device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """The observations must agree in everything but their tensors and labels.
+
+        Raises:
+            InvalidUpdate: they do not.
+        """
+        first = observations[0]
+        if len({_kind(observation) for observation in observations}) > 1:
+            raise InvalidUpdate("expected observations of one victim, update, number of images and batch normalisation")
+        self.recipe, self.images = recipe, first.images
+        self.shape = (first.images, 3, first.victim.network.size, first.victim.network.size)
+        self._simulated = _simulation(first)
+        self._simulated.network.to(device, dtype)
+        layers = batchnorm_layers(self._simulated.network)
+        for layer in layers:
+            layer.record = bool(recipe.references)
+        self._running = [
+            ChannelStatistics(layer.get_buffer("running_mean")[None], layer.get_buffer("running_var")[None])
+            for layer in layers
+        ]
+
+        def stacked(values: Iterable[Tensor]) -> Tensor:
+            return torch.stack(list(values)).to(device, dtype).repeat_interleave(recipe.restarts, dim=0)
+
+        updates = [seen.update.gradient(first.images) or seen.update.tensors for seen in observations]
+        tensors = [stacked(update[name] for update in updates) for name in self._simulated.names]
+        self.targets = recipe.objective.prepare(self._simulated.lay_out(tensors))
+        self._terms = len(self.targets)
+        if Reference.BATCH in recipe.references:
+            # Behind the gradients, so that a compiled evaluation takes them as arguments, too.
+            for clients in zip(*(batch_statistics(observation) for observation in observations), strict=True):
+                self.targets.append(stacked(one.mean for one in clients))
+                self.targets.append(stacked(one.variance for one in clients))
+
+    def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
+        """Evaluate candidates ``(N, images, 3, H, W)``.
+
+        ``labels`` are classes ``(N, images)``, or logits ``(N, images, classes)`` of probabilities to search.
+        """
+        images = images.detach().requires_grad_()
+        searched = labels.is_floating_point()
+        if searched:
+            labels = labels.detach().requires_grad_()
+        with torch.enable_grad():
+            given = labels.softmax(dim=-1) if searched else labels
+            terms = self._simulated(images.flatten(0, 1), given.flatten(0, 1))
+            objective = self.recipe.objective(terms, targets[: self._terms])
+            means, variances = targets[self._terms :: 2], targets[self._terms + 1 :: 2]
+            sent = [ChannelStatistics(*pair) for pair in zip(means, variances, strict=True)]
+            expected = {Reference.TRAINING: self._running, Reference.BATCH: sent}
+            candidates = Candidates(images, self.recipe.restarts, self._simulated.statistics(), expected)
+            total = objective + sum(prior(candidates) for prior in self.recipe.priors)
+            wanted = (images, labels) if searched else (images,)
+            gradients = torch.autograd.grad(total.sum(), wanted)
+        return Evaluated(objective.detach(), total.detach(), gradients[0], gradients[1] if searched else None)
+
+
+def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str]:
+    return (
+        id(observation.victim.model),
+        observation.update.local_training,
+        observation.images,
+        observation.batchnorm,
+    )
+
+
+def _simulation(observation: Observation) -> SharedWeightGradients | LocalStepDeltas:
+    """The client's computation: the shared-weight path where it can be had, one local step being a gradient."""
+    model, images = observation.victim.model, observation.images
+    train_batchnorm = observation.batchnorm == "train"
+    training = observation.update.local_training
+    if training is not None and training.steps(images) > 1:
+        return LocalStepDeltas(model, images, training, train_batchnorm=train_batchnorm)
+    try:
+        return SharedWeightGradients(model, images, train_batchnorm=train_batchnorm)
+    except InvalidVictim:  # a layer of a kind unknown to it
+        whole = LocalTraining(learning_rate=1.0, batch_size=images)
+        return LocalStepDeltas(model, images, whole, train_batchnorm=train_batchnorm, sign=-1.0)

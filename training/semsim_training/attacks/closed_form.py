@@ -1,0 +1,84 @@
+"""Images in closed form, where the first layer is fully connected.
+
+A row of its weight gradient is the input times the same row of its bias gradient (Phong et al., 2017; Geiping et al.,
+2020, proposition 3.1). Behind an imprint module, neighbouring rows differ by the images between two thresholds
+(Fowl et al., ICLR 2022).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.labels import infer_labels
+from semsim_training.attacks.search import Reconstruction, Status
+from semsim_training.images.normalisation import to_images
+from semsim_training.observations.observation import Observation
+from semsim_training.victims.imprint import ImprintedPerceptron
+
+_SILENT = 1e-12
+"""A bias gradient, as a share of the largest, below which a row says nothing."""
+
+
+def closed_form(observation: Observation) -> Reconstruction:
+    """The image of a client that sent a gradient of one image; exact but for rounding.
+
+    Raises:
+        InvalidUpdate: more than one image, no gradient, or a victim that starts otherwise.
+    """
+    weight, bias = _first_layer(observation, "closed-form")
+    if observation.images != 1:
+        raise InvalidUpdate(f"expected one image for the attack closed-form, got {observation.images}")
+    row = int(bias.abs().argmax())
+    if not bias[row]:
+        return _reconstruction(observation, torch.zeros_like(weight[:1]), Status.DIVERGED, infer_labels(observation))
+    labels = observation.labels if observation.labels is not None else infer_labels(observation)
+    return _reconstruction(observation, (weight[row] / bias[row])[None], Status.DONE, labels)
+
+
+def imprint(observation: Observation) -> Reconstruction:
+    """The images of a client whose server put an imprint module before the model.
+
+    Labels are -1: nothing says which image has which. Two images in one bin come out as a mixture; their order is
+    that of the bins. Where fewer bins than images speak, the remaining images are grey.
+
+    Raises:
+        InvalidUpdate: no gradient, or a victim without an imprint module.
+    """
+    if not isinstance(observation.victim.model, ImprintedPerceptron):
+        raise InvalidUpdate(
+            f"expected a victim with an imprint module for the attack imprint, got {observation.victim.network.label}"
+        )
+    weight, bias = _first_layer(observation, "imprint")
+    # Unit i fires for images brighter than threshold i: the difference to the next leaves one bin.
+    weights = weight - torch.cat([weight[1:], torch.zeros_like(weight[:1])])
+    biases = bias - torch.cat([bias[1:], torch.zeros_like(bias[:1])])
+    speaking = biases.abs() > max(float(biases.abs().max()) * 1e-6, _SILENT)
+    strongest = biases.abs().masked_fill(~speaking, 0).topk(min(observation.images, len(biases))).indices.sort().values
+    found = [weights[i] / biases[i] for i in strongest if speaking[i]]
+    status = Status.DONE if found else Status.DIVERGED
+    grey = [torch.zeros_like(weight[0])] * (observation.images - len(found))
+    return _reconstruction(observation, torch.stack([*found, *grey]), status, (-1,) * observation.images)
+
+
+def _first_layer(observation: Observation, attack: str) -> tuple[Tensor, Tensor]:
+    """Gradients of the first layer's weight and bias, in float64."""
+    model, update = observation.victim.model, observation.update
+    if update.local_training is not None:
+        raise InvalidUpdate(f"expected a gradient for the attack {attack}, got a weight delta")
+    size = observation.victim.network.size
+    leaves = [(name, module) for name, module in model.named_modules() if next(module.children(), None) is None]
+    name, layer = next((name, module) for name, module in leaves if next(module.parameters(), None) is not None)
+    if not isinstance(layer, nn.Linear) or layer.bias is None or layer.in_features != 3 * size * size:
+        raise InvalidUpdate(
+            f"expected a victim whose first layer is fully connected with a bias for the attack {attack}, "
+            f"got {name}: {layer}"
+        )
+    return update.tensors[f"{name}.weight"].double(), update.tensors[f"{name}.bias"].double()
+
+
+def _reconstruction(
+    observation: Observation, pixels: Tensor, status: Status, labels: tuple[int, ...]
+) -> Reconstruction:
+    size = observation.victim.network.size
+    finite = pixels.nan_to_num(posinf=0.0, neginf=0.0).unflatten(1, (3, size, size))
+    return Reconstruction(to_images(finite, observation.victim.network), status, 0.0, labels)

@@ -1,0 +1,87 @@
+"""How far a candidate's gradient is from the observed one; one value a client, lower is closer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semsim_training.gradients.terms import GradientTerm
+
+_TINY = 1e-37
+
+
+class Objective(ABC):
+    """Compares N clients' gradients, a term a parameter, with targets ``(N, out, rest)`` laid out alike."""
+
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """What is compared with, made once of the observed gradients; as they are unless a subclass says otherwise."""
+        return list(targets)
+
+    @abstractmethod
+    def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
+        """The distances ``(N,)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cosine(Objective):
+    """One minus the cosine between the whole gradients, in [0, 2] (Geiping et al., 2020, equation 4)."""
+
+    scale: float = 1.0
+
+    def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
+        """Only the direction counts: all tensors of a client, scaled to a norm of one together."""
+        square = torch.stack([target.double().square().sum(dim=(1, 2)) for target in targets]).sum(dim=0)
+        inverse = square.clamp_min(_TINY).rsqrt()[:, None, None]
+        return [(target * inverse).to(target.dtype) for target in targets]
+
+    def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
+        """The distances ``(N,)``."""
+        products = [term.products(target) for term, target in zip(terms, targets, strict=True)]
+        dot = torch.stack([dot for dot, _ in products]).sum(dim=0)
+        square = torch.stack([square for _, square in products]).sum(dim=0)
+        return self.scale * (1 - dot / square.clamp_min(_TINY).sqrt())
+
+
+@dataclass(frozen=True, slots=True)
+class Euclidean(Objective):
+    """The squared L2 distance, summed over all entries (Zhu et al., 2019, equation 3)."""
+
+    scale: float = 1.0
+
+    def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
+        """The distances ``(N,)``."""
+        # Not from products: near the end the difference is far smaller than the norms.
+        parts = [(term.dense() - target).square().sum(dim=(1, 2)) for term, target in zip(terms, targets, strict=True)]
+        return self.scale * torch.stack(parts).sum(dim=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Manhattan(Objective):
+    """The L1 distance, summed over all entries."""
+
+    scale: float = 1.0
+
+    def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
+        """The distances ``(N,)``."""
+        parts = [(term.dense() - target).abs().sum(dim=(1, 2)) for term, target in zip(terms, targets, strict=True)]
+        return self.scale * torch.stack(parts).sum(dim=0)
+
+
+@dataclass(frozen=True, slots=True)
+class PerOutputCosine(Objective):
+    """One minus the cosine for every output of every layer (its row of the weights), averaged over all of them."""
+
+    scale: float = 1.0
+
+    def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
+        """The distances ``(N,)``."""
+        rows = []
+        for term, target in zip(terms, targets, strict=True):
+            if target.shape[2] == 1:
+                continue  # of a single number only the sign would count
+            gradient = term.dense()
+            norms = (gradient.square().sum(dim=2) * target.square().sum(dim=2)).clamp_min(_TINY).sqrt()
+            rows.append(1 - (gradient * target).sum(dim=2) / norms)
+        return self.scale * torch.cat(rows, dim=1).mean(dim=1)

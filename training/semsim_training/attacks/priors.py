@@ -1,0 +1,114 @@
+"""What candidates should look like whatever the gradient says; one value a client, lower is more likely."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from semsim_training.gradients.batchnorm import ChannelStatistics
+
+
+class Reference(StrEnum):
+    """Whose statistics those of the candidates should be."""
+
+    TRAINING = "training"
+    """The victim's running ones, thus its training images' (Yin et al., 2021)."""
+    BATCH = "batch"
+    """The client's batch's, where it sends its running statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The candidates of N clients, each tried ``restarts`` times, and what the victim made of them."""
+
+    images: Tensor
+    """``(N * restarts, images, C, H, W)``, normalised; a client's restarts follow each other."""
+    restarts: int
+    statistics: Sequence[ChannelStatistics]
+    """The candidates', at each batch normalisation of the victim, ``(N * restarts, C)``; none where no prior asks."""
+    expected: Mapping[Reference, Sequence[ChannelStatistics]]
+    """What they may be compared with, in the same order, ``(1, C)`` or ``(N * restarts, C)``."""
+
+
+class Prior(Protocol):
+    """A weighted penalty."""
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TotalVariation:
+    """The mean difference of neighbouring pixels, down plus right (Geiping et al., 2020).
+
+    ``inner`` and ``outer`` exponents and opponent colours are those of the breaching framework's modern attack.
+    """
+
+    weight: float
+    inner: float = 1.0
+    outer: float = 1.0
+    double_opponents: bool = False
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+        x = candidates.images
+        if self.double_opponents:
+            red, green, blue = x.unbind(dim=2)
+            x = torch.cat([x, torch.stack([red - green, red - blue, green - blue], dim=2)], dim=2)
+        down, right = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
+        if self.inner == self.outer == 1.0:
+            return self.weight * (down.abs().flatten(1).mean(dim=1) + right.abs().flatten(1).mean(dim=1))
+        down, right = down[..., :-1].abs(), right[..., :-1, :].abs()
+        # A flat patch has no derivative under a root: the smallest bound keeps it finite.
+        powers = (down**self.inner + right**self.inner + 1e-8) ** self.outer
+        return self.weight * powers.flatten(1).mean(dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """The mean square of the pixels (Yin et al., CVPR 2021, equation 10, averaged)."""
+
+    weight: float
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+        return self.weight * candidates.images.flatten(1).square().mean(dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormStatistics:
+    """The L2 distances of mean and variance from known ones, over the layers (Yin et al., CVPR 2021, equation 11)."""
+
+    weight: float
+    first: float = 1.0
+    """How many times more the first layer counts."""
+    reference: Reference = Reference.TRAINING
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+        total = candidates.images.new_zeros(len(candidates.images))
+        pairs = zip(candidates.statistics, candidates.expected[self.reference], strict=True)
+        for index, (found, expected) in enumerate(pairs):
+            distance = _length(found.mean - expected.mean) + _length(found.variance - expected.variance)
+            total = total + (self.first if index == 0 else 1.0) * distance
+        return self.weight * total
+
+
+@dataclass(frozen=True, slots=True)
+class GroupConsistency:
+    """The distance from the mean of a client's restarts (Yin et al., equation 12, without registration)."""
+
+    weight: float
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+        groups = candidates.images.flatten(1).unflatten(0, (-1, candidates.restarts))
+        return self.weight * _length((groups - groups.mean(dim=1, keepdim=True)).flatten(0, 1))
+
+
+def _length(rows: Tensor) -> Tensor:
+    """The L2 norms of rows; finite derivatives at zero."""
+    return (rows.square().sum(dim=1) + 1e-12).sqrt()

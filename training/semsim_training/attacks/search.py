@@ -1,0 +1,221 @@
+"""Optimisation attacks: many clients at once, each as if it were alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
+from semsim_training.attacks.candidate_evaluation import Evaluated, Evaluation
+from semsim_training.attacks.compilation import compiled
+from semsim_training.attacks.initialisation import Initialisation, initial
+from semsim_training.attacks.labels import infer_labels
+from semsim_training.attacks.schedules import factor
+from semsim_training.images.normalisation import box, to_images
+from semsim_training.observations.observation import Observation
+from semsim_training.seeds import stable_hash
+
+
+class Status(StrEnum):
+    """How an attack ended."""
+
+    DONE = "done"
+    DIVERGED = "diverged"
+    """Every start left the finite numbers; the image is the last finite candidate, and worth nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """What an attack makes of one observation."""
+
+    images: NDArray[np.uint8]
+    """``(images, H, W, 3)``."""
+    status: Status
+    objective: float
+    """Of the winning start, without priors; not finite where it diverged."""
+    labels: tuple[int, ...]
+    """Known, inferred, or the most probable ones searched for; -1 where an attack says nothing of an image's label."""
+
+
+@dataclass(slots=True)
+class SearchState:
+    """Where a search stands, as tensors: all that a resumed one needs."""
+
+    iteration: int
+    x: Tensor
+    """``(N, P)``: candidates, and the labels' logits behind them where they are searched."""
+    diverged: Tensor
+    """``(N,)``."""
+    stepper: dict[str, Tensor]
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        stepper = {name: value.to(device) for name, value in self.stepper.items()}
+        return type(self)(self.iteration, self.x.to(device), self.diverged.to(device), stepper)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How, not what: none of these changes what is searched for."""
+
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+    compile: bool = False
+    """Through TorchInductor: minutes once, kept in its cache; falls back to the plain graph."""
+
+
+DEFAULT_OPTIONS = Options()
+Save = Callable[[SearchState], None]
+Progress = Callable[[int, int], None]
+
+
+class Search:
+    """A recipe on N observations of one victim; results do not depend on who else is in the batch."""
+
+    def __init__(
+        self,
+        recipe: AttackRecipe,
+        observations: Sequence[Observation],
+        seeds: Sequence[int],
+        options: Options = DEFAULT_OPTIONS,
+    ) -> None:
+        """``seeds``: one an observation.
+
+        Raises:
+            InvalidUpdate: an observation that the recipe cannot work on, or that is unlike the others.
+        """
+        for observation in observations:
+            recipe.check(observation)
+        self._recipe, self._observations, self._seeds, self._options = recipe, observations, list(seeds), options
+        self._device = torch.device(options.device)
+        self._evaluation = Evaluation(recipe, observations, self._device, options.dtype)
+        self._pixels = int(np.prod(self._evaluation.shape))
+        self._classes = observations[0].victim.network.classes
+        low, high = box(observations[0].victim.network, options.dtype)
+        self._low, self._high = low.to(self._device), high.to(self._device)
+        self._labels = [self._given_labels(observation) for observation in observations]
+        self._evaluate: Callable[[Tensor, Tensor, Sequence[Tensor]], Evaluated] = self._evaluation
+
+    def run(
+        self, state: SearchState | None = None, *, save: Save | None = None, save_every: int = 200,
+        progress: Progress = lambda *_: None,
+    ) -> list[Reconstruction]:  # fmt: skip
+        """Search, from the start or from a state, and choose the winners, in the order of the observations."""
+        state = self.start(attempt=0) if state is None else state.to(self._device)
+        found = self._finish(self._iterate(state, save, save_every, progress))
+        for attempt in range(1, self._recipe.retries + 1):
+            lost = [index for index, item in enumerate(found) if item.status is Status.DIVERGED]
+            if not lost:
+                break
+            # Only those that diverged, from other seeds, in a search of their own.
+            seeds = [stable_hash(f"{self._seeds[index]}/retry {attempt}") for index in lost]
+            again = Search(self._recipe, [self._observations[index] for index in lost], seeds, self._options)
+            retried = again._finish(again._iterate(again.start(attempt), None, save_every, lambda *_: None))
+            for index, item in zip(lost, retried, strict=True):
+                found[index] = item
+        return found
+
+    def start(self, attempt: int = 0) -> SearchState:
+        """The first candidates, from the seeds alone."""
+        rows = []
+        for seed in self._seeds:
+            for restart in range(self._recipe.restarts):
+                start_seed = stable_hash(f"{seed}/{attempt}/{restart}")
+                rows.append(initial(self._recipe.initialisation, self._evaluation.shape, start_seed).flatten())
+                if self._searches_labels:
+                    shape = (self._evaluation.images, 1, 1, self._classes)
+                    labels = initial(Initialisation.NORMAL, shape, stable_hash(f"{start_seed}/labels"))
+                    rows[-1] = torch.cat([rows[-1], labels.flatten()])
+        x = torch.stack(rows).to(self._device, self._options.dtype)
+        x = self._boxed(x) if self._recipe.boxed else x
+        return SearchState(0, x, torch.zeros(len(x), dtype=torch.bool, device=self._device), {})
+
+    def _iterate(self, state: SearchState, save: Save | None, save_every: int, progress: Progress) -> SearchState:
+        recipe = self._recipe
+        if self._options.compile and state.iteration < recipe.iterations:
+            self._evaluate = compiled(self._evaluation, *self._split(state.x), self._evaluation.targets)
+        stepper = recipe.optimiser.start(state.x)
+        if state.stepper:
+            stepper.restore(state.stepper)
+        x, diverged = state.x, state.diverged
+        for iteration in range(state.iteration, recipe.iterations):
+            gradient = self._gradient(x, iteration)
+            finite = torch.isfinite(gradient).all(dim=1)
+            diverged = diverged | ~finite
+            gradient = torch.where(diverged[:, None], 0.0, gradient)
+            rate = recipe.optimiser.rate * factor(recipe.decay, iteration, recipe.iterations, recipe.warmup)
+            moved = stepper.step(x, recipe.optimiser.seen(gradient, iteration / recipe.iterations), rate)
+            moved = self._boxed(moved) if recipe.boxed else moved
+            diverged = diverged | ~torch.isfinite(moved).all(dim=1)
+            x = torch.where(diverged[:, None], x, moved)
+            done = iteration + 1
+            if save is not None and done % save_every == 0 and done < recipe.iterations:
+                save(SearchState(done, x, diverged, stepper.state()))
+            if done % 10 == 0 or done == recipe.iterations:
+                progress(done, recipe.iterations)
+        return SearchState(recipe.iterations, x, diverged, stepper.state())
+
+    def _gradient(self, x: Tensor, iteration: int) -> Tensor:
+        """Of objective and priors by the unknowns, ``(N, P)``."""
+        evaluated = self._evaluate(*self._split(x), self._evaluation.targets)
+        parts = [evaluated.by_images.flatten(1)]
+        if evaluated.by_labels is not None:
+            parts.append(evaluated.by_labels.flatten(1))
+        gradient = torch.cat(parts, dim=1)
+        if self._recipe.langevin:
+            noise = [
+                initial(Initialisation.NORMAL, (1, x.shape[1]), stable_hash(f"{seed}/{restart}/noise {iteration}"))
+                for seed in self._seeds
+                for restart in range(self._recipe.restarts)
+            ]
+            gradient = gradient + self._recipe.langevin * torch.cat(noise).to(gradient)
+        return gradient
+
+    def _finish(self, state: SearchState) -> list[Reconstruction]:
+        images, labels = self._split(state.x)
+        objective = self._evaluate(images, labels, self._evaluation.targets).objective
+        lost = state.diverged | ~torch.isfinite(objective)
+        ranked = torch.where(lost, torch.inf, objective).unflatten(0, (-1, self._recipe.restarts)).cpu()
+        found = []
+        for index, observation in enumerate(self._observations):
+            winner = index * self._recipe.restarts + int(ranked[index].argmin())
+            failed = bool(lost[winner])
+            chosen = labels[winner].argmax(dim=-1) if self._searches_labels else labels[winner]
+            found.append(
+                Reconstruction(
+                    images=to_images(images[winner].nan_to_num(), observation.victim.network),
+                    status=Status.DIVERGED if failed else Status.DONE,
+                    objective=float("nan") if failed else float(objective[winner]),
+                    labels=tuple(int(label) for label in chosen.tolist()),
+                )
+            )
+        return found
+
+    @property
+    def _searches_labels(self) -> bool:
+        return self._recipe.labels is Labels.OPTIMISED
+
+    def _given_labels(self, observation: Observation) -> tuple[int, ...]:
+        if self._searches_labels:
+            return ()
+        if self._recipe.infers_labels(observation) or observation.labels is None:
+            return infer_labels(observation)
+        return observation.labels
+
+    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images ``(N, images, 3, H, W)`` and labels of the unknowns."""
+        images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
+        if self._searches_labels:
+            return images, x[:, self._pixels :].unflatten(1, (self._evaluation.images, self._classes))
+        labels = torch.tensor(self._labels, device=self._device)
+        return images, labels.repeat_interleave(self._recipe.restarts, dim=0)
+
+    def _boxed(self, x: Tensor) -> Tensor:
+        images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
+        boxed = torch.maximum(torch.minimum(images, self._high), self._low).flatten(1)
+        return torch.cat([boxed, x[:, self._pixels :]], dim=1)

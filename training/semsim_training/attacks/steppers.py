@@ -1,0 +1,129 @@
+"""Optimisers over many candidates at once, each as if it were alone."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from semsim_training.attacks.lbfgs import LBFGSState
+
+
+class Sign(StrEnum):
+    """What an optimiser sees of the image gradient."""
+
+    NONE = "none"
+    HARD = "hard"
+    """Its sign (Geiping et al., 2020)."""
+    SOFT = "soft"
+    """tanh of it, bounded at first and less so over the run (the breaching framework's modern attack)."""
+
+
+class Stepper(ABC):
+    """Moves the rows of ``x`` ``(N, P)`` along their gradients; no row sees another."""
+
+    @abstractmethod
+    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """The next ``x``."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """All that is needed to go on from here."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+
+
+class _Adam(Stepper):
+    """Adam (Kingma and Ba, ICLR 2015) with its usual constants."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._first, self._second, self._steps = torch.zeros_like(x), torch.zeros_like(x), 0
+
+    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """The next ``x``."""
+        self._steps += 1
+        self._first.lerp_(gradient, 0.1)
+        self._second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+        deviation = self._second.sqrt().div_((1 - 0.999**self._steps) ** 0.5).add_(1e-8)
+        return x.addcdiv(self._first, deviation, value=-rate / (1 - 0.9**self._steps))
+
+    def state(self) -> dict[str, Tensor]:
+        """Moments and the number of steps."""
+        return {"first": self._first, "second": self._second, "steps": torch.tensor(self._steps)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self._first, self._second, self._steps = state["first"], state["second"], int(state["steps"])
+
+
+class _SGD(Stepper):
+    """SGD with Nesterov momentum 0.9, as in the reference attacks' code."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._momentum = torch.zeros_like(x)
+
+    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """The next ``x``."""
+        self._momentum.mul_(0.9).add_(gradient)
+        return x - rate * (gradient + 0.9 * self._momentum)
+
+    def state(self) -> dict[str, Tensor]:
+        """The momentum."""
+        return {"momentum": self._momentum}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self._momentum = state["momentum"]
+
+
+class _LBFGS(Stepper):
+    """L-BFGS without line search, as PyTorch's."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._state = LBFGSState.empty(x)
+
+    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """The next ``x``."""
+        return x + self._state.advance(gradient, rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """The history."""
+        return self._state.tensors()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state."""
+        self._state = LBFGSState.of(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """An optimiser's kind and step size."""
+
+    kind: Literal["adam", "sgd", "l-bfgs"]
+    rate: float
+    sign: Sign = Sign.NONE
+
+    def start(self, x: Tensor) -> Stepper:
+        """Ready for the rows of ``x`` ``(N, P)``."""
+        match self.kind:
+            case "adam":
+                return _Adam(x)
+            case "sgd":
+                return _SGD(x)
+            case _:
+                return _LBFGS(x)
+
+    def seen(self, gradient: Tensor, progress: float) -> Tensor:
+        """The gradient ``(N, P)`` as the optimiser sees it; ``progress`` runs from 0 to 1."""
+        match self.sign:
+            case Sign.HARD:
+                return gradient.sign()
+            case Sign.SOFT:
+                scale = max(1 - progress, 1e-3)
+                return torch.tanh(gradient * scale) / scale
+            case Sign.NONE:
+                return gradient

@@ -1,0 +1,193 @@
+"""``semsim annotate``: who recognises what."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semsim.commands.options import Json
+from semsim_training.commands import label_studio_command
+from semsim_training.commands.annotation_options import Limit, Noise, Split, splits
+
+if TYPE_CHECKING:
+    from semsim_training.annotation.judgements import AnnotatorKind
+
+app = typer.Typer(no_args_is_help=True, help="Collect and compare judgements of reconstructions.")
+app.add_typer(label_studio_command.app, name="label-studio")
+
+Kind = Annotated[
+    str | None, typer.Option(metavar="person|vision_model", help="Who answers.", show_default="as the key says")
+]
+Share = Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of places that show this.")]
+
+
+@app.command("run")
+def run(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    recognisers: Annotated[Path, typer.Option(help="Directory of recognisers; those of this set's classes judge.")],
+    annotator: Annotated[str, typer.Option(metavar="classifier", help="What judges.")] = "classifier",
+    floor: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least confidence of an answer.")] = 0.5,
+    noise: Noise = 50,
+) -> None:
+    """Let classifiers judge the originals of a set, and the reconstructions of those that they recognise.
+
+    What they say is recorded as a classifier's.
+    """
+    from semsim.exceptions import InvalidOption
+    from semsim_training.annotation.classifier import judge, load_recognisers
+    from semsim_training.annotation.items import ItemSet, gold_items
+    from semsim_training.annotation.judgements import append
+
+    if annotator != "classifier":
+        raise InvalidOption(
+            f"expected --annotator classifier, got {annotator}: people judge by `semsim annotate serve`"
+        )
+    items = ItemSet.of(dataset)
+    gold = gold_items(dataset, len(items.images), noise, seed=0)
+    found = [
+        one for recogniser in load_recognisers(recognisers, items) for one in judge(items, gold, recogniser, floor)
+    ]
+    append(table, found)
+    names = sorted({one.annotator for one in found})
+    typer.echo(f"{table}: {len(found)} judgements by the classifiers {', '.join(names)} added")
+
+
+@app.command("sheets")
+def sheets(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    out: Annotated[Path, typer.Argument(help="New directory, to be handed to the annotator.")],
+    annotator: Annotated[str, typer.Option(help="Pseudonym.")],
+    seed: Annotated[int, typer.Option(help="Of the choice of items and of their order.")] = 0,
+    kind: Annotated[
+        str | None, typer.Option(metavar="person|vision_model", help="Who will answer.", show_default="said at import")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="What the tiles show; outside OUT.", show_default="OUT/../ANNOTATOR.key.json")
+    ] = None,
+    split: Split = None,
+    limit: Limit = None,
+    clean: Annotated[int, typer.Option(min=0, help="Gold: originals, after their reconstructions.")] = 10,
+    noise: Noise = 5,
+    repeats: Annotated[int, typer.Option(min=0, help="Reconstructions shown twice, sheets apart.")] = 20,
+    tile: Annotated[int, typer.Option(help="Side of a tile, pixels.")] = 128,
+    columns: Annotated[int, typer.Option(help="Tiles side by side.")] = 6,
+    rows: Annotated[int, typer.Option(help="Rows of tiles on a sheet.")] = 5,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Enlarge smoothly, not by repeating pixels.")] = False,
+) -> None:
+    """Draw blind contact sheets for one annotator, with instructions and a form for the answers."""
+    from semsim_training.annotation.sheet_image import SheetLayout
+    from semsim_training.annotation.sheets import SheetOrder, make_sheets
+
+    where = key or out.resolve().parent / f"{annotator}.key.json"
+    layout = SheetLayout(tile, columns, rows, smooth)
+    order = SheetOrder(annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout)
+    made = make_sheets(dataset, out, where, order)
+    typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {where}")
+
+
+@app.command("import")
+def import_answers(
+    key: Annotated[Path, typer.Argument(help="The key of the contact sheets.")],
+    answers: Annotated[Path, typer.Argument(help="JSON: tile number to class, its index, or -1.")],
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    kind: Kind = None,
+) -> None:
+    """Add the answers to contact sheets to the table of judgements: all of them, or none."""
+    from semsim_training.annotation.judgements import append
+    from semsim_training.annotation.keys import SheetKey
+    from semsim_training.annotation.sheet_answers import read_answers
+
+    read = SheetKey.read(key)
+    found = read_answers(read, answers, _kind(kind))
+    append(table, found)
+    typer.echo(f"{table}: {len(found)} judgements by {read.annotator} added")
+
+
+@app.command("agreement")
+def agreement(
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    dataset: Annotated[
+        list[Path] | None, typer.Option(help="Judged sets, to draw originals instead of items in the bootstrap.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """How far annotators agree with each other, with gold items and with themselves; each kind apart."""
+    import json
+    from dataclasses import asdict
+
+    from semsim.exceptions import InvalidAnnotations
+    from semsim_training.annotation.agreement_table import agreement_table
+    from semsim_training.annotation.annotator_agreement import agreement as measured
+    from semsim_training.annotation.items import ItemSet
+    from semsim_training.annotation.judgements import read
+
+    judgements = read(table)
+    if not judgements:
+        raise InvalidAnnotations(f"expected judgements in {table}, got none")
+    sets = [ItemSet.of(path) for path in dataset or ()]
+    originals = {one.name: {item.identifier: item.image for item in one.items} for one in sets}
+    reports = measured(judgements, originals, draws=draws, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([asdict(report) for report in reports], indent=2))
+    else:
+        typer.echo(agreement_table(reports))
+
+
+@app.command("serve")
+def serve(
+    datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Finished reconstruction sets.")],
+    database: Annotated[
+        Path | None, typer.Option(help="SQLite file of the study.", show_default="DATASET/annotations/page.sqlite")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    split: Split = None,
+    annotators: Annotated[int, typer.Option(min=1, help="How many judge each reconstruction.")] = 5,
+    clean: Share = 0.05,
+    noise: Share = 0.05,
+    repeats: Share = 0.05,
+    practice: Annotated[int, typer.Option(min=0, help="Images with feedback before the first that counts.")] = 6,
+    lease: Annotated[float, typer.Option(min=0.1, help="Minutes that an image is kept for an annotator.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Of every order and every gold item.")] = 0,
+) -> None:
+    """Serve the annotation page until interrupted; a later start with the same database goes on."""
+    from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
+    from semsim_training.annotation.page.database import Database
+    from semsim_training.annotation.page.server import serve as listen
+    from semsim_training.annotation.page.web_app import create_app
+
+    settings = StudySettings(
+        annotators=annotators, clean=clean, noise=noise, repeats=repeats, practice=practice,
+        lease_seconds=60 * lease, seed=seed,
+    )  # fmt: skip
+    study = AnnotationStudy.of(datasets, settings, splits(split))
+    path = database or datasets[0] / "annotations" / "page.sqlite"
+    shown = f"{len(study.reconstructions)} reconstructions, {annotators} annotators each, kept in {path}"
+    with closing(Database.for_study(path, study)) as kept:
+        listen(create_app(study, kept), host, port, lambda url: typer.echo(f"{url}  ({shown})"))
+
+
+@app.command("collect")
+def collect(
+    database: Annotated[Path, typer.Argument(help="SQLite file of `semsim annotate serve`; it may be running.")],
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+) -> None:
+    """Append the page's judgements to a table; what is in it already is left alone."""
+    from semsim_training.annotation.page.collect import collect as collect_from
+    from semsim_training.annotation.page.database import Database
+
+    with closing(Database.existing(database)) as kept:
+        typer.echo(f"{table}: {collect_from(kept, table)} judgements added")
+
+
+def _kind(name: str | None) -> "AnnotatorKind | None":
+    from semsim.exceptions import InvalidOption
+    from semsim_training.annotation.judgements import AnnotatorKind
+
+    if name not in (None, AnnotatorKind.PERSON, AnnotatorKind.VISION_MODEL):
+        raise InvalidOption(f"expected --kind person or vision_model, got {name}")
+    return None if name is None else AnnotatorKind(name)

@@ -1,0 +1,25 @@
+"""Options that say which items are to be judged."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+Split = Annotated[list[str] | None, typer.Option(help="train, validation or test.", show_default="all")]
+Limit = Annotated[int | None, typer.Option(min=1, help="So many reconstructions.", show_default="all")]
+Noise = Annotated[int, typer.Option(min=0, help="Gold: images of noise.")]
+
+
+def splits(names: Sequence[str] | None) -> tuple[str, ...]:
+    """What ``--split`` names, or every split.
+
+    Raises:
+        InvalidOption: no such split.
+    """
+    from semsim.exceptions import InvalidOption
+    from semsim_training.annotation.items import SPLITS
+
+    unknown = [name for name in names or () if name not in SPLITS]
+    if unknown:
+        raise InvalidOption(f"expected --split {', '.join(SPLITS)}, got {unknown[0]}")
+    return tuple(names or SPLITS)

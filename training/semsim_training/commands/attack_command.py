@@ -1,0 +1,203 @@
+"""``semsim attack``: one update, a grid of settings, and what came of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semsim.commands.options import Json
+
+app = typer.Typer(no_args_is_help=True, help="Rebuild clients' images from their updates.")
+
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+@app.command("run")
+def run(
+    model: Annotated[Path, typer.Option(help="The model sent out: .safetensors, or a PyTorch state dict.")],
+    update: Annotated[Path, typer.Option(help="What came back, as names to tensors.")],
+    out: Annotated[Path, typer.Option(help="Directory for the reconstructions (PNG) and result.json.")],
+    description: Annotated[
+        Path | None, typer.Option(help="What the network is (JSON).", show_default="MODEL with suffix .json")
+    ] = None,
+    kind: Annotated[str, typer.Option(metavar="gradient|delta|after", help="What UPDATE holds.")] = "gradient",
+    attack: Annotated[str, typer.Option(help="A published attack; `semsim attack list` names them.")] = "inversed",
+    iterations: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
+    restarts: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
+    total_variation: Annotated[float | None, typer.Option(min=0.0, show_default="the attack's own")] = None,
+    images: Annotated[int, typer.Option(min=1, help="How many images the client computed on.")] = 1,
+    labels: Annotated[
+        str | None, typer.Option(help="Their classes, such as 3,5.", show_default="inferred from the update")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of local training, for delta and after.")] = None,
+    local_batch: Annotated[int | None, typer.Option(min=1, show_default="all images")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of local training.")] = 1,
+    batchnorm: Annotated[str, typer.Option(metavar="eval|train", help="The client's batch normalisation.")] = "eval",
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Attack one round of your own."""
+    from PIL import Image
+
+    from semsim.commands.progress import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim_training.attacks.attack import AttackChoice
+    from semsim_training.attacks.attack import attack as run_attack
+    from semsim_training.attacks.search import Options
+    from semsim_training.gradients.update import LocalTraining
+    from semsim_training.observations.update_files import UpdateKind, observation_from_files, victim_from_files
+
+    if kind not in set(UpdateKind):
+        raise InvalidOption(f"expected --kind {', '.join(UpdateKind)}, got {kind}")
+    if batchnorm not in ("eval", "train"):
+        raise InvalidOption(f"expected --batchnorm eval or train, got {batchnorm}")
+    choice = AttackChoice(preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation)
+    training = None if learning_rate is None else LocalTraining(learning_rate, local_batch or images, epochs)
+    observation = observation_from_files(
+        victim_from_files(model, description),
+        update,
+        UpdateKind(kind),
+        images=images,
+        labels=None if labels is None else _numbers(labels),
+        local_training=training,
+        batchnorm="train" if batchnorm == "train" else "eval",
+    )
+    with progress_bar() as show:
+        (found,) = run_attack(
+            choice.resolve(),
+            [observation],
+            [seed],
+            Options(device=_device(device)),
+            progress=lambda done, total: show("iterations", done, total),
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    names = [f"reconstruction-{index}.png" for index in range(len(found.images))]
+    for name, image in zip(names, found.images, strict=True):
+        Image.fromarray(image).save(out / name)
+    result = {
+        "attack": choice.label,
+        "status": found.status.value,
+        "objective": found.objective,
+        "reconstructions": [{"file": name, "label": label} for name, label in zip(names, found.labels, strict=True)],
+    }
+    (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    typer.echo(json.dumps(result, indent=2) if as_json else _sentence(result, out))
+
+
+@app.command("grid")
+def grid(
+    config: Annotated[Path, typer.Argument(help="Settings, YAML.")],
+    out: Annotated[Path, typer.Argument(help="The set's directory; an unfinished one is finished.")],
+    engine: Annotated[str, typer.Option(metavar="here|processes|ray", help="Where to compute.")] = "processes",
+    workers: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Attack a grid of settings and write a reconstruction set."""
+    from semsim.commands.progress import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim_training.reconstructions.engines.engine import Engine
+    from semsim_training.reconstructions.generate import generate
+    from semsim_training.reconstructions.grid import Grid
+
+    if engine not in set(Engine):
+        raise InvalidOption(f"expected --engine {', '.join(Engine)}, got {engine}")
+    if _device(device) != "cpu" and engine == Engine.PROCESSES:
+        raise InvalidOption("expected --engine here or ray with --device cuda, got processes")
+    with progress_bar() as show:
+        made = generate(
+            Grid.read(config), config.parent, out,
+            engine=Engine(engine), workers=workers, device=device, progress=show,
+        )  # fmt: skip
+    typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings, {made.diverged} diverged")
+
+
+@app.command("gallery")
+def gallery(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    out: Annotated[Path | None, typer.Option(help="PNG to write.", show_default="DATASET/gallery.png")] = None,
+    columns: Annotated[int, typer.Option(min=1, max=100, help="Images of each setting.")] = 12,
+    settings: Annotated[str, typer.Option(help="Only settings whose name contains this.")] = "",
+) -> None:
+    """Draw originals above reconstructions, by setting, from the best PSNR to the worst."""
+    from semsim_training.reconstructions.gallery import draw_gallery
+
+    path = out or dataset / "gallery.png"
+    draw_gallery(dataset, columns=columns, settings=settings).save(path)
+    typer.echo(str(path))
+
+
+@app.command("table")
+def table(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    write: Annotated[
+        Path | None, typer.Option(help="Markdown file, to write the table between its <!-- attacks --> marks.")
+    ] = None,
+) -> None:
+    """PSNR, spread, success and time of every setting, as Markdown."""
+    from semsim_training.markdown import write_between
+    from semsim_training.reconstructions.table import markdown
+
+    text = markdown(dataset)
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, "attacks", text)
+
+
+@app.command("compare")
+def compare(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    lpips: Annotated[Path | None, typer.Option(help="Weights of LPIPS v0.1, AlexNet, .safetensors.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
+    mark: Annotated[str, typer.Option(help="Name of the marks, <!-- MARK -->.")] = "comparison",
+) -> None:
+    """Attacks on the same clients against each other: paired differences with intervals, as Markdown."""
+    from semsim_training.markdown import write_between
+    from semsim_training.reconstructions.comparison import comparison_table
+    from semsim_training.reference_metrics.lpips import Lpips
+
+    text = comparison_table(dataset, None if lpips is None else Lpips(lpips))
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, mark, text)
+
+
+@app.command("list")
+def list_attacks() -> None:
+    """The published attacks."""
+    from semsim_training.attacks.attack import CLOSED_FORMS
+    from semsim_training.attacks.presets import PRESETS
+
+    for recipe in PRESETS.values():
+        typer.echo(f"{recipe.name:22} {recipe.iterations:6} iterations  {recipe.citation}")
+    for form in CLOSED_FORMS.values():
+        typer.echo(f"{form.name:22}    closed form     {form.citation}")
+
+
+def _device(name: str) -> str:
+    import torch
+
+    from semsim.exceptions import InvalidOption
+
+    if name not in ("cpu", "cuda"):
+        raise InvalidOption(f"expected --device cpu or cuda, got {name}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InvalidOption("expected a GPU for --device cuda, got none")
+    return name
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    from semsim.exceptions import InvalidOption
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidOption(f"expected --labels as numbers, such as 3,5, got {text}") from None
+
+
+def _sentence(result: Mapping[str, object], out: Path) -> str:
+    return f"{out}: {result['attack']}, {result['status']}, objective {result['objective']:.4g}"

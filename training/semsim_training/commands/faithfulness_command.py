@@ -1,0 +1,162 @@
+"""``semsim faithfulness``: which metrics agree with those who judged."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semsim.commands.options import Json
+
+if TYPE_CHECKING:
+    from semsim_training.annotation.judgements import AnnotatorKind
+    from semsim_training.faithfulness.judged import Pair
+    from semsim_training.faithfulness.report import FaithfulnessReport
+
+app = typer.Typer(no_args_is_help=True, help="Compare metrics with judgements, and with each other.")
+
+Out = Annotated[Path, typer.Option(help="Directory for report.json, report.html and pictures.")]
+Kind = Annotated[str, typer.Option(metavar="person|vision_model|classifier", help="Who judged.")]
+Directions = Annotated[
+    list[str] | None,
+    typer.Option("--direction", metavar="NAME=up|down", help="A metric that is not known by name: up leaks more."),
+]
+DrawCount = Annotated[int, typer.Option("--draws", min=100, help="Of the bootstrap.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap.")]
+Source = Annotated[str, typer.Option(help="Where the judgements come from and under which licence, for the report.")]
+Write = Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its <!-- NAME --> marks.")]
+
+
+@app.command("votes")
+def votes(
+    table: Annotated[Path, typer.Argument(help="A row a reconstruction, with votes and metrics, .csv or .parquet.")],
+    kind: Kind,
+    out: Out,
+    name: Annotated[str | None, typer.Option(help="Of the study.", show_default="the file's")] = None,
+    setting: Annotated[str, typer.Option(help="Column: what made the reconstruction.")] = "setting",
+    original: Annotated[str, typer.Option(help="Column: the original.")] = "image_id",
+    label: Annotated[str, typer.Option(help="Column: the original's class.")] = "true_label",
+    annotators: Annotated[str, typer.Option(help="How the columns of answers begin.")] = "annotator_",
+    metric: Annotated[list[str] | None, typer.Option(help="Column.", show_default="all of known direction")] = None,
+    direction: Directions = None,
+    draws: DrawCount = 1000,
+    seed: Seed = 0,
+    source: Source = "",
+    write: Write = None,
+    as_json: Json = False,
+) -> None:
+    """A table of votes with metric values that are there already."""
+    from semsim_training.faithfulness.directions import parse_directions
+    from semsim_training.faithfulness.evaluate import evaluate
+    from semsim_training.faithfulness.votes import VoteColumns, read_votes
+
+    columns = VoteColumns(setting, original, label, annotators, tuple(metric or ()))
+    read = read_votes(table, _kind(kind), columns, parse_directions(direction or ()), name)
+    if read.unused:
+        typer.echo(f"not used: the columns {', '.join(read.unused)}", err=True)
+    _finish(evaluate(read.study, draws=draws, seed=seed, source=source), out, write, as_json)
+
+
+@app.command("set")
+def reconstruction_set(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    judgements: Annotated[Path, typer.Option(help="Directory of the table of judgements.")],
+    kind: Kind,
+    out: Out,
+    split: Annotated[list[str] | None, typer.Option(help="train, validation or test.", show_default="all")] = None,
+    artifact: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=DIR", help="A model artifact, whose distance is a metric.")
+    ] = None,
+    lpips: Annotated[Path | None, typer.Option(help="Weights of LPIPS v0.1, AlexNet, .safetensors.")] = None,
+    lpips_0_1: Annotated[
+        bool, typer.Option("--lpips-0-1", help="Beside it LPIPS of images in 0..1, as SemSim's paper had it.")
+    ] = False,
+    values: Annotated[
+        Path | None, typer.Option(help="Parquet table of metric values: read where it exists, else written.")
+    ] = None,
+    fid: Annotated[Path | None, typer.Option(help="A model artifact, to give FID of each setting.")] = None,
+    images: Annotated[bool, typer.Option("--images", help="Show private originals in the report.")] = False,
+    direction: Directions = None,
+    draws: DrawCount = 1000,
+    seed: Seed = 0,
+    source: Source = "",
+    write: Write = None,
+    as_json: Json = False,
+) -> None:
+    """A reconstruction set and the judgements of it; metrics are computed."""
+    from semsim.commands.progress import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim_training.annotation.items import SPLITS
+    from semsim_training.faithfulness.directions import parse_directions
+    from semsim_training.faithfulness.evaluate import evaluate
+    from semsim_training.faithfulness.judged import judged_pairs, read_judgements, read_pairs, study_of
+    from semsim_training.faithfulness.set_distance import fid_by_setting
+    from semsim_training.faithfulness.values import Wanted
+    from semsim_training.faithfulness.values_table import metrics_of
+    from semsim_training.reconstructions.dataset import DatasetDescription
+    from semsim_training.reference_metrics.frechet import ArtifactFeatures
+    from semsim_training.reference_metrics.lpips import InputRange
+
+    strangers = sorted(set(split or ()) - set(SPLITS))
+    if strangers:
+        raise InvalidOption(f"expected --split {', '.join(SPLITS)}, got {strangers[0]}")
+    if lpips_0_1 and lpips is None:
+        raise InvalidOption("expected --lpips with --lpips-0-1, got no weights")
+    name, annotators, directions = DatasetDescription.read(dataset).name, _kind(kind), parse_directions(direction or ())
+    wanted = Wanted(_artifacts(artifact or []), lpips, tuple(InputRange) if lpips_0_1 else (InputRange.PUBLISHED,))
+    found = read_judgements(judgements, name, annotators)
+    everything = read_pairs(dataset)
+    pairs = judged_pairs(everything, found, split or SPLITS)
+    with progress_bar() as show:
+        metrics = metrics_of(
+            name, pairs, wanted, table=values, everything=everything, directions=directions, progress=show
+        )
+        distances = None if fid is None else fid_by_setting(pairs, found, ArtifactFeatures(fid), show)
+    if distances is not None and distances.rank_deficient:
+        typer.echo(
+            f"FID: {len(distances.rank_deficient)} of {len(distances.settings)} settings have no more images than the "
+            f"{distances.dimension} dimensions of the features, which biases it upwards",
+            err=True,
+        )
+    study = study_of(name, annotators, pairs, found, metrics)
+    _finish(
+        evaluate(study, draws=draws, seed=seed, source=source, fid=distances),
+        out,
+        write,
+        as_json,
+        pairs if images else (),
+    )
+
+
+def _kind(name: str) -> "AnnotatorKind":
+    from semsim.exceptions import InvalidOption
+    from semsim_training.annotation.judgements import AnnotatorKind
+
+    if name not in set(AnnotatorKind):
+        raise InvalidOption(f"expected --kind {', '.join(AnnotatorKind)}, got {name}")
+    return AnnotatorKind(name)
+
+
+def _artifacts(options: list[str]) -> dict[str, Path]:
+    from semsim.exceptions import InvalidOption
+
+    found: dict[str, Path] = {}
+    for option in options:
+        name, _, directory = option.partition("=")
+        if not name or not directory or name in found:
+            raise InvalidOption(f"expected --artifact NAME=DIR with a name of its own, got {option}")
+        found[name] = Path(directory)
+    return found
+
+
+def _finish(
+    report: "FaithfulnessReport", out: Path, write: Path | None, as_json: bool, pairs: "Collection[Pair]" = ()
+) -> None:
+    from semsim_training.faithfulness.publish import publish
+    from semsim_training.faithfulness.tables import markdown, terminal_table
+    from semsim_training.markdown import write_between
+
+    publish(report, out, pairs)
+    if write is not None:
+        write_between(write, report.name, markdown(report))
+    typer.echo(report.model_dump_json(indent=1) if as_json else f"{terminal_table(report)}\n{out / 'report.html'}")

@@ -1,0 +1,66 @@
+"""``semsim annotate label-studio``: tasks out, annotations in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semsim_training.commands.annotation_options import Limit, Noise, Split, splits
+
+app = typer.Typer(no_args_is_help=True, help="Exchange tasks and annotations with Label Studio, as JSON.")
+
+
+@app.command("export")
+def export(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    out: Annotated[Path, typer.Argument(help="Directory for tasks.json and config.xml.")],
+    key: Annotated[Path | None, typer.Option(help="What the tasks show.", show_default="OUT.key.json")] = None,
+    split: Split = None,
+    limit: Limit = None,
+    clean: Annotated[int, typer.Option(min=0, help="Gold: originals of the other splits.")] = 0,
+    noise: Noise = 0,
+    side: Annotated[int, typer.Option(min=32, help="Side of the images, pixels.")] = 256,
+    judgements: Annotated[Path | None, typer.Option(help="Table of judgements to send along.")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Write tasks and the labelling interface for a Label Studio project."""
+    from semsim_training.annotation.judgements import read
+    from semsim_training.annotation.label_studio import write_tasks
+
+    where = key or out.with_name(f"{out.name}.key.json")
+    made = write_tasks(
+        dataset, out, where,
+        splits=splits(split), limit=limit, clean=clean, noise=noise, seed=seed, side=side,
+        judgements=read(judgements) if judgements else (),
+    )  # fmt: skip
+    typer.echo(f"{out}: {len(made.items)} tasks; key at {where}")
+
+
+@app.command("import")
+def import_export(
+    key: Annotated[Path, typer.Argument(help="The key of the tasks.")],
+    exported: Annotated[Path, typer.Argument(help="JSON or JSON-MIN, as Label Studio exports it.")],
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER=NAME", help="Pseudonym of a user, by number or address."),
+    ] = None,
+) -> None:
+    """Add the annotations that the table does not have yet."""
+    from semsim_training.annotation.judgements import append, read
+    from semsim_training.annotation.keys import TaskKey
+    from semsim_training.annotation.label_studio_export import not_yet_known, read_export
+
+    found = read_export(TaskKey.read(key), exported, _names(annotator or []))
+    new = not_yet_known(read(table), found)
+    append(table, new)
+    typer.echo(f"{table}: {len(new)} judgements added, {len(found) - len(new)} there already")
+
+
+def _names(pairs: list[str]) -> dict[str, str]:
+    from semsim.exceptions import InvalidOption
+
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise InvalidOption(f"expected --annotator USER=NAME, got {pair}")
+    return {user: name for user, _, name in (pair.partition("=") for pair in pairs)}

@@ -1,0 +1,140 @@
+"""``semsim train``: the metric itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from semsim_training.metric.held_out_evaluation import Comparison
+
+app = typer.Typer(no_args_is_help=True, help="Train the metric on judged reconstructions.")
+
+Config = Annotated[Path, typer.Argument(help="Judged sets, recipes and seeds, YAML.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="the recipe's")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+@app.command("run")
+def run(
+    config: Config,
+    out: Annotated[Path, typer.Argument(help="Directory for the checkpoint, its description and training.json.")],
+    device: Device = "cpu",
+) -> None:
+    """Train the first recipe with every seed, calibrate the best and measure it; goes on where it was interrupted.
+
+    Under torchrun several processes train together.
+    """
+    from semsim.commands.progress import progress_bar
+    from semsim.memory import keep_freed_memory
+    from semsim_training.metric.distributed import together
+    from semsim_training.metric.experiment import run as train
+    from semsim_training.metric.metric_recipe import MetricTraining
+
+    keep_freed_memory()
+    with together(device) as own, progress_bar() as show:
+        report = train(MetricTraining.read(config), config.parent, out, progress=show, device=own)
+    if report is None:  # the first process tells
+        return
+    for seed in report.seeds:
+        chosen = " (chosen)" if seed.seed == report.chosen else ""
+        typer.echo(
+            f"seed {seed.seed}: AUC {seed.validation_auc:.3f} on validation, {seed.test_auc:.3f} on test{chosen}"
+        )
+    for comparison in report.comparisons:
+        typer.echo(_sentence(comparison))
+
+
+@app.command("select")
+def select(
+    config: Config,
+    out: Annotated[Path, typer.Argument(help="Directory for selection.json; what is in it is not done again.")],
+    folds: Annotated[int, typer.Option(min=2, help="Of originals and of settings.")] = 3,
+    epochs: Epochs = None,
+    device: Device = "cpu",
+) -> None:
+    """Cross-validate every recipe, grouped by original and by setting; the test split is not read."""
+    from semsim.commands.progress import progress_bar
+    from semsim.memory import keep_freed_memory
+    from semsim_training.metric.metric_recipe import MetricTraining
+    from semsim_training.metric.recipe_selection import select as cross_validate
+
+    keep_freed_memory()
+    with progress_bar() as show:
+        scores = cross_validate(
+            MetricTraining.read(config), config.parent, out,
+            folds=folds, epochs=epochs, progress=show, device=device,
+        )  # fmt: skip
+    for score in scores:
+        each = ", ".join(f"{fold.auc:.3f}" for fold in score.folds)
+        typer.echo(
+            f"{score.recipe}: AUC {score.auc:.3f} ({each}), strangers {score.strangers:.3f}, copies {score.copies:.3f}"
+        )
+
+
+@app.command("hold-out")
+def hold_out(
+    config: Config,
+    out: Annotated[Path, typer.Argument(help="Directory for hold-out.json; what is in it is not done again.")],
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="attack|victim|dataset", help="What to leave out.", show_default="all")
+    ] = None,
+    epochs: Epochs = None,
+    device: Device = "cpu",
+) -> None:
+    """Train without one attack, victim or data set at a time, and measure there beside other metrics."""
+    from semsim.commands.progress import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim.memory import keep_freed_memory
+    from semsim_training.metric.baselines import baseline_metrics
+    from semsim_training.metric.hold_out import FIELDS
+    from semsim_training.metric.hold_out import hold_out as leave_out
+    from semsim_training.metric.judged import JudgedReconstructions
+    from semsim_training.metric.metric_recipe import MetricTraining
+
+    unknown = [name for name in field or () if name not in FIELDS]
+    if unknown:
+        raise InvalidOption(f"expected --field {', '.join(FIELDS)}, got {unknown[0]}")
+    keep_freed_memory()
+    training = MetricTraining.read(config)
+    judged = JudgedReconstructions.load(training.judged, config.parent, training.resolved[0].size)
+    with progress_bar() as show:
+        others = baseline_metrics(training, judged, config.parent, out / "values", progress=show)
+        found = leave_out(
+            training, config.parent, out, others, judged, progress=show, device=device, epochs=epochs,
+            fields=[name for name in FIELDS if not field or name in field],
+        )  # fmt: skip
+    for one in found.results:
+        typer.echo(_sentence(one.comparison))
+    for what, why in found.left_out.items():
+        typer.echo(f"not measured: {what}: {why}", err=True)
+
+
+@app.command("card")
+def card(
+    config: Config,
+    trained: Annotated[Path, typer.Argument(help="Directory of `semsim train run`.")],
+    out: Annotated[Path, typer.Argument(help="Directory for README.md and reliability.png: the artifact's.")],
+    held_out: Annotated[Path | None, typer.Option(help="Directory of `semsim train hold-out`.")] = None,
+    selection: Annotated[Path | None, typer.Option(help="Directory of `semsim train select`.")] = None,
+) -> None:
+    """Write the model card from what was measured."""
+    from semsim_training.metric.card import write_card
+    from semsim_training.metric.metric_recipe import MetricTraining
+
+    write_card(MetricTraining.read(config), config.parent, trained, out, held_out, selection)
+    typer.echo(f"{out / 'README.md'}")
+
+
+def _sentence(comparison: "Comparison") -> str:
+    from semsim_training.metric.held_out_evaluation import TRAINED
+
+    own, other = comparison.of(TRAINED).auc, comparison.best_other
+    return (
+        f"{comparison.what}, {comparison.items} reconstructions judged by a {comparison.judged_by}: "
+        f"AUC {own.value:.3f} ({own.low:.3f} to {own.high:.3f}); best other {other.metric} {other.auc.value:.3f}"
+    )
+
+
+if __name__ == "__main__":  # torchrun starts modules
+    app()

@@ -1,0 +1,45 @@
+"""``semsim victim``: train the classifiers that attacks are measured on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Train victim classifiers.")
+
+
+@app.callback()
+def _victim() -> None:
+    # With a callback, `train` stays a sub-command while it is the only one.
+    pass
+
+
+@app.command("train")
+def train(
+    config: Annotated[Path, typer.Argument(help="Networks, images and schedules, YAML.")],
+    out: Annotated[Path, typer.Argument(help="Directory for NAME.safetensors and NAME.json.")],
+    only: Annotated[list[str] | None, typer.Option(help="Victims to train.", show_default="all")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
+    from semsim.commands.progress import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim_training.fitting import prefixed
+    from semsim_training.victims.schedule import VictimTrainings
+    from semsim_training.victims.victim_training import train_victim
+
+    victims = VictimTrainings.read(config).victims
+    unknown = sorted(set(only or ()) - set(victims))
+    if unknown:
+        raise InvalidOption(f"expected --only of {', '.join(victims)}, got {unknown[0]}")
+    for name in only or victims:
+        path = out / f"{name}.safetensors"
+        if path.exists():
+            typer.echo(f"{path}: there already")
+            continue
+        with progress_bar() as show:
+            description = train_victim(victims[name], path, device=device, progress=prefixed(show, name))
+        record = description.training
+        if record is not None:
+            label = description.network.label
+            typer.echo(f"{path}: {label}, {record.test_accuracy:.1%} of {record.test_images} test images")

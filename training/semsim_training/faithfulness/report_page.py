@@ -1,0 +1,81 @@
+"""``report.html``: one file that shows a report and loads nothing."""
+
+import base64
+from collections import Counter
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from semsim_training.faithfulness.metric_agreement import Statistic
+from semsim_training.faithfulness.report import FaithfulnessReport, ImagePair, SettingPair
+from semsim_training.faithfulness.study import JUDGES
+from semsim_training.faithfulness.wording import (
+    KINDS,
+    STATISTICS,
+    caveats,
+    figure_text,
+    levels,
+    metric_name,
+    short_names,
+    statistic_name,
+    summary,
+    title,
+)
+
+_SHOWN_PAIRS = 60
+_SHOWN_IMAGES = 2
+
+
+def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
+    """The page, with ``pictures`` (PNG, by name) inside; text from outside is escaped."""
+    environment = Environment(
+        loader=PackageLoader("semsim_training.faithfulness", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure": figure_text,
+        "statistic": lambda statistic: STATISTICS[statistic],
+        "number": lambda value: "not defined" if value is None else f"{value:.3f}",
+        "full_statistic": statistic_name,
+        "metric": lambda name: metric_name(report, name),
+    }
+    judged = [one for one in report.setting_pairs if one.first == JUDGES]
+    return environment.get_template("report.html").render(
+        report=report,
+        title=title(report),
+        who=KINDS[report.judged_by],
+        summary=summary(report),
+        caveats=caveats(report),
+        levels=levels(),
+        compared=(Statistic.AUC, Statistic.IMAGE_SPEARMAN, Statistic.SETTING_SPEARMAN),
+        short=short_names([setting.name for setting in report.settings]),
+        judged_pairs=judged[:_SHOWN_PAIRS],
+        judged_count=len(judged),
+        counts=_counts(report.correlations.names, report.setting_pairs),
+        twins=report.correlations.twins,
+        image_pairs=_furthest(report),
+        pictures={name: base64.b64encode(data).decode() for name, data in pictures.items()},
+    )
+
+
+def _counts(names: tuple[str, ...], pairs: tuple[SettingPair, ...]) -> list[list[int]]:
+    """How many pairs of settings each two order differently."""
+    found = {frozenset((first, second)): 0 for first in names for second in names}
+    for one in pairs:
+        found[frozenset((one.first, one.second))] += 1
+    return [[found[frozenset((first, second))] for second in names] for first in names]
+
+
+def _furthest(report: FaithfulnessReport) -> list[ImagePair]:
+    """The images of which a metric and the judges differ most, a few each; those of equal metrics once."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found = []
+    for one in report.image_pairs:
+        pair = one.first, one.second
+        seen[pair] += 1
+        if JUDGES in pair and seen[pair] <= _SHOWN_IMAGES and not set(pair) & set(report.correlations.twins):
+            found.append(one)
+    return found

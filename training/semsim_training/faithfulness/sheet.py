@@ -1,0 +1,79 @@
+"""The most contradictory images, side by side: what one says leaks and another says does not."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+from PIL import Image, ImageDraw, ImageFont
+
+from semsim_training.faithfulness.judged import Pair
+from semsim_training.faithfulness.report import FaithfulnessReport, ImagePair
+from semsim_training.faithfulness.study import JUDGES
+from semsim_training.faithfulness.wording import KINDS, metric_name, title
+
+_TILE, _GAP, _CAPTION, _HEADING = 64, 8, 32, 26
+_GROUND, _INK, _PALE = (255, 255, 255), (20, 20, 20), (110, 110, 110)
+
+
+def draw_sheet(report: FaithfulnessReport, pairs: Iterable[Pair]) -> bytes:
+    """A PNG with a row for each two of the judges and the metrics.
+
+    Each image is an original and, beside it, its reconstruction.
+    Left: what the first ranks as leaking and the second does not; right: the other way round.
+    """
+    images = {pair.item: pair for pair in pairs}
+    of: dict[tuple[str, str], list[ImagePair]] = {}
+    for one in report.image_pairs:
+        of.setdefault((one.first, one.second), []).append(one)
+    twins = report.correlations.twins
+    names = [name for name in report.correlations.names if name not in twins]
+    rows = [pair for pair in combinations(names, 2) if pair in of or pair[::-1] in of]
+    count = max(map(len, of.values()), default=0)
+    block = count * (2 * _TILE + _GAP)
+    height = _HEADING + _TILE + _CAPTION + _GAP
+    sheet = Image.new("RGB", (2 * block + 4 * _GAP, _HEADING + 22 + height * len(rows)), _GROUND)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((_GAP, 8), f"{title(report)}: original | reconstruction", _INK, ImageFont.load_default(17))
+    legend = (
+        f"below: how many {KINDS[report.judged_by]} recognised it, and its ranks by the first named and by the second"
+    )
+    legend += "".join(f"; {name} ranks as {other} does" for name, other in twins.items())
+    pen.text((_GAP, 30), legend, _PALE, ImageFont.load_default(11))
+    for number, (first, second) in enumerate(rows):
+        top = _HEADING + 22 + number * height
+        for left, order in ((_GAP, (first, second)), (3 * _GAP + block, (second, first))):
+            _draw_block(sheet, (left, top), report, order, of.get(order, ()), images)
+    sink = io.BytesIO()
+    sheet.save(sink, "PNG", optimize=True)
+    return sink.getvalue()
+
+
+def _draw_block(
+    sheet: Image.Image,
+    corner: tuple[int, int],
+    report: FaithfulnessReport,
+    order: tuple[str, str],
+    chosen: Sequence[ImagePair],
+    images: Mapping[str, Pair],
+) -> None:
+    left, top = corner
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    leaky, safe = (metric_name(report, name) for name in order)
+    pen.text((left, top + 6), _heading(order, leaky, safe), _INK, ImageFont.load_default(14))
+    for place, one in enumerate(chosen):
+        x, y = left + place * (2 * _TILE + _GAP), top + _HEADING
+        pair = images[one.item]
+        for half, data in enumerate((pair.original, pair.reconstruction)):
+            tile = Image.open(io.BytesIO(data)).convert("RGB").resize((_TILE, _TILE), Image.Resampling.NEAREST)
+            sheet.paste(tile, (x + half * _TILE, y))
+        pen.text((x, y + _TILE + 2), f"{one.recognised} of {one.judges} recognised", _INK, font)
+        ranks = f"ranks {one.rank_first:.0%}, {one.rank_second:.0%}"
+        pen.text((x, y + _TILE + 15), ranks, _PALE, font)
+
+
+def _heading(order: tuple[str, str], leaky: str, safe: str) -> str:
+    if order[0] == JUDGES:
+        return f"{leaky} recognised them, {safe} says safe"
+    if order[1] == JUDGES:
+        return f"{leaky} says leak, {safe} did not recognise them"
+    return f"{leaky} says leak, {safe} says safe"

@@ -1,0 +1,52 @@
+"""A report as a short table: for the terminal, and for a page in Markdown."""
+
+from semsim_training.faithfulness.metric_agreement import Level, Statistic
+from semsim_training.faithfulness.report import FaithfulnessReport
+from semsim_training.faithfulness.wording import (
+    KINDS,
+    STATISTICS,
+    caveats,
+    figure_text,
+    levels,
+    statistic_name,
+    summary,
+    title,
+    unseparated,
+)
+
+_IN_TERMINAL = (Statistic.AUC, Statistic.IMAGE_SPEARMAN, Statistic.SETTING_SPEARMAN)
+
+
+def terminal_table(report: FaithfulnessReport) -> str:
+    """What was judged, and how far each metric agrees, the best first."""
+    heads = [f"{statistic_name(one):>22}" for one in _IN_TERMINAL]
+    wide = max(len("metric"), *(len(name) for name in report.ranked))
+    lines = [title(report), summary(report), "", f"{'metric':{wide}} {' '.join(heads)}"]
+    for metric in report.ranked:
+        figures = [f"{figure_text(report.figure(metric, one)):>22}" for one in _IN_TERMINAL]
+        lines.append(f"{metric:{wide}} {' '.join(figures)}")
+    lines += ["", f"higher = agrees further with {KINDS[report.judged_by]}; {report.confidence:.0%} intervals"]
+    return "\n".join(lines)
+
+
+def markdown(report: FaithfulnessReport) -> str:
+    """The same for a page, with every statistic, and the pairs of metrics that cannot be told apart."""
+    statistics = [statistic for level in levels().values() for statistic in level]
+    lines = [
+        summary(report),
+        "",
+        f"| metric | {' | '.join(map(statistic_name, statistics))} |",
+        "|---" * (len(statistics) + 1) + "|",
+    ]
+    for metric in report.ranked:
+        figures = (figure_text(report.figure(metric, one), 2) for one in statistics)
+        lines.append(f"| {metric} | {' | '.join(figures)} |")
+    pairs = len(report.metrics) * (len(report.metrics) - 1) // 2
+    lines.append("")
+    for level, statistic in ((Level.IMAGES, Statistic.AUC), (Level.SETTINGS, Statistic.SETTING_SPEARMAN)):
+        apart = unseparated(report, statistic)
+        lines.append(
+            f"* Over {level} ({STATISTICS[statistic]}) the interval of the difference leaves out 0 for "
+            f"{pairs - len(apart)} of {pairs} pairs of metrics{', not for ' if apart else ''}{'; '.join(apart)}."
+        )
+    return "\n".join([*lines, *(f"* {caveat}" for caveat in caveats(report))])

@@ -1,0 +1,103 @@
+"""Metric values of the reconstructions of a set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from semsim.exceptions import InvalidOption
+from semsim.images import RGBImage, decode, resize
+from semsim.pixel_metrics import pixel_metrics
+from semsim.scorer import Scorer
+from semsim_training.faithfulness.judged import Pair
+from semsim_training.faithfulness.study import JUDGES, Direction, Floats, Metric
+from semsim_training.reference_metrics.lpips import InputRange, Lpips
+
+Progress = Callable[[str, int, int], None]
+_AT_ONCE = 64
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """No progress to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to compute beside MSE, PSNR and SSIM."""
+
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    """By the name of the metric, the model artifacts whose distances are wanted."""
+    lpips: Path | None = None
+    """Weights of LPIPS."""
+    input_ranges: tuple[InputRange, ...] = (InputRange.PUBLISHED,)
+
+
+def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = silent) -> tuple[Metric, ...]:
+    """MSE, PSNR, SSIM, LPIPS where its weights are given, and the distance of each artifact, of each pair.
+
+    A reconstruction of another size than its original is resized to it (bicubic), except for artifacts, which have a
+    size of their own.
+
+    Raises:
+        InvalidOption: an artifact with the name of another metric.
+        ImageTooSmall: an image too small for a metric.
+        ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
+    """
+    taken = {JUDGES, "mse", "psnr", "ssim", *InputRange}
+    clash = sorted(taken & set(wanted.artifacts))
+    if clash:
+        raise InvalidOption(f"expected --artifact with another name than {', '.join(sorted(taken))}, got {clash[0]}")
+    scorers = {name: Scorer(path) for name, path in wanted.artifacts.items()}
+    networks = [] if wanted.lpips is None else [Lpips(wanted.lpips, one) for one in wanted.input_ranges]
+    originals = [decode(pair.original) for pair in pairs]
+    reconstructions = [decode(pair.reconstruction) for pair in pairs]
+    pixels = pixel_metrics(originals, reconstructions)
+    found = [
+        Metric("mse", Direction.DOWN, pixels.mse),
+        Metric("psnr", Direction.UP, pixels.psnr),
+        Metric("ssim", Direction.UP, pixels.ssim),
+    ]
+    for network in networks:
+        values = _lpips(network, originals, reconstructions, progress)
+        found.append(Metric(network.input_range.value, Direction.DOWN, values))
+    for name, scorer in scorers.items():
+        values = _distances(name, scorer, originals, reconstructions, progress)
+        found.append(Metric(name, Direction.DOWN, values))
+    return tuple(found)
+
+
+def _lpips(network: Lpips, originals: list[RGBImage], reconstructions: list[RGBImage], progress: Progress) -> Floats:
+    values = np.empty(len(originals))
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for row, original in enumerate(originals):
+        by_shape.setdefault(original.shape, []).append(row)
+    done = 0
+    for (height, width, _), rows in by_shape.items():
+        for part in _parts(rows):
+            left = np.stack([originals[row] for row in part])
+            right = np.stack([resize(reconstructions[row], height, width) for row in part])
+            values[part] = network.distances(left, right)
+            done += len(part)
+            progress(network.input_range.value, done, len(originals))
+    return values
+
+
+def _distances(
+    name: str, scorer: Scorer, originals: list[RGBImage], reconstructions: list[RGBImage], progress: Progress
+) -> Floats:
+    values = np.empty(len(originals))
+    # Equal images are embedded once within a part: one original's reconstructions belong together.
+    rows = sorted(range(len(originals)), key=lambda row: originals[row].tobytes())
+    done = 0
+    for part in _parts(rows):
+        both = scorer.embed([*(originals[row] for row in part), *(reconstructions[row] for row in part)])
+        left, right = np.split(both.astype(np.float64), 2)
+        values[part] = np.linalg.norm(left - right, axis=1)
+        done += len(part)
+        progress(name, done, len(rows))
+    return values
+
+
+def _parts(rows: list[int]) -> list[list[int]]:
+    return [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]

@@ -1,0 +1,93 @@
+"""Metric values of the reconstructions of a set, kept in a table where that is asked for. It holds no image."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from semsim.exceptions import InvalidDataset, InvalidOption
+from semsim_training.faithfulness.directions import column_metric
+from semsim_training.faithfulness.judged import Pair
+from semsim_training.faithfulness.study import Direction, Metric
+from semsim_training.faithfulness.values import Progress, Wanted, compute_metrics, silent
+
+_DIRECTION = b"direction"
+
+
+def metrics_of(
+    dataset: str,
+    pairs: Sequence[Pair],
+    wanted: Wanted,
+    *,
+    table: Path | None = None,
+    everything: Sequence[Pair] = (),
+    directions: Mapping[str, Direction],
+    progress: Progress = silent,
+) -> tuple[Metric, ...]:
+    """The metrics of ``pairs``: from ``table`` where it exists, else computed, for ``table`` those of ``everything``.
+
+    Raises:
+        InvalidOption: metrics are wanted of a table that exists, its directory does not, or a direction is given of a
+            metric that is not there.
+        InvalidDataset: the table does not fit.
+    """
+    if table is not None and table.exists():
+        if wanted != Wanted():
+            raise InvalidOption(f"expected no --artifact and no --lpips beside the values in {table}, or no such file")
+        metrics = read_values(table, dataset, pairs, directions)
+    elif table is not None:
+        if not table.absolute().parent.is_dir():
+            raise InvalidOption(f"expected --values in an existing directory, got {table}")
+        write_values(table, dataset, everything, compute_metrics(everything, wanted, progress))
+        metrics = read_values(table, dataset, pairs, directions)
+    else:
+        metrics = compute_metrics(pairs, wanted, progress)
+    strangers = sorted(set(directions) - {metric.name for metric in metrics})
+    if strangers:
+        names = ", ".join(metric.name for metric in metrics)
+        raise InvalidOption(f"expected --direction of one of {names}, got {strangers[0]}")
+    return metrics
+
+
+def write_values(path: Path, dataset: str, pairs: Sequence[Pair], metrics: Sequence[Metric]) -> None:
+    """Write a Parquet table with a row a pair: ``item``, and a column a metric that says its direction. No image."""
+    columns = [pa.field(one.name, pa.float64(), metadata={_DIRECTION: one.direction.encode()}) for one in metrics]
+    schema = pa.schema([pa.field("item", pa.string()), *columns], metadata={b"dataset": dataset.encode()})
+    pq.write_table(pa.table([[pair.item for pair in pairs], *(one.values for one in metrics)], schema=schema), path)
+
+
+def read_values(
+    path: Path, dataset: str, pairs: Sequence[Pair], directions: Mapping[str, Direction]
+) -> tuple[Metric, ...]:
+    """The metrics in a table with a column ``item``, in the order of ``pairs``; others may have added columns.
+
+    Raises:
+        InvalidDataset: no such table, of another set, or without one of the pairs.
+        InvalidOption: a metric whose direction is neither written there, nor given, nor known.
+        InvalidAnnotations: a column that holds no numbers.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InvalidDataset(f"expected metric values in {path}: {error}") from error
+    if "item" not in table.column_names:
+        raise InvalidDataset(f"expected a column item in {path}, got {', '.join(table.column_names)}")
+    of = (table.schema.metadata or {}).get(b"dataset", dataset.encode()).decode()
+    if of != dataset:
+        raise InvalidDataset(f"expected metric values of {dataset} in {path}, got those of {of}")
+    rows = {item: row for row, item in enumerate(table["item"].to_pylist())}
+    missing = [pair.item for pair in pairs if pair.item not in rows]
+    if missing:
+        raise InvalidDataset(
+            f"expected values of all {len(pairs)} reconstructions in {path}, got none of {len(missing)}, such as "
+            f"{missing[0]}: remove it to compute them again"
+        )
+    chosen = table.take([rows[pair.item] for pair in pairs])
+    written = {
+        column.name: Direction(column.metadata[_DIRECTION].decode())
+        for column in table.schema
+        if _DIRECTION in (column.metadata or {})
+    }
+    names = [name for name in table.column_names if name != "item"]
+    return tuple(column_metric(name, chosen[name], {**written, **directions}) for name in names)

@@ -1,0 +1,129 @@
+"""Convolutions for attacks: one weight for all clients on the way, one weight gradient for each client."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsim_training.gradients.patches import Window, fold, unfold
+
+_convolution_backward = torch.ops.aten.convolution_backward
+
+_NARROW = 16
+"""Channels: with fewer, products of patches are faster the other way round, and oneDNN's strided convolutions slow."""
+
+
+def window_of(layer: nn.Conv2d) -> Window:
+    """The geometry of a supported layer."""
+    (top, left), (down, right), padding = layer.kernel_size, layer.stride, layer.padding
+    vertical, horizontal = (0, 0) if isinstance(padding, str) else padding
+    return Window((top, left), (down, right), (vertical, horizontal))
+
+
+def supported(layer: nn.Conv2d) -> bool:
+    """Whether the shared-weight path can take the layer: no groups, no dilation, zero padding in numbers."""
+    return layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
+
+
+class SharedConvolution(torch.autograd.Function):
+    """A convolution whose weight is a constant: forward, data gradient, and the data gradient's own gradient.
+
+    PyTorch's double backward computes a weight gradient, too, that nobody asked for.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+        """``x`` ``(B, in, H, W)`` to ``(B, out, h, w)``."""
+        ctx.save_for_backward(weight)
+        ctx.window, ctx.shape = window, x.shape
+        return F.conv2d(x, weight, bias, window.stride, window.padding)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
+        (weight,) = ctx.saved_tensors
+        return _TransposedConvolution.apply(gradients[0], weight, ctx.shape, ctx.window), None, None, None
+
+
+class _TransposedConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.window = window
+        if shape[1] < _NARROW and window.stride != (1, 1):
+            return _sub_pixel_convolution(gradient, weight, shape, window)
+        data: Tensor = _convolution_backward(
+            gradient, gradient.new_empty(1).expand(shape), weight, None, window.stride, window.padding,
+            [1, 1], False, [0, 0], 1, [True, False, False],
+        )[0]  # fmt: skip
+        return data
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
+        (weight,) = ctx.saved_tensors
+        return F.conv2d(gradients[0], weight, None, ctx.window.stride, ctx.window.padding), None, None, None
+
+
+def _sub_pixel_convolution(gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
+    """A transposed convolution of stride s as a plain one of s * s times more channels, its pixels (Shi et al., 2016).
+
+    oneDNN takes several times as long for few channels. The pixel at ``s q + r`` of the padded image gets
+    ``gradient[q - m] * weight[r + s m]`` for all m.
+    """
+    (down, right), (top, left) = window.stride, window.padding
+    taps = [-(-kernel // stride) for kernel, stride in zip(window.kernel, window.stride, strict=True)]
+    missing = [tap * stride - kernel for tap, stride, kernel in zip(taps, window.stride, window.kernel, strict=True)]
+    weight = F.pad(weight, (0, missing[1], 0, missing[0])).unflatten(3, (taps[1], right)).unflatten(2, (taps[0], down))
+    weight = weight.flip(2, 4).permute(1, 3, 5, 0, 2, 4).reshape(-1, len(weight), *taps)
+    height, width = -(-(shape[2] + 2 * top) // down), -(-(shape[3] + 2 * left) // right)
+    rows, columns = gradient.shape[2:]
+    around = (taps[1] - 1, width - columns, taps[0] - 1, height - rows)
+    pixels = F.conv2d(F.pad(gradient, around), weight).unflatten(1, (-1, down, right))
+    image = pixels.permute(0, 1, 4, 2, 5, 3).reshape(len(gradient), shape[1], height * down, width * right)
+    cut: Tensor = image[:, :, top : top + shape[2], left : left + shape[3]]
+    return cut
+
+
+class PatchWeightGradient(torch.autograd.Function):
+    """Weight gradients ``(N, out, taps * in)`` of N clients, as matrix products over patches."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, clients: int) -> Tensor:
+        """``x`` ``(N * images, in, H, W)`` came into the layer, ``delta`` is the loss's gradient of what left it."""
+        patches = unfold(x, window)
+        deltas = delta.permute(0, 2, 3, 1).reshape(len(x), -1, delta.shape[1])
+        patches, deltas = (t.reshape(clients, -1, t.shape[-1]) for t in (patches, deltas))
+        ctx.save_for_backward(patches, deltas)
+        ctx.window, ctx.shapes = window, (x.shape, delta.shape)
+        return torch.bmm(deltas.transpose(1, 2), patches)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients by what came in."""
+        patches, deltas = ctx.saved_tensors
+        shape, (batch, channels, rows, columns) = ctx.shapes
+        weight, window = gradients[0], ctx.window
+        if channels < _NARROW:
+            to_delta = torch.bmm(weight, patches.transpose(1, 2)).transpose(1, 2)
+        else:
+            to_delta = torch.bmm(patches, weight.transpose(1, 2))
+        to_delta = to_delta.reshape(batch, rows, columns, channels)
+        if window.is_same and len(weight) == batch and shape[1] >= channels:
+            to_x = _transposed_patches(deltas.view(batch, rows, columns, channels), weight, window)
+        else:
+            to_x = fold(torch.bmm(deltas, weight).flatten(0, 1), shape, window)
+        return to_x, to_delta.permute(0, 3, 1, 2), None, None
+
+
+def _transposed_patches(deltas: Tensor, weight: Tensor, window: Window) -> Tensor:
+    """Transposed convolutions, a weight an image, as products over patches of ``deltas`` ``(B, H, W, out)``.
+
+    Gathering patches of what comes in is cheaper than scattering patches of what goes out.
+    """
+    batch, rows, columns, _ = deltas.shape
+    patches = unfold(deltas.permute(0, 3, 1, 2), window)
+    taps = weight.unflatten(2, (window.kernel[0] * window.kernel[1], -1)).flip(2)
+    turned = taps.permute(0, 2, 1, 3).reshape(batch, patches.shape[2], -1)
+    return torch.bmm(patches, turned).view(batch, rows, columns, -1).permute(0, 3, 1, 2)

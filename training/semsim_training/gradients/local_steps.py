@@ -1,0 +1,86 @@
+"""The weight deltas of many clients after several local steps (federated averaging), differentiable by the images.
+
+After the first step clients no longer share weights, so all of it runs once a client, under ``vmap``.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from semsim_training.gradients.attackable import attackable_copy, batchnorm_layers
+from semsim_training.gradients.batchnorm import ChannelStatistics, shares_of_steps
+from semsim_training.gradients.loss import client_losses
+from semsim_training.gradients.terms import DenseTerm, GradientTerm
+from semsim_training.gradients.update import LocalTraining
+
+_Pair = tuple[Tensor, Tensor]
+"""Mean and variance of a layer's channels, each ``(C,)``: what ``vmap`` can carry."""
+
+
+class LocalStepDeltas:
+    """A victim, made ready to give each client's weight delta (after minus before), in the victim's own order."""
+
+    def __init__(
+        self, model: nn.Module, images: int, training: LocalTraining, *, train_batchnorm: bool, sign: float = 1.0
+    ) -> None:
+        """``images`` a client holds, trained on as ``training`` says; the deltas are multiplied by ``sign``.
+
+        One step of rate 1 with sign -1 is the gradient itself, for victims that the shared-weight path refuses.
+        """
+        self.images = images
+        self._sign = sign
+        self.training = training
+        self.network = attackable_copy(model, training.batch_size, train_batchnorm=train_batchnorm)
+        self.names = tuple(name for name, _ in self.network.named_parameters())
+        self._layers = batchnorm_layers(self.network)
+        self._statistics: list[ChannelStatistics] = []
+
+    def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
+        """The deltas for images ``(N * images, C, H, W)`` and labels, as the shared-weight gradients take them."""
+        per_client = (t.unflatten(0, (-1, self.images)) for t in (images, labels))
+        deltas, statistics = vmap(self._delta)(*per_client)
+        self._statistics = [ChannelStatistics(mean, variance) for mean, variance in statistics]
+        return [DenseTerm(delta.reshape(*delta.shape[:2], -1)) for delta in deltas]
+
+    def statistics(self) -> list[ChannelStatistics]:
+        """What the last call's images made of the batch normalisations that keep it, in order.
+
+        Averaged over the steps with the shares that they have in the client's running statistics.
+        """
+        return self._statistics
+
+    def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """Targets ``(N, *parameter)`` as the terms are laid out: ``(N, out, rest)``."""
+        return [value.reshape(*value.shape[:2], -1).contiguous() for value in values]
+
+    def _delta(self, images: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], list[_Pair]]:
+        before: dict[str, Tensor] = dict(self.network.named_parameters())
+        weights, steps = before, []
+        for _ in range(self.training.epochs):
+            for start in range(0, self.images, self.training.batch_size):
+                stop = start + self.training.batch_size
+                gradient, statistics = grad(self._loss, has_aux=True)(weights, images[start:stop], labels[start:stop])
+                weights = {name: weights[name] - self.training.learning_rate * gradient[name] for name in weights}
+                steps.append(statistics)
+        return tuple(self._sign * (weights[name] - before[name]) for name in self.names), self._averaged(steps)
+
+    def _loss(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, list[_Pair]]:
+        logits = functional_call(self.network, weights, (images,))
+        kept = [layer.statistics for layer in self._layers if layer.statistics is not None]
+        pairs = [(statistics.mean[0], statistics.variance[0]) for statistics in kept]
+        return client_losses(logits, labels, len(images))[0], pairs
+
+    def _averaged(self, steps: list[list[_Pair]]) -> list[_Pair]:
+        """Each layer's mean and variance over the steps."""
+        averaged = []
+        for layer, pairs in zip(self._layers, zip(*steps, strict=True), strict=False):
+            shares = shares_of_steps(layer, len(steps))
+            means, variances = zip(*pairs, strict=True)
+            averaged.append((_weighted(means, shares), _weighted(variances, shares)))
+        return averaged
+
+
+def _weighted(values: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    return torch.stack([share * value for share, value in zip(shares, values, strict=True)]).sum(dim=0)

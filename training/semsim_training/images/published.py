@@ -1,0 +1,84 @@
+"""torchvision's data sets, downloaded where there is a network or read where they lie."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semsim.exceptions import InvalidDataset
+from semsim_training.images.folder import square
+from semsim_training.images.labelled import LabelledImages
+
+
+def _cifar(kind: str) -> Callable[[Path, bool, bool], Any]:
+    def load(root: Path, train: bool, download: bool) -> Any:
+        from torchvision import datasets
+
+        return getattr(datasets, kind)(root, train=train, download=download)
+
+    return load
+
+
+def _imagenette(root: Path, train: bool, download: bool) -> Any:
+    from torchvision import datasets
+
+    split = "train" if train else "val"
+    present = (root / "imagenette2-160").is_dir()
+    return datasets.Imagenette(root, split=split, size="160px", download=download and not present)
+
+
+def _caltech101(root: Path, train: bool, download: bool) -> Any:
+    from torchvision import datasets
+
+    return datasets.Caltech101(root, download=download)
+
+
+def _celeba(root: Path, train: bool, download: bool) -> Any:
+    from torchvision import datasets
+
+    return datasets.CelebA(root, split="train" if train else "test", target_type="identity", download=download)
+
+
+PUBLISHED = {
+    "CIFAR10": _cifar("CIFAR10"),
+    "CIFAR100": _cifar("CIFAR100"),
+    "Imagenette": _imagenette,
+    "Caltech101": _caltech101,
+    "CelebA": _celeba,
+}
+"""Caltech101 has no split of its own: give a share for testing. CelebA's labels are identities."""
+
+
+def load_published(
+    name: str, root: Path, size: int, *, train: bool, download: bool, limit: int | None = None
+) -> LabelledImages:
+    """A data set of torchvision, by its name there; ``limit`` keeps the first images only.
+
+    Raises:
+        InvalidDataset: no such data set, or it is neither below ``root`` nor to be had.
+    """
+    if name not in PUBLISHED:
+        raise InvalidDataset(f"expected one of {', '.join(PUBLISHED)}, got {name}")
+    try:
+        source = PUBLISHED[name](root, train, download)
+    except (RuntimeError, OSError) as error:
+        raise InvalidDataset(f"expected the data set {name} below {root}: {error}") from error
+    count = len(source) if limit is None else min(limit, len(source))
+    images, labels = [], []
+    for index in range(count):
+        image, label = source[index]
+        images.append(square(np.asarray(image.convert("RGB")), size))
+        labels.append(int(label))
+    classes = getattr(source, "classes", None) or getattr(source, "categories", None)
+    kinds, indices = np.unique(np.asarray(labels, dtype=np.int64), return_inverse=True)
+    if classes is None:  # identities: numbered from one, with gaps
+        labels, classes = indices.tolist(), [str(kind) for kind in kinds]
+    split = "train" if train else "test"
+    return LabelledImages(
+        name=f"{name}/{split}",
+        images=np.stack(images),
+        labels=np.asarray(labels, dtype=np.int64),
+        classes=tuple(str(kind[0] if isinstance(kind, tuple) else kind) for kind in classes),
+        identifiers=tuple(f"{split}/{index}" for index in range(count)),
+    )

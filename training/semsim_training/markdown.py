@@ -1,0 +1,21 @@
+"""Tables that runs write into pages of the documentation."""
+
+from pathlib import Path
+
+from semsim.exceptions import InvalidOption
+
+
+def write_between(page: Path, mark: str, text: str) -> None:
+    """Replace what stands between two ``<!-- mark -->`` of a page.
+
+    Raises:
+        InvalidOption: no such page, or it does not hold the mark twice.
+    """
+    marker = f"<!-- {mark} -->"
+    try:
+        parts = page.read_text().split(marker)
+    except OSError as error:
+        raise InvalidOption(f"expected a page at {page}: {error.strerror}") from error
+    if len(parts) != 3:
+        raise InvalidOption(f"expected two {marker} marks in {page}, got {len(parts) - 1}")
+    page.write_text(f"{parts[0]}{marker}\n{text.strip()}\n{marker}{parts[2]}")

@@ -1,0 +1,64 @@
+"""A client's batch statistics, from the running statistics that it sends back with its weights.
+
+Training moves running statistics: after = (1 - momentum) * before + momentum * batch. Who knows both sides of the round
+has the mean and the variance of every channel of the batch (Huang et al., NeurIPS 2021, arXiv 2112.00059, on
+how much an attacker gains by them). Exact for one local step; of several, an average.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from semsim.exceptions import InvalidUpdate
+from semsim_training.gradients.batchnorm import ChannelStatistics
+from semsim_training.observations.observation import Observation, Victim, batchnorms
+
+
+def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
+    """The statistics of the client's batch at each batch normalisation, in order, each ``(C,)``.
+
+    Several local steps leave their average, weighted as ``shares_of_steps`` says.
+
+    Raises:
+        InvalidUpdate: the client did not send its running statistics, or a layer has no momentum to undo.
+    """
+    sent, training = observation.update.running_statistics, observation.update.local_training
+    if not sent:
+        raise InvalidUpdate("expected a client that sends its running statistics, got none")
+    batch = observation.images if training is None else training.batch_size
+    steps = 1 if training is None else training.steps(observation.images)
+    positions = _positions(observation.victim)
+    found = []
+    for name, layer in batchnorms(observation.victim.model):
+        if not layer.momentum:
+            raise InvalidUpdate(f"expected a momentum of batch normalisation in {name}, got {layer.momentum}")
+        kept = (1 - layer.momentum) ** steps
+        mean, variance = (
+            _before_momentum(layer.get_buffer(buffer), sent[f"{name}.{buffer}"], kept)
+            for buffer in ("running_mean", "running_var")
+        )
+        # Running variances take in the unbiased one, normalisation divides by the biased one.
+        values = batch * positions[name]
+        found.append(ChannelStatistics(mean, variance * (values - 1) / values))
+    return found
+
+
+def _before_momentum(before: Tensor, after: Tensor, kept: float) -> Tensor:
+    """What moved ``before`` to ``after``, in float64: differences of near numbers, divided by a small one."""
+    return (after.double() - kept * before.detach().double()) / (1 - kept)
+
+
+def _positions(victim: Victim) -> dict[str, int]:
+    """How many positions of an image each batch normalisation sees."""
+    model, size, seen = copy.deepcopy(victim.model).eval(), victim.network.size, dict[str, int]()
+
+    def remember(name: str, inputs: tuple[Tensor, ...]) -> None:
+        seen[name] = inputs[0].shape[2:].numel()
+
+    for name, layer in batchnorms(model):
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: remember(name, inputs))
+    with torch.no_grad():
+        parameter = next(model.parameters())
+        model(torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device))
+    return seen

@@ -1,0 +1,90 @@
+"""The client's side of a round: its update, written plainly, as the attacks' code is not."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidUpdate
+from semsim_training.defenses.defense import Defense
+from semsim_training.gradients.update import LocalTraining, Update
+from semsim_training.images.mode import Mode
+from semsim_training.images.normalisation import normalise
+from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How clients compute and defend their updates, and what the attacker is told."""
+
+    local_training: LocalTraining | None = None
+    """``None``: a gradient of the mean loss. Else the weight delta after local training."""
+    batchnorm: BatchNormMode = "eval"
+    mode: str = "none"
+    """Augmentation policies on the client's images, such as ``3-1-7``."""
+    defense: str = "none"
+    """On the update, such as ``gaussian:1e-3``."""
+    reveal_labels: bool = True
+    send_statistics: bool = False
+    """Whether the client sends its running statistics along, as who averages whole state dicts does. No defense
+    touches them."""
+
+
+def observe(
+    victim: Victim, images: NDArray[np.uint8], labels: NDArray[np.int64], protocol: Protocol, seed: int
+) -> Observation:
+    """What the attacker sees when a client with ``images`` ``(m, H, W, 3)`` and ``labels`` ``(m,)`` takes part.
+
+    Raises:
+        InvalidUpdate: images or labels that do not fit the victim.
+    """
+    size, classes = victim.network.size, victim.network.classes
+    if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3) or labels.shape != images.shape[:1]:
+        raise InvalidUpdate(
+            f"expected uint8 images (m, {size}, {size}, 3) and as many labels, got {images.dtype} {images.shape} "
+            f"and {labels.shape}"
+        )
+    known = tuple(int(label) for label in labels)
+    if known and not 0 <= min(known) <= max(known) < classes:
+        raise InvalidUpdate(f"expected labels 0..{classes - 1}, got {min(known)}..{max(known)}")
+    shared = Mode(protocol.mode).share(images, np.random.default_rng(seed))
+    model = copy.deepcopy(victim.model)
+    tensors = _update(model, victim, normalise(shared, victim.network), torch.from_numpy(labels), protocol)
+    defended = Defense(protocol.defense).apply(tensors, seed)
+    sent = running_statistics(model) if protocol.send_statistics else {}
+    return Observation(
+        victim=victim,
+        update=Update(defended, protocol.local_training, sent),
+        images=len(images),
+        batchnorm=protocol.batchnorm,
+        labels=known if protocol.reveal_labels else None,
+    )
+
+
+def _update(model: nn.Module, victim: Victim, pixels: Tensor, labels: Tensor, protocol: Protocol) -> dict[str, Tensor]:
+    """The gradient of the mean loss, or the weight delta, computed on ``model``, the client's copy of the victim's."""
+    pixels = pixels.to(next(model.parameters()))
+    for module in model.modules():
+        module.train(protocol.batchnorm == "train" and isinstance(module, nn.BatchNorm2d))
+    model.requires_grad_(True)
+    training = protocol.local_training
+    if training is None:
+        F.cross_entropy(model(pixels), labels).backward()
+        return {name: _gradient(parameter) for name, parameter in model.named_parameters()}
+    optimiser = torch.optim.SGD(model.parameters(), lr=training.learning_rate)
+    for _ in range(training.epochs):
+        for start in range(0, len(pixels), training.batch_size):
+            batch = slice(start, start + training.batch_size)
+            optimiser.zero_grad()
+            F.cross_entropy(model(pixels[batch]), labels[batch]).backward()
+            optimiser.step()
+    before = dict(victim.model.named_parameters())
+    return {name: (after - before[name]).detach() for name, after in model.named_parameters()}
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.detach()

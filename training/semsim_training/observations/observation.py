@@ -1,0 +1,104 @@
+"""The attacker's view: the model that was sent out, and the update that came back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidUpdate
+from semsim_training.gradients.update import Update
+from semsim_training.victims.description import Network
+
+BatchNormMode = Literal["eval", "train"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Victim:
+    """A classifier as the server sent it to its clients."""
+
+    model: nn.Module
+    network: Network
+    trained: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """One client's update. Holds no reference to the client's images.
+
+    Raises:
+        InvalidUpdate: tensors that are not the model's, not finite, or labels that contradict it.
+    """
+
+    victim: Victim
+    update: Update
+    images: int = 1
+    """How many images the client computed it on."""
+    batchnorm: BatchNormMode = "eval"
+    """Whether batch normalisation used its running statistics or those of the client's batch."""
+    labels: tuple[int, ...] | None = None
+    """One class an image where the attacker knows them."""
+
+    def __post_init__(self) -> None:
+        parameters = dict(self.victim.model.named_parameters())
+        _check_names(set(parameters), set(self.update.tensors))
+        for name, value in self.update.tensors.items():
+            if value.shape != parameters[name].shape:
+                raise InvalidUpdate(
+                    f"expected {name} of shape {tuple(parameters[name].shape)} in the update, got {tuple(value.shape)}"
+                )
+            if not torch.isfinite(value).all():
+                raise InvalidUpdate(f"expected a finite update, got NaN or infinity in {name}")
+        self._check_statistics()
+        if self.images < 1:
+            raise InvalidUpdate(f"expected at least one image, got {self.images}")
+        training = self.update.local_training
+        if training is not None and self.images % training.batch_size:
+            raise InvalidUpdate(
+                f"expected a local batch size that divides {self.images} images, got {training.batch_size}"
+            )
+        if self.labels is not None:
+            _check_labels(self.labels, self.images, self.victim.network.classes)
+
+    def _check_statistics(self) -> None:
+        sent, expected = self.update.running_statistics, running_statistics(self.victim.model)
+        if not sent:
+            return
+        if self.batchnorm != "train":
+            raise InvalidUpdate("expected batch normalisation in training mode of a client that moved its statistics")
+        if set(sent) != set(expected):
+            raise InvalidUpdate(
+                f"expected running statistics of {len(expected)} names, got {len(sent)}: "
+                f"first to differ {min(set(sent) ^ set(expected))}"
+            )
+        for name, value in sent.items():
+            if value.shape != expected[name].shape or not torch.isfinite(value).all():
+                raise InvalidUpdate(f"expected finite {name} of shape {tuple(expected[name].shape)} in the update")
+
+
+def batchnorms(model: nn.Module) -> list[tuple[str, nn.BatchNorm2d]]:
+    """A model's batch normalisations by name, in order."""
+    return [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
+
+
+def running_statistics(model: nn.Module) -> dict[str, Tensor]:
+    """The running means and variances of a model's batch normalisations, by buffer name."""
+    names = ("running_mean", "running_var")
+    return {f"{prefix}.{name}": layer.get_buffer(name) for prefix, layer in batchnorms(model) for name in names}
+
+
+def _check_names(expected: set[str], got: set[str]) -> None:
+    if expected != got:
+        missing, surplus = sorted(expected - got), sorted(got - expected)
+        raise InvalidUpdate(
+            f"expected an update of the model's {len(expected)} parameters, got {len(got)} tensors: "
+            f"missing {', '.join(missing[:3]) or 'none'}, not the model's {', '.join(surplus[:3]) or 'none'}"
+        )
+
+
+def _check_labels(labels: tuple[int, ...], images: int, classes: int) -> None:
+    if len(labels) != images:
+        raise InvalidUpdate(f"expected one label for each of {images} images, got {len(labels)}")
+    wrong = [label for label in labels if not 0 <= label < classes]
+    if wrong:
+        raise InvalidUpdate(f"expected labels 0..{classes - 1}, got {wrong[0]}")

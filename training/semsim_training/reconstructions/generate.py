@@ -1,0 +1,75 @@
+"""Making a set from a grid: every shard once, whatever interrupts it."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from semsim.exceptions import InvalidConfiguration
+from semsim_training.observations.observation import Victim
+from semsim_training.reconstructions.dataset import DESCRIPTION, DatasetDescription, describe, remember_seconds
+from semsim_training.reconstructions.engines.engine import Engine, run_shards
+from semsim_training.reconstructions.grid import Grid
+from semsim_training.reconstructions.plan import Plan, Workload, digest
+
+Progress = Callable[[str, int, int], None]
+
+
+def generate(
+    grid: Grid,
+    base: Path,
+    out: Path,
+    *,
+    engine: Engine = Engine.PROCESSES,
+    workers: int | None = None,
+    device: str = "cpu",
+    progress: Progress = lambda *_: None,
+) -> DatasetDescription:
+    """Make the set at ``out``, or what is missing of it. Checkpoints' paths are relative to ``base``.
+
+    A finished set is left as it is: its description names the machine and the libraries that made it.
+
+    Raises:
+        InvalidConfiguration: ``out`` holds a set of another grid.
+        SemSimError: data, victims or settings that do not go together; nothing has been attacked then.
+    """
+    workload = Workload(grid, base, device)
+    plan = Plan.read(out / "plan.json")
+    if plan is not None and (plan.grid_sha256, plan.device) != (digest(grid), device):
+        raise InvalidConfiguration(f"expected an empty directory, or one of the same grid and device, got {out}")
+    workload.check()
+    if plan is None:
+        plan = workload.plan()
+        (out / "shards").mkdir(parents=True, exist_ok=True)
+        (out / "plan.json").write_text(plan.model_dump_json(indent=2) + "\n")
+    shards = list(workload.shards(plan))
+    waiting = [shard for shard in shards if not _path(out, shard.name).exists()]
+    total = sum(shard.task.clients * shard.task.batch for shard in shards)
+    done = total - sum(shard.task.clients * shard.task.batch for shard in waiting)
+    progress("reconstructions", done, total)
+    if not waiting and (out / DESCRIPTION).exists():
+        return DatasetDescription.read(out)
+    (out / DESCRIPTION).unlink(missing_ok=True)  # until the set is finished again
+    sizes = {shard.name: shard.task.clients * shard.task.batch for shard in waiting}
+    for finished in run_shards(engine, waiting, out / "partial", workers, progress):
+        remember_seconds(out, finished.name, finished.seconds)
+        fresh = _path(out, finished.name).with_suffix(".new")
+        fresh.write_bytes(finished.data)
+        fresh.replace(_path(out, finished.name))
+        done += sizes[finished.name]
+        progress("reconstructions", done, total)
+    if (out / "partial").is_dir():
+        (out / "partial").rmdir()
+    return describe(out, grid, {shard.task.victim_label: weights_sha256(shard.task.victim) for shard in shards})
+
+
+def weights_sha256(victim: Victim) -> str:
+    """A hash of a victim's weights, names included."""
+    running = hashlib.sha256()
+    for name, value in sorted(victim.model.state_dict().items()):
+        running.update(name.encode())
+        running.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return running.hexdigest()
+
+
+def _path(out: Path, name: str) -> Path:
+    return out / "shards" / f"{name}.parquet"

@@ -1,0 +1,34 @@
+"""The state of a running search on disk, so that hours of it survive an interruption."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from semsim_training.attacks.search import SearchState
+
+
+def save_state(state: SearchState, path: Path) -> None:
+    """Write a state; a reader sees the old file or the new one."""
+    tensors = {"x": state.x, "diverged": state.diverged, "iteration": torch.tensor(state.iteration)}
+    tensors |= {f"stepper/{name}": value for name, value in state.stepper.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    save_file({name: value.cpu().contiguous().clone() for name, value in tensors.items()}, fresh)
+    fresh.replace(path)
+
+
+def load_state(path: Path) -> SearchState | None:
+    """The state of an interrupted search, or nothing where none is to be had."""
+    try:
+        tensors = load_file(path)
+    except (FileNotFoundError, SafetensorError):
+        return None  # a search starts over rather than from a damaged state
+    stepper = {name.removeprefix("stepper/"): value for name, value in tensors.items() if name.startswith("stepper/")}
+    return SearchState(int(tensors["iteration"]), tensors["x"], tensors["diverged"], stepper)
+
+
+def forget(path: Path) -> None:
+    """Remove a state that is no longer needed."""
+    path.unlink(missing_ok=True)

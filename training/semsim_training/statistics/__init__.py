@@ -1,0 +1,1 @@
+"""Statistics that annotation, faithfulness and the metric's training share: intervals, rank statistics, agreement."""

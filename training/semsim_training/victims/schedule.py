@@ -1,0 +1,101 @@
+"""How victims are trained, as a configuration says it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from semsim_training.configuration import read_configuration
+from semsim_training.defenses.defense import Defense
+from semsim_training.images.mode import Mode
+from semsim_training.images.source import ImageSource
+from semsim_training.victims.description import Network
+
+
+class Schedule(BaseModel):
+    """SGD with Nesterov momentum 0.9 and weight decay, the rate divided by ten at 3/8, 5/8 and 7/8 of the epochs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "custom"
+    epochs: int = Field(ge=1)
+    learning_rate: float = Field(default=0.1, gt=0)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    batch_size: int = Field(default=64, ge=1)
+    loss_scale: float = Field(default=0.5, gt=0)
+    """The paper's code halves the cross-entropy, by the same loss it uses for two labels an image."""
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        passed = sum(epoch >= self.epochs * eighths / 8 for eighths in (3, 5, 7))
+        return self.learning_rate * 0.1**passed
+
+
+SCHEDULES = {
+    "paper-cifar100": Schedule(name="paper-cifar100", epochs=200),
+    "paper": Schedule(name="paper", epochs=100),
+    "short": Schedule(name="short", epochs=16, batch_size=64),
+}
+"""``paper`` and ``paper-cifar100`` are those of the SemSim paper's code; ``short`` fits a CPU."""
+
+
+class VictimTraining(BaseModel):
+    """One victim to train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Network
+    train: ImageSource
+    test: ImageSource
+    schedule: Schedule | str = "paper"
+    mode: str = "none"
+    defense: str = "none"
+    """On every training gradient, after the whole batch: ``gaussian:1e-3`` or ``prune:0.7``."""
+    seed: int = 0
+    mixed_precision: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        Mode(self.mode)
+        Defense(self.defense)
+        if isinstance(self.schedule, str) and self.schedule not in SCHEDULES:
+            raise ValueError(f"expected a schedule of {', '.join(SCHEDULES)}, got {self.schedule}")
+        if {self.train.size, self.test.size} != {self.network.size}:
+            raise ValueError(
+                f"expected images of the network's {self.network.size} pixels, "
+                f"got {self.train.size} for training and {self.test.size} for testing"
+            )
+        return self
+
+    @property
+    def resolved(self) -> Schedule:
+        """The schedule itself."""
+        return SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
+
+
+class VictimTrainings(BaseModel):
+    """Several victims that share most of their configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    victims: Mapping[str, VictimTraining]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge(cls, values: Any) -> Any:
+        """``common`` is what all victims have unless they say otherwise."""
+        if not isinstance(values, dict) or not isinstance(values.get("victims"), dict):
+            return values
+        common = values.get("common", {})
+        merged = {name: common | (own or {}) for name, own in values["victims"].items()}
+        return {key: value for key, value in values.items() if key != "common"} | {"victims": merged}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a configuration file.
+
+        Raises:
+            InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
+        """
+        return read_configuration(cls, path)

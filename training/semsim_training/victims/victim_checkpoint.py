@@ -1,0 +1,122 @@
+"""Victims on disk: weights in safetensors, and beside them a JSON file that says what they are."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidVictim
+from semsim_training.configuration import read_description
+from semsim_training.victims.description import Network
+
+
+class VictimTrainingRecord(BaseModel):
+    """How a victim was trained, and how well it classifies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    images: int
+    mode: str
+    """``none``, ``crop`` or the augmentation policies, such as ``3-1-7+43-18-18``."""
+    defense: str
+    """On the training gradients: ``none``, ``gaussian:STD`` or ``prune:SHARE``."""
+    epochs: int
+    preset: str
+    seed: int
+    test_images: int
+    test_accuracy: float
+
+
+class VictimDescription(BaseModel):
+    """A network, and where its weights come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Network
+    initialisation: Literal["default", "uniform"] = "default"
+    seed: int = 0
+    class_names: tuple[str, ...] = ()
+    training: VictimTrainingRecord | None = None
+    """``None``: untrained."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a description.
+
+        Raises:
+            InvalidVictim: no such file, or it does not fit the schema.
+        """
+        return read_description(cls, path, InvalidVictim, "a victim's description")
+
+
+def save_victim(model: nn.Module, description: VictimDescription, path: Path) -> None:
+    """Write ``path`` (safetensors) and the description beside it, with suffix .json."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, path)
+    path.with_suffix(".json").write_text(description.model_dump_json(indent=2) + "\n")
+
+
+def load_victim(path: Path) -> tuple[nn.Module, VictimDescription]:
+    """The victim of a checkpoint, in evaluation mode.
+
+    Raises:
+        InvalidVictim: no such files, or the weights are not the network's.
+    """
+    description = VictimDescription.read(path.with_suffix(".json"))
+    model = description.network.build(description.seed, description.initialisation)
+    load_weights(model, read_tensors(path), str(path))
+    return model.eval(), description
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Put ``weights`` into a network, all of them and nothing else; names what does not fit.
+
+    Raises:
+        InvalidVictim: other names or shapes than the network's, or values that are not finite.
+    """
+    expected = model.state_dict()
+    missing, surplus = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+    if missing or surplus:
+        raise InvalidVictim(
+            f"expected the {len(expected)} tensors of {type(model).__name__} in {source}, got {len(weights)}: "
+            f"missing {_some(missing)}, not the network's {_some(surplus)}"
+        )
+    for name, value in weights.items():
+        if value.shape != expected[name].shape:
+            raise InvalidVictim(
+                f"expected {name} of shape {tuple(expected[name].shape)} in {source}, got {tuple(value.shape)}"
+            )
+        if not torch.isfinite(value).all():
+            raise InvalidVictim(f"expected finite weights in {source}, got NaN or infinity in {name}")
+    model.load_state_dict(weights)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, or of a PyTorch file that holds a state dict and nothing else.
+
+    Raises:
+        InvalidVictim: no such file, or it holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            weights: dict[str, Tensor] = load_file(path)
+            return weights
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InvalidVictim(f"expected a file of tensors at {path}: {error.strerror or error}") from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
+        raise InvalidVictim(f"expected a file of tensors at {path}: {error}") from error
+    except Exception as error:  # unpickling raises what the file likes
+        raise InvalidVictim(f"expected a state dict at {path}, got {type(error).__name__}: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InvalidVictim(f"expected a state dict (names to tensors) at {path}, got {type(state).__name__}")
+    return state
+
+
+def _some(names: list[str]) -> str:
+    return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")) or "none"
