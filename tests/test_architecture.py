@@ -1,48 +1,150 @@
 """Rules that hold the layout together."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("semsim", "semsim_service", "semsim_training", "semsim_export")
-ALLOWED = {
-    "semsim": {"semsim"},
-    "semsim_service": {"semsim_service", "semsim"},
-    "semsim_training": {"semsim_training", "semsim"},
-    "semsim_export": {"semsim_export", "semsim_training", "semsim"},
+PACKAGES = {
+    "semsim": ROOT / "semsim",
+    "semsim_training": ROOT / "training" / "semsim_training",
+    "semsim_export": ROOT / "export" / "semsim_export",
+    "semsim_service": ROOT / "service" / "semsim_service",
 }
-FOLDERS = {name: ROOT / name.removeprefix("semsim_") / name if "_" in name else ROOT / name for name in PACKAGES}
+"""The installed packages."""
+ALLOWED = {
+    "semsim": set(),
+    "semsim_training": {"semsim"},
+    "semsim_export": {"semsim_training", "semsim"},
+    "semsim_service": {"semsim"},
+    "benchmarks": {*PACKAGES, "examples"},
+    "examples": {*PACKAGES},
+}
+"""The packages that each package may import, beside itself."""
+FLOORS = {
+    "semsim": (),
+    "semsim_training": (),
+    "semsim_export": (),
+    "semsim_service": (),
+    "benchmarks": (),
+}
+"""The rooms of each package from the ground up: a room imports only rooms that are named before it."""
 FORBIDDEN_IN_LIBRARY = {"torch", "torchvision", "timm", "bentoml", "starlette", "fastapi"}
+GENERATED = re.compile(r"_pb2(_grpc)?$")
 
 
-def imported_packages(path: Path) -> set[str]:
-    """The top-level packages that a module imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module.partition(".")[0])
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of ours by its dotted name, tests apart."""
+    folders = PACKAGES | {"benchmarks": ROOT / "benchmarks", "examples": ROOT / "examples"}
+    found = {}
+    for package, folder in folders.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join((package, *parts)).removesuffix(".__init__")] = path
     return found
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_imports_point_one_way(package: str) -> None:
-    """Training -> semsim, export -> training and semsim, service -> semsim, and nothing else."""
-    for path in FOLDERS[package].rglob("*.py"):
-        ours = imported_packages(path) & {*PACKAGES, "tests", "benchmarks", "examples"}
-        assert ours <= ALLOWED[package], f"{path} imports {ours - ALLOWED[package]}"
+@cache
+def imports(name: str) -> frozenset[str]:
+    """The modules of ours that a module imports, anywhere in it but under ``TYPE_CHECKING``."""
+    known, tree = modules(), ast.parse(modules()[name].read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            node.body = []
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= (inner & known.keys()) or {node.module}
+    return frozenset(imported & known.keys() - {name})
+
+
+def third_parties(path: Path) -> set[str]:
+    """The top-level packages that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def room(name: str) -> str:
+    """The room of a module: the folder below its package, or the module itself where it stands at the top."""
+    return ".".join(name.split(".")[:2])
+
+
+def classes() -> Iterator[tuple[str, str]]:
+    """Every class of the installed packages with its module, generated code apart."""
+    for name, path in modules().items():
+        if name.partition(".")[0] in PACKAGES and not GENERATED.search(path.stem):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    yield node.name, name
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_import_one_way(package: str) -> None:
+    """Training -> semsim, export -> training and semsim, service -> semsim, and nothing else; no package imports tests."""
+    ours = {*PACKAGES, "tests", "benchmarks", "examples", "training", "service", "export"}
+    for name, path in modules().items():
+        if name.partition(".")[0] == package:
+            wrong = third_parties(path) & ours - ALLOWED[package] - {package}
+            assert not wrong, f"{name} imports {wrong}"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """The graph of imports has no circle, between modules and between rooms."""
+    between = {name: imports(name) for name in modules()}
+    rooms: dict[str, set[str]] = defaultdict(set)
+    for name, imported in between.items():
+        rooms[room(name)] |= {room(other) for other in imported} - {room(name)}
+    for graph in (between, rooms):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_rooms_import_downwards(package: str) -> None:
+    """Each room imports only the rooms that stand below it."""
+    floors = FLOORS[package]
+    rooms = {room(name).partition(".")[2] for name in modules() if name.startswith(f"{package}.")}
+    assert rooms == set(floors), "FLOORS names every room once, from the ground up"
+    for name in modules():
+        own = room(name).partition(".")[2]
+        for other in imports(name):
+            below = room(other).partition(".")[2]
+            if own and below and name.partition(".")[0] == other.partition(".")[0] == package and own != below:
+                assert floors.index(below) < floors.index(own), f"{name} imports {other}, which stands above it"
+
+
+def test_names_occur_once() -> None:
+    """No class and no module of the installed packages has the name of another one."""
+    stems = [path.stem for name, path in modules().items() if name.partition(".")[0] in PACKAGES]
+    for names in (Counter(stem for stem in stems if not stem.startswith("__") and not GENERATED.search(stem)),
+                  Counter(name for name, _ in classes())):  # fmt: skip
+        assert not [name for name, count in names.items() if count > 1]
 
 
 def test_the_library_needs_no_framework() -> None:
     """semsim/ imports neither torch nor a web framework."""
     for path in (ROOT / "semsim").rglob("*.py"):
-        assert not imported_packages(path) & FORBIDDEN_IN_LIBRARY, path
+        assert not third_parties(path) & FORBIDDEN_IN_LIBRARY, path
 
 
 def test_importing_the_service_never_imports_torch() -> None:
@@ -65,6 +167,11 @@ def test_exported_names_exist_and_modules_are_small() -> None:
 
     for name in semsim.__all__:
         assert getattr(semsim, name) is not None
-    for package in PACKAGES:
-        for path in FOLDERS[package].rglob("*.py"):
-            assert len(path.read_text().splitlines()) <= 320, path
+    for name, path in modules().items():
+        assert len(path.read_text().splitlines()) <= 320, name
+
+
+def test_benchmarks_stay_small() -> None:
+    """The benchmarks together are at most 5,500 lines."""
+    lines = [path.read_text().count("\n") for name, path in modules().items() if name.startswith("benchmarks")]
+    assert sum(lines) <= 5500
