@@ -1,14 +1,53 @@
-"""Configurations (YAML) and descriptions (JSON) that fit a schema."""
+"""Values with a schema, read from YAML that people write or from JSON that runs write."""
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, SemSimError
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
+
+
+class FrozenModel(BaseModel):
+    """A value that cannot be changed, made of the fields of its schema and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Configuration(FrozenModel):
+    """A value that people write as a YAML file."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a YAML file.
+
+        Raises:
+            InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
+        """
+        return read_configuration(cls, path)
+
+
+class Description(FrozenModel):
+    """A value that a run writes as a JSON file."""
+
+    CONTENT: ClassVar[str]
+    """What such a file holds, for errors: ``a victim's description``."""
+    REFUSAL: ClassVar[type[SemSimError]]
+    """The error where the file is missing or does not fit."""
+    FILE: ClassVar[str] = ""
+    """The file's name, where :meth:`read` takes the directory that holds it."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a JSON file.
+
+        Raises:
+            SemSimError: the ``REFUSAL``: no such file, or it does not fit the schema.
+        """
+        return read_description(cls, path / cls.FILE, cls.REFUSAL, cls.CONTENT)
 
 
 def read_configuration(schema: type[_Schema], path: Path) -> _Schema:
@@ -45,7 +84,7 @@ def expanded(path: Path) -> Path:
     """The path with its variables put in.
 
     Raises:
-        InvalidDataset: a variable that is not set.
+        InvalidDataset: a variable is not set.
     """
     expanded = os.path.expandvars(path)
     if "$" in expanded:

@@ -13,13 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from semsim_training.progress import Progress, silent
+
 _Batch = TypeVar("_Batch")
-Progress = Callable[[str, int, int], None]
-
-
-def prefixed(progress: Progress, name: str) -> Progress:
-    """Progress of one of several things that are made."""
-    return lambda step, done, total: progress(f"{name}: {step}", done, total)
 
 
 def fit(
@@ -34,7 +30,7 @@ def fit(
     state: Path,
     amend: Callable[[int, int], None] = lambda *_: None,
     finished: Callable[[int, float], None] = lambda *_: None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> None:
     """Fit ``model`` and leave nothing at ``state``; where an interrupted run left it, go on after its last epoch.
 

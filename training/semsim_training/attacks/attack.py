@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.attacks.attack_recipe import AttackRecipe
@@ -11,6 +11,7 @@ from semsim_training.attacks.closed_form import closed_form, imprint
 from semsim_training.attacks.presets import PRESETS
 from semsim_training.attacks.priors import TotalVariation
 from semsim_training.attacks.search import DEFAULT_OPTIONS, Options, Progress, Reconstruction, Save, Search, SearchState
+from semsim_training.configuration import FrozenModel
 from semsim_training.observations.observation import Observation
 
 
@@ -36,10 +37,8 @@ CLOSED_FORMS = {
 }
 
 
-class AttackChoice(BaseModel):
+class AttackChoice(FrozenModel):
     """A published attack, and what is changed about it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: str
     iterations: int | None = Field(default=None, ge=1)

@@ -24,7 +24,7 @@ def train(
     """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
     from semsim.commands.progress import progress_bar
     from semsim.exceptions import InvalidOption
-    from semsim_training.fitting import prefixed
+    from semsim_training.progress import prefixed
     from semsim_training.victims.schedule import VictimTrainings
     from semsim_training.victims.victim_training import train_victim
 

@@ -10,9 +10,9 @@ from semsim_training.faithfulness.judged import read_pairs
 from semsim_training.faithfulness.study import Metric
 from semsim_training.faithfulness.values import Wanted, compute_metrics
 from semsim_training.faithfulness.values_table import read_values, write_values
-from semsim_training.fitting import Progress, prefixed
 from semsim_training.metric.judged import JudgedReconstructions
 from semsim_training.metric.metric_recipe import MetricTraining
+from semsim_training.progress import Progress, prefixed
 from semsim_training.reconstructions.dataset import DatasetDescription
 
 

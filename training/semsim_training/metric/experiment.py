@@ -13,7 +13,7 @@ from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.checkpoint import CheckpointDescription, load_network
 from semsim_training.configuration import expanded, read_description
 from semsim_training.faithfulness.study import Floats, Metric
-from semsim_training.fitting import Progress, prefixed, rank
+from semsim_training.fitting import rank
 from semsim_training.metric.baselines import at, baseline_metrics
 from semsim_training.metric.calibration_fit import best_threshold, calibrate, reliability
 from semsim_training.metric.changes import Changed, changed_originals
@@ -28,6 +28,7 @@ from semsim_training.metric.held_out_evaluation import (
 from semsim_training.metric.judged import JudgedReconstructions
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.metric.metric_training import auc, embed, measure, train_metric
+from semsim_training.progress import Progress, prefixed
 
 WEIGHTS, RECORD = "model.safetensors", "training.json"
 

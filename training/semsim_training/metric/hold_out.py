@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.configuration import read_description
 from semsim_training.faithfulness.study import Metric
-from semsim_training.fitting import Progress, prefixed
 from semsim_training.metric.baselines import at
 from semsim_training.metric.held_out_evaluation import Comparison, compare
 from semsim_training.metric.judged import JudgedReconstructions
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.metric.metric_training import measure, train_metric
+from semsim_training.progress import Progress, prefixed
 
 Field = Literal["attack", "victim", "dataset"]
 FIELDS: tuple[Field, ...] = ("attack", "victim", "dataset")

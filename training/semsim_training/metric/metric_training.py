@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from semsim_training.backbones import build_backbone
 from semsim_training.configuration import expanded
 from semsim_training.embedding import EmbeddingNetwork
-from semsim_training.fitting import Progress, fit, processes, rank
+from semsim_training.fitting import fit, processes, rank
 from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, soften
 from semsim_training.metric.judged import JudgedReconstructions
 from semsim_training.metric.metric_recipe import MetricRecipe
 from semsim_training.metric.sampling import Batch, batches, steps_per_epoch
 from semsim_training.metric.triplet_loss import comparison_loss, distances
+from semsim_training.progress import Progress
 
 
 def build_network(recipe: MetricRecipe, seed: int, base: Path = Path()) -> EmbeddingNetwork:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from semsim.exceptions import InvalidOption
-from semsim_training.fitting import Progress, prefixed
 from semsim_training.metric.changes import copies_auc
 from semsim_training.metric.held_out_evaluation import strangers_auc
 from semsim_training.metric.judged import JudgedReconstructions
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
 from semsim_training.metric.metric_training import auc, embed, measure, train_metric
+from semsim_training.progress import Progress, prefixed
 from semsim_training.seeds import stable_hash
 
 

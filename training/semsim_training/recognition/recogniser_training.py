@@ -14,9 +14,10 @@ from torch import Tensor
 
 from semsim.exceptions import InvalidDataset
 from semsim_training.configuration import expanded, read_configuration
-from semsim_training.fitting import Progress, fit
+from semsim_training.fitting import fit
 from semsim_training.images.labelled import LabelledImages
 from semsim_training.images.source import ImageSource
+from semsim_training.progress import Progress
 from semsim_training.recognition.degradations import degrade
 from semsim_training.recognition.recogniser import (
     Recogniser,

@@ -4,10 +4,11 @@ from enum import StrEnum
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 
 from semsim.exceptions import InvalidVictim
+from semsim_training.configuration import FrozenModel
 from semsim_training.victims.convnet import ConvNet
 from semsim_training.victims.imprint import ImprintedPerceptron
 from semsim_training.victims.lenet import LeNet
@@ -38,10 +39,8 @@ _DEFAULT_WIDTH = {
 }
 
 
-class Network(BaseModel):
+class Network(FrozenModel):
     """Which network, on which images. Frozen and written beside the weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Architecture
     width: int | None = Field(default=None, ge=1)

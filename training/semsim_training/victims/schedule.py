@@ -1,22 +1,19 @@
 """How victims are trained, as a configuration says it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from semsim_training.configuration import read_configuration
+from semsim_training.configuration import Configuration, FrozenModel
 from semsim_training.defenses.defense import Defense
 from semsim_training.images.mode import Mode
 from semsim_training.images.source import ImageSource
 from semsim_training.victims.description import Network
 
 
-class Schedule(BaseModel):
+class Schedule(FrozenModel):
     """SGD with Nesterov momentum 0.9 and weight decay, the rate divided by ten at 3/8, 5/8 and 7/8 of the epochs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "custom"
     epochs: int = Field(ge=1)
@@ -40,10 +37,8 @@ SCHEDULES = {
 """``paper`` and ``paper-cifar100`` are those of the SemSim paper's code; ``short`` fits a CPU."""
 
 
-class VictimTraining(BaseModel):
+class VictimTraining(FrozenModel):
     """One victim to train."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Network
     train: ImageSource
@@ -74,10 +69,8 @@ class VictimTraining(BaseModel):
         return SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
 
 
-class VictimTrainings(BaseModel):
+class VictimTrainings(Configuration):
     """Several victims that share most of their configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     victims: Mapping[str, VictimTraining]
 
@@ -90,12 +83,3 @@ class VictimTrainings(BaseModel):
         common = values.get("common", {})
         merged = {name: common | (own or {}) for name, own in values["victims"].items()}
         return {key: value for key, value in values.items() if key != "common"} | {"victims": merged}
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a configuration file.
-
-        Raises:
-            InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
-        """
-        return read_configuration(cls, path)

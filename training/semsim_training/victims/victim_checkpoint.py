@@ -1,23 +1,20 @@
 """Victims on disk: weights in safetensors, and beside them a JSON file that says what they are."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
-from semsim_training.configuration import read_description
+from semsim_training.configuration import Description, FrozenModel
 from semsim_training.victims.description import Network
 
 
-class VictimTrainingRecord(BaseModel):
+class VictimTrainingRecord(FrozenModel):
     """How a victim was trained, and how well it classifies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
     images: int
@@ -32,10 +29,11 @@ class VictimTrainingRecord(BaseModel):
     test_accuracy: float
 
 
-class VictimDescription(BaseModel):
+class VictimDescription(Description):
     """A network, and where its weights come from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    CONTENT = "a victim's description"
+    REFUSAL = InvalidVictim
 
     network: Network
     initialisation: Literal["default", "uniform"] = "default"
@@ -43,15 +41,6 @@ class VictimDescription(BaseModel):
     class_names: tuple[str, ...] = ()
     training: VictimTrainingRecord | None = None
     """``None``: untrained."""
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a description.
-
-        Raises:
-            InvalidVictim: no such file, or it does not fit the schema.
-        """
-        return read_description(cls, path, InvalidVictim, "a victim's description")
 
 
 def save_victim(model: nn.Module, description: VictimDescription, path: Path) -> None:

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from semsim.exceptions import InvalidDataset
 from semsim_training.defenses.defense import Defense
-from semsim_training.fitting import Progress, fit
+from semsim_training.fitting import fit
 from semsim_training.images.labelled import LabelledImages
 from semsim_training.images.mode import Mode
 from semsim_training.images.normalisation import normalise
+from semsim_training.progress import Progress, silent
 from semsim_training.seeds import stable_hash
 from semsim_training.victims.description import Network
 from semsim_training.victims.schedule import VictimTraining
@@ -27,7 +28,7 @@ def _memory_format(model: nn.Module) -> torch.memory_format:
 
 
 def train_victim(
-    training: VictimTraining, path: Path, *, progress: Progress = lambda *_: None, device: str = "cpu"
+    training: VictimTraining, path: Path, *, progress: Progress = silent, device: str = "cpu"
 ) -> VictimDescription:
     """Train a victim and write it to ``path`` (.safetensors); an interrupted run goes on after its last epoch.
 
