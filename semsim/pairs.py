@@ -2,13 +2,16 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.pixel_metrics import SSIM_WINDOW
+
+_Score = TypeVar("_Score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,14 @@ def decode_pairs(
             result.originals.append(outcome[0])
             result.reconstructions.append(outcome[1])
     return result
+
+
+def merge_outcomes(
+    indices: Sequence[int], scores: Sequence[_Score], failures: Mapping[int, PairFailure]
+) -> list[_Score | PairFailure]:
+    """One outcome a pair, in the order of the pairs: the scores of those at ``indices``, and the others' failures."""
+    outcomes: dict[int, _Score | PairFailure] = {**failures, **dict(zip(indices, scores, strict=True))}
+    return [outcomes[index] for index in range(len(outcomes))]
 
 
 class _Reader:

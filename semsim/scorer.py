@@ -17,7 +17,7 @@ from semsim.embedder import Embedder
 from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.manifest import Manifest
-from semsim.pairs import PairFailure, decode_pairs, require_scorable
+from semsim.pairs import PairFailure, decode_pairs, merge_outcomes, require_scorable
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
@@ -116,11 +116,7 @@ class Scorer:
         with clock.measure(Stage.DECODE):
             decoded = decode_pairs(pairs, limits=limits)
         scores = self.score_images(decoded.originals, decoded.reconstructions, clock=clock)
-        results: dict[int, PairScore | PairFailure] = {
-            **decoded.failures,
-            **dict(zip(decoded.indices, scores, strict=True)),
-        }
-        return [results[index] for index in range(len(pairs))]
+        return merge_outcomes(decoded.indices, scores, decoded.failures)
 
     def score_images(
         self,
