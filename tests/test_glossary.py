@@ -12,16 +12,17 @@ from tests.conftest import ROOT
 TEXT = {".py", ".md", ".html", ".yaml", ".yml", ".json", ".proto", ".cpp", ".hpp", ".js", ".sh", ".toml", ".tpl", ".j2"}
 FRAGMENT = re.compile(r"\s*(Of|What|Which|Whether)\b")
 GLOSSARY = ROOT / "docs" / "glossary.md"
-ALLOWED = {
+EXEMPT = {
     "CHANGELOG.md": "tells what was renamed",
     "docs/glossary.md": "names the words",
+    "tests/training/annotation/label_studio/test_labelling_export.py": "holds Label Studio's own field names",
 }
 
 
 def tracked() -> list[Path]:
     """The text files of the repository that people wrote."""
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    paths = [ROOT / name for name in names if name and name not in ALLOWED]
+    paths = [ROOT / name for name in names if name and name not in EXEMPT]
     return [path for path in paths if path.is_file() and (path.suffix in TEXT or path.name == "Makefile")]
 
 
