@@ -27,6 +27,7 @@ from semsim_training.machine import machine
 from semsim_training.markdown import write_between
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 
 RUNS = 7
@@ -106,7 +107,9 @@ def _row(case: Case, device: torch.device) -> str:
 
 def _observations(case: Case, clients: int) -> list[Observation]:
     network = Network(architecture=case.architecture, width=case.width, classes=100, size=32)
-    victim = Victim(network.build(0, "uniform" if case.architecture is Architecture.LENET else "default"), network)
+    victim = Victim(
+        build_network(network, 0, "uniform" if case.architecture is Architecture.LENET else "default"), network
+    )
     images = np.random.default_rng(0).integers(0, 256, (clients, 32, 32, 3), dtype=np.uint8)
     labels = np.arange(clients) % 100
     return [observe(victim, images[i : i + 1], labels[i : i + 1], Protocol(), 0) for i in range(clients)]

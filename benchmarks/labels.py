@@ -19,6 +19,7 @@ from semsim_training.images.source import ImageSource
 from semsim_training.markdown import write_between
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Victim
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 from semsim_training.victims.victim_checkpoint import load_victim
 
@@ -60,8 +61,8 @@ def _settings() -> list[tuple[str, Victim, LabelledImages, Protocol]]:
     resnet = Network(architecture=Architecture.RESNET20, classes=10, size=32)
     trained = _trained("resnet20-cifar10")
     return [
-        ("CIFAR-10, LeNet, untrained", Victim(lenet.build(0), lenet), cifar, GRADIENT),
-        ("CIFAR-10, ResNet20, untrained", Victim(resnet.build(0), resnet), cifar, GRADIENT),
+        ("CIFAR-10, LeNet, untrained", Victim(build_network(lenet, 0), lenet), cifar, GRADIENT),
+        ("CIFAR-10, ResNet20, untrained", Victim(build_network(resnet, 0), resnet), cifar, GRADIENT),
         ("CIFAR-10, ResNet20, trained", trained, cifar, GRADIENT),
         ("the same, weight deltas of steps on 4 images", trained, cifar, DELTA),
         ("Caltech-101, ResNet20, trained", _trained("resnet20-caltech101"), caltech, GRADIENT),

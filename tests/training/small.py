@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 
 PROTOCOL = Protocol()
@@ -25,7 +26,7 @@ def victim(architecture: str, width: int | None = None, size: int = 32, classes:
     import torch
 
     network = Network(architecture=Architecture(architecture), width=width, classes=classes, size=size)
-    model = network.build(seed, "uniform" if architecture == "lenet" else "default")
+    model = build_network(network, seed, "uniform" if architecture == "lenet" else "default")
     rng = torch.Generator().manual_seed(seed)
     for name, buffer in model.named_buffers():
         if name.endswith("running_mean"):

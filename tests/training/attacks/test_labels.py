@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from semsim_training.attacks.label_counts import LastLayer, class_counts, naive_counts
 from semsim_training.attacks.label_presence import Presence, present_classes
 from semsim_training.attacks.labels import count_labels, infer_labels, last_layer_gradient
+from semsim_training.defenses.defense import Defense
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Victim
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 from tests.training.small import observations, smooth_images, victim
 
@@ -66,7 +68,7 @@ def test_several_local_steps_give_the_labels_of_an_untrained_victim_away(archite
     network = Network(architecture=Architecture(architecture), width=width, classes=10, size=32)
     labels = np.array([0] * 7 + [3] * 5 + [4] * 3 + [9])
     protocol = Protocol(local_training=LocalTraining(1e-4, 4), reveal_labels=False)
-    observation = observe(Victim(network.build(0), network), smooth_images(16), labels, protocol, seed=0)
+    observation = observe(Victim(build_network(network, 0), network), smooth_images(16), labels, protocol, seed=0)
     assert infer_labels(observation) == tuple(labels)
 
 
@@ -111,7 +113,7 @@ def test_the_order_of_classes_does_not_matter(seed: int, order: list[int]) -> No
 def test_noise_proves_no_class() -> None:
     """Negative entries of a defense's noise prove no class, and counts still sum."""
     of, labels = victim("resnet20"), np.array([1, 1, 1, 1, 5, 5, 5, 8])
-    protocol = Protocol(defense="gaussian:1e-2", reveal_labels=False)
+    protocol = Protocol(defense=Defense("gaussian:1e-2"), reveal_labels=False)
     for seed in range(5):
         observation = observe(of, smooth_images(8), labels, protocol, seed)
         presence = present_classes(*last_layer_gradient(observation), 8)

@@ -6,6 +6,7 @@ import torch
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.defenses.defense import Defense
+from semsim_training.defenses.rules import defend
 from semsim_training.images.mode import Mode
 from semsim_training.images.policies import OPERATIONS, Policies
 from tests.training.small import smooth_images
@@ -24,32 +25,32 @@ def flat(update: dict[str, torch.Tensor]) -> torch.Tensor:
 def test_noise_has_its_scale_and_hangs_on_the_seed() -> None:
     """Gaussian noise has its standard deviation, Laplace noise sqrt(2) times its scale."""
     for text, deviation in (("gaussian:0.5", 0.5), ("laplace:0.5", 0.5 * 2**0.5)):
-        noisy = Defense(text).apply(UPDATE, seed=3)
+        noisy = defend(UPDATE, Defense(text), 3)
         assert float((flat(noisy) - flat(UPDATE)).std()) == pytest.approx(deviation, rel=0.1)
-        assert torch.equal(flat(noisy), flat(Defense(text).apply(UPDATE, seed=3)))
-        assert not torch.equal(flat(noisy), flat(Defense(text).apply(UPDATE, seed=4)))
+        assert torch.equal(flat(noisy), flat(defend(UPDATE, Defense(text), 3)))
+        assert not torch.equal(flat(noisy), flat(defend(UPDATE, Defense(text), 4)))
 
 
 def test_pruning_is_a_tensor_each_and_top_k_over_all() -> None:
     """prune:0.7 zeroes 70% of each tensor; top-k:0.1 keeps the largest tenth of all entries."""
-    pruned = Defense("prune:0.7").apply(UPDATE, 0)
+    pruned = defend(UPDATE, Defense("prune:0.7"), 0)
     for name, value in pruned.items():
         assert int((value == 0).sum()) == round(0.7 * value.numel())
         kept = value != 0
         assert float(UPDATE[name][kept].abs().min()) >= float(UPDATE[name][~kept].abs().max())
-    top = Defense("top-k:0.1").apply(UPDATE, 0)
+    top = defend(UPDATE, Defense("top-k:0.1"), 0)
     assert int((flat(top) != 0).sum()) == 150
     assert int((top["b"] != 0).sum()) > 140
 
 
 def test_signs_clipping_and_dp() -> None:
     """Signs, a norm for clip, both steps in turn for dp; composition runs left to right."""
-    assert torch.equal(flat(Defense("sign").apply(UPDATE, 0)), flat(UPDATE).sign())
-    assert float(flat(Defense("clip:2").apply(UPDATE, 0)).norm()) == pytest.approx(2, rel=1e-5)
-    assert torch.equal(flat(Defense("clip:1e9").apply(UPDATE, 0)), flat(UPDATE))
-    composed = Defense("clip:2+gaussian:1").apply(UPDATE, 5)
-    assert torch.equal(flat(Defense("dp:2:0.5").apply(UPDATE, 5)), flat(composed))
-    assert torch.equal(flat(Defense("none").apply(UPDATE, 0)), flat(UPDATE))
+    assert torch.equal(flat(defend(UPDATE, Defense("sign"), 0)), flat(UPDATE).sign())
+    assert float(flat(defend(UPDATE, Defense("clip:2"), 0)).norm()) == pytest.approx(2, rel=1e-5)
+    assert torch.equal(flat(defend(UPDATE, Defense("clip:1e9"), 0)), flat(UPDATE))
+    composed = defend(UPDATE, Defense("clip:2+gaussian:1"), 5)
+    assert torch.equal(flat(defend(UPDATE, Defense("dp:2:0.5"), 5)), flat(composed))
+    assert torch.equal(flat(defend(UPDATE, Defense("none"), 0)), flat(UPDATE))
 
 
 @pytest.mark.parametrize(

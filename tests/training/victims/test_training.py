@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, InvalidVictim
 from semsim_training.images.folder import load_folder
 from semsim_training.images.source import ImageSource
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 from semsim_training.victims.schedule import SCHEDULES, Schedule, VictimTraining, VictimTrainings
 from semsim_training.victims.victim_checkpoint import load_victim, load_weights, read_tensors
@@ -154,7 +155,7 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
 def test_every_architecture_builds_the_same_from_a_seed(architecture: Architecture) -> None:
     """Two builds of a seed agree, in evaluation mode; logits have a column a class."""
     network = Network(architecture=architecture, classes=7, size=32)
-    one, two = network.build(3), network.build(3)
+    one, two = build_network(network, 3), build_network(network, 3)
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
     assert not one.training
     assert one(torch.from_numpy(np.zeros((2, 3, 32, 32), dtype=np.float32))).shape == (2, 7)
@@ -163,8 +164,8 @@ def test_every_architecture_builds_the_same_from_a_seed(architecture: Architectu
 def test_networks_that_cannot_be_built() -> None:
     """Options that an architecture does not have."""
     with pytest.raises(InvalidVictim, match="expected no width for lenet, got 3"):
-        Network(architecture=Architecture.LENET, width=3, classes=2, size=32).build(0)
+        build_network(Network(architecture=Architecture.LENET, width=3, classes=2, size=32), 0)
     with pytest.raises(InvalidVictim, match="expected lenet for the uniform initialisation"):
-        Network(architecture=Architecture.RESNET20, classes=2, size=32).build(0, "uniform")
+        build_network(Network(architecture=Architecture.RESNET20, classes=2, size=32), 0, "uniform")
     with pytest.raises(InvalidVictim, match="expected a vit of a width in 32s"):
-        Network(architecture=Architecture.VIT, width=33, classes=2, size=32).build(0)
+        build_network(Network(architecture=Architecture.VIT, width=33, classes=2, size=32), 0)

@@ -1,105 +1,77 @@
-"""Defenses on an update: noise, sparsification, signs, clipping; written ``clip:1.0+gaussian:1e-3``, left to right."""
+"""Defenses as they are written: ``clip:1.0+gaussian:1e-3`` is two steps, left to right."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
 
-import torch
-from torch import Tensor
+from pydantic import PlainSerializer, PlainValidator
 
 from semsim.exceptions import InvalidConfiguration
 
-Tensors = Mapping[str, Tensor]
-_Rule = Callable[[Tensors, float, torch.Generator], dict[str, Tensor]]
-
-
-def _gaussian(update: Tensors, scale: float, rng: torch.Generator) -> dict[str, Tensor]:
-    return {name: value + scale * _normal(value, rng) for name, value in update.items()}
-
-
-def _laplace(update: Tensors, scale: float, rng: torch.Generator) -> dict[str, Tensor]:
-    noisy = {}
-    for name, value in update.items():
-        uniform = torch.rand(value.shape, generator=rng, dtype=torch.float64) - 0.5
-        noise = -uniform.sign() * torch.log1p(-2 * uniform.abs())
-        noisy[name] = value + scale * noise.to(value)
-    return noisy
-
-
-def _prune(update: Tensors, share: float, rng: torch.Generator) -> dict[str, Tensor]:
-    """Zero the smallest ``share`` of every tensor's entries by magnitude (Zhu et al., 2019, section 5.2)."""
-    return {name: _keep_largest(value, value.numel() - round(share * value.numel())) for name, value in update.items()}
-
-
-def _top_k(update: Tensors, share: float, rng: torch.Generator) -> dict[str, Tensor]:
-    """Keep the largest ``share`` of all entries by magnitude, over all tensors (Lin et al., ICLR 2018)."""
-    flat = torch.cat([value.flatten() for value in update.values()])
-    kept = _keep_largest(flat, max(1, round(share * flat.numel())))
-    parts = kept.split([value.numel() for value in update.values()])
-    return {name: part.view_as(value) for (name, value), part in zip(update.items(), parts, strict=True)}
-
-
-def _sign(update: Tensors, _: float, rng: torch.Generator) -> dict[str, Tensor]:
-    """Signs only (signSGD, Bernstein et al., ICML 2018)."""
-    return {name: value.sign() for name, value in update.items()}
-
-
-def _clip(update: Tensors, bound: float, rng: torch.Generator) -> dict[str, Tensor]:
-    """Scale the whole update down to an L2 norm of at most ``bound``."""
-    norm = math.sqrt(sum(float(value.double().square().sum()) for value in update.values()))
-    factor = min(1.0, bound / norm) if norm > 0 else 1.0
-    return {name: value * factor for name, value in update.items()}
-
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    rule: _Rule
+class DefenseValue:
+    """The number behind a defense's name."""
+
     expected: str
     allows: Callable[[float], bool]
 
 
-_KINDS = {
-    "gaussian": _Kind(_gaussian, "a standard deviation >= 0", lambda value: value >= 0),
-    "laplace": _Kind(_laplace, "a scale >= 0", lambda value: value >= 0),
-    "prune": _Kind(_prune, "a share to zero, 0 <= share < 1", lambda value: 0 <= value < 1),
-    "top-k": _Kind(_top_k, "a share to keep, 0 < share <= 1", lambda value: 0 < value <= 1),
-    "sign": _Kind(_sign, "no value", lambda value: value == 0),
-    "clip": _Kind(_clip, "a norm > 0", lambda value: value > 0),
+VALUES = {
+    "gaussian": DefenseValue("a standard deviation >= 0", lambda value: value >= 0),
+    "laplace": DefenseValue("a scale >= 0", lambda value: value >= 0),
+    "prune": DefenseValue("a share to zero, 0 <= share < 1", lambda value: 0 <= value < 1),
+    "top-k": DefenseValue("a share to keep, 0 < share <= 1", lambda value: 0 < value <= 1),
+    "sign": DefenseValue("no value", lambda value: value == 0),
+    "clip": DefenseValue("a norm > 0", lambda value: value > 0),
 }
+"""The value that each single defense takes."""
+DEFENSES = ("none", *VALUES, "dp")
+"""All names that a defense is written with."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class DefenseStep:
+    """One single defense with its value."""
+
     kind: str
     value: float
 
 
+@dataclass(frozen=True, slots=True)
 class Defense:
     """A sequence of defenses; ``none`` is the empty one.
 
     ``gaussian:STD``, ``laplace:SCALE``, ``prune:SHARE``, ``top-k:SHARE``, ``sign``, ``clip:NORM`` and
     ``dp:NORM:MULTIPLIER``, which is clipping with Gaussian noise of MULTIPLIER times the norm (Abadi et al., CCS 2016).
+
+    Raises:
+        InvalidConfiguration: an unknown defense, or a value outside its range.
     """
 
-    def __init__(self, text: str) -> None:
-        """Read a sequence.
+    text: str
+    steps: tuple[DefenseStep, ...] = field(init=False, repr=False, compare=False)
 
-        Raises:
-            InvalidConfiguration: an unknown defense, or a value outside its range.
-        """
-        self.text = text
-        self._steps = [] if text == "none" else [step for part in text.split("+") for step in _parse(part)]
+    def __post_init__(self) -> None:
+        parts = [] if self.text == "none" else self.text.split("+")
+        object.__setattr__(self, "steps", tuple(step for part in parts for step in _parse(part)))
 
-    def apply(self, update: Tensors, seed: int) -> dict[str, Tensor]:
-        """The defended update; the same for the same seed."""
-        rng = torch.Generator().manual_seed(seed)
-        defended = dict(update)
-        for step in self._steps:
-            defended = _KINDS[step.kind].rule(defended, step.value, rng)
-        return defended
+    def __str__(self) -> str:
+        return self.text
 
 
-def _parse(part: str) -> list[_Step]:
+NO_DEFENSE = Defense("none")
+
+WrittenDefense = Annotated[
+    Defense,
+    PlainValidator(lambda value: value if isinstance(value, Defense) else Defense(str(value))),
+    PlainSerializer(str, return_type=str),
+]
+"""A defense in a configuration, where it is written as its text."""
+
+
+def _parse(part: str) -> list[DefenseStep]:
     name, *texts = part.split(":")
     try:
         values = [float(text) for text in texts]
@@ -108,25 +80,11 @@ def _parse(part: str) -> list[_Step]:
     if name == "dp":
         if len(values) != 2 or not (values[0] > 0 and 0 <= values[1] < math.inf):
             raise InvalidConfiguration(f"expected dp:NORM:MULTIPLIER with a norm > 0 and a multiplier >= 0, got {part}")
-        return [_Step("clip", values[0]), _Step("gaussian", values[0] * values[1])]
-    kind = _KINDS.get(name)
-    if kind is None:
-        raise InvalidConfiguration(f"expected a defense of none, dp, {', '.join(_KINDS)}, got {name}")
+        return [DefenseStep("clip", values[0]), DefenseStep("gaussian", values[0] * values[1])]
+    known = VALUES.get(name)
+    if known is None:
+        raise InvalidConfiguration(f"expected a defense of none, dp, {', '.join(VALUES)}, got {name}")
     value = values[0] if values else 0.0
-    if len(values) != (name != "sign") or not (math.isfinite(value) and kind.allows(value)):
-        raise InvalidConfiguration(f"expected {kind.expected} for the defense {name}, got {part}")
-    return [_Step(name, value)]
-
-
-def _keep_largest(value: Tensor, count: int) -> Tensor:
-    if count >= value.numel():
-        return value
-    kept = torch.zeros_like(value).flatten()
-    if count:
-        largest = value.flatten().abs().topk(count).indices
-        kept[largest] = value.flatten()[largest]
-    return kept.view_as(value)
-
-
-def _normal(value: Tensor, rng: torch.Generator) -> Tensor:
-    return torch.randn(value.shape, generator=rng, dtype=torch.float64).to(value)
+    if len(values) != (name != "sign") or not (math.isfinite(value) and known.allows(value)):
+        raise InvalidConfiguration(f"expected {known.expected} for the defense {name}, got {part}")
+    return [DefenseStep(name, value)]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
-from semsim_training.defenses.defense import Defense
+from semsim_training.defenses.defense import NO_DEFENSE, Defense
+from semsim_training.defenses.rules import defend
 from semsim_training.gradients.update import LocalTraining, Update
-from semsim_training.images.mode import Mode
+from semsim_training.images.mode import NO_MODE, Mode
 from semsim_training.images.normalisation import normalise
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 
@@ -24,10 +25,10 @@ class Protocol:
     local_training: LocalTraining | None = None
     """``None``: a gradient of the mean loss. Else the weight delta after local training."""
     batchnorm: BatchNormMode = "eval"
-    mode: str = "none"
-    """Augmentation policies on the client's images, such as ``3-1-7``."""
-    defense: str = "none"
-    """On the update, such as ``gaussian:1e-3``."""
+    mode: Mode = NO_MODE
+    """Augmentation policies on the client's images."""
+    defense: Defense = NO_DEFENSE
+    """What the client does to its update."""
     reveal_labels: bool = True
     send_statistics: bool = False
     """Whether the client sends its running statistics along, as who averages whole state dicts does. No defense
@@ -51,10 +52,10 @@ def observe(
     known = tuple(int(label) for label in labels)
     if known and not 0 <= min(known) <= max(known) < classes:
         raise InvalidUpdate(f"expected labels 0..{classes - 1}, got {min(known)}..{max(known)}")
-    shared = Mode(protocol.mode).share(images, np.random.default_rng(seed))
+    shared = protocol.mode.share(images, np.random.default_rng(seed))
     model = copy.deepcopy(victim.model)
     tensors = _update(model, victim, normalise(shared, victim.network), torch.from_numpy(labels), protocol)
-    defended = Defense(protocol.defense).apply(tensors, seed)
+    defended = defend(tensors, protocol.defense, seed)
     sent = running_statistics(model) if protocol.send_statistics else {}
     return Observation(
         victim=victim,

@@ -10,6 +10,7 @@ from torch import Tensor
 from semsim.exceptions import InvalidUpdate, InvalidVictim
 from semsim_training.gradients.update import LocalTraining, Update
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
+from semsim_training.victims.building import build_network
 from semsim_training.victims.victim_checkpoint import VictimDescription, load_victim, load_weights, read_tensors
 
 
@@ -38,7 +39,7 @@ def victim_from_files(model: Path, description: Path | None = None) -> Victim:
         network, known = load_victim(model)
     else:
         known = VictimDescription.read(description)
-        network = known.network.build(known.seed, known.initialisation)
+        network = build_network(known.network, known.seed, known.initialisation)
         load_weights(network, read_tensors(model), str(model))
     return Victim(network, known.network, trained=known.training is not None)
 

@@ -6,8 +6,8 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from semsim_training.configuration import Configuration, FrozenModel
-from semsim_training.defenses.defense import Defense
-from semsim_training.images.mode import Mode
+from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
+from semsim_training.images.mode import NO_MODE, WrittenMode
 from semsim_training.images.source import ImageSource
 from semsim_training.victims.description import Network
 
@@ -44,16 +44,14 @@ class VictimTraining(FrozenModel):
     train: ImageSource
     test: ImageSource
     schedule: Schedule | str = "paper"
-    mode: str = "none"
-    defense: str = "none"
-    """On every training gradient, after the whole batch: ``gaussian:1e-3`` or ``prune:0.7``."""
+    mode: WrittenMode = NO_MODE
+    defense: WrittenDefense = NO_DEFENSE
+    """The defense on every training gradient, after the whole batch."""
     seed: int = 0
     mixed_precision: bool = False
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        Mode(self.mode)
-        Defense(self.defense)
         if isinstance(self.schedule, str) and self.schedule not in SCHEDULES:
             raise ValueError(f"expected a schedule of {', '.join(SCHEDULES)}, got {self.schedule}")
         if {self.train.size, self.test.size} != {self.network.size}:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
 from semsim_training.configuration import Description, FrozenModel
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network
 
 
@@ -57,7 +58,7 @@ def load_victim(path: Path) -> tuple[nn.Module, VictimDescription]:
         InvalidVictim: no such files, or the weights are not the network's.
     """
     description = VictimDescription.read(path.with_suffix(".json"))
-    model = description.network.build(description.seed, description.initialisation)
+    model = build_network(description.network, description.seed, description.initialisation)
     load_weights(model, read_tensors(path), str(path))
     return model.eval(), description
 

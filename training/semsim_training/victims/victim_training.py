@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidDataset
-from semsim_training.defenses.defense import Defense
+from semsim_training.defenses.defense import NO_DEFENSE
+from semsim_training.defenses.rules import defend
 from semsim_training.fitting import fit
 from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.mode import Mode
 from semsim_training.images.normalisation import normalise
 from semsim_training.progress import Progress, silent
 from semsim_training.seeds import stable_hash
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network
 from semsim_training.victims.schedule import VictimTraining
 from semsim_training.victims.victim_checkpoint import VictimDescription, VictimTrainingRecord, load_victim, save_victim
@@ -39,7 +40,7 @@ def train_victim(
     _check_labels(train, training.network.classes)
     _check_labels(test, training.network.classes)
     schedule = training.resolved
-    model = training.network.build(training.seed).to(device)
+    model = build_network(training.network, training.seed).to(device)
     model = model.to(memory_format=_memory_format(model))
     optimiser = torch.optim.SGD(
         model.parameters(), lr=schedule.learning_rate, momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay
@@ -63,8 +64,8 @@ def train_victim(
         training=VictimTrainingRecord(
             dataset=train.name,
             images=len(train),
-            mode=training.mode,
-            defense=training.defense,
+            mode=training.mode.text,
+            defense=training.defense.text,
             epochs=schedule.epochs,
             preset=schedule.name,
             seed=training.seed,
@@ -92,7 +93,7 @@ _Batch = tuple[Tensor, Tensor]
 
 
 def _batches(images: LabelledImages, training: VictimTraining, epoch: int) -> Iterator[_Batch]:
-    rng, mode = np.random.default_rng([training.seed, epoch]), Mode(training.mode)
+    rng, mode = np.random.default_rng([training.seed, epoch]), training.mode
     order = rng.permutation(len(images))
     for start, stop in _cuts(len(images), training.resolved.batch_size):
         chosen = order[start:stop]
@@ -115,11 +116,11 @@ def _loss(model: nn.Module, batch: _Batch, training: VictimTraining) -> Tensor:
 
 
 def _defend(model: nn.Module, training: VictimTraining, epoch: int, number: int) -> None:
-    if training.defense == "none":
+    if training.defense == NO_DEFENSE:
         return
     gradients = {name: p.grad.cpu() for name, p in model.named_parameters() if p.grad is not None}
     seed = stable_hash(f"{training.seed}/{epoch}/{number}")
-    for name, value in Defense(training.defense).apply(gradients, seed).items():
+    for name, value in defend(gradients, training.defense, seed).items():
         parameter = model.get_parameter(name)
         parameter.grad = value.to(parameter)
 

@@ -1,0 +1,63 @@
+"""The untrained network that a description stands for."""
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from semsim.exceptions import InvalidVictim
+from semsim_training.victims.convnet import ConvNet
+from semsim_training.victims.description import DEFAULT_WIDTH, Architecture, Network
+from semsim_training.victims.imprint import ImprintedPerceptron
+from semsim_training.victims.lenet import LeNet
+from semsim_training.victims.perceptron import Perceptron
+from semsim_training.victims.resnet20 import ResNet20
+from semsim_training.victims.vision_transformer import VisionTransformer
+
+
+def build_network(network: Network, seed: int, initialisation: Literal["default", "uniform"] = "default") -> nn.Module:
+    """The untrained network, in evaluation mode; the same for the same seed.
+
+    Raises:
+        InvalidVictim: options that the architecture does not have.
+    """
+    if network.width is not None and network.architecture not in DEFAULT_WIDTH:
+        raise InvalidVictim(f"expected no width for {network.architecture}, got {network.width}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = _module(network)
+        if initialisation == "uniform":
+            if not isinstance(model, LeNet):
+                raise InvalidVictim(f"expected lenet for the uniform initialisation, got {network.architecture}")
+            model.uniform_weights()
+    return model.eval()
+
+
+def _module(network: Network) -> nn.Module:
+    classes, size = network.classes, network.size
+    width = network.width or DEFAULT_WIDTH.get(network.architecture, 0)
+    match network.architecture:
+        case Architecture.LENET:
+            return LeNet(classes, size)
+        case Architecture.CONVNET:
+            return ConvNet(classes, size, width)
+        case Architecture.RESNET20:
+            return ResNet20(classes, width)
+        case Architecture.VIT:
+            if width % 32 or size % 8:
+                raise InvalidVictim(f"expected a vit of a width in 32s and a size in 8s, got {width} and {size}")
+            return VisionTransformer(classes, size, width)
+        case Architecture.PERCEPTRON:
+            return Perceptron(classes, size, width)
+        case Architecture.IMPRINT:
+            return ImprintedPerceptron(classes, size, width)
+        case Architecture.RESNET18 | Architecture.DENSENET:
+            return _torchvision(network.architecture, classes)
+
+
+def _torchvision(architecture: Architecture, classes: int) -> nn.Module:
+    from torchvision.models import densenet121, resnet18  # a second of import that most victims do not need
+
+    builder = resnet18 if architecture is Architecture.RESNET18 else densenet121
+    model: nn.Module = builder(weights=None, num_classes=classes)
+    return model
