@@ -26,7 +26,7 @@ SENT = Protocol(batchnorm="train", send_statistics=True)
 def only_the_prior(reference: Reference) -> AttackRecipe:
     """An attack that looks at batch statistics and at nothing else; the first layer counts ten times."""
     prior = BatchNormStatistics(0.1, first=10.0, reference=reference)
-    return AttackRecipe("prior", "", Euclidean(0.0), preset("smooth").optimiser, iterations=1, priors=(prior,))
+    return AttackRecipe("prior", Euclidean(0.0), preset("smooth").optimiser, iterations=1, priors=(prior,))
 
 
 def plain_gradient(seen: Observation, x: Tensor, reference: Reference) -> Tensor:

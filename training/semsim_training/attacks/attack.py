@@ -7,6 +7,7 @@ from pydantic import Field
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.closed_form import closed_form, imprint
 from semsim_training.attacks.presets import PRESETS
 from semsim_training.attacks.priors import TotalVariation
@@ -20,21 +21,10 @@ class ClosedForm:
     """An attack without a search."""
 
     name: str
-    citation: str
     solve: Callable[[Observation], Reconstruction]
 
 
-CLOSED_FORMS = {
-    form.name: form
-    for form in (
-        ClosedForm(
-            "closed-form",
-            "Phong et al.: Privacy-Preserving Deep Learning. IEEE TIFS 2018; Geiping et al., 2020, proposition 3.1",
-            closed_form,
-        ),
-        ClosedForm("imprint", "Fowl et al.: Robbing the Fed. ICLR 2022, arXiv 2110.13057", imprint),
-    )
-}
+CLOSED_FORMS = {form.name: form for form in (ClosedForm("closed-form", closed_form), ClosedForm("imprint", imprint))}
 
 
 class AttackChoice(FrozenModel):
@@ -63,9 +53,7 @@ class AttackChoice(FrozenModel):
                 raise InvalidConfiguration(f"expected no options for {self.preset}, which searches nothing")
             return CLOSED_FORMS[self.preset]
         if self.preset not in PRESETS:
-            raise InvalidConfiguration(
-                f"expected an attack of {', '.join([*PRESETS, *CLOSED_FORMS])}, got {self.preset}"
-            )
+            raise InvalidConfiguration(f"expected an attack of {', '.join(ATTACKS)}, got {self.preset}")
         recipe = PRESETS[self.preset]
         priors = recipe.priors
         if self.total_variation is not None:

@@ -30,7 +30,6 @@ class AttackRecipe:
     """An attack that searches for images whose update is the observed one."""
 
     name: str
-    citation: str
     objective: Objective
     optimiser: Optimiser
     iterations: int

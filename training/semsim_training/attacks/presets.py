@@ -1,118 +1,90 @@
-"""Published attacks with their hyper-parameters."""
+"""Published searches with their hyper-parameters."""
 
-from dataclasses import replace
+from typing import Any
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
+from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.initialisation import Initialisation
 from semsim_training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
 from semsim_training.attacks.priors import BatchNormStatistics, GroupConsistency, Norm, Reference, TotalVariation
 from semsim_training.attacks.schedules import Decay
 from semsim_training.attacks.steppers import Optimiser, Sign
 
-_DLG = "Zhu, Liu, Han: Deep Leakage from Gradients. NeurIPS 2019, arXiv 1906.08935"
-_IDLG = "Zhao, Mopuri, Bilen: iDLG: Improved Deep Leakage from Gradients. 2020, arXiv 2001.02610"
-_INVERTING = "Geiping et al.: Inverting Gradients. NeurIPS 2020, arXiv 2003.14053"
-_SEMSIM = "Sun et al.: Privacy Assessment on Reconstructed Images. NeurIPS 2023, arXiv 2309.13038, code"
-_MODERN = "Geiping et al.: breaching, attack `modern`"
-_SEE_THROUGH = "Yin et al.: See Through Gradients. CVPR 2021, arXiv 2104.07586"
 
-_SIGNED_ADAM = Optimiser("adam", 0.1, Sign.HARD)
+def _named(name: str, **parts: Any) -> AttackRecipe:
+    """A recipe of the length that the catalogue gives its name."""
+    return AttackRecipe(name=name, iterations=ATTACKS[name].iterations or 0, **parts)
 
-_INVERSED = AttackRecipe(
-    name="inversed",
-    citation=_SEMSIM,
-    objective=Cosine(),
-    priors=(TotalVariation(1e-4),),
-    optimiser=_SIGNED_ADAM,
-    iterations=8000,
-    decay=Decay.STEP,
-)
-_DEEP_LEAKAGE = AttackRecipe(
-    name="dlg",
-    citation=_DLG,
-    objective=Euclidean(),
-    optimiser=Optimiser("l-bfgs", 1.0),
-    # The code takes 300 steps of up to 20 iterations each.
-    iterations=6000,
-    labels=Labels.OPTIMISED,
-    boxed=False,
-    retries=3,
-)
+
+def _deep_leakage(name: str, labels: Labels) -> AttackRecipe:
+    optimiser = Optimiser("l-bfgs", 1.0)
+    return _named(name, objective=Euclidean(), optimiser=optimiser, labels=labels, boxed=False, retries=3)
+
+
+def _inversed(name: str, total_variation: float = 1e-4, **changes: Any) -> AttackRecipe:
+    """Inverting Gradients as the SemSim paper's code runs it, and what a variant changes about it."""
+    usual = {
+        "objective": Cosine(),
+        "priors": (TotalVariation(total_variation),),
+        "optimiser": Optimiser("adam", 0.1, Sign.HARD),
+        "decay": Decay.STEP,
+    }
+    return _named(name, **usual | changes)
+
 
 PRESETS = {
     recipe.name: recipe
     for recipe in (
-        _DEEP_LEAKAGE,
-        replace(_DEEP_LEAKAGE, name="idlg", citation=_IDLG, labels=Labels.INFERRED),
-        replace(
-            _INVERSED,
-            name="inverting-gradients",
-            citation=_INVERTING,
-            priors=(TotalVariation(1e-1),),
-            iterations=24_000,
-        ),
-        _INVERSED,
-        replace(_INVERSED, name="inversed-zero", initialisation=Initialisation.ZEROS, iterations=4800),
-        replace(_INVERSED, name="inversed-per-output", objective=PerOutputCosine(), iterations=4800),
-        replace(_INVERSED, name="inversed-sgd", optimiser=Optimiser("sgd", 0.1), iterations=4800),
-        replace(_INVERSED, name="inversed-lbfgs", optimiser=Optimiser("l-bfgs", 1e-4), iterations=50),
-        replace(_INVERSED, name="inversed-l1", objective=Manhattan(), iterations=4800),
-        replace(_INVERSED, name="inversed-l2", objective=Euclidean(), iterations=4800),
-        replace(_INVERSED, name="inversed-large", priors=(TotalVariation(1e-2),), iterations=12_000),
-        replace(_INVERSED, name="inversed-cele", priors=(TotalVariation(1e-1),), iterations=12_000, restarts=3),
-        AttackRecipe(
-            name="modern",
-            citation=_MODERN,
+        _deep_leakage("dlg", Labels.OPTIMISED),
+        _deep_leakage("idlg", Labels.INFERRED),
+        _inversed("inverting-gradients", 1e-1),
+        _inversed("inversed"),
+        _inversed("inversed-zero", initialisation=Initialisation.ZEROS),
+        _inversed("inversed-per-output", objective=PerOutputCosine()),
+        _inversed("inversed-sgd", optimiser=Optimiser("sgd", 0.1)),
+        _inversed("inversed-lbfgs", optimiser=Optimiser("l-bfgs", 1e-4)),
+        _inversed("inversed-l1", objective=Manhattan()),
+        _inversed("inversed-l2", objective=Euclidean()),
+        _inversed("inversed-large", 1e-2),
+        _inversed("inversed-cele", 1e-1, restarts=3),
+        _named(
+            "modern",
             objective=Cosine(),
             priors=(TotalVariation(0.1, inner=2.0, outer=0.5, double_opponents=True),),
             optimiser=Optimiser("adam", 0.1, Sign.SOFT),
-            iterations=24_000,
             decay=Decay.COSINE,
             warmup=50,
             initialisation=Initialisation.PATTERNED,
         ),
-        AttackRecipe(
-            name="grad-inversion",
-            citation=_SEE_THROUGH,
+        _named(
+            "grad-inversion",
             objective=Euclidean(1e-4),
             priors=(TotalVariation(1e-4), Norm(1e-6), BatchNormStatistics(0.1), GroupConsistency(0.01)),
             optimiser=Optimiser("adam", 0.1),
-            iterations=20_000,
             decay=Decay.COSINE,
             warmup=50,
             labels=Labels.INFERRED,
             langevin=0.01,
             restarts=4,
         ),
-        replace(
-            _INVERSED,
-            name="smooth",
-            citation="Inverting Gradients with a strong prior, from zeros, decaying by a cosine; for CPUs",
-            priors=(TotalVariation(5e-2),),
-            initialisation=Initialisation.ZEROS,
-            decay=Decay.COSINE,
-            iterations=1000,
-        ),
-        replace(
-            _INVERSED,
-            name="batch-statistics",
-            citation="`smooth` held to the batch statistics that clients sent (Huang et al., NeurIPS 2021); for CPUs",
+        _inversed("smooth", 5e-2, initialisation=Initialisation.ZEROS, decay=Decay.COSINE),
+        _inversed(
+            "batch-statistics",
             priors=(TotalVariation(3.0), BatchNormStatistics(0.3, reference=Reference.BATCH)),
             initialisation=Initialisation.ZEROS,
             decay=Decay.COSINE,
-            iterations=1000,
         ),
     )
 }
-"""By name. All but the closed forms, which are not searches: see ``closed_form`` and ``imprint``."""
+"""The searches by name. The closed forms of the catalogue are functions of ``closed_form``."""
 
 
 def preset(name: str) -> AttackRecipe:
-    """A published attack.
+    """A published search.
 
     Raises:
-        InvalidConfiguration: no such attack.
+        InvalidConfiguration: no search has this name.
     """
     if name not in PRESETS:
         raise InvalidConfiguration(f"expected an attack of {', '.join(PRESETS)}, got {name}")

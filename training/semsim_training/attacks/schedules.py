@@ -1,7 +1,8 @@
-"""The step size over an attack, as a factor of the first."""
+"""The step size over an attack, as a factor of the first one."""
 
-import math
 from enum import StrEnum
+
+from semsim_training.decay import half_cosine, stepped
 
 
 class Decay(StrEnum):
@@ -9,19 +10,18 @@ class Decay(StrEnum):
 
     CONSTANT = "constant"
     STEP = "step"
-    """By ten at 3/8, 5/8 and 7/8 of the iterations."""
+    """Divided by ten at 3/8, 5/8 and 7/8 of the iterations."""
     COSINE = "cosine"
-    """Half a cosine, to zero."""
+    """Along half a cosine to zero."""
 
 
 def factor(decay: Decay, iteration: int, iterations: int, warmup: int = 0) -> float:
-    """The factor at an iteration, counted from 0; rises linearly over ``warmup`` iterations first."""
+    """The factor at an iteration, counted from 0. It rises along a line over the first ``warmup`` iterations."""
     rising = min(1.0, (iteration + 1) / warmup) if warmup else 1.0
     match decay:
         case Decay.STEP:
-            passed = sum(iteration >= iterations * eighths / 8 for eighths in (3, 5, 7))
-            return rising * float(0.1**passed)
+            return rising * stepped(iteration, iterations)
         case Decay.COSINE:
-            return rising * 0.5 * (1 + math.cos(math.pi * iteration / iterations))
+            return rising * half_cosine(iteration, iterations)
         case Decay.CONSTANT:
             return rising

@@ -169,13 +169,11 @@ def compare(
 @app.command("list")
 def list_attacks() -> None:
     """The published attacks."""
-    from semsim_training.attacks.attack import CLOSED_FORMS
-    from semsim_training.attacks.presets import PRESETS
+    from semsim_training.attacks.catalogue import ATTACKS
 
-    for recipe in PRESETS.values():
-        typer.echo(f"{recipe.name:22} {recipe.iterations:6} iterations  {recipe.citation}")
-    for form in CLOSED_FORMS.values():
-        typer.echo(f"{form.name:22}    closed form     {form.citation}")
+    for attack in ATTACKS.values():
+        length = "   closed form   " if attack.iterations is None else f"{attack.iterations:6} iterations"
+        typer.echo(f"{attack.name:22} {length}  {attack.citation}")
 
 
 def _device(name: str) -> str:

@@ -1,7 +1,6 @@
 """Training an embedding on comparisons of reconstructions."""
 
 import json
-import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from semsim_training.backbones import build_backbone
 from semsim_training.configuration import expanded
+from semsim_training.decay import half_cosine, stepped, warm_up
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.fitting import fit, processes, rank
 from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, soften
@@ -97,9 +97,9 @@ def train_metric(
 def rate(recipe: MetricRecipe, position: float) -> float:
     """The learning rate at a position in epochs."""
     if recipe.schedule == "steps":
-        return recipe.learning_rate * 0.1 ** sum(position >= recipe.epochs * eighths / 8 for eighths in (3, 5, 7))
+        return recipe.learning_rate * stepped(position, recipe.epochs)
     share = position / recipe.epochs
-    return recipe.learning_rate * min(1.0, (share + 1e-3) / 0.05) * 0.5 * (1 + math.cos(math.pi * share))
+    return recipe.learning_rate * warm_up(share) * half_cosine(share)
 
 
 @torch.no_grad()
@@ -125,7 +125,7 @@ def embed(network: EmbeddingNetwork, images: NDArray[np.uint8], batch_size: int 
 def auc(judged: JudgedReconstructions, found: NDArray[np.float64]) -> float:
     """The share of pairs (recognised by the majority, not recognised) with the first nearer; NaN without such pairs."""
     if judged.majority.all() or not judged.majority.any():
-        return math.nan
+        return float("nan")
     return float(roc_auc_score(judged.majority, -found))
 
 

@@ -1,76 +1,26 @@
-"""Training recognisers: images of the classes of a reconstruction set, none of them attacked, clean and degraded."""
+"""Trains recognisers on clean and degraded images that a reconstruction set does not attack."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from semsim.exceptions import InvalidDataset
-from semsim_training.configuration import expanded, read_configuration
+from semsim_training.configuration import expanded
 from semsim_training.fitting import fit
 from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.source import ImageSource
+from semsim_training.learning_rates import warm_cosine
 from semsim_training.progress import Progress
 from semsim_training.recognition.degradations import degrade
-from semsim_training.recognition.recogniser import (
-    Recogniser,
-    RecogniserDescription,
-    RecogniserRecord,
-    load_recogniser,
-    save_recogniser,
-)
-from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.recognition.recogniser import Recogniser, load_recogniser, save_recogniser
+from semsim_training.recognition.recogniser_configuration import RecogniserTraining
+from semsim_training.recognition.recogniser_description import RecogniserDescription, RecogniserRecord
+from semsim_training.recognition.unattacked_images import train_and_test, unattacked
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.seeds import stable_hash
-
-_TEST_SHARE = 0.1
-
-
-class RecogniserTraining(BaseModel):
-    """Recognisers for one reconstruction set, one a seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: Path
-    """The reconstruction set; relative to the configuration."""
-    images: ImageSource
-    """Of the same classes; those that the set attacks are left out."""
-    architecture: str
-    pretrained: Path | None = None
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    resolution: int = Field(default=96, ge=32)
-    epochs: int = Field(ge=1)
-    epoch_images: int = Field(ge=1)
-    """Images an epoch, drawn evenly from all classes."""
-    batch_size: int = Field(default=32, ge=2)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.02, ge=0)
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-
-
-class RecogniserTrainings(BaseModel):
-    """What a configuration file holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    recognisers: Mapping[str, RecogniserTraining]
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a configuration file.
-
-        Raises:
-            InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
-        """
-        return read_configuration(cls, path)
 
 
 def train_recogniser(
@@ -83,17 +33,19 @@ def train_recogniser(
     progress: Progress = lambda *_: None,
     device: str = "cpu",
 ) -> RecogniserDescription:
-    """Train one recogniser and write it to ``path``; an interrupted run goes on after its last epoch.
+    """Train one recogniser and write it to ``path``. An interrupted run goes on after its last epoch.
+
+    ``base`` is the directory of the configuration.
 
     Raises:
         InvalidDataset: no such set or images, or a class of the set has no images beside the attacked ones.
     """
-    directory = base / expanded(training.dataset)
-    train, test = _split(_unattacked(training.images.load(), directory))
+    reconstructions = ReconstructionSet.read(base / expanded(training.dataset))
+    train, test = train_and_test(unattacked(training.images.load(), reconstructions))
     pretrained = None if training.pretrained is None else expanded(training.pretrained)
     description = RecogniserDescription(
         name=f"{name}-{seed}",
-        dataset=DatasetDescription.read(directory).name,
+        dataset=reconstructions.name,
         classes=train.classes,
         seed=seed,
         **{field: getattr(training, field) for field in ("architecture", "resolution", "mean", "std", "epochs")},
@@ -111,57 +63,22 @@ def train_recogniser(
         ),
         epochs=training.epochs,
         steps=steps,
-        rate=lambda position: training.learning_rate * _warm_cosine(position, training.epochs),
+        rate=lambda position: warm_cosine(training.learning_rate, position / training.epochs),
         state=path.with_suffix(".state.safetensors"),
         progress=progress,
     )
     save_recogniser(model, description, path)
-    # Measured on what was saved: half precision.
+    # The saved weights are measured: they have half precision.
     record = _measure(load_recogniser(path).to(device), train, test, seed)
     description = description.model_copy(update={"record": record})
     save_recogniser(model, description, path)
     return description
 
 
-def _unattacked(images: LabelledImages, directory: Path) -> LabelledImages:
-    rows = read_set(directory, columns=("image", "class")).to_pylist()
-    classes, attacked = sorted({row["class"] for row in rows}), {row["image"] for row in rows}
-    missing = sorted(set(classes) - set(images.classes))
-    if missing:
-        raise InvalidDataset(
-            f"expected images of all classes of {directory} in {images.name}, got none of {missing[0]}"
-        )
-    known = {images.classes.index(name): label for label, name in enumerate(classes)}
-    kept = [
-        index
-        for index, label in enumerate(images.labels)
-        if int(label) in known and images.identifiers[index] not in attacked
-    ]
-    return LabelledImages(
-        name=images.name,
-        images=images.images[kept],
-        labels=np.asarray([known[int(images.labels[index])] for index in kept], dtype=np.int64),
-        classes=tuple(classes),
-        identifiers=tuple(images.identifiers[index] for index in kept),
-    )
-
-
-def _split(images: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
-    held_out = np.asarray(
-        [stable_hash(f"recogniser/{name}") % 1000 < _TEST_SHARE * 1000 for name in images.identifiers]
-    )
-    train, test = (images.take(np.flatnonzero(chosen)) for chosen in (~held_out, held_out))
-    empty = sorted(set(range(len(images.classes))) - set(train.labels.tolist()))
-    if empty:
-        raise InvalidDataset(f"expected training images of every class in {images.name}, got none of "
-                             f"{images.classes[empty[0]]}")  # fmt: skip
-    return train, test
-
-
 def _batches(
     images: LabelledImages, training: RecogniserTraining, seed: int, epoch: int, steps: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches with as many images of each class as of any other: an annotator expects none more than another."""
+    """Batches with as many images of each class as of any other: an annotator expects no class more than another."""
     rng = np.random.default_rng([seed, epoch])
     noise = torch.Generator().manual_seed(stable_hash(f"{seed}/{epoch}"))
     by_class = [np.flatnonzero(images.labels == label) for label in range(len(images.classes))]
@@ -171,12 +88,6 @@ def _batches(
     for start in range(0, steps * training.batch_size, training.batch_size):
         chosen = order[start : start + training.batch_size]
         yield degrade(_pixels(images.images[chosen]), noise), torch.from_numpy(images.labels[chosen])
-
-
-def _warm_cosine(position: float, epochs: int) -> float:
-    """Up over the first twentieth, down to nothing by half a cosine."""
-    share = position / epochs
-    return min(1.0, (share + 1e-3) / 0.05) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _measure(model: Recogniser, train: LabelledImages, test: LabelledImages, seed: int) -> RecogniserRecord:

@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from semsim_training.configuration import Configuration, FrozenModel
+from semsim_training.decay import stepped
 from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
 from semsim_training.images.mode import NO_MODE, WrittenMode
 from semsim_training.images.source import ImageSource
@@ -25,8 +26,7 @@ class Schedule(FrozenModel):
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
-        passed = sum(epoch >= self.epochs * eighths / 8 for eighths in (3, 5, 7))
-        return self.learning_rate * 0.1**passed
+        return self.learning_rate * stepped(epoch, self.epochs)
 
 
 SCHEDULES = {
