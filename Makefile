@@ -89,8 +89,8 @@ protos: $(DEV)/.done ## service/semsim_service/protos/*_pb2*, from the .proto fi
 	$(DEV)/bin/python -m semsim_service.protos.generate_stubs
 	$(DEV)/bin/buf lint service/semsim_service/protos
 
-examples: $(DEV)/.done ## examples/images: two Caltech-101 photographs, degraded copies, and an attack on one
-	$(DEV)/bin/python -m examples.make_images $(SEMSIM_DATA)/caltech101
+examples: $(DEV)/.done ## examples/images: two free photographs, degraded copies, and an attack on one
+	$(DEV)/bin/python -m examples.make_images
 	$(DEV)/bin/python -m examples.invert_gradient
 
 picture: $(DEV)/.done ## docs/pair.png, the picture of the README

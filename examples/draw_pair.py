@@ -1,8 +1,8 @@
-"""Draw ``docs/pair.png``: an original, reconstructions of it on the way of an attack, and their numbers.
+"""Draw ``docs/pair.png``: an original, its reconstructions at four moments of an attack, and their scores.
 
     python -m examples.draw_pair
 
-The numbers are scored as the picture is drawn, with the bundled model.
+The bundled model scores the reconstructions as they are drawn.
 """
 
 from pathlib import Path
@@ -21,8 +21,8 @@ _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 def main() -> None:
     """Score the pairs and draw them in a row."""
     scorer = Scorer()
-    original = IMAGES / "dog_32.png"
-    reconstructions = sorted((IMAGES / "dog_32").glob("*.png"))
+    original = IMAGES / "cat_32.png"
+    reconstructions = sorted((IMAGES / "cat_32").glob("*.png"))
     width = (len(reconstructions) + 1) * (_TILE + _GAP) + _GAP
     sheet = Image.new("RGB", (width, _TOP + _TILE + _BOTTOM), _PAPER)
     _tile(sheet, 0, original, "original", [])

@@ -165,7 +165,7 @@ def test_a_checkpoint_becomes_an_artifact_that_scores(checkpoint: Path, image_di
     assert exported.manifest.versions["torch"] == torch.__version__.partition("+")[0]
     scorer = Scorer(out, providers=CPU)
     assert scorer.manifest == exported.manifest
-    assert scorer.score(IMAGES / "dog.jpg", IMAGES / "dog.jpg").distance == 0
+    assert scorer.score(IMAGES / "cat.jpg", IMAGES / "cat.jpg").distance == 0
     (out / "README.md").write_text("a model card")
     export_artifact(checkpoint, description_of(), image_directory, out, options, settings=CPU)
     graph = (out / "model.onnx").read_bytes()

@@ -204,9 +204,9 @@ def test_the_clock_knows_every_stage(small_scorer: Scorer) -> None:
 
 def test_photographs_order_sensibly(bundled: Scorer) -> None:
     """With the bundled model: identical 0; blurred and noisy copies less than another image, which alone is no leak."""
-    dog = IMAGES / "dog.jpg"
+    cat = IMAGES / "cat.jpg"
     scores = [
-        bundled.score(dog, IMAGES / name) for name in ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
+        bundled.score(cat, IMAGES / name) for name in ("cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg")
     ]
     same, blurred, noise, other = (score.distance for score in scores)
     assert same == 0

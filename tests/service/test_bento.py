@@ -37,8 +37,8 @@ def test_a_built_bento_serves_the_same_scores(tmp_path: Path, bundled: Scorer) -
     source = bento / "src" / "semsim" / "__init__.py"
     source.write_text(source.read_text().replace(semsim.__version__, "99.0.0"))
     command = [sys.executable, "-m", "bentoml", "serve", tag]
-    reconstructions = ("dog.jpg", "dog_blurred.png", "sunflower.jpg")
-    original = (IMAGES / "dog.jpg").read_bytes()
+    reconstructions = ("cat.jpg", "cat_blurred.png", "coffee.jpg")
+    original = (IMAGES / "cat.jpg").read_bytes()
     with serving(home, command, cwd=tmp_path) as live:
         pairs = [base64_pair(original, (IMAGES / name).read_bytes()) for name in reconstructions]
         results = live.post(pairs).json()["results"]

@@ -11,15 +11,15 @@ from tests.conftest import IMAGES
 from tests.encoded import encode, picture
 from tests.service.live import LiveService, base64_pair
 
-DOG = (IMAGES / "dog.jpg").read_bytes()
-NAMES = ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
+CAT = (IMAGES / "cat.jpg").read_bytes()
+NAMES = ("cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg")
 RECONSTRUCTIONS = [(IMAGES / name).read_bytes() for name in NAMES]
 
 
 def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstructions: list[bytes]) -> None:
     """Results over HTTP are those of the library."""
     for result, reconstruction in zip(results, reconstructions, strict=True):
-        expected = scorer.score(DOG, reconstruction)
+        expected = scorer.score(CAT, reconstruction)
         assert result["distance"] == pytest.approx(expected.distance, abs=1e-5)
         assert result["mse"] == pytest.approx(expected.mse)
         assert result["ssim"] == pytest.approx(expected.ssim)
@@ -31,7 +31,7 @@ def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstr
 
 def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
     """Many pairs in JSON: one result each, in order, with ids echoed, the model and a summary."""
-    answer = service.post([base64_pair(DOG, image, name) for name, image in zip(NAMES, RECONSTRUCTIONS, strict=True)])
+    answer = service.post([base64_pair(CAT, image, name) for name, image in zip(NAMES, RECONSTRUCTIONS, strict=True)])
     assert answer.status_code == 200
     body = answer.json()
     assert [result["id"] for result in body["results"]] == list(NAMES)
@@ -58,18 +58,18 @@ def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
 
 def test_multipart_files(service: LiveService, bundled: Scorer) -> None:
     """One original with many reconstructions as files, and pairs one to one."""
-    files = [("original", ("dog.jpg", DOG))] + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS]
+    files = [("original", ("cat.jpg", CAT))] + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS]
     answer = httpx.post(f"{service.url}/score", files=files, timeout=60)
     assert answer.status_code == 200
     assert_results_of(bundled, answer.json()["results"], RECONSTRUCTIONS)
-    files = [("original", ("dog.jpg", DOG))] * 2 + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS[:2]]
+    files = [("original", ("cat.jpg", CAT))] * 2 + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS[:2]]
     answer = httpx.post(f"{service.url}/score", files=files, data={"id": ["a", "b"]}, timeout=60)
     assert [result["id"] for result in answer.json()["results"]] == ["a", "b"]
 
 
 def test_base64_with_line_breaks(service: LiveService) -> None:
     """Base64 as command-line tools and MIME write it, in lines, is taken; a data: URI is named."""
-    lines = base64.encodebytes(DOG).decode()
+    lines = base64.encodebytes(CAT).decode()
     pairs = [
         {"original": lines, "reconstruction": lines.replace("\n", "\r\n")},
         {"original": "data:image/jpeg;base64," + lines, "reconstruction": lines},
@@ -92,11 +92,11 @@ def test_a_large_file_stays_whole(service: LiveService) -> None:
 
 def test_a_bad_pair_fails_alone(service: LiveService) -> None:
     """Wrong base64, no image, missing and unknown fields each fail at their own index; good pairs are scored."""
-    good = base64_pair(DOG, DOG, "good")
+    good = base64_pair(CAT, CAT, "good")
     pairs = [
         good,
         {**good, "id": "base64", "original": "not base64!"},
-        {**base64_pair(b"text", DOG), "id": "text"},
+        {**base64_pair(b"text", CAT), "id": "text"},
         {"id": "missing", "original": good["original"]},
         {**good, "id": "unknown", "orignal": ""},
         {**good, "id": "null", "reconstruction": None},

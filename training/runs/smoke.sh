@@ -45,4 +45,4 @@ step "artifact, model card, faithfulness"
 "$SEMSIM" faithfulness set "$SMOKE/set" --judgements "$SMOKE/annotations" --kind classifier --out "$SMOKE/report" \
     --artifact "semsim-smoke=$SMOKE/artifact" --draws 200
 step "a score"
-"$SEMSIM" score examples/images/dog_32.png examples/images/dog_32/600.png --model "$SMOKE/artifact"
+"$SEMSIM" score examples/images/cat_32.png examples/images/cat_32/600.png --model "$SMOKE/artifact"

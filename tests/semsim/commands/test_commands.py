@@ -24,7 +24,7 @@ def photographs(tmp_path: Path) -> Path:
     """A directory with the four example photographs alone."""
     directory = tmp_path / "photographs"
     directory.mkdir()
-    for path in (*IMAGES.glob("*.jpg"), *IMAGES.glob("dog_[bn]*.png")):
+    for path in (*IMAGES.glob("*.jpg"), *IMAGES.glob("cat_[bn]*.png")):
         shutil.copy(path, directory)
     return directory
 
@@ -51,12 +51,12 @@ def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
 
 def test_score_prints_numbers_for_people_and_machines() -> None:
     """One pair: readable lines, or JSON with the same names as the service."""
-    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog_noise.png")
+    shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat_noise.png")
     assert shown.returncode == 0, shown.stderr
     assert re.search(r"^leakage   0\.\d{3}   recognizable, from 0\.\d+ on$", shown.stdout, re.MULTILINE)
-    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog_noise.png", "--model", BASELINE)
+    shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat_noise.png", "--model", BASELINE)
     assert "leakage   not calibrated" in shown.stdout
-    values = json.loads(semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--json").stdout)
+    values = json.loads(semsim("score", IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--json").stdout)
     assert values.pop("leakage") > 0.95
     assert values == {
         "distance": 0.0,
@@ -71,7 +71,7 @@ def test_score_prints_numbers_for_people_and_machines() -> None:
 def test_a_bad_image_is_one_line_and_exit_2(tmp_path: Path) -> None:
     """Errors are one line with a code on stderr: no trace."""
     (tmp_path / "broken.png").write_bytes(b"no image")
-    shown = semsim("score", IMAGES / "dog.jpg", tmp_path / "broken.png")
+    shown = semsim("score", IMAGES / "cat.jpg", tmp_path / "broken.png")
     assert shown.returncode == 2
     assert shown.stderr.startswith("error [not_an_image]: expected")
     assert shown.stderr.count("\n") == 1
@@ -83,23 +83,23 @@ def test_the_bad_image_of_a_pair_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
     Image.new("RGB", (6, 6)).save(tmp_path / "small.png")
     for name in ("broken.png", "small.png", "missing.png"):
-        for pair in ((tmp_path / name, IMAGES / "dog.jpg"), (IMAGES / "dog.jpg", tmp_path / name)):
+        for pair in ((tmp_path / name, IMAGES / "cat.jpg"), (IMAGES / "cat.jpg", tmp_path / name)):
             shown = semsim("score", *pair)
             assert shown.returncode == 2
             assert shown.stderr.count(str(tmp_path / name)) == 1
-            assert "dog.jpg" not in shown.stderr
+            assert "cat.jpg" not in shown.stderr
 
 
 def test_fail_above_gates_on_leakage(calibrated_artifact: Path) -> None:
     """A leakage above the limit exits 3, one below exits 0."""
-    same = IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--model", calibrated_artifact
+    same = IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--model", calibrated_artifact
     assert semsim("score", *same, "--fail-above", 0.7).returncode == 3
     assert semsim("score", *same, "--fail-above", 0.8).returncode == 0
 
 
 def test_fail_above_needs_a_calibrated_model() -> None:
     """A gate on leakage that the model cannot give is refused, not passed."""
-    shown = semsim("score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--fail-above", 0.5, "--model", BASELINE)
+    shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--fail-above", 0.5, "--model", BASELINE)
     assert shown.returncode == 2
     assert "not_calibrated" in shown.stderr
 
@@ -156,21 +156,21 @@ def test_score_dir_as_json(photographs: Path) -> None:
 
 def test_score_dir_exits_1_when_a_pair_fails(tmp_path: Path) -> None:
     """A pair that could not be scored shows in the exit code."""
-    (tmp_path / "dog.png").write_bytes(b"no image")
+    (tmp_path / "cat.png").write_bytes(b"no image")
     shown = semsim("score-dir", IMAGES, tmp_path)
     assert shown.returncode == 1
-    assert "not scored: dog.jpg -> dog.png" in shown.stderr
+    assert "not scored: cat.jpg -> cat.png" in shown.stderr
 
 
 def test_score_dir_names_what_it_skips(photographs: Path) -> None:
     """An image of another suffix stops the run, or is counted and named when that is allowed."""
-    (photographs / "dog.jpg").rename(photographs / "dog.jfif")
+    (photographs / "cat.jpg").rename(photographs / "cat.jfif")
     shown = semsim("score-dir", photographs, photographs)
     assert shown.returncode == 2
-    assert "dog.jfif" in shown.stderr
+    assert "cat.jfif" in shown.stderr
     shown = semsim("score-dir", photographs, photographs, "--allow-unmatched")
     assert shown.returncode == 0
-    assert "1 images (dog.jfif) among the reconstructions skipped" in shown.stderr
+    assert "1 images (cat.jfif) among the reconstructions skipped" in shown.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
@@ -179,7 +179,7 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path, suffix: str) -> Non
     """A file name of other bytes than UTF-8 is written with escapes, in every table and in the journal."""
     for directory in ("originals", "reconstructions"):
         (tmp_path / directory).mkdir()
-        shutil.copy(IMAGES / "dog.jpg", tmp_path / directory / os.fsdecode(b"caf\xe9.jpg"))
+        shutil.copy(IMAGES / "cat.jpg", tmp_path / directory / os.fsdecode(b"caf\xe9.jpg"))
     output = tmp_path / f"out{suffix}"
     shown = semsim("score-dir", tmp_path / "originals", tmp_path / "reconstructions", "-o", output)
     assert shown.returncode == 0, shown.stderr
@@ -195,7 +195,7 @@ def test_an_output_that_is_a_directory_is_refused_before_scoring(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [["score", IMAGES / "dog.jpg", IMAGES / "dog.jpg", "--json"], ["--help"]])
+@pytest.mark.parametrize("arguments", [["score", IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--json"], ["--help"]])
 def test_a_full_disk_is_one_line_and_exit_2(arguments: list[object]) -> None:
     """What the system refuses ends in one line, not in a trace."""
     with Path("/dev/full").open("w") as full:

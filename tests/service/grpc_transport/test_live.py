@@ -15,8 +15,8 @@ from tests.conftest import IMAGES
 from tests.service.grpc_transport.running import raw_batch
 from tests.service.live import CLIENT, LiveService, base64_pair
 
-DOG = (IMAGES / "dog.jpg").read_bytes()
-NAMES = ("dog.jpg", "dog_blurred.png", "dog_noise.png", "sunflower.jpg")
+CAT = (IMAGES / "cat.jpg").read_bytes()
+NAMES = ("cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg")
 FILES = [(IMAGES / name).read_bytes() for name in NAMES]
 
 
@@ -32,10 +32,10 @@ def test_the_numbers_are_those_of_http_and_of_the_library(
 ) -> None:
     """The same photographs, encoded and raw, over both transports."""
     pairs = [pb.Pair(id=name, reconstruction=pb.Image(encoded=file)) for name, file in zip(NAMES, FILES, strict=True)]
-    encoded = scorer.Score(pb.ScoreRequest(pairs=pairs, original=pb.Image(encoded=DOG)))
-    http = service.post([base64_pair(DOG, file, name) for name, file in zip(NAMES, FILES, strict=True)]).json()
+    encoded = scorer.Score(pb.ScoreRequest(pairs=pairs, original=pb.Image(encoded=CAT)))
+    http = service.post([base64_pair(CAT, file, name) for name, file in zip(NAMES, FILES, strict=True)]).json()
     for result, other, file in zip(encoded.results, http["results"], FILES, strict=True):
-        expected = bundled.score(DOG, file)
+        expected = bundled.score(CAT, file)
         assert result.id == other["id"]
         for name in ("distance", "leakage", "mse", "ssim"):
             value = getattr(result.scored, name)
@@ -45,7 +45,7 @@ def test_the_numbers_are_those_of_http_and_of_the_library(
         assert (result.scored.psnr if result.scored.HasField("psnr") else None) == other["psnr"]
     assert encoded.model.sha256 == http["model"]["sha256"]
     assert encoded.summary.max_leakage == pytest.approx(http["summary"]["max_leakage"])
-    original, reconstruction = decode(DOG), decode(FILES[1])
+    original, reconstruction = decode(CAT), decode(FILES[1])
     raw = scorer.Score(raw_batch(original[None], np.stack([reconstruction])))
     assert raw.results[0].scored.distance == pytest.approx(encoded.results[1].scored.distance, abs=1e-5)
 
@@ -70,7 +70,7 @@ def test_calls_are_counted(service: LiveService, scorer: ScorerStub) -> None:
         )
 
     before = {code: counted(code) for code in ("ok", "invalid_request")}
-    scorer.Score(raw_batch(decode(DOG)[None], decode(DOG)[None]))
+    scorer.Score(raw_batch(decode(CAT)[None], decode(CAT)[None]))
     with pytest.raises(grpc.RpcError):
         scorer.Score(pb.ScoreRequest())
     assert {code: counted(code) - count for code, count in before.items()} == {"ok": 1, "invalid_request": 1}
