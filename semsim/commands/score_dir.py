@@ -9,7 +9,7 @@ import typer
 
 from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
 from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
-from semsim.commands.progress import progress_bar
+from semsim.commands.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from semsim.bulk.rows import ScoreRow

@@ -42,7 +42,7 @@ def run(
     """Attack one round of your own."""
     from PIL import Image
 
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim_training.attacks.attack import AttackChoice
     from semsim_training.attacks.attack import attack as run_attack
@@ -96,7 +96,7 @@ def grid(
     device: Device = "cpu",
 ) -> None:
     """Attack a grid of settings and write a reconstruction set."""
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim_training.reconstructions.engines.engine import Engine
     from semsim_training.reconstructions.generate import generate

@@ -22,7 +22,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim_training.progress import prefixed
     from semsim_training.victims.schedule import VictimTrainings
