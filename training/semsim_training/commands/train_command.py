@@ -25,7 +25,7 @@ def run(
 
     Under torchrun several processes train together.
     """
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress_bar import progress_bar
     from semsim.memory import keep_freed_memory
     from semsim_training.metric.distributed import together
     from semsim_training.metric.experiment import run as train
@@ -54,7 +54,7 @@ def select(
     device: Device = "cpu",
 ) -> None:
     """Cross-validate every recipe, grouped by original and by setting; the test split is not read."""
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress_bar import progress_bar
     from semsim.memory import keep_freed_memory
     from semsim_training.metric.metric_recipe import MetricTraining
     from semsim_training.metric.recipe_selection import select as cross_validate
@@ -83,7 +83,7 @@ def hold_out(
     device: Device = "cpu",
 ) -> None:
     """Train without one attack, victim or data set at a time, and measure there beside other metrics."""
-    from semsim.commands.progress import progress_bar
+    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
     from semsim_training.metric.baselines import baseline_metrics
