@@ -11,6 +11,10 @@ from pydantic import BaseModel
 
 from semsim.exceptions import ErrorCode
 from semsim_service.settings import Settings
+from semsim_training.attacks.catalogue import ATTACKS
+from semsim_training.defenses.defense import DEFENSES
+from semsim_training.faithfulness.directions import KNOWN_DIRECTIONS
+from semsim_training.victims.description import Architecture
 from tests.conftest import ROOT
 from tests.service.live import LiveService
 
@@ -39,6 +43,16 @@ def test_every_setting_is_documented() -> None:
 def test_every_error_code_is_documented(code: ErrorCode) -> None:
     """docs/operator.md names each error code."""
     assert f"`{code}`" in (ROOT / "docs" / "operator.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [("attacks.md", {*ATTACKS, *DEFENSES, *Architecture}), ("faithfulness.md", {*KNOWN_DIRECTIONS, "fid"})],
+)
+def test_every_attack_defense_victim_and_metric_is_documented(page: str, names: set[str]) -> None:
+    """The page names each of them, as it is written in configurations and commands."""
+    words = set(re.findall(r"`(?:--)?([\w-]+)", (ROOT / "docs" / page).read_text()))
+    assert not names - words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
