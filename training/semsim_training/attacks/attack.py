@@ -1,4 +1,4 @@
-"""Every attack by name: searches and closed forms behind one call."""
+"""Searches and closed forms by their names, and one call for both."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +11,15 @@ from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.closed_form import closed_form, imprint
 from semsim_training.attacks.presets import PRESETS
 from semsim_training.attacks.priors import TotalVariation
-from semsim_training.attacks.search import DEFAULT_OPTIONS, Options, Progress, Reconstruction, Save, Search, SearchState
+from semsim_training.attacks.search import DEFAULT_OPTIONS, Options, Reconstruction, Save, Search, SearchState
 from semsim_training.configuration import FrozenModel
 from semsim_training.observations.observation import Observation
+from semsim_training.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """An attack without a search."""
+    """An attack that searches nothing."""
 
     name: str
     solve: Callable[[Observation], Reconstruction]
@@ -28,13 +29,13 @@ CLOSED_FORMS = {form.name: form for form in (ClosedForm("closed-form", closed_fo
 
 
 class AttackChoice(FrozenModel):
-    """A published attack, and what is changed about it."""
+    """A published attack, with changes; ``None`` changes nothing."""
 
     preset: str
     iterations: int | None = Field(default=None, ge=1)
     restarts: int | None = Field(default=None, ge=1)
     total_variation: float | None = Field(default=None, ge=0)
-    """The weight of that prior, where the preset has it."""
+    """The weight of the prior of that name."""
 
     @property
     def label(self) -> str:
@@ -46,7 +47,7 @@ class AttackChoice(FrozenModel):
         """The attack itself.
 
         Raises:
-            InvalidConfiguration: no such attack, or a change that it has no place for.
+            InvalidConfiguration: no attack has this name, or it does not have what is changed.
         """
         if self.preset in CLOSED_FORMS:
             if self.iterations or self.restarts or self.total_variation is not None:
@@ -77,12 +78,12 @@ def attack(
     *,
     state: SearchState | None = None,
     save: Save | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> list[Reconstruction]:
-    """Attack observations of one victim, all alike but for tensors and labels; one seed each.
+    """Attack observations of one victim that differ in tensors and labels only; each has one of the seeds.
 
     Raises:
-        InvalidUpdate: an observation that the attack cannot work on.
+        InvalidUpdate: the attack cannot work on an observation.
     """
     if isinstance(choice, ClosedForm):
         return [choice.solve(observation) for observation in observations]

@@ -1,4 +1,4 @@
-"""An optimisation attack, composed of an objective, priors, an optimiser and the rest."""
+"""An attack that searches, composed of an objective, priors, an optimiser and the rest."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,14 +15,14 @@ from semsim_training.observations.observation import Observation
 
 
 class Labels(StrEnum):
-    """Where an attack has the labels from."""
+    """The source of the labels that an attack uses."""
 
     KNOWN_OR_INFERRED = "known-or-inferred"
-    """The observation's, else recovered from the update before the attack."""
+    """The observation's labels; where it has none, labels recovered from the update before the search."""
     INFERRED = "inferred"
-    """Always recovered from the update."""
+    """Labels recovered from the update, also where the observation has them."""
     OPTIMISED = "optimised"
-    """Probabilities, searched together with the images (DLG)."""
+    """Probabilities, which are searched together with the images (DLG)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,21 @@ class AttackRecipe:
     initialisation: Initialisation = Initialisation.NORMAL
     labels: Labels = Labels.KNOWN_OR_INFERRED
     boxed: bool = True
-    """Whether candidates are kept in the range of 8-bit images after every step."""
+    """True where candidates are kept in the range of 8-bit images after every step."""
     langevin: float = 0.0
-    """Normal noise in the gradient, in units of the step size (Yin et al., 2021)."""
+    """The standard deviation of the normal noise that is added to every gradient (Yin et al., 2021)."""
     restarts: int = 1
-    """Independent starts; the one with the best objective wins."""
+    """The number of independent starts; the one with the best objective wins."""
     retries: int = 0
-    """How many more times all starts are tried where every one diverged."""
+    """The number of further attempts, with other starts, where every start diverged."""
 
     @property
     def references(self) -> frozenset[Reference]:
-        """Whose statistics its priors compare with."""
+        """The statistics that the priors compare with."""
         return frozenset(prior.reference for prior in self.priors if isinstance(prior, BatchNormStatistics))
 
     def infers_labels(self, observation: Observation) -> bool:
-        """Whether the labels come from the update."""
+        """True where the labels come from the update."""
         unknown = self.labels is Labels.KNOWN_OR_INFERRED and observation.labels is None
         return unknown or self.labels is Labels.INFERRED
 
@@ -61,7 +61,7 @@ class AttackRecipe:
         """Refuse an observation that the attack cannot work on, before any work.
 
         Raises:
-            InvalidUpdate: what the attack needs, and what came.
+            InvalidUpdate: the observation lacks what the attack needs.
         """
         if self.references and not has_batchnorm(observation.victim.model):
             raise InvalidUpdate(

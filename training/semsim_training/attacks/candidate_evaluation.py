@@ -1,4 +1,4 @@
-"""The objective and its gradient by the candidates, for a batch of clients of one victim."""
+"""The objective of candidates and its gradient, for a batch of clients of one victim."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from semsim_training.observations.observation import Observation
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What one evaluation gives, a row a candidate."""
+    """The results of one evaluation; each candidate has a row."""
 
     objective: Tensor
-    """Distance of the updates ``(N,)``, without priors."""
+    """The distances between the updates, ``(N,)``, without priors."""
     total: Tensor
-    """With priors ``(N,)``."""
+    """The objective plus the priors, ``(N,)``."""
     by_images: Tensor
-    """Gradient of the total, like the images."""
+    """The gradient of the total by the images, of their shape."""
     by_labels: Tensor | None
-    """Gradient of the total by the labels' logits, where labels are searched."""
+    """The gradient of the total by the labels' logits; ``None`` where labels are not searched."""
 
 
 class Evaluation:
-    """A recipe on clients that share a victim and a way of training; rows are clients x restarts."""
+    """A recipe on clients that share a victim and a way of training; each restart of each client has a row."""
 
     def __init__(
         self, recipe: AttackRecipe, observations: Sequence[Observation], device: torch.device, dtype: torch.dtype
@@ -41,7 +41,7 @@ class Evaluation:
         """The observations must agree in everything but their tensors and labels.
 
         Raises:
-            InvalidUpdate: they do not.
+            InvalidUpdate: the observations differ in something else.
         """
         first = observations[0]
         if len({_kind(observation) for observation in observations}) > 1:
@@ -95,6 +95,7 @@ class Evaluation:
 
 
 def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str]:
+    """The properties that all observations of an evaluation share."""
     return (
         id(observation.victim.model),
         observation.update.local_training,
@@ -104,7 +105,7 @@ def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str
 
 
 def _simulation(observation: Observation) -> SharedWeightGradients | LocalStepDeltas:
-    """The client's computation: the shared-weight path where it can be had, one local step being a gradient."""
+    """The client's computation: by shared weights for a gradient or one local step where the layers allow it."""
     model, images = observation.victim.model, observation.images
     train_batchnorm = observation.batchnorm == "train"
     training = observation.update.local_training

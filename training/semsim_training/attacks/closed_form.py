@@ -1,7 +1,7 @@
 """Images in closed form, where the first layer is fully connected.
 
-A row of its weight gradient is the input times the same row of its bias gradient (Phong et al., 2017; Geiping et al.,
-2020, proposition 3.1). Behind an imprint module, neighbouring rows differ by the images between two thresholds
+A row of that layer's weight gradient is the input times the same row of its bias gradient (Phong et al., 2017; Geiping
+et al., 2020, proposition 3.1). Behind an imprint module, neighbouring rows differ by the images between two thresholds
 (Fowl et al., ICLR 2022).
 """
 
@@ -16,14 +16,14 @@ from semsim_training.observations.observation import Observation
 from semsim_training.victims.imprint import ImprintedPerceptron
 
 _SILENT = 1e-12
-"""A bias gradient, as a share of the largest, below which a row says nothing."""
+"""The magnitude of a bias gradient below which a row says nothing."""
 
 
 def closed_form(observation: Observation) -> Reconstruction:
-    """The image of a client that sent a gradient of one image; exact but for rounding.
+    """The image of a client that sent the gradient of one image; exact but for rounding.
 
     Raises:
-        InvalidUpdate: more than one image, no gradient, or a victim that starts otherwise.
+        InvalidUpdate: several images, a weight delta, or a victim whose first layer is not fully connected.
     """
     weight, bias = _first_layer(observation, "closed-form")
     if observation.images != 1:
@@ -38,11 +38,11 @@ def closed_form(observation: Observation) -> Reconstruction:
 def imprint(observation: Observation) -> Reconstruction:
     """The images of a client whose server put an imprint module before the model.
 
-    Labels are -1: nothing says which image has which. Two images in one bin come out as a mixture; their order is
-    that of the bins. Where fewer bins than images speak, the remaining images are grey.
+    Labels are -1, because nothing says which image has which label. Images come in the order of their bins; two images
+    of one bin come out as a mixture. Where fewer bins than images give an image, the remaining images are grey.
 
     Raises:
-        InvalidUpdate: no gradient, or a victim without an imprint module.
+        InvalidUpdate: a weight delta, or a victim without an imprint module.
     """
     if not isinstance(observation.victim.model, ImprintedPerceptron):
         raise InvalidUpdate(
@@ -54,14 +54,14 @@ def imprint(observation: Observation) -> Reconstruction:
     biases = bias - torch.cat([bias[1:], torch.zeros_like(bias[:1])])
     speaking = biases.abs() > max(float(biases.abs().max()) * 1e-6, _SILENT)
     strongest = biases.abs().masked_fill(~speaking, 0).topk(min(observation.images, len(biases))).indices.sort().values
-    found = [weights[i] / biases[i] for i in strongest if speaking[i]]
-    status = Status.DONE if found else Status.DIVERGED
-    grey = [torch.zeros_like(weight[0])] * (observation.images - len(found))
-    return _reconstruction(observation, torch.stack([*found, *grey]), status, (-1,) * observation.images)
+    images = [weights[i] / biases[i] for i in strongest if speaking[i]]
+    status = Status.DONE if images else Status.DIVERGED
+    grey = [torch.zeros_like(weight[0])] * (observation.images - len(images))
+    return _reconstruction(observation, torch.stack([*images, *grey]), status, (-1,) * observation.images)
 
 
 def _first_layer(observation: Observation, attack: str) -> tuple[Tensor, Tensor]:
-    """Gradients of the first layer's weight and bias, in float64."""
+    """The gradients of the first layer's weight and bias, in float64."""
     model, update = observation.victim.model, observation.update
     if update.local_training is not None:
         raise InvalidUpdate(f"expected a gradient for the attack {attack}, got a weight delta")

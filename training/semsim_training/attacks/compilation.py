@@ -15,10 +15,10 @@ _log = logging.getLogger(__name__)
 def compiled(
     evaluation: Evaluation, images: Tensor, labels: Tensor, targets: Sequence[Tensor]
 ) -> Callable[[Tensor, Tensor, Sequence[Tensor]], Evaluated]:
-    """The evaluation through TorchInductor, or as it is where that fails.
+    """The evaluation, compiled by TorchInductor, or as it is where that fails.
 
-    Traced once with all derivatives taken, because the compiler does not follow nested derivatives by itself. Its
-    results are kept in TorchInductor's own cache (``TORCHINDUCTOR_CACHE_DIR``).
+    The evaluation is traced once with all derivatives taken, because the compiler does not follow nested derivatives by
+    itself. TorchInductor keeps what it compiled in its own cache (``TORCHINDUCTOR_CACHE_DIR``).
     """
 
     def plain(images: Tensor, labels: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Where candidates start."""
+"""The first candidates of a search."""
 
 from enum import StrEnum
 

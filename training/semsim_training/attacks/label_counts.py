@@ -1,4 +1,4 @@
-"""How many images of each class a client holds, from the gradient of its last layer."""
+"""The number of images of each class that a client holds, from the gradient of the victim's last layer."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,17 @@ from semsim_training.attacks.label_presence import Presence
 
 _ITERATIONS = 20
 _FEW = 0.05
-"""Images at which a class's mean features lie halfway between its own and those of false predictions."""
+"""The number of images at which a class's mean features lie halfway between its images' and those of false
+predictions."""
 _EVEN_ODDS = 0.2
-"""Odds of confidence at which both estimates weigh alike. Set, as the next two, on other clients than the published."""
+"""The odds of confidence at which both estimates weigh alike. ``_EVEN_ODDS``, ``_STEEPNESS`` and ``_ABSENT`` were set
+on other clients than the published figures are of."""
 _STEEPNESS = 4
+"""The power with which the weight of the equal sums grows with the odds of confidence."""
 _ABSENT = 20.0
-"""Weight of the zeros of classes taken to be absent, at odds of one."""
+"""The weight of zero images of a class that is taken to be absent, at odds of one."""
 _SUM = 100.0
-"""Weight of the counts' sum, which is known."""
+"""The weight of the counts' sum, which is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +34,15 @@ class LastLayer:
     weight_gradient: Tensor
     bias_gradient: Tensor
     non_negative: bool
-    """Whether its inputs, the features, are never negative."""
+    """True where the layer's inputs, the features, are never negative."""
 
     def predictions(self, features: Tensor) -> Tensor:
-        """Probabilities ``(n, classes)`` of features ``(n, features)``."""
+        """The probabilities ``(n, classes)`` that the layer gives to features ``(n, features)``."""
         return (features @ self.weight.T + self.bias).softmax(dim=1)
 
 
 def naive_counts(bias_gradient: Tensor, images: int) -> Tensor:
-    """The counts with uniform probabilities, ``(classes,)``: what :func:`class_counts` is compared with."""
+    """The counts ``(classes,)`` as if all predictions were uniform: a baseline for :func:`class_counts`."""
     shares = (1 / len(bias_gradient) - bias_gradient).clamp_min(0)
     return _whole_numbers(shares, -bias_gradient, images)
 
@@ -47,13 +50,17 @@ def naive_counts(bias_gradient: Tensor, images: int) -> Tensor:
 def class_counts(layer: LastLayer, presence: Presence, images: int) -> Tensor:
     """The counts, ``(classes,)``, that sum to ``images``; at least one for each proven class.
 
-    The bias's gradient of a class is its mean predicted probability minus its share of the labels: the counts follow
-    from the sums of the probabilities, for which there are two estimates. A calibrated network predicts the classes
-    of a client about equally often: equal sums, which is naive counting among the possible classes. Or the images of
-    a class are alike: then the weight's gradient gives their mean features and the layer the probabilities (Ma et al.,
-    Instance-wise Batch Label Restoration, ICLR 2023), here with false predictions taken out of each class's row, and
-    repeated until counts and features agree. That is exact for an untrained network and wrong for a confident one,
-    whose gradient comes from a few mistaken images: the more confident, the more the equal sums weigh.
+    The bias's gradient of a class is its mean predicted probability minus its share of the labels. So the counts follow
+    from the sums of the probabilities, for which there are two estimates:
+
+    * A calibrated network predicts the classes of a client about equally often. All sums are equal then, which is naive
+      counting among the possible classes.
+    * The images of a class are alike. Then the weight's gradient gives their mean features, and the layer gives the
+      probabilities of those (Ma et al., Instance-wise Batch Label Restoration, ICLR 2023). Here false predictions are
+      taken out of each class's row, and both steps are repeated until counts and features agree. This is exact for an
+      untrained network and wrong for a confident one, whose gradient comes from a few mistaken images.
+
+    The more confident the network, the more the equal sums weigh.
     """
     surplus, odds = -images * layer.bias_gradient, _confidence_odds(layer)
     even = _even_counts(surplus, presence, images)
@@ -70,22 +77,31 @@ def class_counts(layer: LastLayer, presence: Presence, images: int) -> Tensor:
 
 
 def _mean_features(layer: LastLayer, counts: Tensor, false_features: Tensor, images: int) -> Tensor:
-    """Of each class's own images, ``(classes, features)``: its row holds false predictions less own images."""
+    """The mean features of each class's images, ``(classes, features)``.
+
+    A class's row of the weight's gradient is the features of false predictions minus those of the class's images.
+    """
     false_images = (counts + images * layer.bias_gradient).clamp_min(0)
-    own = (false_images + _FEW)[:, None] * false_features - images * layer.weight_gradient
-    features = own / (counts + _FEW)[:, None]
+    sums = (false_images + _FEW)[:, None] * false_features - images * layer.weight_gradient
+    features = sums / (counts + _FEW)[:, None]
     return features.clamp_min(0) if layer.non_negative else features
 
 
 def _false_features(layer: LastLayer, possible: Tensor) -> Tensor:
-    """A first guess: the mean of absent classes' rows, which hold nothing else; of all rows if none is absent."""
+    """A first guess at the features of false predictions, ``(classes, features)``.
+
+    It is the mean of the absent classes' rows, which hold nothing else, or of all rows where no class is absent.
+    """
     signs = layer.bias_gradient.sign() if possible.all() else (~possible).double()
     features = signs @ layer.weight_gradient / (signs @ layer.bias_gradient).clamp_min(1e-12)
     return features.expand_as(layer.weight_gradient)
 
 
 def _even_counts(surplus: Tensor, presence: Presence, images: int) -> Tensor:
-    """``surplus`` plus the same number for every possible class, ``(classes,)``, at least one for proven ones."""
+    """The counts of equal sums, ``(classes,)``: ``surplus`` plus one number for all possible classes.
+
+    Proven classes get at least one image.
+    """
     low = presence.proven.double()
     ordered = (surplus - low)[presence.possible].sort(descending=True).values
     offsets = (images - low.sum() - ordered.cumsum(dim=0)) / torch.arange(1, len(ordered) + 1)
@@ -94,7 +110,10 @@ def _even_counts(surplus: Tensor, presence: Presence, images: int) -> Tensor:
 
 
 def _solve(probabilities: Tensor, surplus: Tensor, even: Tensor, presence: Presence, odds: float) -> Tensor:
-    """The counts that explain ``surplus`` by each class's ``probabilities``, tied to ``even`` ones by ``odds``."""
+    """The counts, ``(classes,)``, that explain ``surplus`` by each class's ``probabilities``.
+
+    The higher the ``odds`` of confidence, the closer they are tied to the ``even`` counts.
+    """
     low = presence.proven.double()
     ties = torch.where(presence.possible, (odds / _EVEN_ODDS) ** _STEEPNESS, _ABSENT * odds)
     system = torch.eye(len(low), dtype=torch.float64) - probabilities.T
@@ -105,17 +124,23 @@ def _solve(probabilities: Tensor, surplus: Tensor, even: Tensor, presence: Prese
 
 
 def _confidence_odds(layer: LastLayer) -> float:
-    """How far predictions go with the image, where the network errs: 0 where all are alike, unbounded where certain."""
+    """The odds of confidence of the network's mistaken predictions.
+
+    They are 0 where all predictions are alike, and grow without bound where predictions are certain.
+    """
     bias = layer.bias_gradient
     predictions = layer.predictions(layer.weight_gradient / torch.where(bias.abs() > 1e-12, bias, 1e-12)[:, None])
     weights = bias.abs() / bias.abs().sum().clamp_min(1e-12)
-    agreement = float(weights @ predictions.square().sum(dim=1))  # that two draws from a prediction agree
+    agreement = float(weights @ predictions.square().sum(dim=1))  # two draws from a prediction
     by_chance = float((weights @ predictions).square().sum())
     return max(agreement - by_chance, 0.0) / max(1 - agreement, 1e-3)
 
 
 def _whole_numbers(shares: Tensor, evidence: Tensor, images: int) -> Tensor:
-    """Shares to counts that sum to ``images``: largest remainders, ties to the stronger evidence."""
+    """Whole numbers, in proportion to ``shares``, that sum to ``images``.
+
+    The largest remainders are rounded up; of equal remainders, those with the stronger evidence.
+    """
     shares = shares / shares.sum().clamp_min(1e-12) * images
     counts = shares.floor()
     remaining = images - int(counts.sum())

@@ -1,4 +1,4 @@
-"""Which classes a client holds images of, from the gradient of its last layer."""
+"""The classes that a client holds images of, from the gradient of the victim's last layer."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,40 +10,41 @@ from scipy.special import gammaln
 from torch import Tensor
 
 _NOISE = 4.0
-"""An entry is negative beyond this many standard deviations of the update's noise ..."""
+"""The number of standard deviations of the update's noise within which a negative entry proves nothing."""
 _ROUNDING = 1e-6
-"""... and this share of the largest entry, as gradients are float32."""
+"""The share of the largest entry within which a negative entry proves nothing, because gradients are float32."""
 _ALL_CLASSES = 0.5
-"""The prior probability that a client holds images of all classes; otherwise any number of them is as likely."""
+"""The prior probability that a client holds images of all classes. All numbers of classes share the rest evenly."""
 _HALF = 0.5
-"""False predictions, in images, behind which half as many classes hide as behind any number of them."""
+"""The number of false predictions, in images, behind which half as many classes hide as behind unboundedly many.
+``_HALF`` and ``_FALL`` were measured on training images of CIFAR-10 and Caltech-101."""
 _FALL = 0.05
-"""The smallest entry of a row, in means of the feature times their spread, over which hidden classes get e times
-rarer. This and ``_HALF`` are from training images of CIFAR-10 and Caltech-101."""
+"""The distance of a row's smallest entry from zero, in means of the feature times their spread, over which hidden
+classes get e times rarer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Which classes a client holds, ``(classes,)`` of bool each."""
+    """The classes that a client holds, as two masks ``(classes,)`` of bool."""
 
     proven: Tensor
-    """Certainly at least one image; no more classes than images."""
+    """True for classes with certainly at least one image; for no more classes than the client holds images."""
     possible: Tensor
-    """The proven ones, and others that are more likely there than not; at least one."""
+    """True for the proven classes and for those that are more likely there than not; for at least one class."""
 
     @classmethod
     def unknown(cls, classes: int) -> Self:
-        """Nothing is proven, all is possible."""
+        """The presence of which nothing is known: no class is proven, and all are possible."""
         return cls(torch.zeros(classes, dtype=torch.bool), torch.ones(classes, dtype=torch.bool))
 
 
 def present_classes(weight: Tensor, bias: Tensor, images: int) -> Presence:
     """The classes behind gradients ``(classes, features)`` and ``(classes,)`` of a layer of non-negative features.
 
-    A class without images has the row mean(p f), probabilities times features, where nothing is negative: an entry
-    below zero proves an image (Yin et al., GradInversion, CVPR 2021). The converse fails, as enough false predictions
-    hide an image. Bayes' rule over all sets of classes says how many hide: a set's prior is that of its size, and
-    each hidden class pays for having gone without proof.
+    The row of a class without images is mean(p f), probabilities times features, and holds nothing negative. So an
+    entry below zero proves an image (Yin et al., GradInversion, CVPR 2021). The converse fails, because enough false
+    predictions hide an image. Bayes' rule over all sets of classes says how many classes hide: a set's prior is that
+    of its size, and each hidden class pays for having gone without proof.
     """
     proven = _proven(weight, bias, images)
     if not proven.any() or int(proven.sum()) == images or proven.all():
@@ -56,7 +57,7 @@ def present_classes(weight: Tensor, bias: Tensor, images: int) -> Presence:
 
 
 def _proven(weight: Tensor, bias: Tensor, images: int) -> Tensor:
-    """Classes with a negative entry, the strongest where noise makes them more than images."""
+    """True for classes with a negative entry. Where noise makes them more than the images, the strongest count."""
     # The rows of a softmax's gradient sum to zero; what is left is a defense's noise.
     noise = float(weight.sum(dim=0).square().mean().sqrt()) / len(weight) ** 0.5
     proven: Tensor = (weight < -max(_NOISE * noise, _ROUNDING * float(weight.abs().max()))).any(dim=1)
@@ -67,10 +68,10 @@ def _proven(weight: Tensor, bias: Tensor, images: int) -> Tensor:
 
 
 def _odds_of_hiding(weight: Tensor, bias: Tensor, features: Tensor, images: int) -> Tensor:
-    """For rows without proof, how likely they are with an image of the class over without one, ``(rows,)``.
+    """The odds, ``(rows,)``, that a row without proof comes from a class with an image and not from one without.
 
-    An image needs false predictions to hide behind, and taking it away leaves the row with entries near zero; but
-    where all features are alike, no row has any, so that distances are in units of their spread.
+    An image needs false predictions to hide behind, and taking it away leaves the row with entries near zero. Where
+    all features are alike no row has such entries, so distances from zero are in units of the features' spread.
     """
     ratios = torch.where(features > 0, weight / (features * bias[:, None]).clamp_min(1e-30), 1.0)
     spread = (ratios - 1).square().mean().sqrt()
@@ -80,7 +81,7 @@ def _odds_of_hiding(weight: Tensor, bias: Tensor, features: Tensor, images: int)
 
 
 def _number_hidden(odds: NDArray[np.float64], classes: int, images: int) -> int:
-    """The most likely number of hidden classes, given the odds of each that is not proven."""
+    """The most likely number of hidden classes, given the ``odds`` of each class that is not proven."""
     proven = classes - len(odds)
     hidden = np.arange(min(len(odds), images - proven) + 1)
     sets = np.poly(-odds)[: len(hidden)]  # symmetric polynomials: products of odds, summed over all sets of a size
@@ -91,7 +92,7 @@ def _number_hidden(odds: NDArray[np.float64], classes: int, images: int) -> int:
 
 
 def _sizes(classes: int, images: int) -> NDArray[np.float64]:
-    """The prior probability of each number of classes among the images, ``(classes + 1,)``."""
+    """The prior probability, ``(classes + 1,)``, that the client's images are of so many classes."""
     held, seen = np.arange(1, classes + 1)[:, None], np.arange(classes + 1)[None]
     chances = np.zeros((classes, classes + 1))  # by how many classes the client holds, and how many were seen
     chances[:, 0] = 1

@@ -9,15 +9,15 @@ from semsim_training.attacks.label_presence import Presence, present_classes
 from semsim_training.observations.observation import Observation, Victim
 
 _PROBES = 4
-"""Images of noise that show whether a victim's features can be negative."""
+"""The number of images of noise that show whether a victim's features can be negative."""
 
 
 def infer_labels(observation: Observation) -> tuple[int, ...]:
     """The client's labels, sorted: for one image by iDLG, for several by class counts.
 
-    One image: the entry of the last bias's gradient that is negative, p - 1 for the true class and p for the
-    others (Zhao et al., 2020, equation 4). Several: :func:`count_labels`. A weight delta is read as minus its mean
-    gradient, which is exact for one local step.
+    iDLG names the class whose entry of the last bias's gradient is negative: the entry is p - 1 for the true class and
+    p for the others (Zhao et al., 2020, equation 4). Several labels come from :func:`count_labels`. A weight delta is
+    read as minus its mean gradient, which is exact for one local step.
 
     Raises:
         InvalidUpdate: the victim ends in no fully connected layer with a bias.
@@ -29,9 +29,10 @@ def infer_labels(observation: Observation) -> tuple[int, ...]:
 
 
 def count_labels(observation: Observation) -> Tensor:
-    """How many images of each class the client holds, ``(classes,)``, summing to its images.
+    """The number of the client's images of each class, ``(classes,)``.
 
-    Where features cannot be negative, signs of the weight's gradient say which classes there are; else any may be.
+    Where features cannot be negative, the signs of the weight's gradient say which classes there are; elsewhere any
+    class may be there.
 
     Raises:
         InvalidUpdate: the victim ends in no fully connected layer with a bias.
@@ -59,7 +60,7 @@ def last_layer_gradient(observation: Observation) -> tuple[Tensor, Tensor]:
 
 
 def _has_non_negative_features(victim: Victim, layer: nn.Linear) -> bool:
-    """Whether noise gives the last layer no negative input, as after a ReLU or a sigmoid."""
+    """True where noise gives the last layer no negative input, as after a ReLU or a sigmoid."""
     size, smallest = victim.network.size, []
     probes = torch.randn(_PROBES, 3, size, size, generator=torch.Generator().manual_seed(0))
     hook = layer.register_forward_pre_hook(lambda _, inputs: smallest.append(float(inputs[0].min())))

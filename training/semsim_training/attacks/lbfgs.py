@@ -7,23 +7,27 @@ import torch
 from torch import Tensor
 
 HISTORY = 100
+"""The number of past steps that are remembered."""
 
 
 @dataclass(slots=True)
 class LBFGSState:
-    """The history of N problems of P unknowns. Follows ``torch.optim.LBFGS`` without line search."""
+    """The history of N problems of P unknowns, kept as ``torch.optim.LBFGS`` does without a line search."""
 
     previous_gradient: Tensor
-    """``(N, P)``."""
+    """The last gradient, ``(N, P)``."""
     step_taken: Tensor
-    """``(N, P)``, the last step; zero before the first."""
+    """The last step, ``(N, P)``; zero before the first."""
     scale: Tensor
-    """``(N,)``, of the initial inverse Hessian."""
+    """The scale of the initial inverse Hessian, ``(N,)``."""
     iterations: int = 0
     steps: list[Tensor] = field(default_factory=list)
+    """The remembered steps, each ``(N, P)``."""
     changes: list[Tensor] = field(default_factory=list)
+    """The change of the gradient over each remembered step, ``(N, P)``."""
     inverse_curvatures: list[Tensor] = field(default_factory=list)
-    """Each ``(N,)``; zero where the curvature was not positive, which leaves that entry out."""
+    """One over the curvature along each remembered step, ``(N,)``; zero, which leaves the step out, where the curvature
+    was not positive."""
 
     @classmethod
     def empty(cls, x: Tensor) -> Self:

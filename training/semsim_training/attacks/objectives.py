@@ -1,4 +1,4 @@
-"""How far a candidate's gradient is from the observed one; one value a client, lower is closer."""
+"""Distances of candidates' gradients from the observed ones; lower is closer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ _TINY = 1e-37
 
 
 class Objective(ABC):
-    """Compares N clients' gradients, a term a parameter, with targets ``(N, out, rest)`` laid out alike."""
+    """A distance of N clients' gradients, a term for each parameter, from targets ``(N, out, rest)`` laid out alike."""
 
     def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """What is compared with, made once of the observed gradients; as they are unless a subclass says otherwise."""
+        """The targets, made once of the observed gradients; here the gradients themselves."""
         return list(targets)
 
     @abstractmethod
@@ -31,7 +31,7 @@ class Cosine(Objective):
     scale: float = 1.0
 
     def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """Only the direction counts: all tensors of a client, scaled to a norm of one together."""
+        """The directions: all tensors of a client are scaled together to a norm of one."""
         square = torch.stack([target.double().square().sum(dim=(1, 2)) for target in targets]).sum(dim=0)
         inverse = square.clamp_min(_TINY).rsqrt()[:, None, None]
         return [(target * inverse).to(target.dtype) for target in targets]
@@ -80,7 +80,7 @@ class PerOutputCosine(Objective):
         rows = []
         for term, target in zip(terms, targets, strict=True):
             if target.shape[2] == 1:
-                continue  # of a single number only the sign would count
+                continue  # the cosine of a single number is only its sign
             gradient = term.dense()
             norms = (gradient.square().sum(dim=2) * target.square().sum(dim=2)).clamp_min(_TINY).sqrt()
             rows.append(1 - (gradient * target).sum(dim=2) / norms)

@@ -1,4 +1,4 @@
-"""What candidates should look like whatever the gradient says; one value a client, lower is more likely."""
+"""Penalties on candidates that do not look like images; lower is more likely."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from semsim_training.gradients.batchnorm import ChannelStatistics
 
 
 class Reference(StrEnum):
-    """Whose statistics those of the candidates should be."""
+    """The statistics that those of the candidates should be."""
 
     TRAINING = "training"
-    """The victim's running ones, thus its training images' (Yin et al., 2021)."""
+    """The victim's running statistics, which come from its training images (Yin et al., 2021)."""
     BATCH = "batch"
-    """The client's batch's, where it sends its running statistics."""
+    """The statistics of the client's batch, where the client sends its running statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,16 @@ class Candidates:
     images: Tensor
     """``(N * restarts, images, C, H, W)``, normalised; a client's restarts follow each other."""
     restarts: int
+    """The number of candidates of each client."""
     statistics: Sequence[ChannelStatistics]
-    """The candidates', at each batch normalisation of the victim, ``(N * restarts, C)``; none where no prior asks."""
+    """The statistics ``(N * restarts, C)`` of the candidates at each batch normalisation of the victim; none where no
+    prior asks for them."""
     expected: Mapping[Reference, Sequence[ChannelStatistics]]
-    """What they may be compared with, in the same order, ``(1, C)`` or ``(N * restarts, C)``."""
+    """The statistics that these are compared with, in the same order, ``(1, C)`` or ``(N * restarts, C)``."""
 
 
 class Prior(Protocol):
-    """A weighted penalty."""
+    """A weighted penalty on candidates."""
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
@@ -42,9 +44,9 @@ class Prior(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TotalVariation:
-    """The mean difference of neighbouring pixels, down plus right (Geiping et al., 2020).
+    """The mean absolute difference of neighbouring pixels, down plus right (Geiping et al., 2020).
 
-    ``inner`` and ``outer`` exponents and opponent colours are those of the breaching framework's modern attack.
+    Other exponents than one, and opponent colours, follow the breaching framework's modern attack.
     """
 
     weight: float
@@ -62,7 +64,7 @@ class TotalVariation:
         if self.inner == self.outer == 1.0:
             return self.weight * (down.abs().flatten(1).mean(dim=1) + right.abs().flatten(1).mean(dim=1))
         down, right = down[..., :-1].abs(), right[..., :-1, :].abs()
-        # A flat patch has no derivative under a root: the smallest bound keeps it finite.
+        # The root of a flat patch has no finite derivative, hence the small constant.
         powers = (down**self.inner + right**self.inner + 1e-8) ** self.outer
         return self.weight * powers.flatten(1).mean(dim=1)
 
@@ -80,26 +82,26 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class BatchNormStatistics:
-    """The L2 distances of mean and variance from known ones, over the layers (Yin et al., CVPR 2021, equation 11)."""
+    """The L2 distances of means and variances from known ones, over the layers (Yin et al., CVPR 2021, equation 11)."""
 
     weight: float
     first: float = 1.0
-    """How many times more the first layer counts."""
+    """The weight of the first layer, where each other layer has the weight one."""
     reference: Reference = Reference.TRAINING
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
         total = candidates.images.new_zeros(len(candidates.images))
         pairs = zip(candidates.statistics, candidates.expected[self.reference], strict=True)
-        for index, (found, expected) in enumerate(pairs):
-            distance = _length(found.mean - expected.mean) + _length(found.variance - expected.variance)
+        for index, (reached, expected) in enumerate(pairs):
+            distance = _length(reached.mean - expected.mean) + _length(reached.variance - expected.variance)
             total = total + (self.first if index == 0 else 1.0) * distance
         return self.weight * total
 
 
 @dataclass(frozen=True, slots=True)
 class GroupConsistency:
-    """The distance from the mean of a client's restarts (Yin et al., equation 12, without registration)."""
+    """The L2 distance from the mean of a client's restarts (Yin et al., equation 12, without registration)."""
 
     weight: float
 
@@ -110,5 +112,5 @@ class GroupConsistency:
 
 
 def _length(rows: Tensor) -> Tensor:
-    """The L2 norms of rows; finite derivatives at zero."""
+    """The L2 norms of rows, with a finite derivative at zero."""
     return (rows.square().sum(dim=1) + 1e-12).sqrt()

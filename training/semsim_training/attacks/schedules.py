@@ -6,7 +6,7 @@ from semsim_training.decay import half_cosine, stepped
 
 
 class Decay(StrEnum):
-    """How the step size falls."""
+    """The ways in which a step size falls."""
 
     CONSTANT = "constant"
     STEP = "step"

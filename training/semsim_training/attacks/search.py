@@ -1,4 +1,4 @@
-"""Optimisation attacks: many clients at once, each as if it were alone."""
+"""Attacks that search: many clients at once, each as if it were alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,60 +18,61 @@ from semsim_training.attacks.labels import infer_labels
 from semsim_training.attacks.schedules import factor
 from semsim_training.images.normalisation import box, to_images
 from semsim_training.observations.observation import Observation
+from semsim_training.progress import Progress, silent
 from semsim_training.seeds import stable_hash
 
 
 class Status(StrEnum):
-    """How an attack ended."""
+    """The end of an attack."""
 
     DONE = "done"
     DIVERGED = "diverged"
-    """Every start left the finite numbers; the image is the last finite candidate, and worth nothing."""
+    """Every start left the finite numbers. The image is the last finite candidate and worth nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstruction:
-    """What an attack makes of one observation."""
+    """The result of an attack on one observation."""
 
     images: NDArray[np.uint8]
-    """``(images, H, W, 3)``."""
+    """The reconstructed images, ``(images, H, W, 3)``."""
     status: Status
     objective: float
-    """Of the winning start, without priors; not finite where it diverged."""
+    """The objective of the winning start, without priors; NaN where it diverged."""
     labels: tuple[int, ...]
-    """Known, inferred, or the most probable ones searched for; -1 where an attack says nothing of an image's label."""
+    """The labels that were known, inferred or searched for; -1 where an attack says nothing of an image's label."""
 
 
 @dataclass(slots=True)
 class SearchState:
-    """Where a search stands, as tensors: all that a resumed one needs."""
+    """The point that a search has reached, as tensors: all that it needs to go on."""
 
     iteration: int
     x: Tensor
-    """``(N, P)``: candidates, and the labels' logits behind them where they are searched."""
+    """The unknowns, ``(N, P)``: the candidates, and behind them the labels' logits where labels are searched."""
     diverged: Tensor
-    """``(N,)``."""
+    """True for rows that left the finite numbers, ``(N,)``."""
     stepper: dict[str, Tensor]
+    """The optimiser's state."""
 
     def to(self, device: torch.device) -> Self:
-        """The same on a device."""
+        """The same state on a device."""
         stepper = {name: value.to(device) for name, value in self.stepper.items()}
         return type(self)(self.iteration, self.x.to(device), self.diverged.to(device), stepper)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How, not what: none of these changes what is searched for."""
+    """The way of computing. None of these changes what is searched for."""
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
     compile: bool = False
-    """Through TorchInductor: minutes once, kept in its cache; falls back to the plain graph."""
+    """True to compile through TorchInductor, which takes minutes once; where that fails, the plain graph runs."""
 
 
 DEFAULT_OPTIONS = Options()
 Save = Callable[[SearchState], None]
-Progress = Callable[[int, int], None]
 
 
 class Search:
@@ -84,10 +85,10 @@ class Search:
         seeds: Sequence[int],
         options: Options = DEFAULT_OPTIONS,
     ) -> None:
-        """``seeds``: one an observation.
+        """Prepare the search; every observation has one of the ``seeds``.
 
         Raises:
-            InvalidUpdate: an observation that the recipe cannot work on, or that is unlike the others.
+            InvalidUpdate: the recipe cannot work on an observation, or one is unlike the others.
         """
         for observation in observations:
             recipe.check(observation)
@@ -103,25 +104,25 @@ class Search:
 
     def run(
         self, state: SearchState | None = None, *, save: Save | None = None, save_every: int = 200,
-        progress: Progress = lambda *_: None,
+        progress: Progress = silent,
     ) -> list[Reconstruction]:  # fmt: skip
-        """Search, from the start or from a state, and choose the winners, in the order of the observations."""
+        """Search, from the start or from a state; the winners in the order of the observations."""
         state = self.start(attempt=0) if state is None else state.to(self._device)
-        found = self._finish(self._iterate(state, save, save_every, progress))
+        results = self._finish(self._iterate(state, save, save_every, progress))
         for attempt in range(1, self._recipe.retries + 1):
-            lost = [index for index, item in enumerate(found) if item.status is Status.DIVERGED]
+            lost = [index for index, item in enumerate(results) if item.status is Status.DIVERGED]
             if not lost:
                 break
-            # Only those that diverged, from other seeds, in a search of their own.
+            # Another search, from other seeds, tries only those again that diverged.
             seeds = [stable_hash(f"{self._seeds[index]}/retry {attempt}") for index in lost]
             again = Search(self._recipe, [self._observations[index] for index in lost], seeds, self._options)
-            retried = again._finish(again._iterate(again.start(attempt), None, save_every, lambda *_: None))
+            retried = again._finish(again._iterate(again.start(attempt), None, save_every, silent))
             for index, item in zip(lost, retried, strict=True):
-                found[index] = item
-        return found
+                results[index] = item
+        return results
 
     def start(self, attempt: int = 0) -> SearchState:
-        """The first candidates, from the seeds alone."""
+        """The first candidates, which follow from the seeds alone."""
         rows = []
         for seed in self._seeds:
             for restart in range(self._recipe.restarts):
@@ -157,11 +158,11 @@ class Search:
             if save is not None and done % save_every == 0 and done < recipe.iterations:
                 save(SearchState(done, x, diverged, stepper.state()))
             if done % 10 == 0 or done == recipe.iterations:
-                progress(done, recipe.iterations)
+                progress("iterations", done, recipe.iterations)
         return SearchState(recipe.iterations, x, diverged, stepper.state())
 
     def _gradient(self, x: Tensor, iteration: int) -> Tensor:
-        """Of objective and priors by the unknowns, ``(N, P)``."""
+        """The gradient of objective and priors by the unknowns, ``(N, P)``."""
         evaluated = self._evaluate(*self._split(x), self._evaluation.targets)
         parts = [evaluated.by_images.flatten(1)]
         if evaluated.by_labels is not None:
@@ -181,12 +182,12 @@ class Search:
         objective = self._evaluate(images, labels, self._evaluation.targets).objective
         lost = state.diverged | ~torch.isfinite(objective)
         ranked = torch.where(lost, torch.inf, objective).unflatten(0, (-1, self._recipe.restarts)).cpu()
-        found = []
+        results = []
         for index, observation in enumerate(self._observations):
             winner = index * self._recipe.restarts + int(ranked[index].argmin())
             failed = bool(lost[winner])
             chosen = labels[winner].argmax(dim=-1) if self._searches_labels else labels[winner]
-            found.append(
+            results.append(
                 Reconstruction(
                     images=to_images(images[winner].nan_to_num(), observation.victim.network),
                     status=Status.DIVERGED if failed else Status.DONE,
@@ -194,7 +195,7 @@ class Search:
                     labels=tuple(int(label) for label in chosen.tolist()),
                 )
             )
-        return found
+        return results
 
     @property
     def _searches_labels(self) -> bool:
@@ -208,7 +209,7 @@ class Search:
         return observation.labels
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images ``(N, images, 3, H, W)`` and labels of the unknowns."""
+        """The images ``(N, images, 3, H, W)`` and the labels that the unknowns hold."""
         images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
         if self._searches_labels:
             return images, x[:, self._pixels :].unflatten(1, (self._evaluation.images, self._classes))

@@ -12,13 +12,14 @@ from semsim_training.attacks.lbfgs import LBFGSState
 
 
 class Sign(StrEnum):
-    """What an optimiser sees of the image gradient."""
+    """The form in which an optimiser sees the image gradient."""
 
     NONE = "none"
     HARD = "hard"
-    """Its sign (Geiping et al., 2020)."""
+    """The sign of the gradient (Geiping et al., 2020)."""
     SOFT = "soft"
-    """tanh of it, bounded at first and less so over the run (the breaching framework's modern attack)."""
+    """The tanh of the gradient, bounded to one at first and less so over the run (the breaching framework's modern
+    attack)."""
 
 
 class Stepper(ABC):
@@ -30,11 +31,11 @@ class Stepper(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
-        """All that is needed to go on from here."""
+        """All that :meth:`restore` needs to go on from here."""
 
     @abstractmethod
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Go on from a state that :meth:`state` gave."""
 
 
 class _Adam(Stepper):
@@ -52,11 +53,11 @@ class _Adam(Stepper):
         return x.addcdiv(self._first, deviation, value=-rate / (1 - 0.9**self._steps))
 
     def state(self) -> dict[str, Tensor]:
-        """Moments and the number of steps."""
+        """The moments and the number of steps."""
         return {"first": self._first, "second": self._second, "steps": torch.tensor(self._steps)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Go on from a state that :meth:`state` gave."""
         self._first, self._second, self._steps = state["first"], state["second"], int(state["steps"])
 
 
@@ -76,12 +77,12 @@ class _SGD(Stepper):
         return {"momentum": self._momentum}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Go on from a state that :meth:`state` gave."""
         self._momentum = state["momentum"]
 
 
 class _LBFGS(Stepper):
-    """L-BFGS without line search, as PyTorch's."""
+    """L-BFGS without a line search, as PyTorch has it."""
 
     def __init__(self, x: Tensor) -> None:
         self._state = LBFGSState.empty(x)
@@ -95,20 +96,20 @@ class _LBFGS(Stepper):
         return self._state.tensors()
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state."""
+        """Go on from a state that :meth:`state` gave."""
         self._state = LBFGSState.of(state)
 
 
 @dataclass(frozen=True, slots=True)
 class Optimiser:
-    """An optimiser's kind and step size."""
+    """An optimiser's kind, its first step size, and the form in which it sees gradients."""
 
     kind: Literal["adam", "sgd", "l-bfgs"]
     rate: float
     sign: Sign = Sign.NONE
 
     def start(self, x: Tensor) -> Stepper:
-        """Ready for the rows of ``x`` ``(N, P)``."""
+        """A stepper for the rows of ``x`` ``(N, P)``."""
         match self.kind:
             case "adam":
                 return _Adam(x)
