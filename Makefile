@@ -48,17 +48,17 @@ endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: 
 	$(DEV)/bin/python -m benchmarks.endurance.malformed --inputs 100000 --write docs/endurance.md || failed=1; \
 	exit $$failed
 
-attacks: $(DEV)/.done ## the tables of docs/attacks.md, and the picture
+attacks: $(DEV)/.done ## the tables of docs/attacks.md; a picture with originals in build/
 	$(DEV)/bin/semsim attack grid configs/attacks/presets.yaml build/presets
 	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
-	$(DEV)/bin/semsim attack gallery build/presets --out docs/attacks.png
+	$(DEV)/bin/semsim attack gallery build/presets --out build/presets.png
 	$(DEV)/bin/python -m benchmarks.labels --write docs/attacks.md
 
 batch-statistics: $(DEV)/.done ## what sent batch statistics add, in docs/attacks.md: a quarter of an hour
 	$(DEV)/bin/semsim attack grid configs/attacks/batch-statistics.yaml build/batch-statistics
 	$(DEV)/bin/semsim attack compare build/batch-statistics --lpips $(SEMSIM_DATA)/../weights/lpips_alexnet.safetensors \
 		--mark batch-statistics --write docs/attacks.md
-	$(DEV)/bin/semsim attack gallery build/batch-statistics --out docs/batch-statistics.png
+	$(DEV)/bin/semsim attack gallery build/batch-statistics --out build/batch-statistics.png
 
 dataset: $(DEV)/.done ## datasets/, from the committed victims: hours, unless it is there
 	for set in cifar10 cifar10-many caltech101 caltech101-many; do \

@@ -1,6 +1,7 @@
 """What many tests share: data where it is to be had, small real artifacts, and live services, each started once."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from semsim import Scorer
 from semsim.providers import Provider, ProviderSettings
 from tests.artifacts import write_artifact
+from tests.bento import Bento, build_bento
 from tests.service.live import LiveService, serving
 
 ROOT = Path(__file__).parent.parent
@@ -24,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The directory of real data sets, named by SEMSIM_DATA."""
-    path = Path(os.environ.get("SEMSIM_DATA", ROOT.parent / "shared" / "data"))
+    """The directory of real data sets, named by SEMSIM_DATA, which is set for configurations that use it."""
+    path = Path(os.environ.setdefault("SEMSIM_DATA", str(ROOT.parent / "shared" / "data")))
     if not path.is_dir():
         pytest.skip(f"needs the data sets: set SEMSIM_DATA (no directory at {path})")
     return path
@@ -58,14 +60,15 @@ def bundled() -> Scorer:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
-    """The service with the bundled model and default settings."""
-    with serving(tmp_path_factory.mktemp("bentoml")) as live:
+    """The service with the bundled model and default settings, by `bentoml serve` from the repository root."""
+    command = [sys.executable, "-m", "bentoml", "serve"]
+    with serving(tmp_path_factory.mktemp("bentoml"), command, cwd=ROOT) as live:
         yield live
 
 
 @pytest.fixture(scope="session")
 def limited_service(tmp_path_factory: pytest.TempPathFactory, calibrated_artifact: Path) -> Iterator[LiveService]:
-    """The service with a small calibrated model and tight limits."""
+    """The service with a small calibrated model and tight limits, by `semsim serve`."""
     settings = {
         "SEMSIM_ARTIFACT": str(calibrated_artifact),
         "SEMSIM_LIMITS__PAIRS": "3",
@@ -76,3 +79,9 @@ def limited_service(tmp_path_factory: pytest.TempPathFactory, calibrated_artifac
     }
     with serving(tmp_path_factory.mktemp("bentoml"), **settings) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def bento(tmp_path_factory: pytest.TempPathFactory) -> Bento:
+    """A bento of the working tree."""
+    return build_bento(tmp_path_factory.mktemp("bento"))

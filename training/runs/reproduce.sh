@@ -14,7 +14,6 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 for set in $SETS; do # reconstructions
     "$SEMSIM" attack grid "configs/attacks/$set.yaml" "datasets/$set"
-    [ -f "datasets/$set/gallery.png" ] || "$SEMSIM" attack gallery "datasets/$set"
 done
 judged() { ls "datasets/$1/annotations/"*.parquet > /dev/null 2>&1; }
 for set in $SETS; do # judgements, and the classifiers that give them where there are none

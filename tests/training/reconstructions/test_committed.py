@@ -4,12 +4,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from semsim.pixel_metrics import mse, psnr
+from semsim_training.images.mode import NO_MODE
 from semsim_training.metric.metric_recipe import MetricTraining
-from semsim_training.recognition.recogniser_training import RecogniserTrainings
-from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.recognition.recogniser_configuration import RecogniserTrainings
+from semsim_training.reconstructions.dataset import DatasetDescription
 from semsim_training.reconstructions.grid import Grid
+from semsim_training.reconstructions.near_copies import NEAR_DB
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.victims.schedule import VictimTrainings
 from semsim_training.victims.victim_checkpoint import load_victim
 from tests.conftest import ROOT
@@ -18,27 +23,36 @@ SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json")
 
 
 def test_together_they_are_what_the_metric_is_trained_on() -> None:
-    """At least 2,400 reconstructions in at least 16 settings of two data sets, in at most 60 MB."""
+    """At least 2,400 reconstructions in at least 16 settings of two data sets, in at most 33 MB."""
     descriptions = [DatasetDescription.read(path) for path in SETS]
     assert [description.name for description in descriptions] == [
         "caltech101", "caltech101-many", "cifar10", "cifar10-many",
     ]  # fmt: skip
     assert sum(description.rows for description in descriptions) >= 2400
     assert sum(description.settings for description in descriptions) >= 16
-    assert sum(file.stat().st_size for file in (ROOT / "datasets").rglob("*") if file.is_file()) <= 60e6
+    assert sum(file.stat().st_size for file in (ROOT / "datasets").rglob("*") if file.is_file()) <= 33e6
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
 def test_classes_splits_and_hashes(path: Path) -> None:
     """Every shard is the one described; no class has fewer than five originals; an original is in one split."""
-    rows = read_set(path, columns=["image", "class", "split", "setting"]).to_pylist()
     images, splits = defaultdict(set), defaultdict(set)
-    for row in rows:
-        images[row["class"]].add(row["image"])
-        splits[row["image"]].add(row["split"])
+    for row in ReconstructionSet.read(path).rows:
+        images[row.class_name].add(row.image)
+        splits[row.image].add(row.split)
     assert min(map(len, images.values())) >= 5
-    assert {len(split) for split in splits.values()} == {1}
-    assert {split for own in splits.values() for split in own} == {"train", "validation", "test"}
+    assert {len(names) for names in splits.values()} == {1}
+    assert {name for names in splits.values() for name in names} == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
+def test_every_picture_is_put_together(path: Path, data: Path) -> None:
+    """Each original is the one that was attacked; each reconstruction is as far from it as its row says."""
+    made = ReconstructionSet.read(path)
+    originals = np.stack([made.original(row) for row in made.rows])
+    reconstructions = np.stack([made.reconstruction(row) for row in made.rows])
+    assert psnr(mse(originals, reconstructions)).tolist() == [row.psnr for row in made.rows]
+    assert sum(row.near_copy_of is not None for row in made.rows) >= sum(row.psnr >= NEAR_DB for row in made.rows) > 60
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
@@ -65,7 +79,7 @@ def test_the_papers_fourteen_settings() -> None:
     assert {setting.attack.preset for setting in grid.settings} == {"inversed"}
     for setting in grid.settings:
         trained = victims[setting.victim]
-        assert setting.mode == (trained.mode if "-" in trained.mode else "none")
+        assert setting.mode == (trained.mode if "-" in trained.mode.text else NO_MODE)
         assert trained.resolved.epochs == 200
 
 

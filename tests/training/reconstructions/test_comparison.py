@@ -3,35 +3,29 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from semsim_training.reconstructions.comparison import compare, comparison_table
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.generate import generate
-from tests.training.reconstructions.test_generate import grid
-from tests.training.small import smooth_images
+from tests.training.reconstructions.small_grid import grid
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def compared(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 5 and of 40 iterations on four clients of three images, and of 5 on another kind of update."""
-    root = tmp_path_factory.mktemp("compared")
-    for index, image in enumerate(smooth_images(12, 16)):
-        path = root / "images" / ("left" if index % 2 else "right") / f"{index:02}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
+    out = tmp_path_factory.mktemp("compared") / "set"
     attacks = [{"preset": "smooth", "iterations": 5}, {"preset": "smooth", "iterations": 40}]
     settings = [
         {"images": "small", "victim": "lenet", "attack": attacks, "batch": 3},
         {"images": "small", "victim": "lenet", "attack": attacks[:1], "batch": 3, "defense": "sign"},
     ]
-    generate(grid(root / "images", settings=settings), root, root / "set", engine=Engine.HERE)
-    return root / "set"
+    generate(grid(folder, settings=settings), folder, out, engine=Engine.HERE)
+    return out
 
 
-def test_paired_with_the_first_attack_of_a_group(made: Path) -> None:
+def test_paired_with_the_first_attack_of_a_group(compared: Path) -> None:
     """Groups differ in more than the attack; differences are those of the means, within their interval."""
-    first, second, other = compare(made)
+    first, second, other = compare(compared)
     assert (first.images, first.clients, first.differences, other.differences) == (12, 4, {}, {})
     assert first.group == second.group != other.group
     for metric in ("PSNR", "SSIM"):
@@ -40,10 +34,10 @@ def test_paired_with_the_first_attack_of_a_group(made: Path) -> None:
         assert interval.low <= value <= interval.high
 
 
-def test_differences_that_are_sure_are_bold(made: Path) -> None:
+def test_differences_that_are_sure_are_bold(compared: Path) -> None:
     """A row an attack; bold where the interval leaves zero out."""
-    lines = comparison_table(made).splitlines()
+    lines = comparison_table(compared).splitlines()
     assert len(lines) == 7
-    _, second, _ = compare(made)
+    _, second, _ = compare(compared)
     for cell, (_, interval) in zip(lines[5].split(" | ")[2:], second.differences.values(), strict=True):
         assert ("**" in cell) == (interval.low > 0 or interval.high < 0)

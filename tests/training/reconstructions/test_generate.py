@@ -9,53 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image
 
 from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
-from semsim_training.reconstructions.dataset import DatasetDescription, read_set
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.gallery import draw_gallery
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.grid import Grid
-from tests.training.small import smooth_images
-
-SETTINGS = [
-    {
-        "images": "small",
-        "victim": "lenet",
-        "attack": {"preset": "smooth", "iterations": 30},
-        "defense": ["none", "sign"],
-    },
-    {"images": "small", "victim": "mlp", "attack": {"preset": "closed-form"}, "count": 6},
-    {"images": "small", "victim": "lenet", "attack": {"preset": "inversed", "iterations": 10}, "batch": 3},
-]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of six images."""
-    root = tmp_path_factory.mktemp("images")
-    for index, image in enumerate(smooth_images(12, 16)):
-        path = root / ("left" if index % 2 else "right") / f"{index:02}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(image).save(path)
-    return root
-
-
-def grid(folder: Path, **changes: object) -> Grid:
-    """A small grid over the folder."""
-    network = {"classes": 2, "size": 16}
-    values: dict[str, object] = {
-        "name": "small",
-        "batch_size": 5,
-        "images": {"small": {"folder": str(folder), "size": 16, "count": 12}},
-        "victims": {
-            "lenet": {"network": network | {"architecture": "lenet"}, "initialisation": "uniform"},
-            "mlp": {"network": network | {"architecture": "perceptron", "width": 16}},
-        },
-        "settings": SETTINGS,
-    }
-    return Grid.model_validate(values | changes)
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from tests.training.reconstructions.small_grid import SETTINGS, grid
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -63,28 +24,17 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((directory / "shards").glob("*.parquet"))}
 
 
-@pytest.fixture(scope="module")
-def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small set, made in this process."""
-    out = tmp_path_factory.mktemp("sets") / "here"
-    generate(grid(folder), folder, out, engine=Engine.HERE)
-    return out
-
-
 def test_rows(made: Path) -> None:
-    """Every image of every setting once; an original's split is the same everywhere; PNGs of the right size."""
-    description = DatasetDescription.read(made)
+    """Every image of every setting once; an original's split is the same everywhere."""
+    small = ReconstructionSet.read(made)
+    description = small.description
     assert (description.rows, description.settings, description.diverged) == (12 + 12 + 6 + 12, 4, 0)
     assert set(description.victims) == {"lenet", "mlp"}
-    rows = read_set(made).to_pylist()
-    assert len(rows) == description.rows
-    splits: dict[str, set[str]] = {}
-    for row in rows:
-        splits.setdefault(row["image"], set()).add(row["split"])
-        assert row["class"] == row["image"].split("/")[0]
-        assert row["original"].startswith(b"\x89PNG")
-    assert all(len(split) == 1 for split in splits.values())
-    assert all(row["psnr"] > 40 for row in rows if row["victim"] == "mlp")
+    assert len(small.rows) == len({(row.setting, row.image) for row in small.rows}) == description.rows
+    assert len({(row.image, row.split) for row in small.rows}) == 12
+    assert all(row.class_name == row.image.split("/")[0] for row in small.rows)
+    assert all(row.psnr > 40 for row in small.rows if row.victim == "mlp")
+    assert {row.preset for row in small.rows} == {"smooth", "closed-form", "inversed"}
 
 
 @pytest.mark.parametrize("engine", [Engine.PROCESSES, Engine.RAY])
@@ -106,7 +56,7 @@ def test_interrupted_and_resumed(folder: Path, made: Path, tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         generate(grid(folder), folder, tmp_path / "set", engine=Engine.HERE, progress=stop)
     with pytest.raises(InvalidDataset, match="expected a finished reconstruction set"):
-        read_set(tmp_path / "set")
+        ReconstructionSet.read(tmp_path / "set")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set" / "shards").glob("*.parquet")}
     assert 1 <= len(before) < len(contents(made))
     generate(grid(folder), folder, tmp_path / "set", engine=Engine.HERE)
@@ -163,7 +113,7 @@ def test_a_changed_shard_is_found(folder: Path, tmp_path: Path) -> None:
     path = next((tmp_path / "set" / "shards").glob("*.parquet"))
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(HashMismatch, match=path.name):
-        read_set(tmp_path / "set")
+        ReconstructionSet.read(tmp_path / "set")
 
 
 def test_gallery(made: Path) -> None:

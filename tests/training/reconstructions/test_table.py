@@ -8,22 +8,15 @@ from semsim.exceptions import InvalidOption
 from semsim_training.markdown import write_between
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.generate import generate
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.table import markdown, results
-from tests.training.reconstructions.test_generate import SETTINGS, grid
-from tests.training.small import smooth_images
+from tests.training.reconstructions.small_grid import SETTINGS, grid
 
 
-def test_a_row_for_each_setting(tmp_path: Path) -> None:
+def test_a_row_for_each_setting(folder: Path, tmp_path: Path) -> None:
     """Counts, exactness, labels and seconds of a closed form."""
-    from PIL import Image
-
-    for index, image in enumerate(smooth_images(12, 16)):
-        path = tmp_path / "images" / ("left" if index % 2 else "right") / f"{index:02}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
-    made = grid(tmp_path / "images", settings=SETTINGS[1:2])
-    generate(made, tmp_path, tmp_path / "set", engine=Engine.HERE)
-    (row,) = results(tmp_path / "set")
+    generate(grid(folder, settings=SETTINGS[1:2]), tmp_path, tmp_path / "set", engine=Engine.HERE)
+    (row,) = results(ReconstructionSet.read(tmp_path / "set"))
     assert (row.images, row.iterations, row.above_20_db, row.labels_right, row.diverged) == (6, 0, 1.0, 1.0, 0)
     assert row.psnr_mean > 40
     assert row.seconds > 0

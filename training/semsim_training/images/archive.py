@@ -1,10 +1,13 @@
-"""Images from an .npz archive of arrays ``images`` and ``labels``, for one split or for several."""
+"""Images from an .npz archive that holds arrays of images and labels for one split or for several."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidDataset
+from semsim.images import RGBImage
 from semsim_training.images.folder import square
 from semsim_training.images.labelled import LabelledImages
 
@@ -15,6 +18,25 @@ def load_archive(path: Path, size: int, split: str) -> LabelledImages:
     Raises:
         InvalidDataset: no such file, or other arrays.
     """
+    images, labels, classes = _arrays(path, split)
+    return LabelledImages(
+        name=f"{path.stem}/{split}",
+        images=np.stack([square(image, size) for image in images]),
+        labels=labels,
+        classes=classes or tuple(str(label) for label in range(int(labels.max()) + 1)),
+        identifiers=tuple(f"{split}/{index}" for index in range(len(images))),
+    )
+
+
+def archived_images(path: Path, size: int, split: str, identifiers: Iterable[str]) -> dict[str, RGBImage]:
+    """The images by these names, as far as the archive holds them, with the errors of :func:`load_archive`."""
+    images, _, _ = _arrays(path, split)
+    places = {f"{split}/{index}": index for index in range(len(images))}
+    return {name: square(images[places[name]], size) for name in identifiers if name in places}
+
+
+def _arrays(path: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    """The images, the labels and the names of the classes, if the archive has these."""
     try:
         with np.load(path) as archive:
             images, labels = archive[f"{split}_images"], archive[f"{split}_labels"]
@@ -26,11 +48,4 @@ def load_archive(path: Path, size: int, split: str) -> LabelledImages:
             f"expected uint8 images (N, H, W, 3) and labels (N,) in {path}, "
             f"got {images.dtype} {images.shape} and {labels.shape}"
         )
-    labels = labels.astype(np.int64)
-    return LabelledImages(
-        name=f"{path.stem}/{split}",
-        images=np.stack([square(image, size) for image in images]),
-        labels=labels,
-        classes=classes or tuple(str(label) for label in range(int(labels.max()) + 1)),
-        identifiers=tuple(f"{split}/{index}" for index in range(len(images))),
-    )
+    return images, labels.astype(np.int64), classes

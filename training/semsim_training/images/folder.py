@@ -1,5 +1,6 @@
-"""Images from folders, one a class."""
+"""Images from folders, one for each class."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,7 @@ def load_folder(root: Path, size: int, name: str | None = None) -> LabelledImage
     Raises:
         InvalidDataset: no class folders, a class without images, or a file that cannot be read, by name.
     """
-    if not root.is_dir():
-        raise InvalidDataset(f"expected a folder of class folders, got {root}")
+    _check_folder(root)
     classes = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise InvalidDataset(f"expected at least two class folders below {root}, got {len(classes)}")
@@ -35,10 +35,7 @@ def load_folder(root: Path, size: int, name: str | None = None) -> LabelledImage
         if not paths:
             raise InvalidDataset(f"expected PNG, JPEG or WebP files below {folder}, got none")
         for path in paths:
-            try:
-                images.append(square(decode(path), size))
-            except InvalidImage as error:
-                raise InvalidDataset(f"expected a readable image at {path}: {error}") from error
+            images.append(_read(path, size))
             labels.append(label)
             identifiers.append(path.relative_to(root).as_posix())
     return LabelledImages(
@@ -48,3 +45,25 @@ def load_folder(root: Path, size: int, name: str | None = None) -> LabelledImage
         classes=tuple(path.name for path in classes),
         identifiers=tuple(identifiers),
     )
+
+
+def folder_images(root: Path, size: int, identifiers: Iterable[str]) -> dict[str, RGBImage]:
+    """The images by these names, as far as they are below ``root``.
+
+    Raises:
+        InvalidDataset: no such folder, or a file that cannot be read, by name.
+    """
+    _check_folder(root)
+    return {name: _read(root / name, size) for name in identifiers if (root / name).is_file()}
+
+
+def _check_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise InvalidDataset(f"expected a folder of class folders, got {root}")
+
+
+def _read(path: Path, size: int) -> RGBImage:
+    try:
+        return square(decode(path), size)
+    except InvalidImage as error:
+        raise InvalidDataset(f"expected a readable image at {path}: {error}") from error

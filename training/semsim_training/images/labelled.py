@@ -16,7 +16,7 @@ class LabelledImages:
     """Square RGB images of one size with their classes."""
 
     name: str
-    """Of the data set: ``cifar10/train``."""
+    """The name of the data set, such as ``cifar10/train``."""
     images: NDArray[np.uint8]
     """``(N, size, size, 3)``."""
     labels: NDArray[np.int64]
@@ -40,9 +40,10 @@ class LabelledImages:
         )
 
     def spread(self, count: int, seed: int, classes: int | Sequence[str] | None = None) -> Self:
-        """``count`` images of these, or so many, ``classes`` (all), as even as can be, chosen by names and seed alone.
+        """``count`` images, as even over classes as can be, chosen by their names and the seed alone.
 
-        Where a number is given, classes that hold their share of the images come first.
+        ``classes`` names classes to choose from, or says how many; where it is a number, classes that hold their share
+        of the images come first.
 
         Raises:
             InvalidDataset: a class that is not there.

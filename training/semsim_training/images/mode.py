@@ -1,24 +1,33 @@
-"""What a client does to its images before it computes a gradient."""
+"""How a client changes its images before it computes an update."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
 
 from semsim_training.images.policies import Policies, crop_and_flip
 
 Images = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
 class Mode:
-    """``none``; ``crop``; or augmentation policies, which come after ``crop`` as in the SemSim paper's code."""
+    """``none``; ``crop``; or augmentation policies, which come after ``crop`` as in the SemSim paper's code.
 
-    def __init__(self, text: str) -> None:
-        """Read a mode.
+    Raises:
+        InvalidConfiguration: no such mode.
+    """
 
-        Raises:
-            InvalidConfiguration: no such mode.
-        """
-        self.text = text
-        self._policies = None if text in ("none", "crop") else Policies.parse(text)
+    text: str
+    _policies: Policies | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_policies", None if self.text in ("none", "crop") else Policies.parse(self.text))
+
+    def __str__(self) -> str:
+        return self.text
 
     def train(self, images: Images, rng: np.random.Generator) -> Images:
         """Images ``(N, H, W, 3)`` as a training step sees them."""
@@ -32,3 +41,13 @@ class Mode:
         if self._policies is None:
             return images
         return np.stack([self._policies.apply(image, rng) for image in images])
+
+
+NO_MODE = Mode("none")
+
+WrittenMode = Annotated[
+    Mode,
+    PlainValidator(lambda value: value if isinstance(value, Mode) else Mode(str(value))),
+    PlainSerializer(str, return_type=str),
+]
+"""A mode in a configuration, where it is written as its text."""

@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 class Normalisation(Protocol):
-    """Statistics in levels 0..255, a channel each."""
+    """The mean and standard deviation of each channel, in levels 0..255."""
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """Subtracted."""
+        """The levels that are subtracted."""
 
     @property
     def std(self) -> tuple[float, float, float]:
-        """Divided by."""
+        """The levels that the difference is divided by."""
 
 
 def normalise(images: NDArray[np.uint8], by: Normalisation, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -27,7 +27,7 @@ def normalise(images: NDArray[np.uint8], by: Normalisation, dtype: torch.dtype =
 
 
 def to_images(pixels: Tensor, by: Normalisation) -> NDArray[np.uint8]:
-    """The other way, rounded and cut to 0..255."""
+    """Normalised pixels ``(N, 3, H, W)`` to images ``(N, H, W, 3)``, rounded and cut to 0..255."""
     mean, std = (
         torch.tensor(values, dtype=pixels.dtype, device=pixels.device)[:, None, None] for values in (by.mean, by.std)
     )
@@ -36,6 +36,6 @@ def to_images(pixels: Tensor, by: Normalisation) -> NDArray[np.uint8]:
 
 
 def box(by: Normalisation, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """The normalised values of black and white, ``(3, 1, 1)`` each: what images can hold."""
+    """The normalised values of black and white, ``(3, 1, 1)`` each, between which all images lie."""
     mean, std = (torch.tensor(values, dtype=dtype)[:, None, None] for values in (by.mean, by.std))
     return -mean / std, (255 - mean) / std

@@ -7,6 +7,7 @@ one of two policies for each image. An operation always fires; its sign is rando
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -36,9 +37,10 @@ class Policies:
     """One or more policies; an image gets one of them."""
 
     operations: tuple[tuple[int, ...], ...]
+    """The published indices of each policy's operations."""
 
     @classmethod
-    def parse(cls, text: str) -> "Policies":
+    def parse(cls, text: str) -> Self:
         """Read ``3-1-7+43-18-18``.
 
         Raises:
@@ -55,7 +57,7 @@ class Policies:
         return cls(parsed)
 
     def apply(self, image: RGBImage, rng: np.random.Generator) -> RGBImage:
-        """One of the policies on an image ``(H, W, 3)``."""
+        """The image ``(H, W, 3)`` after one of the policies."""
         policy = self.operations[int(rng.integers(len(self.operations)))]
         picture = Image.fromarray(image)
         for index in policy:

@@ -1,12 +1,13 @@
 """torchvision's data sets, downloaded where there is a network or read where they lie."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semsim.exceptions import InvalidDataset
+from semsim.images import RGBImage
 from semsim_training.images.folder import square
 from semsim_training.images.labelled import LabelledImages
 
@@ -50,23 +51,15 @@ PUBLISHED = {
 """Caltech101 has no split of its own: give a share for testing. CelebA's labels are identities."""
 
 
-def load_published(
-    name: str, root: Path, size: int, *, train: bool, download: bool, limit: int | None = None
-) -> LabelledImages:
-    """A data set of torchvision, by its name there; ``limit`` keeps the first images only.
+def load_published(name: str, root: Path, size: int, *, split: str, download: bool) -> LabelledImages:
+    """A data set of torchvision, by its name there.
 
     Raises:
         InvalidDataset: no such data set, or it is neither below ``root`` nor to be had.
     """
-    if name not in PUBLISHED:
-        raise InvalidDataset(f"expected one of {', '.join(PUBLISHED)}, got {name}")
-    try:
-        source = PUBLISHED[name](root, train, download)
-    except (RuntimeError, OSError) as error:
-        raise InvalidDataset(f"expected the data set {name} below {root}: {error}") from error
-    count = len(source) if limit is None else min(limit, len(source))
+    source = _opened(name, root, split, download)
     images, labels = [], []
-    for index in range(count):
+    for index in range(len(source)):
         image, label = source[index]
         images.append(square(np.asarray(image.convert("RGB")), size))
         labels.append(int(label))
@@ -74,11 +67,33 @@ def load_published(
     kinds, indices = np.unique(np.asarray(labels, dtype=np.int64), return_inverse=True)
     if classes is None:  # identities: numbered from one, with gaps
         labels, classes = indices.tolist(), [str(kind) for kind in kinds]
-    split = "train" if train else "test"
     return LabelledImages(
         name=f"{name}/{split}",
         images=np.stack(images),
         labels=np.asarray(labels, dtype=np.int64),
         classes=tuple(str(kind[0] if isinstance(kind, tuple) else kind) for kind in classes),
-        identifiers=tuple(f"{split}/{index}" for index in range(count)),
+        identifiers=tuple(f"{split}/{index}" for index in range(len(source))),
     )
+
+
+def published_images(
+    name: str, root: Path, size: int, identifiers: Iterable[str], *, split: str, download: bool
+) -> dict[str, RGBImage]:
+    """The images by these names, as far as the data set holds them, with the errors of :func:`load_published`."""
+    source = _opened(name, root, split, download)
+    places = {f"{split}/{index}": index for index in range(len(source))}
+    return {
+        wanted: square(np.asarray(source[places[wanted]][0].convert("RGB")), size)
+        for wanted in identifiers
+        if wanted in places
+    }
+
+
+def _opened(name: str, root: Path, split: str, download: bool) -> Any:
+    """Torchvision's data set, a sequence of images and labels."""
+    if name not in PUBLISHED:
+        raise InvalidDataset(f"expected one of {', '.join(PUBLISHED)}, got {name}")
+    try:
+        return PUBLISHED[name](root, split == "train", download)
+    except (RuntimeError, OSError) as error:
+        raise InvalidDataset(f"expected the data set {name} below {root}: {error}") from error

@@ -1,26 +1,27 @@
 """Where images come from, as a configuration says it."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from semsim_training.configuration import expanded
-from semsim_training.images.archive import load_archive
-from semsim_training.images.folder import load_folder
+from semsim.images import RGBImage
+from semsim_training.configuration import FrozenModel, expanded
+from semsim_training.images.archive import archived_images, load_archive
+from semsim_training.images.folder import folder_images, load_folder
 from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.published import load_published
+from semsim_training.images.published import load_published, published_images
 from semsim_training.seeds import stable_hash
 
 
-class ImageSource(BaseModel):
+class ImageSource(FrozenModel):
     """A folder of class folders, an .npz archive, or a data set of torchvision.
 
     Paths may name variables: ``$SEMSIM_DATA``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: Path | None = None
     archive: Path | None = None
@@ -29,10 +30,11 @@ class ImageSource(BaseModel):
     root: Path = Path("data")
     download: bool = False
     split: Literal["train", "test"] = "train"
-    """Of an archive or a published data set, or of ``test_share``."""
+    """The split of an archive or a published data set, or the one that ``test_share`` makes."""
     test_share: float = Field(default=0.0, ge=0.0, lt=1.0)
     """For data without a split of its own: the share of images held out, chosen by their names."""
     name: str | None = None
+    """What to call the images of a folder; ``None`` for the folder's name."""
     size: int = Field(ge=16, le=512)
     """Images are cut to their centre square and resized to this side, in pixels."""
 
@@ -41,6 +43,19 @@ class ImageSource(BaseModel):
         if sum(kind is not None for kind in (self.folder, self.archive, self.published)) != 1:
             raise ValueError("expected one of folder, archive and published")
         return self
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set that :meth:`load` reads."""
+        place = Path(os.path.expandvars(self.place))
+        if self.folder is not None:
+            return self.name or place.name
+        return f"{self.published or place.stem}/{self.split}"
+
+    @property
+    def place(self) -> Path:
+        """The folder or file that holds the images, with its variables as they were written."""
+        return self.folder or self.archive or self.root
 
     def load(self) -> LabelledImages:
         """Read the images.
@@ -54,15 +69,42 @@ class ImageSource(BaseModel):
         held_out = [stable_hash(name) % 10_000 < self.test_share * 10_000 for name in loaded.identifiers]
         return loaded.take(np.flatnonzero(np.asarray(held_out) == (self.split == "test")))
 
-    def _load(self) -> LabelledImages:
+    def named(self, identifiers: Iterable[str]) -> dict[str, RGBImage]:
+        """Read only the images of these names; those that the source does not hold are left out.
+
+        Raises:
+            InvalidDataset: the source is not there, or an image is not readable.
+        """
+        place = expanded(self.place)
         if self.folder is not None:
-            return load_folder(expanded(self.folder), self.size, self.name)
+            return folder_images(place, self.size, identifiers)
         if self.archive is not None:
-            return load_archive(expanded(self.archive), self.size, self.split)
-        return load_published(
-            str(self.published),
-            expanded(self.root),
-            self.size,
-            train=self.split == "train",
-            download=self.download,
+            return archived_images(place, self.size, self.split, identifiers)
+        return published_images(
+            str(self.published), place, self.size, identifiers, split=self.split, download=self.download
         )
+
+    def _load(self) -> LabelledImages:
+        place = expanded(self.place)
+        if self.folder is not None:
+            return load_folder(place, self.size, self.name)
+        if self.archive is not None:
+            return load_archive(place, self.size, self.split)
+        return load_published(str(self.published), place, self.size, split=self.split, download=self.download)
+
+
+class ImageChoice(ImageSource):
+    """Some images of a source, chosen by names and seed, classes as even as can be."""
+
+    count: int = Field(ge=1)
+    classes: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
+    """How many classes to choose from, or which; ``None`` for all."""
+    seed: int = 0
+
+    def load(self) -> LabelledImages:
+        """Read the source and choose; fewer images than ``count`` where it does not hold more.
+
+        Raises:
+            InvalidDataset: the images are not there or not readable, or a class is not there.
+        """
+        return super().load().spread(self.count, self.seed, self.classes)

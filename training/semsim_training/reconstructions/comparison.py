@@ -1,26 +1,24 @@
 """Attacks of a set against each other, on the same clients: paired differences and their intervals."""
 
-import io
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semsim.exceptions import InvalidDataset
 from semsim.pixel_metrics import mse, psnr, ssim
-from semsim_training.reconstructions.dataset import read_set
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.schema import ReconstructionRow
 from semsim_training.reference_metrics.lpips import Lpips
-from semsim_training.statistics.intervals import Interval, percentiles, resampled
+from semsim_training.statistics.bootstrap import resampled
+from semsim_training.statistics.intervals import Interval, percentiles
 
 DRAWS = 5000
 _CAP_DB = 60.0
-_ALIKE = ("dataset", "victim", "mode", "defense", "batch", "batchnorm", "local_steps")
 _METRICS = {"PSNR": 1, "SSIM": 3, "LPIPS": 3}
-"""Digits of each in tables."""
+"""The digits of each metric in tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,9 @@ class Measured:
     images: int
     clients: int
     means: dict[str, float]
-    """By metric: PSNR in dB, SSIM, and LPIPS where its weights are there."""
+    """The mean of each metric: PSNR in dB, SSIM, and LPIPS where its weights are there."""
     differences: dict[str, tuple[float, Interval]]
-    """By metric, with a 95% interval of a bootstrap over clients; empty for the first attack."""
+    """The mean difference of each metric, with a 95% interval of a bootstrap over clients. The first has none."""
 
 
 def compare(directory: Path, lpips: Lpips | None = None) -> list[Measured]:
@@ -43,32 +41,35 @@ def compare(directory: Path, lpips: Lpips | None = None) -> list[Measured]:
     A client's images come and go together in the bootstrap: they were made in one search.
 
     Raises:
-        InvalidDataset: no finished set there, or attacks of one group that do not have the same images.
+        InvalidDataset: no finished set there, attacks of one group that do not have the same images, or no originals.
+        HashMismatch: other originals are there.
     """
-    groups: dict[tuple[Any, ...], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in read_set(directory).to_pylist():
-        groups[tuple(row[name] for name in _ALIKE)][row["attack"]].append(row)
-    found = []
+    compared = ReconstructionSet.read(directory)
+    groups: dict[tuple[object, ...], dict[str, list[ReconstructionRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in compared.rows:
+        alike = (row.dataset, row.victim, row.mode, row.defense, row.batch, row.batchnorm, row.local_steps)
+        groups[alike][row.attack].append(row)
+    measured = []
     for attacks in groups.values():
         first = next(iter(attacks.values()))
         clients = _clients(first)
-        baseline = _values(first, lpips)
+        baseline = _values(compared, first, lpips)
         for attack, rows in attacks.items():
-            if [row["image"] for row in rows] != [row["image"] for row in first]:
-                raise InvalidDataset(f"expected the same images for {rows[0]['setting']} as for {first[0]['setting']}")
-            values = _values(rows, lpips)
+            if [row.image for row in rows] != [row.image for row in first]:
+                raise InvalidDataset(f"expected the same images for {rows[0].setting} as for {first[0].setting}")
+            values = _values(compared, rows, lpips)
             differences = {name: _difference(values[name] - baseline[name], clients) for name in values}
-            found.append(
+            measured.append(
                 Measured(
                     group=_group(rows[0]),
                     attack=attack,
                     images=len(rows),
                     clients=int(clients.max()) + 1,
-                    means={name: float(own.mean()) for name, own in values.items()},
+                    means={name: float(of_metric.mean()) for name, of_metric in values.items()},
                     differences={} if rows is first else differences,
                 )
             )
-    return found
+    return measured
 
 
 def comparison_table(directory: Path, lpips: Lpips | None = None) -> str:
@@ -88,19 +89,21 @@ def comparison_table(directory: Path, lpips: Lpips | None = None) -> str:
     return "\n".join(lines)
 
 
-def _values(rows: list[dict[str, Any]], lpips: Lpips | None) -> dict[str, NDArray[np.float64]]:
-    pairs = (_pixels(rows, "original"), _pixels(rows, "reconstruction"))
-    values = {"PSNR": np.minimum(psnr(mse(*pairs)), _CAP_DB), "SSIM": ssim(*pairs)}
-    return values if lpips is None else values | {"LPIPS": lpips.distances(*pairs)}
+def _values(
+    compared: ReconstructionSet, rows: list[ReconstructionRow], lpips: Lpips | None
+) -> dict[str, NDArray[np.float64]]:
+    originals = np.stack([compared.original(row) for row in rows])
+    reconstructions = np.stack([compared.reconstruction(row) for row in rows])
+    values = {
+        "PSNR": np.minimum(psnr(mse(originals, reconstructions)), _CAP_DB),
+        "SSIM": ssim(originals, reconstructions),
+    }
+    return values if lpips is None else values | {"LPIPS": lpips.distances(originals, reconstructions)}
 
 
-def _pixels(rows: list[dict[str, Any]], column: str) -> NDArray[np.uint8]:
-    return np.stack([np.asarray(Image.open(io.BytesIO(row[column]))) for row in rows])
-
-
-def _clients(rows: list[dict[str, Any]]) -> NDArray[np.intp]:
-    """Each row's client, counted from 0."""
-    return np.unique([row["client_seed"] for row in rows], return_inverse=True)[1]
+def _clients(rows: list[ReconstructionRow]) -> NDArray[np.intp]:
+    """The number of each row's client, counted from 0."""
+    return np.unique([row.client_seed for row in rows], return_inverse=True)[1]
 
 
 def _difference(values: NDArray[np.float64], clients: NDArray[np.intp]) -> tuple[float, Interval]:
@@ -113,10 +116,10 @@ def _difference(values: NDArray[np.float64], clients: NDArray[np.intp]) -> tuple
     return float(values.mean()), interval
 
 
-def _group(row: dict[str, Any]) -> str:
-    parts = [row["dataset"], row["victim"], f"batch {row['batch']}", f"batch normalisation {row['batchnorm']}"]
-    parts += [row["defense"]] * (row["defense"] != "none") + [f"mode {row['mode']}"] * (row["mode"] != "none")
-    parts += [f"{row['local_steps']} local steps"] * (row["local_steps"] > 0)
+def _group(row: ReconstructionRow) -> str:
+    parts = [row.dataset, row.victim, f"batch {row.batch}", f"batch normalisation {row.batchnorm}"]
+    parts += [row.defense] * (row.defense != "none") + [f"mode {row.mode}"] * (row.mode != "none")
+    parts += [f"{row.local_steps} local steps"] * (row.local_steps > 0)
     return ", ".join(parts)
 
 

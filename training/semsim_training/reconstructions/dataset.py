@@ -4,42 +4,43 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
 from semsim.exceptions import HashMismatch, InvalidDataset
-from semsim_training.configuration import read_description
+from semsim_training.configuration import Description, FrozenModel
+from semsim_training.images.source import ImageChoice
 from semsim_training.machine import machine
 from semsim_training.reconstructions.schema import SCHEMA
 
 if TYPE_CHECKING:
     from semsim_training.reconstructions.grid import Grid  # brings torch, which reading a set does not need
 
-FORMAT_VERSION = 1
 DESCRIPTION = "dataset.json"
 
 
-class ShardFile(BaseModel):
+class ShardFile(FrozenModel):
     """One file of a set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     rows: int
     sha256: str
     seconds: float | None = None
-    """Of one worker; what several did at once counts for each."""
+    """How long one worker took; the time of several at once counts for each. For a resumed shard, of its last run."""
 
 
-class DatasetDescription(BaseModel):
-    """What ``dataset.json`` says."""
+class DatasetDescription(Description):
+    """A finished set, as ``dataset.json`` in its directory describes it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    CONTENT: ClassVar[str] = "a finished reconstruction set"
+    REFUSAL: ClassVar = InvalidDataset
+    FILE: ClassVar[str] = DESCRIPTION
 
-    format_version: int = FORMAT_VERSION
+    format_version: Literal[2] = 2
+    """Sets of version 1 held their originals."""
     name: str
     rows: int
     settings: int
@@ -47,27 +48,33 @@ class DatasetDescription(BaseModel):
     victims: dict[str, str]
     """The hash of each victim's weights."""
     libraries: dict[str, str]
+    """The versions of the libraries that made the set."""
     machine: str
+    """The machine on which the set was finished."""
     grid: dict[str, Any]
+    """The grid as its configuration said it, without what is left at its default."""
     shards: tuple[ShardFile, ...]
 
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Read the description of a set.
-
-        Raises:
-            InvalidDataset: no set there, or its description does not fit the schema.
-        """
-        return read_description(cls, directory / DESCRIPTION, InvalidDataset, "a finished reconstruction set")
+    @property
+    def sources(self) -> tuple[ImageChoice, ...]:
+        """Where the originals come from."""
+        images = self.grid.get("images", {})
+        return tuple(TypeAdapter(dict[str, ImageChoice]).validate_python(images).values())
 
 
 def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetDescription:
-    """Write ``dataset.json`` over the shards that are there, which must be all of them."""
-    files, keys, diverged, seconds = [], set(), 0, _seconds(directory)
+    """Write ``dataset.json`` over the shards that are there, which must be all of them.
+
+    Raises:
+        InvalidDataset: a shard that another version of SemSim began.
+    """
+    files, settings, diverged, seconds = [], set[str](), 0, _seconds(directory)
     for path in sorted((directory / "shards").glob("*.parquet")):
         data = path.read_bytes()
-        table = pq.read_table(pa.BufferReader(data), columns=["setting", "status"])
-        keys |= set(table["setting"].to_pylist())
+        table = pq.read_table(pa.BufferReader(data))
+        if table.schema != SCHEMA:
+            raise InvalidDataset(f"expected the columns {', '.join(SCHEMA.names)} in {path}, got {table.schema.names}")
+        settings |= set(table["setting"].to_pylist())
         diverged += table["status"].to_pylist().count("diverged")
         files.append(
             ShardFile(
@@ -80,7 +87,7 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
     description = DatasetDescription(
         name=grid.name,
         rows=sum(file.rows for file in files),
-        settings=len(keys),
+        settings=len(settings),
         diverged=diverged,
         victims=victims,
         libraries=_libraries(),

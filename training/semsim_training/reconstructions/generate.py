@@ -1,17 +1,15 @@
 """Making a set from a grid: every shard once, whatever interrupts it."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.observations.observation import Victim
+from semsim_training.progress import Progress, silent
 from semsim_training.reconstructions.dataset import DESCRIPTION, DatasetDescription, describe, remember_seconds
 from semsim_training.reconstructions.engines.engine import Engine, run_shards
 from semsim_training.reconstructions.grid import Grid
-from semsim_training.reconstructions.plan import Plan, Workload, digest
-
-Progress = Callable[[str, int, int], None]
+from semsim_training.reconstructions.plan import ShardPlan, Workload, digest
 
 
 def generate(
@@ -22,7 +20,7 @@ def generate(
     engine: Engine = Engine.PROCESSES,
     workers: int | None = None,
     device: str = "cpu",
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> DatasetDescription:
     """Make the set at ``out``, or what is missing of it. Checkpoints' paths are relative to ``base``.
 
@@ -33,23 +31,23 @@ def generate(
         SemSimError: data, victims or settings that do not go together; nothing has been attacked then.
     """
     workload = Workload(grid, base, device)
-    plan = Plan.read(out / "plan.json")
+    plan = ShardPlan.begun(out)
     if plan is not None and (plan.grid_sha256, plan.device) != (digest(grid), device):
         raise InvalidConfiguration(f"expected an empty directory, or one of the same grid and device, got {out}")
     workload.check()
     if plan is None:
         plan = workload.plan()
         (out / "shards").mkdir(parents=True, exist_ok=True)
-        (out / "plan.json").write_text(plan.model_dump_json(indent=2) + "\n")
+        plan.write(out)
     shards = list(workload.shards(plan))
     waiting = [shard for shard in shards if not _path(out, shard.name).exists()]
-    total = sum(shard.task.clients * shard.task.batch for shard in shards)
-    done = total - sum(shard.task.clients * shard.task.batch for shard in waiting)
+    total = sum(len(shard.images) for shard in shards)
+    done = total - sum(len(shard.images) for shard in waiting)
     progress("reconstructions", done, total)
     if not waiting and (out / DESCRIPTION).exists():
         return DatasetDescription.read(out)
     (out / DESCRIPTION).unlink(missing_ok=True)  # until the set is finished again
-    sizes = {shard.name: shard.task.clients * shard.task.batch for shard in waiting}
+    sizes = {shard.name: len(shard.images) for shard in waiting}
     for finished in run_shards(engine, waiting, out / "partial", workers, progress):
         remember_seconds(out, finished.name, finished.seconds)
         fresh = _path(out, finished.name).with_suffix(".new")
@@ -59,7 +57,8 @@ def generate(
         progress("reconstructions", done, total)
     if (out / "partial").is_dir():
         (out / "partial").rmdir()
-    return describe(out, grid, {shard.task.victim_label: weights_sha256(shard.task.victim) for shard in shards})
+    victims = {shard.victim_name: shard.victim for shard in shards}
+    return describe(out, grid, {name: weights_sha256(victim) for name, victim in victims.items()})
 
 
 def weights_sha256(victim: Victim) -> str:

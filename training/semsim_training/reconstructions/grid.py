@@ -5,37 +5,25 @@ import operator
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from semsim_training.attacks.attack import AttackChoice
-from semsim_training.configuration import read_configuration
-from semsim_training.defenses.defense import Defense
+from semsim_training.configuration import Configuration, FrozenModel
+from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.mode import Mode
-from semsim_training.images.source import ImageSource
+from semsim_training.images.mode import NO_MODE, WrittenMode
+from semsim_training.images.source import ImageChoice
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import BatchNormMode, Victim
+from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network
 from semsim_training.victims.victim_checkpoint import load_victim
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
 
-
-class ImageChoice(ImageSource):
-    """Images to attack: a part of a source, chosen by names and seed, classes as even as can be."""
-
-    count: int = Field(ge=1)
-    classes: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
-    """From so many classes, or from these; ``None`` for all."""
-    seed: int = 0
-
-
-class VictimChoice(BaseModel):
+class VictimChoice(FrozenModel):
     """A trained victim from its checkpoint, or an untrained one from its description."""
-
-    model_config = _FROZEN
 
     checkpoint: Path | None = None
     network: Network | None = None
@@ -55,36 +43,32 @@ class VictimChoice(BaseModel):
             InvalidVictim: it cannot be built or read.
         """
         if self.network is not None:
-            return Victim(self.network.build(self.seed, self.initialisation), self.network)
+            return Victim(build_network(self.network, self.seed, self.initialisation), self.network)
         model, description = load_victim(base / Path(str(self.checkpoint)))
         return Victim(model, description.network, trained=description.training is not None)
 
 
-class FederatedAveraging(BaseModel):
+class FederatedAveraging(FrozenModel):
     """Local training before a weight delta is sent."""
-
-    model_config = _FROZEN
 
     learning_rate: float = Field(gt=0)
     batch_size: int = Field(ge=1)
     epochs: int = Field(default=1, ge=1)
 
 
-class Setting(BaseModel):
+class Setting(FrozenModel):
     """One way to attack one victim on one data set."""
-
-    model_config = _FROZEN
 
     images: str
     victim: str
     attack: AttackChoice
-    mode: str = "none"
-    defense: str = "none"
+    mode: WrittenMode = NO_MODE
+    defense: WrittenDefense = NO_DEFENSE
     batch: int = Field(default=1, ge=1)
-    """Images a client holds."""
+    """How many images a client holds."""
     batchnorm: BatchNormMode = "eval"
     send_statistics: bool = Field(default=False, exclude_if=operator.not_)
-    """The client's running statistics come with its update. Grids without it keep their hash."""
+    """True where the client's running statistics come with its update. Grids without it keep their hash."""
     local_training: FederatedAveraging | None = None
     reveal_labels: bool = True
     count: int | None = Field(default=None, ge=1)
@@ -92,16 +76,14 @@ class Setting(BaseModel):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        Mode(self.mode)
-        Defense(self.defense)
         self.attack.resolve()
         return self
 
     @property
     def key(self) -> str:
-        """A name that tells settings apart, for files and tables."""
+        """The setting's name, which tells it apart in files and tables."""
         parts = [self.images, self.victim, self.attack.label]
-        parts += [f"mode {self.mode}"] * (self.mode != "none") + [self.defense] * (self.defense != "none")
+        parts += [f"mode {self.mode}"] * (self.mode != NO_MODE) + [self.defense.text] * (self.defense != NO_DEFENSE)
         parts += [f"b{self.batch}"] * (self.batch > 1) + ["bn-train"] * (self.batchnorm == "train")
         parts += ["statistics-sent"] * self.send_statistics
         if self.local_training is not None:
@@ -124,10 +106,8 @@ class Setting(BaseModel):
         )
 
 
-class Splits(BaseModel):
+class Splits(FrozenModel):
     """Shares of the originals; every reconstruction of one original is in one split."""
-
-    model_config = _FROZEN
 
     train: float = Field(default=0.6, ge=0, le=1)
     validation: float = Field(default=0.2, ge=0, le=1)
@@ -139,10 +119,8 @@ class Splits(BaseModel):
         return self
 
 
-class Grid(BaseModel):
+class Grid(Configuration):
     """Data sets, victims and settings. In ``settings`` any value may be a list: all combinations are meant."""
-
-    model_config = _FROZEN
 
     name: str
     seed: int = 0
@@ -181,12 +159,3 @@ class Grid(BaseModel):
         if twice:
             raise ValueError(f"expected settings that differ, got twice: {twice[0]}")
         return self
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a configuration file.
-
-        Raises:
-            InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
-        """
-        return read_configuration(cls, path)

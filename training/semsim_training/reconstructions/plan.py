@@ -1,55 +1,46 @@
-"""From a grid to shards, fixed once and kept beside the set: a resumed run makes the same ones."""
+"""From a grid to shards. The plan is made once and kept beside the set, so that a resumed run makes the same shards."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import ClassVar, Self
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset
 from semsim_training.attacks.search import Options
+from semsim_training.configuration import Description
 from semsim_training.images.labelled import LabelledImages
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.grid import Grid, Setting, Splits
-from semsim_training.reconstructions.task import ShardTask
+from semsim_training.reconstructions.shard import Shard
 from semsim_training.reconstructions.tuning import tuned_batch_size
 from semsim_training.seeds import stable_hash
 
 
-class Plan(BaseModel):
-    """Which batch size each setting is run with; part of what the bytes of a set hang on."""
+class ShardPlan(Description):
+    """The batch size of each setting, on which the bytes of a set hang; ``plan.json`` holds it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    CONTENT: ClassVar[str] = "a plan"
+    REFUSAL: ClassVar = InvalidDataset
+    FILE: ClassVar[str] = "plan.json"
 
     grid_sha256: str
     device: str
     batch_sizes: Mapping[str, int]
-    """Clients in one graph, by setting."""
+    """How many clients go into one graph, by setting."""
 
     @classmethod
-    def read(cls, path: Path) -> Self | None:
+    def begun(cls, directory: Path) -> Self | None:
         """The plan of a set that was begun, or nothing.
 
         Raises:
             InvalidDataset: the file is damaged.
         """
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValidationError as error:
-            raise InvalidDataset(f"{path} does not fit the schema: {error}") from error
+        return cls.read(directory) if (directory / cls.FILE).exists() else None
 
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A task and its place in the set."""
-
-    name: str
-    """``<setting's number>-<first client>``, also the file's."""
-    task: ShardTask
+    def write(self, directory: Path) -> None:
+        """Write the plan beside its set."""
+        (directory / self.FILE).write_text(self.model_dump_json(indent=2) + "\n")
 
 
 @dataclass(slots=True)
@@ -63,7 +54,7 @@ class Workload:
     _images: dict[str, LabelledImages] = field(default_factory=dict)
     _victims: dict[str, Victim] = field(default_factory=dict)
 
-    def plan(self) -> Plan:
+    def plan(self) -> ShardPlan:
         """Choose batch sizes, by measurement where the grid gives none."""
         sizes: dict[str, int] = {}
         measured: dict[tuple[object, ...], int] = {}
@@ -73,16 +64,16 @@ class Workload:
                 continue
             alike = (setting.victim, setting.attack.preset, setting.batch, setting.local_training, setting.batchnorm)
             if alike not in measured:
-                measured[alike] = tuned_batch_size(self._task(setting, 0, 1), self._chosen(setting))
+                measured[alike] = tuned_batch_size(self._shard(setting, 0, 1), self._chosen(setting))
             sizes[setting.key] = measured[alike]
-        return Plan(grid_sha256=digest(self.grid), device=self.device, batch_sizes=sizes)
+        return ShardPlan(grid_sha256=digest(self.grid), device=self.device, batch_sizes=sizes)
 
-    def shards(self, plan: Plan) -> Iterator[Shard]:
+    def shards(self, plan: ShardPlan) -> Iterator[Shard]:
         """All shards, settings in order."""
-        for number, setting in enumerate(self.grid.settings):
+        for setting in self.grid.settings:
             clients, size = len(self._chosen(setting)) // setting.batch, plan.batch_sizes[setting.key]
             for first in range(0, clients, size):
-                yield Shard(f"{number:03}-{first:05}", self._task(setting, first, min(size, clients - first)))
+                yield self._shard(setting, first, min(size, clients - first))
 
     def check(self) -> None:
         """Load everything and try each setting's attack on one observation's description, before any work.
@@ -102,14 +93,15 @@ class Workload:
                     f"expected labels below {victim.network.classes} for {setting.victim}, "
                     f"got {int(images.labels.max())} in {setting.key}"
                 )
-            self._task(setting, 0, 1).check()
+            self._shard(setting, 0, 1).check()
 
-    def _task(self, setting: Setting, first: int, clients: int) -> ShardTask:
+    def _shard(self, setting: Setting, first: int, clients: int) -> Shard:
         images = self._chosen(setting).take(range(first * setting.batch, (first + clients) * setting.batch))
-        return ShardTask(
-            key=setting.key,
+        return Shard(
+            name=f"{self.grid.settings.index(setting):03}-{first:05}",
+            setting=setting.key,
             victim=self._victim(setting.victim),
-            victim_label=setting.victim,
+            victim_name=setting.victim,
             images=images,
             splits=tuple(split_of(f"{images.name}/{name}", self.grid.splits) for name in images.identifiers),
             batch=setting.batch,
@@ -122,8 +114,7 @@ class Workload:
     def _chosen(self, setting: Setting) -> LabelledImages:
         choice = self.grid.images[setting.images]
         if setting.images not in self._images:
-            loaded = choice.load()
-            chosen = loaded.spread(choice.count, choice.seed, choice.classes)
+            chosen = choice.load()
             if len(chosen) < choice.count:
                 raise InvalidConfiguration(f"expected {choice.count} images in {setting.images}, got {len(chosen)}")
             self._images[setting.images] = chosen

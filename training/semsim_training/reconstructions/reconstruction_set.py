@@ -5,21 +5,26 @@ from pathlib import Path
 from typing import Self
 
 from semsim.images import RGBImage, decode
+from semsim_training.images.png import encode_png
 from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.reconstructions.near_copies import opened
+from semsim_training.reconstructions.originals import Originals
 from semsim_training.reconstructions.schema import ReconstructionRow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReconstructionSet:
-    """The rows of a set in order, with the pictures that belong to them."""
+    """The rows of a set in order, with the pictures that belong to them.
+
+    The set itself holds no original: each is read from its data set, and only when a picture needs it.
+    """
 
     directory: Path
     description: DatasetDescription
     rows: tuple[ReconstructionRow, ...]
-    _originals: dict[str, bytes] = field(repr=False)
-    """PNG files by the names of the originals."""
-    _reconstructions: dict[tuple[str, str], bytes] = field(repr=False)
-    """PNG files by setting and original."""
+    originals: Originals
+    _pictures: dict[tuple[str, str], bytes] = field(repr=False)
+    """What the shards hold of each reconstruction, by setting and original."""
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -29,15 +34,11 @@ class ReconstructionSet:
             InvalidDataset: no finished set there, or a file is missing.
             HashMismatch: a file is not the one that was written.
         """
-        table = read_set(directory)
-        names = ["class_name" if name == "class" else name for name in table.column_names]
-        table = table.rename_columns(names)
-        table = table.append_column("preset", [[text.split()[0] for text in table["attack"].to_pylist()]])
+        description, table = DatasetDescription.read(directory), read_set(directory)
         rows = ReconstructionRow.read_table(table)
-        originals = dict(zip((row.image for row in rows), table["original"].to_pylist(), strict=True))
         keys = ((row.setting, row.image) for row in rows)
-        reconstructions = dict(zip(keys, table["reconstruction"].to_pylist(), strict=True))
-        return cls(directory, DatasetDescription.read(directory), rows, originals, reconstructions)
+        pictures = dict(zip(keys, table["picture"].to_pylist(), strict=True))
+        return cls(directory, description, rows, Originals.of(rows, description.sources), pictures)
 
     @property
     def name(self) -> str:
@@ -48,18 +49,24 @@ class ReconstructionSet:
         """The original of a row, uint8 ``(H, W, 3)``. Private.
 
         Raises:
-            InvalidDataset: the data set that holds the original is not there, or holds another picture by that name.
+            InvalidDataset: the data set that holds the original is not there, or does not hold it.
+            HashMismatch: the data set holds another picture by the original's name.
         """
-        return decode(self.original_png(row))
+        return self.originals.pixels(row.original_sha256)
 
     def original_png(self, row: ReconstructionRow) -> bytes:
         """The original of a row as a PNG file, with the errors of :meth:`original`."""
-        return self._originals[row.image]
+        return encode_png(self.original(row))
 
     def reconstruction(self, row: ReconstructionRow) -> RGBImage:
-        """The reconstruction of a row, uint8 ``(H, W, 3)``, with the errors of :meth:`original`."""
-        return decode(self.reconstruction_png(row))
+        """The reconstruction of a row, uint8 ``(H, W, 3)``; for a near copy with the errors of :meth:`original`."""
+        picture = self._pictures[row.setting, row.image]
+        if row.near_copy_of is None:
+            return decode(picture)
+        return opened(picture, self.originals.pixels(row.near_copy_of), row.setting, row.image)
 
     def reconstruction_png(self, row: ReconstructionRow) -> bytes:
-        """The reconstruction of a row as a PNG file, with the errors of :meth:`original`."""
-        return self._reconstructions[row.setting, row.image]
+        """The reconstruction of a row as a PNG file; for a near copy with the errors of :meth:`original`."""
+        if row.near_copy_of is None:
+            return self._pictures[row.setting, row.image]
+        return encode_png(self.reconstruction(row))

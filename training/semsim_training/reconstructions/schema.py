@@ -1,16 +1,18 @@
-"""The columns of a reconstruction set: one row an image that a client held."""
+"""A row of a reconstruction set, and the columns that follow from it: one row for each image that a client held."""
 
-from dataclasses import dataclass, fields
-from typing import Self
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Self, get_type_hints
 
 import pyarrow as pa
 
-_ARROW = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+_ARROW = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
+_ARROW_OR_NONE = {kind | None: arrow for kind, arrow in _ARROW.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconstructionRow:
-    """Where one reconstruction comes from. The pictures stand beside it: see :class:`ReconstructionSet`."""
+    """Where one reconstruction comes from. Its picture and its original stand apart: see :class:`ReconstructionSet`."""
 
     setting: str
     """Name of the setting, unique in the set."""
@@ -18,14 +20,22 @@ class ReconstructionRow:
     """Name of the originals' data set, such as ``cifar10``."""
     image: str
     """Name of the original in its data set."""
+    original_sha256: str
+    """Hash of the original's pixels, as :func:`pixels_sha256` computes it."""
+    near_copy_of: str | None = None
+    """``original_sha256`` of the original that the reconstruction shows at 30 dB or more; ``None`` for most."""
     split: str
     """train, validation or test. The original decides it: all its reconstructions are in one split."""
     label: int
+    """Index of the original's class in its data set."""
     class_name: str
+    """Name of the original's class."""
     label_used: int
     """The label that the attack was given or found, or -1."""
     victim: str
+    """Name of the victim in the grid."""
     trained: bool
+    """True for a victim that was trained."""
     mode: str
     """Augmentation policies on the client's image, or none."""
     defense: str
@@ -35,13 +45,15 @@ class ReconstructionRow:
     preset: str
     """The published attack."""
     iterations: int
-    """0 for a closed form."""
+    """Iterations of the search; 0 for a closed form."""
     batch: int
-    """Images that the client held."""
+    """How many images the client held."""
     batchnorm: str
+    """How the client's batch normalisation ran: eval or train."""
     local_steps: int
-    """0 for a gradient, else steps of local training."""
+    """Steps of local training; 0 for a gradient."""
     client_seed: int
+    """Seed of the client and of the attack on it; the rows of one client share it."""
     status: str
     """done or diverged."""
     objective: float | None
@@ -51,34 +63,29 @@ class ReconstructionRow:
 
     @classmethod
     def read_table(cls, table: pa.Table) -> tuple[Self, ...]:
-        """The rows of a table with these columns, and perhaps others."""
+        """The rows of a table that has these columns, and perhaps others."""
         names = [field.name for field in fields(cls)]
         return tuple(cls(**row) for row in table.select(names).to_pylist())
 
 
-SCHEMA = pa.schema(
-    [
-        pa.field("setting", pa.string(), metadata={"about": "name of the setting, unique in the set"}),
-        pa.field("dataset", pa.string()),
-        pa.field("image", pa.string(), metadata={"about": "name of the original in its data set"}),
-        pa.field("split", pa.string(), metadata={"about": "train, validation or test, by original"}),
-        pa.field("label", pa.int32()),
-        pa.field("class", pa.string()),
-        pa.field("label_used", pa.int32(), metadata={"about": "the label that the attack used or found, or -1"}),
-        pa.field("victim", pa.string()),
-        pa.field("trained", pa.bool_()),
-        pa.field("mode", pa.string(), metadata={"about": "augmentation policies on the client's image, or none"}),
-        pa.field("defense", pa.string(), metadata={"about": "on the update"}),
-        pa.field("attack", pa.string()),
-        pa.field("iterations", pa.int32(), metadata={"about": "0 for a closed form"}),
-        pa.field("batch", pa.int32(), metadata={"about": "images the client held"}),
-        pa.field("batchnorm", pa.string()),
-        pa.field("local_steps", pa.int32(), metadata={"about": "0 for a gradient, else steps of local training"}),
-        pa.field("client_seed", pa.int64()),
-        pa.field("status", pa.string(), metadata={"about": "done or diverged"}),
-        pa.field("objective", pa.float64(), metadata={"about": "of the winning start, without priors"}),
-        pa.field("psnr", pa.float64(), metadata={"about": "dB, 8-bit RGB, against the original before any policy"}),
-        pa.field("original", pa.binary(), metadata={"about": "PNG"}),
-        pa.field("reconstruction", pa.binary(), metadata={"about": "PNG"}),
-    ]
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReconstruction(ReconstructionRow):
+    """A row as a shard holds it."""
+
+    picture: bytes
+    """The reconstruction as a PNG file; that of a near copy as :func:`sealed` bytes."""
+
+
+def _field(name: str, kind: object) -> pa.Field:
+    optional = kind in _ARROW_OR_NONE
+    return pa.field(name, _ARROW_OR_NONE[kind] if optional else _ARROW[kind], nullable=optional)
+
+
+_KINDS = get_type_hints(StoredReconstruction)
+SCHEMA = pa.schema([_field(field.name, _KINDS[field.name]) for field in fields(StoredReconstruction)])
+"""The columns of a shard."""
+
+
+def table_of(rows: Iterable[StoredReconstruction]) -> pa.Table:
+    """The rows as a table."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], SCHEMA)

@@ -1,14 +1,15 @@
-"""What each attack of a set achieved, beside what was published."""
+"""The figures of each setting of a set, beside the published ones."""
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, pstdev
-from typing import Any
 
-from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.schema import ReconstructionRow
 
-_RECOGNISABLE_DB = 20.0
+_GOOD_DB = 20.0
 _CAP_DB = 60.0
 """An exact copy has an infinite PSNR; for means it counts as this."""
 
@@ -25,6 +26,7 @@ _PUBLISHED = {
     ("closed-form", False): "near exact (breaching's notebook `analytic`)",
     ("imprint", False): "most of a batch near exact (Fowl et al.)",
 }
+"""Published figures, by preset and by whether the victim was trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +37,48 @@ class Result:
     images: int
     iterations: int
     psnr_mean: float
+    """dB, as the deviation and the median are."""
     psnr_deviation: float
     psnr_median: float
     above_20_db: float
+    """The share of reconstructions, 0..1."""
     labels_right: float | None
-    """``None``: the attack says nothing of labels."""
+    """The share of labels that the attack used or found right; ``None`` where it says nothing of labels."""
     diverged: int
     seconds: float
+    """Time of one worker for all images."""
     published: str
+    """The published figure, or nothing."""
 
 
-def results(directory: Path) -> list[Result]:
-    """The figures of every setting, in the set's order.
+def results(made: ReconstructionSet) -> list[Result]:
+    """The figures of every setting, in the set's order."""
+    seconds: dict[str, float] = defaultdict(float)
+    by_setting: dict[str, list[ReconstructionRow]] = defaultdict(list)
+    rows = iter(made.rows)
+    for file in made.description.shards:
+        of_shard = list(itertools.islice(rows, file.rows))
+        by_setting[of_shard[0].setting] += of_shard
+        seconds[of_shard[0].setting] += file.seconds or 0.0
+    return [_result(of_setting, seconds[setting]) for setting, of_setting in by_setting.items()]
+
+
+def markdown(directory: Path) -> str:
+    """The figures as a table.
 
     Raises:
         InvalidDataset: no finished set there.
     """
-    seconds: dict[str, float] = defaultdict(float)
-    by_setting: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    rows = iter(read_set(directory).drop_columns(["original", "reconstruction"]).to_pylist())
-    for file in DatasetDescription.read(directory).shards:
-        for _ in range(file.rows):
-            row = next(rows)
-            by_setting[row["setting"]].append(row)
-        seconds[row["setting"]] += file.seconds or 0.0
-    return [_result(setting, own, seconds[setting]) for setting, own in by_setting.items()]
-
-
-def markdown(directory: Path) -> str:
-    """The figures as a table."""
-    machine = DatasetDescription.read(directory).machine
+    made = ReconstructionSet.read(directory)
     lines = [
-        f"One worker with one thread on {machine}; other work ran on the machine. PSNR against the client's original; "
-        f"an exact copy counts as {_CAP_DB:.0f} dB in means. Labels: the share that the attack used or found right.",
+        f"One worker with one thread on {made.description.machine}; other work ran on the machine. PSNR against the "
+        f"client's original; an exact copy counts as {_CAP_DB:.0f} dB in means. Labels: the share that the attack used "
+        "or found right.",
         "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---" * len(_COLUMNS) + "|",
     ]
-    for result in results(directory):
+    for result in results(made):
         psnr = f"{result.psnr_mean:.1f} ± {result.psnr_deviation:.1f} ({result.psnr_median:.1f})"
         labels = "" if result.labels_right is None else f"{result.labels_right:.0%}"
         seconds = f"{result.seconds / result.images:.2f}"
@@ -83,20 +89,20 @@ def markdown(directory: Path) -> str:
     return "\n".join(lines)
 
 
-def _result(setting: str, rows: list[dict[str, Any]], seconds: float) -> Result:
-    used = {row["label_used"] for row in rows}
-    published = _PUBLISHED.get((rows[0]["attack"].split(" ")[0], rows[0]["trained"]), "")
-    psnr = [min(row["psnr"], _CAP_DB) for row in rows]
+def _result(rows: list[ReconstructionRow], seconds: float) -> Result:
+    first = rows[0]
+    psnr = [min(row.psnr, _CAP_DB) for row in rows]
+    silent = {row.label_used for row in rows} == {-1}
     return Result(
-        setting=setting,
+        setting=first.setting,
         images=len(rows),
-        iterations=rows[0]["iterations"],
+        iterations=first.iterations,
         psnr_mean=mean(psnr),
         psnr_deviation=pstdev(psnr),
         psnr_median=median(psnr),
-        above_20_db=sum(value > _RECOGNISABLE_DB for value in psnr) / len(rows),
-        labels_right=None if used == {-1} else sum(row["label"] == row["label_used"] for row in rows) / len(rows),
-        diverged=sum(row["status"] == "diverged" for row in rows),
+        above_20_db=sum(value > _GOOD_DB for value in psnr) / len(rows),
+        labels_right=None if silent else sum(row.label == row.label_used for row in rows) / len(rows),
+        diverged=sum(row.status == "diverged" for row in rows),
         seconds=seconds,
-        published=published if rows[0]["defense"] == "none" else "",
+        published=_PUBLISHED.get((first.preset, first.trained), "") if first.defense == "none" else "",
     )

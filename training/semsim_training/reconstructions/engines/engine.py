@@ -1,13 +1,14 @@
 """The engines by name."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from semsim_training.progress import Progress
 from semsim_training.reconstructions.engines.finished import Finished
 from semsim_training.reconstructions.engines.here import run_here
 from semsim_training.reconstructions.engines.processes import run_in_processes
-from semsim_training.reconstructions.plan import Shard
+from semsim_training.reconstructions.shard import Shard
 
 
 class Engine(StrEnum):
@@ -26,7 +27,7 @@ def run_shards(
     shards: Sequence[Shard],
     partials: Path,
     workers: int | None,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Iterator[Finished]:
     """Compute shards and yield them in any order.
 

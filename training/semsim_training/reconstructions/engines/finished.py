@@ -1,13 +1,13 @@
 """A computed shard."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from semsim.memory import keep_freed_memory
-from semsim_training.reconstructions.plan import Shard
+from semsim_training.progress import Progress, silent
+from semsim_training.reconstructions.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,9 @@ class Finished:
     """Of the last run, where it was resumed."""
 
     @classmethod
-    def by(
-        cls, shard: Shard, partial: Path | None = None, progress: Callable[[int, int], None] = lambda *_: None
-    ) -> Self:
+    def by(cls, shard: Shard, partial: Path | None = None, progress: Progress = silent) -> Self:
         """Compute a shard; ``partial`` is where its search leaves its state."""
         keep_freed_memory()
         start = time.perf_counter()
-        data = shard.task.run(partial, progress)
+        data = shard.run(partial, progress)
         return cls(shard.name, data, round(time.perf_counter() - start, 2))

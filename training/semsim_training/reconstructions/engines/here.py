@@ -1,14 +1,14 @@
 """Shards one after another, in this process."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from semsim_training.progress import Progress
 from semsim_training.reconstructions.engines.finished import Finished
-from semsim_training.reconstructions.plan import Shard
+from semsim_training.reconstructions.shard import Shard
 
 
-def run_here(shards: Sequence[Shard], partials: Path, progress: Callable[[str, int, int], None]) -> Iterator[Finished]:
+def run_here(shards: Sequence[Shard], partials: Path, progress: Progress) -> Iterator[Finished]:
     """Compute shards in order."""
     for shard in shards:
-        yield Finished.by(shard, partials / f"{shard.name}.safetensors", partial(progress, "this shard"))
+        yield Finished.by(shard, partials / f"{shard.name}.safetensors", progress)

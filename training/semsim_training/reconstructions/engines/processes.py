@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 
 from semsim_training.reconstructions.engines.finished import Finished
-from semsim_training.reconstructions.plan import Shard
+from semsim_training.reconstructions.shard import Shard
 
 
 def run_in_processes(shards: Sequence[Shard], partials: Path, workers: int | None) -> Iterator[Finished]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import ray
 
 from semsim_training.reconstructions.engines.finished import Finished
-from semsim_training.reconstructions.plan import Shard
+from semsim_training.reconstructions.shard import Shard
 
 
 def run_on_ray(shards: Sequence[Shard], workers: int | None) -> Iterator[Finished]:
@@ -13,7 +13,7 @@ def run_on_ray(shards: Sequence[Shard], workers: int | None) -> Iterator[Finishe
     started = not ray.is_initialized()
     if started:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    gpu = bool(shards) and shards[0].task.options.device != "cpu"
+    gpu = bool(shards) and shards[0].options.device != "cpu"
     remote = ray.remote(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=3)(_run)
     limit = 2 * max(1, workers or int(ray.cluster_resources().get("GPU" if gpu else "CPU", 1)))
     remaining = iter(shards)
