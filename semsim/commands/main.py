@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import semsim
+from semsim.commands.extras import PROJECT, extra_with
 from semsim.exceptions import ErrorCode, SemSimError
 
 GROUP = "semsim.commands"
@@ -21,7 +22,7 @@ EXIT_LEAKS = 3
 
 
 class _EntryPointGroup(TyperGroup):
-    """Loads a sub-command when it is called: nobody pays for torch to read a manifest."""
+    """Loads a sub-command when it is called, so that nobody waits for torch to read a manifest."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(_commands())
@@ -74,13 +75,12 @@ def main(command: Callable[[], Any] = app) -> None:
         reason = error.strerror or type(error).__name__
         _refuse(ErrorCode.SYSTEM_ERROR, f"expected to read and write what was named, got {reason}{where}")
     except ModuleNotFoundError as error:
-        extras = sorted({extra for entry in _commands().values() if entry.name in sys.argv for extra in entry.extras})
-        if not extras:
+        called = _commands().get("".join(sys.argv[1:2]))
+        extra = extra_with(error.name or "", preferred=() if called is None else tuple(called.extras))
+        if extra is None:
             raise
-        _refuse(
-            ErrorCode.MISSING_EXTRA,
-            f"this command needs {error.name}, which is not installed: pip install 'semsim[{','.join(extras)}]'",
-        )
+        message = f"this command needs {error.name}, which is not installed: pip install '{PROJECT}[{extra}]'"
+        _refuse(ErrorCode.MISSING_EXTRA, message)
 
 
 def _refuse(code: ErrorCode, message: str) -> None:

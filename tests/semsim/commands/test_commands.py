@@ -1,4 +1,4 @@
-"""The semsim command, run as people run it."""
+"""The semsim command: in this process where the process is not the point, else as people run it."""
 
 import json
 import os
@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from semsim.commands.score_dir import app as score_dir_app
 from tests.conftest import IMAGES, ROOT
+from tests.semsim.commands.conftest import Semsim
 
 SEMSIM = Path(sys.executable).parent / "semsim"
 BASELINE = ROOT / "models" / "imagenet-baseline"
@@ -21,7 +20,7 @@ BASELINE = ROOT / "models" / "imagenet-baseline"
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """A directory with the four example photographs alone."""
+    """A directory with the two example photographs and two degraded copies."""
     directory = tmp_path / "photographs"
     directory.mkdir()
     for path in (*IMAGES.glob("*.jpg"), *IMAGES.glob("cat_[bn]*.png")):
@@ -29,27 +28,36 @@ def photographs(tmp_path: Path) -> Path:
     return directory
 
 
-def semsim(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command and return what it printed and its exit code."""
-    return subprocess.run([SEMSIM, *map(str, arguments)], capture_output=True, text=True, check=False)
+def test_the_installed_command_scores() -> None:
+    """`semsim score`, in a process of its own, prints numbers and ends with 0."""
+    command = [SEMSIM, "score", IMAGES / "cat.jpg", IMAGES / "cat_noise.png", "--json"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(shown.stdout)["recognizable"] is True
+    assert not shown.stderr
 
 
-def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
-    """`semsim --help` names the commands without importing what they need."""
-    code = (
-        "import sys; sys.argv = ['semsim', '--help']\n"
-        "from semsim.commands.main import app\n"
-        "try: app()\n"
-        "except SystemExit: pass\n"
-        "loaded = {'numpy', 'PIL', 'onnxruntime', 'pydantic', 'torch', 'bentoml'} & set(sys.modules)\n"
-        "assert not loaded, loaded\n"
-    )
+def test_help_loads_nothing_heavy() -> None:
+    """`semsim --help` names the commands, and no help of these imports what only their work needs."""
+    commands = ("model", "score", "score-dir", "serve", "export")
+    code = f"""
+import sys
+from semsim.commands.main import app
+for command in ("", *{commands}):
+    sys.argv = ["semsim", *command.split(), "--help"]
+    try:
+        app()
+    except SystemExit as end:
+        assert not end.code
+    loaded = {{"numpy", "PIL", "onnxruntime", "torch", "bentoml"}} & set(sys.modules)
+    assert not loaded, (command, loaded)
+"""
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("export", "model", "score", "score-dir", "serve"):
-        assert command in shown
+    for command in commands:
+        assert f"semsim {command} [OPTIONS]" in shown or f"semsim {command}  [OPTIONS]" in shown
+        assert re.search(rf"│ {command} ", shown)
 
 
-def test_score_prints_numbers_for_people_and_machines() -> None:
+def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
     """One pair: readable lines, or JSON with the same names as the service."""
     shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat_noise.png")
     assert shown.returncode == 0, shown.stderr
@@ -68,7 +76,7 @@ def test_score_prints_numbers_for_people_and_machines() -> None:
     }
 
 
-def test_a_bad_image_is_one_line_and_exit_2(tmp_path: Path) -> None:
+def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> None:
     """Errors are one line with a code on stderr: no trace."""
     (tmp_path / "broken.png").write_bytes(b"no image")
     shown = semsim("score", IMAGES / "cat.jpg", tmp_path / "broken.png")
@@ -78,7 +86,7 @@ def test_a_bad_image_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert not shown.stdout
 
 
-def test_the_bad_image_of_a_pair_is_named(tmp_path: Path) -> None:
+def test_the_bad_image_of_a_pair_is_named(semsim: Semsim, tmp_path: Path) -> None:
     """Of two files, the refusal names the one that is bad, once."""
     (tmp_path / "broken.png").write_bytes(b"no image")
     Image.new("RGB", (6, 6)).save(tmp_path / "small.png")
@@ -90,21 +98,21 @@ def test_the_bad_image_of_a_pair_is_named(tmp_path: Path) -> None:
             assert "cat.jpg" not in shown.stderr
 
 
-def test_fail_above_gates_on_leakage(calibrated_artifact: Path) -> None:
+def test_fail_above_gates_on_leakage(semsim: Semsim, calibrated_artifact: Path) -> None:
     """A leakage above the limit exits 3, one below exits 0."""
     same = IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--model", calibrated_artifact
     assert semsim("score", *same, "--fail-above", 0.7).returncode == 3
     assert semsim("score", *same, "--fail-above", 0.8).returncode == 0
 
 
-def test_fail_above_needs_a_calibrated_model() -> None:
+def test_fail_above_needs_a_calibrated_model(semsim: Semsim) -> None:
     """A gate on leakage that the model cannot give is refused, not passed."""
     shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--fail-above", 0.5, "--model", BASELINE)
     assert shown.returncode == 2
     assert "not_calibrated" in shown.stderr
 
 
-def test_model_show_tells_the_provider() -> None:
+def test_model_show_tells_the_provider(semsim: Semsim) -> None:
     """The manifest and the execution provider in use, for people and as JSON."""
     shown = semsim("model", "show")
     assert "semsim-default" in shown.stdout
@@ -128,14 +136,16 @@ def test_model_show_tells_the_provider() -> None:
         (["export", "nothing.safetensors", "out", "--images", IMAGES, "--precision", "fp8"], "invalid_option"),
     ],
 )
-def test_refusals_carry_their_code(arguments: list[object], code: str) -> None:
+def test_refusals_carry_their_code(semsim: Semsim, arguments: list[object], code: str) -> None:
     """Wrong options and paths are refused with the code that names them."""
     shown = semsim(*arguments)
     assert shown.returncode == 2
     assert f"error [{code}]: expected" in shown.stderr
 
 
-def test_score_dir_writes_a_table_and_gates(calibrated_artifact: Path, photographs: Path, tmp_path: Path) -> None:
+def test_score_dir_writes_a_table_and_gates(
+    semsim: Semsim, calibrated_artifact: Path, photographs: Path, tmp_path: Path
+) -> None:
     """A directory against itself: a table, a summary, exit 3 above the limit, no journal left behind."""
     output = tmp_path / "out.csv"
     shown = semsim(
@@ -147,14 +157,14 @@ def test_score_dir_writes_a_table_and_gates(calibrated_artifact: Path, photograp
     assert sorted(tmp_path.iterdir()) == [output, photographs]
 
 
-def test_score_dir_as_json(photographs: Path) -> None:
+def test_score_dir_as_json(semsim: Semsim, photographs: Path) -> None:
     """The JSON of a directory has the shape of the service's answer."""
     report = json.loads(semsim("score-dir", photographs, photographs, "--match", "best", "--json").stdout)
     assert report["summary"]["pairs"] == 4
     assert all(result["distance"] == 0 for result in report["results"])
 
 
-def test_score_dir_exits_1_when_a_pair_fails(tmp_path: Path) -> None:
+def test_score_dir_exits_1_when_a_pair_fails(semsim: Semsim, tmp_path: Path) -> None:
     """A pair that could not be scored shows in the exit code."""
     (tmp_path / "cat.png").write_bytes(b"no image")
     shown = semsim("score-dir", IMAGES, tmp_path)
@@ -162,7 +172,7 @@ def test_score_dir_exits_1_when_a_pair_fails(tmp_path: Path) -> None:
     assert "not scored: cat.jpg -> cat.png" in shown.stderr
 
 
-def test_score_dir_names_what_it_skips(photographs: Path) -> None:
+def test_score_dir_names_what_it_skips(semsim: Semsim, photographs: Path) -> None:
     """An image of another suffix stops the run, or is counted and named when that is allowed."""
     (photographs / "cat.jpg").rename(photographs / "cat.jfif")
     shown = semsim("score-dir", photographs, photographs)
@@ -175,7 +185,7 @@ def test_score_dir_names_what_it_skips(photographs: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
-def test_names_that_are_not_utf8_are_escaped(tmp_path: Path, suffix: str) -> None:
+def test_names_that_are_not_utf8_are_escaped(semsim: Semsim, tmp_path: Path, suffix: str) -> None:
     """A file name of other bytes than UTF-8 is written with escapes, in every table and in the journal."""
     for directory in ("originals", "reconstructions"):
         (tmp_path / directory).mkdir()
@@ -186,7 +196,7 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path, suffix: str) -> Non
     assert rb"caf\xe9.jpg" in output.read_bytes().replace(rb"\\", b"\\")
 
 
-def test_an_output_that_is_a_directory_is_refused_before_scoring(tmp_path: Path) -> None:
+def test_an_output_that_is_a_directory_is_refused_before_scoring(semsim: Semsim, tmp_path: Path) -> None:
     """A directory cannot be the table; this is told at once."""
     (tmp_path / "out.csv").mkdir()
     shown = semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv", "--model", "/nowhere")
@@ -206,7 +216,7 @@ def test_a_full_disk_is_one_line_and_exit_2(arguments: list[object]) -> None:
     assert shown.stderr.count("\n") == 1
 
 
-def test_a_journal_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_written_is_one_line(semsim: Semsim, tmp_path: Path) -> None:
     """A directory where the journal should be ends in one line that names it."""
     (tmp_path / "out.csv.partial.jsonl").mkdir()
     shown = semsim("score-dir", IMAGES, IMAGES, "--allow-unmatched", "--match", "best", "-o", tmp_path / "out.csv")
@@ -225,7 +235,7 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
 
 @pytest.mark.parametrize("journal_exists", [False, True])
 def test_an_interruption_names_the_journal_once_it_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal_exists: bool
+    semsim: Semsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal_exists: bool
 ) -> None:
     """Ctrl-C names the file to go on from, unless there is none yet."""
 
@@ -236,19 +246,7 @@ def test_an_interruption_names_the_journal_once_it_is_there(
     journal = tmp_path / "out.csv.partial.jsonl"
     if journal_exists:
         journal.touch()
-    shown = CliRunner().invoke(score_dir_app, [str(IMAGES), str(IMAGES), "-o", str(tmp_path / "out.csv")])
-    assert shown.exit_code == 130
-    assert (str(journal) in shown.output) is journal_exists
-    assert ("nothing was written" in shown.output) is not journal_exists
-
-
-def test_a_missing_extra_is_named() -> None:
-    """Where a command's packages are not installed, it says which extra brings them."""
-    code = (
-        "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
-        "sys.argv = ['semsim', 'export', 'a', 'b', '--images', 'c']\n"
-        "from semsim.commands.main import main; main()\n"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert shown.returncode == 2
-    assert "pip install 'semsim[train]'" in shown.stderr
+    shown = semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv")
+    assert shown.returncode == 130
+    assert (str(journal) in shown.stderr) is journal_exists
+    assert ("nothing was written" in shown.stderr) is not journal_exists

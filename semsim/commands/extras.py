@@ -1,0 +1,42 @@
+"""Which extra of this project installs a module that is missing: read from the metadata of the installed package."""
+
+import re
+from collections import defaultdict
+from importlib.metadata import requires
+
+PROJECT = "semsim"
+
+_DISTRIBUTION_OF = {
+    "google": "protobuf",
+    "google.protobuf": "protobuf",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+    "grpc_reflection": "grpcio-reflection",
+    "opentelemetry": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-http",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""The distributions whose modules have other names; ``google`` and ``opentelemetry`` are shared by several."""
+
+_REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*\bextra\s*==\s*["'](?P<extra>[\w-]+)["']""")
+
+
+def extra_with(module: str, preferred: tuple[str, ...]) -> str | None:
+    """The extra that installs ``module``, named as a failed import names it; None where no extra does.
+
+    Where several do, it is one of the ``preferred``, or else the one that installs least.
+    """
+    requirements: dict[str, set[str]] = defaultdict(set)
+    for requirement in requires(PROJECT) or ():
+        if (match := _REQUIREMENT.match(requirement)) is not None:
+            requirements[match["extra"]].add(_normalised(match["name"]))
+    distribution = _DISTRIBUTION_OF.get(module, _normalised(module))
+    candidates = [extra for extra, names in requirements.items() if distribution in names]
+    return min(candidates, key=lambda extra: (extra not in preferred, len(requirements[extra])), default=None)
+
+
+def _normalised(name: str) -> str:
+    """The name of a distribution as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
