@@ -1,4 +1,4 @@
-"""How far annotators agree, as a report and as a table."""
+"""Agreement of annotators, as a report and as a table."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ PEOPLE = AnnotatorKind.PERSON
 
 
 def judged(annotator: str, item: str, answer: str | None, **change: object) -> Judgement:
-    """One judgement of a cat, unless ``change`` says otherwise."""
+    """A judgement of a cat, unless ``change`` says otherwise."""
     one = Judgement("set", item, Shown.RECONSTRUCTION, annotator, PEOPLE, answer, "cat", "page/1")
     return replace(one, **change)  # type: ignore[arg-type]
 
@@ -34,28 +34,28 @@ JUDGEMENTS = [
 
 
 def test_each_kind_has_a_report_of_its_own() -> None:
-    """Classifiers are not mixed with people, and another set is another report."""
+    """Classifiers are not mixed with people, nor one set with another."""
     other = [replace(one, dataset="other") for one in JUDGEMENTS[:2]]
-    found = agreement([*JUDGEMENTS, *other])
-    assert [(one.dataset, one.kind, one.items) for one in found] == [
+    reports = agreement([*JUDGEMENTS, *other])
+    assert [(one.dataset, one.kind, one.items) for one in reports] == [
         ("other", PEOPLE, 2), ("set", AnnotatorKind.CLASSIFIER, 1), ("set", PEOPLE, 4),
     ]  # fmt: skip
-    assert [one.annotator for one in found[2].annotators] == ["ada", "bob"]
+    assert [one.annotator for one in reports[2].annotators] == ["ada", "bob"]
 
 
 def test_alpha_is_of_first_showings_of_reconstructions() -> None:
-    """Of the answers, and of whether they are right: two wrong answers agree that it was not recognised."""
-    (found,) = agreement(JUDGEMENTS[:-1])
+    """One alpha is of the answers, one of right or wrong: two wrong answers agree that an item was not recognised."""
+    (report,) = agreement(JUDGEMENTS[:-1])
     answers = [(0, "cat"), (1, "cat"), (2, "dog"), (3, None), (0, "cat"), (1, "dog"), (2, "dog"), (3, "cat")]
-    assert found.classes == nominal_alpha(answers)
-    assert found.recognised.value == nominal_alpha([(item, answer == "cat") for item, answer in answers]).value
-    assert found.drawn == "items"
+    assert report.classes == nominal_alpha(answers)
+    assert report.recognised.value == nominal_alpha([(item, answer == "cat") for item, answer in answers]).value
+    assert report.drawn == "items"
 
 
 def test_gold_noise_and_repeats_are_counted_by_annotator() -> None:
     """A repeat counts for consistency alone."""
-    (found,) = agreement(JUDGEMENTS[:-1])
-    ada, bob = found.annotators
+    (report,) = agreement(JUDGEMENTS[:-1])
+    ada, bob = report.annotators
     assert (ada.recognised.count, ada.recognised.of) == (2, 4)
     assert (ada.clean.value, bob.clean.value) == (1.0, 0.0)
     assert (ada.noise.count, ada.noise.of, bob.noise.value) == (1, 2, None)
@@ -63,7 +63,7 @@ def test_gold_noise_and_repeats_are_counted_by_annotator() -> None:
 
 
 def test_originals_are_drawn_where_they_are_known() -> None:
-    """The value stays and the interval changes; an item that the set does not have is refused."""
+    """Drawing originals leaves the value and changes the interval. An item that the set does not have is refused."""
     originals = {"set": {"i0": "a", "i1": "a", "i2": "b", "i3": "b"}}
     (by_item,), (by_original,) = agreement(JUDGEMENTS[:-1]), agreement(JUDGEMENTS[:-1], originals)
     assert by_original.drawn == "originals"
@@ -74,7 +74,7 @@ def test_originals_are_drawn_where_they_are_known() -> None:
 
 
 def test_the_table_says_who_and_how_sure() -> None:
-    """Kinds by name, alpha with its interval or the reason for none, shares with theirs, a dash for nothing."""
+    """The table names kinds, and gives alpha and shares with intervals, or a reason or a dash for none."""
     text = agreement_table(agreement(JUDGEMENTS))
     classifiers, people = text.split("\n\nset, people")
     assert classifiers.startswith("set, classifiers: 1 reconstructions judged, 0 of them by two annotators or more")

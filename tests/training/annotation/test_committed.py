@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semsim_training.annotation.items import ItemSet, Shown, gold_items
+from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from tests.conftest import ROOT
 
@@ -13,12 +13,14 @@ SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json")
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
 def test_classifiers_judged_every_set(path: Path) -> None:
-    """Three classifiers, never called anything else; every item is of the set, and gold is where it should be."""
+    """Three classifiers judged, and are called classifiers. Every item is of the set or of its gold items."""
     judgements = read(path / "annotations")
     assert {one.kind for one in judgements} == {AnnotatorKind.CLASSIFIER}
     assert len({one.annotator for one in judgements}) == 3
-    items = {item.identifier: item.truth for item in ItemSet.of(path).items}
-    gold = {item.identifier: item.truth for item in gold_items(path, len(ItemSet.of(path).images), 50, seed=0)}
+    item_set = ItemSet.read(path)
+    items = {item.identifier: item.truth for item in item_set.items}
+    originals = len(set(item_set.originals.values()))
+    gold = {item.identifier: item.truth for item in item_set.gold(originals, 50, seed=0)}
     known = items | gold
     assert all(one.truth == known[one.item] for one in judgements)
     assert {one.item for one in judgements if one.shown is not Shown.RECONSTRUCTION} == set(gold)

@@ -1,4 +1,4 @@
-"""The table of judgements."""
+"""The table of judgements, written and read."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
 
 
 def test_a_second_judgement_is_refused_and_nothing_is_added(tmp_path: Path) -> None:
-    """An annotator judges an item once."""
+    """An annotator judges an item once, and a refused addition adds nothing."""
     append(tmp_path, [ONE])
     with pytest.raises(InvalidAnnotations, match="got 2 of 00ff in set by ada"):
         append(tmp_path, [replace(ONE, item="00aa"), replace(ONE, answer="dog")])
@@ -42,7 +42,7 @@ def test_recognised_means_the_right_class() -> None:
 
 
 def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
-    """A stray file is an error with its path, not a trace."""
+    """A stray file is an error that says its path."""
     (tmp_path / "00000-x.parquet").write_bytes(b"no")
     with pytest.raises(InvalidAnnotations, match="00000-x"):
         read(tmp_path)

@@ -10,24 +10,24 @@ from semsim_training.annotation.order import Showing, chosen, showing_order
 
 
 def reconstructions(originals: int, settings: int) -> list[Item]:
-    """So many reconstructions of so many originals, without pixels."""
+    """Reconstructions of some originals in some settings, without pixels."""
     return [
-        Item(f"{image:03d}-{setting}", Shown.RECONSTRUCTION, b"", "cat", f"image-{image}", "test", str(setting))
+        Item(f"{image:03d}-{setting}", Shown.RECONSTRUCTION, "cat", f"image-{image}")
         for image in range(originals)
         for setting in range(settings)
     ]
 
 
 GOLD = [
-    *(Item(f"clean-{image}", Shown.CLEAN, b"", "cat", f"image-{image}", "test", "") for image in range(4)),
-    *(Item(f"noise-{number}", Shown.NOISE, b"", None, "", "", "") for number in range(3)),
+    *(Item(f"clean-{image}", Shown.CLEAN, "cat", f"image-{image}") for image in range(4)),
+    *(Item(f"noise-{number}", Shown.NOISE, None, "") for number in range(3)),
 ]
 
 
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 10**6), repeats=st.integers(0, 8), distance=st.integers(1, 12))
 def test_no_item_gives_another_away(seed: int, repeats: int, distance: int) -> None:
-    """Everything is shown once, clean originals after all that was made of them, repeats far enough after the first."""
+    """Every item is shown once. Originals come after their reconstructions, and repeats far enough after the first."""
     items = reconstructions(originals=8, settings=5)
     order = showing_order(items, GOLD, annotator="ada", seed=seed, repeats=repeats, distance=distance)
     first = {one.item.identifier: place for place, one in enumerate(order) if one.repeat == 0}
@@ -45,7 +45,7 @@ def test_no_item_gives_another_away(seed: int, repeats: int, distance: int) -> N
 
 
 def test_the_order_is_the_annotators_own() -> None:
-    """The same for the same name and seed, another for another name or seed."""
+    """The order is the same for the same name and seed, and another for another name or seed."""
     items = reconstructions(originals=8, settings=5)
 
     def order(annotator: str, seed: int) -> tuple[Showing, ...]:
@@ -63,7 +63,7 @@ def test_repeats_without_room_are_refused() -> None:
 
 
 def test_a_limit_chooses_for_all_annotators() -> None:
-    """So many of the items, spread, the same in any order of the set; all of them without a limit."""
+    """A limit takes the same items whatever the order of the set is. All are taken without a limit."""
     items = reconstructions(8, 5)
     few = chosen(items, 10, seed=1)
     assert few == chosen(items[::-1], 10, seed=1)

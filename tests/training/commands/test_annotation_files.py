@@ -1,4 +1,4 @@
-"""The command line of contact sheets, agreement and Label Studio, from a set to a table of judgements."""
+"""The commands of contact sheets, agreement and Label Studio, from a set to a table of judgements."""
 
 import json
 import shutil
@@ -11,23 +11,28 @@ from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.annotation.keys import SheetKey
 from semsim_training.commands.annotate_command import app
-from tests.conftest import ROOT
+from tests.training.annotation.sets import write_set
 
-CALTECH = ROOT / "datasets" / "caltech101"
 SHEETS = ("--split", "test", "--limit", 40, "--clean", 3, "--noise", 2, "--repeats", 2)
 
 
 def annotate(*arguments: object) -> str:
-    """What `semsim annotate` prints; its errors are raised."""
+    """The text that `semsim annotate` prints. Its errors are raised."""
     return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False).stdout
 
 
 @pytest.fixture(scope="module")
-def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of 303 reconstructions, a third of them of the split test."""
+    return write_set(tmp_path_factory.mktemp("sets") / "set", classes=3, originals=303, settings=1)
+
+
+@pytest.fixture(scope="module")
+def answered(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Contact sheets of two people and a model, answered by all right, all unrecognizable, and all right again."""
     root = tmp_path_factory.mktemp("answered")
     for name, kind in {"ada": "person", "bob": "person", "net": "vision_model"}.items():
-        said = annotate("sheets", CALTECH, root / name, "--annotator", name, "--seed", 3, *SHEETS)
+        said = annotate("sheets", dataset, root / name, "--annotator", name, "--seed", 3, *SHEETS)
         assert said == f"{root / name}: 47 tiles on 2 sheets; key at {root / name}.key.json\n"
         key = SheetKey.read(root / f"{name}.key.json")
         answers = {tile: -1 if name == "bob" else item.truth or -1 for tile, item in key.tiles.items()}
@@ -43,11 +48,11 @@ def table(answered: Path, tmp_path: Path) -> Path:
     return shutil.copytree(answered / "table", tmp_path / "table")
 
 
-def test_sheets_become_judgements_and_agreement(table: Path) -> None:
-    """From a set through sheets, keys and answers to alpha; kinds apart."""
+def test_sheets_become_judgements_and_agreement(dataset: Path, table: Path) -> None:
+    """A set leads through sheets, keys and answers to alpha, for each kind apart."""
     assert len(read(table)) == 3 * 47
-    text = annotate("agreement", table, "--dataset", CALTECH)
-    assert text.startswith("caltech101, people: 40 reconstructions judged, 40 of them by two annotators or more\n")
+    text = annotate("agreement", table, "--dataset", dataset)
+    assert text.startswith("small, people: 40 reconstructions judged, 40 of them by two annotators or more\n")
     assert "draws of originals" in text
     people, models = json.loads(annotate("agreement", table, "--json", "--draws", 100))
     assert (people["kind"], models["kind"], people["drawn"]) == ("person", "vision_model", "items")
@@ -59,7 +64,7 @@ def test_sheets_become_judgements_and_agreement(table: Path) -> None:
 
 
 def test_nothing_is_added_by_what_is_refused(table: Path, answered: Path, tmp_path: Path) -> None:
-    """Answers twice, or with one tile missing, leave the table as it was."""
+    """Answers that were imported before, or that lack a tile, leave the table as it was."""
     before = sorted(table.iterdir())
     with pytest.raises(InvalidAnnotations, match="expected one judgement of an item by an annotator"):
         annotate("import", answered / "ada.key.json", answered / "ada.json", table, "--kind", "person")
@@ -70,16 +75,16 @@ def test_nothing_is_added_by_what_is_refused(table: Path, answered: Path, tmp_pa
     assert sorted(table.iterdir()) == before
 
 
-def test_label_studio_there_and_back(table: Path, tmp_path: Path) -> None:
-    """Tasks go out with what is known of them; what comes back adds what the table does not have."""
+def test_label_studio_there_and_back(dataset: Path, table: Path, tmp_path: Path) -> None:
+    """Tasks go out with known judgements. The import adds the judgements that the table does not have."""
     said = annotate(
-        "label-studio", "export", CALTECH, tmp_path / "ls", "--split", "test", "--side", 64, "--judgements", table
+        "label-studio", "export", dataset, tmp_path / "ls", "--split", "test", "--side", 64, "--judgements", table
     )
     assert said == f"{tmp_path / 'ls'}: 101 tasks; key at {tmp_path / 'ls.key.json'}\n"
     tasks = json.loads((tmp_path / "ls" / "tasks.json").read_text())
     assert sum(len(task["annotations"]) for task in tasks) == 80
     assert sum(len(task["predictions"]) for task in tasks) == 40
-    new = {"result": [{"from_name": "shows", "value": {"choices": ["emu"]}}], "completed_by": 5, "lead_time": 1.0}
+    new = {"result": [{"from_name": "shows", "value": {"choices": ["class_1"]}}], "completed_by": 5, "lead_time": 1.0}
     tasks[0]["annotations"].append(new)
     (tmp_path / "export.json").write_text(json.dumps(tasks))
     for added, there in ((1, 80), (0, 81)):
@@ -88,18 +93,18 @@ def test_label_studio_there_and_back(table: Path, tmp_path: Path) -> None:
         )
         assert said == f"{table}: {added} judgements added, {there} there already\n"
     last = read(table)[-1]
-    assert (last.annotator, last.answer, last.seconds, last.kind) == ("eve", "emu", 1.0, AnnotatorKind.PERSON)
+    assert (last.annotator, last.answer, last.seconds, last.kind) == ("eve", "class_1", 1.0, AnnotatorKind.PERSON)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
-            ("sheets", CALTECH, "out", "--annotator", "ada", "--split", "tset"),
+            ("sheets", "set", "out", "--annotator", "ada", "--split", "tset"),
             "expected --split train, validation, test",
         ),
         (
-            ("sheets", CALTECH, "out", "--annotator", "ada", "--kind", "classifier"),
+            ("sheets", "set", "out", "--annotator", "ada", "--kind", "classifier"),
             "expected --kind person or vision_m",
         ),
         (
@@ -109,7 +114,7 @@ def test_label_studio_there_and_back(table: Path, tmp_path: Path) -> None:
     ],
 )
 def test_options_that_mean_nothing_are_refused(arguments: tuple[object, ...], message: str, tmp_path: Path) -> None:
-    """Each with what was expected, before anything is written."""
+    """The error says what was expected, and nothing is written."""
     (tmp_path / "key").write_text(
         json.dumps({"protocol": "label-studio/1", "dataset": "set", "classes": ["cat"], "items": []})
     )
@@ -120,6 +125,6 @@ def test_options_that_mean_nothing_are_refused(arguments: tuple[object, ...], me
 
 
 def test_an_empty_table_is_refused(tmp_path: Path) -> None:
-    """There is nothing to compare."""
+    """An empty table holds nothing to compare."""
     with pytest.raises(InvalidAnnotations, match=r"expected judgements in .*, got none"):
         annotate("agreement", tmp_path)

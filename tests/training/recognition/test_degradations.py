@@ -1,4 +1,4 @@
-"""Imitated damage."""
+"""Degradations that imitate attacks."""
 
 import torch
 
@@ -9,21 +9,21 @@ IMAGES = torch.from_numpy(smooth_images(60)).permute(0, 3, 1, 2).float()
 
 
 def test_some_stay_clean_and_some_are_beyond_help() -> None:
-    """Levels stay in 0..255; about a fifth are as they were or mirrored; damage runs from little to much."""
-    found = degrade(IMAGES, torch.Generator().manual_seed(0))
-    assert found.shape == IMAGES.shape
-    assert 0 <= float(found.min()) <= float(found.max()) <= 255
+    """Levels stay in 0..255. About a fifth are as they were or mirrored. Damage runs from little to much."""
+    degraded = degrade(IMAGES, torch.Generator().manual_seed(0))
+    assert degraded.shape == IMAGES.shape
+    assert 0 <= float(degraded.min()) <= float(degraded.max()) <= 255
     same = [
-        torch.equal(one, image) or torch.equal(one, image.flip(2)) for one, image in zip(found, IMAGES, strict=True)
+        torch.equal(one, image) or torch.equal(one, image.flip(2)) for one, image in zip(degraded, IMAGES, strict=True)
     ]
     assert 4 <= sum(same) <= 24
-    error = ((found - IMAGES) ** 2).mean((1, 2, 3)).sqrt()
+    error = ((degraded - IMAGES) ** 2).mean((1, 2, 3)).sqrt()
     assert float(error.quantile(0.5)) > 15
     assert float(error.max()) > 80
 
 
 def test_the_generator_decides() -> None:
-    """The same seed gives the same damage, another one other damage; the images are left alone."""
+    """The same seed gives the same damage, and another seed other damage. The images stay as they were."""
     before = IMAGES.clone()
     first, again, other = (degrade(IMAGES, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
@@ -32,7 +32,7 @@ def test_the_generator_decides() -> None:
 
 
 def test_any_size_is_degraded() -> None:
-    """One image of 16 pixels, many of 64."""
+    """One image of 16 pixels is degraded, and so are many of 64."""
     for count, size in ((1, 16), (30, 64)):
         images = torch.from_numpy(smooth_images(count, size)).permute(0, 3, 1, 2).float()
         for seed in range(12):

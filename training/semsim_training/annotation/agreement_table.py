@@ -1,4 +1,4 @@
-"""Prints how far annotators agree."""
+"""Reports of agreement as text for a terminal."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _COLUMNS = ("annotator", "judged", "recognised", "clean gold", "noise gold", "sa
 
 
 def agreement_table(reports: Sequence[AgreementReport]) -> str:
-    """A block of lines for each report, for reading in a terminal."""
+    """The reports as blocks of lines."""
     return "\n\n".join("\n".join(_block(report)) for report in reports)
 
 
@@ -34,9 +34,9 @@ def _block(report: AgreementReport) -> list[str]:
     ]
 
 
-def _cells(one: AnnotatorReport) -> tuple[str, ...]:
-    shares = (one.recognised, one.clean, one.noise, one.repeats)
-    return (one.annotator, str(one.recognised.of), *map(_share, shares))
+def _cells(report: AnnotatorReport) -> tuple[str, ...]:
+    shares = (report.recognised, report.clean, report.noise, report.repeats)
+    return (report.annotator, str(report.recognised.of), *map(_share, shares))
 
 
 def _alpha(alpha: Alpha) -> str:

@@ -1,4 +1,4 @@
-"""How far annotators agree with each other, with gold items and with themselves; each kind apart."""
+"""How far annotators agree with each other, with gold items and with themselves. Each kind of annotator is apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from semsim_training.statistics.krippendorff import Alpha, nominal_alpha
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorReport:
-    """One annotator's answers; repeats count for ``repeats`` alone."""
+    """One annotator's judgements. A second judgement of an item counts for ``repeats`` alone."""
 
     annotator: str
     recognised: Rate
-    """Of the reconstructions judged."""
+    """The share of the judged reconstructions whose original's class was given."""
     clean: Rate
-    """Gold originals whose class was given."""
+    """The share of the clean gold items whose class was given."""
     noise: Rate
-    """Gold noise that was called unrecognizable."""
+    """The share of the gold noise that was called unrecognizable."""
     repeats: Rate
-    """Items shown twice that were given the same answer twice."""
+    """The share of the items shown twice that were given the same answer twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,15 @@ class AgreementReport:
     dataset: str
     kind: AnnotatorKind
     items: int
-    """Reconstructions judged."""
+    """How many reconstructions were judged."""
     classes: Alpha
-    """Of the answers, unrecognizable being one of them."""
+    """Agreement on the answer: a class, or unrecognizable."""
     recognised: Alpha
-    """Of whether the original's class was given."""
+    """Agreement on recognised or not: the original's class, or any other answer."""
     drawn: str
-    """What the bootstrap draws: originals, or items where the originals are not known."""
+    """originals where they are known, else items: the bootstrap draws these."""
     draws: int
+    """How many draws the bootstrap made."""
     annotators: tuple[AnnotatorReport, ...]
 
 
@@ -52,23 +53,23 @@ def agreement(
 ) -> tuple[AgreementReport, ...]:
     """A report for each set and kind of annotator, in the order of their names.
 
-    Alpha is of reconstructions seen for the first time: gold items would raise it, and repeats are no second opinion.
+    Alpha counts first showings of reconstructions: gold items would raise it, and repeats are no second opinion.
 
     Args:
-        judgements: of any sets and annotators.
-        originals: set to item to the original it was made of, to draw originals instead of items.
-        draws: of the bootstrap.
-        seed: of the bootstrap.
+        judgements: judgements of any sets and annotators.
+        originals: the name of each item's original, by set and item; with it, the bootstrap draws originals, not items.
+        draws: how many draws the bootstrap makes.
+        seed: the bootstrap's seed.
 
     Raises:
-        InvalidAnnotations: a judgement of an item that the set of its name does not have.
+        InvalidAnnotations: an item was judged that the set of its name does not have.
     """
-    found: dict[tuple[str, AnnotatorKind], list[Judgement]] = {}
+    groups: dict[tuple[str, AnnotatorKind], list[Judgement]] = {}
     for one in judgements:
-        found.setdefault((one.dataset, one.kind), []).append(one)
+        groups.setdefault((one.dataset, one.kind), []).append(one)
     return tuple(
-        _report(dataset, kind, found[dataset, kind], (originals or {}).get(dataset), draws, seed)
-        for dataset, kind in sorted(found)
+        _report(dataset, kind, groups[dataset, kind], (originals or {}).get(dataset), draws, seed)
+        for dataset, kind in sorted(groups)
     )
 
 

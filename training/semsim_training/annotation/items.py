@@ -1,10 +1,11 @@
-"""What an annotator is shown: the reconstructions of a set, and gold items whose answer is known.
+"""The items that annotators judge: the reconstructions of a set, and gold items, whose class is known.
 
 An item has an opaque name. Nothing that an annotator sees tells the original, its file, the attack or the victim.
 """
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,15 +16,15 @@ import numpy as np
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset
-from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.schema import ReconstructionRow
 from semsim_training.seeds import stable_hash
 
 SPLITS = ("train", "validation", "test")
-_COLUMNS = ("setting", "image", "split", "class", "status", "original", "reconstruction")
 
 
 class Shown(StrEnum):
-    """What an item's image is."""
+    """The kind of image that an item shows."""
 
     RECONSTRUCTION = "reconstruction"
     CLEAN = "clean"
@@ -34,99 +35,113 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image to judge, with what only the evaluation may know."""
+    """One image to judge, with what only the evaluation may know. :meth:`ItemSet.png` gives the image itself."""
 
     identifier: str
-    """Sixteen hexadecimal digits, of the set, the setting and the original; the same wherever it is computed."""
+    """Sixteen hexadecimal digits, a hash of the set, the setting and the original; the same wherever it is computed."""
     shown: Shown
-    png: bytes = field(repr=False)
     truth: str | None
     """The original's class; ``None`` for noise."""
     image: str
-    """Name of the original, so that nobody is shown it before its reconstructions; empty for noise."""
-    split: str
-    setting: str
-    """Empty for gold items."""
+    """The original's name, so that nobody is shown it before its reconstructions; empty for noise."""
+    row: ReconstructionRow | None = None
+    """The reconstruction, or for a clean original one of its reconstructions; ``None`` for noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSet:
-    """The items of a reconstruction set."""
+    """The items of a reconstruction set. An image is read when it is asked for."""
 
-    name: str
+    reconstructions: ReconstructionSet = field(repr=False, compare=False)
     classes: tuple[str, ...]
     """Every class that can be answered, in the order of their names."""
     items: tuple[Item, ...]
 
-    @property
-    def images(self) -> tuple[str, ...]:
-        """The names of the originals, each once."""
-        return tuple(dict.fromkeys(item.image for item in self.items))
-
     @classmethod
-    def of(cls, directory: Path, splits: Collection[str] = SPLITS) -> Self:
-        """The reconstructions of the finished set in ``directory``; diverged attacks made none.
+    def read(cls, directory: Path, splits: Collection[str] = SPLITS) -> Self:
+        """The reconstructions of the finished set in ``directory``; a diverged attack made none.
 
         Raises:
             InvalidDataset: no finished set there, or nothing in these splits.
         """
-        name = DatasetDescription.read(directory).name
-        rows = read_set(directory, columns=_COLUMNS).to_pylist()
+        reconstructions = ReconstructionSet.read(directory)
         items = tuple(
             Item(
-                item_identifier(name, row["setting"], row["image"]),
+                item_identifier(reconstructions.name, row.setting, row.image),
                 Shown.RECONSTRUCTION,
-                row["reconstruction"],
-                row["class"],
-                row["image"],
-                row["split"],
-                row["setting"],
+                row.class_name,
+                row.image,
+                row,
             )
-            for row in rows
-            if row["split"] in splits and row["status"] == "done"
+            for row in reconstructions.rows
+            if row.split in splits and row.status == "done"
         )
         if not items:
             raise InvalidDataset(f"expected reconstructions of {', '.join(splits)} in {directory}, got none")
-        return cls(name, tuple(sorted({row["class"] for row in rows})), items)
+        return cls(reconstructions, tuple(sorted({row.class_name for row in reconstructions.rows})), items)
+
+    @property
+    def name(self) -> str:
+        """The name of the reconstruction set."""
+        return self.reconstructions.name
+
+    @property
+    def originals(self) -> dict[str, str]:
+        """The name of the original of each item, by the item's name."""
+        return {item.identifier: item.image for item in self.items}
+
+    def gold(self, clean: int, noise: int, seed: int, splits: Collection[str] = SPLITS) -> tuple[Item, ...]:
+        """``clean`` originals of these splits, spread over the classes, then ``noise`` images of noise.
+
+        Raises:
+            InvalidDataset: fewer originals than asked for.
+        """
+        originals = {row.image: row for row in self.reconstructions.rows if row.split in splits}
+        if len(originals) < clean:
+            raise InvalidDataset(f"expected at least {clean} originals in the set {self.name}, got {len(originals)}")
+        drawn: Counter[str] = Counter()
+        turns: list[tuple[int, int, str]] = []
+        for place, image in enumerate(sorted(originals, key=lambda image: stable_hash(f"{seed}/gold/{image}"))):
+            turns.append((drawn[originals[image].class_name], place, image))
+            drawn[originals[image].class_name] += 1
+        return (
+            *(
+                Item(item_identifier(self.name, Shown.CLEAN, image), Shown.CLEAN, originals[image].class_name, image,
+                     originals[image])
+                for _, _, image in sorted(turns)[:clean]
+            ),
+            *(
+                Item(item_identifier(self.name, Shown.NOISE, f"{seed}/{number}"), Shown.NOISE, None, "")
+                for number in range(noise)
+            ),
+        )  # fmt: skip
+
+    def png(self, item: Item) -> bytes:
+        """The image of one of these items or of their gold items, as a PNG file.
+
+        Raises:
+            InvalidDataset: the image is an original or a near copy of one, and the originals' data set is not there.
+        """
+        if item.row is None:
+            return _noise(self._size(), stable_hash(item.identifier))
+        if item.shown is Shown.RECONSTRUCTION:
+            return self.reconstructions.reconstruction_png(item.row)
+        try:
+            return self.reconstructions.original_png(item.row)
+        except InvalidDataset as error:
+            raise InvalidDataset(f"clean gold items show originals: {error}") from error
+
+    def _size(self) -> tuple[int, int]:
+        """The width and height of the set's images, in pixels."""
+        rows = [item.row for item in self.items if item.row is not None]
+        # A reconstruction that is no near copy is read without the data set of the originals.
+        row = next((row for row in rows if row.near_copy_of is None), rows[0])
+        return Image.open(io.BytesIO(self.reconstructions.reconstruction_png(row))).size
 
 
 def item_identifier(dataset: str, setting: str, image: str) -> str:
-    """The name of the item that shows what ``setting`` made of ``image``; tells neither."""
+    """The name of the item that shows what ``setting`` made of ``image``; it tells neither."""
     return hashlib.sha256(f"{dataset}\n{setting}\n{image}".encode()).hexdigest()[:16]
-
-
-def gold_items(
-    directory: Path, clean: int, noise: int, seed: int, splits: Collection[str] = SPLITS
-) -> tuple[Item, ...]:
-    """So many originals of the set, one a class as far as they go, and so many images of noise.
-
-    Raises:
-        InvalidDataset: fewer originals than asked for.
-    """
-    name = DatasetDescription.read(directory).name
-    originals = {
-        row["image"]: row
-        for row in read_set(directory, columns=("image", "split", "class", "original")).to_pylist()
-        if row["split"] in splits
-    }
-    if len(originals) < clean:
-        raise InvalidDataset(f"expected at least {clean} originals in {directory}, got {len(originals)}")
-    ranks: dict[str, int] = {}
-    keyed: list[tuple[int, int, str]] = []
-    for image in sorted(originals, key=lambda image: stable_hash(f"{seed}/gold/{image}")):
-        ranks[originals[image]["class"]] = rank = ranks.get(originals[image]["class"], -1) + 1
-        keyed.append((rank, len(keyed), image))
-    chosen = [originals[image] for _, _, image in sorted(keyed)[:clean]]
-    found = [
-        Item(item_identifier(name, Shown.CLEAN, row["image"]), Shown.CLEAN, row["original"], row["class"],
-             row["image"], row["split"], "")
-        for row in chosen
-    ]  # fmt: skip
-    size = Image.open(io.BytesIO(next(iter(originals.values()))["original"])).size
-    for number in range(noise):
-        identifier = item_identifier(name, Shown.NOISE, f"{seed}/{number}")
-        found.append(Item(identifier, Shown.NOISE, _noise(size, stable_hash(identifier)), None, "", "", ""))
-    return tuple(found)
 
 
 def _noise(size: tuple[int, int], seed: int) -> bytes:

@@ -1,4 +1,4 @@
-"""One table of judgements: a directory of Parquet files, one for each time something was added, none ever changed."""
+"""The table of judgements: a directory of Parquet files. Each addition is a file, and no file is ever changed."""
 
 import hashlib
 from collections import Counter
@@ -16,7 +16,7 @@ from semsim_training.annotation.items import Shown
 SCHEMA = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False, metadata={"about": "name of the reconstruction set"}),
-        pa.field("item", pa.string(), nullable=False, metadata={"about": "opaque name, see training.annotation.items"}),
+        pa.field("item", pa.string(), nullable=False, metadata={"about": "opaque name of what was shown"}),
         pa.field("shown", pa.string(), nullable=False, metadata={"about": "reconstruction, clean or noise"}),
         pa.field("repeat", pa.int32(), nullable=False, metadata={"about": "0, or 1 the second time it was shown"}),
         pa.field("annotator", pa.string(), nullable=False, metadata={"about": "pseudonym"}),
@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 
 
 class AnnotatorKind(StrEnum):
-    """Who judged. Only people are people."""
+    """The kind of annotator who judged. Only people are people."""
 
     PERSON = "person"
     VISION_MODEL = "vision_model"
@@ -42,40 +42,47 @@ class AnnotatorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one annotator said of one item, once. The fields are the table's columns."""
+    """One annotator's word on one item. The fields are the table's columns."""
 
     dataset: str
+    """The reconstruction set's name."""
     item: str
+    """The item's opaque name."""
     shown: Shown
     annotator: str
+    """A pseudonym."""
     kind: AnnotatorKind
     answer: str | None
-    """A class, or ``None``: unrecognizable."""
+    """A class, or ``None`` for unrecognizable."""
     truth: str | None
+    """The original's class; ``None`` for noise."""
     protocol: str
-    """Such as ``page/1``, ``sheets/1`` or ``classifier/1``."""
+    """How the item was shown, with a version: ``page/1``, ``sheets/1`` or ``classifier/1``."""
     repeat: int = 0
+    """1 where the annotator had judged the item before."""
     confidence: float | None = None
+    """Confidence in the best class, 0..1, where the annotator has one."""
     seconds: float | None = None
+    """Response time, where it was taken."""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """An annotator judges an item once, and once more where it is repeated."""
+        """The set, the item, the annotator and the repeat: no two judgements of a table share them."""
         return self.dataset, self.item, self.annotator, self.repeat
 
     @property
     def recognised(self) -> bool:
-        """Whether the answer is the original's class; noise is never recognised."""
+        """True where the answer is the original's class; noise is never recognised."""
         return self.answer is not None and self.answer == self.truth
 
 
 def append(table: Path, judgements: Sequence[Judgement]) -> Path | None:
-    """Add judgements to the table in the directory ``table``; the new file, or ``None`` for none.
+    """Add all judgements or none to the table in the directory ``table``; the new file, or ``None`` for no judgements.
 
-    Either all are added or none; the same judgements always make the same bytes.
+    The same judgements always make the same bytes.
 
     Raises:
-        InvalidAnnotations: an annotator judged an item twice, here or with what is in the table.
+        InvalidAnnotations: an annotator judged an item twice, in ``judgements`` or together with the table.
     """
     if not judgements:
         return None
@@ -100,12 +107,12 @@ def append(table: Path, judgements: Sequence[Judgement]) -> Path | None:
 
 
 def read(table: Path) -> tuple[Judgement, ...]:
-    """All judgements, in the order they were added; none where there is no table yet.
+    """All judgements of a table, in the order they were added; none where there is no table yet.
 
     Raises:
         InvalidAnnotations: a file that is not of this table.
     """
-    found = []
+    judgements = []
     for path in sorted(table.glob("*.parquet")):
         try:
             part = pq.read_table(path)
@@ -115,7 +122,8 @@ def read(table: Path) -> tuple[Judgement, ...]:
             raise InvalidAnnotations(f"expected the columns {SCHEMA.names} in {path}, got {part.schema.names}")
         for row in part.to_pylist():
             try:
-                found.append(Judgement(**row | {"shown": Shown(row["shown"]), "kind": AnnotatorKind(row["kind"])}))
+                typed = row | {"shown": Shown(row["shown"]), "kind": AnnotatorKind(row["kind"])}
+                judgements.append(Judgement(**typed))
             except ValueError as error:
                 raise InvalidAnnotations(f"expected a known kind of annotator and item in {path}: {error}") from error
-    return tuple(found)
+    return tuple(judgements)

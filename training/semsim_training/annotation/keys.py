@@ -1,4 +1,4 @@
-"""Keys: what the images were that an annotator was handed. They are kept apart from what is handed out."""
+"""Keys say what the images show that an annotator was handed. A key is kept apart from those images."""
 
 import re
 from pathlib import Path
@@ -15,11 +15,12 @@ _PSEUDONYM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class ShownItem(BaseModel):
-    """What one tile or task shows."""
+    """The item that one tile or task shows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     item: str
+    """The item's opaque name."""
     shown: Shown
     truth: str | None
     """The original's class; ``None`` for noise."""
@@ -28,7 +29,7 @@ class ShownItem(BaseModel):
 
 
 class SheetKey(BaseModel):
-    """What the tiles of an annotator's contact sheets show."""
+    """The items that the tiles of an annotator's contact sheets show."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,15 +37,16 @@ class SheetKey(BaseModel):
     dataset: str
     annotator: str
     kind: AnnotatorKind | None
-    """Where it was known when the sheets were made."""
+    """``None`` where it was not known when the sheets were made."""
     seed: int
     classes: tuple[str, ...]
-    """An answer may be an index of these."""
+    """An answer may be an index into these."""
     code: str
-    """Eight hexadecimal digits on every sheet and in its answers, which tell these sheets from all others."""
+    """Eight hexadecimal digits that tell these sheets from all others. They stand on every sheet and in the answers."""
     sheets: dict[str, str]
-    """File name to sha256."""
+    """The sha256 of each sheet, by its file name."""
     tiles: dict[int, ShownItem]
+    """The item on each tile, by the tile's number."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -57,7 +59,7 @@ class SheetKey(BaseModel):
 
 
 class TaskKey(BaseModel):
-    """What the tasks of a Label Studio project show."""
+    """The items that the tasks of a Label Studio project show."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,10 +79,10 @@ class TaskKey(BaseModel):
 
 
 def write_key(key: SheetKey | TaskKey, path: Path) -> None:
-    """Write a key where there is none yet: without it the answers it belongs to are lost.
+    """Write a key where no file is yet: to overwrite a key would lose the judgements that it belongs to.
 
     Raises:
-        InvalidOption: there is a file.
+        InvalidOption: there is a file at ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -91,10 +93,10 @@ def write_key(key: SheetKey | TaskKey, path: Path) -> None:
 
 
 def pseudonym(name: str) -> str:
-    """``name``, if it can name an annotator and a file.
+    """``name``, which can name an annotator and a file.
 
     Raises:
-        InvalidOption: other characters than letters, digits, dot, dash and underscore.
+        InvalidOption: the name has other characters than letters, digits, dot, dash and underscore.
     """
     if not _PSEUDONYM.fullmatch(name):
         raise InvalidOption(f"expected an annotator's pseudonym of letters, digits, . _ and -, got {name!r}")

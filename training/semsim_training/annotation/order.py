@@ -1,4 +1,4 @@
-"""The order in which one annotator sees items, so that none gives away another."""
+"""The order in which one annotator sees items. It keeps one item from giving away another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from semsim_training.seeds import stable_hash
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """An item, the first time or once more."""
+    """One showing of an item."""
 
     item: Item
     repeat: int = 0
+    """1 for the second showing."""
 
 
 def chosen(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, ...]:
-    """``limit`` of the items (all), the same for every annotator, so that their answers can be compared."""
+    """``limit`` of the items, or all, the same for every annotator, so that their judgements can be compared."""
     return tuple(sorted(items, key=lambda item: stable_hash(f"{seed}/{item.identifier}"))[:limit])
 
 
@@ -28,12 +29,12 @@ def showing_order(
 ) -> tuple[Showing, ...]:
     """Items and gold in an order that depends on the annotator and the seed alone.
 
-    A clean original comes after every reconstruction of it, or they would be recognised by it; so that such originals
-    do not all gather at the end, their reconstructions are drawn towards the beginning. ``repeats`` reconstructions
-    are shown a second time, at least ``distance`` places after the first.
+    A clean original comes after every reconstruction of it, which it would give away. Reconstructions of such originals
+    are drawn towards the beginning, so that the originals do not all gather at the end. ``repeats`` reconstructions are
+    shown a second time, at least ``distance`` places after the first.
 
     Raises:
-        InvalidOption: no room for so many repeats so far apart.
+        InvalidOption: there is no room for so many repeats so far apart.
     """
     rng = np.random.default_rng(stable_hash(f"{seed}/{annotator}"))
     latest = {item.image: float(rng.uniform(0.5, 1)) for item in gold if item.shown is Shown.CLEAN}

@@ -1,4 +1,4 @@
-"""``semsim annotate``: who recognises what."""
+"""``semsim annotate``: collects judgements of reconstructions, and compares them."""
 
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +17,9 @@ app = typer.Typer(no_args_is_help=True, help="Collect and compare judgements of 
 app.add_typer(label_studio_command.app, name="label-studio")
 
 Kind = Annotated[
-    str | None, typer.Option(metavar="person|vision_model", help="Who answers.", show_default="as the key says")
+    str | None, typer.Option(metavar="person|vision_model", help="Who answered.", show_default="as the key says")
 ]
-Share = Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of places that show this.")]
+Share = Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of places that show it.")]
 
 
 @app.command("run")
@@ -27,31 +27,33 @@ def run(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
     recognisers: Annotated[Path, typer.Option(help="Directory of recognisers; those of this set's classes judge.")],
-    annotator: Annotated[str, typer.Option(metavar="classifier", help="What judges.")] = "classifier",
-    floor: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least confidence of an answer.")] = 0.5,
+    annotator: Annotated[str, typer.Option(metavar="classifier", help="The kind of annotator.")] = "classifier",
+    floor: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least confidence of a class.")] = 0.5,
     noise: Noise = 50,
 ) -> None:
     """Let classifiers judge the originals of a set, and the reconstructions of those that they recognise.
 
-    What they say is recorded as a classifier's.
+    Their judgements are recorded as a classifier's.
     """
     from semsim.exceptions import InvalidOption
-    from semsim_training.annotation.classifier import judge, load_recognisers
-    from semsim_training.annotation.items import ItemSet, gold_items
+    from semsim_training.annotation.items import ItemSet
     from semsim_training.annotation.judgements import append
+    from semsim_training.recognition.classifier_annotator import judge, load_recognisers
 
     if annotator != "classifier":
         raise InvalidOption(
             f"expected --annotator classifier, got {annotator}: people judge by `semsim annotate serve`"
         )
-    items = ItemSet.of(dataset)
-    gold = gold_items(dataset, len(items.images), noise, seed=0)
-    found = [
-        one for recogniser in load_recognisers(recognisers, items) for one in judge(items, gold, recogniser, floor)
+    item_set = ItemSet.read(dataset)
+    gold = item_set.gold(len(set(item_set.originals.values())), noise, seed=0)
+    judgements = [
+        judgement
+        for recogniser in load_recognisers(recognisers, item_set)
+        for judgement in judge(item_set, gold, recogniser, floor)
     ]
-    append(table, found)
-    names = sorted({one.annotator for one in found})
-    typer.echo(f"{table}: {len(found)} judgements by the classifiers {', '.join(names)} added")
+    append(table, judgements)
+    names = sorted({judgement.annotator for judgement in judgements})
+    typer.echo(f"{table}: {len(judgements)} judgements by the classifiers {', '.join(names)} added")
 
 
 @app.command("sheets")
@@ -59,32 +61,36 @@ def sheets(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     out: Annotated[Path, typer.Argument(help="New directory, to be handed to the annotator.")],
     annotator: Annotated[str, typer.Option(help="Pseudonym.")],
-    seed: Annotated[int, typer.Option(help="Of the choice of items and of their order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of items and of their order.")] = 0,
     kind: Annotated[
         str | None, typer.Option(metavar="person|vision_model", help="Who will answer.", show_default="said at import")
     ] = None,
     key: Annotated[
-        Path | None, typer.Option(help="What the tiles show; outside OUT.", show_default="OUT/../ANNOTATOR.key.json")
+        Path | None,
+        typer.Option(
+            help="File for the key; outside OUT.",
+            show_default="OUT/../ANNOTATOR.key.json",
+        ),
     ] = None,
     split: Split = None,
     limit: Limit = None,
-    clean: Annotated[int, typer.Option(min=0, help="Gold: originals, after their reconstructions.")] = 10,
+    clean: Annotated[int, typer.Option(min=0, help="Gold: clean originals, shown after their reconstructions.")] = 10,
     noise: Noise = 5,
-    repeats: Annotated[int, typer.Option(min=0, help="Reconstructions shown twice, sheets apart.")] = 20,
+    repeats: Annotated[int, typer.Option(min=0, help="How many reconstructions are shown twice, sheets apart.")] = 20,
     tile: Annotated[int, typer.Option(help="Side of a tile, pixels.")] = 128,
     columns: Annotated[int, typer.Option(help="Tiles side by side.")] = 6,
     rows: Annotated[int, typer.Option(help="Rows of tiles on a sheet.")] = 5,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Enlarge smoothly, not by repeating pixels.")] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Enlarge bicubically, not by repeating pixels.")] = False,
 ) -> None:
     """Draw blind contact sheets for one annotator, with instructions and a form for the answers."""
-    from semsim_training.annotation.sheet_image import SheetLayout
-    from semsim_training.annotation.sheets import SheetOrder, make_sheets
+    from semsim_training.annotation.sheets.contact_sheets import SheetRequest, make_sheets
+    from semsim_training.annotation.sheets.sheet_image import SheetLayout
 
-    where = key or out.resolve().parent / f"{annotator}.key.json"
+    key_path = key or out.resolve().parent / f"{annotator}.key.json"
     layout = SheetLayout(tile, columns, rows, smooth)
-    order = SheetOrder(annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout)
-    made = make_sheets(dataset, out, where, order)
-    typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {where}")
+    request = SheetRequest(annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout)
+    made = make_sheets(dataset, out, key_path, request)
+    typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {key_path}")
 
 
 @app.command("import")
@@ -97,25 +103,25 @@ def import_answers(
     """Add the answers to contact sheets to the table of judgements: all of them, or none."""
     from semsim_training.annotation.judgements import append
     from semsim_training.annotation.keys import SheetKey
-    from semsim_training.annotation.sheet_answers import read_answers
+    from semsim_training.annotation.sheets.sheet_answers import read_answers
 
-    read = SheetKey.read(key)
-    found = read_answers(read, answers, _kind(kind))
-    append(table, found)
-    typer.echo(f"{table}: {len(found)} judgements by {read.annotator} added")
+    sheet_key = SheetKey.read(key)
+    judgements = read_answers(sheet_key, answers, _kind(kind))
+    append(table, judgements)
+    typer.echo(f"{table}: {len(judgements)} judgements by {sheet_key.annotator} added")
 
 
 @app.command("agreement")
 def agreement(
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
     dataset: Annotated[
-        list[Path] | None, typer.Option(help="Judged sets, to draw originals instead of items in the bootstrap.")
+        list[Path] | None, typer.Option(help="Judged sets: the bootstrap then draws their originals instead of items.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    draws: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """How far annotators agree with each other, with gold items and with themselves; each kind apart."""
+    """Print how far annotators agree with each other, with gold items and with themselves; each kind apart."""
     import json
     from dataclasses import asdict
 
@@ -128,8 +134,7 @@ def agreement(
     judgements = read(table)
     if not judgements:
         raise InvalidAnnotations(f"expected judgements in {table}, got none")
-    sets = [ItemSet.of(path) for path in dataset or ()]
-    originals = {one.name: {item.identifier: item.image for item in one.items} for one in sets}
+    originals = {one.name: one.originals for one in map(ItemSet.read, dataset or ())}
     reports = measured(judgements, originals, draws=draws, seed=seed)
     if as_json:
         typer.echo(json.dumps([asdict(report) for report in reports], indent=2))
@@ -141,47 +146,48 @@ def agreement(
 def serve(
     datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Finished reconstruction sets.")],
     database: Annotated[
-        Path | None, typer.Option(help="SQLite file of the study.", show_default="DATASET/annotations/page.sqlite")
+        Path | None,
+        typer.Option(help="SQLite file of the study.", show_default="DATASET/annotations/page.sqlite"),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     split: Split = None,
-    annotators: Annotated[int, typer.Option(min=1, help="How many judge each reconstruction.")] = 5,
+    annotators: Annotated[int, typer.Option(min=1, help="How many annotators judge each reconstruction.")] = 5,
     clean: Share = 0.05,
     noise: Share = 0.05,
     repeats: Share = 0.05,
     practice: Annotated[int, typer.Option(min=0, help="Images with feedback before the first that counts.")] = 6,
     lease: Annotated[float, typer.Option(min=0.1, help="Minutes that an image is kept for an annotator.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="Of every order and every gold item.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every order and every gold item.")] = 0,
 ) -> None:
-    """Serve the annotation page until interrupted; a later start with the same database goes on."""
+    """Serve the annotation page until interrupted. A later start with the same database goes on."""
     from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
-    from semsim_training.annotation.page.database import Database
     from semsim_training.annotation.page.server import serve as listen
+    from semsim_training.annotation.page.study_database import StudyDatabase
     from semsim_training.annotation.page.web_app import create_app
 
     settings = StudySettings(
         annotators=annotators, clean=clean, noise=noise, repeats=repeats, practice=practice,
         lease_seconds=60 * lease, seed=seed,
     )  # fmt: skip
-    study = AnnotationStudy.of(datasets, settings, splits(split))
+    study = AnnotationStudy.read(datasets, settings, splits(split))
     path = database or datasets[0] / "annotations" / "page.sqlite"
-    shown = f"{len(study.reconstructions)} reconstructions, {annotators} annotators each, kept in {path}"
-    with closing(Database.for_study(path, study)) as kept:
-        listen(create_app(study, kept), host, port, lambda url: typer.echo(f"{url}  ({shown})"))
+    about = f"{len(study.reconstructions)} reconstructions, {annotators} annotators each, kept in {path}"
+    with closing(StudyDatabase.for_study(path, study)) as opened:
+        listen(create_app(study, opened), host, port, lambda url: typer.echo(f"{url}  ({about})"))
 
 
 @app.command("collect")
 def collect(
-    database: Annotated[Path, typer.Argument(help="SQLite file of `semsim annotate serve`; it may be running.")],
+    database: Annotated[Path, typer.Argument(help="SQLite file of `semsim annotate serve`, which may be running.")],
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
 ) -> None:
-    """Append the page's judgements to a table; what is in it already is left alone."""
+    """Append the page's judgements to a table. Those that it holds already are left alone."""
     from semsim_training.annotation.page.collect import collect as collect_from
-    from semsim_training.annotation.page.database import Database
+    from semsim_training.annotation.page.study_database import StudyDatabase
 
-    with closing(Database.existing(database)) as kept:
-        typer.echo(f"{table}: {collect_from(kept, table)} judgements added")
+    with closing(StudyDatabase.existing(database)) as opened:
+        typer.echo(f"{table}: {collect_from(opened, table)} judgements added")
 
 
 def _kind(name: str | None) -> "AnnotatorKind | None":

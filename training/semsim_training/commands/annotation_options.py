@@ -1,4 +1,4 @@
-"""Options that say which items are to be judged."""
+"""Options that choose the items to judge."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 Split = Annotated[list[str] | None, typer.Option(help="train, validation or test.", show_default="all")]
-Limit = Annotated[int | None, typer.Option(min=1, help="So many reconstructions.", show_default="all")]
-Noise = Annotated[int, typer.Option(min=0, help="Gold: images of noise.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="How many reconstructions.", show_default="all")]
+Noise = Annotated[int, typer.Option(min=0, help="Gold: how many images of noise.")]
 
 
 def splits(names: Sequence[str] | None) -> tuple[str, ...]:
-    """What ``--split`` names, or every split.
+    """The splits that ``--split`` names, or every split.
 
     Raises:
-        InvalidOption: no such split.
+        InvalidOption: there is no such split.
     """
     from semsim.exceptions import InvalidOption
     from semsim_training.annotation.items import SPLITS

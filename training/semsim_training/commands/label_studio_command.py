@@ -1,4 +1,4 @@
-"""``semsim annotate label-studio``: tasks out, annotations in."""
+"""``semsim annotate label-studio``: sends tasks out, and takes annotations in."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,26 +14,26 @@ app = typer.Typer(no_args_is_help=True, help="Exchange tasks and annotations wit
 def export(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     out: Annotated[Path, typer.Argument(help="Directory for tasks.json and config.xml.")],
-    key: Annotated[Path | None, typer.Option(help="What the tasks show.", show_default="OUT.key.json")] = None,
+    key: Annotated[Path | None, typer.Option(help="File for the key.", show_default="OUT.key.json")] = None,
     split: Split = None,
     limit: Limit = None,
-    clean: Annotated[int, typer.Option(min=0, help="Gold: originals of the other splits.")] = 0,
+    clean: Annotated[int, typer.Option(min=0, help="Gold: how many clean originals, of the other splits.")] = 0,
     noise: Noise = 0,
     side: Annotated[int, typer.Option(min=32, help="Side of the images, pixels.")] = 256,
     judgements: Annotated[Path | None, typer.Option(help="Table of judgements to send along.")] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of items and of their order.")] = 0,
 ) -> None:
     """Write tasks and the labelling interface for a Label Studio project."""
     from semsim_training.annotation.judgements import read
-    from semsim_training.annotation.label_studio import write_tasks
+    from semsim_training.annotation.label_studio.labelling_tasks import write_tasks
 
-    where = key or out.with_name(f"{out.name}.key.json")
+    key_path = key or out.with_name(f"{out.name}.key.json")
     made = write_tasks(
-        dataset, out, where,
+        dataset, out, key_path,
         splits=splits(split), limit=limit, clean=clean, noise=noise, seed=seed, side=side,
         judgements=read(judgements) if judgements else (),
     )  # fmt: skip
-    typer.echo(f"{out}: {len(made.items)} tasks; key at {where}")
+    typer.echo(f"{out}: {len(made.items)} tasks; key at {key_path}")
 
 
 @app.command("import")
@@ -49,12 +49,12 @@ def import_export(
     """Add the annotations that the table does not have yet."""
     from semsim_training.annotation.judgements import append, read
     from semsim_training.annotation.keys import TaskKey
-    from semsim_training.annotation.label_studio_export import not_yet_known, read_export
+    from semsim_training.annotation.label_studio.labelling_export import not_yet_known, read_export
 
-    found = read_export(TaskKey.read(key), exported, _names(annotator or []))
-    new = not_yet_known(read(table), found)
+    judgements = read_export(TaskKey.read(key), exported, _names(annotator or []))
+    new = not_yet_known(read(table), judgements)
     append(table, new)
-    typer.echo(f"{table}: {len(new)} judgements added, {len(found) - len(new)} there already")
+    typer.echo(f"{table}: {len(new)} judgements added, {len(judgements) - len(new)} there already")
 
 
 def _names(pairs: list[str]) -> dict[str, str]:

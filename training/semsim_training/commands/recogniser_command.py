@@ -1,4 +1,4 @@
-"""``semsim recogniser``: classifiers that annotate."""
+"""``semsim recogniser``: trains classifiers that annotate."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,18 +21,20 @@ def train(
     only: Annotated[list[str] | None, typer.Option(help="Recognisers to train.", show_default="all")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Fine-tune recognisers on clean and degraded images; an interrupted run goes on after its last finished epoch."""
-    from semsim.commands.progress import progress_bar
+    """Fine-tune recognisers on clean and degraded images. An interrupted run goes on after its last finished epoch."""
+    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
     from semsim_training.progress import prefixed
-    from semsim_training.recognition.recogniser_training import RecogniserTrainings, train_recogniser
+    from semsim_training.recognition.recogniser_configuration import RecogniserTrainings
 
     recognisers = RecogniserTrainings.read(config).recognisers
-    names = {f"{name}-{seed}": (name, seed) for name, own in recognisers.items() for seed in own.seeds}
+    names = {f"{name}-{seed}": (name, seed) for name, training in recognisers.items() for seed in training.seeds}
     unknown = sorted(set(only or ()) - set(names))
     if unknown:
         raise InvalidOption(f"expected --only of {', '.join(names)}, got {unknown[0]}")
+    from semsim_training.recognition.recogniser_training import train_recogniser  # brings torch
+
     keep_freed_memory()
     for label in only or names:
         path = out / f"{label}.safetensors"

@@ -1,6 +1,6 @@
-"""What attacks leave of an image, imitated: the images that a recogniser learns on.
+"""Degrades images as attacks would, for a recogniser to learn on.
 
-Nothing here runs an attack; a recogniser must not have seen the reconstructions that it judges, nor their originals.
+Nothing here runs an attack: a recogniser must not have seen the reconstructions that it judges, nor their originals.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,13 @@ from torch import Tensor
 
 _CLEAN_SHARE = 0.2
 _MOST = 3
+"""How many kinds of degradation one image gets at most."""
 
 
 def degrade(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Degrade images ``(N, 3, H, W)`` in levels 0..255: a fifth not at all, the others by one to three kinds.
+    """Mirror half of the images ``(N, 3, H, W)``, in levels 0..255, and degrade four fifths by one to three kinds.
 
-    Strengths run from hardly visible to hopeless; a recogniser learns from the hopeless ones to be unsure.
+    Strengths run from hardly visible to hopeless. A recogniser learns from the hopeless images to be unsure.
     """
     images = _flip(images, rng)
     counts = torch.randint(1, _MOST + 1, (len(images),), generator=rng)
@@ -31,12 +32,12 @@ def degrade(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _uniform(images: Tensor, low: float, high: float, rng: torch.Generator) -> Tensor:
-    """A number an image, ``(N, 1, 1, 1)``."""
+    """A random number for each image, ``(N, 1, 1, 1)``, evenly from ``low`` to ``high``."""
     return torch.rand((len(images), 1, 1, 1), generator=rng) * (high - low) + low
 
 
 def _strength(images: Tensor, low: float, high: float, rng: torch.Generator) -> Tensor:
-    """The same, evenly in its logarithm."""
+    """A random number for each image, ``(N, 1, 1, 1)``, whose logarithm is even from ``low`` to ``high``."""
     return _uniform(images, 0.0, 1.0, rng).mul(torch.log(torch.tensor(high / low))).exp() * low
 
 
@@ -46,19 +47,19 @@ def _flip(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _noise(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Of single pixels: a noised closed form, an attack without a prior."""
+    """Noise of single pixels, as of a closed form on a noised update or an attack without a prior."""
     return images + torch.randn(images.shape, generator=rng) * _strength(images, 6, 150, rng)
 
 
 def _coarse_noise(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Of patches: an attack with total variation that went astray."""
+    """Noise of patches, as of an attack with total variation that went astray."""
     side = images.shape[-1] // int(torch.randint(2, 7, (), generator=rng))
     coarse = torch.randn((len(images), 3, side, side), generator=rng)
     return images + F.interpolate(coarse, images.shape[-1], mode="bicubic") * _strength(images, 10, 110, rng)
 
 
 def _blur(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Too much total variation; one width for the group."""
+    """Blur of one width for all, as of too much total variation."""
     sigma = float(_strength(images[:1], 0.4, images.shape[-1] / 10, rng))
     reach = min(max(1, round(2.5 * sigma)), images.shape[-1] - 1)
     bell = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
@@ -68,7 +69,7 @@ def _blur(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _coarse(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Few pixels, smooth or in blocks."""
+    """Fewer pixels, enlarged smoothly or as blocks."""
     side = images.shape[-1]
     few = int(torch.randint(side // 8, side // 2, (), generator=rng))
     small = F.interpolate(images, few, mode="bicubic", antialias=True)
@@ -76,33 +77,33 @@ def _coarse(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _lost_pixels(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Black and white in the place of some pixels: clamped values."""
+    """Random values of 0 or 255 in place of some pixels, as of clamped values."""
     lost = torch.rand((len(images), 1, *images.shape[2:]), generator=rng) < _uniform(images, 0.02, 0.6, rng)
     return torch.where(lost, (torch.rand(images.shape, generator=rng) < 0.5).to(images) * 255, images)
 
 
 def _colours(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Contrast, brightness and a cast that the update did not settle."""
+    """Another contrast, brightness and tint, which an update may leave open."""
     gain = torch.rand((len(images), 3, 1, 1), generator=rng) * 0.5 + _uniform(images, 0.15, 1.1, rng)
     shift = torch.randn((len(images), 3, 1, 1), generator=rng) * 30
     return (images - 127.5) * gain + 127.5 + shift
 
 
 def _mixed_colours(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Channels run into each other, as far as grey or false colours."""
+    """Channels mixed with each other, as far as grey or false colours."""
     mixing = torch.eye(3) + torch.randn((len(images), 3, 3), generator=rng) * 0.35
     mixing = mixing / mixing.sum(2, keepdim=True).abs().clamp_min(0.5)
     return torch.einsum("nij,njhw->nihw", mixing, images)
 
 
 def _blend(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Another image of the client's batch shines through."""
+    """Another image shines through, as of the same client's batch."""
     share = _uniform(images, 0.05, 0.5, rng)
     return images * (1 - share) + images.roll(1, 0) * share
 
 
 def _shift(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Moved within its frame, which is filled with grey or goes round."""
+    """The image moved within its frame, which is filled with a grey or goes round."""
     reach = images.shape[-1] // 3
     by = [int(value) for value in torch.randint(-reach, reach + 1, (2,), generator=rng)]
     moved = images.roll(by, (2, 3))
@@ -117,4 +118,4 @@ _KINDS: tuple[Callable[[Tensor, torch.Generator], Tensor], ...] = (
     _noise, _noise, _coarse_noise, _coarse_noise, _blur, _coarse, _lost_pixels,
     _colours, _mixed_colours, _blend, _shift,
 )  # fmt: skip
-"""Noise twice: it is what most failed attacks look like."""
+"""Each kind is as likely as any other. Both kinds of noise stand twice: most failed attacks look like noise."""

@@ -1,74 +1,29 @@
-"""A recogniser: a classifier of images at their own size, and its files."""
+"""A recogniser: a classifier that enlarges small images, and its files."""
 
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidCheckpoint
 from semsim_training.backbones import build_backbone
-from semsim_training.configuration import read_description
 from semsim_training.embedding import EmbeddingNetwork
-
-
-class RecogniserRecord(BaseModel):
-    """How well a recogniser does on images that it has not seen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    trained_on: str
-    images: int
-    test_images: int
-    clean_accuracy: float
-    """Top-1, without a floor."""
-    degraded_accuracy: float
-    calibration_error: float
-    """Expected calibration error of the top-1 confidence on degraded images, ten bins of equal width."""
-
-
-class RecogniserDescription(BaseModel):
-    """What a recogniser's weights are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    dataset: str
-    """The reconstruction set whose classes it knows."""
-    classes: tuple[str, ...] = Field(min_length=2)
-    architecture: str
-    resolution: int = Field(ge=32)
-    """Images are enlarged to this side, in pixels."""
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    epochs: int
-    seed: int
-    record: RecogniserRecord | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a description.
-
-        Raises:
-            InvalidCheckpoint: no such file, or it does not fit the schema.
-        """
-        return read_description(cls, path, InvalidCheckpoint, "a recogniser's description")
+from semsim_training.recognition.recogniser_description import RecogniserDescription
 
 
 class Recogniser(nn.Module):
-    """Images of any size to the probabilities of classes."""
+    """A network that takes images of any size and gives the probabilities of its classes."""
 
     def __init__(self, description: RecogniserDescription, pretrained: Path | None = None) -> None:
-        """Build the network; ``pretrained`` are weights of its backbone.
+        """Build the network. Its backbone starts from the weights in the file ``pretrained``, where one is given.
 
         Raises:
-            InvalidCheckpoint: no such architecture or file, or weights of another one.
+            InvalidCheckpoint: no such architecture or file, or the weights are another architecture's.
         """
         super().__init__()
         self.description = description
@@ -89,18 +44,21 @@ class Recogniser(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, images: NDArray[np.uint8], batch_size: int = 64) -> NDArray[np.float64]:
-        """Of each class, float64 ``(N, C)``, of images ``(N, H, W, 3)``; mean over the image and its mirror image."""
+        """The probability of each class, float64 ``(N, C)``, for images ``(N, H, W, 3)``.
+
+        It is the mean over an image and its mirror image.
+        """
         self.eval()
-        device, found = next(self.parameters()).device, []
+        device, probabilities = next(self.parameters()).device, []
         for start in range(0, len(images), batch_size):
             pixels = torch.from_numpy(images[start : start + batch_size].copy()).permute(0, 3, 1, 2).to(device).float()
             both = self(torch.cat([pixels, pixels.flip(3)])).double().softmax(1).reshape(2, len(pixels), -1)
-            found.append(both.mean(0).cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, len(self.description.classes)))
+            probabilities.append(both.mean(0).cpu().numpy())
+        return np.concatenate(probabilities) if probabilities else np.zeros((0, len(self.description.classes)))
 
 
 def save_recogniser(recogniser: Recogniser, description: RecogniserDescription, path: Path) -> None:
-    """Write ``path`` (safetensors, half precision) and the description beside it, with suffix .json."""
+    """Write the weights to ``path`` (safetensors, half precision), and the description beside it, with suffix .json."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
@@ -114,7 +72,7 @@ def load_recogniser(path: Path) -> Recogniser:
     """The recogniser of a checkpoint, in evaluation mode.
 
     Raises:
-        InvalidCheckpoint: no such files, or the weights are not its network's.
+        InvalidCheckpoint: no such files, or the weights are not the network's.
     """
     recogniser = Recogniser(RecogniserDescription.read(path.with_suffix(".json")))
     try:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semsim_training.configuration import expanded
+from semsim_training.decay import half_cosine, warm_up
 from semsim_training.fitting import fit
 from semsim_training.images.labelled import LabelledImages
-from semsim_training.learning_rates import warm_cosine
-from semsim_training.progress import Progress
+from semsim_training.progress import Progress, silent
 from semsim_training.recognition.degradations import degrade
 from semsim_training.recognition.recogniser import Recogniser, load_recogniser, save_recogniser
 from semsim_training.recognition.recogniser_configuration import RecogniserTraining
@@ -30,7 +30,7 @@ def train_recogniser(
     base: Path,
     path: Path,
     *,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
     device: str = "cpu",
 ) -> RecogniserDescription:
     """Train one recogniser and write it to ``path``. An interrupted run goes on after its last epoch.
@@ -63,7 +63,7 @@ def train_recogniser(
         ),
         epochs=training.epochs,
         steps=steps,
-        rate=lambda position: warm_cosine(training.learning_rate, position / training.epochs),
+        rate=lambda position: _rate(training, position),
         state=path.with_suffix(".state.safetensors"),
         progress=progress,
     )
@@ -73,6 +73,12 @@ def train_recogniser(
     description = description.model_copy(update={"record": record})
     save_recogniser(model, description, path)
     return description
+
+
+def _rate(training: RecogniserTraining, position: float) -> float:
+    """The learning rate at a position in epochs."""
+    share = position / training.epochs
+    return training.learning_rate * (warm_up(share) * half_cosine(share))
 
 
 def _batches(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass
 class Clock:
-    """Seconds since the epoch."""
+    """A clock that stands still until ``now`` is changed."""
 
     now: float = 1_000_000.0
+    """Seconds since the epoch."""
 
     def __call__(self) -> float:
-        """What time it is."""
+        """The time, in seconds since the epoch."""
         return self.now

@@ -1,10 +1,10 @@
-"""Small studies that the tests of the page share."""
+"""A small reconstruction set that the tests of the page share."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.training.annotation.page.sets import write_set
+from tests.training.annotation.sets import write_set
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
-"""AnnotatorRegistry whose pseudonyms, and so whose gold and orders, are the same in every run."""
+"""Annotators whose pseudonyms, and so whose gold items and orders, are the same in every run."""
 
 from semsim_training.annotation.page.annotation_study import PROTOCOL
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.study_database import StudyDatabase
 
 ADA, BOB, CYD = "adaa-aaaa", "bobb-bbbb", "cydd-dddd"
 
 
-def enrol(database: Database, pseudonym: str) -> str:
-    """The pseudonym, enrolled."""
+def enrol(database: StudyDatabase, pseudonym: str) -> str:
+    """Enrol an annotator under this pseudonym, and return it."""
     with database.transaction() as connection:
         connection.execute("INSERT INTO annotator VALUES (?, 0, ?, 0)", (pseudonym, PROTOCOL))
     return pseudonym

@@ -15,20 +15,20 @@ from starlette.testclient import TestClient
 
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.study_database import StudyDatabase
 from semsim_training.annotation.page.web_app import create_app
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, enrol
-from tests.training.annotation.page.sets import SECRETS, write_set
+from tests.training.annotation.sets import SECRETS, write_set
 
 SETTINGS = StudySettings(annotators=2, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=2)
 HERE = {"origin": "http://testserver"}
 
 
 class Site:
-    """The page of a study; every browser has cookies of its own."""
+    """The page of a study. Every browser has its own cookies."""
 
-    def __init__(self, database: Database, study: AnnotationStudy) -> None:
+    def __init__(self, database: StudyDatabase, study: AnnotationStudy) -> None:
         self.study, self.database, self.clock = study, database, Clock()
         self.app = create_app(study, database, self.clock)
 
@@ -52,9 +52,9 @@ class Site:
 
 @contextmanager
 def site_of(folder: Path, small_set: Path, settings: StudySettings) -> Iterator[Site]:
-    """The page of the small set in a study of these settings."""
-    study = AnnotationStudy.of([small_set], settings)
-    with closing(Database.for_study(folder / "page.sqlite", study)) as database:
+    """The page of a study of the small set with these settings."""
+    study = AnnotationStudy.read([small_set], settings)
+    with closing(StudyDatabase.for_study(folder / "page.sqlite", study)) as database:
         yield Site(database, study)
 
 
@@ -67,16 +67,16 @@ def site(tmp_path: Path, small_set: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def site_without_originals(tmp_path: Path, small_set: Path) -> Iterator[Site]:
-    """One where no original comes by chance after its reconstruction, whose answer could then not be undone."""
+    """A page that shows no clean original: one after its reconstruction would keep the judgement from being undone."""
     with site_of(tmp_path, small_set, replace(SETTINGS, clean=0.0)) as site:
         yield site
 
 
 def token(response: Response) -> str:
-    """What names the image shown."""
-    found = re.search(r'name="token" value="([^"]+)"', response.text)
-    assert found, response.text
-    return found[1]
+    """The token of the image that a page shows."""
+    match = re.search(r'name="token" value="([^"]+)"', response.text)
+    assert match, response.text
+    return match[1]
 
 
 def answer(browser: TestClient, choice: str = "unrecognizable", **fields: object) -> Response:
@@ -85,7 +85,7 @@ def answer(browser: TestClient, choice: str = "unrecognizable", **fields: object
 
 
 def test_consent_comes_first(site: Site) -> None:
-    """Nothing is shown or stored before; then a cookie that scripts cannot read holds the pseudonym."""
+    """Before consent nothing is shown or stored. Then a cookie that scripts cannot read holds the pseudonym."""
     browser = site.browser()
     assert browser.get("/").url.path == "/consent"
     for path in ("/practice", "/practice/0.png", "/judge", "/image/x.png"):
@@ -106,7 +106,7 @@ def test_consent_comes_first(site: Site) -> None:
 
 
 def test_a_pseudonym_goes_on_elsewhere(site: Site) -> None:
-    """However it is typed; an unknown one is refused; leaving forgets it in this browser."""
+    """A pseudonym works however it is typed. An unknown one is refused. Leaving forgets it in this browser."""
     first = site.annotator()
     pseudonym = first.cookies["semsim_annotator"]
     assert re.fullmatch("[a-z2-9]{4}-[a-z2-9]{4}", pseudonym)
@@ -122,7 +122,7 @@ def test_a_pseudonym_goes_on_elsewhere(site: Site) -> None:
 
 
 def test_practice_gives_feedback_and_does_not_count(site: Site) -> None:
-    """Right and wrong are told; sent twice it counts once; afterwards comes the first image."""
+    """Practice says right and wrong, and counts an answer that is sent twice once. Then comes the first image."""
     browser = site.browser()
     browser.post("/consent", data={"consent": "yes"})
     cards = site.study.practice(browser.cookies["semsim_annotator"])
@@ -140,7 +140,7 @@ def test_practice_gives_feedback_and_does_not_count(site: Site) -> None:
 
 
 def test_answers_skips_and_undo(site_without_originals: Site) -> None:
-    """Each leads to the next page with what happened said there."""
+    """Each step leads to a page that says what happened."""
     site = site_without_originals
     browser = site.annotator()
     assert answer(browser, "class:class_1", seconds="0.5").url.query == b""
@@ -158,7 +158,7 @@ def test_answers_skips_and_undo(site_without_originals: Site) -> None:
 
 
 def test_until_nothing_is_left(site: Site) -> None:
-    """The last page thanks, says how many, and can undo."""
+    """The last page thanks, says how many images were judged, and can undo."""
     browser = site.annotator()
     count = 0
     while browser.get("/judge").text.count('name="seconds"'):
@@ -170,7 +170,7 @@ def test_until_nothing_is_left(site: Site) -> None:
 
 
 def test_a_pause_is_held_and_refused_when_it_was_too_long(site: Site) -> None:
-    """200 while the image is kept, 409 once it is not."""
+    """A pause is answered with 200 while the image is kept, and with 409 once it is not."""
     browser = site.annotator()
     shown = token(browser.get("/judge"))
     assert browser.post("/hold", data={"token": shown}).json() == {"held": True}
@@ -193,7 +193,7 @@ def test_a_pause_is_held_and_refused_when_it_was_too_long(site: Site) -> None:
     ],
 )  # fmt: skip
 def test_bad_forms_are_refused_with_a_reason(site: Site, path: str, fields: dict[str, str], message: str) -> None:
-    """400, and nothing is recorded."""
+    """A bad form is answered with 400, and nothing is recorded."""
     browser = site.annotator()
     shown = token(browser.get("/judge"))
     refused = browser.post(path, data={name: value.replace("TOKEN", shown) for name, value in fields.items()})
@@ -204,7 +204,7 @@ def test_bad_forms_are_refused_with_a_reason(site: Site, path: str, fields: dict
 
 
 def test_forms_of_other_sites_are_refused(site: Site) -> None:
-    """Another origin, none at all, and the `null` of a sandbox; the browser's own word for here is enough."""
+    """Forms are refused from another origin, from none, and from the `null` of a sandbox."""
     browser = site.annotator()
     fields = {"token": token(browser.get("/judge")), "choice": "unrecognizable"}
     for origin in ("http://elsewhere.example", "null", "http://testserver.example"):
@@ -217,7 +217,7 @@ def test_forms_of_other_sites_are_refused(site: Site) -> None:
 
 
 def test_every_answer_is_guarded(site: Site) -> None:
-    """No other hosts, no frames, nothing kept by the browser."""
+    """Every response forbids other hosts and frames, and tells the browser to store nothing."""
     browser = site.annotator()
     image = f"/image/{token(browser.get('/judge'))}.png"
     for path in ("/consent", "/judge", image, "/image/nothing.png", "/nowhere", "/static/page.js"):
@@ -228,14 +228,14 @@ def test_every_answer_is_guarded(site: Site) -> None:
 
 
 def test_images_are_pixels_of_ones_own(site: Site) -> None:
-    """The same pixels without the file's text, for the annotator who is at it, and only as long."""
+    """An image has the pixels without the file's text, and is there only for the annotator who is at it."""
     ada, bob = site.annotator(), site.annotator()
     shown = token(ada.get("/judge"))
     got = ada.get(f"/image/{shown}.png")
     assert got.headers["content-type"] == "image/png"
     picture = Image.open(io.BytesIO(got.content))
     assert picture.info == {}
-    pixels = [np.asarray(Image.open(io.BytesIO(card.item.png))) for card in site.study.cards]
+    pixels = [np.asarray(Image.open(io.BytesIO(site.study.png(card)))) for card in site.study.cards]
     assert any(np.array_equal(np.asarray(picture), one) for one in pixels)
     assert bob.get(f"/image/{shown}.png").status_code == 404
     answer(ada)
@@ -243,11 +243,11 @@ def test_images_are_pixels_of_ones_own(site: Site) -> None:
 
 
 def test_nothing_leaks(tmp_path: Path, small_set: Path) -> None:
-    """No header or body holds a file, setting, attack, victim, defense or item; all pages of images are alike."""
-    study = AnnotationStudy.of(
+    """No response names a file, setting, attack, victim, defense or item. All pages of images are alike."""
+    study = AnnotationStudy.read(
         [small_set], StudySettings(annotators=2, clean=0.2, noise=0.15, repeats=0.15, practice=2)
     )
-    with closing(Database.for_study(tmp_path / "page.sqlite", study)) as database:
+    with closing(StudyDatabase.for_study(tmp_path / "page.sqlite", study)) as database:
         site = Site(database, study)
         browser = site.browser()
         paths = ("/", "/consent", "/static/page.js", "/static/page.css", "/nowhere")
@@ -274,10 +274,10 @@ def test_nothing_leaks(tmp_path: Path, small_set: Path) -> None:
 
 
 def test_names_are_shown_as_text(tmp_path: Path, small_set: Path) -> None:
-    """A class cannot inject markup, and its underscores are spaces."""
+    """A class cannot inject markup, and its underscores are shown as spaces."""
     page = write_set(tmp_path / "set", name="<b>", classes=12, originals=12, settings=1)
-    study = AnnotationStudy.of([page], SETTINGS)
-    with closing(Database.for_study(tmp_path / "page.sqlite", study)) as database:
+    study = AnnotationStudy.read([page], SETTINGS)
+    with closing(StudyDatabase.for_study(tmp_path / "page.sqlite", study)) as database:
         text = Site(database, study).annotator().get("/judge").text
     assert ">class 11</button>" in text
     assert "<b>" not in text.partition("<form")[2].partition("</form>")[0]

@@ -17,9 +17,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from semsim_training.annotation.judgements import read
 from semsim_training.annotation.page.collect import collect
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.study_database import StudyDatabase
 from tests.service.live import free_port
-from tests.training.annotation.page.sets import write_set
+from tests.training.annotation.sets import write_set
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = (
@@ -47,7 +47,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Of the first page."""
+        """The address of the first page."""
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
@@ -77,11 +77,11 @@ class Person:
         browser.get(url)
 
     def press(self, *keys: str) -> None:
-        """Keys, to whatever has the focus."""
+        """Press keys, in whatever has the focus."""
         self.browser.switch_to.active_element.send_keys(*keys)
 
     def press_and_wait(self, *keys: str) -> None:
-        """Keys that lead to another page."""
+        """Press keys that lead to another page."""
         before = self.browser.execute_script("return performance.timeOrigin")
         self.press(*keys)
         script = "return performance.timeOrigin !== arguments[0] && document.readyState === 'complete'"
@@ -89,7 +89,7 @@ class Person:
         self.wait_for_image()
 
     def wait_for_image(self) -> None:
-        """Until the image of this page, if it has one, is to be seen."""
+        """Wait until the image of this page, if it has one, is shown."""
         script = "return !document.getElementById('shown') || document.body.dataset.ready === 'yes'"
         WebDriverWait(self.browser, 20, 0.02).until(lambda browser: browser.execute_script(script))
 
@@ -102,7 +102,7 @@ class Person:
             self.press_and_wait(Keys.ENTER)
 
     def pixels(self) -> bytes:
-        """What is shown now, as the browser drew it."""
+        """The pixels that the browser drew."""
         script = """
             const image = document.getElementById("shown"), canvas = document.createElement("canvas");
             canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
@@ -118,12 +118,12 @@ class Person:
 
     @property
     def text(self) -> str:
-        """Everything that can be read."""
+        """All text of the page."""
         return str(self.browser.find_element("tag name", "body").text)
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left."""
+        """True where nothing is left."""
         return "Thank you." in self.text
 
 
@@ -132,7 +132,7 @@ Browsers = Callable[[], Chrome]
 
 @pytest.fixture
 def browsers(tmp_path: Path) -> Iterator[Browsers]:
-    """Starts browsers, each with a profile of its own."""
+    """A function that starts browsers, each with its own profile."""
     with ExitStack() as opened:
 
         def start() -> Chrome:
@@ -152,7 +152,7 @@ def browsers(tmp_path: Path) -> Iterator[Browsers]:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers, and ends them with the test."""
+    """A function that starts servers, which end with the test."""
     with ExitStack() as opened:
 
         def start(*sets: Path, **options: object) -> Server:
@@ -165,7 +165,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 
 def test_two_at_once_with_undo_and_a_crash(tmp_path: Path, browsers: Browsers, started: Callable[..., Server]) -> None:
-    """Two people, keyboards only; the server is killed in the middle. Nothing is lost, nothing is shown twice."""
+    """Two people use keyboards only, and the server is killed in the middle. Nothing is lost or shown twice."""
     small = write_set(tmp_path / "set", classes=3, originals=4, settings=2)
     server = started(small, annotators=2, clean=0, noise=0, repeats=0)
     people = [Person(browsers(), server.url) for _ in range(2)]
@@ -196,7 +196,7 @@ def test_two_at_once_with_undo_and_a_crash(tmp_path: Path, browsers: Browsers, s
     # Eight reconstructions, without the two whose original was practised on.
     assert len(ada.seen) == len(set(ada.seen)) == 6
     assert len(bob.seen) == len(set(bob.seen)) == 5
-    with closing(Database.existing(server.database)) as database:
+    with closing(StudyDatabase.existing(server.database)) as database:
         collect(database, tmp_path / "table")
     judgements = read(tmp_path / "table")
     assert len(judgements) == len(ada.seen) + len(bob.seen)
@@ -206,7 +206,7 @@ def test_two_at_once_with_undo_and_a_crash(tmp_path: Path, browsers: Browsers, s
 
 
 def test_many_classes_pause_and_upscaling(tmp_path: Path, browsers: Browsers, started: Callable[..., Server]) -> None:
-    """With more than ten classes typing searches; a pause is no response time; pixels can be hard or smooth."""
+    """Typing searches more than ten classes, a pause is no response time, and pixels can be hard or smooth."""
     many = write_set(tmp_path / "set", classes=12, originals=12, settings=1)
     server = started(many, clean=0, noise=0, repeats=0)
     ada = Person(browsers(), server.url)
@@ -237,7 +237,7 @@ def test_many_classes_pause_and_upscaling(tmp_path: Path, browsers: Browsers, st
     assert "no such answer" in ada.text
     ada.press(Keys.BACKSPACE)
     ada.press_and_wait(" 10", Keys.ENTER)
-    with closing(Database.existing(server.database)) as database:
+    with closing(StudyDatabase.existing(server.database)) as database:
         collect(database, tmp_path / "table")
     first, second = read(tmp_path / "table")
     assert (first.answer, second.answer) == ("class_11", "class_10")

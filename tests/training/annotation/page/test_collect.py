@@ -1,4 +1,4 @@
-"""From the page's database to the table."""
+"""Judgements are collected from the page's database, and its file is guarded."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ import pytest
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.annotation.page.annotation_study import PROTOCOL, AnnotationStudy, StudySettings
+from semsim_training.annotation.page.card_queue import CardQueue, StepOutcome
 from semsim_training.annotation.page.collect import collect
-from semsim_training.annotation.page.database import Database
-from semsim_training.annotation.page.queue import Outcome, Queue
+from semsim_training.annotation.page.study_database import StudyDatabase
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, BOB, enrol
 
@@ -21,32 +21,32 @@ SETTINGS = StudySettings(annotators=2, clean=0.2, noise=0.1, repeats=0.2, practi
 
 @pytest.fixture
 def study(small_set: Path) -> AnnotationStudy:
-    """With much gold and many repeats."""
-    return AnnotationStudy.of([small_set], SETTINGS)
+    """A study with much gold and many repeats."""
+    return AnnotationStudy.read([small_set], SETTINGS)
 
 
 @pytest.fixture
-def database(tmp_path: Path, study: AnnotationStudy) -> Iterator[Database]:
-    """Of that study."""
-    made = Database.for_study(tmp_path / "page.sqlite", study)
+def database(tmp_path: Path, study: AnnotationStudy) -> Iterator[StudyDatabase]:
+    """The database of that study."""
+    made = StudyDatabase.for_study(tmp_path / "page.sqlite", study)
     yield made
     made.close()
 
 
-def judge_all(queue: Queue, annotator: str, clock: Clock) -> int:
-    """Answer everything; how many answers that made."""
+def judge_all(queue: CardQueue, annotator: str, clock: Clock) -> int:
+    """Judge everything, and return how many judgements that made."""
     count = 0
     while turn := queue.current(annotator):
         clock.now += 2
-        queue.answer(annotator, turn.token, turn.card.item.truth, 1.25)
+        queue.judge(annotator, turn.token, turn.card.item.truth, 1.25)
         count += 1
     return count
 
 
-def test_every_judgement_once(tmp_path: Path, study: AnnotationStudy, database: Database) -> None:
-    """Gold and repeats included, with what the evaluation needs; a second run adds nothing, later ones what is new."""
+def test_every_judgement_once(tmp_path: Path, study: AnnotationStudy, database: StudyDatabase) -> None:
+    """Judgements of gold and repeats are collected, too. A second run adds nothing, a later one the new judgements."""
     clock = Clock()
-    queue = Queue(database, study, clock)
+    queue = CardQueue(database, study, clock)
     ada, bob = enrol(database, ADA), enrol(database, BOB)
     count = judge_all(queue, ada, clock)
     assert collect(database, tmp_path / "table", clock) == count
@@ -66,28 +66,30 @@ def test_every_judgement_once(tmp_path: Path, study: AnnotationStudy, database: 
 
 
 def test_undone_and_skipped_are_left_out_and_collected_is_settled(
-    tmp_path: Path, study: AnnotationStudy, database: Database
+    tmp_path: Path, study: AnnotationStudy, database: StudyDatabase
 ) -> None:
-    """What stands is collected, and cannot be undone from then on."""
-    queue, ada = Queue(database, study), enrol(database, ADA)
+    """A judgement that stands is collected, and cannot be undone from then on."""
+    queue, ada = CardQueue(database, study), enrol(database, ADA)
     for _ in range(2):
         turn = queue.current(ada)
         assert turn is not None
-        queue.answer(ada, turn.token, None)
+        queue.judge(ada, turn.token, None)
     shown = queue.current(ada)
     assert shown is not None
-    assert queue.undo(ada, shown.token) is Outcome.DONE
-    assert queue.skip(ada, turn.token) is Outcome.DONE
+    assert queue.undo(ada, shown.token) is StepOutcome.DONE
+    assert queue.skip(ada, turn.token) is StepOutcome.DONE
     assert collect(database, tmp_path / "table") == 1
-    assert queue.undo(ada, shown.token) is Outcome.SETTLED
+    assert queue.undo(ada, shown.token) is StepOutcome.SETTLED
 
 
-def test_an_interrupted_run_is_finished_by_the_next(tmp_path: Path, study: AnnotationStudy, database: Database) -> None:
-    """Settled but not written, as after a full disk: the next run writes it."""
-    queue, ada = Queue(database, study), enrol(database, ADA)
+def test_an_interrupted_run_is_finished_by_the_next(
+    tmp_path: Path, study: AnnotationStudy, database: StudyDatabase
+) -> None:
+    """A judgement that was settled but not written, as after a full disk, is written by the next run."""
+    queue, ada = CardQueue(database, study), enrol(database, ADA)
     turn = queue.current(ada)
     assert turn is not None
-    queue.answer(ada, turn.token, None)
+    queue.judge(ada, turn.token, None)
     (tmp_path / "table").write_text("in the way of a directory")
     with pytest.raises(OSError, match="table"):
         collect(database, tmp_path / "table")
@@ -95,47 +97,47 @@ def test_an_interrupted_run_is_finished_by_the_next(tmp_path: Path, study: Annot
     assert collect(database, tmp_path / "table") == 1
 
 
-def test_databases_of_other_studies_are_refused(tmp_path: Path, small_set: Path, database: Database) -> None:
-    """The message says what differs; the file is left as it is."""
+def test_databases_of_other_studies_are_refused(tmp_path: Path, small_set: Path, database: StudyDatabase) -> None:
+    """The error says what differs, and the file is left as it is."""
     before = database.path.read_bytes()
     for study, message in (
-        (AnnotationStudy.of([small_set], replace(SETTINGS, seed=4)), "seed 4, got 3"),
-        (AnnotationStudy.of([small_set], replace(SETTINGS, practice=1)), "practice 1, got 2"),
-        (AnnotationStudy.of([small_set], SETTINGS, ["test"]), "items .*, got"),
+        (AnnotationStudy.read([small_set], replace(SETTINGS, seed=4)), "seed 4, got 3"),
+        (AnnotationStudy.read([small_set], replace(SETTINGS, practice=1)), "practice 1, got 2"),
+        (AnnotationStudy.read([small_set], SETTINGS, ["test"]), "items .*, got"),
     ):
         with pytest.raises(InvalidAnnotations, match=f"expected a database of this study at .*: {message}"):
-            Database.for_study(database.path, study)
+            StudyDatabase.for_study(database.path, study)
     assert database.path.read_bytes() == before
     with database.transaction() as connection:
         connection.execute("UPDATE study SET value = 'page/0' WHERE name = 'protocol'")
     with pytest.raises(InvalidAnnotations, match=r"of the protocol page/1 at .*, got page/0"):
-        Database.existing(database.path)
+        StudyDatabase.existing(database.path)
 
 
-def test_settings_that_change_no_image_may_change(small_set: Path, database: Database) -> None:
-    """More annotators, other shares or another lease are no other study."""
+def test_settings_that_change_no_image_may_change(small_set: Path, database: StudyDatabase) -> None:
+    """The study stays the same with more annotators, other shares or another lease."""
     settings = replace(SETTINGS, annotators=7, lease_seconds=5, clean=0, noise=0.4, repeats=0)
-    Database.for_study(database.path, AnnotationStudy.of([small_set], settings)).close()
+    StudyDatabase.for_study(database.path, AnnotationStudy.read([small_set], settings)).close()
 
 
 def test_files_that_are_no_database_are_refused(tmp_path: Path, study: AnnotationStudy) -> None:
-    """No file, text, and the tables of something else."""
+    """Refused are a missing file, a text file, and a database with other tables."""
     with pytest.raises(InvalidAnnotations, match=r"at .*none.sqlite, got no file"):
-        Database.existing(tmp_path / "none.sqlite")
+        StudyDatabase.existing(tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
     (tmp_path / "text.sqlite").write_text("annotations, but not a database of them")
     with pytest.raises(InvalidAnnotations, match=r"expected an SQLite database at .*text.sqlite"):
-        Database.for_study(tmp_path / "text.sqlite", study)
+        StudyDatabase.for_study(tmp_path / "text.sqlite", study)
     other = sqlite3.connect(tmp_path / "other.sqlite")
     other.execute("CREATE TABLE something (a)")
     other.close()
-    for opening in (Database.existing, lambda path: Database.for_study(path, study)):
+    for opening in (StudyDatabase.existing, lambda path: StudyDatabase.for_study(path, study)):
         with pytest.raises(InvalidAnnotations, match=r"at .*other.sqlite, got other tables"):
             opening(tmp_path / "other.sqlite")
 
 
-def test_a_database_holds_no_image(database: Database) -> None:
-    """Neither pixels nor the name of an original."""
+def test_a_database_holds_no_image(database: StudyDatabase) -> None:
+    """The database holds neither pixels nor the name of an original."""
     assert (database.path.parent / "page.sqlite-wal").exists()
     kept = b"".join(path.read_bytes() for path in database.path.parent.glob("page.sqlite*"))
     assert b"PNG" not in kept

@@ -1,4 +1,4 @@
-"""`semsim annotate serve` and `collect`."""
+"""The commands `semsim annotate serve` and `semsim annotate collect`."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from semsim.exceptions import SemSimError
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.study_database import StudyDatabase
 from semsim_training.commands.annotate_command import app
 from tests.service.live import free_port
 
@@ -18,7 +18,7 @@ PROGRAM = "from semsim.commands.main import main; main()"
 
 
 def test_serve_says_where_and_ends_quietly(tmp_path: Path, small_set: Path) -> None:
-    """A free port, the set's own database, no header that names the server; an interruption is no error."""
+    """The page listens on a free port, keeps its database with the set, and ends without error when interrupted."""
     command = [sys.executable, "-c", PROGRAM, "annotate", "serve", str(small_set), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -49,9 +49,9 @@ def test_serve_says_where_and_ends_quietly(tmp_path: Path, small_set: Path) -> N
     ],
 )
 def test_errors_name_what_came(tmp_path: Path, small_set: Path, options: list[str], message: str) -> None:
-    """What was expected and got."""
+    """Each error says what was expected and what was given."""
     database = tmp_path / "page.sqlite"
-    Database.for_study(database, AnnotationStudy.of([small_set], StudySettings())).close()
+    StudyDatabase.for_study(database, AnnotationStudy.read([small_set], StudySettings())).close()
     arguments = ["serve", str(small_set), "--database", str(database), "--port", str(free_port()), *options]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, SemSimError)

@@ -1,4 +1,4 @@
-"""Whatever annotators do, in whatever order, with time passing and restarts: the promises hold."""
+"""Random steps of annotators, with time passing and restarts, break none of the page's promises."""
 
 import tempfile
 from collections import Counter
@@ -10,12 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
+from semsim_training.annotation.page.card_queue import CardQueue, StepOutcome, Turn
 from semsim_training.annotation.page.collect import collect
-from semsim_training.annotation.page.database import Database
-from semsim_training.annotation.page.queue import Outcome, Queue, Turn
+from semsim_training.annotation.page.study_database import StudyDatabase
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, BOB, CYD, enrol
-from tests.training.annotation.page.sets import write_set
+from tests.training.annotation.sets import write_set
 
 SETTINGS = StudySettings(annotators=2, clean=0.15, noise=0.1, repeats=0.15, practice=2, repeat_distance=2)
 WHO = st.integers(0, 2)
@@ -28,14 +28,14 @@ class Annotating(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """An empty database."""
+        """Begin with an empty database."""
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock()
-        self.database = Database.for_study(Path(self.folder.name) / "page.sqlite", self.study)
-        self.queue = Queue(self.database, self.study, self.clock)
+        self.database = StudyDatabase.for_study(Path(self.folder.name) / "page.sqlite", self.study)
+        self.queue = CardQueue(self.database, self.study, self.clock)
         self.names = [enrol(self.database, name) for name in (ADA, BOB, CYD)]
         self.shown: dict[str, list[Turn]] = {name: [] for name in self.names}
-        self.expected: dict[str, str | None] = {}  # what stands, by token
+        self.expected: dict[str, str | None] = {}  # the answers that stand, by token
 
     def teardown(self) -> None:
         """Remove the database."""
@@ -49,21 +49,21 @@ class Annotating(RuleBasedStateMachine):
         return turn
 
     @rule(who=WHO, answer=st.sampled_from([None, "class_0", "class_1"]))
-    def answer(self, who: int, answer: str | None) -> None:
-        """Look, and answer what is shown."""
+    def judge(self, who: int, answer: str | None) -> None:
+        """Look, and judge what is shown."""
         name = self.names[who]
         turn = self._look(name)
         if turn is not None:
-            assert self.queue.answer(name, turn.token, answer, 1.0) is Outcome.DONE
+            assert self.queue.judge(name, turn.token, answer, 1.0) is StepOutcome.DONE
             self.expected[turn.token] = answer
 
     @rule(who=WHO)
-    def answer_without_looking(self, who: int) -> None:
-        """Send the last answer once more, perhaps too late."""
+    def judge_without_looking(self, who: int) -> None:
+        """Judge the last image once more, perhaps too late."""
         name = self.names[who]
         if self.shown[name]:
             token = self.shown[name][-1].token
-            if self.queue.answer(name, token, None) is Outcome.DONE:
+            if self.queue.judge(name, token, None) is StepOutcome.DONE:
                 assert token not in self.expected
                 self.expected[token] = None
 
@@ -72,16 +72,16 @@ class Annotating(RuleBasedStateMachine):
         """Look, and skip."""
         turn = self._look(self.names[who])
         if turn is not None:
-            assert self.queue.skip(self.names[who], turn.token) is Outcome.DONE
+            assert self.queue.skip(self.names[who], turn.token) is StepOutcome.DONE
 
     @rule(who=WHO)
     def undo(self, who: int) -> None:
-        """Look, and take the last answer back."""
+        """Look, and take the last judgement back."""
         name = self.names[who]
         turn = self._look(name)
         outcome = self.queue.undo(name, "" if turn is None else turn.token)
-        assert outcome in (Outcome.DONE, Outcome.NOTHING, Outcome.SETTLED)
-        if outcome is Outcome.DONE:
+        assert outcome in (StepOutcome.DONE, StepOutcome.NOTHING, StepOutcome.SETTLED)
+        if outcome is StepOutcome.DONE:
             back = self._look(name)
             assert back is not None
             del self.expected[back.token]
@@ -95,12 +95,12 @@ class Annotating(RuleBasedStateMachine):
     def restart(self) -> None:
         """The server starts again."""
         self.database.close()
-        self.database = Database.for_study(self.database.path, self.study)
-        self.queue = Queue(self.database, self.study, self.clock)
+        self.database = StudyDatabase.for_study(self.database.path, self.study)
+        self.queue = CardQueue(self.database, self.study, self.clock)
 
     @rule()
     def collect(self) -> None:
-        """What stands goes to the table; what is there stays."""
+        """Collect the judgements that stand in the table."""
         collect(self.database, Path(self.folder.name) / "table", self.clock)
 
     @invariant()
@@ -112,14 +112,14 @@ class Annotating(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_given_an_item_twice(self) -> None:
-        """Except repeats of reconstructions, once."""
+        """Each annotator is given an item once, or twice where it is a repeated reconstruction."""
         for turns in self.shown.values():
             counts = Counter((turn.card.item.identifier, turn.card.item.shown) for turn in turns)
             assert all(count <= (2 if shown is Shown.RECONSTRUCTION else 1) for (_, shown), count in counts.items())
 
     @invariant()
     def nobody_sees_an_original_before_its_reconstruction(self) -> None:
-        """In the order of first showing, practice before all."""
+        """No reconstruction is shown after its original, be it in practice or later."""
         for name, turns in self.shown.items():
             clean = {card.original for card in self.study.practice(name) if card.item.shown is Shown.CLEAN}
             for turn in turns:
@@ -129,7 +129,7 @@ class Annotating(RuleBasedStateMachine):
 
     @invariant()
     def no_item_has_more_than_k(self) -> None:
-        """Judgements and valid leases together, repeats and gold apart."""
+        """A reconstruction has at most as many judgements and valid leases as annotators, repeats apart."""
         counts: Counter[str] = Counter()
         with self.database.transaction() as connection:
             for row in connection.execute("SELECT * FROM assignment JOIN item ON identifier = item WHERE repeat = 0"):
@@ -139,8 +139,8 @@ class Annotating(RuleBasedStateMachine):
 
 
 def test_random_walks(tmp_path: Path) -> None:
-    """Random steps of three annotators."""
-    Annotating.study = AnnotationStudy.of([write_set(tmp_path / "set", size=8)], SETTINGS)
+    """Three annotators take random steps."""
+    Annotating.study = AnnotationStudy.read([write_set(tmp_path / "set")], SETTINGS)
     machine = Annotating.TestCase
     machine.settings = hypothesis_settings(max_examples=12, stateful_step_count=50, deadline=None)
     machine().runTest()

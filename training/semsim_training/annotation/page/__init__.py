@@ -1,1 +1,1 @@
-"""The annotation page: people judge one reconstruction at a time, blind."""
+"""The annotation page: people judge one reconstruction after the other, blind."""

@@ -1,4 +1,4 @@
-"""What a study shows: the items of its sets, the gold items, and what every annotator practises on."""
+"""A study on the annotation page: its items, its gold items, and the practice of each annotator."""
 
 import hashlib
 import math
@@ -8,47 +8,51 @@ from pathlib import Path
 from typing import Self
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import SPLITS, Item, ItemSet, Shown, gold_items
-from semsim_training.reconstructions.dataset import read_set
+from semsim_training.annotation.items import SPLITS, Item, ItemSet, Shown
 from semsim_training.seeds import stable_hash
 
 PROTOCOL = "page/1"
-"""How images are shown and answered here; a change that may change answers raises the number."""
+"""How the page shows images and takes answers. A change that may change answers raises the number."""
 
 _NOISE = 100
-"""Images of noise that one annotator can be shown, in each set."""
+"""How many images of noise of each set one annotator can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudySettings:
-    """What the person who runs a study decides.
+    """The decisions of the person who runs a study.
 
     Raises:
-        InvalidOption: shares that leave no room for reconstructions.
+        InvalidOption: the shares leave no room for reconstructions.
     """
 
     annotators: int = 5
-    """How many judge a reconstruction."""
+    """How many annotators judge a reconstruction."""
     clean: float = 0.05
-    """Share of places that show a clean original."""
+    """The share of places that show a clean original."""
     noise: float = 0.05
-    """Share of places that show noise."""
+    """The share of places that show noise."""
     repeats: float = 0.05
-    """Share of places that show once more what the annotator has judged."""
+    """The share of places that show once more what the annotator has judged."""
     repeat_distance: int = 20
-    """At least so many places lie between an item and its repeat."""
+    """How many places lie between an item and its repeat, at least."""
     practice: int = 6
-    """Images with feedback before the first that counts."""
+    """How many images with feedback come before the first that counts."""
     lease_seconds: float = 600.0
     """How long an image is kept for an annotator who does not answer."""
     longest_hold_seconds: float = 3600.0
-    """How long a pause can keep it."""
+    """How long a pause can keep an image."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         shares = (self.clean, self.noise, self.repeats)
         if min(shares) < 0 or sum(shares) > 0.5:
             raise InvalidOption(f"expected shares of clean, noise and repeats of at most 0.5 together, got {shares}")
+
+    @property
+    def shows_originals(self) -> bool:
+        """True where an annotator can be shown a clean original."""
+        return self.clean > 0 or self.practice > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,74 +64,98 @@ class Card:
 
     @property
     def original(self) -> tuple[str, str]:
-        """What its image was made of, unique over sets."""
+        """The set and the name of the original: the name alone may occur in two sets."""
         return self.dataset, self.item.image
 
 
 @dataclass(frozen=True)
 class AnnotationStudy:
-    """All cards of a study; the same for the same sets, splits and settings."""
+    """All cards of a study. They are the same for the same sets, splits and settings."""
 
     settings: StudySettings
-    classes: Mapping[str, tuple[str, ...]]
-    """Of each set."""
+    sets: Mapping[str, ItemSet]
+    """The item sets by their names."""
     reconstructions: tuple[Card, ...]
     gold: tuple[Card, ...]
-    """Clean originals of splits that are not judged, where there are any, and noise."""
+    """Clean originals, of splits that are not judged where there are any, and noise."""
 
     @classmethod
-    def of(cls, directories: Sequence[Path], settings: StudySettings, splits: Sequence[str] = SPLITS) -> Self:
+    def read(cls, directories: Sequence[Path], settings: StudySettings, splits: Sequence[str] = SPLITS) -> Self:
         """The study of the finished reconstruction sets in ``directories``.
 
         Raises:
-            InvalidDataset: no finished set there, or nothing in these splits.
+            InvalidDataset: no finished set there, nothing in these splits, or an original that is needed is missing.
             InvalidOption: two sets of one name, or an unknown split.
         """
         if not set(splits) <= set(SPLITS):
             raise InvalidOption(f"expected splits of {', '.join(SPLITS)}, got {', '.join(splits)}")
-        sets = [ItemSet.of(directory, splits) for directory in directories]
+        sets = [ItemSet.read(directory, splits) for directory in directories]
         names = [one.name for one in sets]
         if len(set(names)) < len(names):
             raise InvalidOption(f"expected sets of different names, got {', '.join(names)}")
-        gold = [
-            Card(one.name, item)
-            for directory, one in zip(directories, sets, strict=True)
-            for item in _gold(directory, settings, splits)
-        ]
-        return cls(
+        study = cls(
             settings,
-            {one.name: one.classes for one in sets},
+            dict(zip(names, sets, strict=True)),
             tuple(Card(one.name, item) for one in sets for item in one.items),
-            tuple(gold),
+            tuple(Card(one.name, item) for one in sets for item in _gold(one, settings, splits)),
         )
+        study.check_images()
+        return study
+
+    def check_images(self) -> None:
+        """Read every image that can be shown: a missing one stops the start of the page, not an annotator.
+
+        Raises:
+            InvalidDataset: an original is missing that is shown, or that its reconstruction is made from.
+        """
+        for card in self.cards:
+            if card.item.shown is Shown.RECONSTRUCTION or (
+                card.item.shown is Shown.CLEAN and self.settings.shows_originals
+            ):
+                self.png(card)
 
     @property
     def cards(self) -> Iterable[Card]:
-        """Reconstructions and gold."""
+        """The cards of reconstructions and of gold items."""
         return (*self.reconstructions, *self.gold)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of every card and its pixels."""
+        """A hash of every card's name and of the files of every set, which hold or name the pixels."""
         total = hashlib.sha256()
-        for card in sorted(self.cards, key=lambda card: card.item.identifier):
-            total.update(card.item.identifier.encode() + hashlib.sha256(card.item.png).digest())
+        for identifier in sorted(card.item.identifier for card in self.cards):
+            total.update(identifier.encode())
+        for name in sorted(self.sets):
+            for shard in self.sets[name].reconstructions.description.shards:
+                total.update(shard.sha256.encode())
         return total.hexdigest()
 
+    def png(self, card: Card) -> bytes:
+        """The image of a card as a PNG file.
+
+        Raises:
+            InvalidDataset: an original is missing that the image is made from.
+        """
+        return self.sets[card.dataset].png(card.item)
+
+    def classes(self, card: Card) -> tuple[str, ...]:
+        """The classes that the image of a card may be answered with."""
+        return self.sets[card.dataset].classes
+
     def shuffled(self, annotator: str, cards: Iterable[Card]) -> list[Card]:
-        """The cards in an order of this annotator's own."""
+        """The cards in an order that only this annotator has."""
         return sorted(cards, key=lambda card: self.place(annotator, card.item.identifier))
 
-    def place(self, annotator: str, what: str) -> float:
-        """A number in [0, 1) that looks random, of the seed, the annotator and ``what``."""
-        return stable_hash(f"{self.settings.seed}/{annotator}/{what}") / 2**63
+    def place(self, annotator: str, name: str) -> float:
+        """A number in [0, 1) that looks random. It follows from the seed, the annotator and ``name``."""
+        return stable_hash(f"{self.settings.seed}/{annotator}/{name}") / 2**63
 
     def order(self, annotator: str) -> list[str]:
-        """The sets one after the other, so that the classes to answer with seldom change."""
-        return sorted(self.classes, key=lambda name: self.place(annotator, name))
+        """The sets in the order of this annotator: one after the other, so that the classes seldom change."""
+        return sorted(self.sets, key=lambda name: self.place(annotator, name))
 
     def practice(self, annotator: str) -> list[Card]:
-        """Half clean originals and half noise, of the annotator's first set; a clean one comes first."""
+        """Clean originals and noise by halves, of the annotator's first set. A clean original comes first."""
         first = self.order(annotator)[0]
         gold = {
             shown: self.shuffled(
@@ -142,13 +170,13 @@ class AnnotationStudy:
         )
 
 
-def _gold(directory: Path, settings: StudySettings, splits: Sequence[str]) -> tuple[Item, ...]:
+def _gold(item_set: ItemSet, settings: StudySettings, splits: Sequence[str]) -> tuple[Item, ...]:
     """All originals that could be shown clean, and noise enough for one annotator, whatever the shares are.
 
-    Who has seen an original judges none of its reconstructions: originals of other splits cost nothing.
+    An annotator who has seen an original judges none of its reconstructions: originals of other splits cost nothing.
     """
-    rows = read_set(directory, columns=("image", "split")).to_pylist()
+    rows = item_set.reconstructions.rows
     others = [split for split in SPLITS if split not in splits]
-    chosen = others if {row["split"] for row in rows} & set(others) else splits
-    clean = len({row["image"] for row in rows if row["split"] in chosen})
-    return gold_items(directory, clean, _NOISE + settings.practice // 2, settings.seed, chosen)
+    chosen = others if {row.split for row in rows} & set(others) else splits
+    clean = len({row.image for row in rows if row.split in chosen})
+    return item_set.gold(clean, _NOISE + settings.practice // 2, settings.seed, chosen)

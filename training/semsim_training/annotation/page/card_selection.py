@@ -1,4 +1,4 @@
-"""Which card an annotator is shown next: a function of the study and of what has happened."""
+"""Selects the card that an annotator is shown next: a function of the study and of what has happened."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,34 +9,38 @@ from semsim_training.annotation.items import Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, Card
 
 
-class Past(NamedTuple):
-    """One thing an annotator was given, whatever came of it."""
+class PastShowing(NamedTuple):
+    """One item that an annotator was given, whatever came of it."""
 
     item: str
     repeat: int
+    """1 where it was given for the second time."""
     judged: bool
+    """True where a judgement of it stands."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A card, and whether it is shown for the second time."""
+class ChosenCard:
+    """The card to show next."""
 
     card: Card
     repeat: int = 0
+    """1 where it is shown for the second time."""
 
 
-class Selection:
-    """Chooses cards of a study for annotators."""
+class CardSelection:
+    """Chooses the cards of a study that annotators are shown."""
 
     def __init__(self, study: AnnotationStudy) -> None:
         self._study = study
         self.by_item: Mapping[str, Card] = {card.item.identifier: card for card in study.cards}
+        """Each card by its item's name."""
 
-    def candidates(self, annotator: str, past: Sequence[Past], occupied: Mapping[str, int]) -> list[Card]:
+    def candidates(self, annotator: str, past: Sequence[PastShowing], occupied: Mapping[str, int]) -> list[Card]:
         """The reconstructions that the annotator could still be given.
 
-        ``occupied`` says how many judgements and valid leases each item has. An item never comes back to the
-        same annotator, and no reconstruction comes after its clean original.
+        ``past`` holds the items the annotator was given, ``occupied`` how many judgements and valid leases an item has.
+        An item never comes back to the same annotator, and no reconstruction comes after its clean original.
         """
         given, revealed = {one.item for one in past}, self.revealed(annotator, past)
         most = self._study.settings.annotators
@@ -48,12 +52,12 @@ class Selection:
             and card.original not in revealed
         ]
 
-    def next(self, annotator: str, past: Sequence[Past], occupied: Mapping[str, int]) -> Choice | None:
-        """What to show, or ``None`` where no reconstruction is left for this annotator now.
+    def next_card(self, annotator: str, past: Sequence[PastShowing], occupied: Mapping[str, int]) -> ChosenCard | None:
+        """The card to show, or ``None`` where no reconstruction is left for this annotator now.
 
-        ``past`` is in the order of places. Reconstructions come least-annotated first, then those whose original
-        the annotator has met least, then in an order of the annotator's own. Gold and repeats take the places
-        that the seed gives them.
+        ``past`` is in the order of places. The reconstructions with the fewest judgements and leases come first; among
+        those, the ones whose original the annotator has met least often; then an order that only this annotator has.
+        Gold items and repeats take the places that the seed gives them.
         """
         open_cards = self.candidates(annotator, past, occupied)
         if not open_cards:
@@ -69,32 +73,32 @@ class Selection:
                 self._study.place(annotator, card.item.identifier),
             ),
         )
-        return self._interspersed(annotator, past, open_cards, nearest.dataset) or Choice(nearest)
+        return self._interspersed(annotator, past, open_cards, nearest.dataset) or ChosenCard(nearest)
 
-    def revealed(self, annotator: str, past: Iterable[Past]) -> set[tuple[str, str]]:
-        """The originals that the annotator has seen clean, in practice or among what counts."""
+    def revealed(self, annotator: str, past: Iterable[PastShowing]) -> set[tuple[str, str]]:
+        """The originals that the annotator has seen clean, in practice or afterwards."""
         seen = [self.by_item[one.item] for one in past]
         return {card.original for card in (*seen, *self._study.practice(annotator)) if card.item.shown is Shown.CLEAN}
 
     def _interspersed(
-        self, annotator: str, past: Sequence[Past], open_cards: Sequence[Card], dataset: str
-    ) -> Choice | None:
-        """What takes the next place instead of a reconstruction, if anything does."""
+        self, annotator: str, past: Sequence[PastShowing], open_cards: Sequence[Card], dataset: str
+    ) -> ChosenCard | None:
+        """The gold item or repeat that takes the next place, or ``None`` where a reconstruction has it."""
         settings = self._study.settings
         drawn = self._study.place(annotator, f"place/{len(past)}")
         if drawn < settings.clean:
             left = Counter(card.original for card in open_cards)
             clean = self._gold(annotator, past, dataset, Shown.CLEAN)
-            # What this original costs: reconstructions that the annotator will not judge.
-            return Choice(min(clean, key=lambda card: left[card.original])) if clean else None
+            # An original costs the reconstructions of it that the annotator then cannot judge.
+            return ChosenCard(min(clean, key=lambda card: left[card.original])) if clean else None
         if drawn < settings.clean + settings.noise:
             noise = self._gold(annotator, past, dataset, Shown.NOISE)
-            return Choice(noise[0]) if noise else None
+            return ChosenCard(noise[0]) if noise else None
         if drawn < settings.clean + settings.noise + settings.repeats:
             return self._repeat(annotator, past, dataset)
         return None
 
-    def _gold(self, annotator: str, past: Sequence[Past], dataset: str, shown: Shown) -> list[Card]:
+    def _gold(self, annotator: str, past: Sequence[PastShowing], dataset: str, shown: Shown) -> list[Card]:
         given = {one.item for one in past} | {card.item.identifier for card in self._study.practice(annotator)}
         fresh = (
             card
@@ -103,8 +107,8 @@ class Selection:
         )
         return self._study.shuffled(annotator, fresh)
 
-    def _repeat(self, annotator: str, past: Sequence[Past], dataset: str) -> Choice | None:
-        """The longest ago of what can be shown once more."""
+    def _repeat(self, annotator: str, past: Sequence[PastShowing], dataset: str) -> ChosenCard | None:
+        """The reconstruction judged longest ago that can be shown once more."""
         repeated = {one.item for one in past if one.repeat}
         revealed = self.revealed(annotator, past)
         for one in past[: max(0, len(past) - self._study.settings.repeat_distance)]:
@@ -116,5 +120,5 @@ class Selection:
                 and card.item.shown is Shown.RECONSTRUCTION
                 and card.original not in revealed
             ):
-                return Choice(card, 1)
+                return ChosenCard(card, 1)
         return None

@@ -1,4 +1,4 @@
-"""From a page's database to the table of judgements."""
+"""Collects the judgements of a page's database in the table of judgements."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append, read
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.study_database import StudyDatabase
 
 _SETTLE = "UPDATE judgement SET collected_at = ? WHERE undone_at IS NULL AND collected_at IS NULL"
 _SETTLED = """
@@ -20,13 +20,13 @@ ORDER BY judgement.number
 """
 
 
-def collect(database: Database, table: Path, clock: Callable[[], float] = time.time) -> int:
-    """Append to ``table`` what it does not hold yet; how many judgements were added.
+def collect(database: StudyDatabase, table: Path, clock: Callable[[], float] = time.time) -> int:
+    """Append to ``table`` the judgements that it does not hold yet, and return how many these were.
 
-    A judgement is first settled, which nobody can undo, then written: an interrupted run is finished by the next.
+    A judgement is first settled, so that nobody can undo it, then written: the next run finishes an interrupted one.
 
     Raises:
-        InvalidAnnotations: the table holds something else than judgements.
+        InvalidAnnotations: the table holds files that are no judgements.
     """
     known = {judgement.key for judgement in read(table)}
     with database.transaction() as connection:

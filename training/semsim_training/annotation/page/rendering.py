@@ -1,4 +1,4 @@
-"""Templates, and images without anything but their pixels."""
+"""Responses: rendered templates, and images that hold nothing but their pixels."""
 
 import io
 from typing import Any
@@ -18,7 +18,7 @@ _TEMPLATES.filters["readable"] = lambda name: name.replace("_", " ")
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A rendered template."""
+    """The page that a template renders."""
     return HTMLResponse(_TEMPLATES.get_template(f"{template}.html").render(values), status)
 
 

@@ -1,4 +1,4 @@
-"""What every answer of the page carries, and who may send forms to it."""
+"""Protects the page: headers on every response, and no forms from other sites."""
 
 from urllib.parse import urlsplit
 
@@ -13,8 +13,8 @@ _POLICY = (
 _READING = ("GET", "HEAD")
 
 
-class Guard:
-    """Refuses forms from other sites; nothing is kept by browsers, loaded from elsewhere or shown in a frame."""
+class PageGuard:
+    """Refuses forms from other sites, and keeps browsers from storing, framing or loading anything from elsewhere."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,7 +43,7 @@ class Guard:
 
 
 def _from_here(headers: Headers) -> bool:
-    """Browsers say where a form comes from; what says nothing is no page of ours."""
+    """True where the headers say that the form comes from this page. Every browser says where a form comes from."""
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site") == "same-origin"

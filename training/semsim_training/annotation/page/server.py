@@ -1,4 +1,4 @@
-"""The page on an address of this machine."""
+"""Serves the page on an address of this machine."""
 
 import contextlib
 import socket
@@ -12,10 +12,10 @@ from semsim.exceptions import InvalidOption
 
 
 def serve(app: Starlette, host: str, port: int, listening: Callable[[str], None]) -> None:
-    """Serve until interrupted; ``listening`` is told the URL, with the port that was free where ``port`` is 0.
+    """Serve until interrupted. ``listening`` is called with the URL, in which a port of 0 is replaced by a free one.
 
     Raises:
-        InvalidOption: no IP address, or one in use.
+        InvalidOption: ``host`` is no IP address, or the address is in use.
     """
     try:
         family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET

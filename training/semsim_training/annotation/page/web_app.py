@@ -1,4 +1,4 @@
-"""The page over HTTP: consent, practice, one image after the other."""
+"""The page over HTTP: consent, practice, then one image after the other."""
 
 import math
 import time
@@ -16,11 +16,11 @@ from starlette.staticfiles import StaticFiles
 
 from semsim.exceptions import InvalidRequest, SemSimError
 from semsim_training.annotation.page.annotation_study import PROTOCOL, AnnotationStudy
-from semsim_training.annotation.page.annotators import AnnotatorRegistry
-from semsim_training.annotation.page.database import Database
-from semsim_training.annotation.page.queue import Outcome, Queue
+from semsim_training.annotation.page.annotator_registry import AnnotatorRegistry
+from semsim_training.annotation.page.card_queue import CardQueue, StepOutcome
 from semsim_training.annotation.page.rendering import image, page
-from semsim_training.annotation.page.security import Guard
+from semsim_training.annotation.page.security import PageGuard
+from semsim_training.annotation.page.study_database import StudyDatabase
 
 _COOKIE = "semsim_annotator"
 _COOKIE_SECONDS = 90 * 24 * 3600
@@ -28,18 +28,18 @@ _CLASS = "class:"
 _UNRECOGNIZABLE = "unrecognizable"
 
 _NOTICES = {
-    Outcome.STALE: "That image was dealt with already: nothing was recorded twice. Here is the one you are at.",
-    Outcome.EXPIRED: "You were away for long, and the image went to somebody else. Your answer was not kept.",
-    Outcome.NOTHING: "There is no answer to undo.",
-    Outcome.SETTLED: "Your answer before this one can no longer be changed.",
+    StepOutcome.STALE: "That image was dealt with already: nothing was recorded twice. Here is the one you are at.",
+    StepOutcome.EXPIRED: "You were away for long, and the image went to somebody else. Your answer was not kept.",
+    StepOutcome.NOTHING: "There is no answer to undo.",
+    StepOutcome.SETTLED: "Your answer before this one can no longer be changed.",
     "undone": "Undone: this is the image before. Please answer it again.",
     "skipped": "Skipped: you will not see that image again.",
 }
 
 
-def create_app(study: AnnotationStudy, database: Database, clock: Callable[[], float] = time.time) -> Starlette:
-    """The annotation page of ``study``, with everything that happens kept in ``database``."""
-    site = _Site(study, AnnotatorRegistry(database, clock), Queue(database, study, clock))
+def create_app(study: AnnotationStudy, database: StudyDatabase, clock: Callable[[], float] = time.time) -> Starlette:
+    """The annotation page of ``study``. Everything that happens is kept in ``database``."""
+    site = _AnnotationSite(study, AnnotatorRegistry(database, clock), CardQueue(database, study, clock))
     routes = [
         Route("/", site.start),
         Route("/consent", site.consent),
@@ -57,19 +57,21 @@ def create_app(study: AnnotationStudy, database: Database, clock: Callable[[], f
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(PageGuard)],
         exception_handlers={HTTPException: _refused, SemSimError: _refused},
     )
 
 
-class _Site:
-    def __init__(self, study: AnnotationStudy, annotators: AnnotatorRegistry, queue: Queue) -> None:
+class _AnnotationSite:
+    """The handlers of the page."""
+
+    def __init__(self, study: AnnotationStudy, annotators: AnnotatorRegistry, queue: CardQueue) -> None:
         self._study = study
         self._annotators = annotators
         self._queue = queue
 
     def start(self, request: Request) -> Response:
-        """Where the annotator is."""
+        """Go to the page where the annotator is."""
         if _COOKIE not in request.cookies:
             return _to("/consent")
         annotator = self._annotator(request)
@@ -100,8 +102,9 @@ class _Site:
         cards, number = self._study.practice(annotator), self._annotators.practised(annotator)
         if number >= len(cards):
             return _to("/judge")
-        classes = self._study.classes[cards[number].dataset]
-        return page("practice", annotator=annotator, number=number, total=len(cards), classes=classes)
+        return page(
+            "practice", annotator=annotator, number=number, total=len(cards), classes=self._study.classes(cards[number])
+        )
 
     async def practised(self, request: Request) -> Response:
         form = await _form(request)
@@ -111,7 +114,7 @@ class _Site:
         if not 0 <= number < len(cards):
             raise InvalidRequest(f"expected the number of a practice image below {len(cards)}, got {number}")
         card = cards[number]
-        answer = _answer(_field(form, "choice"), self._study.classes[card.dataset])
+        answer = _answer(_field(form, "choice"), self._study.classes(card))
         if not await run_in_threadpool(self._annotators.practise, annotator, number):
             return _to("/practice")
         last = number + 1 == len(cards)
@@ -125,7 +128,7 @@ class _Site:
         cards, number = self._study.practice(annotator), request.path_params["number"]
         if number > self._annotators.practised(annotator) or number >= len(cards):
             raise HTTPException(404, "There is no such image.")
-        return image(cards[number].item.png)
+        return image(self._study.png(cards[number]))
 
     def judge(self, request: Request) -> Response:
         annotator = self._annotator(request)
@@ -148,37 +151,37 @@ class _Site:
             step = self._queue.undo if choice == "undo" else self._queue.skip
             outcome = await run_in_threadpool(step, annotator, token)
             done = {"undo": "undone", "skip": "skipped"}[choice]
-            return _to(f"/judge?notice={done if outcome is Outcome.DONE else outcome}")
-        classes = {name for names in self._study.classes.values() for name in names}
+            return _to(f"/judge?notice={done if outcome is StepOutcome.DONE else outcome}")
+        classes = {name for one in self._study.sets.values() for name in one.classes}
         answer = _answer(choice, classes)
-        outcome = await run_in_threadpool(self._queue.answer, annotator, token, answer, _seconds(form))
-        return _to("/judge" if outcome is Outcome.DONE else f"/judge?notice={outcome}")
+        outcome = await run_in_threadpool(self._queue.judge, annotator, token, answer, _seconds(form))
+        return _to("/judge" if outcome is StepOutcome.DONE else f"/judge?notice={outcome}")
 
     async def hold(self, request: Request) -> Response:
         form = await _form(request)
         annotator = await run_in_threadpool(self._annotator, request)
         outcome = await run_in_threadpool(self._queue.hold, annotator, _field(form, "token"))
-        return JSONResponse({"held": outcome is Outcome.DONE}, 200 if outcome is Outcome.DONE else 409)
+        return JSONResponse({"held": outcome is StepOutcome.DONE}, 200 if outcome is StepOutcome.DONE else 409)
 
     def image(self, request: Request) -> Response:
         card = self._queue.shown(self._annotator(request), request.path_params["token"])
         if card is None:
             raise HTTPException(404, "There is no such image, or it is not yours to see now.")
-        return image(card.item.png)
+        return image(self._study.png(card))
 
     def _trained(self, annotator: str) -> bool:
         return self._annotators.practised(annotator) >= len(self._study.practice(annotator))
 
     def _annotator(self, request: Request) -> str:
-        """Who asks.
+        """The pseudonym of the annotator who asks.
 
         Raises:
-            HTTPException: 403, nobody that this study knows.
+            HTTPException: 403, the study does not know the annotator.
         """
-        found = self._annotators.find(request.cookies.get(_COOKIE, ""))
-        if found is None:
+        pseudonym = self._annotators.find(request.cookies.get(_COOKIE, ""))
+        if pseudonym is None:
             raise HTTPException(403, "This browser holds no pseudonym that this study knows.")
-        return found
+        return pseudonym
 
 
 def _to(path: str) -> Response:
@@ -231,7 +234,7 @@ def _seconds(form: dict[str, str]) -> float | None:
 
 
 def _answer(choice: str, classes: tuple[str, ...] | set[str]) -> str | None:
-    """A class, or ``None`` for unrecognizable."""
+    """The class that was chosen, or ``None`` for unrecognizable."""
     if choice == _UNRECOGNIZABLE:
         return None
     if not choice.startswith(_CLASS) or choice.removeprefix(_CLASS) not in classes:

@@ -1,5 +1,5 @@
 "use strict";
-// Keys, the switch of upscaling, pausing, and how long an answer took. The page works without, but takes no time then.
+// Keys, the switch of upscaling, pauses, and response times. The page works without this script, but takes no times then.
 
 const form = document.getElementById("pad");
 const image = document.getElementById("shown");
@@ -12,15 +12,15 @@ const notice = document.getElementById("notice");
 const classes = [...document.querySelectorAll("#classes button")];
 const unrecognizable = document.getElementById("unrecognizable");
 
-let shownSince = null; // ms; null while nothing is to be seen
-let seen = 0; // ms before the last pause
+let shownSince = null; // ms; null while the image is hidden
+let seen = 0; // ms for which the image was shown before the last pause
 let holding = null;
 let sent = false;
 
-// A reload tells nothing new.
+// A notice is shown once: a reload repeats nothing.
 if (location.search) history.replaceState(null, "", location.pathname);
 
-// The image, and the time it is to be seen
+// The image, and for how long it is shown
 
 async function reveal() {
   image.classList.add("waiting");
@@ -78,7 +78,7 @@ function choose(button) {
   if (button && !button.disabled) form.requestSubmit(button);
 }
 
-function found() {
+function fitting() {
   const text = search.value.trim().toLowerCase();
   if (!text) return [];
   const label = (button) => button.dataset.label;
@@ -90,13 +90,13 @@ function found() {
 }
 
 function mark() {
-  const fitting = found();
+  const buttons = fitting();
   const text = search.value.trim();
   for (const button of [...classes, unrecognizable]) {
-    button.classList.toggle("marked", button === fitting[0]);
-    button.classList.toggle("unmatched", text !== "" && !fitting.includes(button));
+    button.classList.toggle("marked", button === buttons[0]);
+    button.classList.toggle("unmatched", text !== "" && !buttons.includes(button));
   }
-  matches.textContent = !text ? "" : fitting.length ? `Enter: ${fitting[0].dataset.label}` : "no such answer";
+  matches.textContent = !text ? "" : buttons.length ? `Enter: ${buttons[0].dataset.label}` : "no such answer";
 }
 
 function start() {
@@ -105,7 +105,7 @@ function start() {
 
 function submitted(event) {
   const timed = form.elements.seconds;
-  const blind = ["skip", "undo"].includes(event.submitter?.value); // also where the image does not arrive
+  const blind = ["skip", "undo"].includes(event.submitter?.value); // both also work where the image does not arrive
   if (sent || holding || (image && !blind && shownSince === null)) {
     event.preventDefault();
     return;
@@ -119,7 +119,7 @@ function submitted(event) {
 function inSearch(event) {
   if (event.key === "Enter") {
     event.preventDefault();
-    choose(found()[0]);
+    choose(fitting()[0]);
   } else if (event.key === "Escape") {
     search.value = "";
     mark();

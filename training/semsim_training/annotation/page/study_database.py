@@ -1,4 +1,4 @@
-"""The file that a study lives in: who was given what, and what they said. It never holds an image."""
+"""The file that a study lives in: what annotators were shown, and their judgements. It never holds an image."""
 
 import sqlite3
 import threading
@@ -44,8 +44,8 @@ CREATE UNIQUE INDEX one_that_stands ON judgement (token) WHERE undone_at IS NULL
 """
 
 
-class Database:
-    """A study's SQLite file, open. What a transaction committed is on the disk, whatever happens to the process.
+class StudyDatabase:
+    """A study's open SQLite file. A committed transaction is on the disk, whatever happens to the process.
 
     Raises:
         InvalidAnnotations: the file is no SQLite database.
@@ -66,15 +66,15 @@ class Database:
 
     @classmethod
     def for_study(cls, path: Path, study: AnnotationStudy) -> Self:
-        """The database at ``path``, made where there is none.
+        """The study's database at ``path``, made where there is none.
 
         Raises:
-            InvalidAnnotations: the file is of another study or protocol, or no such database.
+            InvalidAnnotations: the file is no such database, or belongs to another study or protocol.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         wanted = {
             "protocol": PROTOCOL,
-            "sets": ", ".join(study.classes),
+            "sets": ", ".join(study.sets),
             "seed": str(study.settings.seed),
             "practice": str(study.settings.practice),
             "items": study.fingerprint,
@@ -83,20 +83,20 @@ class Database:
             with database.transaction() as connection:
                 if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
                     _create(connection, study, wanted)
-                found = _description(connection, path)
+                described = _description(connection, path)
             for name, value in wanted.items():
-                if found.get(name) != value:
+                if described.get(name) != value:
                     raise InvalidAnnotations(
-                        f"expected a database of this study at {path}: {name} {value}, got {found.get(name)}"
+                        f"expected a database of this study at {path}: {name} {value}, got {described.get(name)}"
                     )
         return database
 
     @classmethod
     def existing(cls, path: Path) -> Self:
-        """The database at ``path``.
+        """The database at ``path``, of any study.
 
         Raises:
-            InvalidAnnotations: no file there, or no such database, or of another protocol.
+            InvalidAnnotations: no file there, or it is no such database, or belongs to another protocol.
         """
         if not path.is_file():
             raise InvalidAnnotations(f"expected the database of an annotation page at {path}, got no file")
@@ -113,7 +113,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done inside happens at once, or not at all where an error leaves it; one at a time."""
+        """A transaction, one at a time: all that is done in it is kept, or nothing where an error leaves it."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -125,7 +125,7 @@ class Database:
                 raise
 
 
-_Database = TypeVar("_Database", bound=Database)
+_Database = TypeVar("_Database", bound=StudyDatabase)
 
 
 @contextmanager

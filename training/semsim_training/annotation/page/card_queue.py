@@ -1,4 +1,7 @@
-"""Who gets which image next, and what came of it: every step one transaction, so a restart loses nothing."""
+"""Gives annotators one card after the other, and keeps their judgements.
+
+Each step is one transaction, so a restart loses nothing.
+"""
 
 import secrets
 import sqlite3
@@ -10,8 +13,8 @@ from enum import StrEnum
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, Card
-from semsim_training.annotation.page.card_selection import Choice, Past, Selection
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.card_selection import CardSelection, ChosenCard, PastShowing
+from semsim_training.annotation.page.study_database import StudyDatabase
 
 _OCCUPIED = """
 SELECT item, count(*) AS count FROM assignment
@@ -26,59 +29,60 @@ WHERE annotator = ? AND undone_at IS NULL ORDER BY number DESC LIMIT 1
 """
 
 
-class Outcome(StrEnum):
-    """What came of an annotator's step."""
+class StepOutcome(StrEnum):
+    """The result of an annotator's step."""
 
     DONE = "done"
     STALE = "stale"
-    """Not the image that this annotator is at: sent twice, or from a second tab."""
+    """The annotator is at another image: the step was sent twice, or from a second tab."""
     EXPIRED = "expired"
-    """The lease ran out and others have the image now."""
+    """The lease ran out, and others have the image now."""
     NOTHING = "nothing"
-    """No answer to take back."""
+    """There is no judgement to take back."""
     SETTLED = "settled"
-    """The answer is in the table already, or its original has been shown since."""
+    """The judgement is collected already, or the original has been shown since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What an annotator is shown now."""
+    """The image that an annotator is shown now."""
 
     token: str
-    """Names this image for this annotator, and tells nothing."""
+    """Names this image for this annotator, and tells nothing about it."""
     card: Card
     classes: tuple[str, ...]
     new_classes: bool
-    """Whether the answers are others than for the image before."""
+    """True where other classes are offered than for the image before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Of one annotator."""
+class AnnotatorProgress:
+    """How far one annotator has come."""
 
     judged: int
+    """How many judgements stand, of gold items and repeats, too."""
     left: int
-    """Reconstructions that could still be given to this annotator, with the one shown."""
+    """How many reconstructions the annotator could still be given, with the one shown."""
 
 
-class Queue:
-    """Serves the cards of a study, each to as many annotators as wanted."""
+class CardQueue:
+    """Gives out the cards of a study, each to as many annotators as the study wants."""
 
-    def __init__(self, database: Database, study: AnnotationStudy, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: StudyDatabase, study: AnnotationStudy, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._study = study
-        self._selection = Selection(study)
+        self._selection = CardSelection(study)
         self._clock = clock
 
     def current(self, annotator: str) -> Turn | None:
-        """The image that the annotator is at, kept by a lease; ``None`` where there is nothing to show now."""
+        """The image that the annotator is at, kept by a lease; ``None`` where nothing is left to show now."""
         now = self._clock()
         with self._database.transaction() as connection:
             while (row := _open(connection, annotator)) is None or not self._has_room(connection, row, now):
                 if row is not None:
                     _close(connection, row, "expired")
                     continue
-                choice = self._selection.next(annotator, _past(connection, annotator), _occupied(connection, now))
+                choice = self._selection.next_card(annotator, _past(connection, annotator), _occupied(connection, now))
                 if choice is None:
                     return None
                 _assign(connection, annotator, choice, now, now + self._study.settings.lease_seconds)
@@ -92,22 +96,22 @@ class Queue:
             ).fetchone()
         card = self._selection.by_item[row["item"]]
         changed = before is not None and self._selection.by_item[before["item"]].dataset != card.dataset
-        return Turn(row["token"], card, self._study.classes[card.dataset], changed)
+        return Turn(row["token"], card, self._study.classes(card), changed)
 
-    def answer(self, annotator: str, token: str, answer: str | None, seconds: float | None = None) -> Outcome:
-        """Keep an answer: a class, or ``None`` for unrecognizable.
+    def judge(self, annotator: str, token: str, answer: str | None, seconds: float | None = None) -> StepOutcome:
+        """Keep a judgement, whose answer is a class or ``None`` for unrecognizable.
 
-        ``seconds`` is the response time as the browser took it; it cannot be longer than this clock says.
+        ``seconds`` is the response time that the browser took. It is cut to what this clock allows.
 
         Raises:
-            InvalidAnnotations: a class that the image's set does not have.
+            InvalidAnnotations: the image's set does not have the class.
         """
         now = self._clock()
         with self._database.transaction() as connection:
             row, outcome = self._step(connection, annotator, token, now)
             if row is None:
                 return outcome
-            classes = self._study.classes[self._selection.by_item[row["item"]].dataset]
+            classes = self._study.classes(self._selection.by_item[row["item"]])
             if answer is not None and answer not in classes:
                 raise InvalidAnnotations(f"expected a class of {', '.join(classes)}, got {answer!r}")
             if seconds is not None:
@@ -117,44 +121,44 @@ class Queue:
                 (token, answer, seconds, now),
             )
             connection.execute("UPDATE assignment SET state = 'judged' WHERE token = ?", (token,))
-        return Outcome.DONE
+        return StepOutcome.DONE
 
-    def skip(self, annotator: str, token: str) -> Outcome:
-        """Give the image back to others; this annotator never sees it again."""
+    def skip(self, annotator: str, token: str) -> StepOutcome:
+        """Leave the image to others. This annotator never sees it again."""
         with self._database.transaction() as connection:
             row, outcome = self._step(connection, annotator, token, self._clock())
             if row is not None:
                 _close(connection, row, "skipped")
         return outcome
 
-    def undo(self, annotator: str, token: str) -> Outcome:
-        """Go back to the image of the last answer that stands; ``token`` is what is shown now, or empty.
+    def undo(self, annotator: str, token: str) -> StepOutcome:
+        """Go back to the image of the last judgement that stands. ``token`` is of the image shown now, or empty.
 
-        The answer is kept, marked as undone. What is shown now comes again afterwards.
+        The judgement is kept and marked as undone. The image shown now comes again afterwards.
         """
         now = self._clock()
         with self._database.transaction() as connection:
             shown = _open(connection, annotator)
             if token != ("" if shown is None else shown["token"]):
-                return Outcome.STALE
+                return StepOutcome.STALE
             last = connection.execute(_LAST, (annotator,)).fetchone()
             if last is None:
-                return Outcome.NOTHING
+                return StepOutcome.NOTHING
             card = self._selection.by_item[last["item"]]
             revealed = self._selection.revealed(annotator, _past(connection, annotator))
             if last["collected_at"] is not None or (
                 card.item.shown is Shown.RECONSTRUCTION and card.original in revealed
             ):
-                return Outcome.SETTLED
+                return StepOutcome.SETTLED
             connection.execute("UPDATE judgement SET undone_at = ? WHERE number = ?", (now, last["number"]))
             connection.execute(
                 "UPDATE assignment SET state = 'open', served_at = ?, leased_until = ? WHERE token = ?",
                 (now, now + self._study.settings.lease_seconds, last["token"]),
             )
-        return Outcome.DONE
+        return StepOutcome.DONE
 
-    def hold(self, annotator: str, token: str) -> Outcome:
-        """Keep the image for an annotator who pauses, though not for ever."""
+    def hold(self, annotator: str, token: str) -> StepOutcome:
+        """Keep the image for an annotator who pauses, up to the longest hold."""
         now, settings = self._clock(), self._study.settings
         with self._database.transaction() as connection:
             row, outcome = self._step(connection, annotator, token, now)
@@ -166,15 +170,15 @@ class Queue:
         return outcome
 
     def shown(self, annotator: str, token: str) -> Card | None:
-        """The card behind the token of an image that this annotator is shown; ``None`` for anything else."""
+        """The card of the image that this annotator is shown under ``token``; ``None`` for any other token."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 "SELECT item FROM assignment WHERE annotator = ? AND token = ? AND state = 'open'", (annotator, token)
             ).fetchone()
         return None if row is None else self._selection.by_item[row["item"]]
 
-    def progress(self, annotator: str) -> Progress:
-        """How many answers stand, gold and repeats included, and what is left."""
+    def progress(self, annotator: str) -> AnnotatorProgress:
+        """How many judgements of the annotator stand, and how many reconstructions are left."""
         now = self._clock()
         with self._database.transaction() as connection:
             past, occupied = _past(connection, annotator), _occupied(connection, now)
@@ -182,25 +186,25 @@ class Queue:
                 "SELECT count(*) FROM assignment WHERE annotator = ? AND state = 'open'", (annotator,)
             ).fetchone()[0]
         left = waiting + len(self._selection.candidates(annotator, past, occupied))
-        return Progress(sum(one.judged for one in past), left)
+        return AnnotatorProgress(sum(one.judged for one in past), left)
 
     def _step(
         self, connection: sqlite3.Connection, annotator: str, token: str, now: float
-    ) -> tuple[sqlite3.Row | None, Outcome]:
-        """The assignment that ``token`` names where it is the one shown and still this annotator's."""
+    ) -> tuple[sqlite3.Row | None, StepOutcome]:
+        """The assignment that ``token`` names, if it is the one shown and is still this annotator's."""
         row = _open(connection, annotator)
         if row is not None and row["token"] == token:
             if self._has_room(connection, row, now):
-                return row, Outcome.DONE
+                return row, StepOutcome.DONE
             _close(connection, row, "expired")
-            return None, Outcome.EXPIRED
+            return None, StepOutcome.EXPIRED
         lost = connection.execute(
             "SELECT 1 FROM assignment WHERE annotator = ? AND token = ? AND state = 'expired'", (annotator, token)
         ).fetchone()
-        return None, Outcome.EXPIRED if lost else Outcome.STALE
+        return None, StepOutcome.EXPIRED if lost else StepOutcome.STALE
 
     def _has_room(self, connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> bool:
-        """Whether the lease is valid, or has run out without the image being needed by too many others."""
+        """True where the lease is valid, or where it has run out and the image still lacks annotators."""
         if row["leased_until"] > now or row["repeat"]:
             return True
         card = self._selection.by_item[row["item"]]
@@ -211,12 +215,12 @@ class Queue:
 
 
 def _open(connection: sqlite3.Connection, annotator: str) -> sqlite3.Row | None:
-    """The assignment that the annotator is at: undone ones come before what was shown after them."""
+    """The assignment that the annotator is at. An undone one comes before those that were shown after it."""
     row: sqlite3.Row | None = connection.execute(_OPEN, (annotator,)).fetchone()
     return row
 
 
-def _assign(connection: sqlite3.Connection, annotator: str, choice: Choice, now: float, until: float) -> None:
+def _assign(connection: sqlite3.Connection, annotator: str, choice: ChosenCard, now: float, until: float) -> None:
     connection.execute(
         "INSERT INTO assignment VALUES (?, ?, ?, ?, (SELECT count(*) FROM assignment WHERE annotator = ?), "
         "'open', ?, ?)",
@@ -225,7 +229,7 @@ def _assign(connection: sqlite3.Connection, annotator: str, choice: Choice, now:
 
 
 def _close(connection: sqlite3.Connection, row: sqlite3.Row, state: str) -> None:
-    """End an assignment; where undo opened an image and its repeat, end both."""
+    """End an assignment. Where undo opened an image and its repeat, end both."""
     connection.execute(
         "UPDATE assignment SET state = ? WHERE annotator = ? AND item = ? AND state = 'open'",
         (state, row["annotator"], row["item"]),
@@ -236,8 +240,8 @@ def _occupied(connection: sqlite3.Connection, now: float) -> dict[str, int]:
     return {row["item"]: row["count"] for row in connection.execute(_OCCUPIED, {"now": now})}
 
 
-def _past(connection: sqlite3.Connection, annotator: str) -> list[Past]:
+def _past(connection: sqlite3.Connection, annotator: str) -> list[PastShowing]:
     rows = connection.execute(
         "SELECT item, repeat, state FROM assignment WHERE annotator = ? ORDER BY place", (annotator,)
     )
-    return [Past(row["item"], row["repeat"], row["state"] == "judged") for row in rows]
+    return [PastShowing(row["item"], row["repeat"], row["state"] == "judged") for row in rows]

@@ -1,11 +1,11 @@
-"""Who takes part: a pseudonym that tells nothing, consent, and how far practice has come."""
+"""The annotators who take part: pseudonyms that tell nothing, consent, and how far practice has come."""
 
 import secrets
 import time
 from collections.abc import Callable
 
 from semsim_training.annotation.page.annotation_study import PROTOCOL
-from semsim_training.annotation.page.database import Database
+from semsim_training.annotation.page.study_database import StudyDatabase
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: a pseudonym is copied by hand
 
@@ -13,14 +13,14 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: a pseudonym is
 class AnnotatorRegistry:
     """The annotators of a study."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: StudyDatabase, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 
     def enrol(self) -> str:
         """A new pseudonym, such as ``k7mq-x2vd``, for somebody who has just consented.
 
-        It is all that is needed to go on elsewhere, so it is too long to guess.
+        It is too long to guess, because it is all that is needed to go on in another browser.
         """
         drawn = "".join(secrets.choice(_LETTERS) for _ in range(8))
         pseudonym = f"{drawn[:4]}-{drawn[4:]}"
@@ -36,11 +36,11 @@ class AnnotatorRegistry:
         letters = "".join(letter for letter in typed.lower() if letter.isalnum())
         pseudonym = f"{letters[:4]}-{letters[4:]}"
         with self._database.transaction() as connection:
-            found = connection.execute("SELECT 1 FROM annotator WHERE pseudonym = ?", (pseudonym,)).fetchone()
-        return pseudonym if found else None
+            row = connection.execute("SELECT 1 FROM annotator WHERE pseudonym = ?", (pseudonym,)).fetchone()
+        return None if row is None else pseudonym
 
     def practised(self, annotator: str) -> int:
-        """How many images of the practice are answered."""
+        """How many practice images the annotator has answered."""
         with self._database.transaction() as connection:
             row = connection.execute("SELECT practised FROM annotator WHERE pseudonym = ?", (annotator,)).fetchone()
         return int(row["practised"])
@@ -48,8 +48,8 @@ class AnnotatorRegistry:
     def practise(self, annotator: str, number: int) -> bool:
         """Count practice image ``number`` (from 0) as answered; ``False`` where it was not the next one."""
         with self._database.transaction() as connection:
-            done = connection.execute(
+            update = connection.execute(
                 "UPDATE annotator SET practised = ? WHERE pseudonym = ? AND practised = ?",
                 (number + 1, annotator, number),
             )
-            return done.rowcount == 1
+            return update.rowcount == 1

@@ -1,12 +1,12 @@
-"""Draws contact sheets: numbered tiles on neutral grey under the classes to choose from."""
+"""Draws a contact sheet: numbered tiles on neutral grey, under the classes to choose from."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from semsim.exceptions import InvalidOption
+from semsim_training.annotation.enlargement import enlarged
 
 UNRECOGNIZABLE = -1
 """The answer for an image that shows none of the classes as far as the annotator can tell."""
@@ -19,14 +19,20 @@ _NUMBER_SIZE, _TEXT_SIZE = 21, 19
 
 @dataclass(frozen=True, slots=True)
 class SheetLayout:
-    """How large the tiles are and how many there are on a sheet."""
+    """How large the tiles of a sheet are, and how many there are.
+
+    Raises:
+        InvalidOption: tiles too small to be judged, or none.
+    """
 
     tile: int = 128
     """Side of a tile, pixels."""
     columns: int = 6
+    """Tiles side by side."""
     rows: int = 5
+    """Rows of tiles on a full sheet."""
     smooth: bool = False
-    """Enlarge by bicubic interpolation instead of repeating pixels."""
+    """True to enlarge bicubically instead of by repeating pixels."""
 
     def __post_init__(self) -> None:
         if self.tile < 32 or self.columns < 1 or self.rows < 1:
@@ -37,12 +43,12 @@ class SheetLayout:
 
     @property
     def tiles(self) -> int:
-        """On a full sheet."""
+        """How many tiles a full sheet has."""
         return self.columns * self.rows
 
 
 def draw_sheet(title: str, classes: Sequence[str], tiles: Mapping[int, bytes], layout: SheetLayout) -> Image.Image:
-    """A sheet of numbered tiles (number to PNG), RGB; as high as they need."""
+    """A sheet of tiles (number to PNG), RGB, as high as they need."""
     pitch = layout.tile + _GAP
     choices = [f"{index} = {name}" for index, name in enumerate(classes)] + [f"{UNRECOGNIZABLE} = unrecognizable"]
     font = ImageFont.load_default(_TEXT_SIZE)
@@ -65,14 +71,8 @@ def draw_sheet(title: str, classes: Sequence[str], tiles: Mapping[int, bytes], l
     return sheet
 
 
-def enlarged(png: bytes, side: int, *, smooth: bool) -> Image.Image:
-    """An image of ``side`` pixels, RGB, by repeating pixels or ``smooth`` (bicubic)."""
-    rule = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-    return Image.open(io.BytesIO(png)).convert("RGB").resize((side, side), rule)
-
-
 def _number(pen: ImageDraw.ImageDraw, left: int, above: int, number: int) -> None:
-    """A tab on the tile that it belongs to."""
+    """Draw the number on a tab that sits on its tile."""
     font = ImageFont.load_default(_NUMBER_SIZE)
     width = int(font.getlength(str(number))) + 16
     pen.rectangle((left, above, left + width, above + _TAB_HEIGHT - 1), _INK)

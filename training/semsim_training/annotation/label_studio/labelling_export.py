@@ -1,7 +1,7 @@
-"""Reads what Label Studio exports, in its JSON and JSON-MIN formats, back into judgements.
+"""Reads the exports of Label Studio, in its JSON and JSON-MIN formats, and makes judgements of them.
 
-JSON holds a task with its annotations; JSON-MIN a flat object for each annotation. Predictions are not read: they are
-the judgements that went out. Nothing of a file is put into an error but names: it holds the images.
+JSON holds tasks with their annotations; JSON-MIN holds a flat object for each annotation. Predictions are not read:
+they are the judgements that went out. An error repeats nothing of a file but names, because the file holds the images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,96 +13,98 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import TaskKey, pseudonym
-from semsim_training.annotation.label_studio import QUESTION, UNRECOGNIZABLE
+from semsim_training.annotation.label_studio.labelling_tasks import QUESTION, UNRECOGNIZABLE
 
 
-class _Meta(BaseModel):
+class _ResultMeta(BaseModel):
+    """Where a judgement that went out came from."""
+
     annotator: str | None = None
     protocol: str | None = None
 
 
-class _Result(BaseModel):
+class _ExportedResult(BaseModel):
     from_name: str
     value: dict[str, Any]
-    meta: _Meta = _Meta()
+    meta: _ResultMeta = _ResultMeta()
 
 
-class _User(BaseModel):
+class _ExportedUser(BaseModel):
     id: int | None = None
     email: str | None = None
 
 
-class _Annotation(BaseModel):
-    result: list[_Result]
-    completed_by: int | str | _User | None = None
+class _ExportedAnnotation(BaseModel):
+    result: list[_ExportedResult]
+    completed_by: int | str | _ExportedUser | None = None
     lead_time: float | None = None
     was_cancelled: bool = False
 
 
-class _Data(BaseModel):
+class _ExportedData(BaseModel):
     item: str
 
 
-class _Task(BaseModel):
-    data: _Data
-    annotations: list[_Annotation]
+class _ExportedTask(BaseModel):
+    data: _ExportedData
+    annotations: list[_ExportedAnnotation]
 
 
-class _Flat(BaseModel):
-    """An annotation in JSON-MIN, whose answer is a text; several choices would be an object."""
+class _FlatAnnotation(BaseModel):
+    """An annotation in JSON-MIN. Its choice is a text; several choices would be an object."""
 
     model_config = ConfigDict(extra="allow")
 
     item: str
     annotation_id: int | str | None = None
-    """``None`` for a task that nobody annotated, which the format has, too."""
-    annotator: int | str | _User | None = None
+    """``None`` for a task that nobody annotated, which JSON-MIN lists, too."""
+    annotator: int | str | _ExportedUser | None = None
     lead_time: float | None = None
 
 
-class _Export(BaseModel):
+class _ExportedFile(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    tasks: list[_Task | _Flat]
+    tasks: list[_ExportedTask | _FlatAnnotation]
 
 
 def read_export(key: TaskKey, path: Path, names: Mapping[str, str] | None = None) -> tuple[Judgement, ...]:
     """The judgements of people in a Label Studio export; annotations that were skipped are left out.
 
     Args:
-        key: of the tasks.
+        key: the key of the tasks.
         path: the file that Label Studio exported.
-        names: a user's number or address in Label Studio to a pseudonym; a user without becomes
-            ``label-studio-NUMBER``, and an address is never kept.
+        names: the pseudonym of each user, by the user's number or address in Label Studio. A user without a pseudonym
+            becomes ``label-studio-NUMBER``. An address is never kept.
 
     Raises:
-        InvalidAnnotations: no such file, another format, an unknown item or choice, none or several choices, or a user
-            who has neither a number nor a pseudonym.
-        InvalidOption: a pseudonym that cannot be one.
+        InvalidAnnotations: no such file, another format, an unknown item or choice, no choice or several, or a user who
+            has neither a number nor a pseudonym.
+        InvalidOption: a pseudonym with other characters than it may have.
     """
     names = {user: pseudonym(name) for user, name in (names or {}).items()}
     try:
         raw = TypeAdapter(Any).validate_json(path.read_bytes())
-        tasks = _Export(tasks=raw).tasks
+        tasks = _ExportedFile(tasks=raw).tasks
     except OSError as error:
         raise InvalidAnnotations(f"expected a Label Studio export at {path}: {error.strerror}") from error
     except ValidationError as error:
         raise InvalidAnnotations(f"expected {path} as Label Studio exports JSON or JSON-MIN: {_where(error)}") from None
     items = {one.item: one for one in key.items}
-    found = []
+    judgements = []
     for task in tasks:
-        name = task.data.item if isinstance(task, _Task) else task.item
+        name = task.data.item if isinstance(task, _ExportedTask) else task.item
         if name not in items:
             raise InvalidAnnotations(f"expected items of the key's tasks in {path}, got {name[:40]!r}")
         item = items[name]
         for annotation in _annotations(task):
             answer, meta = _answer(annotation, key.classes, name)
-            found.append(
+            judgements.append(
                 Judgement(
                     key.dataset,
                     name,
                     item.shown,
-                    meta.annotator or _name(annotation.completed_by, names, name),
+                    meta.annotator or _pseudonym(annotation.completed_by, names, name),
                     AnnotatorKind.PERSON,
                     answer,
                     item.truth,
@@ -110,38 +112,38 @@ def read_export(key: TaskKey, path: Path, names: Mapping[str, str] | None = None
                     seconds=annotation.lead_time,
                 )
             )
-    return tuple(found)
+    return tuple(judgements)
 
 
-def not_yet_known(known: Sequence[Judgement], found: Sequence[Judgement]) -> tuple[Judgement, ...]:
-    """What ``found`` adds to ``known``: a project is exported again and again while it grows.
+def not_yet_known(known: Sequence[Judgement], exported: Sequence[Judgement]) -> tuple[Judgement, ...]:
+    """The exported judgements that are not known yet: a project is exported again and again while it grows.
 
     Raises:
-        InvalidAnnotations: an answer that is not what it was.
+        InvalidAnnotations: an exported judgement has another answer than the known one.
     """
     answers = {one.key: one.answer for one in known}
-    for one in found:
+    for one in exported:
         before = answers.get(one.key, one.answer)
         if before != one.answer:
             raise InvalidAnnotations(
                 f"expected {before or UNRECOGNIZABLE} by {one.annotator} for {one.item}, as the table has it, "
                 f"got {one.answer or UNRECOGNIZABLE}"
             )
-    return tuple(one for one in found if one.key not in answers)
+    return tuple(one for one in exported if one.key not in answers)
 
 
-def _annotations(task: _Task | _Flat) -> list[_Annotation]:
-    if isinstance(task, _Task):
+def _annotations(task: _ExportedTask | _FlatAnnotation) -> list[_ExportedAnnotation]:
+    if isinstance(task, _ExportedTask):
         return [one for one in task.annotations if not one.was_cancelled]
     if task.annotation_id is None:
         return []
-    answer = (task.model_extra or {}).get(QUESTION)
-    choices = answer.get("choices") if isinstance(answer, dict) else [] if answer is None else [answer]
-    result = _Result(from_name=QUESTION, value={"choices": choices})
-    return [_Annotation(result=[result], completed_by=task.annotator, lead_time=task.lead_time)]
+    chosen = (task.model_extra or {}).get(QUESTION)
+    choices = chosen.get("choices") if isinstance(chosen, dict) else [] if chosen is None else [chosen]
+    result = _ExportedResult(from_name=QUESTION, value={"choices": choices})
+    return [_ExportedAnnotation(result=[result], completed_by=task.annotator, lead_time=task.lead_time)]
 
 
-def _answer(annotation: _Annotation, classes: Sequence[str], item: str) -> tuple[str | None, _Meta]:
+def _answer(annotation: _ExportedAnnotation, classes: Sequence[str], item: str) -> tuple[str | None, _ResultMeta]:
     results = [one for one in annotation.result if one.from_name == QUESTION]
     choices = [choice for one in results for choice in one.value.get("choices") or ()]
     if len(choices) != 1:
@@ -155,13 +157,13 @@ def _answer(annotation: _Annotation, classes: Sequence[str], item: str) -> tuple
     return choices[0], results[0].meta
 
 
-def _name(user: int | str | _User | None, names: Mapping[str, str], item: str) -> str:
-    found = (user.id, user.email) if isinstance(user, _User) else (user,)
-    for one in found:
-        if str(one) in names:
-            return names[str(one)]
-    if str(found[0]).isdecimal():
-        return f"label-studio-{found[0]}"
+def _pseudonym(user: int | str | _ExportedUser | None, names: Mapping[str, str], item: str) -> str:
+    number_or_address = (user.id, user.email) if isinstance(user, _ExportedUser) else (user,)
+    for known in map(str, number_or_address):
+        if known in names:
+            return names[known]
+    if str(number_or_address[0]).isdecimal():
+        return f"label-studio-{number_or_address[0]}"
     raise InvalidAnnotations(f"expected a user's number or an --annotator for who judged the item {item}, got neither")
 
 

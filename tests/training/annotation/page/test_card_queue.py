@@ -1,4 +1,4 @@
-"""Who gets which image next."""
+"""The queue of cards: who is shown which image next, and what is kept."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ import pytest
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
-from semsim_training.annotation.page.database import Database
-from semsim_training.annotation.page.queue import Outcome, Queue, Turn
+from semsim_training.annotation.page.card_queue import CardQueue, StepOutcome, Turn
+from semsim_training.annotation.page.study_database import StudyDatabase
 from tests.training.annotation.page.clock import Clock
 from tests.training.annotation.page.people import ADA, BOB, CYD, enrol
-from tests.training.annotation.page.sets import write_set
+from tests.training.annotation.sets import write_set
 
 PLAIN = StudySettings(annotators=2, clean=0, noise=0, repeats=0, practice=0)
 
@@ -25,27 +25,27 @@ class Room:
 
     def __init__(self, database: Path, *sets: Path, settings: StudySettings = PLAIN) -> None:
         self.clock = Clock()
-        self.study = AnnotationStudy.of(sets, settings)
-        self.database = Database.for_study(database, self.study)
-        self.queue = Queue(self.database, self.study, self.clock)
+        self.study = AnnotationStudy.read(sets, settings)
+        self.database = StudyDatabase.for_study(database, self.study)
+        self.queue = CardQueue(self.database, self.study, self.clock)
 
     def enrol(self, annotator: str) -> str:
-        """Somebody new."""
+        """Enrol somebody new."""
         return enrol(self.database, annotator)
 
     def turn(self, annotator: str) -> Turn:
-        """What the annotator is shown, of which there must be something."""
+        """The image that the annotator is shown; there must be one."""
         turn = self.queue.current(annotator)
         assert turn is not None
         return turn
 
-    def answer_all(self, annotator: str) -> list[Turn]:
-        """Everything that the annotator is shown until nothing is left."""
+    def judge_all(self, annotator: str) -> list[Turn]:
+        """Judge every image until none is left, and return them in their order."""
         turns = []
         while turn := self.queue.current(annotator):
             turns.append(turn)
             self.clock.now += 2
-            assert self.queue.answer(annotator, turn.token, turn.classes[0], 1.5) is Outcome.DONE
+            assert self.queue.judge(annotator, turn.token, turn.classes[0], 1.5) is StepOutcome.DONE
         return turns
 
 
@@ -54,7 +54,7 @@ Rooms = Callable[..., Room]
 
 @pytest.fixture
 def rooms(tmp_path: Path) -> Iterator[Rooms]:
-    """Makes a room of some sets and settings."""
+    """A function that makes a room of some sets and settings."""
     with ExitStack() as opened:
 
         def make(*sets: Path, settings: StudySettings = PLAIN) -> Room:
@@ -67,21 +67,21 @@ def rooms(tmp_path: Path) -> Iterator[Rooms]:
 
 @pytest.fixture
 def room(rooms: Rooms, small_set: Path) -> Room:
-    """Twelve images, two annotators each, neither gold nor repeats."""
+    """A room with twelve images for two annotators each, and neither gold nor repeats."""
     return rooms(small_set)
 
 
 @pytest.fixture
 def single(rooms: Rooms, tmp_path: Path) -> Room:
-    """One image for one annotator."""
+    """A room with one image for one annotator."""
     one = write_set(tmp_path / "one", originals=1, settings=1, classes=1)
     return rooms(one, settings=replace(PLAIN, annotators=1))
 
 
 def test_everyone_judges_everything_once_up_to_k(room: Room) -> None:
-    """Two do all, in orders of their own that meet all originals before one comes back; a third finds nothing."""
+    """Two annotators judge everything, in different orders, and nothing is left for a third."""
     ada, bob, cyd = (room.enrol(name) for name in (ADA, BOB, CYD))
-    orders = [[turn.card.item.identifier for turn in room.answer_all(annotator)] for annotator in (ada, bob)]
+    orders = [[turn.card.item.identifier for turn in room.judge_all(annotator)] for annotator in (ada, bob)]
     assert all(len(set(order)) == len(order) == 12 for order in orders)
     assert orders[0] != orders[1]
     assert room.queue.current(cyd) is None
@@ -91,24 +91,24 @@ def test_everyone_judges_everything_once_up_to_k(room: Room) -> None:
 
 def test_originals_come_back_as_late_as_can_be(room: Room) -> None:
     """All six originals are met once before the second reconstruction of any."""
-    turns = room.answer_all(room.enrol(ADA))
+    turns = room.judge_all(room.enrol(ADA))
     assert len({turn.card.original for turn in turns[:6]}) == 6
 
 
 def test_least_annotated_first(room: Room) -> None:
-    """What one annotator has judged waits for the others until everything else is judged."""
+    """Images that one annotator has judged come to the other after all other images."""
     ada, bob = room.enrol(ADA), room.enrol(BOB)
     done = set()
     for _ in range(5):
         turn = room.turn(ada)
         done.add(turn.card.item.identifier)
-        room.queue.answer(ada, turn.token, None)
-    order = [turn.card.item.identifier for turn in room.answer_all(bob)]
+        room.queue.judge(ada, turn.token, None)
+    order = [turn.card.item.identifier for turn in room.judge_all(bob)]
     assert set(order[-5:]) == done
 
 
 def test_a_lease_keeps_an_image_and_runs_out(single: Room) -> None:
-    """One image and k = 1: it is whose lease is valid, then the next one's, and a late answer is refused."""
+    """An image stays with the annotator whose lease is valid, then goes to the next. A late judgement is refused."""
     room = single
     ada, bob = room.enrol(ADA), room.enrol(BOB)
     late = room.turn(ada)
@@ -119,20 +119,20 @@ def test_a_lease_keeps_an_image_and_runs_out(single: Room) -> None:
     now = room.turn(bob)
     assert now.card == late.card
     assert now.token != late.token
-    assert room.queue.answer(ada, late.token, None) is Outcome.EXPIRED
-    assert room.queue.answer(ada, late.token, None) is Outcome.EXPIRED
+    assert room.queue.judge(ada, late.token, None) is StepOutcome.EXPIRED
+    assert room.queue.judge(ada, late.token, None) is StepOutcome.EXPIRED
     assert room.queue.current(ada) is None
-    assert room.queue.answer(bob, now.token, "class_0") is Outcome.DONE
+    assert room.queue.judge(bob, now.token, "class_0") is StepOutcome.DONE
 
 
 def test_a_late_answer_counts_where_nobody_took_over(room: Room) -> None:
-    """A lease that ran out harms nobody as long as the image is wanted."""
+    """A judgement after the lease is kept as long as nobody else has taken the image."""
     ada = room.enrol(ADA)
     turn = room.turn(ada)
     room.clock.now += 10_000
     assert room.turn(ada).token == turn.token
     room.clock.now += 10_000
-    assert room.queue.answer(ada, turn.token, None) is Outcome.DONE
+    assert room.queue.judge(ada, turn.token, None) is StepOutcome.DONE
 
 
 def test_a_pause_holds_an_image_for_an_hour(single: Room) -> None:
@@ -142,63 +142,63 @@ def test_a_pause_holds_an_image_for_an_hour(single: Room) -> None:
     turn = room.turn(ada)
     for _ in range(16):
         room.clock.now += 200
-        assert room.queue.hold(ada, turn.token) is Outcome.DONE
+        assert room.queue.hold(ada, turn.token) is StepOutcome.DONE
         assert room.queue.current(bob) is None
     room.clock.now += 590
     room.queue.hold(ada, turn.token)
     assert room.queue.current(bob) is not None
-    assert room.queue.hold(ada, turn.token) is Outcome.EXPIRED
+    assert room.queue.hold(ada, turn.token) is StepOutcome.EXPIRED
 
 
 def test_skipped_goes_to_others_and_never_back(room: Room) -> None:
-    """The one who skipped never sees the image again; two others do."""
+    """An annotator who skipped an image never sees it again. Two others see it."""
     ada, bob, cyd = (room.enrol(name) for name in (ADA, BOB, CYD))
     turn = room.turn(ada)
-    assert room.queue.skip(ada, turn.token) is Outcome.DONE
-    assert room.queue.skip(ada, turn.token) is Outcome.STALE
+    assert room.queue.skip(ada, turn.token) is StepOutcome.DONE
+    assert room.queue.skip(ada, turn.token) is StepOutcome.STALE
     skipped = turn.card.item.identifier
-    assert skipped not in {turn.card.item.identifier for turn in room.answer_all(ada)}
-    assert skipped in {turn.card.item.identifier for turn in room.answer_all(bob)}
-    assert [turn.card.item.identifier for turn in room.answer_all(cyd)] == [skipped]
+    assert skipped not in {turn.card.item.identifier for turn in room.judge_all(ada)}
+    assert skipped in {turn.card.item.identifier for turn in room.judge_all(bob)}
+    assert [turn.card.item.identifier for turn in room.judge_all(cyd)] == [skipped]
 
 
 def test_undo_goes_back_several_levels_and_forward_again(room: Room) -> None:
-    """Undone images come in their old order, then the one that was shown; undone answers are kept, marked."""
+    """Undone images come in their old order, then the one that was shown. Undone judgements are kept, and marked."""
     ada = room.enrol(ADA)
-    assert room.queue.undo(ada, room.turn(ada).token) is Outcome.NOTHING
+    assert room.queue.undo(ada, room.turn(ada).token) is StepOutcome.NOTHING
     turns = []
     for _ in range(3):
         turns.append(room.turn(ada))
-        room.queue.answer(ada, turns[-1].token, "class_0")
+        room.queue.judge(ada, turns[-1].token, "class_0")
     waiting = room.turn(ada)
-    assert room.queue.undo(ada, waiting.token) is Outcome.DONE
-    assert room.queue.undo(ada, waiting.token) is Outcome.STALE
-    assert room.queue.undo(ada, turns[2].token) is Outcome.DONE
+    assert room.queue.undo(ada, waiting.token) is StepOutcome.DONE
+    assert room.queue.undo(ada, waiting.token) is StepOutcome.STALE
+    assert room.queue.undo(ada, turns[2].token) is StepOutcome.DONE
     assert room.queue.progress(ada).judged == 1
     for expected in (turns[1], turns[2], waiting):
         assert room.turn(ada).token == expected.token
-        assert room.queue.answer(ada, expected.token, None) is Outcome.DONE
+        assert room.queue.judge(ada, expected.token, None) is StepOutcome.DONE
     with room.database.transaction() as connection:
         rows = connection.execute("SELECT answer, undone_at IS NULL AS stands FROM judgement ORDER BY number")
         assert [tuple(row) for row in rows] == [("class_0", 1), ("class_0", 0), ("class_0", 0)] + [(None, 1)] * 3
 
 
 def test_undo_from_the_last_page(room: Room) -> None:
-    """Where nothing is shown any more the last answer can still be taken back."""
+    """The last judgement can be taken back where no image is left to show."""
     ada = room.enrol(ADA)
-    last = room.answer_all(ada)[-1]
-    assert room.queue.undo(ada, "") is Outcome.DONE
+    last = room.judge_all(ada)[-1]
+    assert room.queue.undo(ada, "") is StepOutcome.DONE
     assert room.turn(ada).token == last.token
 
 
 def test_two_tabs_make_one_judgement(room: Room) -> None:
-    """Only the image that the annotator is at can be answered, once."""
+    """An annotator can judge only the image shown now, and only once."""
     ada, bob = room.enrol(ADA), room.enrol(BOB)
     turn = room.turn(ada)
     assert room.turn(ada).token == turn.token
-    assert room.queue.answer(bob, turn.token, None) is Outcome.STALE
-    assert room.queue.answer(ada, turn.token, None) is Outcome.DONE
-    assert room.queue.answer(ada, turn.token, "class_0") is Outcome.STALE
+    assert room.queue.judge(bob, turn.token, None) is StepOutcome.STALE
+    assert room.queue.judge(ada, turn.token, None) is StepOutcome.DONE
+    assert room.queue.judge(ada, turn.token, "class_0") is StepOutcome.STALE
     assert room.queue.progress(ada).judged == 1
     assert room.queue.shown(ada, turn.token) is None
     assert room.queue.shown(bob, room.turn(ada).token) is None
@@ -210,31 +210,31 @@ def test_seconds_are_bounded_by_the_servers_clock(room: Room) -> None:
     for claimed in (3.0, 1e9, None):
         turn = room.turn(ada)
         room.clock.now += 5
-        room.queue.answer(ada, turn.token, None, claimed)
+        room.queue.judge(ada, turn.token, None, claimed)
     with room.database.transaction() as connection:
         assert [row[0] for row in connection.execute("SELECT seconds FROM judgement")] == [3.0, 5.0, None]
 
 
 def test_a_wrong_class_is_refused_and_nothing_kept(room: Room) -> None:
-    """The message says the classes of the image's set."""
+    """The error names the classes of the image's set."""
     ada = room.enrol(ADA)
     turn = room.turn(ada)
     with pytest.raises(InvalidAnnotations, match="expected a class of class_0, class_1, class_2, got 'zebra'"):
-        room.queue.answer(ada, turn.token, "zebra")
+        room.queue.judge(ada, turn.token, "zebra")
     assert room.turn(ada).token == turn.token
     assert room.queue.progress(ada).judged == 0
 
 
 def test_gold_and_repeats_come_at_their_shares(rooms: Rooms, tmp_path: Path) -> None:
-    """Clean, noise and repeats are about a tenth each; a repeat is far from its first showing."""
-    big = write_set(tmp_path / "big", originals=60, settings=5, size=8)
+    """Clean originals, noise and repeats take about a tenth each. A repeat is far from its first showing."""
+    big = write_set(tmp_path / "big", originals=60, settings=5)
     settings = StudySettings(annotators=1, clean=0.1, noise=0.1, repeats=0.1, practice=2, repeat_distance=10)
     room = rooms(big, settings=settings)
     ada = room.enrol(ADA)
     turns, repeats = [], 0
     while (turn := room.queue.current(ada)) and len(turns) < 150:
         turns.append(turn)
-        room.queue.answer(ada, turn.token, None)
+        room.queue.judge(ada, turn.token, None)
     shown = Counter(turn.card.item.shown for turn in turns)
     assert 7 <= shown[Shown.CLEAN] <= 25
     assert 7 <= shown[Shown.NOISE] <= 25
@@ -255,7 +255,7 @@ def test_sets_come_one_after_the_other(rooms: Rooms, tmp_path: Path, small_set: 
     """The classes change once, and the turn says so."""
     other = write_set(tmp_path / "other", name="other", originals=3, classes=2)
     room = rooms(small_set, other)
-    turns = room.answer_all(room.enrol(ADA))
+    turns = room.judge_all(room.enrol(ADA))
     assert len(turns) == 18
     assert [turn.new_classes for turn in turns].count(True) == 1
     changed = next(place for place, turn in enumerate(turns) if turn.new_classes)
@@ -263,11 +263,11 @@ def test_sets_come_one_after_the_other(rooms: Rooms, tmp_path: Path, small_set: 
 
 
 def test_a_restart_forgets_nothing(room: Room, rooms: Rooms, small_set: Path) -> None:
-    """A new queue over the same file is where the old one was."""
+    """A new queue over the same file goes on where the old one was."""
     ada = room.enrol(ADA)
-    room.queue.answer(ada, room.turn(ada).token, None)
+    room.queue.judge(ada, room.turn(ada).token, None)
     turn = room.turn(ada)
     again = rooms(small_set).queue
     assert again.current(ada) == turn
     assert again.progress(ada) == room.queue.progress(ada)
-    assert again.undo(ada, turn.token) is Outcome.DONE
+    assert again.undo(ada, turn.token) is StepOutcome.DONE

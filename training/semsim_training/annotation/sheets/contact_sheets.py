@@ -8,81 +8,82 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import SPLITS, ItemSet, gold_items
+from semsim_training.annotation.items import SPLITS, ItemSet
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.annotation.keys import SheetKey, ShownItem, pseudonym, write_key
 from semsim_training.annotation.order import chosen, showing_order
-from semsim_training.annotation.sheet_image import UNRECOGNIZABLE, SheetLayout, draw_sheet
+from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE, SheetLayout, draw_sheet
 
 PROTOCOL = "sheets/1"
 ANSWERS = "answers.json"
 CODE = "sheets"
-"""The entry of the answers that says which sheets they belong to."""
+"""The entry of the answers that names the sheets they belong to."""
 
 _LAYOUT = SheetLayout()
 
 
 @dataclass(frozen=True, slots=True)
-class SheetOrder:
-    """What is to be shown to whom."""
+class SheetRequest:
+    """The items to show, and the annotator to show them to."""
 
     annotator: str
+    """A pseudonym."""
     seed: int
+    """The seed of the choice of items and of their order."""
     kind: AnnotatorKind | None = None
+    """``None`` where the import says it."""
     splits: Collection[str] = SPLITS
     limit: int | None = None
-    """Reconstructions; the same ones for every annotator."""
+    """How many reconstructions, the same ones for every annotator; ``None`` for all."""
     clean: int = 10
+    """How many clean originals."""
     noise: int = 5
+    """How many images of noise."""
     repeats: int = 20
+    """How many reconstructions are shown a second time."""
     layout: SheetLayout = _LAYOUT
 
 
-def make_sheets(dataset: Path, out: Path, key: Path, order: SheetOrder) -> SheetKey:
-    """Write ``sheet-*.png``, ``instructions.md`` and a form of answers into ``out``, and the key to ``key``.
+def make_sheets(dataset: Path, out: Path, key: Path, request: SheetRequest) -> SheetKey:
+    """Write ``sheet-*.png``, ``instructions.md`` and a form for answers into ``out``, and the key to ``key``.
 
-    The same order always makes the same bytes. Repeats are at least a whole sheet away from the first showing.
+    The same request always makes the same bytes. A repeat is at least a whole sheet away from the first showing.
 
     Raises:
-        InvalidDataset: no finished set, or too few originals for the gold items.
+        InvalidDataset: no finished set, too few originals for the gold items, or an original that is needed is missing.
         InvalidOption: files in ``out`` already; a key in ``out``, where the annotator would find it, or one that is
-            there already; no room for the repeats; an annotator's name that names no file.
+            there already; no room for the repeats; an annotator's name that cannot name a file.
     """
-    name = pseudonym(order.annotator)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InvalidOption(f"expected an empty or a new directory for the sheets, got {out}")
-    if key.resolve().is_relative_to(out.resolve()):
-        raise InvalidOption(f"expected the key outside {out}, which is handed to the annotator, got {key}")
-    if key.exists():
-        raise InvalidOption(f"expected no file yet at {key}, where the key goes")
-    found = ItemSet.of(dataset, order.splits)
-    gold = gold_items(dataset, order.clean, order.noise, order.seed, order.splits)
+    name = pseudonym(request.annotator)
+    _refuse_used(out, key)
+    item_set = ItemSet.read(dataset, request.splits)
     showings = showing_order(
-        chosen(found.items, order.limit, order.seed),
-        gold,
+        chosen(item_set.items, request.limit, request.seed),
+        item_set.gold(request.clean, request.noise, request.seed, request.splits),
         annotator=name,
-        seed=order.seed,
-        repeats=order.repeats,
-        distance=order.layout.tiles,
+        seed=request.seed,
+        repeats=request.repeats,
+        distance=request.layout.tiles,
     )
+    images = [item_set.png(one.item) for one in showings]
     shown = [
         ShownItem(item=one.item.identifier, shown=one.item.shown, truth=one.item.truth, repeat=one.repeat)
         for one in showings
     ]
-    protocol = f"{PROTOCOL}-smooth" if order.layout.smooth else PROTOCOL
+    protocol = f"{PROTOCOL}-smooth" if request.layout.smooth else PROTOCOL
     code = hashlib.sha256("\n".join([protocol, name, *(one.item for one in shown)]).encode()).hexdigest()[:8]
     out.mkdir(parents=True, exist_ok=True)
-    hashes = _write_sheets(out, code, found.classes, [one.item.png for one in showings], order.layout)
+    hashes = _write_sheets(out, code, item_set.classes, images, request.layout)
     form = {CODE: code} | {str(number): None for number in range(1, len(shown) + 1)}
     (out / ANSWERS).write_text(json.dumps(form, indent=2) + "\n")
-    (out / "instructions.md").write_text(_instructions(found.classes, len(shown), len(hashes), code))
+    (out / "instructions.md").write_text(_instructions(item_set.classes, len(shown), len(hashes), code))
     made = SheetKey(
         protocol=protocol,
-        dataset=found.name,
+        dataset=item_set.name,
         annotator=name,
-        kind=order.kind,
-        seed=order.seed,
-        classes=found.classes,
+        kind=request.kind,
+        seed=request.seed,
+        classes=item_set.classes,
         code=code,
         sheets=hashes,
         tiles=dict(enumerate(shown, 1)),
@@ -91,10 +92,19 @@ def make_sheets(dataset: Path, out: Path, key: Path, order: SheetOrder) -> Sheet
     return made
 
 
+def _refuse_used(out: Path, key: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InvalidOption(f"expected an empty or a new directory for the sheets, got {out}")
+    if key.resolve().is_relative_to(out.resolve()):
+        raise InvalidOption(f"expected the key outside {out}, which is handed to the annotator, got {key}")
+    if key.exists():
+        raise InvalidOption(f"expected no file yet at {key}, where the key goes")
+
+
 def _write_sheets(
     out: Path, code: str, classes: Sequence[str], images: Sequence[bytes], layout: SheetLayout
 ) -> dict[str, str]:
-    """File name to sha256 of each sheet."""
+    """Write the sheets; the sha256 of each by its file name."""
     hashes = {}
     starts = range(0, len(images), layout.tiles)
     for page, start in enumerate(starts, 1):

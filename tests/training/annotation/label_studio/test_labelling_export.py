@@ -1,4 +1,4 @@
-"""What Label Studio exports, read back."""
+"""Exports of Label Studio, read back."""
 
 import json
 from dataclasses import replace
@@ -11,9 +11,8 @@ from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import ShownItem, TaskKey
-from semsim_training.annotation.label_studio import write_tasks
-from semsim_training.annotation.label_studio_export import not_yet_known, read_export
-from tests.conftest import ROOT
+from semsim_training.annotation.label_studio.labelling_export import not_yet_known, read_export
+from semsim_training.annotation.label_studio.labelling_tasks import write_tasks
 
 KEY = TaskKey(
     protocol="label-studio/1",
@@ -28,7 +27,7 @@ IMAGE = "data:image/png;base64,SECRET"
 
 
 def annotation(choice: object, **more: Any) -> dict[str, Any]:
-    """As in the JSON format."""
+    """An annotation in the JSON format."""
     result = {"id": "x1", "type": "choices", "from_name": "shows", "to_name": "image", "origin": "manual"}
     return {
         "id": 7, "was_cancelled": False, "ground_truth": False, "lead_time": 3.25, "completed_by": 10,
@@ -37,7 +36,7 @@ def annotation(choice: object, **more: Any) -> dict[str, Any]:
 
 
 def task(item: str, *annotations: dict[str, Any]) -> dict[str, Any]:
-    """As in the JSON format."""
+    """A task in the JSON format."""
     return {
         "id": 1, "project": 83, "data": {"image": IMAGE, "item": item}, "meta": {}, "predictions": [{"id": 4}],
         "annotations": list(annotations),
@@ -45,7 +44,7 @@ def task(item: str, *annotations: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat(item: str, choice: object, **more: Any) -> dict[str, Any]:
-    """As in the JSON-MIN format."""
+    """An annotation in the JSON-MIN format."""
     return {
         "image": IMAGE, "item": item, "id": 1, "shows": choice, "annotator": 10, "annotation_id": 7, "lead_time": 3.25,
         "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
@@ -53,14 +52,14 @@ def flat(item: str, choice: object, **more: Any) -> dict[str, Any]:
 
 
 def exported(tmp_path: Path, *entries: object, names: dict[str, str] | None = None) -> tuple[Judgement, ...]:
-    """What is read from an export."""
+    """The judgements that are read from an export."""
     path = tmp_path / "export.json"
     path.write_text(json.dumps(entries))
     return read_export(KEY, path, names)
 
 
 def test_both_formats_say_the_same(tmp_path: Path) -> None:
-    """Answer, time and annotator of each annotation; skipped ones are none."""
+    """Both give the answer, time and annotator of each annotation. A skipped annotation is none."""
     full = exported(
         tmp_path,
         task("aa", annotation("dog"), annotation("cat", completed_by={"id": 11, "email": "b@example.org"})),
@@ -79,7 +78,7 @@ def test_both_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_users_become_pseudonyms(tmp_path: Path) -> None:
-    """By number or address; an address without a pseudonym is refused and not repeated."""
+    """Users are known by number or address. An address without a pseudonym is refused and not repeated."""
     by_address = flat("aa", "cat", annotator="ada@example.org")
     names = {"10": "ada", "ada@example.org": "ada"}
     assert exported(tmp_path, flat("aa", "cat"), names=names)[0].annotator == "ada"
@@ -107,7 +106,7 @@ def test_users_become_pseudonyms(tmp_path: Path) -> None:
     ],
 )
 def test_other_items_choices_and_formats_are_refused(tmp_path: Path, entry: object, message: str) -> None:
-    """With what was expected, and never with the image."""
+    """The error says what was expected, and never repeats the image."""
     with pytest.raises(InvalidAnnotations, match=message) as refused:
         exported(tmp_path, entry)
     assert "SECRET" not in str(refused.value)
@@ -115,7 +114,7 @@ def test_other_items_choices_and_formats_are_refused(tmp_path: Path, entry: obje
 
 
 def test_files_that_are_no_json_are_refused(tmp_path: Path) -> None:
-    """By path."""
+    """The error names the path."""
     with pytest.raises(InvalidAnnotations, match=r"expected a Label Studio export at .*: No such file"):
         read_export(KEY, tmp_path / "nowhere.json")
     (tmp_path / "x.json").write_text("[{")
@@ -126,7 +125,7 @@ def test_files_that_are_no_json_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_growing_project_is_imported_again(tmp_path: Path) -> None:
-    """What the table has is passed over, unless the answer is another now."""
+    """Known judgements are passed over; one whose answer has changed is refused."""
     first = exported(tmp_path, task("aa", annotation("dog")))
     both = exported(tmp_path, task("aa", annotation("dog")), task("bb", annotation("Unrecognizable")))
     assert not_yet_known(first, both) == both[1:]
@@ -135,20 +134,19 @@ def test_a_growing_project_is_imported_again(tmp_path: Path) -> None:
         not_yet_known(first, changed)
 
 
-def test_judgements_go_round(tmp_path: Path) -> None:
-    """A person's judgements come back as they went out, with their pseudonym and protocol; a model's do not."""
-    caltech = ROOT / "datasets" / "caltech101"
-    items = ItemSet.of(caltech, ["test"]).items[:3]
+def test_judgements_go_round(wide_set: Path, tmp_path: Path) -> None:
+    """A person's judgements come back as they went out, with pseudonym and protocol. A model's do not come back."""
+    items = ItemSet.read(wide_set, ["test"]).items[:3]
     people = [
         Judgement(
-            "caltech101", item.identifier, item.shown, "ada", AnnotatorKind.PERSON, answer, item.truth, "page/1",
+            "secretset", item.identifier, item.shown, "ada", AnnotatorKind.PERSON, answer, item.truth, "page/1",
             seconds=1.5,
         )
-        for item, answer in zip(items, ("emu", None, "lamp"), strict=True)
+        for item, answer in zip(items, ("class_0", None, "class_1"), strict=True)
     ]  # fmt: skip
     model = replace(people[0], annotator="net", kind=AnnotatorKind.CLASSIFIER, confidence=0.5)
     key = write_tasks(
-        caltech, tmp_path / "out", tmp_path / "key.json", splits=["test"], judgements=[*people, model], side=64
+        wide_set, tmp_path / "out", tmp_path / "key.json", splits=["test"], judgements=[*people, model], side=64
     )
-    found = read_export(key, tmp_path / "out" / "tasks.json")
-    assert sorted(found, key=lambda one: one.item) == sorted(people, key=lambda one: one.item)
+    read = read_export(key, tmp_path / "out" / "tasks.json")
+    assert sorted(read, key=lambda one: one.item) == sorted(people, key=lambda one: one.item)

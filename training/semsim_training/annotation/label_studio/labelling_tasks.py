@@ -1,7 +1,7 @@
-"""Tasks for Label Studio (labelstud.io): blind images in its JSON format, the labelling interface, and a key apart.
+"""Tasks for Label Studio in its JSON format: blind images, the labelling interface, and a key apart.
 
-A task holds one image as a data URI and the opaque name of its item. Nothing is uploaded: the files are for its
-import page.
+A task holds one image as a data URI and the opaque name of its item. Nothing is uploaded: the files are for Label
+Studio's import page.
 """
 
 import base64
@@ -14,11 +14,11 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import SPLITS, Item, ItemSet, gold_items
+from semsim_training.annotation.enlargement import enlarged
+from semsim_training.annotation.items import SPLITS, ItemSet
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import ShownItem, TaskKey, write_key
 from semsim_training.annotation.order import chosen
-from semsim_training.annotation.sheet_image import enlarged
 
 PROTOCOL = "label-studio/1"
 QUESTION, IMAGE = "shows", "image"
@@ -42,43 +42,43 @@ def write_tasks(
 
     Label Studio shows tasks in any order, so the clean gold items are originals of the *other* splits: no original goes
     out together with its reconstructions. Images are enlarged to ``side`` pixels by repeating pixels. Judgements of the
-    tasks' items go along, a person's as an annotation, a model's as a prediction; repeats do not.
+    tasks' items go along, a person's as an annotation, a model's as a prediction. Judgements of repeats stay behind.
 
     Raises:
-        InvalidDataset: no finished set, or too few originals for the gold items.
-        InvalidOption: gold originals of no split, a class called like the answer for none, or a key that is there
-            already.
+        InvalidDataset: no finished set, too few originals for the gold items, or an original that is needed is missing.
+        InvalidOption: clean gold items without a split to take them from, a class with the name of the answer for none,
+            or a key that is there already.
     """
-    found = ItemSet.of(dataset, splits)
-    if UNRECOGNIZABLE in found.classes:
+    item_set = ItemSet.read(dataset, splits)
+    if UNRECOGNIZABLE in item_set.classes:
         raise InvalidOption(f"expected no class called {UNRECOGNIZABLE}, which is the answer for none, in {dataset}")
     others = [split for split in SPLITS if split not in splits]
     if clean and not others:
         raise InvalidOption(
             f"expected --split for {clean} gold originals, which are taken from the other splits, got every split"
         )
-    gold = gold_items(dataset, clean, noise, seed, others or splits) if clean or noise else ()
-    items = chosen((*chosen(found.items, limit, seed), *gold), None, seed)
+    gold = item_set.gold(clean, noise, seed, others or splits)
+    items = chosen((*chosen(item_set.items, limit, seed), *gold), None, seed)
     made = TaskKey(
         protocol=PROTOCOL,
-        dataset=found.name,
-        classes=found.classes,
+        dataset=item_set.name,
+        classes=item_set.classes,
         items=tuple(ShownItem(item=one.identifier, shown=one.shown, truth=one.truth) for one in items),
     )
-    said: dict[str, list[Judgement]] = defaultdict(list)
+    known: dict[str, list[Judgement]] = defaultdict(list)
     for one in judgements:
-        if one.dataset == found.name and one.repeat == 0:
-            said[one.item].append(one)
+        if one.dataset == item_set.name and one.repeat == 0:
+            known[one.item].append(one)
+    tasks = [_task(item.identifier, item_set.png(item), side, known[item.identifier]) for item in items]
     write_key(made, key)
     out.mkdir(parents=True, exist_ok=True)
-    tasks = [_task(item, side, said[item.identifier]) for item in items]
     (out / "tasks.json").write_text(json.dumps(tasks, indent=1) + "\n")
-    (out / "config.xml").write_text(labelling_interface(found.classes))
+    (out / "config.xml").write_text(labelling_interface(item_set.classes))
     return made
 
 
 def labelling_interface(classes: Sequence[str]) -> str:
-    """The project's labelling configuration (XML): the image, and one choice of the classes or none of them."""
+    """The project's labelling configuration (XML): the image, and one choice among the classes and none of them."""
     view = Xml.Element("View")
     Xml.SubElement(view, "Header", value="Which of these does the image show? Do not guess.")
     Xml.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", maxWidth="384px", smoothing="false")
@@ -91,14 +91,14 @@ def labelling_interface(classes: Sequence[str]) -> str:
     return Xml.tostring(view, encoding="unicode") + "\n"
 
 
-def _task(item: Item, side: int, judgements: Sequence[Judgement]) -> dict[str, Any]:
+def _task(item: str, png: bytes, side: int, judgements: Sequence[Judgement]) -> dict[str, Any]:
     sink = io.BytesIO()
-    enlarged(item.png, side, smooth=False).save(sink, "PNG")
+    enlarged(png, side, smooth=False).save(sink, "PNG")
     uri = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
     people = [one for one in judgements if one.kind is AnnotatorKind.PERSON]
     models = [one for one in judgements if one.kind is not AnnotatorKind.PERSON]
     return {
-        "data": {IMAGE: uri, "item": item.identifier},
+        "data": {IMAGE: uri, "item": item},
         "annotations": [_annotation(one) for one in people],
         "predictions": [_prediction(one) for one in models],
     }

@@ -9,7 +9,7 @@ from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append, read
 from semsim_training.annotation.keys import SheetKey, ShownItem, write_key
-from semsim_training.annotation.sheet_answers import read_answers
+from semsim_training.annotation.sheets.sheet_answers import read_answers
 
 KEY = SheetKey(
     protocol="sheets/1",
@@ -31,7 +31,7 @@ ANSWERS = {"sheets": "00ff00ff", "1": "cat", "2": -1, "3": 1, "4": 2}
 
 
 def answered(tmp_path: Path, text: object) -> tuple[Judgement, ...]:
-    """What is read from a file of answers."""
+    """The judgements that are read from a file of answers."""
     path = tmp_path / "answers.json"
     path.write_text(text if isinstance(text, str) else json.dumps(text))
     return read_answers(KEY, path, AnnotatorKind.PERSON)
@@ -39,17 +39,17 @@ def answered(tmp_path: Path, text: object) -> tuple[Judgement, ...]:
 
 def test_answers_go_round(tmp_path: Path) -> None:
     """Names, indices and -1 become judgements that the table holds and gives back."""
-    found = answered(tmp_path, ANSWERS)
-    assert [one.answer for one in found] == ["cat", None, "dog", "emu"]
-    assert [(one.item, one.repeat, one.truth) for one in found] == [
+    judgements = answered(tmp_path, ANSWERS)
+    assert [one.answer for one in judgements] == ["cat", None, "dog", "emu"]
+    assert [(one.item, one.repeat, one.truth) for one in judgements] == [
         ("aa", 0, "cat"), ("bb", 0, None), ("aa", 1, "cat"), ("cc", 0, "emu"),
     ]  # fmt: skip
-    assert {(one.dataset, one.annotator, one.kind, one.protocol) for one in found} == {
+    assert {(one.dataset, one.annotator, one.kind, one.protocol) for one in judgements} == {
         ("set", "ada", AnnotatorKind.PERSON, "sheets/1")
     }
-    append(tmp_path / "table", found)
-    assert read(tmp_path / "table") == found
-    assert answered(tmp_path, {name: answer for name, answer in ANSWERS.items() if name != "sheets"}) == found
+    append(tmp_path / "table", judgements)
+    assert read(tmp_path / "table") == judgements
+    assert answered(tmp_path, {name: answer for name, answer in ANSWERS.items() if name != "sheets"}) == judgements
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_answers_go_round(tmp_path: Path) -> None:
     ],
 )
 def test_incomplete_and_unknown_answers_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
-    """Each with the tile and what was given."""
+    """The error names the tile and the answer."""
     with pytest.raises(InvalidAnnotations, match=message):
         answered(tmp_path, ANSWERS | change)
 
@@ -84,13 +84,13 @@ def test_incomplete_and_unknown_answers_are_refused(tmp_path: Path, change: dict
     ],
 )
 def test_files_that_are_no_answers_are_refused(tmp_path: Path, text: str, message: str) -> None:
-    """Tiles twice, other JSON, other text, nothing, numbers written otherwise."""
+    """Refused are tiles given twice, other JSON, other text, an empty object, and numbers written in another way."""
     with pytest.raises(InvalidAnnotations, match=message):
         answered(tmp_path, text)
 
 
 def test_missing_tiles_are_named_up_to_five(tmp_path: Path) -> None:
-    """And the others counted; a missing file is named, too."""
+    """The first five missing tiles are named and the others counted. A missing file is named, too."""
     key = KEY.model_copy(update={"tiles": dict.fromkeys(range(1, 21), KEY.tiles[1])})
     path = tmp_path / "answers.json"
     with pytest.raises(InvalidAnnotations, match=r"expected answers at .*: No such file"):
@@ -101,7 +101,7 @@ def test_missing_tiles_are_named_up_to_five(tmp_path: Path) -> None:
 
 
 def test_who_answered_must_be_said_once(tmp_path: Path) -> None:
-    """By the key or the caller, and not otherwise by both; a classifier does not answer sheets."""
+    """The key or the caller says it, or both say the same. A classifier does not answer sheets."""
     path = tmp_path / "answers.json"
     path.write_text(json.dumps(ANSWERS))
     by_model = KEY.model_copy(update={"kind": AnnotatorKind.VISION_MODEL})
@@ -115,7 +115,7 @@ def test_who_answered_must_be_said_once(tmp_path: Path) -> None:
 
 
 def test_a_key_is_written_once_and_read_back(tmp_path: Path) -> None:
-    """Another file in its place is refused, by path."""
+    """A key is not written over a file. A file that is no key is refused by its path."""
     write_key(KEY, tmp_path / "key.json")
     assert SheetKey.read(tmp_path / "key.json") == KEY
     with pytest.raises(InvalidOption, match="expected no file yet at"):

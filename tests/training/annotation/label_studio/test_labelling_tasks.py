@@ -11,33 +11,31 @@ import pytest
 from PIL import Image
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import ItemSet, Shown, gold_items
+from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import TaskKey
-from semsim_training.annotation.label_studio import labelling_interface, write_tasks
-from tests.conftest import ROOT
-
-CALTECH = ROOT / "datasets" / "caltech101"
+from semsim_training.annotation.label_studio.labelling_tasks import labelling_interface, write_tasks
 
 
-def said_of(item: str, annotator: str, kind: AnnotatorKind, **more: object) -> Judgement:
-    """A judgement that goes along."""
+def judgement_of(item: str, annotator: str, kind: AnnotatorKind, **more: object) -> Judgement:
+    """A judgement that goes along with the tasks."""
     return Judgement(
-        "caltech101", item, Shown.RECONSTRUCTION, annotator, kind, None, "emu", "page/1", **more,  # type: ignore[arg-type]
+        "secretset", item, Shown.RECONSTRUCTION, annotator, kind, None, "class_0", "page/1", **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def test_tasks_are_blind_and_hold_their_images(tmp_path: Path) -> None:
-    """An opaque name and a PNG each, nothing else; the key says what they are."""
+def test_tasks_are_blind_and_hold_their_images(wide_set: Path, tmp_path: Path) -> None:
+    """A task holds an opaque name and a PNG, and nothing else. The key says what they are."""
     key = write_tasks(
-        CALTECH, tmp_path / "out", tmp_path / "key.json", splits=["test"], limit=5, clean=2, noise=1, side=128
+        wide_set, tmp_path / "out", tmp_path / "key.json", splits=["test"], limit=5, clean=2, noise=1, side=128
     )
     assert TaskKey.read(tmp_path / "key.json") == key
     tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
     assert [task["data"]["item"] for task in tasks] == [one.item for one in key.items]
     shown = [one.shown for one in key.items]
     assert {kind: shown.count(kind) for kind in Shown} == {"reconstruction": 5, "clean": 2, "noise": 1}
-    pngs = {item.identifier: item.png for item in ItemSet.of(CALTECH, ["test"]).items}
+    item_set = ItemSet.read(wide_set, ["test"])
+    pngs = {item.identifier: item_set.png(item) for item in item_set.items}
     for task in tasks:
         assert set(task) == {"data", "annotations", "predictions"}
         assert set(task["data"]) == {"image", "item"}
@@ -50,28 +48,29 @@ def test_tasks_are_blind_and_hold_their_images(tmp_path: Path) -> None:
             np.testing.assert_array_equal(np.asarray(image), small.repeat(2, axis=0).repeat(2, axis=1))
 
 
-def test_no_original_goes_out_with_its_reconstructions(tmp_path: Path) -> None:
-    """Gold originals are of other splits; where there are none, they are refused."""
-    key = write_tasks(CALTECH, tmp_path / "out", tmp_path / "key.json", splits=["test"], clean=20, side=32)
-    test = {item.identifier: item.image for item in ItemSet.of(CALTECH, ["test"]).items}
-    clean = {item.identifier: item.image for item in gold_items(CALTECH, 20, 0, 0, ["train", "validation"])}
+def test_no_original_goes_out_with_its_reconstructions(wide_set: Path, tmp_path: Path) -> None:
+    """Clean gold items are originals of other splits. Where there are no other splits, they are refused."""
+    key = write_tasks(wide_set, tmp_path / "out", tmp_path / "key.json", splits=["test"], clean=20, side=32)
+    item_set = ItemSet.read(wide_set, ["test"])
+    test = item_set.originals
+    clean = {item.identifier: item.image for item in item_set.gold(20, 0, 0, ["train", "validation"])}
     shown = {one.item for one in key.items}
     assert set(test) | set(clean) == shown
     assert not set(test.values()) & set(clean.values())
     with pytest.raises(InvalidOption, match="expected --split for 2 gold originals"):
-        write_tasks(CALTECH, tmp_path / "all", tmp_path / "all.json", clean=2)
+        write_tasks(wide_set, tmp_path / "all", tmp_path / "all.json", clean=2)
 
 
-def test_judgements_go_along(tmp_path: Path) -> None:
-    """A person's as an annotation, a model's as a prediction; repeats and other items stay."""
-    item = ItemSet.of(CALTECH, ["test"]).items[0].identifier
+def test_judgements_go_along(wide_set: Path, tmp_path: Path) -> None:
+    """A person's judgement is an annotation, a model's a prediction. Repeats and other items stay behind."""
+    item = ItemSet.read(wide_set, ["test"]).items[0].identifier
     judgements = [
-        said_of(item, "ada", AnnotatorKind.PERSON, seconds=2.5),
-        said_of(item, "ada", AnnotatorKind.PERSON, repeat=1),
-        said_of(item, "net", AnnotatorKind.CLASSIFIER, confidence=0.25),
-        said_of("elsewhere", "net", AnnotatorKind.CLASSIFIER),
+        judgement_of(item, "ada", AnnotatorKind.PERSON, seconds=2.5),
+        judgement_of(item, "ada", AnnotatorKind.PERSON, repeat=1),
+        judgement_of(item, "net", AnnotatorKind.CLASSIFIER, confidence=0.25),
+        judgement_of("elsewhere", "net", AnnotatorKind.CLASSIFIER),
     ]
-    write_tasks(CALTECH, tmp_path / "out", tmp_path / "key.json", splits=["test"], judgements=judgements, side=32)
+    write_tasks(wide_set, tmp_path / "out", tmp_path / "key.json", splits=["test"], judgements=judgements, side=32)
     tasks = {task["data"]["item"]: task for task in json.loads((tmp_path / "out" / "tasks.json").read_text())}
     task = tasks.pop(item)
     (annotation,), (prediction,) = task["annotations"], task["predictions"]
@@ -83,7 +82,7 @@ def test_judgements_go_along(tmp_path: Path) -> None:
 
 
 def test_the_interface_offers_every_class_and_none() -> None:
-    """One choice of them, in XML that holds any name."""
+    """The annotator chooses one of them, in XML that holds any name."""
     view = Xml.fromstring(labelling_interface(["cat", 'a "b" & <c>']))  # noqa: S314  # our own
     choices = view.find("Choices")
     assert choices is not None
@@ -91,9 +90,9 @@ def test_the_interface_offers_every_class_and_none() -> None:
     assert [one.get("value") for one in choices] == ["cat", 'a "b" & <c>', "Unrecognizable"]
 
 
-def test_a_key_is_not_overwritten(tmp_path: Path) -> None:
-    """Nor is anything written beside it."""
+def test_a_key_is_not_overwritten(wide_set: Path, tmp_path: Path) -> None:
+    """A key that is there is refused, and nothing is written beside it."""
     (tmp_path / "key.json").write_text("{}")
     with pytest.raises(InvalidOption, match="expected no file yet at"):
-        write_tasks(CALTECH, tmp_path / "out", tmp_path / "key.json", splits=["test"], limit=1)
+        write_tasks(wide_set, tmp_path / "out", tmp_path / "key.json", splits=["test"], limit=1)
     assert not (tmp_path / "out").exists()

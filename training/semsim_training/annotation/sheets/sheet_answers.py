@@ -1,27 +1,26 @@
-"""Reads the answers to contact sheets back: all of them, or none."""
+"""Reads the answers to contact sheets and makes judgements of them: of all, or of none."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import SheetKey
-from semsim_training.annotation.sheet_image import UNRECOGNIZABLE
-from semsim_training.annotation.sheets import CODE
+from semsim_training.annotation.sheets.contact_sheets import CODE
+from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE
 
 _NAMED = 5
 
 
 def read_answers(key: SheetKey, path: Path, kind: AnnotatorKind | None = None) -> tuple[Judgement, ...]:
-    """What the annotator of ``key`` answered in the JSON file ``path``: tile number to class, its index, or -1.
+    """The judgements in the JSON file ``path`` by the annotator of ``key``: tile number to class, its index, or -1.
 
     Raises:
-        InvalidOption: whether a person or a vision model answered is not said, or the key says otherwise.
+        InvalidOption: neither the key nor ``kind`` says who answered, they differ, or it was no person or vision model.
         InvalidAnnotations: no JSON object, answers to other sheets, tiles missing, unknown or twice, unknown classes.
     """
-    who = _kind(key, kind)
+    answered_by = _kind(key, kind)
     answers = _read(path)
     code = answers.pop(CODE, key.code)
     if code != key.code:
@@ -42,7 +41,7 @@ def read_answers(key: SheetKey, path: Path, kind: AnnotatorKind | None = None) -
             tile.item,
             tile.shown,
             key.annotator,
-            who,
+            answered_by,
             _class(answers[name], name, key.classes),
             tile.truth,
             key.protocol,
@@ -53,12 +52,12 @@ def read_answers(key: SheetKey, path: Path, kind: AnnotatorKind | None = None) -
 
 
 def _kind(key: SheetKey, kind: AnnotatorKind | None) -> AnnotatorKind:
-    answered = kind or key.kind
-    if answered not in (AnnotatorKind.PERSON, AnnotatorKind.VISION_MODEL):
-        raise InvalidOption(f"expected --kind person or vision_model for who answered, got {answered or 'none'}")
-    if key.kind not in (None, answered):
-        raise InvalidOption(f"expected answers by a {key.kind}, as the key says, got --kind {answered}")
-    return answered
+    answered_by = kind or key.kind
+    if answered_by not in (AnnotatorKind.PERSON, AnnotatorKind.VISION_MODEL):
+        raise InvalidOption(f"expected --kind person or vision_model for who answered, got {answered_by or 'none'}")
+    if key.kind not in (None, answered_by):
+        raise InvalidOption(f"expected answers by a {key.kind}, as the key says, got --kind {answered_by}")
+    return answered_by
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -70,16 +69,16 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        found = json.loads(path.read_bytes(), object_pairs_hook=once)
+        answers = json.loads(path.read_bytes(), object_pairs_hook=once)
     except OSError as error:
         raise InvalidAnnotations(f"expected answers at {path}: {error.strerror}") from error
     except ValueError as error:
         raise InvalidAnnotations(f"expected a JSON object of tile numbers to answers in {path}: {error}") from error
-    if not isinstance(found, Mapping):
+    if not isinstance(answers, dict):
         raise InvalidAnnotations(
-            f"expected a JSON object of tile numbers to answers in {path}, got {type(found).__name__}"
+            f"expected a JSON object of tile numbers to answers in {path}, got {type(answers).__name__}"
         )
-    return dict(found)
+    return answers
 
 
 def _class(answer: Any, tile: str, classes: tuple[str, ...]) -> str | None:

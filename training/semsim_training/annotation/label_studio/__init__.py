@@ -1,0 +1,1 @@
+"""Tasks for Label Studio (labelstud.io), and the annotations that it exports."""
