@@ -1,7 +1,7 @@
 """``semsim attack``: one update, a grid of settings, and what came of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from semsim.commands.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="Rebuild clients' images from their updates.")
 
+_DEVICES = ("cpu", "cuda")
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 
@@ -40,48 +41,48 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Attack one round of your own."""
+    from semsim_training.observations.update_kind import UpdateKind
+
+    _one_of("--kind", kind, UpdateKind)
+    _one_of("--batchnorm", batchnorm, ("eval", "train"))
+    _one_of("--device", device, _DEVICES)
+    known = None if labels is None else _numbers(labels)
+    for path in (model, update):
+        _existing(path)
+
     from PIL import Image
 
     from semsim.commands.progress_bar import progress_bar
-    from semsim.exceptions import InvalidOption
     from semsim_training.attacks.attack import AttackChoice
     from semsim_training.attacks.attack import attack as run_attack
     from semsim_training.attacks.search import Options
     from semsim_training.gradients.update import LocalTraining
-    from semsim_training.observations.update_files import UpdateKind, observation_from_files, victim_from_files
+    from semsim_training.observations.update_files import observation_from_files, victim_from_files
 
-    if kind not in set(UpdateKind):
-        raise InvalidOption(f"expected --kind {', '.join(UpdateKind)}, got {kind}")
-    if batchnorm not in ("eval", "train"):
-        raise InvalidOption(f"expected --batchnorm eval or train, got {batchnorm}")
     choice = AttackChoice(preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation)
+    recipe = choice.resolve()
     training = None if learning_rate is None else LocalTraining(learning_rate, local_batch or images, epochs)
     observation = observation_from_files(
         victim_from_files(model, description),
         update,
         UpdateKind(kind),
         images=images,
-        labels=None if labels is None else _numbers(labels),
+        labels=known,
         local_training=training,
         batchnorm="train" if batchnorm == "train" else "eval",
     )
+    options = Options(device=_present(device))
     with progress_bar() as show:
-        (found,) = run_attack(
-            choice.resolve(),
-            [observation],
-            [seed],
-            Options(device=_device(device)),
-            progress=lambda done, total: show("iterations", done, total),
-        )
+        (made,) = run_attack(recipe, [observation], [seed], options, progress=show)
     out.mkdir(parents=True, exist_ok=True)
-    names = [f"reconstruction-{index}.png" for index in range(len(found.images))]
-    for name, image in zip(names, found.images, strict=True):
+    names = [f"reconstruction-{index}.png" for index in range(len(made.images))]
+    for name, image in zip(names, made.images, strict=True):
         Image.fromarray(image).save(out / name)
     result = {
         "attack": choice.label,
-        "status": found.status.value,
-        "objective": found.objective,
-        "reconstructions": [{"file": name, "label": label} for name, label in zip(names, found.labels, strict=True)],
+        "status": made.status.value,
+        "objective": made.objective,
+        "reconstructions": [{"file": name, "label": label} for name, label in zip(names, made.labels, strict=True)],
     }
     (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     typer.echo(json.dumps(result, indent=2) if as_json else _sentence(result, out))
@@ -96,20 +97,22 @@ def grid(
     device: Device = "cpu",
 ) -> None:
     """Attack a grid of settings and write a reconstruction set."""
-    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim_training.reconstructions.engines.engine import Engine
+
+    _one_of("--engine", engine, Engine)
+    _one_of("--device", device, _DEVICES)
+    if device != "cpu" and engine == Engine.PROCESSES:
+        raise InvalidOption("expected --engine here or ray with --device cuda, got processes")
+
+    from semsim.commands.progress_bar import progress_bar
     from semsim_training.reconstructions.generate import generate
     from semsim_training.reconstructions.grid import Grid
 
-    if engine not in set(Engine):
-        raise InvalidOption(f"expected --engine {', '.join(Engine)}, got {engine}")
-    if _device(device) != "cpu" and engine == Engine.PROCESSES:
-        raise InvalidOption("expected --engine here or ray with --device cuda, got processes")
     with progress_bar() as show:
         made = generate(
             Grid.read(config), config.parent, out,
-            engine=Engine(engine), workers=workers, device=device, progress=show,
+            engine=Engine(engine), workers=workers, device=_present(device), progress=show,
         )  # fmt: skip
     typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings, {made.diverged} diverged")
 
@@ -176,16 +179,29 @@ def list_attacks() -> None:
         typer.echo(f"{attack.name:22} {length}  {attack.citation}")
 
 
-def _device(name: str) -> str:
+def _one_of(option: str, value: str, known: Collection[str]) -> None:
+    from semsim.exceptions import InvalidOption
+
+    if value not in known:
+        raise InvalidOption(f"expected {option} {' or '.join(known)}, got {value}")
+
+
+def _existing(path: Path) -> None:
+    from semsim.exceptions import InvalidOption
+
+    if not path.is_file():
+        raise InvalidOption(f"expected a file of tensors at {path}, got none")
+
+
+def _present(device: str) -> str:
+    """The device, where the machine has it."""
     import torch
 
     from semsim.exceptions import InvalidOption
 
-    if name not in ("cpu", "cuda"):
-        raise InvalidOption(f"expected --device cpu or cuda, got {name}")
-    if name == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise InvalidOption("expected a GPU for --device cuda, got none")
-    return name
+    return device
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
-// y = x * scale + shift (evaluated batch normalisation), a scale and a shift for each image and channel, and its derivatives, each in one pass over memory.
-// Images are (batch, pixels, channels); scales and shifts (batch, channels).
+// The map y = x * scale + shift, with a scale and a shift for each image and channel (evaluated batch normalisation), and
+// its derivatives, each in one pass over memory. Images are (batch, pixels, channels), scales and shifts (batch, channels).
 #include <algorithm>
 #include <cstdint>
 
@@ -7,7 +7,7 @@ namespace {
 
 using Size = std::int64_t;
 
-// Calls each(place of a value, place of its scale).
+// Calls `each` with the place of every value and the place of its scale.
 template <class Each>
 inline void each_value(Size batch, Size pixels, Size channels, Each each) {
     for (Size image = 0; image < batch; image++)
@@ -18,13 +18,13 @@ inline void each_value(Size batch, Size pixels, Size channels, Each each) {
         }
 }
 
-// y = x * scale + shift; `shift` may be an image, too: y = x * scale + added.
+// Writes y = x * scale + shift. `Whole`: `shift` is an image like x.
 template <class T, bool Whole>
 void affine(const T* x, const T* scale, const T* shift, T* y, Size b, Size p, Size c) {
     each_value(b, p, c, [=](Size i, Size s) { y[i] = x[i] * scale[s] + shift[Whole ? i : s]; });
 }
 
-// The gradients of affine by x, scale and shift, of `delta` by y.
+// Writes the gradients by x, scale and shift, where `delta` is the gradient by y.
 template <class T>
 void adjoint(const T* delta, const T* x, const T* scale, T* by_x, T* by_scale, T* by_shift, Size b, Size p, Size c) {
     std::fill_n(by_scale, b * c, T(0));
@@ -36,7 +36,7 @@ void adjoint(const T* delta, const T* x, const T* scale, T* by_x, T* by_scale, T
     });
 }
 
-// The gradients of adjoint by delta and x, of `to_x`, `to_scale` and `to_shift` by what it gives.
+// Writes the gradients of `adjoint` by delta and x, where `to_x`, `to_scale` and `to_shift` are those by its results.
 template <class T>
 void second(const T* to_x, const T* to_scale, const T* to_shift, const T* delta, const T* x, const T* scale, T* by_delta,
             T* by_x, Size b, Size p, Size c) {

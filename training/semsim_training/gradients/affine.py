@@ -1,7 +1,7 @@
 """``y = x * scale + shift``, a scale and a shift for each image and channel: evaluated batch normalisation.
 
-The loss's gradients by them are those of a batch normalisation's parameters, an image each. With derivatives written
-out, each pass reads its images once (``affine.cpp``), or is one or two of PyTorch's operations.
+The loss's gradients by scale and shift are those of a batch normalisation's parameters, for each image. The derivatives
+are written out, so that each pass reads its images once (``affine.cpp``) or is one or two of PyTorch's operations.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ _SOURCE = Path(__file__).with_name("affine.cpp")
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """``x`` ``(B, C, H, W)``, ``scale`` and ``shift`` ``(B, C)``; differentiable twice by ``x``."""
+    """The map of ``x`` ``(B, C, H, W)`` by ``scale`` and ``shift`` ``(B, C)``; differentiable twice by ``x``."""
     return _AffineForward.apply(x.contiguous(memory_format=torch.channels_last), scale, shift)[0]  # type: ignore[no-any-return]
 
 
 class _AffineForward(torch.autograd.Function):
-    """The map, and ``x`` once more: what the second derivative adds by that comes back in the same pass."""
+    """The map, and ``x`` once more, so that what the second derivative adds by ``x`` comes back in the same pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,7 +42,7 @@ class _AffineForward(torch.autograd.Function):
 
 
 class _AffineAdjoint(torch.autograd.Function):
-    """The gradients of :class:`_AffineForward` by all that came in."""
+    """The gradients of :class:`_AffineForward` by ``x``, ``scale`` and ``shift``."""
 
     @staticmethod
     def forward(ctx: Any, delta: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -69,7 +69,7 @@ class _AffineAdjoint(torch.autograd.Function):
 
 
 def _affine(x: Tensor, scale: Tensor, added: Tensor) -> Tensor:
-    """``added`` is a shift ``(B, C)``, or an image like ``x``."""
+    """``x * scale + added``; ``added`` is a shift ``(B, C)``, or an image like ``x``."""
     x = x.contiguous(memory_format=torch.channels_last)
     if not usable(_SOURCE, x):
         return torch.addcmul(added if added.ndim == x.ndim else added[:, :, None, None], x, scale[:, :, None, None])
@@ -81,4 +81,5 @@ def _affine(x: Tensor, scale: Tensor, added: Tensor) -> Tensor:
 
 
 def _sizes(x: Tensor) -> tuple[int, int, int]:
+    """Images, pixels and channels, as the C++ functions take them."""
     return len(x), x.shape[2] * x.shape[3], x.shape[1]

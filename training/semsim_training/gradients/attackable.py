@@ -1,4 +1,4 @@
-"""A victim made ready for the attacks: frozen, differentiable twice, with clients kept apart."""
+"""A copy of a victim for attacks: frozen, differentiable twice, with clients kept apart."""
 
 import copy
 
@@ -15,7 +15,7 @@ def attackable_copy(model: nn.Module, images: int, *, train_batchnorm: bool) -> 
             if isinstance(child, nn.BatchNorm2d):
                 setattr(parent, name, ClientBatchNorm.like(child, images).train(train_batchnorm).requires_grad_(False))
             elif hasattr(child, "inplace"):
-                child.__dict__["inplace"] = False  # what a layer gave must still be there when its gradient is taken
+                child.__dict__["inplace"] = False  # a layer's output must still be there when its gradient is taken
     return network
 
 
@@ -25,5 +25,5 @@ def batchnorm_layers(network: nn.Module) -> list[ClientBatchNorm]:
 
 
 def has_batchnorm(model: nn.Module) -> bool:
-    """Whether a model normalises by batch statistics anywhere."""
+    """True where a model has a batch normalisation."""
     return any(isinstance(module, nn.BatchNorm2d) for module in model.modules())

@@ -11,30 +11,31 @@ from semsim_training.gradients.affine import affine
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatistics:
-    """Of one layer's activations over images and positions; ``(N, C)`` for N clients."""
+    """The statistics of one layer's activations over images and positions; ``(N, C)`` for N clients."""
 
     mean: Tensor
     variance: Tensor
-    """Biased: what activations are divided by."""
+    """The biased variance, by which batch normalisation divides."""
 
 
 class ClientBatchNorm(nn.BatchNorm2d):
     """Batch normalisation as each client computes it, on images of many clients, ``(N * images, C, H, W)``.
 
-    In evaluation mode it is the affine map of the running statistics; in training mode the statistics are those
-    of the client's own ``images``, and the running ones are left alone. Both are made of elementary
-    operations: the native kernel has no rule under ``vmap``, and a slow second derivative.
+    In evaluation mode it is the affine map of the running statistics. In training mode the statistics are those of the
+    client's ``images``, and the running ones are left alone. Both are made of elementary operations, because PyTorch's
+    kernel has no rule under ``vmap`` and a slow second derivative.
     """
 
     images: int
+    """The number of images of each client."""
     record: bool
-    """Whether to keep the statistics of the client's activations in evaluation mode, too."""
+    """True to keep the statistics of the client's activations in evaluation mode, too."""
     probe: bool
-    """Whether to keep what each image's gradients by weight and bias can be taken by."""
+    """True to keep ``probes``."""
     probes: tuple[Tensor, Tensor] | None
-    """Of the last call: weight and bias, each ``(N * images, C)``, to take each image's gradients by."""
+    """The last call's weight and bias, once for each image, ``(N * images, C)``, to take each image's gradients by."""
     statistics: ChannelStatistics | None
-    """Of each client's activations in the last call."""
+    """The statistics of each client's activations in the last call."""
 
     @classmethod
     def like(cls, module: nn.BatchNorm2d, images: int) -> Self:
@@ -59,12 +60,12 @@ class ClientBatchNorm(nn.BatchNorm2d):
             self.probes = weight, bias
         scale = weight * inverse
         shift = bias - mean * scale
-        if self.training or not self.probe:  # they depend on the images, or everything is under vmap
+        if self.training or not self.probe:  # statistics depend on the images, or everything is under vmap
             return torch.addcmul(shift[:, :, None, None], x, scale[:, :, None, None])
         return affine(x, scale, shift)
 
     def _mean_and_inverse_deviation(self) -> tuple[Tensor, Tensor]:
-        """Each ``(1, C)``, or ``(N * images, C)`` in training mode."""
+        """The mean and one over the deviation, ``(1, C)``, or ``(N * images, C)`` in training mode."""
         if self.training and self.statistics is not None:
             mean = self.statistics.mean.repeat_interleave(self.images, dim=0)
             return mean, (self.statistics.variance.repeat_interleave(self.images, dim=0) + self.eps).rsqrt()
@@ -73,10 +74,10 @@ class ClientBatchNorm(nn.BatchNorm2d):
 
 
 def shares_of_steps(layer: nn.BatchNorm2d, steps: int) -> list[float]:
-    """What each of ``steps`` forward passes weighs in a layer's running statistics, those before left aside.
+    """The share of each of the last ``steps`` forward passes in a layer's running statistics; they sum to one.
 
-    A step moves the running statistics towards its batch's by the layer's momentum, so that later ones weigh more;
-    without a momentum PyTorch takes the plain average. The shares sum to one.
+    A step moves the running statistics towards its batch's by the layer's momentum, so that later steps weigh more.
+    Without a momentum PyTorch takes the plain average.
     """
     momentum = layer.momentum or 0.0
     weights = [(1 - momentum) ** later for later in reversed(range(steps))]

@@ -1,4 +1,4 @@
-"""Convolutions for attacks: one weight for all clients on the way, one weight gradient for each client."""
+"""Convolutions for attacks: all clients share the weight, and each gets a weight gradient of its own."""
 
 from typing import Any
 
@@ -11,25 +11,26 @@ from semsim_training.gradients.patches import Window, fold, unfold
 _convolution_backward = torch.ops.aten.convolution_backward
 
 _NARROW = 16
-"""Channels: with fewer, products of patches are faster the other way round, and oneDNN's strided convolutions slow."""
+"""The number of channels below which products of patches are faster the other way round, and oneDNN's strided
+convolutions are slow."""
 
 
 def window_of(layer: nn.Conv2d) -> Window:
-    """The geometry of a supported layer."""
+    """The window of a layer that is :func:`supported`."""
     (top, left), (down, right), padding = layer.kernel_size, layer.stride, layer.padding
     vertical, horizontal = (0, 0) if isinstance(padding, str) else padding
     return Window((top, left), (down, right), (vertical, horizontal))
 
 
 def supported(layer: nn.Conv2d) -> bool:
-    """Whether the shared-weight path can take the layer: no groups, no dilation, zero padding in numbers."""
+    """True where the layer has no groups, no dilation, and zero padding given in numbers."""
     return layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
 
 
 class SharedConvolution(torch.autograd.Function):
-    """A convolution whose weight is a constant: forward, data gradient, and the data gradient's own gradient.
+    """A convolution with a constant weight, its gradient by the images, and the gradient of that.
 
-    PyTorch's double backward computes a weight gradient, too, that nobody asked for.
+    PyTorch's double backward computes a weight gradient as well, which no attack needs.
     """
 
     @staticmethod
@@ -41,12 +42,14 @@ class SharedConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients by what came in."""
+        """The gradients by the inputs."""
         (weight,) = ctx.saved_tensors
         return _TransposedConvolution.apply(gradients[0], weight, ctx.shape, ctx.window), None, None, None
 
 
 class _TransposedConvolution(torch.autograd.Function):
+    """The gradient of a convolution by its images."""
+
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
         ctx.save_for_backward(weight)
@@ -61,16 +64,16 @@ class _TransposedConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients by what came in."""
+        """The gradients by the inputs."""
         (weight,) = ctx.saved_tensors
         return F.conv2d(gradients[0], weight, None, ctx.window.stride, ctx.window.padding), None, None, None
 
 
 def _sub_pixel_convolution(gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
-    """A transposed convolution of stride s as a plain one of s * s times more channels, its pixels (Shi et al., 2016).
+    """A transposed convolution of stride s as a plain one with s * s times the channels (Shi et al., 2016).
 
-    oneDNN takes several times as long for few channels. The pixel at ``s q + r`` of the padded image gets
-    ``gradient[q - m] * weight[r + s m]`` for all m.
+    oneDNN's transposed convolution takes several times as long for few channels. The pixel at ``s q + r`` of the padded
+    image gets the sum of ``gradient[q - m] * weight[r + s m]`` over all m.
     """
     (down, right), (top, left) = window.stride, window.padding
     taps = [-(-kernel // stride) for kernel, stride in zip(window.kernel, window.stride, strict=True)]
@@ -87,11 +90,11 @@ def _sub_pixel_convolution(gradient: Tensor, weight: Tensor, shape: torch.Size, 
 
 
 class PatchWeightGradient(torch.autograd.Function):
-    """Weight gradients ``(N, out, taps * in)`` of N clients, as matrix products over patches."""
+    """The weight gradients ``(N, out, taps * in)`` of N clients, as matrix products over patches."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, clients: int) -> Tensor:
-        """``x`` ``(N * images, in, H, W)`` came into the layer, ``delta`` is the loss's gradient of what left it."""
+        """The gradients from the input ``x`` ``(N * images, in, H, W)`` and the loss's gradient by the output."""
         patches = unfold(x, window)
         deltas = delta.permute(0, 2, 3, 1).reshape(len(x), -1, delta.shape[1])
         patches, deltas = (t.reshape(clients, -1, t.shape[-1]) for t in (patches, deltas))
@@ -101,7 +104,7 @@ class PatchWeightGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients by what came in."""
+        """The gradients by the inputs."""
         patches, deltas = ctx.saved_tensors
         shape, (batch, channels, rows, columns) = ctx.shapes
         weight, window = gradients[0], ctx.window
@@ -118,9 +121,9 @@ class PatchWeightGradient(torch.autograd.Function):
 
 
 def _transposed_patches(deltas: Tensor, weight: Tensor, window: Window) -> Tensor:
-    """Transposed convolutions, a weight an image, as products over patches of ``deltas`` ``(B, H, W, out)``.
+    """Transposed convolutions, with a weight for each image, as products over patches of ``deltas`` ``(B, H, W, out)``.
 
-    Gathering patches of what comes in is cheaper than scattering patches of what goes out.
+    Gathering patches of the input is cheaper than scattering patches of the output.
     """
     batch, rows, columns, _ = deltas.shape
     patches = unfold(deltas.permute(0, 3, 1, 2), window)

@@ -1,6 +1,6 @@
 """The weight deltas of many clients after several local steps (federated averaging), differentiable by the images.
 
-After the first step clients no longer share weights, so all of it runs once a client, under ``vmap``.
+After the first step clients no longer share weights, so everything runs once for each client, under ``vmap``.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from semsim_training.gradients.terms import DenseTerm, GradientTerm
 from semsim_training.gradients.update import LocalTraining
 
 _Pair = tuple[Tensor, Tensor]
-"""Mean and variance of a layer's channels, each ``(C,)``: what ``vmap`` can carry."""
+"""The mean and the variance of a layer's channels, each ``(C,)``, as ``vmap`` can carry them."""
 
 
 class LocalStepDeltas:
-    """A victim, made ready to give each client's weight delta (after minus before), in the victim's own order."""
+    """Each client's weight delta (after minus before), by the parameters of a victim in their order."""
 
     def __init__(
         self, model: nn.Module, images: int, training: LocalTraining, *, train_batchnorm: bool, sign: float = 1.0
     ) -> None:
-        """``images`` a client holds, trained on as ``training`` says; the deltas are multiplied by ``sign``.
+        """Prepare clients that train on ``images`` images each; their deltas are multiplied by ``sign``.
 
-        One step of rate 1 with sign -1 is the gradient itself, for victims that the shared-weight path refuses.
+        One step of rate 1 with sign -1 is the gradient itself, for victims that :class:`SharedWeightGradients` refuses.
         """
         self.images = images
         self._sign = sign
@@ -45,14 +45,14 @@ class LocalStepDeltas:
         return [DenseTerm(delta.reshape(*delta.shape[:2], -1)) for delta in deltas]
 
     def statistics(self) -> list[ChannelStatistics]:
-        """What the last call's images made of the batch normalisations that keep it, in order.
+        """The statistics of the last call's images at the batch normalisations that keep them, in order.
 
-        Averaged over the steps with the shares that they have in the client's running statistics.
+        They are averaged over the steps with the shares that the steps have in the client's running statistics.
         """
         return self._statistics
 
     def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """Targets ``(N, *parameter)`` as the terms are laid out: ``(N, out, rest)``."""
+        """The targets ``(N, *parameter)``, laid out as the terms are: ``(N, out, rest)``."""
         return [value.reshape(*value.shape[:2], -1).contiguous() for value in values]
 
     def _delta(self, images: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], list[_Pair]]:
@@ -68,8 +68,8 @@ class LocalStepDeltas:
 
     def _loss(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, list[_Pair]]:
         logits = functional_call(self.network, weights, (images,))
-        kept = [layer.statistics for layer in self._layers if layer.statistics is not None]
-        pairs = [(statistics.mean[0], statistics.variance[0]) for statistics in kept]
+        recorded = [layer.statistics for layer in self._layers if layer.statistics is not None]
+        pairs = [(statistics.mean[0], statistics.variance[0]) for statistics in recorded]
         return client_losses(logits, labels, len(images))[0], pairs
 
     def _averaged(self, steps: list[list[_Pair]]) -> list[_Pair]:

@@ -1,4 +1,4 @@
-"""C++ beside a module: compiled once for the processor, kept, and called on the memory of tensors."""
+"""C++ sources that stand beside modules: compiled once for the processor, and called on the memory of tensors."""
 
 import ctypes
 import hashlib
@@ -17,20 +17,20 @@ _log = logging.getLogger(__name__)
 _TYPES = {torch.float32: "float", torch.float64: "double"}
 _FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC")
 _PROCESSOR = {"AVX2": ("-mavx2", "-mfma"), "AVX512": ("-march=skylake-avx512", "-mprefer-vector-width=256")}
-"""By what PyTorch itself found in the processor; others get the compiler's default."""
+"""The compiler's flags by the capability that PyTorch reports; other processors get the compiler's default."""
 
 
 def usable(source: Path, x: Tensor) -> bool:
-    """Whether the functions of a source can take a tensor: on a CPU, in float32 or float64, and compiled.
+    """True where the functions of a source can take a tensor: on a CPU, in float32 or float64, and compiled.
 
-    Not while a graph is traced, in which they would leave no trace.
+    While a graph is traced they cannot, because they would be missing in it.
     """
     traced = get_proxy_mode() is not None
     return x.device.type == "cpu" and x.dtype in _TYPES and not traced and _library(source) is not None
 
 
 def call(source: Path, name: str, *tensors: Tensor | None, sizes: tuple[int, ...]) -> None:
-    """Call ``NAME_TYPE(pointers..., sizes...)``; tensors are contiguous and of one type, nothing is a null pointer."""
+    """Call ``NAME_TYPE(pointers..., sizes...)``. Tensors are contiguous and of one type; ``None`` is a null pointer."""
     (dtype,) = {tensor.dtype for tensor in tensors if tensor is not None}
     function = getattr(_library(source), f"{name}_{_TYPES[dtype]}")
     pointers = (ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors)
@@ -39,9 +39,9 @@ def call(source: Path, name: str, *tensors: Tensor | None, sizes: tuple[int, ...
 
 @cache
 def _library(source: Path) -> ctypes.CDLL | None:
-    """The compiled source, or none (and one line in the log) where there is no C++ compiler that takes it.
+    """The compiled source; ``None``, and one line in the log, where there is no C++ compiler that takes it.
 
-    Kept in ``~/.cache/semsim`` under a hash of the source, headers beside it, compiler and flags.
+    It is kept in ``~/.cache/semsim`` under a hash of the source, the headers beside it, the compiler and the flags.
     """
     compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
     if compiler is None:

@@ -1,7 +1,7 @@
 """Patches of images under a convolution's window, and back, in channels-last memory.
 
-As batched matrix products over patches, the per-client halves of a convolution reach the speed of large
-ones; channels-last keeps every copy a run of whole pixels.
+As batched matrix products over patches, the small convolutions of single clients are as fast as large ones.
+Channels-last memory makes every copy a run of whole pixels.
 """
 
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ class Window:
 
     @property
     def is_same(self) -> bool:
-        """Whether the output has the input's size and the window its centre on the pixel."""
+        """True where the output has the input's size and the window its centre on the pixel."""
         centred = all(2 * pad + 1 == kernel for pad, kernel in zip(self.padding, self.kernel, strict=True))
         return centred and self.stride == (1, 1)
 
     def positions(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of the output for an input of ``height x width``."""
+        """The rows and columns of the output for an input of ``height x width``."""
         size = zip((height, width), self.kernel, self.stride, self.padding, strict=True)
         rows, columns = ((side + 2 * pad - kernel) // stride + 1 for side, kernel, stride, pad in size)
         return rows, columns
 
 
 def unfold(x: Tensor, window: Window) -> Tensor:
-    """Patches ``(B, positions, taps * C)`` of images ``(B, C, H, W)``; taps row by row."""
+    """The patches ``(B, positions, taps * C)`` of images ``(B, C, H, W)``; taps row by row."""
     batch, channels, height, width = x.shape
     rows, columns = window.positions(height, width)
     pixels = _padded(x, window.padding)
@@ -65,13 +65,13 @@ def fold(patches: Tensor, shape: torch.Size, window: Window) -> Tensor:
 
 
 def _padded(x: Tensor, padding: tuple[int, int]) -> Tensor:
-    """``(B, H, W, C)``, contiguous, with zeros around."""
+    """The images ``(B, H, W, C)``, contiguous, with zeros around them."""
     pixels = x.permute(0, 2, 3, 1)
     down, right = padding
     return F.pad(pixels, (0, 0, right, right, down, down)).contiguous() if down or right else pixels.contiguous()
 
 
 def _strides(pixels: Tensor, window: Window) -> tuple[int, int, int, int, int]:
-    """Of patches within padded pixels: image, position down, position right, tap row, tap column with channel."""
+    """The strides of patches within padded pixels: image, position down, position right, tap row, tap column."""
     image, row, pixel, _ = pixels.stride()
     return image, window.stride[0] * row, window.stride[1] * pixel, row, 1

@@ -1,4 +1,4 @@
-"""Learned positions of a transformer, in a layer of their own so that attacks can see what passes through."""
+"""A transformer's learned positions as a layer, so that attacks can see what passes through."""
 
 import torch
 from torch import Tensor, nn
@@ -12,5 +12,5 @@ class AddedPositions(nn.Module):
         self.positions = nn.Parameter(torch.randn(tokens, dimension) * 0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens with their positions."""
+        """The tokens plus their positions."""
         return x + self.positions

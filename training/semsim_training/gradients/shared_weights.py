@@ -1,8 +1,8 @@
 """The gradients of many clients from one forward and one backward pass through the weights they share.
 
-The loss's gradient by what leaves a layer (its delta), with what came in, gives that layer's weight gradient for
-every client: only that last product is done once a client. Per-example gradients of differentially private
-training are computed so (Goodfellow, 2015, arXiv 1510.01799); here all of it stays differentiable by the images.
+A layer's weight gradient is the product of its input and its delta, the loss's gradient by its output. Both come from
+passes that all clients share; only the product is made for each client. Differentially private training computes
+per-example gradients in this way (Goodfellow, 2015, arXiv 1510.01799). Here all of it is differentiable by the images.
 """
 
 from collections.abc import Sequence
@@ -27,22 +27,24 @@ _LAYERS = (nn.Conv2d, nn.Linear, ClientBatchNorm, nn.LayerNorm, AddedPositions)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a layer saw, and the tensors by which the loss's gradients tell of its parameters."""
+    """A layer's input and output, and the tensors that the loss's gradients are taken by."""
 
     entered: Tensor
     """The input, or its frequencies."""
     left: Tensor
+    """The output."""
     by: tuple[Tensor, ...]
+    """The output or tensors in its place, by which the loss's gradients give those of the layer's parameters."""
 
 
 class SharedWeightGradients:
-    """A victim, made ready to give every client's gradient; parameters in the victim's own order."""
+    """Every client's gradient, by the parameters of a victim in their order."""
 
     def __init__(self, model: nn.Module, images: int, *, train_batchnorm: bool) -> None:
-        """``images`` a client holds; ``train_batchnorm``: normalised by the client's own batch statistics.
+        """Prepare clients of ``images`` images; with ``train_batchnorm`` each normalises by its own batch statistics.
 
         Raises:
-            InvalidVictim: parameters in a layer of no kind known here.
+            InvalidVictim: a layer with parameters is of no kind that is known here.
         """
         self.images = images
         self.network = attackable_copy(model, images, train_batchnorm=train_batchnorm)
@@ -82,19 +84,19 @@ class SharedWeightGradients:
         return output.clone() if layer in self._overwritten else None
 
     def _forward(self, images: Tensor) -> tuple[Tensor, dict[nn.Module, _Seen]]:
-        """Logits, and what came into and left each layer."""
+        """The logits, and what entered and left each layer."""
         while True:
             self._seen = {}
             logits = self.network(images)
             seen, self._seen = self._seen, {}
-            # Functional in-place operations (DenseNet's last ReLU) would change what a layer gave.
+            # Functional in-place operations (DenseNet's last ReLU) would change a layer's output.
             overwritten = {layer for layer, one in seen.items() if one.left._version} - self._overwritten
             if not overwritten:
                 return logits, seen
             self._overwritten |= overwritten
 
     def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
-        """Each client's gradient of its mean cross-entropy: one term a parameter, in the order of ``names``.
+        """Each client's gradient of its mean cross-entropy: a term for each parameter, in the order of ``names``.
 
         ``images`` ``(N * images, C, H, W)`` normalised, requiring a gradient; ``labels`` ``(N * images,)`` classes, or
         ``(N * images, classes)`` probabilities.
@@ -111,12 +113,12 @@ class SharedWeightGradients:
         return [terms[name] for name in self.names]
 
     def statistics(self) -> list[ChannelStatistics]:
-        """What the last call's images made of the batch normalisations that keep it, in order."""
+        """The statistics of the last call's images at the batch normalisations that keep them, in order."""
         layers = batchnorm_layers(self.network)
         return [layer.statistics for layer in layers if layer.statistics is not None]
 
     def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """Targets ``(N, *parameter)``, in the order of ``names``, laid out as the terms are: ``(N, out, rest)``."""
+        """The targets ``(N, *parameter)``, in the order of ``names``, laid out as the terms are: ``(N, out, rest)``."""
         weights = {f"{prefix}.weight".removeprefix("."): layer for layer, prefix in self._layers.items()}
         laid_out = []
         for name, value in zip(self.names, values, strict=True):
@@ -127,7 +129,7 @@ class SharedWeightGradients:
         return laid_out
 
     def _terms(self, layer: nn.Module, x: Tensor, delta: Tensor, *others: Tensor) -> dict[str, GradientTerm]:
-        """``x`` entered; the gradients are by what was seen."""
+        """The gradients by a layer's parameters, from its input ``x`` and the gradients by ``_Seen.by``."""
         terms: dict[str, GradientTerm] = {}
         match layer:
             case nn.Conv2d():
@@ -158,12 +160,12 @@ class SharedWeightGradients:
         return terms
 
     def _summed(self, per_image: Tensor) -> DenseTerm:
-        """Gradients an image, ``(N * images, out, ...)``, summed over each client's images to ``(N, out, rest)``."""
+        """Each image's gradients ``(N * images, out, ...)``, summed over each client's images to ``(N, out, rest)``."""
         total = per_image.unflatten(0, (-1, self.images)).sum(dim=1)
         return DenseTerm(total.reshape(*total.shape[:2], -1))
 
     def _convolve(self, layer: nn.Conv2d, x: Tensor) -> Tensor:
-        """A convolution's output, in channels-last memory."""
+        """The output of a convolution, in channels-last memory."""
         if not winograd.takes(layer, x):
             x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, layer.weight))
             plain: Tensor = SharedConvolution.apply(x, weight, layer.bias, window_of(layer))

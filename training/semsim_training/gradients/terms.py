@@ -1,6 +1,6 @@
-"""One tensor of many clients' gradients, as the objectives need it: products with another, norms, or itself.
+"""Many clients' gradients of one parameter, as objectives need them: products with a target, norms, or themselves.
 
-A fully connected layer's gradient is an outer product; its products and norm need no materialised copy.
+A fully connected layer's gradient is an outer product, whose products and norm need no copy of the whole gradient.
 """
 
 from abc import ABC, abstractmethod
@@ -26,12 +26,12 @@ class GradientTerm(ABC):
 
 @dataclass(frozen=True, slots=True)
 class DenseTerm(GradientTerm):
-    """Gradients as they are, ``(N, out, rest)``."""
+    """Gradients that are kept as they are, ``(N, out, rest)``."""
 
     values: Tensor
 
     def dense(self) -> Tensor:
-        """The values."""
+        """The gradients ``(N, out, rest)``."""
         return self.values
 
 
@@ -40,16 +40,16 @@ class OuterTerm(GradientTerm):
     """The weight gradient of a fully connected layer: the sum over rows of ``delta`` (x) ``inputs``."""
 
     inputs: Tensor
-    """``(N, rows, in)``; a row is an image, or a token of one."""
+    """The layer's inputs, ``(N, rows, in)``; a row is an image, or a token of one."""
     deltas: Tensor
-    """``(N, rows, out)``."""
+    """The loss's gradients by the layer's outputs, ``(N, rows, out)``."""
 
     def dense(self) -> Tensor:
         """The gradients ``(N, out, in)``."""
         return torch.bmm(self.deltas.transpose(1, 2), self.inputs)
 
     def products(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """As in the base class, without the gradients themselves where they are larger than their factors."""
+        """The inner product and the squared norm, from the factors where the gradients are larger than these."""
         rows = self.inputs.shape[1]
         if rows * rows > self.inputs.shape[2]:
             return super().products(target)
@@ -59,12 +59,12 @@ class OuterTerm(GradientTerm):
 
 
 class _Products(torch.autograd.Function):
-    """Row-wise ``<a, b>`` and ``<a, a>`` with one pass each way; ``b`` is a constant."""
+    """The row-wise ``<a, b>`` and ``<a, a>``, with one pass each way; ``b`` is a constant."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(a, b)
-        # As matrix products: nothing of their size is written.
+        # Matrix products write nothing of the rows' size.
         dot, square = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
         return dot, square
 

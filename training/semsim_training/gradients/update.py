@@ -1,4 +1,4 @@
-"""What a client sends: a gradient, or the change of its weights after training on its images."""
+"""A client's update: a gradient, or the change of its weights after training on its images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from semsim.exceptions import InvalidUpdate
 
 @dataclass(frozen=True, slots=True)
 class LocalTraining:
-    """How a client of federated averaging trains: plain SGD over its images in order."""
+    """The training of a client of federated averaging: plain SGD over its images in order."""
 
     learning_rate: float
     batch_size: int
-    """Divides the number of images the client holds."""
+    """The number of images of each step; it divides the number that the client holds."""
     epochs: int = 1
 
     def __post_init__(self) -> None:
@@ -23,7 +23,7 @@ class LocalTraining:
             raise InvalidUpdate(f"expected a positive learning rate, batch size and number of epochs, got {self}")
 
     def steps(self, images: int) -> int:
-        """Gradient steps on ``images`` images."""
+        """The number of gradient steps on ``images`` images."""
         return self.epochs * (images // self.batch_size)
 
 
@@ -33,17 +33,18 @@ class Update:
 
     tensors: Mapping[str, Tensor]
     local_training: LocalTraining | None = None
-    """``None``: the tensors are the gradient of the mean loss. Else weights after minus weights before."""
+    """The training behind a weight delta (after minus before); ``None`` where the tensors are the gradient of the mean
+    loss."""
     running_statistics: Mapping[str, Tensor] = field(default_factory=dict)
-    """Batch normalisation's after the client's forward passes, by the victim's buffer names, where the client sends
-    them, as federated averaging of whole state dicts does; else empty."""
+    """The running statistics of batch normalisation after the client's forward passes, by the victim's buffer names.
+    Empty where the client does not send them; federated averaging of whole state dicts does."""
 
     def __post_init__(self) -> None:
         for name in ("tensors", "running_statistics"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def gradient(self, images: int) -> Mapping[str, Tensor] | None:
-        """The gradient of the mean loss over ``images`` images, where one local step or none was made."""
+        """The gradient of the mean loss over ``images`` images; ``None`` after several local steps."""
         training = self.local_training
         if training is None:
             return self.tensors

@@ -1,16 +1,16 @@
-// 3x3 convolutions and their weight gradients as products of frequencies: a convolution is output(input(x) . kernel(w)), with a product of
-// matrices for each of 36 frequencies in between. Memory: images (batch, height, width, channels), frequencies (36, tiles, channels),
-// kernels (rows, 9, channels).
+// 3x3 convolutions and their weight gradients as products of frequencies. A convolution is output(input(x) . kernel(w)), with
+// a product of matrices for each of 36 frequencies. Images are (batch, height, width, channels) in memory, frequencies
+// (36, tiles, channels), kernels (rows, 9, channels).
 #include "winograd_maps.hpp"
 
 namespace {
 
-template <class T> constexpr Size panel = 2 * Lanes<T>::count;  // channels that products are made of at a time
+template <class T> constexpr Size panel = 2 * Lanes<T>::count;  // the channels of a product at a time
 template <class T> Size padded(Size channels) { return (channels + panel<T> - 1) / panel<T> * panel<T>; }
 inline Size fours(Size rows) { return (rows + 3) / 4 * 4; }
 
-// sums (rows, width) = or += values (rows, inner) times factors (inner, width); rows in fours, width in panels. A row of `factors` is
-// `step` apart from the next, a panel `apart`.
+// Multiplies values (rows, inner) and factors (inner, width) into sums (rows, width), or adds the product to them (`Add`). Rows
+// come in fours, the width in panels. Rows of `factors` are `step` apart, panels `apart`.
 template <class T, bool Add>
 void multiply(const T* values, Size row_step, Size inner_step, const T* factors, Size step, Size apart, T* sums, Size rows,
               Size inner, Size width) {
@@ -37,9 +37,10 @@ void multiply(const T* values, Size row_step, Size inner_step, const T* factors,
         }
 }
 
-constexpr Size cache = 1 << 18, fewest = 16;  // bytes of frequencies in a block; and tiles, where that many do not fit
+constexpr Size cache = 1 << 18;  // bytes of frequencies in a block
+constexpr Size fewest = 16;  // tiles in a block, where that many do not fit into `cache`
 
-// to = Out(added + In(from) . kernel), block by block of tiles, so that no frequencies leave the cache but those kept.
+// Writes to = Out(added + In(from) . kernel), block by block of tiles, so that only the frequencies in `kept` leave the cache.
 template <class T, class In, int MarginIn, class Out, int MarginOut>
 void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, const Images& in, const Images& out) {
     const Size wide = padded<T>(out.channels), tiles = in.tiles();
@@ -74,7 +75,7 @@ void convolve(const T* from, const T* kernel, const T* added, T* kept, T* to, co
     }
 }
 
-// Kernels (rows, 9, channels) to frequencies, rows `row_apart` and planes `plane` apart.
+// Maps kernels (rows, 9, channels) to frequencies, whose rows are `row_apart` and whose planes are `plane` apart.
 template <class T>
 void kernel(const T* kernels, T* frequencies, Size rows, Size channels, Size row_apart, Size plane) {
     using Vector = typename Lanes<T>::Vector;
@@ -87,6 +88,7 @@ void kernel(const T* kernels, T* frequencies, Size rows, Size channels, Size row
                 [&](int i, int j, Vector value) { store<T, whole>(value, to + (i * 6 + j) * plane, left); });
         });
 }
+// Maps such frequencies to kernels by the adjoint.
 template <class T>
 void kernel_adjoint(const T* frequencies, T* kernels, Size rows, Size channels, Size row_apart, Size plane) {
     using Vector = typename Lanes<T>::Vector;
@@ -100,7 +102,7 @@ void kernel_adjoint(const T* frequencies, T* kernels, Size rows, Size channels, 
         });
 }
 
-// Turns rows into columns, in blocks that stay in registers and cache lines.
+// Writes rows as columns, in blocks that stay in registers and cache lines.
 template <class T>
 void turn(const T* from, Size rows, Size columns, Size apart, T* to, Size to_apart) {
     constexpr Size side = 8;
@@ -114,7 +116,7 @@ void turn(const T* from, Size rows, Size columns, Size apart, T* to, Size to_apa
         }
 }
 
-// Rows of a matrix where products can read and write them: in place, or in a buffer with `height` rows of `width`.
+// The rows of a matrix where products can read and write them: in place, or in a buffer with `height` rows of `width`.
 template <class T>
 struct Rows {
     Size rows, columns, height, width;
@@ -135,10 +137,10 @@ struct Rows {
     }
 };
 
-constexpr Size few = 15;  // tiles, of a client
+constexpr Size few = 15;  // the most tiles of a client for `few_tiles`
 
-// A client's frequencies, all of a channel (or vector of channels) in one run of memory: planes that lie powers of two apart would
-// push each other out of the cache.
+// A client's frequencies. Each channel, or vector of channels, has them in one run of memory, because planes that lie powers of
+// two apart would push each other out of the cache.
 template <class T, class Value>
 struct Packed {
     static constexpr Size lanes = sizeof(Value) / sizeof(T);
@@ -175,7 +177,7 @@ struct Packed {
     }
 };
 
-// weight_gradient for clients of few tiles: the products, many more than what they are made of, are never written down.
+// weight_gradient for clients with few tiles. The products are many more than their factors, and are never written.
 template <class T>
 void few_tiles(const T* deltas, const T* inputs, T* kernels, Size clients, Size tiles, Size rows, Size channels) {
     using Vector = typename Lanes<T>::Vector;
@@ -201,6 +203,7 @@ void few_tiles(const T* deltas, const T* inputs, T* kernels, Size clients, Size 
     }
 }
 
+// weight_gradient_backward for clients with few tiles.
 template <class T>
 void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* by_deltas, T* by_inputs, Size clients,
                         Size tiles, Size rows, Size channels) {
@@ -237,8 +240,8 @@ void few_tiles_backward(const T* deltas, const T* inputs, const T* kernels, T* b
     }
 }
 
-// Each client's kernels (clients, rows, 9, channels): of the products of its `deltas` (36, clients * tiles, rows) and `inputs`
-// (36, clients * tiles, channels), summed over its tiles.
+// Writes each client's kernels (clients, rows, 9, channels), from the products of its `deltas` (36, clients * tiles, rows) and
+// `inputs` (36, clients * tiles, channels), summed over its tiles.
 template <class T>
 void weight_gradient(const T* deltas, const T* inputs, T* kernels, Size clients, Size tiles, Size rows, Size channels) {
     if (tiles <= few) return few_tiles(deltas, inputs, kernels, clients, tiles, rows, channels);
@@ -255,7 +258,7 @@ void weight_gradient(const T* deltas, const T* inputs, T* kernels, Size clients,
     }
 }
 
-// The gradients of weight_gradient by deltas and inputs, of that by `kernels`.
+// Writes the gradients by deltas and inputs, where `kernels` is the gradient by the kernels of weight_gradient.
 template <class T>
 void weight_gradient_backward(const T* deltas, const T* inputs, const T* kernels, T* by_deltas, T* by_inputs, Size clients,
                               Size tiles, Size rows, Size channels) {

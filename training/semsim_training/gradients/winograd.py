@@ -1,9 +1,9 @@
 """3x3 convolutions by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, CVPR 2016, arXiv 1509.09308).
 
 A convolution is ``output(input(x) @ kernel(w))``: tiles of 4x4 pixels become 36 frequencies, at each of which a product
-of matrices replaces four times as many multiplications. All but the products is linear, and the three maps and
-their adjoints (``winograd.cpp``) are all that derivatives of any order need; the frequencies made on the way
-serve the weight gradients, too. Exact but for rounding: about 2e-6 relative in float32, 1e-14 in float64.
+of matrices replaces four times as many multiplications. The three maps are linear, and derivatives of any order need
+only them and their adjoints (``winograd.cpp``). The weight gradients are made of the same frequencies. The results are
+exact but for rounding, about 2e-6 relative in float32 and 1e-14 in float64.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _SOURCE = Path(__file__).with_name("winograd.cpp")
 _FREQUENCIES, _TAPS, _PANEL_BYTES = 36, 9, 64
 _LEAST_CHANNELS = 8
 _LEAST_TILES = 32
-"""Below, reading the kernels' frequencies takes longer than four times the multiplications."""
+"""The number of tiles below which reading the kernels' frequencies takes longer than four times the multiplications."""
 
 
 def takes(layer: nn.Conv2d, x: Tensor) -> bool:
-    """Whether a layer is computed here for ``x`` ``(B, in, H, W)``.
+    """True where a layer is computed here for ``x`` ``(B, in, H, W)``.
 
-    A rule of shapes, not a measurement: a run that is resumed must take the same path to the same bytes.
+    Shapes decide and not a measurement, because a resumed run must take the same path to the same bytes.
     """
     return (
         layer.kernel_size == (3, 3) and layer.stride == layer.dilation == layer.padding == (1, 1)
@@ -41,15 +41,15 @@ class Kernel:
     """A weight ``(out, in, 3, 3)`` as frequencies, in the memory order of the products that it goes into."""
 
     forward: Tensor
-    """``(36, panels, in, channels of a panel)``: panels of what leaves."""
+    """The frequencies for the convolution, ``(36, panels, in, output channels of a panel)``."""
     adjoint: Tensor
-    """``(36, panels, out, channels of a panel)``: panels of what entered."""
+    """The frequencies for its adjoint, ``(36, panels, out, input channels of a panel)``."""
     channels: tuple[int, int]
-    """That enter and leave."""
+    """The numbers of input and of output channels."""
 
     @classmethod
     def of(cls, weight: Tensor) -> Self:
-        """Of a constant weight."""
+        """The frequencies of a constant weight."""
         outputs, inputs = weight.shape[:2]
         frequencies = weight.new_empty(_FREQUENCIES, outputs, inputs)
         call(_SOURCE, "kernel", weight.permute(0, 2, 3, 1).contiguous(), frequencies, sizes=(outputs, inputs))
@@ -59,8 +59,8 @@ class Kernel:
 def convolve(x: Tensor, kernel: Kernel) -> tuple[Tensor, Tensor, Tensor]:
     """The convolution ``(B, out, H, W)`` of ``x`` ``(B, in, H, W)``, in channels-last memory.
 
-    And what each weight gradient is made of: the frequencies of what entered, ``(36, tiles, in)``, and zeros that were
-    added to those of what leaves, ``(36, tiles, out)``, by which the loss's gradient can be taken.
+    Beside it come the two that weight gradients are made of: the input's frequencies ``(36, tiles, in)``, and zeros
+    ``(36, tiles, out)`` that were added to the output's frequencies, so that the loss's gradient can be taken by them.
     """
     tiles = len(x) * _tiles(*x.shape[2:])
     leaving = x.new_zeros(()).expand(_FREQUENCIES, tiles, kernel.channels[1]).requires_grad_()
@@ -105,11 +105,11 @@ class _WinogradAdjoint(torch.autograd.Function):
 
 
 class WeightGradient(torch.autograd.Function):
-    """Weight gradients ``(N, out, taps * in)`` of N clients, from frequencies."""
+    """The weight gradients ``(N, out, taps * in)`` of N clients, from frequencies."""
 
     @staticmethod
     def forward(ctx: Any, entering: Tensor, delta: Tensor, clients: int) -> Tensor:
-        """``entering`` ``(36, tiles, in)``, ``delta`` ``(36, tiles, out)``: the loss's gradient by what leaves."""
+        """The gradients from the input's frequencies ``(36, tiles, in)`` and the loss's gradient by the output's."""
         entering, delta = entering.contiguous(), delta.contiguous()
         ctx.save_for_backward(entering, delta)
         ctx.sizes = (clients, entering.shape[1] // clients, delta.shape[2], entering.shape[2])
@@ -119,7 +119,7 @@ class WeightGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients by what came in."""
+        """The gradients by the inputs."""
         entering, delta = ctx.saved_tensors
         to_entering, to_delta = torch.empty_like(entering), torch.empty_like(delta)
         by_weight = gradients[0].contiguous()
@@ -130,9 +130,9 @@ class WeightGradient(torch.autograd.Function):
 def _convolve(
     direction: str, x: Tensor, kernel: Kernel, *, add: Tensor | None = None, keep: Tensor | None = None
 ) -> Tensor:
-    """``x`` ``(B, H, W, channels)`` forward or through the adjoint; ``add`` to the frequencies after the product.
+    """The convolution of ``x`` ``(B, H, W, channels)``, or its adjoint.
 
-    ``keep`` gets those before it.
+    ``add`` is added to the frequencies after the product; ``keep`` receives those before it.
     """
     x, panels = x.contiguous(), kernel.forward if direction == "forward" else kernel.adjoint
     channels = kernel.channels if direction == "forward" else kernel.channels[::-1]
@@ -143,7 +143,7 @@ def _convolve(
 
 
 def _panels(frequencies: Tensor) -> Tensor:
-    """``(36, rows, channels)`` to ``(36, panels, rows, channels of a panel)``, with zeros to the last panel's end."""
+    """The frequencies ``(36, rows, channels)`` as ``(36, panels, rows, channels of a panel)``, padded with zeros."""
     width = _PANEL_BYTES // frequencies.element_size()
     padded = F.pad(frequencies, (0, -frequencies.shape[2] % width))
     panels: Tensor = padded.unflatten(2, (-1, width)).transpose(1, 2).contiguous()
@@ -151,4 +151,5 @@ def _panels(frequencies: Tensor) -> Tensor:
 
 
 def _tiles(height: int, width: int) -> int:
+    """The number of tiles that an image is cut into."""
     return -(-height // 4) * -(-width // 4)

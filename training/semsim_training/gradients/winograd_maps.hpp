@@ -1,4 +1,4 @@
-// The linear maps of Winograd's F(4x4, 3x3) (Lavin and Gray, CVPR 2016) and their adjoints, and the tiles of images they work on.
+// The linear maps of Winograd's F(4x4, 3x3) (Lavin and Gray, CVPR 2016), their adjoints, and the tiles of images that they map.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ struct Lanes {
     typedef T Vector __attribute__((vector_size(32)));
 };
 
-// Up to a vector of channels; `Whole`: all of a vector, else `left`.
+// Reads a vector of channels, or the `left` last ones where it is not `Whole`.
 template <class T, bool Whole>
 inline typename Lanes<T>::Vector load(const T* from, Size left) {
     typename Lanes<T>::Vector vector{};
@@ -96,7 +96,8 @@ template <class T> struct KernelAdjoint {
     }
 };
 
-// Map in both directions: of columns read by load(row, column), then of rows written by store(row, column, value).
+// Maps a square in both directions: first its columns, read by load(row, column), then its rows, written by
+// store(row, column, value).
 template <class Map, class Vector, class Load, class Store>
 inline void both_ways(Load load, Store store) {
     Vector half[Map::to][Map::from];
@@ -123,12 +124,12 @@ template <bool Flag> using Is = std::integral_constant<bool, Flag>;
 // Images cut into tiles of 4x4 pixels.
 struct Images {
     Size batch, height, width, channels;
-    Size down() const { return (height + 3) / 4; }
+    Size din_place() const { return (height + 3) / 4; }
     Size right() const { return (width + 3) / 4; }
-    Size tiles() const { return batch * down() * right(); }
+    Size tiles() const { return batch * din_place() * right(); }
 };
 
-// Calls each(channel, channels left, whole vector).
+// Calls `each` with the first channel of every vector, the number of channels left, and whether they fill the vector.
 template <class T, class Each>
 inline void each_vector(Size channels, Each each) {
     Size channel = 0;
@@ -137,28 +138,29 @@ inline void each_vector(Size channels, Each each) {
     if (channel < channels) each(channel, channels - channel, Is<false>{});
 }
 
-// Walks the tiles of images in order. A window is a tile with `Margin` pixels around it; one image at a time lies on a canvas that
-// is wide enough for all its windows, or is its own canvas where none reaches over an edge.
+// Walks the tiles of images in order. A window is a tile with `Margin` pixels around it. One image at a time lies on a canvas
+// that is wide enough for all its windows, or is walked in place where no window reaches over an edge.
 template <class T, class Pixel, int Margin>
 class Walk {
   public:
     Walk(Pixel* pixels, const Images& images)
-        : images(images), height(4 * images.down() + 2 * Margin), width(4 * images.right() + 2 * Margin), pixels(pixels),
-          canvas(own() ? 0 : height * width * images.channels) {}
+        : images(images), height(4 * images.din_place() + 2 * Margin), width(4 * images.right() + 2 * Margin), pixels(pixels),
+          canvas(in_place() ? 0 : height * width * images.channels) {}
 
-    // The first pixel of the next tile's window, of an image that is read.
+    // The first pixel of the next tile's window, in an image that is read.
     const T* read() {
-        if (row == 0 && column == 0 && !own())
+        if (row == 0 && column == 0 && !in_place())
             each_row([&](Pixel* pixel, T* on_canvas) { std::copy_n(pixel, images.width * images.channels, on_canvas); });
         return next();
     }
-    // Of one that is written, when all its tiles are.
+    // The first pixel of the next tile's window, in an image that is written. `written` ends each tile, and copies an image whose
+    // tiles are all written from the canvas.
     T* write() {
-        if (row == 0 && column == 0 && !own()) std::fill(canvas.begin(), canvas.end(), T(0));
+        if (row == 0 && column == 0 && !in_place()) std::fill(canvas.begin(), canvas.end(), T(0));
         return const_cast<T*>(next());
     }
     void written() {
-        if (row == 0 && column == 0 && !own())
+        if (row == 0 && column == 0 && !in_place())
             each_row([&](Pixel* pixel, T* on_canvas) { std::copy_n(on_canvas, images.width * images.channels, pixel); }, 1);
     }
     Size row_step() const { return width * images.channels; }
@@ -170,12 +172,12 @@ class Walk {
     std::vector<T> canvas;
     Size image = 0, row = 0, column = 0;
 
-    bool own() const { return height == images.height && width == images.width; }
+    bool in_place() const { return height == images.height && width == images.width; }
     const T* next() {
-        const T* first = own() ? pixels + image * height * width * images.channels : canvas.data();
+        const T* first = in_place() ? pixels + image * height * width * images.channels : canvas.data();
         first += (4 * row * width + 4 * column) * images.channels;
         if (++column == images.right()) column = 0, row++;
-        if (row == images.down()) row = 0, image++;
+        if (row == images.din_place()) row = 0, image++;
         return first;
     }
     template <class Each>
@@ -186,7 +188,7 @@ class Walk {
     }
 };
 
-// A window's pixels to frequencies `plane` apart.
+// Maps a window's pixels to frequencies whose planes are `plane` apart.
 template <class T, class Map>
 void analyse(const T* window, Size row_step, Size channels, T* frequencies, Size plane) {
     each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
@@ -196,7 +198,7 @@ void analyse(const T* window, Size row_step, Size channels, T* frequencies, Size
     });
 }
 
-// Frequencies to a window's pixels; with `Add` what windows share is summed.
+// Maps frequencies to a window's pixels. `Add`: the pixels that windows share are summed.
 template <class T, class Map, bool Add>
 void synthesise(const T* frequencies, Size plane, T* window, Size row_step, Size channels) {
     each_vector<T>(channels, [&](Size channel, Size left, auto whole) {
