@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
+from semsim.commands.main import main
 from semsim.pixel_metrics import mse, psnr
 from semsim_training.images.normalisation import normalise
 from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
@@ -19,12 +22,34 @@ from tests.conftest import ROOT
 from tests.training.small import smooth_images, victim
 
 
-def semsim(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line."""
-    program = "from semsim.commands.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Command(Protocol):
+    """Runs the command line in this process."""
+
+    def __call__(self, *arguments: object) -> Done:
+        """Run ``semsim`` with arguments."""
+
+
+@pytest.fixture
+def semsim(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line, in this process, which has imported torch already."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["semsim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+            raise SystemExit(0)
+        return Done(int(end.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +71,14 @@ def round_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_gradient_from_a_file(round_files: Path, tmp_path: Path) -> None:
-    """The closed form rebuilds the image and its label; the result says so."""
-    done = semsim(
+    """In a process of its own, the closed form rebuilds the image and its label; the result says so."""
+    arguments = [
+        sys.executable, "-c", "from semsim.commands.main import main; main()",
         "attack", "run", "--model", round_files / "perceptron.safetensors",
         "--update", round_files / "perceptron-gradient.safetensors",
         "--attack", "closed-form", "--out", tmp_path, "--json",
-    )  # fmt: skip
+    ]  # fmt: skip
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["status"] == "done"
@@ -60,7 +87,7 @@ def test_a_gradient_from_a_file(round_files: Path, tmp_path: Path) -> None:
     assert float(psnr(mse(smooth_images(1), image[None]))[0]) > 45
 
 
-def test_a_state_dict_before_and_after(round_files: Path, tmp_path: Path) -> None:
+def test_a_state_dict_before_and_after(semsim: Command, round_files: Path, tmp_path: Path) -> None:
     """Weights after one local step are attacked as the gradient is."""
     done = semsim(
         "attack", "run", "--model", round_files / "lenet.safetensors", "--update", round_files / "lenet-after.pt",
@@ -78,15 +105,19 @@ def test_a_state_dict_before_and_after(round_files: Path, tmp_path: Path) -> Non
         ({"--update": "perceptron-gradient.safetensors"}, "expected an update of the model's 8 parameters, got 4"),
         ({"--attack": "magic"}, "[invalid_configuration]: expected an attack of dlg"),
         ({"--attack": "closed-form"}, "expected a victim whose first layer is fully connected"),
+        ({"--kind": "before"}, "expected --kind gradient or delta or after, got before"),
+        ({"--batchnorm": "off"}, "expected --batchnorm eval or train, got off"),
         ({"--kind": "after"}, "expected the learning rate of local training for an update of kind after"),
         ({"--labels": "11"}, "expected labels 0..9, got 11"),
         ({"--labels": "cat"}, "expected --labels as numbers"),
         ({"--update": "nowhere.pt"}, "expected a file of tensors at"),
         ({"--model": "lenet-gradient.safetensors"}, "expected a description of the network at"),
-        ({"--device": "tpu"}, "expected --device cpu or cuda"),
+        ({"--device": "tpu"}, "expected --device cpu or cuda, got tpu"),
     ],
 )
-def test_errors_name_what_came(round_files: Path, tmp_path: Path, changes: dict[str, str], message: str) -> None:
+def test_errors_name_what_came(
+    semsim: Command, round_files: Path, tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
     """One line, exit code 2, nothing written."""
     options = {"--model": "lenet.safetensors", "--update": "lenet-gradient.safetensors", "--attack": "inversed"}
     chosen = options | changes
@@ -99,14 +130,34 @@ def test_errors_name_what_came(round_files: Path, tmp_path: Path, changes: dict[
     assert not (tmp_path / "out").exists()
 
 
-def test_the_list_names_every_attack_with_its_source() -> None:
+def test_what_is_cheap_is_checked_before_torch(tmp_path: Path) -> None:
+    """Kinds, labels, devices, engines and missing files are refused in a process that has not imported torch."""
+    options = {"--model": "none.pt", "--update": "none.pt", "--kind": "delta", "--labels": "3", "--device": "cpu"}
+    runs = [["run", *(part for pair in (options | {name: "what"}).items() for part in pair)] for name in options]
+    runs += [["grid", "grid.yaml", "--engine", "what"], ["grid", "grid.yaml", "--device", "cuda"]]
+    commands = [["semsim", "attack", *arguments, str(tmp_path / "out")] for arguments in runs]
+    for command in commands[: len(options)]:
+        command[-1:] = ["--out", str(tmp_path / "out")]
+    program = (
+        "import json, sys\nfrom semsim.commands.main import main\n"
+        "for sys.argv in json.loads(sys.argv[1]):\n"
+        "    try: main()\n"
+        "    except SystemExit as end: assert end.code == 2\n"
+        "    assert 'torch' not in sys.modules, sys.argv\n"
+    )
+    arguments = [sys.executable, "-c", program, json.dumps(commands)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stderr.count("expected") == len(commands)
+
+
+def test_the_list_names_every_attack_with_its_source(semsim: Command) -> None:
     """`semsim attack list` covers presets and closed forms."""
     done = semsim("attack", "list")
     assert done.returncode == 0
     assert {line.split()[0] for line in done.stdout.splitlines()} >= {"dlg", "idlg", "inversed", "imprint", "modern"}
 
 
-def test_gallery_and_table_of_a_committed_set(tmp_path: Path) -> None:
+def test_gallery_and_table_of_a_committed_set(semsim: Command, data: Path, tmp_path: Path) -> None:
     """A picture and a Markdown table come from a finished set."""
     committed = ROOT / "datasets" / "cifar10"
     done = semsim(

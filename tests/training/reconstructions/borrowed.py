@@ -94,7 +94,7 @@ def pictures_in(path: Path) -> Iterator[Image.Image]:
 
 
 def pieces(picture: Image.Image) -> list[Pixels]:
-    """A picture and the parts of it that rows and columns of one colour set apart, as in a contact sheet, at ``SIDE``."""
+    """A picture and the parts that rows and columns of one colour set apart, as in a contact sheet, at ``SIDE``."""
     pixels = np.asarray(picture.convert("RGB"))
     parts = [pixels, *_parts(pixels)]
     squares = [small(part) for part in parts if min(part.shape[:2]) >= _LEAST_SIDE]

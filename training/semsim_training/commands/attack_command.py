@@ -1,7 +1,7 @@
 """``semsim attack``: one update, a grid of settings, and what came of it."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -179,10 +179,10 @@ def list_attacks() -> None:
         typer.echo(f"{attack.name:22} {length}  {attack.citation}")
 
 
-def _one_of(option: str, value: str, known: Collection[str]) -> None:
+def _one_of(option: str, value: str, known: Iterable[str]) -> None:
     from semsim.exceptions import InvalidOption
 
-    if value not in known:
+    if value not in set(known):
         raise InvalidOption(f"expected {option} {' or '.join(known)}, got {value}")
 
 

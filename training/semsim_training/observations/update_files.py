@@ -1,7 +1,6 @@
 """Observations from files, so that operators can attack rounds of their own."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 
 import torch
@@ -10,19 +9,9 @@ from torch import Tensor
 from semsim.exceptions import InvalidUpdate, InvalidVictim
 from semsim_training.gradients.update import LocalTraining, Update
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
+from semsim_training.observations.update_kind import UpdateKind
 from semsim_training.victims.building import build_network
 from semsim_training.victims.victim_checkpoint import VictimDescription, load_victim, load_weights, read_tensors
-
-
-class UpdateKind(StrEnum):
-    """What a file of an update holds."""
-
-    GRADIENT = "gradient"
-    """The gradient of the mean loss."""
-    DELTA = "delta"
-    """Weights after local training minus weights before."""
-    AFTER = "after"
-    """The state dict after local training; the model's is the one before."""
 
 
 def victim_from_files(model: Path, description: Path | None = None) -> Victim:

@@ -7,7 +7,8 @@ from semsim.exceptions import InvalidConfiguration
 from semsim_training.observations.observation import Victim
 from semsim_training.progress import Progress, silent
 from semsim_training.reconstructions.dataset import DESCRIPTION, DatasetDescription, describe, remember_seconds
-from semsim_training.reconstructions.engines.engine import Engine, run_shards
+from semsim_training.reconstructions.engines.engine import Engine
+from semsim_training.reconstructions.engines.running import run_shards
 from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.plan import ShardPlan, Workload, digest
 

@@ -17,7 +17,7 @@ class Finished:
     name: str
     data: bytes
     seconds: float
-    """Of the last run, where it was resumed."""
+    """The time of one worker; where the shard was resumed, that of the last run."""
 
     @classmethod
     def by(cls, shard: Shard, partial: Path | None = None, progress: Progress = silent) -> Self:

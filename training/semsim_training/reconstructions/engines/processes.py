@@ -22,7 +22,7 @@ def run_in_processes(shards: Sequence[Shard], partials: Path, workers: int | Non
     running: set[Future[Finished]] = set()
     try:
         while True:
-            # No more in flight than can run: a task carries its victim and its images.
+            # No more in flight than can run: a shard carries its victim and its images.
             while len(running) < count and (shard := next(remaining, None)) is not None:
                 running.add(pool.submit(Finished.by, shard, partials / f"{shard.name}.safetensors"))
             if not running:

@@ -1,4 +1,4 @@
-"""Shards on a Ray cluster; each task carries its images and its victim, so that machines need share no disk."""
+"""Shards on a Ray cluster. Each carries its images and its victim, so that machines need share no disk."""
 
 from collections.abc import Iterator, Sequence
 
