@@ -65,9 +65,9 @@ dataset: $(DEV)/.done ## datasets/, from the committed victims: hours, unless it
 		$(DEV)/bin/semsim attack grid configs/attacks/$$set.yaml datasets/$$set || exit 1; done
 
 faithfulness: $(DEV)/.done ## docs/faithfulness.md and its report, from the paper's human study
-	$(DEV)/bin/semsim faithfulness votes $(SEMSIM_DATA)/human_study/cifar100_resnet20.csv --kind person \
+	$(DEV)/bin/semsim faithfulness judgements $(SEMSIM_DATA)/human_study/cifar100_resnet20.csv --kind person \
 		--name human-study --out docs/faithfulness/human-study --write docs/faithfulness.md \
-		--source "Votes and metric values: github.com/gparrella12/SemSim (Apache-2.0), of the study of Sun et al., NeurIPS 2023."
+		--source "Judgements and metric values: github.com/gparrella12/SemSim (Apache-2.0), of the study of Sun et al., NeurIPS 2023."
 
 model: $(DEV)/.done ## the bundled artifact, from datasets/ to model card
 	SEMSIM=$(DEV)/bin/semsim training/runs/reproduce.sh build/default

@@ -1,6 +1,5 @@
-"""``semsim faithfulness``: which metrics agree with those who judged."""
+"""``semsim faithfulness``: shows which metrics agree with annotators."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,8 @@ from semsim.commands.options import Json
 
 if TYPE_CHECKING:
     from semsim_training.annotation.judgements import AnnotatorKind
-    from semsim_training.faithfulness.judged import Pair
     from semsim_training.faithfulness.report import FaithfulnessReport
+    from semsim_training.judged.judged_set import JudgedSet
 
 app = typer.Typer(no_args_is_help=True, help="Compare metrics with judgements, and with each other.")
 
@@ -21,23 +20,27 @@ Directions = Annotated[
     list[str] | None,
     typer.Option("--direction", metavar="NAME=up|down", help="A metric that is not known by name: up leaks more."),
 ]
-DrawCount = Annotated[int, typer.Option("--draws", min=100, help="Of the bootstrap.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap.")]
+DrawCount = Annotated[int, typer.Option("--draws", min=100, help="Draws of the bootstrap.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 Source = Annotated[str, typer.Option(help="Where the judgements come from and under which licence, for the report.")]
 Write = Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its <!-- NAME --> marks.")]
 
 
-@app.command("votes")
-def votes(
-    table: Annotated[Path, typer.Argument(help="A row a reconstruction, with votes and metrics, .csv or .parquet.")],
+@app.command("judgements")
+def judgements(
+    table: Annotated[
+        Path, typer.Argument(help="A row for each reconstruction, with judgements and metrics, .csv or .parquet.")
+    ],
     kind: Kind,
     out: Out,
-    name: Annotated[str | None, typer.Option(help="Of the study.", show_default="the file's")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study.", show_default="the file's")] = None,
     setting: Annotated[str, typer.Option(help="Column: what made the reconstruction.")] = "setting",
     original: Annotated[str, typer.Option(help="Column: the original.")] = "image_id",
     label: Annotated[str, typer.Option(help="Column: the original's class.")] = "true_label",
-    annotators: Annotated[str, typer.Option(help="How the columns of answers begin.")] = "annotator_",
-    metric: Annotated[list[str] | None, typer.Option(help="Column.", show_default="all of known direction")] = None,
+    annotators: Annotated[str, typer.Option(help="How the columns of judgements begin.")] = "annotator_",
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Column of a metric.", show_default="all of known direction")
+    ] = None,
     direction: Directions = None,
     draws: DrawCount = 1000,
     seed: Seed = 0,
@@ -45,13 +48,13 @@ def votes(
     write: Write = None,
     as_json: Json = False,
 ) -> None:
-    """A table of votes with metric values that are there already."""
+    """Measure metrics by a table that holds their values and the judgements."""
     from semsim_training.faithfulness.directions import parse_directions
     from semsim_training.faithfulness.evaluate import evaluate
-    from semsim_training.faithfulness.votes import VoteColumns, read_votes
+    from semsim_training.faithfulness.judgement_table import JudgementColumns, read_judgement_table
 
-    columns = VoteColumns(setting, original, label, annotators, tuple(metric or ()))
-    read = read_votes(table, _kind(kind), columns, parse_directions(direction or ()), name)
+    columns = JudgementColumns(setting, original, label, annotators, tuple(metric or ()))
+    read = read_judgement_table(table, _kind(kind), columns, parse_directions(direction or ()), name)
     if read.unused:
         typer.echo(f"not used: the columns {', '.join(read.unused)}", err=True)
     _finish(evaluate(read.study, draws=draws, seed=seed, source=source), out, write, as_json)
@@ -83,17 +86,19 @@ def reconstruction_set(
     write: Write = None,
     as_json: Json = False,
 ) -> None:
-    """A reconstruction set and the judgements of it; metrics are computed."""
-    from semsim.commands.progress import progress_bar
+    """Measure metrics by a reconstruction set and the judgements of it; the metrics are computed."""
+    from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim_training.annotation.items import SPLITS
     from semsim_training.faithfulness.directions import parse_directions
     from semsim_training.faithfulness.evaluate import evaluate
-    from semsim_training.faithfulness.judged import judged_pairs, read_judgements, read_pairs, study_of
     from semsim_training.faithfulness.set_distance import fid_by_setting
+    from semsim_training.faithfulness.study import Study
     from semsim_training.faithfulness.values import Wanted
     from semsim_training.faithfulness.values_table import metrics_of
-    from semsim_training.reconstructions.dataset import DatasetDescription
+    from semsim_training.judged.judged_set import JudgedSet
+    from semsim_training.judged.pair import pairs_of
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reference_metrics.frechet import ArtifactFeatures
     from semsim_training.reference_metrics.lpips import InputRange
 
@@ -102,30 +107,24 @@ def reconstruction_set(
         raise InvalidOption(f"expected --split {', '.join(SPLITS)}, got {strangers[0]}")
     if lpips_0_1 and lpips is None:
         raise InvalidOption("expected --lpips with --lpips-0-1, got no weights")
-    name, annotators, directions = DatasetDescription.read(dataset).name, _kind(kind), parse_directions(direction or ())
+    annotators, directions = _kind(kind), parse_directions(direction or ())
     wanted = Wanted(_artifacts(artifact or []), lpips, tuple(InputRange) if lpips_0_1 else (InputRange.PUBLISHED,))
-    found = read_judgements(judgements, name, annotators)
-    everything = read_pairs(dataset)
-    pairs = judged_pairs(everything, found, split or SPLITS)
+    reconstructions = ReconstructionSet.read(dataset)
+    judged = JudgedSet.read(reconstructions, judgements, annotators).of_splits(split or SPLITS)
     with progress_bar() as show:
         metrics = metrics_of(
-            name, pairs, wanted, table=values, everything=everything, directions=directions, progress=show
-        )
-        distances = None if fid is None else fid_by_setting(pairs, found, ArtifactFeatures(fid), show)
+            judged.name, judged.pairs, wanted,
+            table=values, everything=pairs_of(reconstructions), directions=directions, progress=show,
+        )  # fmt: skip
+        distances = None if fid is None else fid_by_setting(judged, ArtifactFeatures(fid), show)
     if distances is not None and distances.rank_deficient:
         typer.echo(
             f"FID: {len(distances.rank_deficient)} of {len(distances.settings)} settings have no more images than the "
             f"{distances.dimension} dimensions of the features, which biases it upwards",
             err=True,
         )
-    study = study_of(name, annotators, pairs, found, metrics)
-    _finish(
-        evaluate(study, draws=draws, seed=seed, source=source, fid=distances),
-        out,
-        write,
-        as_json,
-        pairs if images else (),
-    )
+    report = evaluate(Study(judged, metrics), draws=draws, seed=seed, source=source, fid=distances)
+    _finish(report, out, write, as_json, judged if images else None)
 
 
 def _kind(name: str) -> "AnnotatorKind":
@@ -140,23 +139,23 @@ def _kind(name: str) -> "AnnotatorKind":
 def _artifacts(options: list[str]) -> dict[str, Path]:
     from semsim.exceptions import InvalidOption
 
-    found: dict[str, Path] = {}
+    artifacts: dict[str, Path] = {}
     for option in options:
         name, _, directory = option.partition("=")
-        if not name or not directory or name in found:
+        if not name or not directory or name in artifacts:
             raise InvalidOption(f"expected --artifact NAME=DIR with a name of its own, got {option}")
-        found[name] = Path(directory)
-    return found
+        artifacts[name] = Path(directory)
+    return artifacts
 
 
 def _finish(
-    report: "FaithfulnessReport", out: Path, write: Path | None, as_json: bool, pairs: "Collection[Pair]" = ()
+    report: "FaithfulnessReport", out: Path, write: Path | None, as_json: bool, shown: "JudgedSet | None" = None
 ) -> None:
     from semsim_training.faithfulness.publish import publish
     from semsim_training.faithfulness.tables import markdown, terminal_table
     from semsim_training.markdown import write_between
 
-    publish(report, out, pairs)
+    publish(report, out, shown)
     if write is not None:
         write_between(write, report.name, markdown(report))
     typer.echo(report.model_dump_json(indent=1) if as_json else f"{terminal_table(report)}\n{out / 'report.html'}")

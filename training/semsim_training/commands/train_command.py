@@ -1,4 +1,4 @@
-"""``semsim train``: the metric itself."""
+"""``semsim train``: trains the metric itself, compares recipes, and writes the model card."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from semsim_training.metric.held_out_evaluation import Comparison
+    from semsim_training.metric.metric_comparison import Comparison
 
 app = typer.Typer(no_args_is_help=True, help="Train the metric on judged reconstructions.")
 
 Config = Annotated[Path, typer.Argument(help="Judged sets, recipes and seeds, YAML.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="the recipe's")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of each training.", show_default="the recipe's")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 
@@ -21,9 +21,9 @@ def run(
     out: Annotated[Path, typer.Argument(help="Directory for the checkpoint, its description and training.json.")],
     device: Device = "cpu",
 ) -> None:
-    """Train the first recipe with every seed, calibrate the best and measure it; goes on where it was interrupted.
+    """Train the first recipe with every seed, calibrate the best and measure it.
 
-    Under torchrun several processes train together.
+    An interrupted run goes on. Under torchrun several processes train together.
     """
     from semsim.commands.progress_bar import progress_bar
     from semsim.memory import keep_freed_memory
@@ -32,9 +32,9 @@ def run(
     from semsim_training.metric.metric_recipe import MetricTraining
 
     keep_freed_memory()
-    with together(device) as own, progress_bar() as show:
-        report = train(MetricTraining.read(config), config.parent, out, progress=show, device=own)
-    if report is None:  # the first process tells
+    with together(device) as device_here, progress_bar() as show:
+        report = train(MetricTraining.read(config), config.parent, out, progress=show, device=device_here)
+    if report is None:  # The first process alone measures and tells.
         return
     for seed in report.seeds:
         chosen = " (chosen)" if seed.seed == report.chosen else ""
@@ -49,7 +49,7 @@ def run(
 def select(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for selection.json; what is in it is not done again.")],
-    folds: Annotated[int, typer.Option(min=2, help="Of originals and of settings.")] = 3,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of originals and of settings.")] = 3,
     epochs: Epochs = None,
     device: Device = "cpu",
 ) -> None:
@@ -86,10 +86,10 @@ def hold_out(
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
+    from semsim_training.judged.sized_set import SizedSet
     from semsim_training.metric.baselines import baseline_metrics
     from semsim_training.metric.hold_out import FIELDS
     from semsim_training.metric.hold_out import hold_out as leave_out
-    from semsim_training.metric.judged import JudgedReconstructions
     from semsim_training.metric.metric_recipe import MetricTraining
 
     unknown = [name for name in field or () if name not in FIELDS]
@@ -97,16 +97,16 @@ def hold_out(
         raise InvalidOption(f"expected --field {', '.join(FIELDS)}, got {unknown[0]}")
     keep_freed_memory()
     training = MetricTraining.read(config)
-    judged = JudgedReconstructions.load(training.judged, config.parent, training.resolved[0].size)
+    sized = SizedSet.of(training.judged.read(config.parent), training.chosen.size)
     with progress_bar() as show:
-        others = baseline_metrics(training, judged, config.parent, out / "values", progress=show)
-        found = leave_out(
-            training, config.parent, out, others, judged, progress=show, device=device, epochs=epochs,
+        others = baseline_metrics(training.baselines, sized.judged, config.parent, out / "values", progress=show)
+        held_out = leave_out(
+            training, config.parent, out, others, sized, progress=show, device=device, epochs=epochs,
             fields=[name for name in FIELDS if not field or name in field],
         )  # fmt: skip
-    for one in found.results:
+    for one in held_out.results:
         typer.echo(_sentence(one.comparison))
-    for what, why in found.left_out.items():
+    for what, why in held_out.left_out.items():
         typer.echo(f"not measured: {what}: {why}", err=True)
 
 
@@ -127,14 +127,15 @@ def card(
 
 
 def _sentence(comparison: "Comparison") -> str:
-    from semsim_training.metric.held_out_evaluation import TRAINED
+    from semsim_training.metric.metric_comparison import TRAINED
 
-    own, other = comparison.of(TRAINED).auc, comparison.best_other
+    trained, other = comparison.of(TRAINED).auc, comparison.best_other
     return (
         f"{comparison.what}, {comparison.items} reconstructions judged by a {comparison.judged_by}: "
-        f"AUC {own.value:.3f} ({own.low:.3f} to {own.high:.3f}); best other {other.metric} {other.auc.value:.3f}"
+        f"AUC {trained.value:.3f} ({trained.low:.3f} to {trained.high:.3f}); "
+        f"best other {other.metric} {other.auc.value:.3f}"
     )
 
 
-if __name__ == "__main__":  # torchrun starts modules
+if __name__ == "__main__":  # torchrun starts modules.
     app()

@@ -1,1 +1,1 @@
-"""How far a metric agrees with those who judged: metrics against annotations, and against each other."""
+"""Faithfulness: how far metrics agree with annotators, and with each other."""

@@ -1,29 +1,25 @@
-"""Where metrics contradict each other, and the judges."""
+"""Where metrics contradict each other, and the annotators."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from scipy.stats import rankdata
 
 from semsim_training.faithfulness.metric_agreement import SettingMeans
-from semsim_training.faithfulness.study import JUDGES, Floats, Study
+from semsim_training.faithfulness.report import ImagePair, SettingPair
+from semsim_training.faithfulness.study import ANNOTATORS, Study
+from semsim_training.statistics.intervals import Floats
 from semsim_training.statistics.ranks import pair_signs
 
 
-def leakages(study: Study) -> dict[str, Floats]:
-    """What the judges and each metric say of every item, ``(N,)`` each, higher = more leakage."""
-    return {JUDGES: study.shares, **{metric.name: metric.leakage for metric in study.metrics}}
-
-
 def image_correlations(study: Study) -> Floats:
-    """Spearman over images between the judges and all metrics, ``(1 + metrics, 1 + metrics)``; NaN: one is constant."""
-    return _correlations(np.stack(list(leakages(study).values())))
+    """Spearman over images between annotators and all metrics, ``(1 + metrics,) * 2``; NaN where one is constant."""
+    return _correlations(np.stack(list(study.leakages.values())))
 
 
 def setting_correlations(means: SettingMeans) -> Floats:
-    """Spearman over settings between the judges and all metrics, ``(1 + metrics, 1 + metrics)``."""
+    """Spearman over settings between annotators and all metrics, ``(1 + metrics,) * 2``."""
     return _correlations(np.stack([values[0] for values in means.leakage.values()]))
 
 
@@ -36,34 +32,16 @@ def _correlations(values: Floats) -> Floats:
     return correlations
 
 
-@dataclass(frozen=True, slots=True)
-class SettingContradiction:
-    """Two settings that two metrics, or the judges and a metric, order differently."""
+def setting_contradictions(study: Study, means: SettingMeans) -> list[SettingPair]:
+    """All pairs of settings that two metrics, or the annotators and a metric, order differently.
 
-    first: str
-    second: str
-    """By ``first`` the setting ``leaky`` leaks more than ``safe``, by ``second`` less."""
-    leaky: str
-    safe: str
-    margin_first: float
-    """How far apart the settings are, in standard deviations of ``first`` over images."""
-    margin_second: float
-    held: float
-    """The share of draws of originals in which both still say so."""
-
-    @property
-    def margin(self) -> float:
-        """The smaller of the two."""
-        return min(self.margin_first, self.margin_second)
-
-
-def setting_contradictions(study: Study, means: SettingMeans) -> list[SettingContradiction]:
-    """All of them, those that hold in most draws first, and of these those with the widest margin."""
-    names = study.setting_names
+    Those that hold in most draws come first, and of these the ones with the widest margin.
+    """
+    names = study.judged.setting_names
     pairs = list(zip(*np.triu_indices(len(names), k=1), strict=True))
-    spread = {JUDGES: study.shares.std(), **{metric.name: metric.finite.std() for metric in study.metrics}}
+    spread = {ANNOTATORS: study.judged.shares.std(), **{metric.name: metric.finite.std() for metric in study.metrics}}
     signs = {name: pair_signs(values) for name, values in means.leakage.items()}
-    found = []
+    contradictions = []
     for first, second in combinations(means.leakage, 2):
         left, right = signs[first], signs[second]
         persists = ((left[1:] == left[0]) & (right[1:] == right[0])).mean(axis=0)
@@ -73,41 +51,42 @@ def setting_contradictions(study: Study, means: SettingMeans) -> list[SettingCon
                 float(abs(means.leakage[name][0, up] - means.leakage[name][0, down]) / spread[name])
                 for name in (first, second)
             ]
-            found.append(
-                SettingContradiction(
-                    first, second, names[up], names[down], margins[0], margins[1], float(persists[column])
+            contradictions.append(
+                SettingPair(
+                    first=first,
+                    second=second,
+                    leaky=names[up],
+                    safe=names[down],
+                    margin_first=margins[0],
+                    margin_second=margins[1],
+                    held=float(persists[column]),
                 )
             )
-    return sorted(found, key=lambda one: (-one.held, -one.margin))
+    return sorted(contradictions, key=lambda one: (-one.held, -min(one.margin_first, one.margin_second)))
 
 
-@dataclass(frozen=True, slots=True)
-class ImageContradiction:
-    """A reconstruction of which ``first`` says that it leaks, and ``second`` that it does not."""
+def image_contradictions(study: Study, count: int) -> list[ImagePair]:
+    """The ``count`` items whose ranks differ most, widest first, of each ordered pair of annotators and metrics.
 
-    first: str
-    second: str
-    row: int
-    """Of the study."""
-    rank_first: float
-    """Of all items, 0..1 from the least leakage to the most; equal values share their middle rank."""
-    rank_second: float
-
-
-def image_contradictions(study: Study, count: int) -> list[ImageContradiction]:
-    """For each ordered pair of the judges and the metrics the ``count`` items whose ranks differ most, widest first."""
-    ranks = percentiles(leakages(study))
+    Ranks are 0..1 among all items; ties share their middle rank.
+    """
+    judged = study.judged
+    ranks = {name: (rankdata(values) - 0.5) / len(values) for name, values in study.leakages.items()}
     return [
-        ImageContradiction(first, second, int(row), float(ranks[first][row]), float(ranks[second][row]))
+        ImagePair(
+            first=first,
+            second=second,
+            item=judged.items[row],
+            setting=judged.settings[row],
+            recognised=int(judged.recognised[row]),
+            annotators=int(judged.annotators[row]),
+            rank_first=float(ranks[first][row]),
+            rank_second=float(ranks[second][row]),
+        )
         for first, second in _ordered_pairs(ranks)
         for row in np.argsort(ranks[second] - ranks[first], kind="stable")[:count]
         if ranks[first][row] > ranks[second][row]
     ]
-
-
-def percentiles(values: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Mid-ranks of each ``(N,)``, scaled to 0..1."""
-    return {name: (rankdata(own) - 0.5) / len(own) for name, own in values.items()}
 
 
 def _ordered_pairs(names: Mapping[str, Floats]) -> Iterator[tuple[str, str]]:

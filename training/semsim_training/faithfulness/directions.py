@@ -1,4 +1,4 @@
-"""Columns of metric values, and what a higher value of each means."""
+"""The direction of a metric, from its name or from an option, and the metric in a column of a table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
-from semsim_training.faithfulness.study import Direction, Metric
+from semsim_training.faithfulness.metric_values import Direction, Metric
 
-_KNOWN = {
+KNOWN_DIRECTIONS = {
     **dict.fromkeys(("psnr", "ssim", "leakage"), Direction.UP),
     **dict.fromkeys(("mse", "lpips", "lpips_0_1", "dreamsim", "semsim", "distance"), Direction.DOWN),
 }
@@ -16,22 +16,22 @@ _KNOWN = {
 
 def direction_of(metric: str, given: Mapping[str, Direction]) -> Direction | None:
     """The direction of a metric: as given, else as known by its name, else ``None``."""
-    return given.get(metric) or _KNOWN.get(metric.lower())
+    return given.get(metric) or KNOWN_DIRECTIONS.get(metric.lower())
 
 
 def parse_directions(options: Sequence[str]) -> dict[str, Direction]:
-    """What ``name=up`` and ``name=down`` say.
+    """The direction of each metric that an option ``name=up`` or ``name=down`` names.
 
     Raises:
-        InvalidOption: neither.
+        InvalidOption: an option is neither.
     """
-    found = {}
+    directions = {}
     for option in options:
         name, _, direction = option.partition("=")
         if not name or direction not in set(Direction):
             raise InvalidOption(f"expected --direction NAME=up or NAME=down, got {option}")
-        found[name] = Direction(direction)
-    return found
+        directions[name] = Direction(direction)
+    return directions
 
 
 def column_metric(name: str, column: pa.ChunkedArray, directions: Mapping[str, Direction]) -> Metric:
@@ -39,7 +39,7 @@ def column_metric(name: str, column: pa.ChunkedArray, directions: Mapping[str, D
 
     Raises:
         InvalidOption: its direction is neither known nor given.
-        InvalidAnnotations: not numbers.
+        InvalidAnnotations: a cell is no number.
     """
     direction = direction_of(name, directions)
     if direction is None:

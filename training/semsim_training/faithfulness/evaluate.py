@@ -1,44 +1,46 @@
-"""From a study to its report."""
+"""Measures a study: how far its metrics agree with the annotators and with each other."""
 
 from importlib.metadata import version
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidOption
 from semsim_training.faithfulness.contradictions import (
     image_contradictions,
     image_correlations,
-    leakages,
     setting_contradictions,
     setting_correlations,
 )
 from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement
 from semsim_training.faithfulness.report import (
-    CONFIDENCE,
     Agreement,
     Correlations,
     Difference,
     FaithfulnessReport,
     FidRecord,
     Figure,
-    ImagePair,
     MetricMean,
     MetricRecord,
-    SettingPair,
     SettingRecord,
 )
-from semsim_training.faithfulness.resampling import Draws
-from semsim_training.faithfulness.study import Floats, Study
+from semsim_training.faithfulness.study import Study
+from semsim_training.statistics.intervals import Floats, percentiles
 
 FEWEST_DRAWS = 100
 IMAGES_A_PAIR = 5
-"""Contradictory images that are named for each pair of metrics, and in each direction."""
+"""The number of contradictory images that are named for each pair of metrics, in each direction."""
 
 
 def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord | None = None) -> FaithfulnessReport:
-    """Measure how far each metric of ``study`` agrees with its judges and with the others; deterministic for a seed.
+    """The report of a study; deterministic for a seed.
+
+    Args:
+        study: settings of fewer than five images are left out of it.
+        draws: how many the bootstrap makes.
+        seed: makes the draws.
+        source: where the judgements come from and under which licence.
+        fid: the FID of the settings, for the report.
 
     Raises:
         InvalidOption: fewer than 100 draws.
@@ -48,19 +50,19 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
     if draws < FEWEST_DRAWS:
         raise InvalidOption(f"expected at least {FEWEST_DRAWS} draws for an interval, got {draws}")
     study, left_out = study.without_small_settings()
-    drawn = Draws.of(study, draws, seed)
+    drawn, judged = study.draws(draws, seed), study.judged
     means = SettingMeans.of(study, drawn)
     agreements = agreement(study, drawn, means)
     return FaithfulnessReport(
-        name=study.name,
+        name=judged.name,
         source=source,
-        judged_by=study.judged_by,
-        images=len(study.items),
-        originals=len(study.original_names),
-        votes=int(study.judges.sum()),
-        judges_an_image=(int(study.judges.min()), int(study.judges.max())),
-        recognised_votes=float(study.recognised.sum() / study.judges.sum()),
-        recognised_majority=float(study.majority.mean()),
+        judged_by=judged.kind,
+        images=len(judged),
+        originals=len(judged.original_names),
+        judgements=int(judged.annotators.sum()),
+        annotators_an_image=(int(judged.annotators.min()), int(judged.annotators.max())),
+        recognised_judgements=float(judged.recognised.sum() / judged.annotators.sum()),
+        recognised_majority=float(judged.majority.mean()),
         left_out=left_out,
         draws=draws,
         seed=seed,
@@ -83,30 +85,33 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
             for first, second in combinations(study.metrics, 2)
         ),
         correlations=Correlations(
-            names=tuple(leakages(study)),
+            names=tuple(study.leakages),
             images=_table(image_correlations(study)),
             settings=_table(setting_correlations(means)),
         ),
-        setting_pairs=_setting_pairs(study, means),
-        image_pairs=_image_pairs(study),
+        setting_pairs=tuple(setting_contradictions(study, means)),
+        image_pairs=tuple(image_contradictions(study, IMAGES_A_PAIR)),
         fid=fid,
         versions={name: version(name) for name in ("semsim", "numpy", "scipy")},
     )
 
 
 def figure_of(values: Floats) -> Figure:
-    """The figure of the study, ``values[0]``, with the percentile interval of the draws ``values[1:]``."""
-    drawn = values[1:][np.isfinite(values[1:])]
-    tail = 50.0 * (1.0 - CONFIDENCE)
-    low, high = np.percentile(drawn, [tail, 100.0 - tail]) if drawn.size else (None, None)
-    return Figure(value=_defined(values[0]), low=_defined(low), high=_defined(high), draws=int(drawn.size))
+    """The figure ``values[0]`` of the study itself, with the percentile interval of the draws ``values[1:]``."""
+    interval = percentiles(values[1:])
+    return Figure(
+        value=_defined(values[0]),
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        draws=int(np.isfinite(values[1:]).sum()),
+    )
 
 
-def _defined(value: np.float64 | float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
+def _defined(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
-def _table(values: NDArray[np.float64]) -> tuple[tuple[float | None, ...], ...]:
+def _table(values: Floats) -> tuple[tuple[float | None, ...], ...]:
     return tuple(tuple(_defined(value) for value in row) for row in values)
 
 
@@ -114,43 +119,12 @@ def _settings(study: Study, means: SettingMeans) -> tuple[SettingRecord, ...]:
     return tuple(
         SettingRecord(
             name=name,
-            images=study.settings.count(name),
+            images=study.judged.settings.count(name),
             share=figure_of(means.shares[:, column]),
             means=tuple(
                 MetricMean(metric=metric, figure=figure_of(values[:, column]))
                 for metric, values in means.metrics.items()
             ),
         )
-        for column, name in enumerate(study.setting_names)
-    )
-
-
-def _setting_pairs(study: Study, means: SettingMeans) -> tuple[SettingPair, ...]:
-    return tuple(
-        SettingPair(
-            first=one.first,
-            second=one.second,
-            leaky=one.leaky,
-            safe=one.safe,
-            margin_first=one.margin_first,
-            margin_second=one.margin_second,
-            held=one.held,
-        )
-        for one in setting_contradictions(study, means)
-    )
-
-
-def _image_pairs(study: Study) -> tuple[ImagePair, ...]:
-    return tuple(
-        ImagePair(
-            first=one.first,
-            second=one.second,
-            item=study.items[one.row],
-            setting=study.settings[one.row],
-            recognised=int(study.recognised[one.row]),
-            judges=int(study.judges[one.row]),
-            rank_first=one.rank_first,
-            rank_second=one.rank_second,
-        )
-        for one in image_contradictions(study, IMAGES_A_PAIR)
+        for column, name in enumerate(study.judged.setting_names)
     )

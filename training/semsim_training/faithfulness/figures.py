@@ -1,4 +1,4 @@
-"""The pictures of a report, as PNG. Each says who judged."""
+"""Draws the pictures of a report, as PNG. Each says who judged."""
 
 import io
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import SubFigure
 
+from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.metric_agreement import Level, Statistic
+from semsim_training.faithfulness.metric_values import Direction
 from semsim_training.faithfulness.report import FaithfulnessReport, Figure
-from semsim_training.faithfulness.study import Direction
 from semsim_training.faithfulness.wording import (
-    KINDS,
     STATISTICS,
     figure_text,
     levels,
@@ -27,7 +27,7 @@ _INK, _PALE = "#1b4f72", "#b0b7bd"
 
 
 def settings_figure(report: FaithfulnessReport) -> bytes:
-    """For each metric its mean over each setting against the share of judges who recognised, both with intervals."""
+    """The mean of each metric over each setting against the mean recognised share, both with intervals."""
     columns = min(3, len(report.metrics))
     rows = -(-len(report.metrics) // columns)
     names = short_names([setting.name for setting in report.settings])
@@ -37,7 +37,7 @@ def settings_figure(report: FaithfulnessReport) -> bytes:
     canvas = Canvas(figsize=(4.1 * columns, 3.3 * rows + 0.6 + legend_height), layout="constrained")
     halves = canvas.subfigures(2, 1, height_ratios=(3.3 * rows + 0.6, legend_height), squeeze=False)
     picture, legend = halves[:, 0]
-    who = KINDS[report.judged_by]
+    who = PLURALS[report.judged_by]
     picture.suptitle(f"Settings of {title(report)}: to the right, the metric says more leakage")
     colours = colormaps["turbo"](np.linspace(0.05, 0.95, len(report.settings)))
     panels = picture.subplots(rows, columns, sharey=True, squeeze=False)
@@ -82,10 +82,10 @@ def _legend(place: SubFigure, names: list[str], columns: int) -> None:
 
 
 def agreement_figure(report: FaithfulnessReport) -> bytes:
-    """Every metric's agreement with the judges by every statistic, with intervals: images above, settings below."""
+    """Every metric's agreement with the annotators by every statistic, with intervals: images above, settings below."""
     ranked = report.ranked
     canvas = Canvas(figsize=(11.5, 2 * (0.34 * len(ranked) + 1.1) + 0.5), layout="constrained")
-    canvas.suptitle(f"Agreement with {KINDS[report.judged_by]}: {report.name}, {report.confidence:.0%} intervals")
+    canvas.suptitle(f"Agreement with {PLURALS[report.judged_by]}: {report.name}, {report.confidence:.0%} intervals")
     panels = canvas.subplots(2, 3, sharey=True)
     for line, (level, statistics) in zip(panels, levels().items(), strict=True):
         for panel, statistic in zip(line, statistics, strict=True):
@@ -107,11 +107,11 @@ def _counted(report: FaithfulnessReport, level: Level) -> str:
 
 
 def correlation_figure(report: FaithfulnessReport) -> bytes:
-    """Spearman between the judges and all metrics, over images and over settings."""
+    """Spearman between the annotators and all metrics, over images and over settings."""
     names = [metric_name(report, name) for name in report.correlations.names]
     side = 0.55 * len(names) + 1.6
     canvas = Canvas(figsize=(2 * side + 0.8, side), layout="constrained")
-    canvas.suptitle(f"Spearman between metrics and {KINDS[report.judged_by]}: {report.name}")
+    canvas.suptitle(f"Spearman between metrics and {PLURALS[report.judged_by]}: {report.name}")
     panels = canvas.subplots(1, 2)
     tables = ((Level.IMAGES, report.correlations.images), (Level.SETTINGS, report.correlations.settings))
     for panel, (level, table) in zip(panels, tables, strict=True):
@@ -130,7 +130,7 @@ def correlation_figure(report: FaithfulnessReport) -> bytes:
 
 
 def _numbers(figure: Figure) -> tuple[float, float, float]:
-    """Low, value and high; Matplotlib leaves out what is NaN, here what is not defined."""
+    """Low, value and high; NaN, which Matplotlib leaves out, where one is not defined."""
     low, value, high = (np.nan if one is None else one for one in (figure.low, figure.value, figure.high))
     return low, value, high
 

@@ -1,29 +1,29 @@
-"""Write a report: ``report.json``, ``report.html`` and pictures."""
+"""Writes a report: ``report.json``, ``report.html`` and pictures."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 from semsim_training.faithfulness.figures import agreement_figure, correlation_figure, settings_figure
-from semsim_training.faithfulness.judged import Pair
 from semsim_training.faithfulness.report import FaithfulnessReport
 from semsim_training.faithfulness.report_page import render
 from semsim_training.faithfulness.sheet import draw_sheet
+from semsim_training.judged.judged_set import JudgedSet
 
 
-def publish(report: FaithfulnessReport, directory: Path, pairs: Collection[Pair] = ()) -> None:
-    """Write the report into ``directory``, made if need be; with ``pairs``, the most contradictory ones are shown.
+def publish(report: FaithfulnessReport, directory: Path, shown: JudgedSet | None = None) -> None:
+    """Write the report into ``directory``, made if need be.
 
-    Originals are private: without ``pairs`` nothing that is written holds an image.
+    Originals are private: nothing that is written holds an image, unless ``shown``, the judged set of the report, is
+    given. Then a sheet shows its most contradictory images.
     """
     pictures = {
         "agreement": agreement_figure(report),
         "settings": settings_figure(report),
         "correlation": correlation_figure(report),
     }
-    if pairs:
-        pictures["sheet"] = draw_sheet(report, pairs)
+    if shown is not None:
+        pictures["sheet"] = draw_sheet(report, shown)
     directory.mkdir(parents=True, exist_ok=True)
-    # One that an earlier run was asked for must not stay behind a report that shows no image.
+    # A sheet that an earlier run was asked for must not stay behind a report that shows no image.
     (directory / "sheet.png").unlink(missing_ok=True)
     for name, data in pictures.items():
         (directory / f"{name}.png").write_bytes(data)

@@ -1,57 +1,56 @@
 """``report.json``: every figure of a study, with its interval."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from semsim.exceptions import InvalidDataset
 from semsim_training.annotation.judgements import AnnotatorKind
-from semsim_training.configuration import read_description
+from semsim_training.configuration import Description, FrozenModel
 from semsim_training.faithfulness.metric_agreement import Statistic
-from semsim_training.faithfulness.study import Direction
+from semsim_training.faithfulness.metric_values import Direction
+from semsim_training.statistics.intervals import CONFIDENCE
 
-FORMAT_VERSION = 1
-CONFIDENCE = 0.95
+FORMAT_VERSION = 2
 _SAME = 1.0 - 1e-9
 
 
-class _Record(BaseModel):
-    # Infinite values are counted, never written: JSON has none.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class FiniteModel(FrozenModel):
+    """A part of a report. Infinite values are counted and never written, since JSON has none."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
-class Figure(_Record):
+class Figure(FiniteModel):
     """A figure with its percentile interval."""
 
     value: float | None
-    """``None``: not defined, as when nothing was recognised."""
+    """``None`` where it is not defined, as when nothing was recognised."""
     low: float | None
     high: float | None
     draws: int
-    """In which it is defined."""
+    """The number of draws in which it is defined."""
 
 
-class MetricRecord(_Record):
+class MetricRecord(FiniteModel):
     """A metric."""
 
     name: str
     direction: Direction
     infinite: int
-    """Values, of items."""
+    """The number of items with an infinite value."""
 
 
-class Agreement(_Record):
-    """How far a metric agrees with the judges; higher = better, whatever the metric's direction."""
+class Agreement(FiniteModel):
+    """How far a metric agrees with the annotators; higher = better, whatever the metric's direction."""
 
     metric: str
     statistic: Statistic
     figure: Figure
 
 
-class Difference(_Record):
-    """How much further ``first`` agrees with the judges than ``second``, over the same draws."""
+class Difference(FiniteModel):
+    """How much further ``first`` agrees with the annotators than ``second``, over the same draws."""
 
     first: str
     second: str
@@ -66,25 +65,25 @@ class Difference(_Record):
         return self.second if self.figure.high is not None and self.figure.high < 0 else None
 
 
-class MetricMean(_Record):
+class MetricMean(FiniteModel):
     """A metric's mean over a setting, in its own unit."""
 
     metric: str
     figure: Figure
 
 
-class SettingRecord(_Record):
+class SettingRecord(FiniteModel):
     """A setting."""
 
     name: str
     images: int
     share: Figure
-    """Of judges who recognised, mean over its images."""
+    """The mean recognised share of its images."""
     means: tuple[MetricMean, ...]
 
 
-class Correlations(_Record):
-    """Spearman between the judges and all metrics, each turned so that higher means more leakage."""
+class Correlations(FiniteModel):
+    """Spearman between the annotators and all metrics, each turned so that higher means more leakage."""
 
     names: tuple[str, ...]
     images: tuple[tuple[float | None, ...], ...]
@@ -92,44 +91,50 @@ class Correlations(_Record):
 
     @property
     def twins(self) -> dict[str, str]:
-        """The metrics that rank images as an earlier one does, and which: PSNR is MSE on another scale."""
-        found: dict[str, str] = {}
+        """Each metric that ranks images as an earlier one does, and the earlier one: PSNR is MSE on another scale."""
+        twins: dict[str, str] = {}
         for row, name in enumerate(self.names):
             for column, other in enumerate(self.names[:row]):
-                if other not in found and (self.images[row][column] or 0.0) > _SAME:
-                    found[name] = other
-        return found
+                if other not in twins and (self.images[row][column] or 0.0) > _SAME:
+                    twins[name] = other
+        return twins
 
 
-class SettingPair(_Record):
-    """By ``first`` the setting ``leaky`` leaks more than ``safe``, by ``second`` less."""
+class SettingPair(FiniteModel):
+    """Two settings that two metrics, or the annotators and a metric, order differently."""
 
     first: str
     second: str
     leaky: str
+    """The setting that leaks more by ``first`` and less by ``second``."""
     safe: str
+    """The setting that leaks less by ``first`` and more by ``second``."""
     margin_first: float
-    """In standard deviations over images."""
+    """The difference of the two settings by ``first``, in standard deviations over images."""
     margin_second: float
+    """The difference of the two settings by ``second``, in standard deviations over images."""
     held: float
-    """Share of the draws in which both say so."""
+    """The share of draws in which both say so."""
 
 
-class ImagePair(_Record):
-    """A reconstruction of which ``first`` says that it leaks, and ``second`` that it does not."""
+class ImagePair(FiniteModel):
+    """A reconstruction that leaks by ``first``, and does not by ``second``."""
 
     first: str
     second: str
     item: str
     setting: str
     recognised: int
-    judges: int
+    """The number of annotators who recognised it."""
+    annotators: int
+    """The number of annotators who judged it."""
     rank_first: float
-    """0..1, from the least leakage of the study to the most."""
+    """Its rank by ``first``, 0..1 from the least leakage of the study to the most."""
     rank_second: float
+    """Its rank by ``second``."""
 
 
-class SettingFid(_Record):
+class SettingFid(FiniteModel):
     """FID between the originals and the reconstructions of a setting."""
 
     setting: str
@@ -137,8 +142,8 @@ class SettingFid(_Record):
     images: int
 
 
-class FidRecord(_Record):
-    """FID by setting, and its agreement with the judges: a set has one FID, hence no interval."""
+class FidRecord(FiniteModel):
+    """FID by setting, and its agreement with the annotators. A setting has one FID, hence there is no interval."""
 
     extractor: str
     dimension: int
@@ -153,8 +158,11 @@ class FidRecord(_Record):
         return tuple(one.setting for one in self.settings if one.images <= self.dimension)
 
 
-class FaithfulnessReport(_Record):
+class FaithfulnessReport(FiniteModel, Description):
     """Everything that was measured."""
+
+    CONTENT = "a faithfulness report"
+    REFUSAL = InvalidDataset
 
     format_version: int = FORMAT_VERSION
     name: str
@@ -162,15 +170,15 @@ class FaithfulnessReport(_Record):
     judged_by: AnnotatorKind
     images: int
     originals: int
-    votes: int
-    judges_an_image: tuple[int, int]
+    judgements: int
+    annotators_an_image: tuple[int, int]
     """The least and the most."""
-    recognised_votes: float
-    """Share of all votes."""
+    recognised_judgements: float
+    """The share of judgements that named the original's class."""
     recognised_majority: float
-    """Share of images that more than half of their judges recognised."""
+    """The share of images that more than half of their annotators recognised."""
     left_out: dict[str, int]
-    """Settings of fewer than five images, and how many each has."""
+    """The settings of fewer than five images, with their numbers of images."""
     draws: int
     seed: int
     confidence: float = CONFIDENCE
@@ -184,17 +192,8 @@ class FaithfulnessReport(_Record):
     fid: FidRecord | None = None
     versions: Mapping[str, str]
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a report.
-
-        Raises:
-            InvalidDataset: no such file, or it does not fit the schema.
-        """
-        return read_description(cls, path, InvalidDataset, "a faithfulness report")
-
     def figure(self, metric: str, statistic: Statistic) -> Figure:
-        """How far ``metric`` agrees with the judges by ``statistic``."""
+        """How far ``metric`` agrees with the annotators by ``statistic``."""
         return next(one.figure for one in self.agreement if (one.metric, one.statistic) == (metric, statistic))
 
     @property

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.metric_agreement import Statistic
 from semsim_training.faithfulness.report import FaithfulnessReport, ImagePair, SettingPair
-from semsim_training.faithfulness.study import JUDGES
+from semsim_training.faithfulness.study import ANNOTATORS
 from semsim_training.faithfulness.wording import (
-    KINDS,
     STATISTICS,
     caveats,
     figure_text,
@@ -42,11 +42,11 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
         "full_statistic": statistic_name,
         "metric": lambda name: metric_name(report, name),
     }
-    judged = [one for one in report.setting_pairs if one.first == JUDGES]
+    judged = [one for one in report.setting_pairs if one.first == ANNOTATORS]
     return environment.get_template("report.html").render(
         report=report,
         title=title(report),
-        who=KINDS[report.judged_by],
+        who=PLURALS[report.judged_by],
         summary=summary(report),
         caveats=caveats(report),
         levels=levels(),
@@ -62,20 +62,18 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
 
 
 def _counts(names: tuple[str, ...], pairs: tuple[SettingPair, ...]) -> list[list[int]]:
-    """How many pairs of settings each two order differently."""
-    found = {frozenset((first, second)): 0 for first in names for second in names}
-    for one in pairs:
-        found[frozenset((one.first, one.second))] += 1
-    return [[found[frozenset((first, second))] for second in names] for first in names]
+    """How many pairs of settings each two metrics order differently."""
+    counts = Counter(frozenset((one.first, one.second)) for one in pairs)
+    return [[counts[frozenset((first, second))] for second in names] for first in names]
 
 
 def _furthest(report: FaithfulnessReport) -> list[ImagePair]:
-    """The images of which a metric and the judges differ most, a few each; those of equal metrics once."""
+    """A few images of which each metric and the annotators differ most; those of equal metrics once."""
     seen: Counter[tuple[str, str]] = Counter()
-    found = []
+    furthest = []
     for one in report.image_pairs:
         pair = one.first, one.second
         seen[pair] += 1
-        if JUDGES in pair and seen[pair] <= _SHOWN_IMAGES and not set(pair) & set(report.correlations.twins):
-            found.append(one)
-    return found
+        if ANNOTATORS in pair and seen[pair] <= _SHOWN_IMAGES and not set(pair) & set(report.correlations.twins):
+            furthest.append(one)
+    return furthest

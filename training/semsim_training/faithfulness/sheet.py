@@ -1,27 +1,29 @@
-"""The most contradictory images, side by side: what one says leaks and another says does not."""
+"""Draws the most contradictory images: those that leak by one metric and do not by another."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from PIL import Image, ImageDraw, ImageFont
 
-from semsim_training.faithfulness.judged import Pair
+from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.report import FaithfulnessReport, ImagePair
-from semsim_training.faithfulness.study import JUDGES
-from semsim_training.faithfulness.wording import KINDS, metric_name, title
+from semsim_training.faithfulness.study import ANNOTATORS
+from semsim_training.faithfulness.wording import metric_name, title
+from semsim_training.judged.judged_set import JudgedSet
+from semsim_training.judged.pair import Pair
 
 _TILE, _GAP, _CAPTION, _HEADING = 64, 8, 32, 26
 _GROUND, _INK, _PALE = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 
 
-def draw_sheet(report: FaithfulnessReport, pairs: Iterable[Pair]) -> bytes:
-    """A PNG with a row for each two of the judges and the metrics.
+def draw_sheet(report: FaithfulnessReport, judged: JudgedSet) -> bytes:
+    """A PNG with a row for each two of the annotators and the metrics.
 
-    Each image is an original and, beside it, its reconstruction.
-    Left: what the first ranks as leaking and the second does not; right: the other way round.
+    Each image is an original with its reconstruction beside it. On the left are images that leak by the first and not
+    by the second, on the right those that leak by the second and not by the first.
     """
-    images = {pair.item: pair for pair in pairs}
+    images = dict(zip(judged.items, judged.pairs, strict=True))
     of: dict[tuple[str, str], list[ImagePair]] = {}
     for one in report.image_pairs:
         of.setdefault((one.first, one.second), []).append(one)
@@ -35,7 +37,7 @@ def draw_sheet(report: FaithfulnessReport, pairs: Iterable[Pair]) -> bytes:
     pen = ImageDraw.Draw(sheet)
     pen.text((_GAP, 8), f"{title(report)}: original | reconstruction", _INK, ImageFont.load_default(17))
     legend = (
-        f"below: how many {KINDS[report.judged_by]} recognised it, and its ranks by the first named and by the second"
+        f"below: how many {PLURALS[report.judged_by]} recognised it, and its ranks by the first named and by the second"
     )
     legend += "".join(f"; {name} ranks as {other} does" for name, other in twins.items())
     pen.text((_GAP, 30), legend, _PALE, ImageFont.load_default(11))
@@ -63,17 +65,17 @@ def _draw_block(
     for place, one in enumerate(chosen):
         x, y = left + place * (2 * _TILE + _GAP), top + _HEADING
         pair = images[one.item]
-        for half, data in enumerate((pair.original, pair.reconstruction)):
-            tile = Image.open(io.BytesIO(data)).convert("RGB").resize((_TILE, _TILE), Image.Resampling.NEAREST)
+        for half, pixels in enumerate((pair.original(), pair.reconstruction())):
+            tile = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.NEAREST)
             sheet.paste(tile, (x + half * _TILE, y))
-        pen.text((x, y + _TILE + 2), f"{one.recognised} of {one.judges} recognised", _INK, font)
+        pen.text((x, y + _TILE + 2), f"{one.recognised} of {one.annotators} recognised", _INK, font)
         ranks = f"ranks {one.rank_first:.0%}, {one.rank_second:.0%}"
         pen.text((x, y + _TILE + 15), ranks, _PALE, font)
 
 
 def _heading(order: tuple[str, str], leaky: str, safe: str) -> str:
-    if order[0] == JUDGES:
+    if order[0] == ANNOTATORS:
         return f"{leaky} recognised them, {safe} says safe"
-    if order[1] == JUDGES:
+    if order[1] == ANNOTATORS:
         return f"{leaky} says leak, {safe} did not recognise them"
     return f"{leaky} says leak, {safe} says safe"

@@ -1,9 +1,9 @@
-"""A report as a short table: for the terminal, and for a page in Markdown."""
+"""A report as a short table, for the terminal and for a page in Markdown."""
 
+from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.metric_agreement import Level, Statistic
 from semsim_training.faithfulness.report import FaithfulnessReport
 from semsim_training.faithfulness.wording import (
-    KINDS,
     STATISTICS,
     caveats,
     figure_text,
@@ -18,19 +18,19 @@ _IN_TERMINAL = (Statistic.AUC, Statistic.IMAGE_SPEARMAN, Statistic.SETTING_SPEAR
 
 
 def terminal_table(report: FaithfulnessReport) -> str:
-    """What was judged, and how far each metric agrees, the best first."""
+    """A summary, and how far each metric agrees with the annotators, the best first."""
     heads = [f"{statistic_name(one):>22}" for one in _IN_TERMINAL]
     wide = max(len("metric"), *(len(name) for name in report.ranked))
     lines = [title(report), summary(report), "", f"{'metric':{wide}} {' '.join(heads)}"]
     for metric in report.ranked:
         figures = [f"{figure_text(report.figure(metric, one)):>22}" for one in _IN_TERMINAL]
         lines.append(f"{metric:{wide}} {' '.join(figures)}")
-    lines += ["", f"higher = agrees further with {KINDS[report.judged_by]}; {report.confidence:.0%} intervals"]
+    lines += ["", f"higher = agrees further with {PLURALS[report.judged_by]}; {report.confidence:.0%} intervals"]
     return "\n".join(lines)
 
 
 def markdown(report: FaithfulnessReport) -> str:
-    """The same for a page, with every statistic, and the pairs of metrics that cannot be told apart."""
+    """A summary, every statistic of each metric, and the pairs of metrics that cannot be told apart."""
     statistics = [statistic for level in levels().values() for statistic in level]
     lines = [
         summary(report),

@@ -1,40 +1,38 @@
-"""Metric values of the reconstructions of a set."""
+"""Computes metrics of pairs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from semsim.exceptions import InvalidOption
-from semsim.images import RGBImage, decode, resize
+from semsim.images import RGBImage, resize
 from semsim.pixel_metrics import pixel_metrics
 from semsim.scorer import Scorer
-from semsim_training.faithfulness.judged import Pair
-from semsim_training.faithfulness.study import JUDGES, Direction, Floats, Metric
+from semsim_training.faithfulness.metric_values import Direction, Metric
+from semsim_training.faithfulness.study import ANNOTATORS
+from semsim_training.judged.pair import Pair
+from semsim_training.progress import Progress, silent
 from semsim_training.reference_metrics.lpips import InputRange, Lpips
+from semsim_training.statistics.intervals import Floats
 
-Progress = Callable[[str, int, int], None]
 _AT_ONCE = 64
-
-
-def silent(step: str, done: int, total: int) -> None:
-    """No progress to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to compute beside MSE, PSNR and SSIM."""
+    """The metrics to compute beside MSE, PSNR and SSIM."""
 
     artifacts: Mapping[str, Path] = field(default_factory=dict)
-    """By the name of the metric, the model artifacts whose distances are wanted."""
+    """The directories of model artifacts whose distances are wanted, by the name of the metric."""
     lpips: Path | None = None
-    """Weights of LPIPS."""
+    """The weights of LPIPS, where it is wanted."""
     input_ranges: tuple[InputRange, ...] = (InputRange.PUBLISHED,)
 
 
 def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = silent) -> tuple[Metric, ...]:
-    """MSE, PSNR, SSIM, LPIPS where its weights are given, and the distance of each artifact, of each pair.
+    """MSE, PSNR and SSIM of each pair, LPIPS where its weights are given, and the distance of each artifact.
 
     A reconstruction of another size than its original is resized to it (bicubic), except for artifacts, which have a
     size of their own.
@@ -44,27 +42,27 @@ def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = 
         ImageTooSmall: an image too small for a metric.
         ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
     """
-    taken = {JUDGES, "mse", "psnr", "ssim", *InputRange}
+    taken = {ANNOTATORS, "mse", "psnr", "ssim", *InputRange}
     clash = sorted(taken & set(wanted.artifacts))
     if clash:
         raise InvalidOption(f"expected --artifact with another name than {', '.join(sorted(taken))}, got {clash[0]}")
     scorers = {name: Scorer(path) for name, path in wanted.artifacts.items()}
     networks = [] if wanted.lpips is None else [Lpips(wanted.lpips, one) for one in wanted.input_ranges]
-    originals = [decode(pair.original) for pair in pairs]
-    reconstructions = [decode(pair.reconstruction) for pair in pairs]
+    originals = [pair.original() for pair in pairs]
+    reconstructions = [pair.reconstruction() for pair in pairs]
     pixels = pixel_metrics(originals, reconstructions)
-    found = [
+    metrics = [
         Metric("mse", Direction.DOWN, pixels.mse),
         Metric("psnr", Direction.UP, pixels.psnr),
         Metric("ssim", Direction.UP, pixels.ssim),
     ]
     for network in networks:
         values = _lpips(network, originals, reconstructions, progress)
-        found.append(Metric(network.input_range.value, Direction.DOWN, values))
+        metrics.append(Metric(network.input_range.value, Direction.DOWN, values))
     for name, scorer in scorers.items():
         values = _distances(name, scorer, originals, reconstructions, progress)
-        found.append(Metric(name, Direction.DOWN, values))
-    return tuple(found)
+        metrics.append(Metric(name, Direction.DOWN, values))
+    return tuple(metrics)
 
 
 def _lpips(network: Lpips, originals: list[RGBImage], reconstructions: list[RGBImage], progress: Progress) -> Floats:

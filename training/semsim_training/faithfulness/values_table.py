@@ -1,4 +1,4 @@
-"""Metric values of the reconstructions of a set, kept in a table where that is asked for. It holds no image."""
+"""Metric values of the reconstructions of a set, kept in a table that holds no image."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 
 from semsim.exceptions import InvalidDataset, InvalidOption
 from semsim_training.faithfulness.directions import column_metric
-from semsim_training.faithfulness.judged import Pair
-from semsim_training.faithfulness.study import Direction, Metric
-from semsim_training.faithfulness.values import Progress, Wanted, compute_metrics, silent
+from semsim_training.faithfulness.metric_values import Direction, Metric
+from semsim_training.faithfulness.values import Wanted, compute_metrics
+from semsim_training.judged.pair import Pair
+from semsim_training.progress import Progress, silent
 
 _DIRECTION = b"direction"
 
@@ -25,11 +26,20 @@ def metrics_of(
     directions: Mapping[str, Direction],
     progress: Progress = silent,
 ) -> tuple[Metric, ...]:
-    """The metrics of ``pairs``: from ``table`` where it exists, else computed, for ``table`` those of ``everything``.
+    """The metrics of ``pairs``, from a table where it exists, else computed.
+
+    Args:
+        dataset: the name of the set.
+        pairs: of the set.
+        wanted: the metrics to compute.
+        table: where values are kept. Where it does not exist yet, it is written with those of ``everything``.
+        everything: all pairs of the set, for the table.
+        directions: of metrics that are not known by name.
+        progress: called as values are computed.
 
     Raises:
-        InvalidOption: metrics are wanted of a table that exists, its directory does not, or a direction is given of a
-            metric that is not there.
+        InvalidOption: metrics are wanted beside a table that exists, the directory of a new one does not exist, or a
+            direction is given for a metric that is not there.
         InvalidDataset: the table does not fit.
     """
     if table is not None and table.exists():
@@ -51,7 +61,7 @@ def metrics_of(
 
 
 def write_values(path: Path, dataset: str, pairs: Sequence[Pair], metrics: Sequence[Metric]) -> None:
-    """Write a Parquet table with a row a pair: ``item``, and a column a metric that says its direction. No image."""
+    """Write a Parquet table with a row for each pair: its ``item``, and a column for each metric with its direction."""
     columns = [pa.field(one.name, pa.float64(), metadata={_DIRECTION: one.direction.encode()}) for one in metrics]
     schema = pa.schema([pa.field("item", pa.string()), *columns], metadata={b"dataset": dataset.encode()})
     pq.write_table(pa.table([[pair.item for pair in pairs], *(one.values for one in metrics)], schema=schema), path)
@@ -63,9 +73,9 @@ def read_values(
     """The metrics in a table with a column ``item``, in the order of ``pairs``; others may have added columns.
 
     Raises:
-        InvalidDataset: no such table, of another set, or without one of the pairs.
-        InvalidOption: a metric whose direction is neither written there, nor given, nor known.
-        InvalidAnnotations: a column that holds no numbers.
+        InvalidDataset: there is no table, or it is of another set, or it lacks one of the pairs.
+        InvalidOption: the direction of a metric is neither written there, nor given, nor known.
+        InvalidAnnotations: a column holds no numbers.
     """
     try:
         table = pq.read_table(path)

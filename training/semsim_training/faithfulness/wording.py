@@ -1,21 +1,16 @@
-"""What figures, pages and tables call things."""
+"""The words of figures, pages and tables."""
 
 import re
 from collections.abc import Sequence
 
-from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.metric_agreement import Level, Statistic
 from semsim_training.faithfulness.report import FaithfulnessReport, Figure
-from semsim_training.faithfulness.study import JUDGES
+from semsim_training.faithfulness.study import ANNOTATORS
 
-KINDS = {
-    AnnotatorKind.PERSON: "people",
-    AnnotatorKind.VISION_MODEL: "vision models",
-    AnnotatorKind.CLASSIFIER: "classifiers",
-}
 STATISTICS = {
     Statistic.AUC: "AUC",
-    Statistic.VOTE_AUC: "AUC over votes",
+    Statistic.JUDGEMENT_AUC: "AUC over judgements",
     Statistic.IMAGE_SPEARMAN: "Spearman",
     Statistic.SETTING_SPEARMAN: "Spearman",
     Statistic.SETTING_KENDALL: "Kendall",
@@ -29,17 +24,17 @@ def statistic_name(statistic: Statistic) -> str:
 
 
 def metric_name(report: FaithfulnessReport, name: str) -> str:
-    """A metric's name, or who the judges are."""
-    return KINDS[report.judged_by] if name == JUDGES else name
+    """The name of a metric, or the kind of the annotators."""
+    return PLURALS[report.judged_by] if name == ANNOTATORS else name
 
 
 def title(report: FaithfulnessReport) -> str:
-    """The study and who judged it."""
-    return f"{report.name}, judged by {KINDS[report.judged_by]}"
+    """The name of the study, and who judged."""
+    return f"{report.name}, judged by {PLURALS[report.judged_by]}"
 
 
 def figure_text(figure: Figure, digits: int = 3) -> str:
-    """``0.668 [0.647, 0.690]``."""
+    """A figure with its interval, such as ``0.668 [0.647, 0.690]``."""
     if figure.value is None:
         return "not defined"
     # Adding 0 turns a rounded -0.0 into 0.0.
@@ -54,53 +49,53 @@ def figure_text(figure: Figure, digits: int = 3) -> str:
 def short_names(settings: Sequence[str]) -> dict[str, str]:
     """Each setting's name without the words that all of them share."""
     words = {name: [word for word in re.split(r"_+|--", name) if word] for name in settings}
-    shared = set.intersection(*(set(own) for own in words.values())) if len(settings) > 1 else set()
-    short = {name: " ".join(word for word in own if word not in shared) or name for name, own in words.items()}
+    shared = set.intersection(*map(set, words.values())) if len(settings) > 1 else set()
+    short = {name: " ".join(word for word in words[name] if word not in shared) or name for name in words}
     return short if len(set(short.values())) == len(settings) else {name: name for name in settings}
 
 
 def summary(report: FaithfulnessReport) -> str:
-    """What was judged, in a sentence or two."""
-    least, most = report.judges_an_image
-    each = f"{least} {KINDS[report.judged_by]}" if least == most else f"{least} to {most} {KINDS[report.judged_by]}"
+    """A sentence or two on the reconstructions and the judgements of them."""
+    least, most = report.annotators_an_image
+    each = f"{least} {PLURALS[report.judged_by]}" if least == most else f"{least} to {most} {PLURALS[report.judged_by]}"
     if most == 1:
         each = f"one {report.judged_by.replace('_', ' ')}"
     return (
         f"{report.images:,} reconstructions of {report.originals:,} originals in {len(report.settings)} settings, each "
-        f"judged by {each}: {report.votes:,} votes. {report.recognised_votes:.1%} of the "
-        f"votes named the original's class; for {report.recognised_majority:.1%} of the reconstructions more than half "
-        "did."
+        f"judged by {each}: {report.judgements:,} judgements. {report.recognised_judgements:.1%} of the "
+        f"judgements named the original's class; for {report.recognised_majority:.1%} of the reconstructions more than "
+        "half did."
     )
 
 
 def caveats(report: FaithfulnessReport) -> tuple[str, ...]:
-    """How to read the figures, and what they cannot say."""
+    """Sentences on how to read the figures and on their limits."""
     settings = len(report.settings)
-    found = [
-        "Every figure is turned so that higher = agrees with the judges: a metric that falls with leakage "
+    sentences = [
+        "Every figure is turned so that higher = agrees with the annotators: a metric that falls with leakage "
         f"({_listed(report, 'down')}) is taken with the other sign.",
         f"Intervals are {report.confidence:.0%} percentile intervals of {report.draws:,} draws of originals (seed "
         f"{report.seed}), each with all its reconstructions: they say how figures depend on which originals were "
-        "judged. Settings and judges stay as they are in every draw. As draws add noise of their own, a figure near 1 "
-        "may lie at the end of its interval or beyond.",
+        "judged. Settings and annotators stay as they are in every draw. As draws add noise of their own, a figure "
+        "near 1 may lie at the end of its interval or beyond.",
         f"{settings} settings cannot separate metrics: they are few, they were chosen and not drawn, and others may "
         "order metrics otherwise, which no interval here shows. A claim that one metric is better needs the images.",
         "Intervals of differences take both metrics over the same draws, and are not corrected for how many there are.",
     ]
     infinite = [f"{metric.name} ({metric.infinite})" for metric in report.metrics if metric.infinite]
     if infinite:
-        found.append(
+        sentences.append(
             f"Infinite values: {', '.join(infinite)}. Ranks of images take them as they are; in means over settings, "
             "and so in every figure of settings, they count as the metric's most extreme finite value."
         )
     if report.left_out:
         small = ", ".join(f"{name} ({count})" for name, count in report.left_out.items())
-        found.append(f"Left out, having fewer than five judged reconstructions: {small}.")
-    return tuple(found)
+        sentences.append(f"Left out, having fewer than five judged reconstructions: {small}.")
+    return tuple(sentences)
 
 
 def unseparated(report: FaithfulnessReport, statistic: Statistic) -> tuple[str, ...]:
-    """The pairs of metrics whose difference's interval holds 0."""
+    """The pairs of metrics between which the interval of the difference holds 0."""
     return tuple(
         f"{one.first} and {one.second}"
         for one in report.differences

@@ -1,1 +1,1 @@
-"""SemSim itself: triplets of originals and judged reconstructions, an embedding trained on them, its calibration."""
+"""SemSim itself: an embedding trained on comparisons of judged reconstructions, its calibration and its measure."""

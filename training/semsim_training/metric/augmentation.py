@@ -1,4 +1,4 @@
-"""Changes after which a reconstruction is as recognisable as before."""
+"""Changes that leave a reconstruction as recognisable as before."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def crop_and_flip(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Pad images ``(N, S, S, 3)`` by an eighth with black, crop to their size, flip half; each image for itself."""
+    """Pad images ``(N, S, S, 3)`` by an eighth with black, crop each for itself to its size, and flip half."""
     side = images.shape[1]
     reach = side // 8
     padded = F.pad(images, (0, 0, reach, reach, reach, reach))
@@ -19,7 +19,7 @@ def crop_and_flip(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def soften(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
-    """Blur half of the images ``(N, S, S, 3)``, each by a Gaussian of its own of at most ``most`` pixels."""
+    """Blur half of the images ``(N, S, S, 3)``, each by another Gaussian with a sigma of at most ``most`` pixels."""
     sigma = ((torch.rand(len(images), generator=rng) * 2 - 1) * most).clamp_min(1e-3)
     reach = math.ceil(2.5 * most)
     bells = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma[:, None]) ** 2)

@@ -1,64 +1,51 @@
-"""What other metrics say of the same reconstructions."""
+"""The values of published metrics, to compare the trained one with."""
 
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsim_training.configuration import expanded
-from semsim_training.faithfulness.judged import read_pairs
-from semsim_training.faithfulness.study import Metric
+from semsim_training.faithfulness.metric_values import Metric
 from semsim_training.faithfulness.values import Wanted, compute_metrics
 from semsim_training.faithfulness.values_table import read_values, write_values
-from semsim_training.metric.judged import JudgedReconstructions
-from semsim_training.metric.metric_recipe import MetricTraining
-from semsim_training.progress import Progress, prefixed
-from semsim_training.reconstructions.dataset import DatasetDescription
+from semsim_training.judged.judged_set import JudgedSet
+from semsim_training.judged.pair import pairs_of
+from semsim_training.metric.metric_recipe import Baselines
+from semsim_training.progress import Progress, prefixed, silent
 
 
 def baseline_metrics(
-    training: MetricTraining,
-    judged: JudgedReconstructions,
-    base: Path,
-    kept: Path,
-    *,
-    progress: Progress = lambda *_: None,
+    baselines: Baselines, judged: JudgedSet, base: Path, kept: Path, *, progress: Progress = silent
 ) -> tuple[Metric, ...]:
     """MSE, PSNR, SSIM, LPIPS and the artifacts of the configuration, in the order of ``judged``.
 
-    Computed once for each set and kept below ``kept``, numbers only.
+    They are computed once for each set and kept below ``kept``, which holds no image.
+
+    Args:
+        baselines: the metrics; paths are relative to ``base``.
+        judged: pairs of one set after the other.
+        base: the directory of the configuration.
+        kept: the directory of the values.
+        progress: called as values are computed.
 
     Raises:
-        InvalidDataset: a set that is missing, or kept values of another one.
-        ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
+        InvalidDataset: a picture is not there, or kept values are of another set.
+        ArtifactError, InvalidCheckpoint: an artifact or weights cannot be used.
     """
-    rows: dict[str, int] = {}
+    wanted = Wanted(
+        artifacts={label: base / place for label, place in baselines.artifacts.items()},
+        lpips=None if baselines.lpips is None else base / expanded(baselines.lpips),
+    )
     parts: list[tuple[Metric, ...]] = []
-    for one in training.judged.sets:
-        directory = base / expanded(one.dataset)
-        name = DatasetDescription.read(directory).name
-        pairs = read_pairs(directory)
-        path = kept / f"{name}.parquet"
+    for source in dict.fromkeys(pair.source for pair in judged.pairs):
+        path = kept / f"{source.name}.parquet"
         if not path.exists():
-            found = compute_metrics(
-                pairs,
-                Wanted(
-                    artifacts={label: base / place for label, place in training.baselines.artifacts.items()},
-                    lpips=None if training.baselines.lpips is None else base / expanded(training.baselines.lpips),
-                ),
-                prefixed(progress, name),
-            )
+            everything = pairs_of(source)
+            values = compute_metrics(everything, wanted, prefixed(progress, source.name))
             kept.mkdir(parents=True, exist_ok=True)
-            write_values(path, name, pairs, found)
-        parts.append(read_values(path, name, pairs, {}))
-        rows |= {pair.item: len(rows) + place for place, pair in enumerate(pairs)}
-    order = [rows[item] for item in judged.items]
+            write_values(path, source.name, everything, values)
+        parts.append(read_values(path, source.name, [pair for pair in judged.pairs if pair.source is source], {}))
     return tuple(
-        Metric(same[0].name, same[0].direction, np.concatenate([metric.values for metric in same])[order])
+        Metric(same[0].name, same[0].direction, np.concatenate([metric.values for metric in same]))
         for same in zip(*parts, strict=True)
     )
-
-
-def at(metrics: tuple[Metric, ...], chosen: NDArray[np.bool_]) -> tuple[Metric, ...]:
-    """The metrics of the reconstructions where ``chosen`` ``(N,)`` is true."""
-    return tuple(Metric(one.name, one.direction, one.values[chosen]) for one in metrics)

@@ -1,4 +1,4 @@
-"""From distances to the probability that an annotator recognises the reconstruction."""
+"""Fits calibrations: from distances to the probability that an annotator recognises the reconstruction."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from sklearn.model_selection import GroupKFold
 
 from semsim.calibration import Calibration, IsotonicCalibration, LogisticCalibration
 from semsim.exceptions import InvalidAnnotations
+from semsim_training.statistics.intervals import Floats
 
-Floats = NDArray[np.float64]
 _FOLDS = 5
 _BINS = 10
 _KNOTS = 40
@@ -19,15 +19,17 @@ _KNOTS = 40
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A calibration, and how the choice between the two kinds came out."""
+    """A calibration, and the errors that decided between the two kinds."""
 
     calibration: Calibration
     brier: dict[str, float]
-    """By kind: the mean squared error of the leakage against the share who recognised, over held-out originals."""
+    """The mean squared error of leakage against recognised share, on held-out originals, by kind of calibration."""
 
 
 def calibrate(distances: Floats, shares: Floats, groups: NDArray[np.int64]) -> Calibrated:
-    """Fit both kinds to distances and shares ``(N,)``; take the one with the lower error on held-out ``groups``.
+    """Fit both kinds to distances and recognised shares ``(N,)``; take the one with the lower error on held-out groups.
+
+    ``groups`` ``(N,)`` are the originals: an original is held out with all its reconstructions.
 
     Raises:
         InvalidAnnotations: too few originals, or distances that do not fall with recognition.
@@ -45,15 +47,15 @@ def calibrate(distances: Floats, shares: Floats, groups: NDArray[np.int64]) -> C
 
 
 def fit_logistic(distances: Floats, shares: Floats) -> LogisticCalibration:
-    """Platt scaling (Platt, 1999) on votes: a share of 2/3 is two votes for and one against.
+    """Platt scaling (Platt, 1999) on judgements: a share of 2/3 is two that recognised and one that did not.
 
     Raises:
-        InvalidAnnotations: nobody recognised anything, everybody everything, or more at larger distances.
+        InvalidAnnotations: all or none were recognised, or more at larger distances.
     """
     if not 0 < shares.mean() < 1:
         raise InvalidAnnotations("expected recognised and unrecognised reconstructions to calibrate on, got one kind")
-    doubled, votes = np.concatenate([distances, distances]), np.repeat([1, 0], len(distances))
-    model = LogisticRegression(C=1e6).fit(doubled[:, None], votes, np.concatenate([shares, 1 - shares]))
+    doubled, outcomes = np.concatenate([distances, distances]), np.repeat([1, 0], len(distances))
+    model = LogisticRegression(C=1e6).fit(doubled[:, None], outcomes, np.concatenate([shares, 1 - shares]))
     slope, intercept = -float(model.coef_[0, 0]), -float(model.intercept_[0])
     if slope <= 0:
         raise InvalidAnnotations(
@@ -66,6 +68,9 @@ def fit_isotonic(distances: Floats, shares: Floats) -> IsotonicCalibration:
     """A falling curve of least squares (Zadrozny and Elkan, 2002), thinned to at most 40 points.
 
     It keeps a distance of 1 / (N + 2) from 0 and 1: N reconstructions cannot tell that none ever leaks.
+
+    Raises:
+        InvalidAnnotations: all distances are equal.
     """
     least = 1 / (len(shares) + 2)
     curve = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(distances, shares)
@@ -81,14 +86,14 @@ class ReliabilityBin:
     """Reconstructions of similar leakage."""
 
     leakage: float
-    """Mean, as predicted."""
+    """The mean leakage that was predicted."""
     share: float
-    """Mean share of annotators who recognised them."""
+    """The mean recognised share."""
     items: int
 
 
 def reliability(leakage: Floats, shares: Floats) -> tuple[ReliabilityBin, ...]:
-    """Ten bins of equal width in predicted leakage, empty ones left out."""
+    """The bins, ten of equal width in predicted leakage; empty ones are left out."""
     bins = _bins(leakage)
     return tuple(
         ReliabilityBin(float(leakage[bins == b].mean()), float(shares[bins == b].mean()), int((bins == b).sum()))
@@ -97,7 +102,7 @@ def reliability(leakage: Floats, shares: Floats) -> tuple[ReliabilityBin, ...]:
 
 
 def calibration_error(leakage: Floats, shares: Floats, weights: Floats) -> Floats:
-    """The expected calibration error (Naeini et al., AAAI 2015), ten bins of equal width, of each draw ``(R,)``.
+    """The expected calibration error (Naeini et al., AAAI 2015) of each draw, ``(R,)``, in ten bins of equal width.
 
     ``weights`` ``(R, N)`` say how often each draw holds a reconstruction.
     """
@@ -112,13 +117,13 @@ def _bins(leakage: Floats) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Operating:
-    """What a threshold on leakage finds, against the majority of annotators."""
+    """Precision and recall of a threshold on leakage, against the majority of annotators."""
 
     threshold: float
     precision: float
-    """Of the reconstructions called recognizable, the share that were recognised; NaN where none is called so."""
+    """The share of reconstructions called recognizable that were recognised; NaN where none is called so."""
     recall: float
-    """Of the recognised ones, the share called recognizable."""
+    """The share of recognised reconstructions that is called recognizable; NaN where none was recognised."""
 
 
 def operating_point(leakage: Floats, recognised: NDArray[np.bool_], threshold: float) -> Operating:

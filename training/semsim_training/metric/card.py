@@ -1,4 +1,4 @@
-"""The model card: everything that was measured of a training, in one page, with a picture."""
+"""Writes the model card: everything that was measured of a training, on one page, with a picture."""
 
 import json
 from collections.abc import Sequence
@@ -8,42 +8,64 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from semsim.manifest import HeldOutResult
-from semsim_training.annotation.annotator_agreement import agreement
-from semsim_training.annotation.items import ItemSet
+from semsim_training.annotation.agreement_table import PLURALS
+from semsim_training.annotation.annotator_agreement import AgreementReport, agreement
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.checkpoint import CheckpointDescription
 from semsim_training.configuration import expanded
 from semsim_training.faithfulness.report import Figure
+from semsim_training.judged.judged_set import JudgedSet
+from semsim_training.judged.judged_sources import JudgedSource
 from semsim_training.metric.changes import MILD
-from semsim_training.metric.experiment import WEIGHTS, TrainingReport
-from semsim_training.metric.held_out_evaluation import DRAWS
+from semsim_training.metric.checkpoint_writing import WEIGHTS
 from semsim_training.metric.hold_out import HeldOuts
-from semsim_training.metric.judged import JudgedReconstructions, JudgedSet
+from semsim_training.metric.metric_comparison import DRAWS
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.metric.recipe_selection import RecipeScore
+from semsim_training.metric.training_report import TrainingReport
 from semsim_training.statistics.intervals import Rate
 from semsim_training.statistics.krippendorff import Alpha
 
-_WHO = {
-    AnnotatorKind.PERSON: ("people", "a person"),
-    AnnotatorKind.VISION_MODEL: ("vision models", "a vision model"),
-    AnnotatorKind.CLASSIFIER: ("classifiers", "a classifier"),
-}
-
 
 @dataclass(frozen=True, slots=True)
-class _Set:
+class CardSet:
+    """A set on the card."""
+
     name: str
     items: int
     settings: int
     originals: int
     recognised: float
+    """The share that the majority recognised."""
+    agreements: tuple[AgreementReport, ...]
+    """How far the annotators agree."""
+
+    @classmethod
+    def of(cls, judged: JudgedSet, table: Path) -> "CardSet":
+        """The line of a judged set; ``table`` is the directory of its judgements."""
+        judgements = [one for one in read(table) if one.kind is judged.kind]
+        return cls(
+            judged.name,
+            len(judged),
+            len(judged.setting_names),
+            len(judged.original_names),
+            float(judged.majority.mean()),
+            agreement(judgements, {judged.name: dict(zip(judged.items, judged.originals, strict=True))}),
+        )
 
 
 def write_card(
     training: MetricTraining, base: Path, trained: Path, out: Path, held_out: Path | None, selection: Path | None
 ) -> None:
-    """Write ``README.md`` and ``reliability.png`` to ``out``, from the directories of the runs.
+    """Write ``README.md`` and ``reliability.png``.
+
+    Args:
+        training: the configuration.
+        base: the directory of the configuration.
+        trained: the directory of the training.
+        out: gets the files.
+        held_out: the directory of the measures on held-out settings, if any.
+        selection: the directory of the comparison of recipes, if any.
 
     Raises:
         InvalidCheckpoint, InvalidAnnotations: a run is not finished.
@@ -66,17 +88,9 @@ def write_card(
     text = environment.get_template("card.md").render(
         model=CheckpointDescription.read((trained / WEIGHTS).with_suffix(".json")),
         report=report,
-        who=_WHO[kind][0],
-        who_one=_WHO[kind][1],
-        sets=[_set(one, training, base) for one in training.judged.sets],
-        agreements=[
-            found
-            for one in training.judged.sets
-            for found in agreement(
-                [judgement for judgement in read(base / expanded(one.annotations)) if judgement.kind is kind],
-                _originals(base / expanded(one.dataset)),
-            )
-        ],
+        who=PLURALS[kind],
+        who_one=f"a {kind.replace('_', ' ')}",
+        sets=[_card_set(one, base, kind) for one in training.judged.sets],
         held_out=None if held_out is None else HeldOuts.read(held_out),
         selection=None if selection is None else _selection(selection),
         because=training.because,
@@ -86,24 +100,11 @@ def write_card(
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "README.md").write_text(text.strip() + "\n")
-    _draw_reliability(report, _WHO[kind][0], out / "reliability.png")
+    _draw_reliability(report, PLURALS[kind], out / "reliability.png")
 
 
-def _set(one: JudgedSet, training: MetricTraining, base: Path) -> _Set:
-    alone = training.judged.model_copy(update={"sets": (one,)})
-    judged = JudgedReconstructions.load(alone, base, training.resolved[0].size)
-    return _Set(
-        (base / expanded(one.dataset)).name,
-        len(judged),
-        len(judged.values("setting")),
-        len(judged.values("image")),
-        float(judged.majority.mean()),
-    )
-
-
-def _originals(dataset: Path) -> dict[str, dict[str, str]]:
-    items = ItemSet.of(dataset)
-    return {items.name: {item.identifier: item.image for item in items.items}}
+def _card_set(source: JudgedSource, base: Path, kind: AnnotatorKind) -> CardSet:
+    return CardSet.of(source.read(base, kind), base / expanded(source.annotations))
 
 
 def _selection(directory: Path) -> Sequence[RecipeScore]:

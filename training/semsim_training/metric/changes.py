@@ -1,4 +1,4 @@
-"""What a metric says of simple changes of originals: nobody judged these, but everybody would know the answer."""
+"""The leakage of simple changes of originals: nobody judged these, but everybody would know what they show."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -7,64 +7,64 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
-from pydantic import BaseModel, ConfigDict
 
 from semsim.calibration import Calibration
+from semsim_training.configuration import FrozenModel
 from semsim_training.embedding import EmbeddingNetwork
-from semsim_training.faithfulness.study import Floats
-from semsim_training.metric.judged import JudgedReconstructions
-from semsim_training.metric.metric_training import embed
+from semsim_training.judged.sized_set import SizedSet
+from semsim_training.metric.embedding_distances import embed
+from semsim_training.statistics.intervals import Floats
 from semsim_training.statistics.ranks import Ranking, auc
 
 _Change = Callable[[Image.Image], Image.Image]
 
 
-class Changed(BaseModel):
+class Changed(FrozenModel):
     """One change, over all originals."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     change: str
     leakage: float
-    """The median."""
+    """The median leakage of the changed copies."""
     recognizable: float
-    """Share of the originals whose changed copy is called recognizable."""
+    """The share of originals whose changed copy is called recognizable."""
 
 
 def changed_originals(
     network: EmbeddingNetwork, originals: NDArray[np.uint8], calibration: Calibration, threshold: float
 ) -> tuple[Changed, ...]:
-    """What is said of each change of ``originals`` ``(M, S, S, 3)``; pixels are those of the network's input."""
-    found = []
+    """The leakage of each change of ``originals`` ``(M, S, S, 3)``, which have the size of the network's input."""
+    changed = []
     for name, distances in _distances(network, originals, tuple(CHANGES)).items():
         leakage = calibration.leakage(distances)
-        found.append(
+        changed.append(
             Changed(
                 change=name,
                 leakage=round(float(np.median(leakage)), 4),
                 recognizable=round(float((leakage >= threshold).mean()), 4),
             )
         )
-    return tuple(found)
+    return tuple(changed)
 
 
-def copies_auc(network: EmbeddingNetwork, judged: JudgedReconstructions, distances: Floats) -> float:
+def copies_auc(network: EmbeddingNetwork, sized: SizedSet, distances: Floats) -> float:
     """The chance that a mildly changed copy is nearer to its original than an unrecognised reconstruction to its own.
 
     ``distances`` ``(N,)`` are those of the reconstructions; NaN where all were recognised.
     """
-    copies = _distances(network, judged.originals[np.unique(judged.original_of)], MILD)
-    values = np.concatenate([*copies.values(), distances[~judged.majority]])
-    is_copy = (np.arange(len(values)) < len(values) - (~judged.majority).sum())[None].astype(np.float64)
+    unrecognised = ~sized.judged.majority
+    copies = _distances(network, sized.originals[np.unique(sized.original_of)], MILD)
+    values = np.concatenate([*copies.values(), distances[unrecognised]])
+    is_copy = (np.arange(len(values)) < len(values) - unrecognised.sum())[None].astype(np.float64)
     return float(auc(Ranking.of(-values), is_copy, 1 - is_copy)[0])
 
 
 def _distances(network: EmbeddingNetwork, originals: NDArray[np.uint8], changes: Sequence[str]) -> dict[str, Floats]:
-    clear, found = embed(network, originals), {}
+    """The distance of each original's changed copy, ``(M,)``, by the name of the change."""
+    clear, distances = embed(network, originals), {}
     for name in changes:
         copies = np.stack([np.asarray(CHANGES[name](Image.fromarray(original))) for original in originals])
-        found[name] = np.linalg.norm(embed(network, copies) - clear, axis=1)
-    return found
+        distances[name] = np.linalg.norm(embed(network, copies) - clear, axis=1)
+    return distances
 
 
 def _blurred(image: Image.Image, sigma: float) -> Image.Image:
@@ -114,9 +114,9 @@ CHANGES: Mapping[str, _Change] = {
     "mirrored": ImageOps.mirror,
     "plain grey in its place": _plain,
 }
-"""From the original itself to what shows nothing of it."""
+"""Changes by name, from none at all to one that leaves nothing of the original."""
 
 MILD = (
     "blurred, sigma 1 pixel", "half the resolution", "noise, sigma 15", "JPEG of quality 30", "half the contrast",
 )  # fmt: skip
-"""Those that hide nothing."""
+"""The changes that hide nothing."""

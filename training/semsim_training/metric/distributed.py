@@ -1,4 +1,4 @@
-"""Several processes, one a GPU, under torchrun."""
+"""Several processes under torchrun, one for each GPU."""
 
 import os
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ def together(device: str) -> Iterator[str]:
     if "LOCAL_RANK" not in os.environ:
         yield device
         return
-    own = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
+    device_here = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     if device == "cuda":
-        torch.cuda.set_device(own)
+        torch.cuda.set_device(device_here)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield own
+        yield device_here
     finally:
         dist.destroy_process_group()

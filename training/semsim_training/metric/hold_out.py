@@ -1,66 +1,64 @@
-"""Leave one attack, one victim, one data set out: is the metric worth as much on what it has not met?"""
+"""Leaves one attack, one victim, one data set out of training, and measures the metric there."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import BaseModel, ConfigDict
+from typing import Literal
 
 from semsim.exceptions import InvalidAnnotations
-from semsim_training.configuration import read_description
-from semsim_training.faithfulness.study import Metric
-from semsim_training.metric.baselines import at
-from semsim_training.metric.held_out_evaluation import Comparison, compare
-from semsim_training.metric.judged import JudgedReconstructions
+from semsim_training.configuration import Description
+from semsim_training.faithfulness.metric_values import Metric
+from semsim_training.judged.judged_set import Mask
+from semsim_training.judged.sized_set import SizedSet
+from semsim_training.metric.embedding_distances import measure
+from semsim_training.metric.metric_comparison import Comparison, compare
 from semsim_training.metric.metric_recipe import MetricTraining
-from semsim_training.metric.metric_training import measure, train_metric
-from semsim_training.progress import Progress, prefixed
+from semsim_training.metric.metric_training import train_metric
+from semsim_training.progress import Progress, prefixed, silent
 
 Field = Literal["attack", "victim", "dataset"]
 FIELDS: tuple[Field, ...] = ("attack", "victim", "dataset")
+_COLUMN = {"attack": "preset", "victim": "victim", "dataset": "dataset"}
 _FEWEST = 20
-"""Reconstructions of each answer, recognised and not; of fewer, an AUC says little."""
+"""The fewest recognised and the fewest unrecognised reconstructions to measure on; of fewer, an AUC says little."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class HeldOut(Description):
+    """The measure of one value of one field, which training did not see, on originals that it did not see either."""
 
-
-class HeldOut(_Record):
-    """One value of one field, which training did not see, on originals that it did not see either."""
+    CONTENT = "a result on held-out settings"
+    REFUSAL = InvalidAnnotations
 
     field: Field
     value: str
     trained_on: int
-    """Reconstructions."""
+    """The number of reconstructions in training."""
     epochs: int
     comparison: Comparison
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a result.
 
-        Raises:
-            InvalidAnnotations: no such file, or it does not fit the schema.
-        """
-        return read_description(cls, path, InvalidAnnotations, "a result on held-out settings")
+class HeldOuts(Description):
+    """``hold-out.json``: the measure of every value that has enough reconstructions."""
 
-
-class HeldOuts(_Record):
-    """``hold-out.json``."""
+    CONTENT = "results on held-out settings"
+    REFUSAL = InvalidAnnotations
+    FILE = "hold-out.json"
 
     results: tuple[HeldOut, ...]
     left_out: dict[str, str]
-    """Values that are not measured, and why."""
+    """The values that are not measured, and why."""
 
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Read all results.
 
-        Raises:
-            InvalidAnnotations: not there, or it does not fit the schema.
-        """
-        return read_description(cls, directory / "hold-out.json", InvalidAnnotations, "results on held-out settings")
+@dataclass(frozen=True, slots=True, eq=False)
+class _Value:
+    """A value to leave out, and the rows that have it."""
+
+    field: Field
+    value: str
+    rows: Mask
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.value}"
 
 
 def hold_out(
@@ -68,56 +66,79 @@ def hold_out(
     base: Path,
     out: Path,
     baselines: tuple[Metric, ...],
-    judged_at: JudgedReconstructions,
+    sized: SizedSet,
     *,
     fields: Sequence[Field] = FIELDS,
     epochs: int | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
     device: str = "cpu",
 ) -> HeldOuts:
-    """Train the first recipe without each value in turn and measure it there, beside ``baselines``.
+    """Train the chosen recipe without each value in turn and measure it there, beside other metrics.
 
-    Training takes the training originals of everything else; the measure takes the validation and test originals of
-    the value. ``judged_at`` are all judged reconstructions at the recipe's size, ``baselines`` the other metrics'
-    values of these; ``epochs`` replaces the recipe's number. Results that are in ``out`` are not made again, nor those
-    of two values that are the same reconstructions: an attack for which there is a victim of its own.
+    Training takes the training originals of everything else. The measure takes the validation and test originals of
+    the value. Results that are in ``out`` are not made again, nor those of two values that are the same
+    reconstructions, as when an attack alone met a victim.
+
+    Args:
+        training: the configuration.
+        base: the directory of the configuration.
+        out: the directory of the results.
+        baselines: the other metrics' values, in the order of ``sized``.
+        sized: all judged reconstructions at the recipe's size.
+        fields: the fields to leave values out of.
+        epochs: in place of the recipe's number.
+        progress: called after every step.
+        device: ``cpu`` or ``cuda``.
 
     Raises:
-        InvalidAnnotations: nothing to compare.
+        InvalidAnnotations: there is nothing to compare.
     """
-    recipe, kind = training.resolved[0], training.judged.kind
+    recipe = training.chosen
     recipe = recipe.model_copy(update={"epochs": epochs or recipe.epochs})
+    judged = sized.judged
+    unseen = judged.where(split=["validation", "test"])
     results: list[HeldOut] = []
     left_out, same = {}, dict[bytes, HeldOut]()
-    unseen = judged_at.where(split=["validation", "test"])
-    for field in fields:
-        for value in judged_at.values(field):
-            held = judged_at.where(**{field: [value]})
-            test, train = judged_at.take(held & unseen), judged_at.take(~held & judged_at.where(split=["train"]))
-            few = min(int(test.majority.sum()), int((~test.majority).sum()))
-            if few < _FEWEST or not len(train):
-                left_out[f"{field} {value}"] = f"{few} reconstructions of the rarer answer, of {len(test)}"
-                continue
-            done, rows = out / f"{field}-{value}.json", held.tobytes()
-            if not done.exists():
-                result = same.get(rows)
-                if result is None:
-                    network = train_metric(
-                        train, None, recipe, training.seeds[0], out / f"{field}-{value}.jsonl",
-                        base=base, device=device, progress=prefixed(progress, f"without {field} {value}"),
-                    )  # fmt: skip
-                    found = compare(test, kind, "", measure(network, test), at(baselines, held & unseen))
-                    result = HeldOut(
-                        field=field, value=value, trained_on=len(train), epochs=recipe.epochs, comparison=found
-                    )
-                done.write_text(_named(result, field, value).model_dump_json(indent=2) + "\n")
-            results.append(HeldOut.read(done))
-            same.setdefault(rows, results[-1])
+    for one in _values(sized, fields):
+        test, train = sized.take(one.rows & unseen), sized.take(~one.rows & judged.where(split=["train"]))
+        few = min(int(test.judged.majority.sum()), int((~test.judged.majority).sum()))
+        if few < _FEWEST or not len(train):
+            left_out[str(one)] = f"{few} of {len(test)} reconstructions are of the rarer kind, recognised or not"
+            continue
+        path = out / f"{one.field}-{one.value}.json"
+        if not path.exists():
+            result = same.get(one.rows.tobytes())
+            if result is None:
+                network = train_metric(
+                    train, None, recipe, training.seeds[0], path.with_suffix(".jsonl"),
+                    base=base, device=device, progress=prefixed(progress, f"without {one}"),
+                )  # fmt: skip
+                others = tuple(metric.take(one.rows & unseen) for metric in baselines)
+                result = HeldOut(
+                    field=one.field,
+                    value=one.value,
+                    trained_on=len(train),
+                    epochs=recipe.epochs,
+                    comparison=compare(test.judged, str(one), measure(network, test), others),
+                )
+            path.write_text(_named(result, one).model_dump_json(indent=2) + "\n")
+        results.append(HeldOut.read(path))
+        same.setdefault(one.rows.tobytes(), results[-1])
     every = HeldOuts(results=tuple(results), left_out=left_out)
-    (out / "hold-out.json").write_text(every.model_dump_json(indent=2) + "\n")
+    (out / HeldOuts.FILE).write_text(every.model_dump_json(indent=2) + "\n")
     return every
 
 
-def _named(result: HeldOut, field: Field, value: str) -> HeldOut:
-    comparison = result.comparison.model_copy(update={"what": f"{field} {value}"})
-    return result.model_copy(update={"field": field, "value": value, "comparison": comparison})
+def _values(sized: SizedSet, fields: Sequence[Field]) -> list[_Value]:
+    judged = sized.judged
+    return [
+        _Value(field, value, judged.where(**{_COLUMN[field]: [value]}))
+        for field in fields
+        for value in judged.values(_COLUMN[field])
+    ]
+
+
+def _named(result: HeldOut, one: _Value) -> HeldOut:
+    """The same result under the name of ``one``."""
+    comparison = result.comparison.model_copy(update={"what": str(one)})
+    return result.model_copy(update={"field": one.field, "value": one.value, "comparison": comparison})

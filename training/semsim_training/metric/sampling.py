@@ -1,4 +1,4 @@
-"""Which originals and reconstructions meet in a step. All randomness hangs on the seed and the epoch."""
+"""Chooses the originals and reconstructions of each step. All randomness hangs on the seed and the epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,63 +7,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidAnnotations
-from semsim_training.metric.judged import JudgedReconstructions
+from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.metric_recipe import MetricRecipe
+
+_Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Comparisons: reconstruction ``nearer`` shall be nearer to its anchor than ``farther`` is to its own."""
 
-    originals: NDArray[np.int64]
-    """``(A,)``, indices into the set's originals."""
-    reconstructions: NDArray[np.int64]
+    originals: _Indices
+    """The anchors, ``(A,)``, indices into the set's originals."""
+    reconstructions: _Indices
     """``(R,)``, indices into the set's reconstructions."""
-    group: NDArray[np.int64]
-    """``(R,)``: the anchor that each reconstruction is shown with."""
-    nearer: NDArray[np.int64]
-    """``(T, 2)``: anchor and reconstruction, indices into the two above."""
-    farther: NDArray[np.int64]
-    """``(T, 2)``, the same."""
+    group: _Indices
+    """The anchor that each reconstruction is shown with, ``(R,)``."""
+    nearer: _Indices
+    """Anchor and reconstruction of each comparison, ``(T, 2)``, indices into ``originals`` and ``reconstructions``."""
+    farther: _Indices
+    """Anchor and reconstruction of each comparison, ``(T, 2)``, as in ``nearer``."""
     difference: NDArray[np.float64]
-    """``(T,)``: by how much more annotators recognised the nearer one, 0..1; of a stranger nobody did."""
+    """By how much the recognised share of the nearer one is greater, ``(T,)``, 0..1; that of a stranger counts as 0."""
 
 
-def steps_per_epoch(judged: JudgedReconstructions, recipe: MetricRecipe) -> int:
+def steps_per_epoch(train: SizedSet, recipe: MetricRecipe) -> int:
     """Batches an epoch: every positive once, or every original as often as it has reconstructions to fill groups."""
     if recipe.sampling == "triplets":
-        return -(-int(judged.majority.sum()) // recipe.batch)
-    return max(1, len(judged) // (recipe.batch * recipe.reconstructions))
+        return -(-int(train.judged.majority.sum()) // recipe.batch)
+    return max(1, len(train) // (recipe.batch * recipe.reconstructions))
 
 
-def batches(judged: JudgedReconstructions, recipe: MetricRecipe, seed: int, epoch: int) -> Iterator[Batch]:
+def batches(train: SizedSet, recipe: MetricRecipe, seed: int, epoch: int) -> Iterator[Batch]:
     """The batches of an epoch.
 
     Raises:
-        InvalidAnnotations: nothing to compare: all reconstructions recognised, or none.
+        InvalidAnnotations: there is nothing to compare, since all reconstructions were recognised, or none.
     """
-    if judged.majority.all() or not judged.majority.any():
+    majority = train.judged.majority
+    if majority.all() or not majority.any():
         raise InvalidAnnotations(
-            f"expected recognised and unrecognised reconstructions to compare, got {int(judged.majority.sum())} "
-            f"recognised of {len(judged)}"
+            f"expected recognised and unrecognised reconstructions to compare, got {int(majority.sum())} "
+            f"recognised of {len(train)}"
         )
     rng = np.random.default_rng([seed, epoch])
     if recipe.sampling == "triplets":
-        return _triplets(judged, recipe, rng)
-    return _groups(judged, recipe, rng)
+        return _triplets(train, recipe, rng)
+    return _groups(train, recipe, rng)
 
 
-def _triplets(judged: JudgedReconstructions, recipe: MetricRecipe, rng: np.random.Generator) -> Iterator[Batch]:
+def _triplets(train: SizedSet, recipe: MetricRecipe, rng: np.random.Generator) -> Iterator[Batch]:
     """Each recognised reconstruction with an unrecognised one of the same original, or, if none, of any other."""
-    unrecognised = np.flatnonzero(~judged.majority)
+    shares, majority = train.judged.shares, train.judged.majority
+    unrecognised = np.flatnonzero(~majority)
     of = {
-        original: unrecognised[judged.original_of[unrecognised] == original]
-        for original in np.unique(judged.original_of)
+        original: unrecognised[train.original_of[unrecognised] == original] for original in np.unique(train.original_of)
     }
-    positives = rng.permutation(np.flatnonzero(judged.majority))
+    positives = rng.permutation(np.flatnonzero(majority))
     for start in range(0, len(positives), recipe.batch):
         chosen = positives[start : start + recipe.batch]
-        anchors = judged.original_of[chosen]
+        anchors = train.original_of[chosen]
         negatives = np.asarray([rng.choice(of[a] if len(of[a]) else unrecognised) for a in anchors])
         count = np.arange(len(chosen))
         # Repeated images are kept apart: each is cropped for itself.
@@ -73,54 +76,64 @@ def _triplets(judged: JudgedReconstructions, recipe: MetricRecipe, rng: np.rando
             np.concatenate([count, count]),
             np.stack([count, count], axis=1),
             np.stack([count, count + len(chosen)], axis=1),
-            judged.shares[chosen] - np.where(judged.original_of[negatives] == anchors, judged.shares[negatives], 0.0),
+            shares[chosen] - np.where(train.original_of[negatives] == anchors, shares[negatives], 0.0),
         )
 
 
-def _groups(judged: JudgedReconstructions, recipe: MetricRecipe, rng: np.random.Generator) -> Iterator[Batch]:
-    own = {int(original): np.flatnonzero(judged.original_of == original) for original in np.unique(judged.original_of)}
-    labels = judged.labels
+def _groups(train: SizedSet, recipe: MetricRecipe, rng: np.random.Generator) -> Iterator[Batch]:
+    """Some originals with several reconstructions each, and every comparison of these that the recipe allows."""
+    rows = {int(original): np.flatnonzero(train.original_of == original) for original in np.unique(train.original_of)}
     queue: list[int] = []
-    for _ in range(steps_per_epoch(judged, recipe)):
-        anchors: list[int] = []
-        while len(anchors) < min(recipe.batch, len(own)):
-            if not queue:
-                queue = [int(original) for original in rng.permutation(list(own))]
-            # An original that is in the batch already waits for the next one.
-            place = next((i for i, original in enumerate(queue) if original not in anchors), None)
-            if place is None:
-                queue += [int(original) for original in rng.permutation(list(own))]
-                continue
-            anchors.append(queue.pop(place))
-        picked = [_spread(own[anchor], judged.shares, recipe.reconstructions, rng) for anchor in anchors]
+    for _ in range(steps_per_epoch(train, recipe)):
+        anchors = _next_anchors(queue, list(rows), recipe.batch, rng)
+        picked = [_spread(rows[anchor], train.judged.shares, recipe.reconstructions, rng) for anchor in anchors]
         chosen = np.concatenate(picked)
-        anchor_of = np.repeat(np.arange(len(anchors)), [len(part) for part in picked])
-        shares = judged.shares[chosen]
-        ordered = shares[:, None] > shares[None, :]
-        if recipe.anchors == "same":
-            ordered &= anchor_of[:, None] == anchor_of[None, :]
-        nearer, farther = np.nonzero(ordered)
-        sides = np.stack([anchor_of[nearer], nearer], axis=1), np.stack([anchor_of[farther], farther], axis=1)
-        difference = shares[nearer] - shares[farther]
-        if recipe.strangers:
-            shown = labels[judged.original_of[chosen]]
-            clear = shares > 0
-            mine, others = np.nonzero(clear[:, None] & clear[None, :] & (shown[:, None] != shown[None, :]))
-            sides = (
-                np.concatenate([sides[0], np.stack([anchor_of[mine], mine], axis=1)]),
-                np.concatenate([sides[1], np.stack([anchor_of[mine], others], axis=1)]),
-            )
-            difference = np.concatenate([difference, shares[mine]])
-        yield Batch(np.asarray(anchors), chosen, anchor_of, *sides, difference)
+        group = np.repeat(np.arange(len(anchors)), [len(part) for part in picked])
+        nearer, farther, difference = _comparisons(train, chosen, group, recipe)
+        yield Batch(np.asarray(anchors), chosen, group, nearer, farther, difference)
 
 
-def _spread(
-    own: NDArray[np.int64], shares: NDArray[np.float64], count: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _next_anchors(queue: list[int], originals: list[int], count: int, rng: np.random.Generator) -> list[int]:
+    """Take ``count`` different originals off ``queue``, which is filled again with all of them in a random order."""
+    anchors: list[int] = []
+    while len(anchors) < min(count, len(originals)):
+        # An original that is in the batch already waits for the next one.
+        place = next((place for place, original in enumerate(queue) if original not in anchors), None)
+        if place is None:
+            queue += [int(original) for original in rng.permutation(originals)]
+        else:
+            anchors.append(queue.pop(place))
+    return anchors
+
+
+def _comparisons(
+    train: SizedSet, chosen: _Indices, group: _Indices, recipe: MetricRecipe
+) -> tuple[_Indices, _Indices, NDArray[np.float64]]:
+    """The nearer side, the farther side and the difference of shares of every comparison of ``chosen``."""
+    shares = train.judged.shares[chosen]
+    ordered = shares[:, None] > shares[None, :]
+    if recipe.anchors == "same":
+        ordered &= group[:, None] == group[None, :]
+    first, second = np.nonzero(ordered)
+    nearer, farther = np.stack([group[first], first], axis=1), np.stack([group[second], second], axis=1)
+    difference = shares[first] - shares[second]
+    if not recipe.strangers:
+        return nearer, farther, difference
+    label = np.array([train.judged.pairs[row].row.class_name for row in chosen])
+    clear = shares > 0
+    mine, stranger = np.nonzero(clear[:, None] & clear[None, :] & (label[:, None] != label[None, :]))
+    return (
+        np.concatenate([nearer, np.stack([group[mine], mine], axis=1)]),
+        np.concatenate([farther, np.stack([group[mine], stranger], axis=1)]),
+        np.concatenate([difference, shares[mine]]),
+    )
+
+
+def _spread(rows: _Indices, shares: NDArray[np.float64], count: int, rng: np.random.Generator) -> _Indices:
     """At most ``count`` of an original's reconstructions, recognised and unrecognised in turn as far as they go."""
-    shuffled = rng.permutation(own)
-    high = [index for index in shuffled if shares[index] > 0.5]
-    low = [index for index in shuffled if shares[index] <= 0.5]
+    shuffled = rng.permutation(rows)
+    high = [row for row in shuffled if shares[row] > 0.5]
+    low = [row for row in shuffled if shares[row] <= 0.5]
     taken: list[int] = []
     while len(taken) < count and (high or low):
         side = (high or low) if len(taken) % 2 == 0 else (low or high)

@@ -16,7 +16,7 @@ def distances(anchors: Tensor, reconstructions: Tensor) -> Tensor:
 
 
 def comparison_loss(nearer: Tensor, farther: Tensor, difference: Tensor, recipe: MetricRecipe) -> Tensor:
-    """The mean loss of comparisons, given distances ``(T,)`` and the ``difference`` of shares, in 0..1.
+    """The mean loss of comparisons, given distances ``(T,)`` and the ``difference`` of shares ``(T,)``, 0..1.
 
     With the same anchor on both sides and ``hinge`` it is the triplet margin loss (Schroff et al., CVPR 2015):
     ``max(0, nearer - farther + margin)``.

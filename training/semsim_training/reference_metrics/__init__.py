@@ -1,1 +1,1 @@
-"""Metrics that others published, beside which SemSim is measured."""
+"""Metrics that others published, with which SemSim is compared."""

@@ -1,8 +1,8 @@
 """FID, the Fréchet distance between two sets of images.
 
-Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS 2017: both
-sets' features are taken for Gaussian, and ``|m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))`` is the square of their
-2-Wasserstein distance.
+It follows Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS
+2017. The features of both sets are taken for Gaussian, and ``|m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))`` is the
+square of their 2-Wasserstein distance.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from semsim.scorer import Scorer
 
 
 class FeatureExtractor(Protocol):
-    """What turns images into features. Published FIDs use Inception's pool; two extractors make two metrics."""
+    """Turns images into features. Published FIDs use Inception's pool; another extractor makes another metric."""
 
     name: str
 
@@ -27,13 +27,13 @@ class FeatureExtractor(Protocol):
 
 
 class ArtifactFeatures:
-    """The embeddings of a model artifact."""
+    """A feature extractor that takes the embeddings of a model artifact."""
 
     def __init__(self, artifact: Path) -> None:
         """Open the artifact in the directory ``artifact``.
 
         Raises:
-            ArtifactError: missing, invalid, or not the one that its manifest describes.
+            ArtifactError: it is missing, invalid, or not the one that its manifest describes.
         """
         self._scorer = Scorer(artifact)
         self.name = f"{self._scorer.manifest.name} {self._scorer.manifest.version}"
@@ -45,17 +45,18 @@ class ArtifactFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FrechetDistance:
-    """A distance between two sets, and what it rests on."""
+    """A distance between two sets, and the images and dimensions that it rests on."""
 
     value: float
     """>= 0; 0 = same mean and covariance. It depends on the number of images: compare only like with like."""
     images: int
-    """Of the smaller set."""
+    """The number of images of the smaller set."""
     dimension: int
+    """The number of features."""
 
     @property
     def full_rank(self) -> bool:
-        """Whether there are enough images for a covariance of full rank; without, the distance is biased upwards."""
+        """True where there are enough images for a covariance of full rank; else the distance is biased upwards."""
         return self.images > self.dimension
 
 
@@ -78,7 +79,7 @@ def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) 
     ``(C1 C2)^(1/2)`` is the sum of the singular values of ``AB'``: no square root of a nearly singular matrix.
 
     Raises:
-        InvalidArray: not two samples of one dimension, or not finite.
+        InvalidArray: they are not two samples of one dimension, or not finite.
         InvalidDataset: fewer than two images in a set.
     """
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:

@@ -1,8 +1,8 @@
 """LPIPS v0.1 with AlexNet.
 
-Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018: features of
-five layers, each of unit norm over its channels at every position; the squared differences are weighted
-by learned heads, summed over channels, averaged over positions and summed over layers (their equation 1).
+It follows Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018, equation
+1. The features of five layers have unit norm over the channels at every position. Their squared differences are
+weighted by learned heads, summed over channels, averaged over positions and summed over layers.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from torch.nn import functional
 from semsim.exceptions import ImageTooSmall, InvalidArray, InvalidCheckpoint
 
 SMALLEST_SIDE = 31
-"""Pixels; AlexNet's second pooling has nothing left of a smaller image. From 31 to 46 pixels a side, layers 3 to 5
-have one position: they compare what the image holds and no longer where."""
+"""The fewest pixels of a side: AlexNet's second pooling has nothing left of a smaller image. From 31 to 46 pixels a
+side, layers 3 to 5 have one position: they compare what the image holds and no longer where."""
 
 _BATCH = 32
 _EPSILON = 1e-10
@@ -37,7 +37,7 @@ _CONVOLUTIONS = (
 
 
 class InputRange(StrEnum):
-    """What 8-bit levels become before the network. The values are names of metrics: the two are not one metric."""
+    """The range that 8-bit levels are turned to before the network. The values name metrics: the two are not one."""
 
     PUBLISHED = "lpips"
     """-1..1, as published."""
@@ -46,13 +46,13 @@ class InputRange(StrEnum):
 
 
 class Lpips:
-    """The distance, computed on a CPU in float32."""
+    """LPIPS, computed on a CPU in float32."""
 
     def __init__(self, weights: Path, input_range: InputRange = InputRange.PUBLISHED) -> None:
         """Load ``weights``, safetensors: torchvision's AlexNet ``features.*`` and LPIPS v0.1's ``heads.lin*``.
 
         Raises:
-            InvalidCheckpoint: no such file, or it does not hold these weights.
+            InvalidCheckpoint: there is no such file, or it does not hold these weights.
         """
         self.input_range = input_range
         self._state = _read(weights)
@@ -74,11 +74,11 @@ class Lpips:
         _, height, width, _ = originals.shape
         if min(height, width) < SMALLEST_SIDE:
             raise ImageTooSmall(f"expected sides of at least {SMALLEST_SIDE} pixels for LPIPS, got {width}x{height}")
-        found = np.empty(len(originals))
+        distances = np.empty(len(originals))
         for start in range(0, len(originals), _BATCH):
             rows = slice(start, start + _BATCH)
-            found[rows] = self._distance(originals[rows], reconstructions[rows]).numpy()
-        return found
+            distances[rows] = self._distance(originals[rows], reconstructions[rows]).numpy()
+        return distances
 
     def _distance(self, originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> Tensor:
         total = torch.zeros(len(originals), dtype=torch.float64)
@@ -94,14 +94,14 @@ class Lpips:
         if self.input_range is InputRange.PUBLISHED:
             levels = levels * 2.0 - 1.0
         maps = (levels - torch.tensor(_SHIFT).reshape(1, 3, 1, 1)) / torch.tensor(_SCALE).reshape(1, 3, 1, 1)
-        found = []
+        outputs = []
         for index, _, _, _, stride, padding, pooled in _CONVOLUTIONS:
             if pooled:
                 maps = functional.max_pool2d(maps, kernel_size=3, stride=2)
             weight, bias = self._state[f"features.{index}.weight"], self._state[f"features.{index}.bias"]
             maps = functional.relu(functional.conv2d(maps, weight, bias, stride, padding))
-            found.append(maps)
-        return found
+            outputs.append(maps)
+        return outputs
 
 
 def _unit(maps: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Statistics that annotation, faithfulness and the metric's training share: intervals, rank statistics, agreement."""
+"""The statistics that other rooms share: intervals, the bootstrap, rank statistics, agreement of annotators."""

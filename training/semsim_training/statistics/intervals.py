@@ -1,4 +1,4 @@
-"""Intervals of shares and of bootstrap draws."""
+"""Confidence intervals of shares and of bootstrap draws."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -7,13 +7,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 CONFIDENCE = 0.95
+"""The confidence of every interval."""
+
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where 95% of what might have come lies."""
+    """The range in which a figure lies with 95% confidence."""
 
     low: float
     high: float
@@ -26,8 +30,9 @@ class Rate:
     count: int
     of: int
     value: float | None
-    """0..1; ``None`` of nothing."""
+    """The share, 0..1; ``None`` where there is nothing to count."""
     interval: Interval | None
+    """The interval of the share; ``None`` where there is nothing to count."""
 
     @classmethod
     def of_outcomes(cls, outcomes: list[bool]) -> Self:
@@ -37,7 +42,7 @@ class Rate:
 
 
 def wilson(count: int, of: int) -> Interval | None:
-    """Wilson's interval of a share, within 0..1; ``None`` of nothing."""
+    """Wilson's interval of a share, within 0..1; ``None`` where there is nothing to count."""
     if of == 0:
         return None
     share, square = count / of, _Z**2 / of
@@ -46,16 +51,10 @@ def wilson(count: int, of: int) -> Interval | None:
     return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def resampled(groups: int, draws: int, seed: int) -> NDArray[np.float64]:
-    """How often each group is in each bootstrap draw, ``(draws, groups)``; every row sums to ``groups``."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(np.float64)
-
-
-def percentiles(values: NDArray[np.float64]) -> Interval | None:
-    """The percentile interval of the draws that are numbers; ``None`` where none is."""
-    defined = values[~np.isnan(values)]
-    if not len(defined):
+def percentiles(draws: Floats) -> Interval | None:
+    """The percentile interval of the finite ``draws``; ``None`` where none is finite."""
+    finite = draws[np.isfinite(draws)]
+    if not finite.size:
         return None
-    low, high = np.quantile(defined, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    low, high = np.quantile(finite, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Interval(float(low), float(high))

@@ -1,7 +1,7 @@
-"""Rank statistics of many draws at once.
+"""Rank statistics of many bootstrap draws at once.
 
-Over items they take weights ``(R, N)``, how often each draw holds an item, and equal the plain statistic on the items
-repeated that often; over settings they take one row of means a draw.
+The statistics over items take weights ``(R, N)``, how often each draw holds an item, and equal the plain statistic on
+the items repeated that often. The statistics over settings take one row of means for each draw.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from semsim_training.faithfulness.study import Floats
+from semsim_training.statistics.intervals import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,10 +19,11 @@ class Ranking:
     """The order of N values, prepared once for the ranks of every draw."""
 
     order: NDArray[np.intp]
+    """The items from the lowest value to the highest, ``(N,)``."""
     starts: NDArray[np.intp]
-    """Where, in this order, each group of equal values begins."""
+    """The places in this order at which a group of equal values begins."""
     group: NDArray[np.intp]
-    """``(N,)``, the group of each item."""
+    """The group of equal values that each item is in, ``(N,)``."""
 
     @classmethod
     def of(cls, values: Floats) -> Self:
@@ -48,7 +49,7 @@ class Ranking:
 
 
 def spearman(first: Floats, second: Floats, weights: Floats) -> Floats:
-    """Spearman's correlation in each draw, ``(R,)``, from :meth:`Ranking.centred_ranks`; NaN where one is constant."""
+    """Spearman's correlation of two :meth:`Ranking.centred_ranks` in each draw, ``(R,)``; NaN where one is constant."""
     both = np.einsum("rn,rn,rn->r", weights, first, second)
     alone = np.einsum("rn,rn,rn->r", weights, first, first) * np.einsum("rn,rn,rn->r", weights, second, second)
     return _quotient(both, np.sqrt(alone))
@@ -57,8 +58,12 @@ def spearman(first: Floats, second: Floats, weights: Floats) -> Floats:
 def auc(ranking: Ranking, positive: Floats, negative: Floats) -> Floats:
     """The chance that a positive ranks above a negative, ties counted half, in each draw, ``(R,)``.
 
-    ``positive`` and ``negative`` ``(R, N)`` say how many of each an item stands for. This is Mann and Whitney's U
-    over the number of pairs; NaN where a draw has no positive or no negative.
+    It is Mann and Whitney's U over the number of pairs; NaN where a draw has no positive or no negative.
+
+    Args:
+        ranking: of the N items.
+        positive: how many positives each item stands for in each draw, ``(R, N)``.
+        negative: how many negatives each item stands for in each draw, ``(R, N)``.
     """
     wins, losses = ranking.group_sums(positive), ranking.group_sums(negative)
     below = np.cumsum(losses, axis=1) - losses / 2.0
@@ -83,7 +88,7 @@ def kendall_rows(first: Floats, second: Floats) -> Floats:
 
 
 def pair_signs(values: Floats) -> Floats:
-    """For each pair of columns ``a < b`` whether ``a`` is above, ``(R, S)`` to ``(R, S(S-1)/2)`` of -1, 0 and 1."""
+    """The sign of ``a - b`` for each pair of columns ``a < b``, ``(R, S)`` to ``(R, S(S-1)/2)``."""
     above, below = np.triu_indices(values.shape[1], k=1)
     signs: Floats = np.sign(values[:, above] - values[:, below])
     return signs

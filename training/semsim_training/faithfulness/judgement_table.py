@@ -1,4 +1,4 @@
-"""Studies from a table with a row a reconstruction: what annotators answered, and metrics that somebody computed."""
+"""Reads a study from a table with a row for each reconstruction: judgements, and metrics that somebody computed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,72 +12,79 @@ import pyarrow.parquet as pq
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.faithfulness.directions import column_metric, direction_of
-from semsim_training.faithfulness.study import Direction, Metric, Study
+from semsim_training.faithfulness.metric_values import Direction, Metric
+from semsim_training.faithfulness.study import Study
+from semsim_training.judged.judged_set import JudgedSet
 
 
 @dataclass(frozen=True, slots=True)
-class VoteColumns:
-    """What the columns are called."""
+class JudgementColumns:
+    """The names of the columns."""
 
     setting: str = "setting"
     original: str = "image_id"
     label: str = "true_label"
     annotators: str = "annotator_"
-    """How each annotator's column begins. A cell is a class, or anything else: unrecognizable; or empty: not judged."""
+    """The beginning of each annotator's column. A cell holds a class. Any other text means unrecognizable, and an empty
+    cell means that the annotator did not judge the reconstruction."""
     metrics: tuple[str, ...] = ()
-    """Empty: every column whose direction is known or given."""
+    """The columns of metrics; empty: every column whose direction is known or given."""
 
 
 @dataclass(frozen=True, slots=True)
-class VoteTable:
-    """A study, and what of the table it leaves aside."""
+class JudgementTable:
+    """A study, and the columns of the table that it leaves aside."""
 
     study: Study
     unused: tuple[str, ...]
-    """Columns that are read as nothing."""
 
 
-def read_votes(
+def read_judgement_table(
     path: Path,
-    judged_by: AnnotatorKind,
-    columns: VoteColumns | None = None,
+    kind: AnnotatorKind,
+    columns: JudgementColumns | None = None,
     directions: Mapping[str, Direction] | None = None,
     name: str | None = None,
-) -> VoteTable:
+) -> JudgementTable:
     """The study in a ``.csv`` or ``.parquet`` table; an item is a setting and an original.
 
+    Args:
+        path: the table.
+        kind: the annotators who judged.
+        columns: the names of the columns.
+        directions: of metrics that are not known by name.
+        name: the study's; by default the file's.
+
     Raises:
-        InvalidAnnotations: no such table, a column is missing, or the rows are no study.
-        InvalidOption: a metric whose direction is neither known nor given.
-        InvalidDataset: the metric values are no study's.
+        InvalidAnnotations: there is no table, a column is missing, or the rows are no judged set.
+        InvalidOption: the direction of a metric is neither known nor given.
+        InvalidDataset: the metric values do not do.
     """
-    columns, directions = columns or VoteColumns(), directions or {}
+    columns, directions = columns or JudgementColumns(), directions or {}
     table = _read(path, columns)
-    voters = [column for column in table.column_names if column.startswith(columns.annotators)]
-    if not voters:
+    annotators = [column for column in table.column_names if column.startswith(columns.annotators)]
+    if not annotators:
         raise InvalidAnnotations(f"expected columns that begin with {columns.annotators} in {path}, got none")
     metrics = _metrics(table, columns, directions)
     settings, originals, labels = (
         _texts(table, column, path) for column in (columns.setting, columns.original, columns.label)
     )
-    answers = [_answers(table[voter]) for voter in voters]
-    votes = np.array([[answer is not None for answer in own] for own in answers])
-    right = np.array([[answer == label for answer, label in zip(own, labels, strict=True)] for own in answers])
-    study = Study(
+    judgements = list(zip(*(_cells(table[annotator]) for annotator in annotators), strict=True))
+    judged = JudgedSet(
         name=name or path.stem,
-        judged_by=judged_by,
+        kind=kind,
         items=tuple(f"{setting}/{original}" for setting, original in zip(settings, originals, strict=True)),
         settings=settings,
         originals=originals,
-        recognised=right.sum(axis=0, dtype=np.int64),
-        judges=votes.sum(axis=0, dtype=np.int64),
-        metrics=metrics,
+        recognised=np.array([row.count(label) for row, label in zip(judgements, labels, strict=True)], dtype=np.int64),
+        annotators=np.array([len(row) - row.count(None) for row in judgements], dtype=np.int64),
     )
-    used = {columns.setting, columns.original, columns.label, *voters, *(metric.name for metric in metrics)}
-    return VoteTable(study, tuple(column for column in table.column_names if column not in used))
+    used = {columns.setting, columns.original, columns.label, *annotators, *(metric.name for metric in metrics)}
+    unused = tuple(column for column in table.column_names if column not in used)
+    return JudgementTable(Study(judged, metrics), unused)
 
 
-def _read(path: Path, columns: VoteColumns) -> pa.Table:
+def _read(path: Path, columns: JudgementColumns) -> pa.Table:
     try:
         if path.suffix == ".parquet":
             table = pq.read_table(path)
@@ -91,16 +98,16 @@ def _read(path: Path, columns: VoteColumns) -> pa.Table:
                 convert_options=pa.csv.ConvertOptions(column_types=words, null_values=[""], strings_can_be_null=True),
             )
         else:
-            raise InvalidAnnotations(f"expected a table of votes .csv or .parquet, got {path}")
+            raise InvalidAnnotations(f"expected a table of judgements .csv or .parquet, got {path}")
     except (OSError, pa.ArrowInvalid) as error:
-        raise InvalidAnnotations(f"expected a table of votes at {path}: {error}") from error
+        raise InvalidAnnotations(f"expected a table of judgements at {path}: {error}") from error
     for column in (columns.setting, columns.original, columns.label, *columns.metrics):
         if column not in table.column_names:
             raise InvalidAnnotations(f"expected a column {column} in {path}, got {', '.join(table.column_names)}")
     return table
 
 
-def _metrics(table: pa.Table, columns: VoteColumns, directions: Mapping[str, Direction]) -> tuple[Metric, ...]:
+def _metrics(table: pa.Table, columns: JudgementColumns, directions: Mapping[str, Direction]) -> tuple[Metric, ...]:
     strangers = sorted(set(directions) - set(table.column_names))
     if strangers:
         raise InvalidOption(f"expected --direction of one of {', '.join(table.column_names)}, got {strangers[0]}")
@@ -111,18 +118,18 @@ def _metrics(table: pa.Table, columns: VoteColumns, directions: Mapping[str, Dir
 
 
 def _texts(table: pa.Table, column: str, path: Path) -> tuple[str, ...]:
-    texts = _answers(table[column])
+    texts = _cells(table[column])
     if None in texts:
         raise InvalidAnnotations(f"expected a {column} in each row of {path}, got none in {texts.count(None)}")
     return tuple(text for text in texts if text is not None)
 
 
-def _answers(column: pa.ChunkedArray) -> list[str | None]:
+def _cells(column: pa.ChunkedArray) -> list[str | None]:
     """Cells as text; a whole number is written as one even where empty cells made the column floats."""
-    found: list[str | None] = []
+    texts: list[str | None] = []
     for cell in column.to_pylist():
         if cell is None or cell != cell:  # NaN is the only value that is not itself
-            found.append(None)
+            texts.append(None)
         else:
-            found.append(str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell))
-    return found
+            texts.append(str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell))
+    return texts

@@ -1,0 +1,1 @@
+"""Judged sets: reconstructions with the judgements of annotators, and with their pictures on demand."""

@@ -1,0 +1,51 @@
+"""The part of a configuration that names reconstruction sets and the judgements of them."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from semsim.manifest import Annotators
+from semsim_training.annotation.judgements import AnnotatorKind, read
+from semsim_training.configuration import FrozenModel, expanded
+from semsim_training.judged.judged_set import JudgedSet
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+
+
+class JudgedSource(FrozenModel):
+    """A reconstruction set and the judgements of it. Paths may name variables: ``$SEMSIM_DATA``."""
+
+    dataset: Path
+    """The directory of the set."""
+    annotations: Path
+    """The directory of the table of judgements."""
+
+    def read(self, base: Path, kind: AnnotatorKind) -> JudgedSet:
+        """Read the set and the judgements of one kind of annotator; paths are relative to ``base``.
+
+        Raises:
+            InvalidDataset: the set is not there or not finished.
+            InvalidAnnotations: the table has no judgement of this kind, or one of something else.
+        """
+        source = ReconstructionSet.read(base / expanded(self.dataset))
+        return JudgedSet.read(source, base / expanded(self.annotations), kind)
+
+
+class JudgedSources(FrozenModel):
+    """The judged sets that a training or an evaluation reads."""
+
+    sets: tuple[JudgedSource, ...] = Field(min_length=1)
+    kind: AnnotatorKind
+    """The annotators whose judgements are read; those of others are not."""
+
+    def read(self, base: Path) -> JudgedSet:
+        """Read all sets as one, with the errors of :meth:`JudgedSource.read`."""
+        return JudgedSet.joined("all", [one.read(base, self.kind) for one in self.sets])
+
+    def annotators(self, base: Path) -> Annotators:
+        """Who judged, for the description of a checkpoint."""
+        judgements = [
+            one for source in self.sets for one in read(base / expanded(source.annotations)) if one.kind is self.kind
+        ]
+        names = sorted({one.annotator for one in judgements})
+        protocols = sorted({one.protocol for one in judgements})
+        return Annotators(kind=self.kind.value, count=len(names), detail=f"{', '.join(names)}; {', '.join(protocols)}")
