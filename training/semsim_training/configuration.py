@@ -34,7 +34,7 @@ class Description(FrozenModel):
     """A value that a run writes as a JSON file."""
 
     CONTENT: ClassVar[str]
-    """What such a file holds, for errors: ``a victim's description``."""
+    """The content of such a file in words, for errors: ``a victim's description``."""
     REFUSAL: ClassVar[type[SemSimError]]
     """The error where the file is missing or does not fit."""
     FILE: ClassVar[str] = ""

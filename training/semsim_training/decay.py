@@ -1,4 +1,4 @@
-"""How a learning rate or a step size falls over a run, as a factor of the first one."""
+"""The fall of a learning rate or a step size over a run, as a factor of the first one."""
 
 import math
 

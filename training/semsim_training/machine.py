@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """The machine that figures come from: architecture, cores, processor, Python."""
+    """The machine in words: architecture, cores, processor, Python."""
     return f"{platform.machine()}, {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}"
 
 

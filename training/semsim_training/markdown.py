@@ -6,10 +6,10 @@ from semsim.exceptions import InvalidOption
 
 
 def write_between(page: Path, mark: str, text: str) -> None:
-    """Replace what stands between two ``<!-- mark -->`` of a page.
+    """Replace the text between two ``<!-- mark -->`` of a page.
 
     Raises:
-        InvalidOption: no such page, or it does not hold the mark twice.
+        InvalidOption: there is no such page, or it does not hold the mark twice.
     """
     marker = f"<!-- {mark} -->"
     try:

@@ -1,9 +1,9 @@
-"""How long work tells how far it is."""
+"""The progress of long work."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of a step, how much of it is done, and how much it is in all."""
+"""A function of the name of a step, how much of it is done, and how much it is in all."""
 
 
 def silent(step: str, done: int, total: int) -> None:

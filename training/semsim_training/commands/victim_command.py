@@ -21,17 +21,18 @@ def train(
     only: Annotated[list[str] | None, typer.Option(help="Victims to train.", show_default="all")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train the victims of a configuration; an interrupted run goes on after its last finished epoch."""
+    """Train the victims of a configuration. An interrupted run goes on after its last finished epoch."""
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim_training.progress import prefixed
     from semsim_training.victims.schedule import VictimTrainings
-    from semsim_training.victims.victim_training import train_victim
 
     victims = VictimTrainings.read(config).victims
     unknown = sorted(set(only or ()) - set(victims))
     if unknown:
         raise InvalidOption(f"expected --only of {', '.join(victims)}, got {unknown[0]}")
+    from semsim_training.victims.victim_training import train_victim  # imports torch
+
     for name in only or victims:
         path = out / f"{name}.safetensors"
         if path.exists():

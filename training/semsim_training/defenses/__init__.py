@@ -1,1 +1,1 @@
-"""What a client does to its update before it sends it."""
+"""Defenses of a client on its update: how they are written (``defense``) and what they do (``rules``)."""

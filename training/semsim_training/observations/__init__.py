@@ -1,1 +1,1 @@
-"""What an attacker sees of a client's round, and nothing more."""
+"""The attacker's view of a client's round, from a simulated client (``client``) or from files (``update_files``)."""

@@ -1,8 +1,8 @@
 """A client's batch statistics, from the running statistics that it sends back with its weights.
 
-Training moves running statistics: after = (1 - momentum) * before + momentum * batch. Who knows both sides of the round
-has the mean and the variance of every channel of the batch (Huang et al., NeurIPS 2021, arXiv 2112.00059, on
-how much an attacker gains by them). Exact for one local step; of several, an average.
+Training moves running statistics: after = (1 - momentum) * before + momentum * batch. An attacker who knows both has
+the mean and the variance of every channel of the batch; Huang et al. (NeurIPS 2021, arXiv 2112.00059) measure what they
+are worth to an attacker. The statistics are exact for one local step, and an average over several.
 """
 
 import copy
@@ -18,7 +18,7 @@ from semsim_training.observations.observation import Observation, Victim, batchn
 def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
     """The statistics of the client's batch at each batch normalisation, in order, each ``(C,)``.
 
-    Several local steps leave their average, weighted as ``shares_of_steps`` says.
+    After several local steps they are averages, weighted by ``shares_of_steps``.
 
     Raises:
         InvalidUpdate: the client did not send its running statistics, or a layer has no momentum to undo.
@@ -29,7 +29,7 @@ def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
     batch = observation.images if training is None else training.batch_size
     steps = 1 if training is None else training.steps(observation.images)
     positions = _positions(observation.victim)
-    found = []
+    recovered = []
     for name, layer in batchnorms(observation.victim.model):
         if not layer.momentum:
             raise InvalidUpdate(f"expected a momentum of batch normalisation in {name}, got {layer.momentum}")
@@ -38,19 +38,19 @@ def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
             _before_momentum(layer.get_buffer(buffer), sent[f"{name}.{buffer}"], kept)
             for buffer in ("running_mean", "running_var")
         )
-        # Running variances take in the unbiased one, normalisation divides by the biased one.
+        # Running variances take in the unbiased variance; normalisation divides by the biased one.
         values = batch * positions[name]
-        found.append(ChannelStatistics(mean, variance * (values - 1) / values))
-    return found
+        recovered.append(ChannelStatistics(mean, variance * (values - 1) / values))
+    return recovered
 
 
 def _before_momentum(before: Tensor, after: Tensor, kept: float) -> Tensor:
-    """What moved ``before`` to ``after``, in float64: differences of near numbers, divided by a small one."""
+    """The value that moved ``before`` to ``after``; in float64, because near numbers are subtracted."""
     return (after.double() - kept * before.detach().double()) / (1 - kept)
 
 
 def _positions(victim: Victim) -> dict[str, int]:
-    """How many positions of an image each batch normalisation sees."""
+    """The number of positions of an image that each batch normalisation sees."""
     model, size, seen = copy.deepcopy(victim.model).eval(), victim.network.size, dict[str, int]()
 
     def remember(name: str, inputs: tuple[Tensor, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The client's side of a round: its update, written plainly, as the attacks' code is not."""
+"""The client's side of a round: its update, computed by PyTorch's plain operations, unlike in the attacks."""
 
 import copy
 from dataclasses import dataclass
@@ -20,28 +20,28 @@ from semsim_training.observations.observation import BatchNormMode, Observation,
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How clients compute and defend their updates, and what the attacker is told."""
+    """The way clients compute and defend their updates, and what the attacker is told."""
 
     local_training: LocalTraining | None = None
-    """``None``: a gradient of the mean loss. Else the weight delta after local training."""
+    """The training whose weight delta clients send; ``None`` where they send a gradient of the mean loss."""
     batchnorm: BatchNormMode = "eval"
     mode: Mode = NO_MODE
-    """Augmentation policies on the client's images."""
+    """The augmentation of the client's images."""
     defense: Defense = NO_DEFENSE
-    """What the client does to its update."""
+    """The defense on the client's update."""
     reveal_labels: bool = True
     send_statistics: bool = False
-    """Whether the client sends its running statistics along, as who averages whole state dicts does. No defense
-    touches them."""
+    """True where the client sends its running statistics along, as clients do that average whole state dicts. No
+    defense touches them."""
 
 
 def observe(
     victim: Victim, images: NDArray[np.uint8], labels: NDArray[np.int64], protocol: Protocol, seed: int
 ) -> Observation:
-    """What the attacker sees when a client with ``images`` ``(m, H, W, 3)`` and ``labels`` ``(m,)`` takes part.
+    """The observation of a client that takes part with ``images`` ``(m, H, W, 3)`` and ``labels`` ``(m,)``.
 
     Raises:
-        InvalidUpdate: images or labels that do not fit the victim.
+        InvalidUpdate: images or labels do not fit the victim.
     """
     size, classes = victim.network.size, victim.network.classes
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3) or labels.shape != images.shape[:1]:

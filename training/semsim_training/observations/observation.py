@@ -20,24 +20,25 @@ class Victim:
     model: nn.Module
     network: Network
     trained: bool = False
+    """True where the classifier was trained."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """One client's update. Holds no reference to the client's images.
+    """One client's update, without any reference to the client's images.
 
     Raises:
-        InvalidUpdate: tensors that are not the model's, not finite, or labels that contradict it.
+        InvalidUpdate: tensors are not the model's or not finite, or labels contradict it.
     """
 
     victim: Victim
     update: Update
     images: int = 1
-    """How many images the client computed it on."""
+    """The number of images that the client computed it on."""
     batchnorm: BatchNormMode = "eval"
-    """Whether batch normalisation used its running statistics or those of the client's batch."""
+    """``eval`` where batch normalisation used its running statistics, ``train`` where it used those of the batch."""
     labels: tuple[int, ...] | None = None
-    """One class an image where the attacker knows them."""
+    """The class of each image, where the attacker knows them."""
 
     def __post_init__(self) -> None:
         parameters = dict(self.victim.model.named_parameters())

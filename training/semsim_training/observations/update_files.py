@@ -1,4 +1,4 @@
-"""Observations from files, so that operators can attack rounds of their own."""
+"""Observations that are read from files, so that operators can attack their rounds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from semsim_training.victims.victim_checkpoint import VictimDescription, load_vi
 
 
 def victim_from_files(model: Path, description: Path | None = None) -> Victim:
-    """The model that was sent out: a checkpoint of ours, or any state dict with a description of its network.
+    """The model that was sent out: a checkpoint with its description, or any state dict with a given ``description``.
 
     Raises:
         InvalidVictim: a file cannot be read, or the weights are not the network's.
@@ -43,7 +43,7 @@ def observation_from_files(
     local_training: LocalTraining | None = None,
     batchnorm: BatchNormMode = "eval",
 ) -> Observation:
-    """What came back, with what is known of how it was made.
+    """The update that came back, with what is known about how it was made.
 
     Raises:
         InvalidUpdate: the file cannot be read, does not fit the model, or the options contradict the kind.

@@ -4,11 +4,11 @@ from enum import StrEnum
 
 
 class UpdateKind(StrEnum):
-    """What a file of an update holds."""
+    """The content of a file of an update."""
 
     GRADIENT = "gradient"
     """The gradient of the mean loss."""
     DELTA = "delta"
-    """Weights after local training minus weights before."""
+    """The weights after local training minus those before."""
     AFTER = "after"
-    """The state dict after local training; the model's is the one before."""
+    """The state dict after local training; the victim holds the one before."""

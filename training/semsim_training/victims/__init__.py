@@ -1,1 +1,1 @@
-"""The classifiers that clients train, and that attacks turn against them."""
+"""The classifiers that clients train and attacks use: their networks, their training and their checkpoints."""

@@ -19,7 +19,7 @@ def build_network(network: Network, seed: int, initialisation: Literal["default"
     """The untrained network, in evaluation mode; the same for the same seed.
 
     Raises:
-        InvalidVictim: options that the architecture does not have.
+        InvalidVictim: the architecture does not have an option that is set.
     """
     if network.width is not None and network.architecture not in DEFAULT_WIDTH:
         raise InvalidVictim(f"expected no width for {network.architecture}, got {network.width}")

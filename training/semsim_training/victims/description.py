@@ -1,4 +1,4 @@
-"""A victim's network, as it is written beside its weights."""
+"""A victim's network, as a configuration or the file beside its weights says it."""
 
 from enum import StrEnum
 

@@ -1,7 +1,7 @@
 """The imprint module of Robbing the Fed (Fowl et al., ICLR 2022, arXiv 2110.13057).
 
-A malicious server puts it before the model: every unit measures the mean brightness of the image and fires
-above a threshold of its own. The gradients of two neighbouring units differ by the images between their thresholds.
+A malicious server puts it before the model. Every unit measures the mean brightness of the image and fires above its
+threshold. The gradients of two neighbouring units differ by the images between their thresholds.
 """
 
 import math
@@ -18,7 +18,7 @@ class ImprintedPerceptron(nn.Module):
         super().__init__()
         pixels = 3 * size * size
         self.imprint = nn.Linear(pixels, bins)
-        # All units pass on alike, so that a unit's gradient says only which images made it fire.
+        # All units have the same weights behind them, so that a unit's gradient says only which images made it fire.
         self.restore = nn.Linear(bins, 64)
         self.classifier = nn.Linear(64, classes)
         with torch.no_grad():
@@ -34,10 +34,10 @@ class ImprintedPerceptron(nn.Module):
 
 
 def _thresholds(bins: int) -> Tensor:
-    """Thresholds that a normalised image's mean passes with equal probabilities.
+    """Thresholds between which a normalised image's mean lies with equal probabilities.
 
-    Means of natural images are taken as normal with deviation 1 in units of the normalisation, which divides
-    by the deviation of pixels, twice that of means: the outer bins hold less than their share.
+    The means are taken as normal with a deviation of one, which is the deviation of normalised pixels. That of
+    natural images' means is half as large, so the outer bins hold less than their share.
     """
     levels = (torch.arange(bins, dtype=torch.float64) + 0.5) / bins
     return (math.sqrt(2.0) * torch.erfinv(2 * levels - 1)).to(torch.float32)

@@ -18,7 +18,7 @@ class BasicBlock(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, before, H, W)`` to ``(B, after, H / stride, W / stride)``."""
+        """The activations ``(B, after, H / stride, W / stride)`` from those ``(B, before, H, W)``."""
         return relu(self.bn2(self.conv2(relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
 
 

@@ -1,4 +1,4 @@
-"""How victims are trained, as a configuration says it."""
+"""The configuration of victims' training."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -22,7 +22,8 @@ class Schedule(FrozenModel):
     weight_decay: float = Field(default=5e-4, ge=0)
     batch_size: int = Field(default=64, ge=1)
     loss_scale: float = Field(default=0.5, gt=0)
-    """The paper's code halves the cross-entropy, by the same loss it uses for two labels an image."""
+    """The factor of the cross-entropy. The SemSim paper's code halves it, because its loss is for two labels of each
+    image."""
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
@@ -34,7 +35,7 @@ SCHEDULES = {
     "paper": Schedule(name="paper", epochs=100),
     "short": Schedule(name="short", epochs=16, batch_size=64),
 }
-"""``paper`` and ``paper-cifar100`` are those of the SemSim paper's code; ``short`` fits a CPU."""
+"""The schedules by name: ``paper`` and ``paper-cifar100`` are of the SemSim paper's code, ``short`` fits a CPU."""
 
 
 class VictimTraining(FrozenModel):
@@ -63,7 +64,7 @@ class VictimTraining(FrozenModel):
 
     @property
     def resolved(self) -> Schedule:
-        """The schedule itself."""
+        """The schedule, looked up where it is a name."""
         return SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
 
 
@@ -75,9 +76,9 @@ class VictimTrainings(Configuration):
     @model_validator(mode="before")
     @classmethod
     def _merge(cls, values: Any) -> Any:
-        """``common`` is what all victims have unless they say otherwise."""
+        """Give each victim the values of ``common`` that it does not set."""
         if not isinstance(values, dict) or not isinstance(values.get("victims"), dict):
             return values
         common = values.get("common", {})
-        merged = {name: common | (own or {}) for name, own in values["victims"].items()}
+        merged = {name: common | (given or {}) for name, given in values["victims"].items()}
         return {key: value for key, value in values.items() if key != "common"} | {"victims": merged}

@@ -15,14 +15,14 @@ from semsim_training.victims.description import Network
 
 
 class VictimTrainingRecord(FrozenModel):
-    """How a victim was trained, and how well it classifies."""
+    """The training of a victim, and the share of test images that it classifies right."""
 
     dataset: str
     images: int
     mode: str
-    """``none``, ``crop`` or the augmentation policies, such as ``3-1-7+43-18-18``."""
+    """The mode of the images: ``none``, ``crop`` or augmentation policies, such as ``3-1-7+43-18-18``."""
     defense: str
-    """On the training gradients: ``none``, ``gaussian:STD`` or ``prune:SHARE``."""
+    """The defense on the training gradients: ``none``, ``gaussian:STD`` or ``prune:SHARE``."""
     epochs: int
     preset: str
     seed: int
@@ -31,7 +31,7 @@ class VictimTrainingRecord(FrozenModel):
 
 
 class VictimDescription(Description):
-    """A network, and where its weights come from."""
+    """A network, and the origin of its weights."""
 
     CONTENT = "a victim's description"
     REFUSAL = InvalidVictim
@@ -41,7 +41,7 @@ class VictimDescription(Description):
     seed: int = 0
     class_names: tuple[str, ...] = ()
     training: VictimTrainingRecord | None = None
-    """``None``: untrained."""
+    """The training; ``None`` for an untrained victim."""
 
 
 def save_victim(model: nn.Module, description: VictimDescription, path: Path) -> None:
@@ -55,7 +55,7 @@ def load_victim(path: Path) -> tuple[nn.Module, VictimDescription]:
     """The victim of a checkpoint, in evaluation mode.
 
     Raises:
-        InvalidVictim: no such files, or the weights are not the network's.
+        InvalidVictim: a file is missing, or the weights are not the network's.
     """
     description = VictimDescription.read(path.with_suffix(".json"))
     model = build_network(description.network, description.seed, description.initialisation)
@@ -64,10 +64,10 @@ def load_victim(path: Path) -> tuple[nn.Module, VictimDescription]:
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Put ``weights`` into a network, all of them and nothing else; names what does not fit.
+    """Put ``weights`` into a network, which needs all of them and no others.
 
     Raises:
-        InvalidVictim: other names or shapes than the network's, or values that are not finite.
+        InvalidVictim: names or shapes are not the network's, or values are not finite; the message names them.
     """
     expected = model.state_dict()
     missing, surplus = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
@@ -90,7 +90,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, or of a PyTorch file that holds a state dict and nothing else.
 
     Raises:
-        InvalidVictim: no such file, or it holds something else.
+        InvalidVictim: the file is missing, or holds something else.
     """
     try:
         if path.suffix == ".safetensors":

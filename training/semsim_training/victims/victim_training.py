@@ -1,4 +1,4 @@
-"""Training a victim: the usual recipe for small images, interruptible after every epoch."""
+"""Training a victim by the usual recipe for small images; it can be interrupted after every epoch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ from semsim_training.victims.victim_checkpoint import VictimDescription, VictimT
 
 
 def _memory_format(model: nn.Module) -> torch.memory_format:
-    """Channels last, but for narrow layers: of fewer than 8 channels oneDNN then corrupts memory (torch 2.15, AVX2)."""
+    """Channels last, except where a layer has under 8 channels: oneDNN corrupts memory there (torch 2.15, AVX2)."""
     narrow = any(isinstance(layer, nn.Conv2d) and layer.out_channels < 8 for layer in model.modules())
     return torch.contiguous_format if narrow else torch.channels_last
 
@@ -31,10 +31,10 @@ def _memory_format(model: nn.Module) -> torch.memory_format:
 def train_victim(
     training: VictimTraining, path: Path, *, progress: Progress = silent, device: str = "cpu"
 ) -> VictimDescription:
-    """Train a victim and write it to ``path`` (.safetensors); an interrupted run goes on after its last epoch.
+    """Train a victim and write it to ``path`` (.safetensors). An interrupted run goes on after its last epoch.
 
     Raises:
-        InvalidDataset: images that cannot be read, or labels that the network has no class for.
+        InvalidDataset: images cannot be read, or have labels that the network has no class for.
     """
     train, test = training.train.load(), training.test.load()
     _check_labels(train, training.network.classes)
@@ -79,7 +79,7 @@ def train_victim(
 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: LabelledImages, network: Network) -> float:
-    """The share of images whose most probable class is their own."""
+    """The share of images that the model gives their right class."""
     device = next(model.parameters()).device
     model.eval()
     right = 0
@@ -102,7 +102,7 @@ def _batches(images: LabelledImages, training: VictimTraining, epoch: int) -> It
 
 
 def _cuts(count: int, size: int) -> list[tuple[int, int]]:
-    """Whole batches; a last one of a single image would have no batch statistics."""
+    """The bounds of each batch. A last batch of one image is left out, because it has no batch statistics."""
     cuts = [(start, min(start + size, count)) for start in range(0, count, size)]
     return cuts[:-1] if len(cuts) > 1 and cuts[-1][1] - cuts[-1][0] == 1 else cuts
 

@@ -6,7 +6,7 @@ from semsim_training.gradients.position import AddedPositions
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm attention and perceptron, each around a shortcut."""
+    """Attention and a perceptron, each behind a normalisation and beside a shortcut."""
 
     def __init__(self, dimension: int, heads: int) -> None:
         super().__init__()
@@ -18,8 +18,8 @@ class TransformerBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dimension, 4 * dimension), nn.GELU(), nn.Linear(4 * dimension, dimension))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens ``(B, tokens, D)`` to the same."""
-        # Written out: fused attention has no second derivative.
+        """The tokens ``(B, tokens, D)`` after the block."""
+        # Attention is written out, because fused attention has no second derivative.
         query, key, value = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         weights = (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(dim=-1)
         x = x + self.proj((weights @ value).transpose(1, 2).flatten(2))
