@@ -1,16 +1,18 @@
-"""From clients' images to the metric and its faithfulness. The rooms, in the order in which data passes through them:
+"""The training of the metric, from clients' images to its faithfulness.
 
-* ``images``: labelled images, and how a client augments them
+Data passes through the rooms in this order:
+
+* ``images``: labelled images, and how clients augment them
 * ``victims``: the classifiers that clients train
 * ``gradients``, ``defenses``: what a client computes from its images, and what it does to its update
-* ``observations``: what an attacker sees of that
+* ``observations``: what an attacker sees of a client
 * ``attacks``: from observations to reconstructions
-* ``reconstructions``: grids of settings, and the sets of reconstructions that come of them
-* ``recognition``, ``annotation``: who judges reconstructions: classifiers, people, vision models
-* ``judged``: reconstructions with their judgements
+* ``reconstructions``: grids of settings, and the sets of their reconstructions
+* ``recognition``, ``annotation``: classifiers and other annotators, who judge reconstructions
+* ``judged``: reconstruction sets with their judgements
 * ``metric``: SemSim, trained on judged sets
-* ``reference_metrics``, ``faithfulness``: other metrics, and how far each agrees with annotators
+* ``reference_metrics``, ``faithfulness``: other metrics, and how far each metric agrees with annotators
 
-``commands`` is the command line. ``statistics`` and the modules at the top are what several rooms build on; ``backbones``,
+``commands`` is the command line. ``statistics`` and the modules at the top serve several rooms; of these ``backbones``,
 ``embedding`` and ``checkpoint`` are the metric's network, which the export reads, too.
 """
