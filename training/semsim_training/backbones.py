@@ -1,4 +1,4 @@
-"""Networks without a classifier: images to features."""
+"""Backbones: networks that turn images into features, without a classifier."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from torch import nn
 from semsim.exceptions import InvalidCheckpoint
 
 SMALL_RESNET18 = "resnet18-small-images"
-"""torchvision's ResNet-18 as usual for 32 pixels: a 3x3 stem of stride 1 and no pooling; the SemSim paper's network."""
+"""torchvision's ResNet-18 with a 3x3 stem of stride 1 and no pooling, for 32 pixels: the SemSim paper's network."""
 
 
 def build_backbone(architecture: str, weights: Path | None = None, drop_path: float = 0.0) -> nn.Module:
-    """A network ``(N, 3, H, W)`` to features ``(N, D)``: :data:`SMALL_RESNET18` or a timm model without its head.
+    """A network from images ``(N, 3, H, W)`` to features ``(N, D)``: :data:`SMALL_RESNET18`, or a timm model by name.
 
-    ``weights`` (safetensors) are read where given; a classifier head in them is ignored, every other weight must
-    be used and given. ``drop_path`` is timm's rate of stochastic depth.
+    Its weights are read from the file ``weights`` (safetensors), where one is given. The file must hold every weight of
+    the network and no others; only a classifier head is ignored. ``drop_path`` is timm's rate of stochastic depth.
 
     Raises:
         InvalidCheckpoint: no such architecture or file, or the weights are not the architecture's.

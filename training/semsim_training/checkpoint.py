@@ -1,4 +1,4 @@
-"""An embedding checkpoint: weights in safetensors, and a JSON description of what they are."""
+"""An embedding checkpoint: weights in safetensors, and a description of them in JSON."""
 
 from pathlib import Path
 from typing import Self
@@ -16,16 +16,16 @@ _Triple = tuple[float, float, float]
 
 
 class CheckpointDescription(ModelDescription):
-    """What a checkpoint's weights are: the network to build, its input, and where it comes from."""
+    """A checkpoint's network, its input, and where its weights come from."""
 
     architecture: str
-    """See :func:`semsim_training.backbones.build_backbone`; pooled features are the embedding."""
+    """See :func:`semsim_training.backbones.build_backbone`. The pooled features are the embedding."""
     mean: _Triple
     """Per channel, in 8-bit levels 0..255."""
     std: _Triple
     """Per channel, in 8-bit levels, positive."""
     normalize_embedding: bool
-    """Whether distances are taken between embeddings of unit L2 norm."""
+    """True where distances are taken between embeddings of unit L2 norm."""
 
     @model_validator(mode="after")
     def _std_positive(self) -> Self:
@@ -46,7 +46,7 @@ class CheckpointDescription(ModelDescription):
 def load_network(weights: Path, description: CheckpointDescription) -> EmbeddingNetwork:
     """Build the described network with the weights of a safetensors file, in evaluation mode.
 
-    Weights of a classifier head are ignored; every other weight must be used and given.
+    The file must hold every weight of the network and no others; only a classifier head in it is ignored.
 
     Raises:
         InvalidCheckpoint: no such architecture or file, or the weights are not the architecture's.

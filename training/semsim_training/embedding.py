@@ -1,4 +1,4 @@
-"""The embedding network, from 8-bit images to the vectors whose distance is the metric."""
+"""The embedding network: it turns 8-bit images into vectors, whose distance is the metric."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class EmbeddingNetwork(nn.Module):
     std: Tensor
 
     def __init__(self, backbone: nn.Module, *, mean: Sequence[float], std: Sequence[float], normalize: bool) -> None:
-        """``backbone`` maps ``(N, 3, H, W)`` to ``(N, D)``; ``mean`` and ``std`` are in levels 0..255."""
+        """Wrap ``backbone``, which maps ``(N, 3, H, W)`` to ``(N, D)``. ``mean`` and ``std`` are in levels 0..255."""
         super().__init__()
         self.backbone = backbone
         self.normalize = normalize
@@ -26,7 +26,7 @@ class EmbeddingNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings float32 ``(N, D)`` of RGB images ``(N, H, W, 3)``, uint8 or float in 0..255."""
         pixels = (images.permute(0, 3, 1, 2).to(torch.float32) - self.mean) / self.std
-        # The backbone may run in half precision; both normalisations stay in single.
+        # The backbone may run in half precision; both normalisations stay in single precision.
         weight = next(self.backbone.parameters())
         features: Tensor = self.backbone(pixels.to(weight.dtype)).to(torch.float32)
         if not self.normalize:

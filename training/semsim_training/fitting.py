@@ -1,6 +1,6 @@
-"""Gradient descent over epochs that can be interrupted after any of them, for victims, recognisers and the metric.
+"""Gradient descent over epochs, for victims, recognisers and the metric. It can be interrupted after any epoch.
 
-Under ``torchrun`` every process calls :func:`fit` with batches of its own; gradients are averaged over them.
+Under ``torchrun`` every process calls :func:`fit` with other batches, and gradients are averaged over the processes.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,20 +32,21 @@ def fit(
     finished: Callable[[int, float], None] = lambda *_: None,
     progress: Progress = silent,
 ) -> None:
-    """Fit ``model`` and leave nothing at ``state``; where an interrupted run left it, go on after its last epoch.
+    """Fit ``model``. Where an interrupted run left the file ``state``, go on after its last epoch.
 
     Args:
-        model: in any mode; it trains in training mode, and what ``finished`` sets is set back.
-        optimiser: over the model's parameters.
-        batches: of an epoch, counted from 0; all randomness hangs on that number, so that a resumed run needs none.
-        loss: of one batch.
-        epochs: in all.
-        steps: batches an epoch, for the learning rate and the progress.
-        rate: the learning rate at a position in epochs, such as 2.25.
-        state: weights and optimiser state after each epoch (safetensors).
-        amend: changes the gradients before a step, given epoch and batch number.
+        model: the network. Each epoch begins by putting it into training mode.
+        optimiser: an optimiser of the model's parameters.
+        batches: gives the batches of an epoch, counted from 0. All randomness must follow from that number: a resumed
+            run then makes the same batches.
+        loss: gives the loss of one batch.
+        epochs: how many epochs the training has.
+        steps: how many batches an epoch has.
+        rate: gives the learning rate at a position in epochs, such as 2.25.
+        state: a file (safetensors) for weights and optimiser state after each epoch; it is removed at the end.
+        amend: changes the gradients before a step, given the numbers of the epoch and the batch.
         finished: called after each epoch with its number and mean loss.
-        progress: called with a title, batches done and in all.
+        progress: called after each batch and each epoch.
     """
     first = load_state(model, optimiser, state) if state.exists() else 0
     for epoch in range(first, epochs):
@@ -71,12 +72,12 @@ def fit(
 
 
 def rank() -> int:
-    """The number of this process under torchrun; 0 without."""
+    """The number of this process under ``torchrun``; 0 without it."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def processes() -> int:
-    """How many processes train together; 1 without torchrun."""
+    """How many processes train together; 1 without ``torchrun``."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -104,7 +105,7 @@ def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, epochs: int, 
 
 
 def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> int:
-    """Restore what :func:`save_state` wrote; the number of epochs done."""
+    """Restore the state that :func:`save_state` wrote, and return how many epochs were done."""
     tensors = load_file(path)
     model.load_state_dict(
         {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
@@ -113,8 +114,9 @@ def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "optimiser":
-            key, _, of = rest.partition(".")
-            # A step count stays on the CPU; moments lie with their parameter.
-            optimiser.state[parameters[of]][key] = value.to(parameters[of]) if value.dim() else value
+            key, _, parameter = rest.partition(".")
+            # A step count stays on the CPU; moments lie on the device of their parameter.
+            moved = value.to(parameters[parameter]) if value.dim() else value
+            optimiser.state[parameters[parameter]][key] = moved
     with safe_open(path, "pt") as file:
         return int(file.metadata()["epochs"])

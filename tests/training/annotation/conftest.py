@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.annotation.page.sets import write_set
+from tests.training.annotation.sets import write_set
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from semsim_training.images.source import ImageSource
 from semsim_training.recognition.recogniser_configuration import RecogniserTraining
 from semsim_training.recognition.recogniser_training import train_recogniser
-from tests.training.annotation.page.sets import png, write_set
+from tests.training.annotation.sets import png, write_set
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.recognition.classifier_annotator import judge, load_recognisers
-from tests.training.annotation.page.sets import write_set
+from tests.training.annotation.sets import write_set
 
 
 def test_a_classifier_judges_what_it_knows_clean(place: Path, trained: Path) -> None:

@@ -58,11 +58,16 @@ def test_errors_name_what_came(tmp_path: Path, small_set: Path, options: list[st
     assert message in str(done.exception)
 
 
-def test_the_page_needs_no_torch() -> None:
-    """Nor anything else that the extra `annotate` does not bring."""
+def test_annotation_needs_no_torch() -> None:
+    """The page needs only what the extra `annotate` brings. No annotation needs torch, nor do a recogniser's files."""
     code = (
         "import sys;"
         "from semsim_training.annotation.page import collect, server, web_app;"
-        "assert not {'torch', 'scipy', 'yaml', 'rich'} & set(sys.modules)"
+        "assert not {'torch', 'scipy', 'yaml', 'rich'} & set(sys.modules);"
+        "from semsim_training.annotation import agreement_table;"
+        "from semsim_training.annotation.label_studio import labelling_export;"
+        "from semsim_training.annotation.sheets import sheet_answers;"
+        "from semsim_training.recognition import recogniser_configuration, recogniser_description;"
+        "assert not {'torch', 'timm', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
