@@ -43,9 +43,9 @@ serving-profile: $(DEV)/.done ## where the service's CPU goes, in docs/performan
 
 endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: three quarters of an hour, written into docs/endurance.md
 	failed=0; \
-	$(DEV)/bin/python -m benchmarks.endurance.soak --minutes 15 --write docs/endurance.md || failed=1; \
-	$(DEV)/bin/python -m benchmarks.endurance.overload --write docs/endurance.md || failed=1; \
-	$(DEV)/bin/python -m benchmarks.endurance.malformed --inputs 100000 --write docs/endurance.md || failed=1; \
+	$(DEV)/bin/python -m benchmarks.soak --minutes 15 --write docs/endurance.md || failed=1; \
+	$(DEV)/bin/python -m benchmarks.overload --write docs/endurance.md || failed=1; \
+	$(DEV)/bin/python -m benchmarks.malformed --inputs 100000 --write docs/endurance.md || failed=1; \
 	exit $$failed
 
 attacks: $(DEV)/.done ## the tables of docs/attacks.md; a picture with originals in build/

@@ -6,32 +6,41 @@ py-spy samples the worker under load. Shares of the samples, times the CPU that 
 figures: what sampling itself costs is in them, alike for all.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.serving import chart, stages
-from benchmarks.serving.cells import Cell, Plan
-from benchmarks.serving.contenders import OURS, Contender, running
+import psutil  # type: ignore[import-untyped]
+
+from benchmarks.harness.command import options, publish
+from benchmarks.harness.metrics import scrape
+from benchmarks.harness.processes import awake, worker
+from benchmarks.harness.questions import Form
+from benchmarks.harness.tables import table
+from benchmarks.serving.cells import Cell, ServingPlan
+from benchmarks.serving.chart import draw
+from benchmarks.serving.contenders import OURS, Contender, started
 from benchmarks.serving.figures import Run
-from benchmarks.serving.measure import job_of
-from benchmarks.serving.pairs import file_of, make_pairs
+from benchmarks.serving.load import measure
+from benchmarks.serving.measure import Elsewhere, prepared, process
 from benchmarks.serving.parts import Part, shares
-from benchmarks.serving.processes import Worker, awake, thread_seconds, tree
-from benchmarks.serving.table import head, row
+from benchmarks.serving.stages import Stages, stages
 from semsim_training.machine import machine
-from semsim_training.markdown import write_between
 
 SIDE = 64
 _CELLS = (Cell(SIDE, 1, 16), Cell(SIDE, 8, 16))
-PLAN = Plan(_CELLS, rounds=1, seconds=6.0, warm_up=0.5, loop_seconds=0.0, pool=1024)
+PLAN = ServingPlan(_CELLS, rounds=1, seconds=6.0, warm_up=0.5, loop_seconds=0.0, pool=1024)
 _RATE = 200
+_STAGES = {
+    "decoding, resizing, pixel metrics": "decode",
+    "waiting": "queue",
+    "in the network's batches": "inference",
+    "all else": "rest",
+}
+"""The name of a stage, and its attribute of :class:`Stages`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,97 +50,86 @@ class Profile:
     contender: Contender
     cell: Cell
     cpu: dict[Part, float]
-    """Seconds of CPU a pair, by what they are spent on."""
-    latency: stages.Stages
+    """Seconds of CPU for each pair, by what they are spent on."""
+    latency: Stages
     run: Run
 
     @property
     def title(self) -> str:
-        """For a table."""
+        """The name in a table."""
         return f"{self.contender.title}, {self.cell.pairs} a request"
 
 
 def profile(data: Path, sampler: str) -> list[Profile]:
     """All forms, under each load."""
-    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as folder:
-        scratch = Path(folder)
-        make_pairs(data, SIDE, PLAN.pool).save(file_of(scratch, SIDE))
-        load = Worker("benchmarks.serving.load", folder)
-        try:
-            with running((OURS,), scratch) as contenders, awake(contenders[0].pid):
-                return [
-                    _profile(contender, cell, load, sampler, scratch / "stacks")
-                    for contender in contenders
-                    for cell in PLAN.cells
-                ]
-        finally:
-            load.close()
+    with (
+        prepared(PLAN, data) as folder,
+        process() as load,
+        started((OURS,), folder) as contenders,
+        awake(contenders[0].pid),
+    ):
+        return [_profile(one, cell, load, sampler, folder) for one in contenders for cell in PLAN.cells]
 
 
-def _profile(contender: Contender, cell: Cell, load: Worker, sampler: str, stacks: Path) -> Profile:
+def _profile(contender: Contender, cell: Cell, load: Elsewhere, sampler: str, folder: Path) -> Profile:
     sys.stderr.write(f"{contender.title}: {cell}\n")
-    job: dict[str, Any] = job_of(contender, cell, PLAN)
-    load.ask(job | {"seconds": 0.5})
-    # The one that scores, not the one that watches over it.
-    worker = max(tree(contender.pid), key=lambda process: process.memory_info().rss)
-    before = stages.read(contender)
-    arguments = ["record", "--pid", str(worker.pid), "--duration", f"{PLAN.seconds:.0f}", "--rate", str(_RATE)]
+    load(measure, folder, contender, cell, replace(PLAN, seconds=0.5))
+    scoring, stacks = worker(contender.pid), folder / "stacks"
+    over_grpc = contender.form is Form.BATCH
+    port, transport = (contender.port - 1, "grpc") if over_grpc else (contender.port, "http")
+    if scoring is None:
+        raise RuntimeError("expected a worker below the supervisor, got none")
+    before = scrape(port)
+    arguments = ["record", "--pid", str(scoring.pid), "--duration", f"{PLAN.seconds:.0f}", "--rate", str(_RATE)]
     arguments += ["--format", "raw", "--threads", "--full-filenames", "--output", str(stacks)]
     sampling = subprocess.Popen([sampler, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    threads = thread_seconds(worker)
-    run = Run(**load.ask(job | {"seconds": PLAN.seconds + 0.5}))
-    threads = {thread: seconds - threads.get(thread, 0.0) for thread, seconds in thread_seconds(worker).items()}
+    threads = _thread_seconds(scoring)
+    run = load(measure, folder, contender, cell, replace(PLAN, seconds=PLAN.seconds + 0.5))
+    threads = {thread: seconds - threads.get(thread, 0.0) for thread, seconds in _thread_seconds(scoring).items()}
     if sampling.wait() != 0:
         raise RuntimeError("expected py-spy to sample the service, which needs the right to trace it")
-    found = shares(stacks.read_text().splitlines(), threads)
-    cpu = {part: share * run.cpu_per_pair for part, share in found.items()}
-    return Profile(contender, cell, cpu, stages.read(contender) - before, run)
+    parts = shares(stacks.read_text().splitlines(), threads)
+    cpu = {part: share * run.cpu_per_pair for part, share in parts.items()}
+    return Profile(contender, cell, cpu, stages(before, scrape(port), transport), run)
+
+
+def _thread_seconds(scoring: psutil.Process) -> dict[int, float]:
+    """CPU that each thread has taken so far."""
+    return {thread.id: thread.user_time + thread.system_time for thread in scoring.threads()}
 
 
 def report(profiles: list[Profile]) -> str:
     """Both tables."""
-    titles = [profile.title for profile in profiles]
-    lines = [
+    head = ["", *(profile.title for profile in profiles)]
+    cpu = [[part, *(f"{one.cpu.get(part, 0) * 1e6:.0f}" for one in profiles)] for part in Part]
+    cpu.append(["all", *(f"**{one.run.cpu_per_pair * 1e6:.0f}**" for one in profiles)])
+    latency = [
+        [name, *(f"{getattr(one.latency, field) * 1e3:.1f}" for one in profiles)] for name, field in _STAGES.items()
+    ]
+    parts = [
         f"{SIDE} px, {_CELLS[0].clients} clients; microseconds of CPU a pair, sampled {_RATE} times a second "
         "(which slows the service down by a little).",
-        "",
         f"Machine: {machine()}.",
-        "",
-        *head(["", *titles]),
-        *(row([part.value, *(f"{p.cpu.get(part, 0) * 1e6:.0f}" for p in profiles)]) for part in Part),
-        row(["all", *(f"**{p.run.cpu_per_pair * 1e6:.0f}**" for p in profiles)]),
-        "",
+        table(head, cpu),
         "Where a request's time goes, in milliseconds, as the service's own metrics tell:",
-        "",
-        *head(["", *titles]),
-        *(
-            row([name, *(f"{getattr(p.latency, field) * 1e3:.1f}" for p in profiles)])
-            for name, field in stages.NAMES.items()
-        ),
+        table(head, latency),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
-    """Print the tables; with ``--write`` also keep them in a page, with ``--picture`` draw the first."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("SEMSIM_DATA"), help="real images (SEMSIM_DATA)")
-    parser.add_argument("--write", type=Path, help="a Markdown page with <!-- serving profile --> markers")
+    """Measure, and print the tables; with ``--write`` keep them in a page, with ``--picture`` draw the first."""
+    parser = options(__doc__, "serving profile", images=True)
     parser.add_argument("--picture", type=Path, help="a PNG or SVG file")
     arguments = parser.parse_args()
-    if arguments.data is None or not Path(arguments.data).is_dir():
-        parser.error("needs real images: set SEMSIM_DATA")
     here = str(Path(sys.executable).parent)
     sampler = shutil.which("py-spy", path=os.pathsep.join([here, os.environ.get("PATH", "")]))
     if sampler is None:
         parser.error("needs py-spy: pip install py-spy")
-    profiles = profile(Path(arguments.data), sampler)
-    text = report(profiles)
-    sys.stdout.write(text)
-    if arguments.write is not None:
-        write_between(arguments.write, "serving profile", text)
+    profiles = profile(arguments.data, sampler)
+    publish(report(profiles), "serving profile", arguments.write)
     if arguments.picture is not None:
-        chart.draw([(p.title, p.cpu) for p in profiles], arguments.picture)
+        draw([(one.title, one.cpu) for one in profiles], arguments.picture)
 
 
 if __name__ == "__main__":

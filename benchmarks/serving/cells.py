@@ -1,30 +1,22 @@
-"""What is measured: images of which size, how many pairs a request, how many clients, in which form."""
+"""What is measured: images of a size, pairs in a request, clients at once, and the loops without a server."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from semsim.providers import CPUOptions, Provider, ProviderSettings
 
-class Format(StrEnum):
-    """How pairs travel."""
-
-    JSON = "json"
-    """HTTP, PNG in base64."""
-    RAW = "raw"
-    """HTTP, uint8 pixels as the body."""
-    FORM = "form"
-    """HTTP, uint8 pixels as a file of a form, for a server that takes no other bytes."""
-    GRPC = "grpc"
-    """gRPC, uint8 pixels."""
+ONE_THREAD = ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=1))
+"""The network's threads, for every contender: the rest of a server has the other cores, as beside a GPU."""
 
 
 class Loop(StrEnum):
     """The loops without a server, which bound what a server can reach."""
 
-    NETWORK = "network"
+    NETWORK = "loop: `session.run` alone"
     """``session.run`` on ready batches, nothing else."""
-    LIBRARY = "library"
+    LIBRARY = "loop: library"
     """``Scorer.score_images``: the service's work on raw images."""
-    DECODING = "decoding"
+    DECODING = "loop: library and PNG decoding"
     """``Scorer.score_pairs`` on PNG files in memory: the service's work on encoded images."""
 
 
@@ -35,7 +27,7 @@ class Cell:
     side: int
     """Pixels of the square images."""
     pairs: int
-    """Pairs a request."""
+    """Pairs in a request."""
     clients: int
     """Connections, each of which sends its next request when it has the last one's answer."""
 
@@ -44,17 +36,17 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ServingPlan:
     """A run of the benchmark."""
 
     cells: tuple[Cell, ...]
     rounds: int
     seconds: float
-    """Measured, for a server."""
+    """Length of one measurement of a server."""
     warm_up: float
-    """Seconds of load before."""
+    """Seconds of load before each measurement."""
     loop_seconds: float
-    """Measured, for each loop, before and after each run of a server."""
+    """Length of one measurement of a loop; there is one before and one after each of a server."""
     pool: int
     """Distinct pairs: enough that no two requests in flight share an image."""
 
@@ -63,5 +55,6 @@ def _grid(sides: tuple[int, ...], pairs: tuple[int, ...], clients: tuple[int, ..
     return tuple(Cell(side, count, some) for side in sides for count in pairs for some in clients)
 
 
-FULL = Plan(_grid((32, 64), (1, 8), (1, 16, 64)), rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
-QUICK = Plan(_grid((64,), (1, 8), (16,)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
+_CELLS = _grid((32, 64), (1, 8), (1, 16, 64))
+FULL = ServingPlan(_CELLS, rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
+QUICK = ServingPlan(_grid((64,), (1, 8), (16,)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)

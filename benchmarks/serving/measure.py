@@ -1,26 +1,31 @@
 """One run of the benchmark: every contender under every load, in turn, round by round."""
 
 import math
+import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks.serving.cells import Cell, Loop, Plan
-from benchmarks.serving.contenders import Contender, Server, running
+from benchmarks.harness.processes import awake
+from benchmarks.serving.cells import Cell, Loop, ServingPlan
+from benchmarks.serving.contenders import Contender, ContenderServer, started
 from benchmarks.serving.figures import Run, middle
-from benchmarks.serving.pairs import file_of, make_pairs
-from benchmarks.serving.processes import Worker, awake
+from benchmarks.serving.load import measure
+from benchmarks.serving.loops import measure_loop
+from benchmarks.serving.pairs import make_pairs
+from semsim.memory import keep_freed_memory
 
 
 @dataclass(slots=True)
 class Results:
     """All runs, by load and by who ran, in the order of the rounds."""
 
-    plan: Plan
+    plan: ServingPlan
     contenders: Sequence[Contender]
     loops: dict[tuple[Cell, Contender, Loop], list[Run]] = field(default_factory=dict)
     """What each loop reached beside each contender's runs: the mean of just before and just after."""
@@ -47,64 +52,53 @@ class Results:
         return figures.p99 / figures.p50 if figures.p50 else math.nan
 
 
-def run(plan: Plan, data: Path, servers: Sequence[Server]) -> Results:
-    """Start everything, measure, stop everything."""
-    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as folder:
-        scratch = Path(folder)
-        for side in dict.fromkeys(cell.side for cell in plan.cells):
-            make_pairs(data, side, plan.pool).save(file_of(scratch, side))
-        with (
-            _worker("loops", scratch) as loops,
-            _worker("load", scratch) as load,
-            running(servers, scratch) as contenders,
-        ):
-            results = Results(plan, contenders)
-            for number in range(plan.rounds):
-                for cell in plan.cells:
-                    sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
-                    # Each round begins with another one, so that none always comes after the same.
-                    first = number % len(contenders)
-                    order = [*contenders[first:], *contenders[:first]]
-                    _measure(cell, order, results, loops, load)
-            return results
-
-
-def _measure(cell: Cell, order: Sequence[Contender], results: Results, loops: Worker, load: Worker) -> None:
-    before = _loops(cell, results.plan, loops)
-    for contender in order:
-        with awake(contender.pid):
-            done = load.ask(job_of(contender, cell, results.plan))
-        results.servers.setdefault((cell, contender), []).append(Run(**done))
-        after = _loops(cell, results.plan, loops)
-        for loop in Loop:
-            beside = middle([before[loop], after[loop]])
-            results.loops.setdefault((cell, contender, loop), []).append(beside)
-        before = after
-
-
-def _loops(cell: Cell, plan: Plan, loops: Worker) -> dict[Loop, Run]:
-    return {loop: Run(**loops.ask({"loop": loop, "side": cell.side, "seconds": plan.loop_seconds})) for loop in Loop}
-
-
-def job_of(contender: Contender, cell: Cell, plan: Plan) -> dict[str, str | int | float]:
-    """What the load generator is asked."""
-    return {
-        "form": contender.form,
-        "path": contender.path,
-        "port": contender.port,
-        "pid": contender.pid,
-        "side": cell.side,
-        "pairs": cell.pairs,
-        "clients": cell.clients,
-        "warm_up": plan.warm_up,
-        "seconds": plan.seconds,
-    }
+Elsewhere = Callable[..., Run]
+"""Calls a function with arguments in another process, and waits for what it gives."""
 
 
 @contextmanager
-def _worker(name: str, folder: Path) -> Iterator[Worker]:
-    worker = Worker(f"benchmarks.serving.{name}", str(folder))
-    try:
-        yield worker
-    finally:
-        worker.close()
+def process(initializer: Callable[[], object] | None = None) -> Iterator[Elsewhere]:
+    """A process beside this one that measures, until the block ends."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer) as executor:
+        yield lambda *call: executor.submit(*call).result()
+
+
+@contextmanager
+def prepared(plan: ServingPlan, data: Path) -> Iterator[Path]:
+    """A folder with the pairs of a plan, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as folder:
+        for side in dict.fromkeys(cell.side for cell in plan.cells):
+            make_pairs(data, side, plan.pool).save(Path(folder), side)
+        yield Path(folder)
+
+
+def run(plan: ServingPlan, data: Path, servers: Sequence[ContenderServer]) -> Results:
+    """Start everything, measure, stop everything."""
+    with (
+        prepared(plan, data) as folder,
+        process(keep_freed_memory) as loops,
+        process() as load,
+        started(servers, folder) as contenders,
+    ):
+
+        def measure_loops() -> dict[Loop, Run]:
+            return {loop: loops(measure_loop, folder, loop, cell.side, plan.loop_seconds) for loop in Loop}
+
+        results = Results(plan, contenders)
+        for number in range(plan.rounds):
+            # Each round begins with another one, so that none always comes after the same.
+            first = number % len(contenders)
+            for cell in plan.cells:
+                sys.stderr.write(f"round {number + 1} of {plan.rounds}: {cell}\n")
+                before = measure_loops()
+                for contender in (*contenders[first:], *contenders[:first]):
+                    with awake(contender.pid):
+                        done = load(measure, folder, contender, cell, plan)
+                    results.servers.setdefault((cell, contender), []).append(done)
+                    after = measure_loops()
+                    for loop in Loop:
+                        beside = middle([before[loop], after[loop]])
+                        results.loops.setdefault((cell, contender, loop), []).append(beside)
+                    before = after
+        return results

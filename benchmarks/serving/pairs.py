@@ -1,14 +1,17 @@
 """Real images and degraded copies of them, all distinct, with the distances that the library gives them."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.serving.threads import ONE_THREAD
+from benchmarks.harness.questions import Form, Question
+from benchmarks.serving.cells import ONE_THREAD
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
@@ -17,7 +20,7 @@ from semsim_export.parity_pairs import degraded_pairs
 _SMALL = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """N pairs of one size."""
 
@@ -28,24 +31,29 @@ class Pairs:
     distances: NDArray[np.float64]
     """``(N,)``, of the bundled model."""
 
-    def save(self, file: Path) -> None:
+    def save(self, folder: Path, side: int) -> None:
         """Write them where another process can read them."""
-        np.savez(file, originals=self.originals, reconstructions=self.reconstructions, distances=self.distances)
+        np.savez(_file(folder, side), **vars(self))
 
-    @classmethod
-    def load(cls, file: Path) -> "Pairs":
+    @staticmethod
+    @cache
+    def load(folder: Path, side: int) -> "Pairs":
         """Read what :meth:`save` wrote."""
-        with np.load(file) as arrays:
-            return cls(arrays["originals"], arrays["reconstructions"], arrays["distances"])
+        with np.load(_file(folder, side)) as arrays:
+            return Pairs(**arrays)
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
         """Each pair as two PNG files."""
         return [(_png(x), _png(y)) for x, y in zip(self.originals, self.reconstructions, strict=True)]
 
-
-def file_of(folder: Path, side: int) -> Path:
-    """Where the pairs of one size are kept during a run."""
-    return folder / f"pairs-{side}.npz"
+    def questions(self, size: int, form: Form) -> Iterator[Question]:
+        """All pairs, ``size`` a question, without names."""
+        encoded = self.encoded() if form is Form.JSON else None
+        for start in range(0, len(self.originals) - size + 1, size):
+            part = slice(start, start + size)
+            raw = self.originals[part], self.reconstructions[part]
+            originals, reconstructions = zip(*encoded[part], strict=True) if encoded else raw
+            yield Question(start, form, (None,) * size, tuple(originals), tuple(reconstructions))
 
 
 def make_pairs(data: Path, side: int, count: int) -> Pairs:
@@ -57,6 +65,10 @@ def make_pairs(data: Path, side: int, count: int) -> Pairs:
     reconstructions = degraded_pairs(originals, seed=0)[1]
     scores = Scorer(providers=ONE_THREAD).score_images(list(originals), list(reconstructions))
     return Pairs(originals, reconstructions, np.array([score.distance for score in scores]))
+
+
+def _file(folder: Path, side: int) -> Path:
+    return folder / f"pairs-{side}.npz"
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

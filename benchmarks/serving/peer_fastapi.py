@@ -1,6 +1,6 @@
 """The first peer: FastAPI with a plain batcher, as one would write it around the library.
 
-    python -m benchmarks.serving.peer_fastapi PORT
+    python -m benchmarks.serving.peer_fastapi --port PORT
 
 Handlers decode, a task gathers pairs for up to 2 ms or a full batch of 16 images, and one thread scores.
 """
@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
-from benchmarks.serving.threads import ONE_THREAD
+from benchmarks.serving.cells import ONE_THREAD
 from semsim import PairScore, Scorer
 from semsim.images import RGBImage, decode
 from semsim.memory import keep_freed_memory
@@ -114,4 +114,4 @@ async def score_raw(request: Request) -> dict[str, Any]:
 
 if __name__ == "__main__":
     keep_freed_memory()
-    uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(app, port=int(sys.argv[-1]), loop="uvloop", http="httptools", access_log=False, log_level="warning")

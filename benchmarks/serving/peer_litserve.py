@@ -1,6 +1,6 @@
 """The second peer: LitServe and its own batching.
 
-    python -m benchmarks.serving.peer_litserve PORT
+    python -m benchmarks.serving.peer_litserve --port PORT
 
 It takes JSON and forms, no other bodies: raw pixels come as a file of a form.
 """
@@ -14,7 +14,7 @@ import litserve  # type: ignore[import-untyped]
 import numpy as np
 from fastapi import Request
 
-from benchmarks.serving.threads import ONE_THREAD
+from benchmarks.serving.cells import ONE_THREAD
 from semsim import PairScore, Scorer
 from semsim.images import RGBImage, decode
 from semsim.memory import keep_freed_memory
@@ -75,7 +75,7 @@ if __name__ == "__main__":
     )
     server.run(
         host="127.0.0.1",
-        port=int(sys.argv[1]),
+        port=int(sys.argv[-1]),
         generate_client_file=False,
         log_level="warning",
         access_log=False,

@@ -1,1 +1,0 @@
-"""Proofs under load: a soak, an overload, and malformed input, against the real service."""

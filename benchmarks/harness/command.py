@@ -1,0 +1,65 @@
+"""The commands of the benchmarks: their common options, and where a report goes."""
+
+import os
+import sys
+import tempfile
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.harness.server import Server, running, semsim_serve
+from semsim.providers import Provider, ProviderSettings
+from semsim.scorer import Scorer
+from semsim_training.markdown import write_between
+
+
+def options(description: str | None, mark: str, *, images: bool = False) -> ArgumentParser:
+    """A parser with ``--write``, for a page with two marks, and with ``--data`` where real images are needed."""
+    parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, help=f"a Markdown page with <!-- {mark} --> marks, to keep the report in")
+    if images:
+        given = os.environ.get("SEMSIM_DATA")
+        text = "folder of real images (SEMSIM_DATA)"
+        parser.add_argument("--data", type=_folder, default=given, required=given is None, help=text)
+    return parser
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise ArgumentTypeError(f"expected a folder of real images, such as SEMSIM_DATA names, got {text}")
+    return Path(text)
+
+
+def publish(text: str, mark: str, page: Path | None) -> None:
+    """Print a report; keep it in a page between its marks where one is given."""
+    sys.stdout.write(text)
+    if page is not None:
+        write_between(page, mark, text)
+
+
+def proof_options(description: str | None, mark: str) -> ArgumentParser:
+    """A parser with the options that every proof has."""
+    parser = options(description, mark)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
+    parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
+    return parser
+
+
+@contextmanager
+def under_test(
+    arguments: Namespace, settings: Mapping[str, str] | None = None, cores: Set[int] | None = None
+) -> Iterator[tuple[Server, Scorer]]:
+    """The service that a proof's arguments ask for, until the block ends, and the scorer that knows its answers."""
+    scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
+    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as scratch:
+        home = arguments.keep or Path(scratch) / "service"
+        with running(semsim_serve(arguments.model), home, settings, cores=cores) as server:
+            yield server, scorer
+
+
+def conclude(text: str, mark: str, page: Path | None, faults: object) -> None:
+    """Publish a proof's report, and exit: with 1 where there are faults."""
+    publish(text, mark, page)
+    sys.exit(1 if faults else 0)

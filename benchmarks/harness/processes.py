@@ -1,0 +1,84 @@
+"""Processes seen from outside: what belongs to one, the memory and the processor time that they take."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil  # type: ignore[import-untyped]
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and all below it; nothing once it has ended."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def worker(pid: int) -> psutil.Process | None:
+    """The process below ``pid`` that holds the model, which is the largest; None where there is none."""
+    return max(tree(pid)[1:], key=lambda process: memory_bytes([process]), default=None)
+
+
+def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    """Processor time that the processes have taken so far, as users and in the system."""
+    return float(sum(sum(process.cpu_times()[:2]) for process in processes))
+
+
+def memory_bytes(processes: Sequence[psutil.Process], *, proportional: bool = False) -> int:
+    """The memory of the processes, added up: a page that several share counts once for each, or ``proportional``."""
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss if proportional else process.memory_info().rss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # it ended meanwhile
+    return total
+
+
+def memory_mib(pid: int) -> float:
+    """The memory of a process and all below it, MiB: a page that processes share counts once (PSS)."""
+    return memory_bytes(tree(pid), proportional=True) / 2**20
+
+
+@dataclass
+class MemoryWatch:
+    """Samples of :func:`memory_mib`, each with its ``time.monotonic``, one a second until the block ends."""
+
+    pid: int
+    samples: list[tuple[float, float]] = field(default_factory=list)
+
+    def __enter__(self) -> "MemoryWatch":
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="memory", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.wait(1.0):
+            if mib := memory_mib(self.pid):
+                self.samples.append((time.monotonic(), mib))
+
+
+@contextmanager
+def awake(pid: int) -> Iterator[None]:
+    """Let a process that :func:`pause` stopped, and all below it, run until the block ends."""
+    for process in tree(pid):
+        process.resume()
+    try:
+        yield
+    finally:
+        pause(pid)
+
+
+def pause(pid: int) -> None:
+    """Stop a process and all below it where they are: even an idle server may poll."""
+    for process in tree(pid):
+        process.suspend()

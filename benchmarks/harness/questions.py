@@ -1,0 +1,104 @@
+"""Questions to the service: the pairs of one request, which follow from a seed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from benchmarks.harness.pictures import FORMATS, Mark, RGBImage, degrade, draw, encode, stamp
+
+Image = bytes | RGBImage
+"""Encoded, or raw."""
+
+
+class Form(StrEnum):
+    """How a question travels."""
+
+    JSON = "HTTP JSON"
+    MULTIPART = "HTTP multipart"
+    OCTETS = "HTTP octet-stream"
+    PIXEL_FORM = "HTTP multipart, raw"
+    """Raw images as a file of a form: for LitServe, which takes no other bytes. The service does not take it."""
+    SCORE = "gRPC Score, encoded"
+    SCORE_RAW = "gRPC Score, raw"
+    BATCH = "gRPC Score, batch"
+    STREAM = "gRPC ScoreStream"
+    INFER = "gRPC ModelInfer"
+
+
+HTTP_FORMS = (Form.JSON, Form.MULTIPART, Form.OCTETS)
+"""The forms that the service takes over HTTP."""
+UNARY_FORMS = (Form.SCORE, Form.SCORE_RAW, Form.BATCH, Form.INFER)
+GRPC_FORMS = (Form.SCORE, Form.SCORE_RAW, Form.BATCH, Form.STREAM, Form.INFER)
+_ONE_SIZE = frozenset({Form.OCTETS, Form.BATCH, Form.INFER})
+_RAW = frozenset({Form.OCTETS, Form.SCORE_RAW, Form.BATCH, Form.INFER})
+_NAMELESS = frozenset({Form.OCTETS, Form.INFER})
+
+_COUNTS = (1, 1, 1, 2, 2, 4, 8, 8, 16, 32)
+MOST_PAIRS = max(_COUNTS)
+_SIDES = (16, 24, 32, 32, 32, 48, 64, 64, 96)
+_SHARED_SHARE = 0.2
+_BROKEN_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much one question asks: pairs, and the side of their images in pixels."""
+
+    pairs: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The pairs of one request."""
+
+    seed: int
+    form: Form
+    ids: tuple[str | None, ...]
+    originals: tuple[Image, ...]
+    """One for each pair, or a single one for all."""
+    reconstructions: tuple[Image, ...]
+
+    @property
+    def name(self) -> str:
+        """The id of the request, which its answer must carry."""
+        return f"q{self.seed}"
+
+    @property
+    def shares_original(self) -> bool:
+        """True where one original stands for several pairs."""
+        return len(self.originals) != len(self.reconstructions)
+
+    @property
+    def pairs(self) -> list[tuple[Image, Image]]:
+        """Each pair; a shared original is one object."""
+        originals = self.originals * (len(self.reconstructions) if self.shares_original else 1)
+        return list(zip(originals, self.reconstructions, strict=True))
+
+
+def ask(seed: int, form: Form, mark: Mark, size: Size | None = None) -> Question:
+    """The question of a seed: images of its own, drawn nowhere else; of a size of its own where none is given."""
+    rng = np.random.default_rng([seed, 0xA5C])
+    count = size.pairs if size else int(rng.choice(_COUNTS))
+    shared = size is None and count > 1 and rng.random() < _SHARED_SHARE
+    side = size.side if size else int(rng.choice(_SIDES))
+    raw = form in _RAW or (form is Form.STREAM and bool(rng.random() < 0.5))
+
+    def picture() -> RGBImage:
+        vary = size is None and form not in _ONE_SIZE
+        height, width = rng.integers(side, side + 9, 2) if vary else (side, side)
+        return draw(rng, int(height), int(width))
+
+    def dress(image: RGBImage) -> Image:
+        return stamp(image, mark) if raw else encode(image, FORMATS[int(rng.integers(len(FORMATS)))], mark)
+
+    plain = [picture() for _ in range(1 if shared else count)]
+    degraded = [degrade(rng, plain[0 if shared else i]) for i in range(count)]
+    reconstructions = [dress(image) for image in degraded]
+    if size is None and not raw and rng.random() < _BROKEN_SHARE:
+        place = int(rng.integers(count))
+        whole = reconstructions[place]
+        reconstructions[place] = bytes(whole[: len(whole) // 3])
+    ids = [None if form in _NAMELESS else f"q{seed}.{i}" for i in range(count)]
+    return Question(seed, form, tuple(ids), tuple(dress(image) for image in plain), tuple(reconstructions))

@@ -1,0 +1,64 @@
+"""Every kind of malformed input: the function that makes it, how it is sent, its share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from benchmarks.malformed.inputs import generated, grpc_calls, http2_scripts, http_bodies, http_scripts
+from benchmarks.malformed.inputs.corpus import Corpus
+
+
+class Lane(StrEnum):
+    """How inputs are sent."""
+
+    REQUESTS = "HTTP, whole requests"
+    SCRIPTS = "HTTP, raw connections"
+    CALLS = "gRPC, calls"
+    BYTES = "gRPC, raw connections"
+
+
+@dataclass(frozen=True, slots=True)
+class InputKind:
+    """One kind; either ``makes`` one input at a time, or ``makes_all`` of a block at once, from a number."""
+
+    name: str
+    lane: Lane
+    share: float
+    """Its share of all inputs, in relation to the other kinds."""
+    makes: Callable[[Random, Corpus], object] | None = None
+    makes_all: Callable[[int, int], list[bytes]] | None = None
+
+
+KINDS = (
+    InputKind("json damaged", Lane.REQUESTS, 9, http_bodies.json_damaged),
+    InputKind("json reshaped", Lane.REQUESTS, 6, http_bodies.json_reshaped),
+    InputKind("json odd", Lane.REQUESTS, 4, http_bodies.json_odd),
+    InputKind("base64 odd", Lane.REQUESTS, 4, http_bodies.base64_odd),
+    InputKind("multipart damaged", Lane.REQUESTS, 8, http_bodies.multipart_damaged),
+    InputKind("multipart odd", Lane.REQUESTS, 5, http_bodies.multipart_odd),
+    InputKind("image damaged", Lane.REQUESTS, 8, http_bodies.image_damaged),
+    InputKind("tensor wrong", Lane.REQUESTS, 8, http_bodies.tensor_wrong),
+    InputKind("headers odd", Lane.REQUESTS, 6, http_bodies.headers_odd),
+    InputKind("hypothesis", Lane.REQUESTS, 4, makes_all=generated.from_strategies),
+    InputKind("schemathesis", Lane.REQUESTS, 0.4, makes_all=generated.from_openapi),
+    InputKind("request line", Lane.SCRIPTS, 3, http_scripts.request_line),
+    InputKind("header lines", Lane.SCRIPTS, 3, http_scripts.header_lines),
+    InputKind("lengths", Lane.SCRIPTS, 3, http_scripts.lengths),
+    InputKind("chunks", Lane.SCRIPTS, 3, http_scripts.chunks),
+    InputKind("cut", Lane.SCRIPTS, 2, http_scripts.cut),
+    InputKind("slow", Lane.SCRIPTS, 0.5, http_scripts.slow),
+    InputKind("pipelined", Lane.SCRIPTS, 1, http_scripts.pipelined),
+    InputKind("not http", Lane.SCRIPTS, 1, http_scripts.not_http),
+    InputKind("grpc noise", Lane.CALLS, 4, grpc_calls.noise),
+    InputKind("grpc damaged", Lane.CALLS, 6, grpc_calls.damaged),
+    InputKind("grpc packed", Lane.CALLS, 1, grpc_calls.packed),
+    InputKind("grpc tensors", Lane.CALLS, 5, grpc_calls.tensors),
+    InputKind("grpc inferences", Lane.CALLS, 3, grpc_calls.inferences),
+    InputKind("grpc methods", Lane.CALLS, 1, grpc_calls.methods),
+    InputKind("grpc metadata", Lane.CALLS, 1, grpc_calls.metadata),
+    InputKind("grpc streams", Lane.CALLS, 2, grpc_calls.streams),
+    InputKind("grpc oversized", Lane.CALLS, 0.1, grpc_calls.oversized),
+    InputKind("http2 noise", Lane.BYTES, 1.5, http2_scripts.http2_noise),
+    InputKind("http2 calls", Lane.BYTES, 1.5, http2_scripts.http2_calls),
+)

@@ -1,0 +1,105 @@
+"""Every block of malformed inputs is sent to a service, which is looked at after each."""
+
+import asyncio
+import math
+import time
+from collections.abc import Collection, Iterator
+from random import Random
+from typing import Any
+
+from benchmarks.harness.http_wire import Closed
+from benchmarks.harness.log import traces_of
+from benchmarks.harness.pictures import Mark
+from benchmarks.harness.processes import MemoryWatch, memory_mib, worker
+from benchmarks.harness.server import Server
+from benchmarks.malformed.findings import Block, Findings
+from benchmarks.malformed.grpc_lane import Caller
+from benchmarks.malformed.http_lanes import play_scripts, send_requests
+from benchmarks.malformed.inputs.corpus import Corpus, make_corpus
+from benchmarks.malformed.inputs.http_bodies import FORGED
+from benchmarks.malformed.inputs.kinds import KINDS, Lane
+from benchmarks.malformed.probe import Probe
+from semsim.scorer import Scorer
+
+BLOCK = 1000
+MEMORY_LIMIT_MIB = 512.0
+"""How much the service's memory may grow over what it was before, at most: twice its queue's limit of bytes."""
+SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**22), "SEMSIM_LIMITS__REQUEST_PIXELS": str(2**22)}
+"""Smaller limits than the default ones, so that going past them costs less."""
+
+
+def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[Block]:
+    """The blocks of a run: each kind's share, at least one of each, in blocks of one kind, the kinds in turn."""
+    chosen = [kind for kind in KINDS if not only or kind.name in only]
+    total = sum(kind.share for kind in chosen)
+    left = {kind: math.ceil(inputs * kind.share / total) for kind in chosen}
+    at = dict.fromkeys(chosen, first)
+    while any(left.values()):
+        for kind in chosen:
+            if count := min(BLOCK, left[kind]):
+                yield Block(kind, at[kind], count)
+                at[kind] += count
+                left[kind] -= count
+
+
+def make(seed: int, corpus: Corpus, block: Block) -> list[Any]:
+    """The inputs of a block."""
+    kind = block.kind
+    if kind.makes_all is not None:
+        return list(kind.makes_all(block.count, seed * 1000 + block.first))
+    if kind.makes is None:
+        raise TypeError(f"expected {kind.name} to make inputs")
+    return [kind.makes(Random(f"{seed}/{kind.name}/{block.first + i}"), corpus) for i in range(block.count)]
+
+
+def run(server: Server, scorer: Scorer, findings: Findings, plan: list[Block]) -> None:
+    """Send every block to a server that runs, and look after each whether it still serves."""
+    findings.memory_mib.append(memory_mib(server.process.pid))
+    with MemoryWatch(server.process.pid) as watch:
+        asyncio.run(_send_all(server, scorer, findings, plan))
+    findings.most_mib = max(*findings.memory_mib, *(mib for _, mib in watch.samples), 0.0)
+    if f"\n{FORGED}".encode() in server.log:
+        findings.faults["a line that a client wrote"].append("the service's log")
+    if findings.growth_mib > MEMORY_LIMIT_MIB:
+        findings.faults[f"grew by {findings.growth_mib:.0f} MiB"].append("memory")
+
+
+async def _send_all(server: Server, scorer: Scorer, findings: Findings, plan: list[Block]) -> None:
+    mark = Mark.of(findings.seed)
+    corpus, probe = make_corpus(findings.seed, mark, scorer.manifest.name), Probe(scorer, mark)
+    pid = server.process.pid
+    caller, looked = Caller(server.grpc_target), len(server.log)
+    try:
+        for block in plan:
+            inputs = make(findings.seed, corpus, block)
+            process, begin = worker(pid), time.monotonic()
+            try:
+                await _send(server, caller, block, inputs, findings)
+            except Closed:
+                findings.faults["the service is gone: the run ended here"].append(block.name)
+                return
+            finally:
+                findings.seconds[block.kind.name] += time.monotonic() - begin
+            if fault := await probe.fault(server):
+                findings.faults[fault].append(f"after {block.name}")
+            if worker(pid) != process:
+                findings.faults["the worker is gone, or another has taken its place"].append(block.name)
+            for what, count in traces_of(server.log[looked:]).items():
+                findings.faults[f"in the service's log: {what}"] += [block.name] * count
+            looked = len(server.log)
+            findings.probes += 1
+            findings.memory_mib.append(memory_mib(pid))
+    finally:
+        await caller.close()
+
+
+async def _send(server: Server, caller: Caller, block: Block, inputs: list[Any], findings: Findings) -> None:
+    match block.kind.lane:
+        case Lane.REQUESTS:
+            await send_requests(server.port, block, inputs, findings)
+        case Lane.SCRIPTS:
+            await play_scripts(server.port, block, inputs, findings)
+        case Lane.CALLS:
+            await caller.send(block, inputs, findings)
+        case Lane.BYTES:
+            await play_scripts(server.grpc_port, block, inputs, findings)

@@ -1,0 +1,112 @@
+"""What an overload is asked to do, and all that it gave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import mean
+
+from benchmarks.harness.clients import Attempt
+from benchmarks.harness.questions import Form, Size
+
+QUEUE_PAIRS, QUEUE_BYTES = 1024, 256 * 2**20
+"""The service's default limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverloadPlan:
+    """How long, how often and how large."""
+
+    rounds: int = 3
+    """Overloads of each form."""
+    seconds: float = 40.0
+    search_seconds: float = 4.0
+    clients: tuple[int, ...] = (2, 4, 8, 16)
+    """The numbers of clients among which the one is looked for that gets the most."""
+    capacity_seconds: float = 10.0
+    patience: float = 15.0
+    """Seconds after which a refused client gives up."""
+    size: Size = field(default_factory=lambda: Size(pairs=8, side=32))
+    questions: int = 320
+    """Distinct questions; more than fit the queue, so that no two equal images are waiting at once."""
+    queue_pairs: int = QUEUE_PAIRS
+    seed: int = 1
+
+
+@dataclass
+class Record:
+    """All attempts of a phase."""
+
+    answered: list[Attempt] = field(default_factory=list)
+    refused: list[Attempt] = field(default_factory=list)
+    failed: list[Attempt] = field(default_factory=list)
+    """Attempts that were neither answered nor refused for want of room."""
+    wrong: list[str] = field(default_factory=list)
+    """What was wrong with answers, which count as none."""
+    arrivals: int = 0
+    gave_up: int = 0
+    """Clients that lost patience."""
+    cut_short: int = 0
+    """Clients that would have come again after the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What clients get who always have a request open."""
+
+    rate: float
+    """Pairs a second."""
+    cpu: float
+    """Seconds of the service's processors for each pair."""
+    record: Record
+
+
+@dataclass
+class Overload:
+    """One overload of one form."""
+
+    form: Form
+    pairs: int
+    """Pairs in each question."""
+    clients: int
+    """Clients with which capacity is measured."""
+    search: Sequence[Capacity]
+    """What each number of clients got, once for all overloads of the form."""
+    capacities: list[Capacity]
+    """Before the overload, and after it; the one after is also before the next overload."""
+    record: Record = field(default_factory=Record)
+    began: float = 0.0
+    """The beginning of the time that is counted, ``time.monotonic``."""
+    seconds: float = 0.0
+    """The length of the time that is counted."""
+    cpu: float = 0.0
+    """Seconds of the service's processors in the time that is counted."""
+    queue_pairs: list[float] = field(default_factory=list)
+    queue_bytes: list[float] = field(default_factory=list)
+
+    @property
+    def capacity(self) -> float:
+        """Pairs a second, the mean of before and after: the best of many would be that of a fast moment."""
+        return mean(one.rate for one in self.capacities)
+
+    @property
+    def capacity_cpu(self) -> float:
+        """Seconds of the service's processors for each pair, at capacity."""
+        return mean(one.cpu for one in self.capacities)
+
+    @property
+    def busy(self) -> list[Record]:
+        """The records of everything that was asked at capacity."""
+        return [one.record for one in (*self.search, *self.capacities)]
+
+    @property
+    def goodput(self) -> float:
+        """Pairs a second with right answers."""
+        return len(self.counted(self.record.answered)) * self.pairs / self.seconds
+
+    @property
+    def ratio(self) -> float:
+        """Goodput over capacity."""
+        return self.goodput / self.capacity
+
+    def counted(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """The attempts that ended in the time that is counted."""
+        return [one for one in attempts if self.began <= one.ended < self.began + self.seconds]

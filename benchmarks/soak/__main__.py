@@ -1,0 +1,27 @@
+"""A soak: mixed HTTP and gRPC for minutes, a worker killed, a stop with requests in flight, every answer checked.
+
+    python -m benchmarks.soak --minutes 15 --write docs/endurance.md
+
+Starts the real service. A request is a seed: its images follow from it and are like no other's, and so does the
+answer, which the offline scorer gives after the run. docs/endurance.md says what is counted how.
+"""
+
+from benchmarks.harness.command import conclude, proof_options, under_test
+from benchmarks.soak.report import report
+from benchmarks.soak.result import SoakPlan
+from benchmarks.soak.run import run
+
+
+def main() -> None:
+    """Run, and print the report; with ``--write`` keep it in a page, and the picture beside that."""
+    parser = proof_options(__doc__, "soak")
+    parser.add_argument("--minutes", type=float, default=15.0)
+    arguments = parser.parse_args()
+    with under_test(arguments) as (server, scorer):
+        result = run(SoakPlan(arguments.minutes * 60, arguments.seed), server, scorer)
+    picture = arguments.write.parent / "endurance-memory.png" if arguments.write else None
+    conclude(report(result, picture), "soak", arguments.write, result.verdict.faults)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The report of a soak, as Markdown."""
+
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.harness.clients import Purpose
+from benchmarks.harness.questions import GRPC_FORMS, HTTP_FORMS
+from benchmarks.harness.rows import DISTANCE_TOLERANCE, EXACT_TOLERANCE, SINGLE_TOLERANCE
+from benchmarks.harness.tables import table, verdict_lines
+from benchmarks.soak.fates import SETTLE_SECONDS, Fate
+from benchmarks.soak.memory import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, WARM_UP_SECONDS, draw_memory
+from benchmarks.soak.result import Soak
+from semsim_training.machine import machine
+
+_FORMS = (*HTTP_FORMS, *GRPC_FORMS)
+
+
+def report(soak: Soak, picture: Path | None = None) -> str:
+    """The whole report; draws the picture where it is given a path."""
+    verdict, plan, times, fates = soak.verdict, soak.plan, soak.times, soak.verdict.fates
+    parts = [
+        verdict_lines(verdict.shown_faults),
+        f"{(times.stopped - times.began) / 60:.1f} minutes, {plan.http_clients} HTTP and {plan.grpc_clients} gRPC "
+        f"clients and {plan.stream_clients} on one stream, seed {plan.seed}. Machine: {machine()}.",
+        _requests(soak),
+        f"{verdict.pairs} pairs in answers, {verdict.failed_pairs} of them broken on purpose, each compared with the "
+        f"offline scorer: largest difference of a distance {verdict.largest_difference:.1e} (allowed "
+        f"{DISTANCE_TOLERANCE:g}, of a leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of "
+        f"themselves ({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's answer could "
+        f"pass for another's: {verdict.confusable}. "
+        + " ".join(_refusals(purpose, verdict.refused[purpose]) for purpose in Purpose),
+        f"The worker was killed (SIGKILL) after {(times.killed - times.began) / 60:.1f} minutes; another served after "
+        f"{times.back - times.killed:.1f} s. Attempts {Fate.CUT}: {fates[Fate.CUT]}; {Fate.NO_WORKER}: "
+        f"{fates[Fate.NO_WORKER]}. Their clients saw a closed connection, came again and were answered. Cancelled and "
+        f"never answered: {verdict.cancelled_unanswered}. **Lost: {fates[Fate.LOST]}.**",
+        f"SIGTERM: {verdict.owed_at_stop} requests in flight whose last byte had been sent at least "
+        f"{SETTLE_SECONDS:g} s before, all answered unless listed above; {fates[Fate.STOPPED]} sent later were turned "
+        f"away. The service ended after {times.exited - times.stopped:.1f} s with code {soak.exit_code}.",
+        _memory(soak),
+    ]
+    if picture is not None:
+        draw_memory(soak.samples, times, picture)
+        parts.append(f"![Memory over time]({picture.name})")
+    head = ["counted by the service", "count", "seen by the clients", "may have been counted, too"]
+    parts += [
+        f"Every image carried a mark. {soak.files} files were searched for it, as it is, in base64 and in "
+        "hexadecimal: the log, all of BENTOML_HOME and TMPDIR, and /dev/shm.",
+        "The service's counters, over both workers, before the stop:",
+        table(head, ([row.name, row.counted, row.least, row.unknown] for row in soak.balance)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _requests(soak: Soak) -> str:
+    requests, answered = soak.verdict.requests, soak.verdict.answered
+    rows = [[form, *(requests[form, purpose] for purpose in Purpose), answered[form]] for form in _FORMS]
+    total = ["all", *(sum(requests[form, purpose] for form in _FORMS) for purpose in Purpose), answered.total()]
+    return table(["requests", *Purpose, "answered with scores"], [*rows, total])
+
+
+def _refusals(purpose: Purpose, refused: Counter[str]) -> str:
+    codes = ", ".join(f"{code} {count}" for code, count in sorted(refused.items())) or "none"
+    return f"Refused, {purpose}: {codes}."
+
+
+def _memory(soak: Soak) -> str:
+    growth, mib = soak.growth, [mib for _, mib in soak.samples]
+    told = f"Memory of all processes of the service: {min(mib):.0f} to {max(mib):.0f} MiB. "
+    if growth is None:
+        return told + "The run was too short for a slope."
+    return told + (
+        f"Slope after {WARM_UP_SECONDS:g} s of warm-up of each worker: {growth.mib_per_hour:+.0f} MiB/hour (95% "
+        f"confidence {growth.low:+.0f} to {growth.high:+.0f}; {growth.blocks} means of 15 s). A fault where the lower "
+        f"end is above {GROWTH_MIB_PER_HOUR:g}, from {GROWTH_BLOCKS} means on."
+    )

@@ -1,0 +1,128 @@
+"""What a soak is asked to do, and all that it gave."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from benchmarks.harness.clients import Attempt, Purpose
+from benchmarks.harness.metrics import scrape
+from benchmarks.harness.pictures import Mark
+from benchmarks.harness.questions import Form, Size
+from benchmarks.soak.fates import Fate, Times
+from benchmarks.soak.memory import Slope
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SoakPlan:
+    """How long, how many clients, and what they send."""
+
+    seconds: float
+    seed: int = 1
+    malformed: float = 0.05
+    """The share of requests that are made wrong."""
+    cancelled: float = 0.02
+    """The share of requests that their client leaves."""
+    think_seconds: float = 0.4
+    """Mean time between a client's requests. Most come one upon another, some after a long time: bursts."""
+    http_clients: int = 6
+    grpc_clients: int = 4
+    stream_clients: int = 4
+    burst: int = 4
+    """Large questions of each of five forms in flight when SIGTERM comes."""
+
+    @property
+    def mark(self) -> Mark:
+        """The mark of the images of the run."""
+        return Mark.of(self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The service's counters."""
+
+    requests: Counter[tuple[str, ...]]
+    """Requests by transport and code."""
+    pairs: int
+
+    @classmethod
+    def scraped(cls, port: int) -> "Counted | None":
+        """The counters of the service at an HTTP port; None where it does not answer with them."""
+        try:
+            metrics = scrape(port)
+        except OSError:
+            return None
+        requests = metrics.counts("semsim_requests_total", "transport", "code")
+        return cls(requests, int(metrics.total("semsim_pairs_total")))
+
+    def since(self, before: "Counted") -> "Counted":
+        """What was counted after another moment."""
+        return Counted(self.requests - before.requests, self.pairs - before.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One count of the service against the client's: ``least`` it knows of, and as many more as it cannot know of."""
+
+    name: str
+    counted: int
+    least: int
+    unknown: int
+
+    @property
+    def holds(self) -> bool:
+        """True where the count lies where it must."""
+        return self.least <= self.counted <= self.least + self.unknown
+
+
+@dataclass
+class Verdict:
+    """Counts, and the faults: none when the service kept its word."""
+
+    faults: list[str] = field(default_factory=list)
+    requests: Counter[tuple[Form, Purpose]] = field(default_factory=Counter)
+    answered: Counter[Form] = field(default_factory=Counter)
+    pairs: int = 0
+    failed_pairs: int = 0
+    refused: dict[Purpose, Counter[str]] = field(default_factory=lambda: {purpose: Counter() for purpose in Purpose})
+    """Refusals by what the client meant to do, and code."""
+    fates: Counter[Fate] = field(default_factory=Counter)
+    cancelled_unanswered: int = 0
+    owed_at_stop: int = 0
+    largest_difference: float = 0.0
+    confusable: int = 0
+
+    def fault(self, attempt: Attempt, what: str) -> None:
+        """Note a fault of one attempt."""
+        self.faults.append(f"{attempt.form}, seed {attempt.seed}, {attempt.purpose}: {what}")
+
+    @property
+    def shown_faults(self) -> list[str]:
+        """The first faults, and how many more there are."""
+        more = len(self.faults) - _SHOWN
+        return self.faults[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+
+
+@dataclass(slots=True)
+class Soak:
+    """All that a run gave."""
+
+    plan: SoakPlan
+    times: Times
+    attempts: list[Attempt]
+    samples: list[tuple[float, float]] = field(default_factory=list)
+    """Memory over time: seconds of ``time.monotonic``, and MiB."""
+    sizes: dict[int, Size] = field(default_factory=dict)
+    """The sizes of the burst's questions, by seed."""
+    counted: Counted | None = None
+    """None where the service did not tell."""
+    counted_attempts: int = 0
+    """Attempts that were over when the service's counters were read."""
+    exit_code: int | None = None
+    """None where the service did not end in time."""
+    verdict: Verdict = field(default_factory=Verdict)
+    balance: list[Balance] = field(default_factory=list)
+    growth: Slope | None = None
+    """The growth of memory; None where the run was too short."""
+    files: int = 0
+    """Files that were searched for the mark."""

@@ -1,0 +1,129 @@
+"""One soak: the load, the kill, the stop, and then the judgement of all that came of it."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.harness.clients import Purpose
+from benchmarks.harness.log import traces_of
+from benchmarks.harness.processes import MemoryWatch, worker
+from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Size, ask
+from benchmarks.harness.server import Server, ServerFailed
+from benchmarks.soak.clients import Caller, Load, ask_on, grpc_caller, http_caller, settle
+from benchmarks.soak.fates import SETTLE_SECONDS, Times
+from benchmarks.soak.marks import find_marks
+from benchmarks.soak.memory import growth_fault, memory_slope
+from benchmarks.soak.result import Counted, Soak, SoakPlan
+from benchmarks.soak.stream import SharedStream
+from benchmarks.soak.verdict import balances, check_scores, judge
+from semsim.scorer import Scorer
+
+EXIT_SECONDS = 40.0
+"""The service must end within its longest request, 30 s, and a little."""
+_BURST = Size(pairs=40, side=64)
+_TAIL_SECONDS = 3.0
+
+
+def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
+    """Run a soak on a server that runs, and judge it. The server has ended then."""
+    before, looked = Counted.scraped(server.port), len(server.log)
+    with MemoryWatch(server.process.pid) as watch:
+        soak = asyncio.run(_drive(server, plan, scorer.manifest.name))
+    soak.samples = watch.samples
+    if soak.counted and before:
+        soak.counted = soak.counted.since(before)
+    _judge(soak, scorer, server)
+    told = traces_of(server.log[looked:])
+    soak.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in told.items()]
+    return soak
+
+
+async def _drive(server: Server, plan: SoakPlan, model: str) -> Soak:
+    load = Load(plan)
+    times = Times(time.monotonic())
+    soak = Soak(plan, times, load.attempts)
+    stream = SharedStream(server)
+    streaming = Caller(model, stream.send, stream.leave, stream.close)
+    calling = [grpc_caller(server, model) for _ in range(plan.grpc_clients)]
+    ways: list[tuple[tuple[Form, ...], Caller]] = [
+        *((HTTP_FORMS, http_caller(server, model)) for _ in range(plan.http_clients)),
+        *((UNARY_FORMS, caller) for caller in calling),
+        *[((Form.STREAM,), streaming)] * plan.stream_clients,
+    ]
+    async with asyncio.TaskGroup() as group:
+        for number, (forms, caller) in enumerate(ways):
+            group.create_task(ask_on(load, forms, caller, number))
+        load.go.set()
+        await asyncio.sleep(plan.seconds / 3)
+        await _kill(server, times)
+        await asyncio.sleep(max(0.0, times.began + plan.seconds - time.monotonic()))
+        await load.pause()
+        soak.counted, soak.counted_attempts = await asyncio.to_thread(Counted.scraped, server.port), len(load.attempts)
+        load.go.set()
+        await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
+        bursts: list[tuple[Form, Caller]] = [(Form.STREAM, streaming)] * plan.burst
+        for index in range(plan.burst):
+            bursts += [(form, http_caller(server, model)) for form in (Form.JSON, Form.OCTETS)]
+            bursts += [(form, calling[index % len(calling)]) for form in (Form.SCORE, Form.BATCH)]
+        asked = [(ask(load.next_seed(), form, plan.mark, _BURST), caller) for form, caller in bursts]
+        soak.sizes = {question.seed: _BURST for question, _ in asked}
+        times.burst = time.monotonic()
+        for question, caller in asked:
+            group.create_task(settle(load, question, caller, Purpose.GOOD))
+        await asyncio.sleep(SETTLE_SECONDS + 0.1)
+        times.stopped = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        load.over = True
+        soak.exit_code = await asyncio.to_thread(_wait, server)
+        times.exited = time.monotonic()
+        load.go.set()
+    for caller in {caller for _, caller in (*ways, *bursts)}:
+        await caller.close()
+    if stream.unasked:
+        load.attempts[-1].wrong = f"{stream.unasked} answers in the stream that nobody waited for"
+    return soak
+
+
+async def _kill(server: Server, times: Times) -> None:
+    """Kill the worker, and wait until another serves."""
+    process = worker(server.process.pid)
+    if process is None:
+        raise ServerFailed("expected a worker below the supervisor, got none")
+    times.killed = time.monotonic()
+    process.send_signal(signal.SIGKILL)
+    await asyncio.sleep(0.1)  # its ports are closed by now
+    await asyncio.to_thread(server.wait_until_ready)
+    times.back = time.monotonic()
+
+
+def _wait(server: Server) -> int | None:
+    try:
+        return server.process.wait(timeout=EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
+    mark = soak.plan.mark
+    verdict = soak.verdict = judge(soak.attempts, soak.times)
+    check_scores(soak.attempts, verdict, scorer, mark, soak.sizes)
+    if soak.counted is None:
+        verdict.faults.append("GET /metrics was not answered with the counters, while nothing else was asked")
+    else:
+        soak.balance = balances(soak.attempts[: soak.counted_attempts], soak.times, soak.counted)
+    verdict.faults += [
+        f"{row.name}: {row.counted} counted, {row.least} to {row.least + row.unknown} sent"
+        for row in soak.balance
+        if not row.holds
+    ]
+    soak.files, holding = find_marks(mark, (server.home, Path("/dev/shm")))  # noqa: S108
+    verdict.faults += [f"image bytes in {path}" for path in holding]
+    if soak.exit_code is None:
+        verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
+    elif soak.exit_code != 0:
+        verdict.faults.append(f"the service ended with code {soak.exit_code}")
+    soak.growth = memory_slope(soak.samples, soak.times)
+    if fault := growth_fault(soak.growth):
+        verdict.faults.append(fault)

@@ -1,0 +1,105 @@
+"""What a soak shows: every attempt judged, the answers checked against the offline scorer, the counts compared."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from benchmarks.harness.clients import Attempt, End, Purpose
+from benchmarks.harness.pictures import Mark
+from benchmarks.harness.questions import GRPC_FORMS, MOST_PAIRS, Size, ask
+from benchmarks.harness.rows import Row, apart, confusable, differences, expected_rows
+from benchmarks.soak.fates import Fate, Times, fate, may_be_counted_as, may_be_refused_as, owed_at_stop
+from benchmarks.soak.result import Balance, Counted, Verdict
+from semsim.scorer import Scorer
+
+_ALL = "all"
+
+
+def judge(attempts: Sequence[Attempt], times: Times) -> Verdict:
+    """Everything that needs no scores."""
+    verdict = Verdict()
+    answers: Counter[int] = Counter()
+    last_attempts: dict[int, Attempt] = {}
+    for attempt in attempts:
+        last_attempts[attempt.seed] = attempt
+        answers[attempt.seed] += attempt.end is End.ANSWERED
+        verdict.owed_at_stop += owed_at_stop(attempt, times)
+        if attempt.wrong is not None:
+            verdict.fault(attempt, attempt.wrong)
+        _judge_end(attempt, times, verdict)
+    for seed, last in last_attempts.items():
+        verdict.requests[last.form, last.purpose] += 1
+        if answers[seed] > 1:
+            verdict.fault(last, f"answered {answers[seed]} times")
+        if last.purpose is Purpose.GOOD and not answers[seed] and last.ended < times.stopped:
+            verdict.fault(last, "never answered")
+    return verdict
+
+
+def _judge_end(attempt: Attempt, times: Times, verdict: Verdict) -> None:
+    moment = f"{attempt.ended - times.began:.1f} s after the beginning"
+    match attempt.end:
+        case End.ANSWERED:
+            verdict.answered[attempt.form] += 1
+            if attempt.purpose is Purpose.MALFORMED:
+                verdict.fault(attempt, f"expected {attempt.wanted_code}, got an answer")
+        case End.REFUSED:
+            verdict.refused[attempt.purpose][attempt.code or ""] += 1
+            if attempt.code not in {attempt.wanted_code, *may_be_refused_as(attempt, times)}:
+                verdict.fault(attempt, f"expected {attempt.wanted_code or 'an answer'}, got {attempt.code}, {moment}")
+        case End.UNANSWERED | End.UNCONNECTED:
+            what = fate(attempt, times)
+            verdict.fates[what] += 1
+            if what in (Fate.LOST, Fate.TURNED_AWAY):
+                verdict.fault(attempt, f"{what}, {moment}")
+        case End.LEFT:
+            verdict.cancelled_unanswered += 1
+        case _:
+            verdict.fault(attempt, attempt.end.value)
+
+
+def check_scores(
+    attempts: Sequence[Attempt], verdict: Verdict, scorer: Scorer, mark: Mark, sizes: dict[int, Size]
+) -> None:
+    """Make the questions of all answers again, score them offline, and compare."""
+    answered = [one for one in attempts if one.end is End.ANSWERED and one.purpose is not Purpose.MALFORMED]
+    questions = (ask(attempt.seed, attempt.form, mark, sizes.get(attempt.seed)) for attempt in answered)
+    all_rows: dict[int, list[Row]] = {}
+    for attempt, (question, expected) in zip(answered, expected_rows(questions, scorer), strict=True):
+        all_rows[attempt.seed] = expected
+        verdict.pairs += len(expected)
+        verdict.failed_pairs += sum(row.code is not None for row in expected)
+        for what in differences(attempt.rows, expected, question.form):
+            verdict.fault(attempt, what)
+        for got, row in zip(attempt.rows, expected, strict=False):
+            verdict.largest_difference = max(verdict.largest_difference, apart(got.distance, row.distance))
+    verdict.confusable = confusable(row for rows in all_rows.values() for row in rows)
+    if verdict.confusable:
+        verdict.faults.append(f"{verdict.confusable} pairs of questions are too much alike: change the seed")
+
+
+def balances(attempts: Sequence[Attempt], times: Times, counted: Counted) -> list[Balance]:
+    """The service's counters against what the clients saw until then.
+
+    What a client left, or the kill cut off, may have been counted or not: once, with one of the codes that it may have
+    had. So all requests of a transport must balance together, too.
+    """
+    seen: Counter[tuple[str, ...]] = Counter()
+    unknown: Counter[tuple[str, ...]] = Counter()
+    pairs = unknown_pairs = 0
+    for attempt in attempts:
+        transport = "grpc" if attempt.form in GRPC_FORMS else "http"
+        if attempt.end in (End.ANSWERED, End.REFUSED):
+            code = "ok" if attempt.end is End.ANSWERED else attempt.code or ""
+            seen.update(((transport, code), (transport, _ALL)))
+            pairs += len(attempt.rows)
+        elif codes := may_be_counted_as(attempt, times):
+            unknown.update((transport, code) for code in (*codes, _ALL))
+            unknown_pairs += MOST_PAIRS if "ok" in codes else 0
+    requests = counted.requests.copy()
+    for (transport, _), count in counted.requests.items():
+        requests[transport, _ALL] += count
+    rows = [
+        Balance(f"requests, {place[0]}, {place[1]}", requests[place], seen[place], unknown[place])
+        for place in sorted(set(seen) | set(requests))
+    ]
+    return [*rows, Balance("pairs", counted.pairs, pairs, unknown_pairs)]

@@ -1,0 +1,64 @@
+"""Which answers to malformed requests are faults."""
+
+import json
+
+import pytest
+
+from benchmarks.harness.http_messages import request_bytes
+from benchmarks.harness.http_wire import HTTPAnswer
+from benchmarks.malformed.answer_faults import http_fault, scored_fault
+
+_SCORED = {
+    "id": None,
+    "distance": 0.1,
+    "leakage": 0.7,
+    "recognizable": True,
+    "mse": 4.0,
+    "psnr": None,
+    "ssim": 1.0,
+    "resized": False,
+}
+_SUMMARY = {"pairs": 1, "failed": 0, "max_leakage": 0.7, "mean_leakage": 0.7, "recognizable": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "faulty"),
+    [
+        (400, b'{"error": {"code": "invalid_request", "message": "no"}}', False),
+        (503, b'{"error": {"code": "not_ready", "message": "no"}}', False),
+        (504, b'{"error": {"code": "timeout", "message": "no"}}', False),
+        (500, b'{"error": {"code": "internal", "message": "no"}}', True),
+        (503, b"Service Unavailable", True),
+        (400, b"Bad Request", True),
+        (200, b'File "/srv/service.py", line 3', True),
+        (200, b"", False),
+        (307, b"", True),
+    ],
+)
+def test_which_answers_are_faults(status: int, body: bytes, faulty: bool) -> None:
+    """Undocumented 5xx, errors out of their envelope, and anything of a trace."""
+    assert (http_fault(HTTPAnswer(status, {}, body), enveloped=True) is not None) is faulty
+
+
+@pytest.mark.parametrize(
+    ("results", "summary", "readable"),
+    [
+        ([_SCORED], _SUMMARY, True),
+        ([_SCORED], _SUMMARY | {"max_leakage": 0.6}, False),
+        ([_SCORED], _SUMMARY | {"recognizable": 0}, False),
+        ([_SCORED], _SUMMARY | {"failed": 1}, False),
+        ([_SCORED | {"distance": None}], _SUMMARY, False),
+        ([_SCORED | {"leakage": None}], _SUMMARY, False),
+        ([], _SUMMARY, False),
+        (None, _SUMMARY, False),
+    ],
+)
+def test_an_answer_is_read_whole_or_not_at_all(results: object, summary: object, readable: bool) -> None:
+    """Its numbers are numbers, and its summary is that of its rows; a 200 to a malformed request is held to it, too."""
+    body = json.dumps({"results": results, "summary": summary}).encode()
+    request = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{}]}')
+    assert (scored_fault(request, HTTPAnswer(200, {}, body)) is None) is readable
+    if readable:
+        two = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{},{}]}')
+        assert scored_fault(two, HTTPAnswer(200, {}, body)) is not None
+        assert scored_fault(two, HTTPAnswer(400, {}, b"")) is None

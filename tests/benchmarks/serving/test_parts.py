@@ -1,0 +1,34 @@
+"""What a sampled stack counts as."""
+
+import pytest
+
+from benchmarks.serving.parts import Part, part_of, shares
+
+_EMBED = "thread (7): batcher;run (/x/threading.py:9);embed (/a/semsim/embedder.py:44);run (/x/onnxruntime/capi/a.py:1)"
+_LOOP = "thread (5): MainThread;run (/x/asyncio/runners.py:118)"
+_ACCESS = f"{_LOOP};send (/x/bentoml/_internal/server/http/access.py:1);info (/x/logging/__init__.py:2)"
+
+
+@pytest.mark.parametrize(
+    ("stack", "part"),
+    [
+        (_EMBED, Part.NETWORK),
+        (_LOOP, Part.SERVER),
+        (_ACCESS, Part.BENTOML),
+        (
+            f"{_LOOP};_prepare (/a/semsim_service/core/scoring.py:3);f (/a/semsim/images/resize.py:1);x (/x/PIL/a:1)",
+            Part.RESIZING,
+        ),
+        ("thread (8): decode_0;_worker (/x/concurrent/futures/thread.py:81)", None),
+        ("thread (9): AnyIO;get (/x/queue.py:171);Condition.wait (/x/threading.py:327)", None),
+    ],
+)
+def test_the_innermost_known_frame_says_what_a_stack_does(stack: str, part: Part | None) -> None:
+    """Libraries count for who called them; a thread that waits does nothing."""
+    assert part_of(stack.split(";")) is part
+
+
+def test_threads_weigh_what_they_took() -> None:
+    """Whatever number of samples they have; one without samples is the server's own."""
+    found = shares([f"{_EMBED} 10", f"{_LOOP} 30", f"{_ACCESS} 10"], {7: 6.0, 5: 2.0, 11: 2.0})
+    assert found == {Part.NETWORK: 0.6, Part.SERVER: pytest.approx(0.35), Part.BENTOML: pytest.approx(0.05)}

@@ -1,0 +1,56 @@
+"""The report, from figures made up."""
+
+import dataclasses
+
+from benchmarks.harness.questions import Form
+from benchmarks.serving.cells import Cell, Loop, ServingPlan
+from benchmarks.serving.contenders import Contender
+from benchmarks.serving.figures import Run
+from benchmarks.serving.goals import goals
+from benchmarks.serving.measure import Results
+from benchmarks.serving.table import report
+
+_PLAN = ServingPlan((Cell(64, 8, 1), Cell(64, 8, 16), Cell(64, 8, 64)), 3, 1.0, 0.1, 0.1, 64)
+_MINE = Contender("SemSim", Form.OCTETS, "/score", 1, 1, ours=True)
+_PEER = Contender("Peer", Form.PIXEL_FORM, "/score", 2, 2, ours=False)
+
+
+def _run(speed: float, tail: float = 2.0) -> Run:
+    return Run(speed, 0.1, 0.1 * tail, 0.001, 2**20, 0.05)
+
+
+def _results(alone: float, many: float) -> Results:
+    """Our speeds with one client and with many, beside a loop at 100 and a peer at 80."""
+    results = Results(_PLAN, (_MINE, _PEER))
+    for cell in _PLAN.cells:
+        speed = alone if cell.clients == 1 else many
+        results.loops |= {(cell, who, loop): [_run(100.0)] * 3 for who in (_MINE, _PEER) for loop in Loop}
+        results.servers[cell, _MINE] = [_run(speed), _run(speed * 1.5), _run(speed * 0.5)]
+        results.servers[cell, _PEER] = [_run(80.0)] * 3
+    return results
+
+
+def test_goals_are_judged_by_the_figures() -> None:
+    """By the worst load of many clients; one client alone does not count."""
+    reached = {goal.text: goal for goal in goals(_results(alone=10.0, many=95.0))}
+    assert all(goal.met for goal in reached.values())
+    missed = [goal.text for goal in goals(_results(alone=100.0, many=85.0)) if not goal.met]
+    assert missed == [text for text in reached if "at least 0.9" in text]
+
+
+def test_a_long_tail_is_told() -> None:
+    """With the load at which it is longest."""
+    results = _results(alone=95.0, many=95.0)
+    worst = _PLAN.cells[-1]
+    results.servers[worst, _MINE] = [dataclasses.replace(run, p99=0.5) for run in results.servers[worst, _MINE]]
+    (goal,) = (goal for goal in goals(results) if not goal.met)
+    assert (goal.worst, goal.held, goal.values[worst]) == (worst, 1, 5.0)
+
+
+def test_the_report_names_every_contender_under_every_load() -> None:
+    """And says which goals are reached."""
+    text = report(_results(alone=10.0, many=85.0), "a model")
+    assert text.count("SemSim, raw over HTTP | 16 | 85 | 0.85") == 1
+    assert "**yes**" in text
+    assert "**no**" in text
+    assert "0.85 (0.85)" in text
