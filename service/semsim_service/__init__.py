@@ -1,1 +1,6 @@
-"""The scoring service: HTTP and gRPC over one core, held together by BentoML. Never imports torch."""
+"""The scoring service, hosted by BentoML. It never imports torch.
+
+Its rooms from the ground up: ``settings``; ``access`` (token, addresses, certificates); ``core`` (a request from its
+pairs to its answer); ``observing`` (logs and traces); ``http`` and ``grpc_transport`` (the transports); ``host`` (the
+processes under BentoML). ``service`` puts these together, and ``serve_command`` is `semsim serve`.
+"""

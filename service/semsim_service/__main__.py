@@ -1,4 +1,4 @@
-"""``python -m semsim_service``: `semsim serve` where the project is not installed, as in a container."""
+"""`semsim serve` as ``python -m semsim_service``, where the project is not installed, as in a container."""
 
 from semsim.commands.main import main
 from semsim_service.serve_command import app

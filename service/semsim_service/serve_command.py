@@ -1,4 +1,4 @@
-"""``semsim serve``: the service under BentoML, set up as it should be."""
+"""The command `semsim serve`: checks that the service can start, and becomes BentoML's process."""
 
 import importlib.util
 import os
@@ -40,31 +40,46 @@ def serve(
     """
     if importlib.util.find_spec("bentoml") is None:  # told here, not by the process that replaces this one
         raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
-    environment = os.environ | {"BENTOML_HOME": os.environ.get("BENTOML_HOME", str(_home(port)))}
-    environment = {"BENTOML_DO_NOT_TRACK": "true"} | environment
-    given = {
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+    # Else Python processes that run a module look for others in the current folder first: a user's typing.py, too.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.environ.setdefault("BENTOML_HOME", str(_home(port)))
+    files = {
         "SEMSIM_ARTIFACT": artifact,
         "SEMSIM_TLS__CERTIFICATE": tls_certificate,
         "SEMSIM_TLS__KEY": tls_key,
         "SEMSIM_TLS__CLIENT_CA": tls_client_ca,
     }
-    environment |= {name: str(path.absolute()) for name, path in given.items() if path is not None}
+    os.environ.update({name: str(path.absolute()) for name, path in files.items() if path is not None})
     if workers is not None:
-        environment["SEMSIM_WORKERS"] = str(workers)
-    environment |= _grpc(host, port, grpc_port)
-    Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
+        os.environ["SEMSIM_WORKERS"] = str(workers)
+    os.environ.update(_grpc(host, port, grpc_port))
+    _check(host, port)
+    Path(os.environ["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "semsim_service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
     # Longer than clients' pools and load balancers keep idle connections, usually 60 s: they must be the first to
     # close, or a request is lost that is sent while the service closes.
     arguments += ["--timeout-keep-alive", "75"]
-    # What would not do, this process tells in one line when it has become BentoML's (service.preflight).
-    os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
+
+
+def _check(host: str, port: int) -> None:
+    """Refuse a start that cannot succeed. BentoML's process checks again, but takes seconds to get there."""
+    from semsim_service.host.preflight import check_addresses, check_settings
+    from semsim_service.settings import load_settings
+
+    settings = load_settings()
+    check_settings(settings)
+    check_addresses(settings, host, port)
 
 
 def _grpc(host: str, port: int, grpc_port: int | None) -> dict[str, str]:
-    """The settings of gRPC: the option, else the environment or the YAML file, else beside HTTP."""
+    """The address of gRPC as environment variables, where neither the environment nor the YAML file gives it.
+
+    ``--grpc-port`` wins over both. Without any of them gRPC listens beside HTTP.
+    """
     from semsim.exceptions import InvalidOption
     from semsim_service.settings import load_settings
 
@@ -78,6 +93,6 @@ def _grpc(host: str, port: int, grpc_port: int | None) -> dict[str, str]:
 
 
 def _home(port: int) -> Path:
-    """A BENTOML_HOME a port: a second server with the same one would wipe the first one's metrics."""
+    """The BENTOML_HOME of a port. A second server with the same home would wipe the metrics of the first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")))
     return cache / "semsim" / f"bentoml-{port}"

@@ -1,4 +1,4 @@
-"""The BentoML service: loads the model, mounts the transports, says when it is ready."""
+"""The BentoML service. It loads the model, mounts the transports, and says when it is ready."""
 
 import asyncio
 
@@ -6,22 +6,22 @@ import bentoml
 
 from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
-from semsim_service import hosting, preflight
-from semsim_service.auth import authenticator
+from semsim_service.access.auth import authenticator
+from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.transport import GRPCTransport
-from semsim_service.http.app import HTTPTransport
-from semsim_service.http.errors import EnvelopeMiddleware
-from semsim_service.interpreter import (
+from semsim_service.host import hosting, preflight
+from semsim_service.host.interpreter import (
     collect_regularly,
     give_back_regularly,
     let_network_go_first,
     tune_collector,
     tune_switching,
 )
-from semsim_service.metrics import ServiceMetrics
-from semsim_service.observers import Observers
-from semsim_service.process import stop_with_parent
+from semsim_service.host.process import stop_with_parent
+from semsim_service.http.app import HTTPTransport
+from semsim_service.http.errors import EnvelopeMiddleware
+from semsim_service.observing.observers import Observers
 from semsim_service.settings import load_settings
 
 hosting.prepare()
@@ -29,7 +29,7 @@ _http = HTTPTransport()
 _grpc = GRPCTransport()
 
 
-# Loopback: the pairs hold private originals, so that listening wider is a decision (--host, BENTOML_HOST).
+# Loopback by default: pairs hold private originals, so that a wider address must be chosen (--host, BENTOML_HOST).
 @bentoml.service(
     name="semsim",
     http={"host": "127.0.0.1", "port": 3000},
@@ -38,13 +38,13 @@ _grpc = GRPCTransport()
 )
 @bentoml.asgi_app(_http.app)
 class SemSimService:
-    """Scores how recognizable reconstructions are. The work is in ``semsim_service.core``; this is its host."""
+    """Scores how recognizable reconstructions are. The work is in ``semsim_service.core``, which this class hosts."""
 
     def __init__(self) -> None:
-        """Load and warm up the model: BentoML serves nothing before this returns."""
-        keep_freed_memory(largest=2**23, most=2**26)
+        """Load and warm up the model. BentoML serves nothing before this returns."""
         self._settings = settings = load_settings()
         preflight.check_worker(settings)
+        keep_freed_memory(largest=2**23, most=2**26)
         self._observers = Observers(settings)
         scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
         scorer.warm_up()
@@ -56,7 +56,7 @@ class SemSimService:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
-        """On the worker's event loop, before it serves."""
+        """Start gRPC and the background work, on the worker's event loop before it serves."""
         let_network_go_first(self._settings.providers.cpu.threads)
         background = (self._core.observe_queue(), collect_regularly(), give_back_regularly(), stop_with_parent())
         self._tasks = [asyncio.create_task(work) for work in background]
@@ -64,24 +64,24 @@ class SemSimService:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
-        """After the last HTTP request: answer the last gRPC ones, which may take as long as any request."""
+        """Answer the last gRPC requests, after those of HTTP. They may take as long as any request."""
         await _grpc.stop(self._settings.request_seconds)
         for task in self._tasks:
             task.cancel()
-        # Nobody waits any more: its threads end with what they are at. The interpreter could otherwise end while one is
-        # in ONNX Runtime.
+        # Nobody waits any more. The core's threads end with the work that they are at: otherwise the interpreter could
+        # end while one of them is in ONNX Runtime.
         await asyncio.to_thread(self._core.close)
         await asyncio.to_thread(self._observers.close)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no types
     @staticmethod
     def check() -> None:
-        """Called once before the workers start: what they would fail on stops `bentoml serve` in one line."""
+        """Stop `bentoml serve` in one line where the workers would fail. Called once, before they start."""
         with hosting.refusing():
-            preflight.check()
+            preflight.check_deployment()
 
     async def __is_ready__(self) -> bool:
-        """Whether the warm-up is done, for ``/readyz``."""
+        """True once the warm-up is done, for ``/readyz``."""
         return _http.core is not None
 
 

@@ -1,4 +1,4 @@
-"""The service's settings, from the environment (``SEMSIM_``) and a YAML file: the one place that reads them."""
+"""The service's settings. They are read from the environment (``SEMSIM_``) and a YAML file, here and nowhere else."""
 
 import os
 import re
@@ -24,9 +24,9 @@ from semsim.scorer import DEFAULT_BATCH_SIZE
 
 _PREFIX = "SEMSIM_"
 _CONFIG = "SEMSIM_CONFIG"
-# Read by the Makefile, the benchmarks and the tests, from whose environment a service may be started.
+# The Makefile, the benchmarks and the tests read it, and may start a service from their environment.
 _OTHERS = frozenset({"SEMSIM_DATA"})
-# What Kubernetes sets in every container for a Service object whose name begins with "semsim".
+# Kubernetes sets such variables in every container for a Service object whose name begins with "semsim".
 _KUBERNETES = re.compile(
     r"SEMSIM_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=\w+://.*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)"
 )
@@ -35,7 +35,7 @@ _Positive = Annotated[int, Field(ge=1)]
 
 
 class Limits(BaseModel):
-    """What one request may weigh: checked before images are decoded, and their pixels together while they are."""
+    """The limits of one request, checked before its images are decoded; the last one while they are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,20 +48,20 @@ class Limits(BaseModel):
     image_pixels: _Positive = 4096 * 4096
     """Width x height of one image."""
     request_pixels: _Positive = 2**27
-    """Pixels of all distinct images of a request together, after which nothing more of it is decoded."""
+    """Pixels of all distinct images of a request together. Past them nothing more of it is decoded."""
 
     def check_pairs(self, count: int) -> None:
         """Refuse too many pairs before there is an object for each.
 
         Raises:
-            TooManyPairs: more than the limit.
+            TooManyPairs: ``count`` is over the limit.
         """
         if count > self.pairs:
             raise TooManyPairs(f"expected at most {self.pairs} pairs a request, got {count}")
 
     @property
     def decode(self) -> DecodeLimits:
-        """The limits of one image, as the decoder takes them."""
+        """The limits of one image, in the decoder's form."""
         return DecodeLimits(max_bytes=self.image_bytes, max_pixels=self.image_pixels)
 
 
@@ -70,7 +70,7 @@ class _Group(BaseModel):
 
 
 class QueueLimits(_Group):
-    """How much may wait or be scored at once, over all requests of a worker; past it requests are refused."""
+    """The bound on all admitted requests of a worker together. Past it requests are refused."""
 
     pairs: _Positive = 1024
     """Pairs of all admitted requests."""
@@ -79,7 +79,7 @@ class QueueLimits(_Group):
 
 
 class GRPCSettings(_Group):
-    """The gRPC server beside the HTTP one."""
+    """The address of the gRPC server."""
 
     host: str = "127.0.0.1"
     """IP address to listen on."""
@@ -88,62 +88,62 @@ class GRPCSettings(_Group):
 
 
 class AuthSettings(_Group):
-    """Who may score."""
+    """The token that callers must have."""
 
     token: SecretStr | None = None
     """The bearer token that every request must carry."""
     token_file: Path | None = None
-    """A file that holds it, such as a mounted secret."""
+    """A file that holds the token, such as a mounted secret."""
     anonymous: bool = False
     """Listen beyond loopback without a token, as behind a proxy that checks its callers."""
 
 
 class TLSSettings(_Group):
-    """Certificates, PEM, of HTTP and gRPC both; plain text where there are none."""
+    """PEM certificates of both HTTP and gRPC. Without them both speak plain text."""
 
     certificate: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
-    """With it, clients must show a certificate that it signed (mTLS)."""
+    """The authority that must have signed the clients' certificates (mTLS). None = clients need none."""
 
 
 class TracingSettings(_Group):
-    """OpenTelemetry traces; none where there is no endpoint."""
+    """OpenTelemetry traces. There are none without an endpoint."""
 
     endpoint: str | None = None
-    """OTLP over HTTP, such as ``http://127.0.0.1:4318/v1/traces``."""
+    """The address of OTLP over HTTP, such as ``http://127.0.0.1:4318/v1/traces``."""
     sample_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Share of traces kept; a caller's decision, when one comes with the request, wins."""
+    """The share of traces that are kept. A caller's decision, if it comes with the request, wins."""
 
 
 class LogSettings(_Group):
-    """What is logged, as one JSON object a line. Never an image."""
+    """The log lines beside errors and starts. None of them holds an image."""
 
     requests: bool = False
-    """A line a request: it costs throughput."""
+    """Write a line for each request. It costs throughput."""
 
 
 class Settings(BaseSettings):
     """Every setting of the service, such as ``SEMSIM_ARTIFACT`` or ``SEMSIM_LIMITS__PAIRS``.
 
-    ``SEMSIM_CONFIG`` names a YAML file with the same names, nested; the environment wins over it.
+    ``SEMSIM_CONFIG`` names a YAML file with the same names, nested. The environment wins over it.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     config: Path | None = None
     artifact: Path | None = None
-    """The model artifact directory; the bundled one when not set."""
+    """The model artifact directory. None = the bundled one."""
     batch_size: _Positive = DEFAULT_BATCH_SIZE
-    """Images a run of the graph."""
+    """The largest number of images in a run of the graph."""
     request_seconds: Annotated[float, Field(gt=0, le=50)] = 30.0
-    """After this long a request is answered with a timeout; under BentoML's own limit of 60 s."""
+    """The seconds after which a request is answered with a timeout. They stay under BentoML's own limit of 60 s."""
     decode_threads: _Positive = Field(default_factory=lambda: min(4, max(1, len(os.sched_getaffinity(0)) - 1)))
-    """Requests decoded at once; by default 4, or the cores but one: more threads than cores slow each other."""
+    """The number of requests decoded at once, by default 4 or one less than the cores: more threads slow each other."""
     workers: _Positive = 1
-    """Processes that serve; each loads the model, so one a GPU."""
+    """The number of processes that serve. Each loads the model, so one is right for a GPU."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0
-    """Memory for embeddings of images seen before. Off by default: embeddings of private images are private."""
+    """The memory for embeddings of images seen before. 0 by default: embeddings of private images are private."""
     providers: ProviderSettings = ProviderSettings()
     limits: Limits = Limits()
     queue: QueueLimits = QueueLimits()
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _largest_request_fits(self) -> "Settings":
-        """A request within the limits that no empty queue could take would be sent away for ever."""
+        """Refuse a queue that, even empty, could not take the largest request: it would be refused for ever."""
         for name, queue, request in (
             ("pairs", self.queue.pairs, self.limits.pairs),
             ("bytes", self.queue.bytes, self.limits.body_bytes),
@@ -181,22 +181,21 @@ def load_settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        InvalidOption: a value that does not fit, a variable ``SEMSIM_*`` that is no setting, or a YAML file
-            that cannot be read.
+        InvalidOption: a value does not fit, a variable ``SEMSIM_*`` is no setting, or the YAML file cannot be read.
     """
     _refuse_unknown_variables()
     try:
         return Settings()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        told = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
-        raise InvalidOption(f"expected valid settings, got {'; '.join(told)}") from None
+        lines = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
+        raise InvalidOption(f"expected valid settings, got {'; '.join(lines)}") from None
     except SettingsError as error:  # a list or a group that is not JSON
         raise InvalidOption(f"expected valid settings, got {error}") from None
 
 
 def _refuse_unknown_variables() -> None:
-    """A misspelt limit would otherwise be no limit, without a word."""
+    """Refuse variables that are no setting: a misspelt limit would otherwise be no limit, without a word."""
     known = set(_variables(Settings, _PREFIX))
     for name, value in sorted(os.environ.items()):
         ours = name.upper().startswith(_PREFIX) and name not in known | _OTHERS
@@ -207,7 +206,7 @@ def _refuse_unknown_variables() -> None:
 
 
 def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """The environment variables of a settings model; those of a group are JSON, or nested at ``__``."""
+    """The environment variables of a settings model. A group is one variable of JSON, or several, nested at ``__``."""
     for name, field in model.model_fields.items():
         yield prefix + name.upper()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

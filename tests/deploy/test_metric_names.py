@@ -6,7 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from semsim.exceptions import ErrorCode
 from semsim.providers import Provider
-from semsim_service.metrics import OK, ReceivedForm, Rejection, Transport
+from semsim_service.core.call import Transport
+from semsim_service.core.metrics import OK, EmbeddingSource, Rejection
 from tests.conftest import IMAGES
 from tests.deploy.promql import TARGET_LABELS, Query, dashboard_queries, queries
 from tests.service.live import LiveService, base64_pair
@@ -14,7 +15,7 @@ from tests.service.live import LiveService, base64_pair
 VALUES = {
     "code": {OK, *ErrorCode},
     "reason": set(Rejection),
-    "source": set(ReceivedForm),
+    "source": set(EmbeddingSource),
     "transport": set(Transport),
     "provider": set(Provider),
 }
@@ -24,7 +25,7 @@ ALL = queries()
 @pytest.fixture(scope="module")
 def series(service: LiveService) -> dict[str, set[str]]:
     """The metrics of a live service that has scored a pair, with their labels."""
-    original = (IMAGES / "dog.jpg").read_bytes()
+    original = (IMAGES / "cat.jpg").read_bytes()
     service.post([base64_pair(original, original)])
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text):

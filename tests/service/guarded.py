@@ -11,9 +11,9 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.service.collector import Collector, collecting
 from tests.service.grpc_transport.certificates import Authority, Signed
 from tests.service.live import LiveService, serving
+from tests.service.observing.collector import Collector, collecting
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105
 WORKERS = 2
@@ -22,25 +22,27 @@ AUTHORIZATION = f"Bearer {TOKEN}"
 
 @dataclass(frozen=True)
 class Guarded:
-    """The service, and what its callers need."""
+    """The service, and all that its callers need."""
 
     live: LiveService
+    directory: Path
+    """Its home and its temporary files."""
     collector: Collector
     authority: Authority
     caller: Signed
 
     def trust(self, *, certificate: bool = True) -> ssl.SSLContext:
-        """What a client trusts, and shows."""
+        """The certificates that a client trusts, and its own unless told otherwise."""
         return _trust(self.authority, self.caller if certificate else None)
 
     def client(self) -> httpx.Client:
-        """A client with a certificate and the token, whose connections are its own."""
+        """A client with a certificate, the token and new connections."""
         return httpx.Client(
             base_url=self.live.url, verify=self.trust(), headers={"authorization": AUTHORIZATION}, timeout=60
         )
 
     def channel(self, *, certificate: bool = True) -> grpc.Channel:
-        """A gRPC connection of its own."""
+        """A new gRPC connection."""
         key, chain = (self.caller.key, self.caller.certificate) if certificate else (None, None)
         credentials = grpc.ssl_channel_credentials(
             self.authority.certificate.read_bytes(), key and key.read_bytes(), chain and chain.read_bytes()
@@ -49,11 +51,11 @@ class Guarded:
 
     @property
     def metrics(self) -> Path:
-        """Where the workers keep their numbers."""
+        """The directory in which the workers keep their numbers."""
         return self.live.home / "prometheus_multiproc_dir"
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer."""
+        """The processes that answer requests."""
         children = psutil.Process(self.live.process).children(recursive=True)
         return [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
 
@@ -72,8 +74,9 @@ def guarding(directory: Path, artifact: Path) -> Iterator[Guarded]:
     server, caller = authority.sign("server"), authority.sign("caller")
     token_file = directory / "token"
     token_file.write_text(TOKEN + "\n")
-    home = directory / "home"
-    home.mkdir()
+    home, scratch = directory / "kept" / "home", directory / "kept" / "tmp"
+    home.mkdir(parents=True)
+    scratch.mkdir()
     with collecting() as collector:
         settings = {
             "SEMSIM_ARTIFACT": str(artifact),
@@ -86,9 +89,10 @@ def guarding(directory: Path, artifact: Path) -> Iterator[Guarded]:
             "SEMSIM_TRACING__ENDPOINT": collector.endpoint,
             "SEMSIM_TRACING__SAMPLE_RATIO": "0",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "TMPDIR": str(scratch),
         }
         with serving(home, tls=_trust(authority, caller), **settings) as live:
-            yield Guarded(live, collector, authority, caller)
+            yield Guarded(live, directory / "kept", collector, authority, caller)
 
 
 def _trust(authority: Authority, caller: Signed | None) -> ssl.SSLContext:

@@ -85,3 +85,20 @@ def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, v
     with pytest.raises(InvalidOption, match=told) as caught:
         load_settings()
     assert "\n" not in str(caught.value)
+
+
+def test_a_yaml_file_sets_what_the_environment_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated_artifact: Path
+) -> None:
+    """SEMSIM_CONFIG names a YAML file; the environment wins over it."""
+    path = tmp_path / "semsim.yaml"
+    path.write_text(
+        f"artifact: {calibrated_artifact}\nlimits: {{pairs: 5}}\nproviders: {{order: [cpu]}}\nbatch_size: 8\n"
+    )
+    monkeypatch.setenv("SEMSIM_CONFIG", str(path))
+    monkeypatch.setenv("SEMSIM_BATCH_SIZE", "4")
+    settings = Settings()
+    assert settings.artifact == calibrated_artifact
+    assert settings.limits.pairs == 5
+    assert settings.providers.order == ("cpu",)
+    assert settings.batch_size == 4

@@ -1,32 +1,32 @@
-"""The bound on what waits: pairs and bytes of all requests together, refused before anything is decoded."""
+"""The bound on the queue: the pairs and bytes of all requests together, checked before anything is decoded."""
 
 import math
 import threading
 import time
 
 from semsim.exceptions import Overloaded
-from semsim_service.metrics import Rejection, ServiceMetrics
+from semsim_service.core.metrics import Rejection, ServiceMetrics
 from semsim_service.settings import QueueLimits
 
-# Over this many seconds the rate of answers is averaged.
+# The rate of answers is averaged over this many seconds.
 _RATE_SECONDS = 5.0
 _LONGEST_RETRY = 30
 
 
-class _Outside:
-    """How many pairs were sent away and are to come again: a ring of counts, one a second."""
+class _SentAway:
+    """Counts the pairs that were refused and told to come again: a ring of counts, one for each second."""
 
     def __init__(self) -> None:
         self._coming = [0.0] * (_LONGEST_RETRY + 2)
         self._now = 0
 
     def add(self, now: float, seconds: int, pairs: float) -> None:
-        """``pairs`` more come again in so many seconds."""
+        """Count ``pairs`` that come again in so many seconds."""
         self._advance(now)
         self._coming[(self._now + seconds) % len(self._coming)] += pairs
 
     def pairs(self, now: float) -> float:
-        """Those that are not due yet."""
+        """The pairs that are not due yet."""
         self._advance(now)
         return sum(self._coming)
 
@@ -38,7 +38,7 @@ class _Outside:
 
 
 class Admission:
-    """Counts what is admitted and not yet answered. Safe to share between threads."""
+    """Counts the requests that are admitted and not yet answered. Safe to share between threads."""
 
     def __init__(self, limits: QueueLimits, metrics: ServiceMetrics) -> None:
         self._limits = limits
@@ -46,12 +46,12 @@ class Admission:
         self._lock = threading.Lock()
         self._pairs = 0
         self._bytes = 0
-        self._outside = _Outside()
+        self._sent_away = _SentAway()
         self._pairs_rate, self._requests_rate = 0.0, 0.0
         self._rated = time.monotonic()
 
     def reserve(self, pairs: int, size: int) -> None:
-        """Admit ``pairs`` and ``size`` bytes more.
+        """Admit a request of ``pairs`` pairs and ``size`` bytes.
 
         Raises:
             Overloaded: the queue has no room for them, or none at all.
@@ -71,7 +71,7 @@ class Admission:
         raise Overloaded(f"expected room in a queue of {limit}, got {got}; retry in {retry_after} s", retry_after)
 
     def release(self, pairs: int, size: int) -> None:
-        """Give back what one request had reserved."""
+        """Give back the room that one request had reserved."""
         with self._lock:
             if pairs:
                 now = time.monotonic()
@@ -86,20 +86,21 @@ class Admission:
         self._bytes += size
 
     def observe(self) -> None:
-        """Set the gauges: not at each change, because that would cost more than the change."""
+        """Set the gauges. Setting them at each change would cost more than the change itself."""
         self._metrics.queue_pairs.set(self._pairs)
         self._metrics.queue_bytes.set(self._bytes)
 
     def _retry_after(self, pairs: int) -> int:
-        """Seconds until what waits here, and those sent away before, are answered, at the rate of the last seconds.
+        """Seconds until all pairs are answered that wait or were sent away before, at the rate of the last seconds.
 
-        Were those not counted, all would come again when there is room for a few of them, and again, and turning them
-        away would take the time that answers need. A request refused before its pairs are known counts as a mean one.
+        If those sent away were not counted, all of them would come again when there is room for a few, and refusing
+        them again would take the time that answers need. A request refused before its pairs are known counts as a mean
+        request.
         """
         now = time.monotonic()
         rate = self._pairs_rate * math.exp((self._rated - now) / _RATE_SECONDS)
         mean = self._pairs_rate / self._requests_rate if self._requests_rate > 0 else 1.0
-        ahead = self._pairs + self._outside.pairs(now)
+        ahead = self._pairs + self._sent_away.pairs(now)
         seconds = 1 if rate <= 0 else min(_LONGEST_RETRY, max(1, math.ceil(ahead / rate)))
-        self._outside.add(now, seconds, pairs or mean)
+        self._sent_away.add(now, seconds, pairs or mean)
         return seconds

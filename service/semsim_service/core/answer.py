@@ -10,7 +10,7 @@ from semsim_service.core.schemas import FailedPair, ModelId, Problem, ScoredPair
 
 
 def answer(manifest: Manifest, ids: Sequence[str | None], results: Sequence[PairScore | PairFailure]) -> ScoreResponse:
-    """One result a pair, in order, with its id, and the summary."""
+    """The answer to one request: a result for each pair, in order and with its id, and the summary."""
     return ScoreResponse(
         model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256),
         results=[_result(pair_id, result) for pair_id, result in zip(ids, results, strict=True)],

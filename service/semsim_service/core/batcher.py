@@ -1,8 +1,8 @@
-"""The one batcher: images of any requests, distinct ones once, in runs of the network up to its best batch.
+"""The one batcher: it embeds the images of all requests together, each distinct image once.
 
-A thread of its own takes what waits as soon as the network is free, so that nothing waits for a batch to fill: a
-batch is as large as what came during the run before. It counts images, not pairs, because those are what a run
-costs: eight pairs of one original are nine images.
+Its thread takes the images that wait as soon as the network is free, up to the network's best batch. So nothing waits
+for a batch to fill: a batch holds the images that came during the run before. The batcher counts images, not pairs,
+because a run costs by its images: eight pairs of one original are nine images.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim_service.metrics import ReceivedForm, ServiceMetrics
+from semsim_service.core.metrics import EmbeddingSource, ServiceMetrics
 
 Images = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
 
 _NONE: Embeddings = np.empty((0, 0), dtype=np.float32)
-# What a cached embedding costs beside its numbers: the digest, and the objects around both.
+# The bytes of a cached embedding beside its numbers: the digest, and the objects around both.
 _ENTRY_BYTES = 300
 
 
@@ -35,14 +35,14 @@ class Job:
     digests: Sequence[bytes]
     """A digest of each image: equal ones share an embedding."""
     last_rows: NDArray[np.intp]
-    """For each pair the later of its two rows: the pair is complete when that row is."""
+    """For each pair the later of its two rows. The pair is complete when that row is."""
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[None]"
     embeddings: Embeddings
     """``(U, D)``, filled when ``future`` is done."""
     waiting_since: float = field(default_factory=time.monotonic)
     began: float = 0.0
-    """When its first image was taken into a batch, ``time.monotonic``."""
+    """The time when its first image was taken into a batch, seconds of ``time.monotonic``."""
     inference_seconds: float = 0.0
     taken: int = 0
     done: int = 0
@@ -51,21 +51,21 @@ class Job:
 
 @dataclass(slots=True)
 class _Batch:
-    """One run of the network: its images, and who gets which of the embeddings."""
+    """One run of the network: its images, and which job gets which embedding."""
 
     images: list[Images] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     shares: list[tuple[Job, list[int], list[int]]] = field(default_factory=list)
-    """A job, rows of it, and the place in the batch of each."""
+    """Each job with rows of it, and for each row its place in the batch."""
     cached: list[tuple[Job, int, Embeddings]] = field(default_factory=list)
-    """A job, a row of it, and the embedding, known from before."""
+    """Each job with a row of it, and the embedding of that row from the cache."""
     copies: int = 0
     taken: list[tuple[Job, int, int]] = field(default_factory=list)
-    """Each job with a share, its first row in the batch, and the row behind its last."""
+    """Each job that has images here, its first row in this batch, and the row behind its last one."""
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs with a share."""
+        """The jobs that have images here."""
         return [job for job, _, _ in self.taken]
 
 
@@ -101,7 +101,7 @@ class Batcher:
         self._thread.start()
 
     async def embed(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
-        """Embed the U distinct images of one request; a caller that is cancelled leaves the queue."""
+        """Embed the U distinct images of one request. A caller that is cancelled leaves the queue."""
         loop = asyncio.get_running_loop()
         embeddings = np.empty((len(images), self._dimension), dtype=np.float32)
         job = Job(images, digests, last_rows, loop, loop.create_future(), embeddings)
@@ -115,7 +115,7 @@ class Batcher:
         return job
 
     def close(self) -> None:
-        """Let the thread end once it has run what waits."""
+        """Embed the images that still wait, and end the thread."""
         with self._wakeup:
             self._closed = True
             self._wakeup.notify()
@@ -129,11 +129,11 @@ class Batcher:
                 if not self._waiting:
                     return
                 batch = self._take()
-            if batch.jobs:  # all that waited may have been abandoned
+            if batch.jobs:  # every job that waited may have been abandoned
                 self._run(batch)
 
     def _take(self) -> _Batch:
-        """The oldest images that wait, up to a batch of distinct ones."""
+        """The images that have waited longest, up to a batch of distinct images."""
         batch = _Batch()
         places: dict[bytes, int] = {}
         now = time.monotonic()
@@ -148,7 +148,7 @@ class Batcher:
         return batch
 
     def _share(self, job: Job, batch: _Batch, places: dict[bytes, int]) -> None:
-        """Take as many of the job's images as there is room for."""
+        """Take as many of the job's images as the batch has room for."""
         rows: list[int] = []
         where: list[int] = []
         first = job.taken
@@ -180,7 +180,7 @@ class Batcher:
         begin = time.monotonic()
         try:
             embeddings = self._embed(_stack(batch.images)) if batch.images else _NONE
-        except Exception as error:  # noqa: BLE001  # whatever it is, each caller gets its own answer
+        except Exception as error:  # noqa: BLE001  # whatever the error is, each caller gets an answer
             self._run_apart(batch, error)
             return
         seconds = time.monotonic() - begin
@@ -188,7 +188,7 @@ class Batcher:
         self._hand_over(batch.jobs[0], partial(self._deliver, batch, embeddings, seconds))
 
     def _deliver(self, batch: _Batch, embeddings: Embeddings, seconds: float) -> None:
-        """Give everyone their embeddings: in the event loop, while this thread runs the next batch."""
+        """Give each job its embeddings. Runs in the event loop, while the batcher's thread runs the next batch."""
         for job, row, known in batch.cached:
             job.embeddings[row] = known
             job.done += 1
@@ -202,7 +202,7 @@ class Batcher:
         self._count(batch)
 
     def _run_apart(self, batch: _Batch, error: Exception) -> None:
-        """A run failed: each job by itself, so that the one at fault, if one is, fails alone."""
+        """Run each job of a failed batch by itself, so that only the job at fault fails."""
         jobs = batch.jobs
         for job in jobs:
             if len(jobs) == 1:
@@ -214,8 +214,8 @@ class Batcher:
                         end = min(start + self._batch_size, len(job.images))
                         job.embeddings[start:end] = self._embed(job.images[start:end])
                         self._count_run(end - start, _completed(job.last_rows, start, end))
-                except Exception as own:  # noqa: BLE001
-                    self._hand_over(job, partial(_wake, job, own))
+                except Exception as fault:  # noqa: BLE001
+                    self._hand_over(job, partial(_wake, job, fault))
                 else:
                     job.inference_seconds += time.monotonic() - begin
                     self._hand_over(job, partial(_wake, job, None))
@@ -243,20 +243,20 @@ class Batcher:
             pairs = sum(_completed(job.last_rows, first, end) for job, first, end in batch.taken)
             self._count_run(len(batch.images), pairs)
         if batch.copies:
-            images.labels(ReceivedForm.BATCH).inc(batch.copies)
+            images.labels(EmbeddingSource.BATCH).inc(batch.copies)
         if batch.cached:
-            images.labels(ReceivedForm.CACHE).inc(len(batch.cached))
+            images.labels(EmbeddingSource.CACHE).inc(len(batch.cached))
 
     def _count_run(self, images: int, pairs: int) -> None:
         self._metrics.batch_images.observe(images)
         self._metrics.batch_pairs.observe(pairs)
-        self._metrics.images.labels(ReceivedForm.NETWORK).inc(images)
+        self._metrics.images.labels(EmbeddingSource.NETWORK).inc(images)
 
 
 def _stack(images: Sequence[Images]) -> Images:
-    """``images``, each contiguous, as one read-only batch.
+    """Images, each contiguous, as one read-only batch.
 
-    Not by ``np.stack``: it lets go of the interpreter for each image, and waits to have it back from a busy event loop.
+    ``np.stack`` would let go of the interpreter for each image, and wait to have it back from a busy event loop.
     """
     joined = b"".join(image.data for image in images)
     return np.frombuffer(joined, dtype=np.uint8).reshape(len(images), *images[0].shape)
@@ -272,5 +272,5 @@ def _wake(job: Job, error: Exception | None) -> None:
 
 
 def _completed(last_rows: NDArray[np.intp], first: int, end: int) -> int:
-    """How many pairs have the later of their rows in ``first`` to ``end``, which is not one of them."""
+    """The number of pairs whose later row is at least ``first`` and less than ``end``."""
     return int(np.count_nonzero((last_rows >= first) & (last_rows < end)))

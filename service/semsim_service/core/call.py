@@ -1,27 +1,34 @@
-"""One request on its way through the core: who it is, how long it has, what it holds, where its time went."""
+"""One request on its way through the core: its name, the room that it holds in the queue, and where its time went."""
 
 import itertools
 import re
 import secrets
 import threading
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from semsim.exceptions import RequestTimeout
 from semsim_service.core.admission import Admission
-from semsim_service.metrics import Transport
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _PROCESS = secrets.token_hex(4)
 _count = itertools.count(1)
 
 
+class Transport(StrEnum):
+    """The way by which a request came."""
+
+    HTTP = "http"
+    GRPC = "grpc"
+
+
 def accept_request_id(given: str | None) -> str:
-    """The caller's own name for a request where it has one that can be logged and echoed as it is, else a new one."""
+    """The caller's own name for a request if it can be logged and echoed as it is, else a new name."""
     return given if given is not None and _REQUEST_ID.fullmatch(given) else new_request_id()
 
 
 def new_request_id() -> str:
-    """A name for a request that came without one, unlike any other's."""
+    """A new name for a request, unlike the name of any other."""
     return f"{_PROCESS}-{next(_count):x}"
 
 
@@ -36,7 +43,7 @@ class Span:
 
 @dataclass(slots=True)
 class Timings:
-    """Where a request's time went, seconds. Waiting is for a decoding thread, and then for the network."""
+    """The seconds of a request by stage. It waits for a decoding thread, and then for the network."""
 
     decode: float = 0.0
     queue: float = 0.0
@@ -45,17 +52,17 @@ class Timings:
     _waiting_since: float | None = None
 
     def begin_wait(self, now: float) -> None:
-        """From ``now``, ``time.monotonic``, it waits."""
+        """Count the time from ``now``, seconds of ``time.monotonic``, as waiting."""
         self._waiting_since = now
 
     def end_wait(self, now: float) -> None:
-        """It waits no more, if it did."""
+        """End the waiting, if the request waits."""
         if self._waiting_since is not None:
             self.queue += now - self._waiting_since
             self._waiting_since = None
 
     def server_timing(self) -> str:
-        """The value of a ``Server-Timing`` header, milliseconds."""
+        """The value of a ``Server-Timing`` header, in milliseconds."""
         return (
             f"decode;dur={self.decode * 1e3:.3f}, queue;dur={self.queue * 1e3:.3f}, "
             f"inference;dur={self.inference * 1e3:.3f}"
@@ -72,7 +79,7 @@ class Call:
     """Seconds of ``time.monotonic``."""
     admission: Admission
     traceparent: str | None = None
-    """The trace of the caller, W3C, of which the request is a part."""
+    """The caller's trace that the request is a part of, as W3C defines it."""
     timings: Timings = field(default_factory=Timings)
     pairs: int = 0
     failed: int = 0
@@ -81,7 +88,7 @@ class Call:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reserve_bytes(self, size: int) -> None:
-        """Take room for ``size`` bytes of a body, before they are read where their number is known.
+        """Take room in the queue for ``size`` bytes of a body, before they are read where their number is known.
 
         Raises:
             Overloaded: the queue is full.
@@ -89,16 +96,16 @@ class Call:
         self._reserve(0, size)
 
     def reserve_pairs(self, pairs: int) -> None:
-        """Take room for ``pairs`` in all, those that have it included, before their images are decoded.
+        """Take room for ``pairs`` pairs in all, before their images are decoded. Room taken before counts.
 
         Raises:
             Overloaded: the queue is full.
-            RequestTimeout: the request is over already: its decoding thread came too late.
+            RequestTimeout: the request is over already, and its decoding thread came too late.
         """
         self._reserve(pairs - self.pairs, 0)
 
     def release(self) -> None:
-        """Give back all that is reserved; nothing more can be."""
+        """Give back all the room. No more can be taken afterwards."""
         with self._lock:
             self._over = True
             self.admission.release(self.pairs, self._bytes)

@@ -1,8 +1,11 @@
-"""What a request says of itself before its pairs are read: enough to refuse it, or to see that it is little work."""
+"""The claim of a request about itself, known before its pairs are read.
+
+It is enough to refuse the request, or to see that the request is little work.
+"""
 
 from dataclasses import dataclass
 
-# Up to this many pixels (8 pairs of 64x64) cost less in the event loop than in a thread, since the array operations of
+# Up to this many pixels (8 pairs of 64x64) cost less in the event loop than in a thread, since the array operations in
 # threads take the interpreter from each other at each step.
 _LITTLE_PIXELS = 2**16
 FEW_PAIRS = 16
@@ -11,13 +14,13 @@ FEW_PAIRS = 16
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is known cheaply; reading the pairs shows how much of it holds."""
+    """The number of pairs and of pixels that a request seems to have, as far as a cheap look tells."""
 
     pairs: int = 1
     raw_pixels: int | None = None
-    """Of all its images together, where all are raw and there is nothing to decode; None for any other request."""
+    """The pixels of all its images, where every image is raw and nothing needs decoding. None for any other request."""
 
     @property
     def is_little(self) -> bool:
-        """Whether its pairs can be prepared in the event loop."""
+        """True where the pairs can be prepared in the event loop."""
         return self.raw_pixels is not None and self.pairs <= FEW_PAIRS and self.raw_pixels <= _LITTLE_PIXELS

@@ -1,14 +1,11 @@
-"""The request and the answer of ``POST /score``, as every transport means them."""
+"""The JSON of requests, answers and errors. Every transport gives the same answers."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import ErrorCode
-from semsim.images import RGBImage
 from semsim.manifest import Manifest
-from semsim.pairs import PairFailure
 from semsim.providers import Provider
 from semsim.summary import Summary
 from semsim_service.settings import Limits
@@ -28,7 +25,7 @@ class PairInput(_Model):
 
     id: PairId | None = None
     original: Annotated[str, Field(description="The client's image, base64.", examples=["iVBORw0KGgo="])]
-    reconstruction: Annotated[str, Field(description="What the attack made of it, base64.", examples=["iVBORw0KGgo="])]
+    reconstruction: Annotated[str, Field(description="The attack's reconstruction, base64.", examples=["iVBORw0KGgo="])]
 
 
 class ScoreRequest(_Model):
@@ -37,29 +34,8 @@ class ScoreRequest(_Model):
     pairs: Annotated[list[PairInput], Field(min_length=1)]
 
 
-ImageInput = bytes | RGBImage
-"""An image as it came: encoded as PNG, JPEG or WebP, or raw, uint8 ``(H, W, 3)``."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPair:
-    """One pair as it came."""
-
-    id: str | None
-    original: ImageInput
-    reconstruction: ImageInput
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedPair:
-    """A pair that its transport could not read."""
-
-    id: str | None
-    failure: PairFailure
-
-
 class Problem(_Model):
-    """What went wrong: a stable code for programs, a message for people."""
+    """An error: a stable code for programs, and a message for people."""
 
     code: ErrorCode
     message: str
@@ -72,7 +48,7 @@ class ErrorEnvelope(_Model):
 
 
 class ModelId(_Model):
-    """Which model gave the numbers."""
+    """The model that gave the numbers."""
 
     name: str
     version: str
@@ -109,7 +85,7 @@ class FailedPair(_Model):
 
 
 class ScoreResponse(_Model):
-    """One result a pair, in the order of the request."""
+    """One result for each pair, in the order of the request."""
 
     model: ModelId
     results: list[ScoredPair | FailedPair]
@@ -117,7 +93,7 @@ class ScoreResponse(_Model):
 
 
 class ProviderInfo(_Model):
-    """The execution provider in use, and why those before it in the order are not."""
+    """The execution provider in use, and the reasons why those before it in the order are not in use."""
 
     active: Provider
     missing: dict[Provider, str]

@@ -1,4 +1,4 @@
-"""One request, from what came to the answer: limits, decoding, batching, summary."""
+"""The core: it takes one request from its pairs to its answer, through limits, decoding and batching."""
 
 import asyncio
 import hashlib
@@ -14,19 +14,20 @@ import numpy as np
 import semsim
 from semsim.exceptions import ErrorCode, RequestError, RequestTimeout
 from semsim.manifest import Manifest
-from semsim.pairs import PairFailure, decode_pairs
+from semsim.pairs import PairFailure, decode_pairs, merge_outcomes
 from semsim.scorer import PairScore, PreparedPairs, Scorer
 from semsim_service.core.admission import Admission
 from semsim_service.core.answer import answer
 from semsim_service.core.batcher import Batcher
-from semsim_service.core.call import Call, Span
+from semsim_service.core.call import Call, Span, Transport
 from semsim_service.core.claim import Claim
-from semsim_service.core.schemas import EncodedPair, ModelInfo, ProviderInfo, RejectedPair, ScoreResponse
-from semsim_service.metrics import OK, Rejection, ServiceMetrics, Transport
+from semsim_service.core.metrics import OK, Rejection, ServiceMetrics
+from semsim_service.core.received import ReceivedPair, RejectedPair
+from semsim_service.core.schemas import ModelInfo, ProviderInfo, ScoreResponse
 from semsim_service.settings import Settings
 
-Parse = Callable[[], Sequence[EncodedPair | RejectedPair]]
-"""Turns a transport's body into pairs; called in a decoding thread."""
+Parse = Callable[[], Sequence[ReceivedPair | RejectedPair]]
+"""Turns a transport's body into pairs. Called in a decoding thread."""
 
 _DIGEST_BYTES = 32
 _OBSERVE_SECONDS = 0.25
@@ -35,7 +36,7 @@ _REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A request's pairs after its decoding thread: what the network needs, and what went wrong before."""
+    """The pairs of a request after decoding: the network's input, and the failures so far."""
 
     ids: list[str | None]
     indices: list[int]
@@ -51,8 +52,8 @@ class ScoringCore:
         scorer: the model.
         settings: limits, times and sizes.
         metrics: where everything is counted.
-        authenticate: raises Unauthenticated for an ``Authorization`` header, or its absence, that will not do.
-        observe: is told of every request when it is over, with its outcome's code.
+        authenticate: raises Unauthenticated for a wrong or a missing ``Authorization`` header.
+        observe: called with every request when it is over, and with the code of its outcome.
     """
 
     def __init__(
@@ -70,8 +71,8 @@ class ScoringCore:
         self.limits = settings.limits
         self.metrics = metrics
         self._admission = Admission(settings.queue, metrics)
-        # A request that times out is answered at once, and dropped if it still waits for a thread. One that has a
-        # thread keeps it until it is done, so that no more than these run.
+        # A request that times out is answered at once, and dropped if it still waits for a thread. If it has a thread,
+        # it keeps it until it is done: no more than these threads run.
         self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
         self._batcher = Batcher(
             scorer.embed_prepared,
@@ -80,7 +81,7 @@ class ScoringCore:
             metrics,
             settings.cache_bytes,
         )
-        # A key of this process: the digests tell nobody else which images were seen.
+        # The key is this process's alone, so that the digests tell nobody else which images were seen.
         self._digest_key = os.urandom(_DIGEST_BYTES)
         metrics.describe(scorer.manifest, scorer.provider)
 
@@ -96,7 +97,7 @@ class ScoringCore:
             await asyncio.sleep(_OBSERVE_SECONDS)
 
     def close(self) -> None:
-        """Let the threads end; what is in flight is scored first."""
+        """End the threads, after the requests in flight are scored."""
         self._decoders.shutdown()
         self._batcher.close()
 
@@ -110,17 +111,17 @@ class ScoringCore:
         traceparent: str | None = None,
         seconds: float | None = None,
     ) -> AsyncIterator[Call]:
-        """One request, from its first byte to its answer: authenticated, timed, counted, and released at the end.
+        """Authenticate, time and count one request, from its first byte to its answer, and release its room at the end.
 
         Args:
-            transport: how it came.
+            transport: the way by which it came.
             request_id: the caller's name for it, or :func:`semsim_service.core.call.new_request_id`.
             authorization: the ``Authorization`` header, or gRPC's metadata of that name.
             traceparent: the header of that name.
-            seconds: the caller's own deadline; the service's wins where it is shorter.
+            seconds: the caller's own deadline. The service's deadline wins where it is shorter.
 
         Raises:
-            RequestError: it is refused, or not answered in time; ``code`` says which.
+            RequestError: the request is refused, or not answered in time; its ``code`` tells them apart.
         """
         began = time.monotonic()
         limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
@@ -149,10 +150,10 @@ class ScoringCore:
             self._observe(call, code)
 
     def authenticate(self, transport: Transport, authorization: str | None) -> None:
-        """Refuse, and count, the caller of a stream, whose requests come later and are each checked again.
+        """Check the caller of a stream, and count a refusal. Each of the stream's requests is checked again.
 
         Raises:
-            Unauthenticated: it has no token, or not the service's.
+            Unauthenticated: the caller has no token, or another one.
         """
         try:
             self._authenticate(authorization)
@@ -162,12 +163,12 @@ class ScoringCore:
             raise
 
     async def score(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:
-        """Parse, decode and score one request; a bad pair fails alone.
+        """Parse, decode and score one request. A bad pair fails alone.
 
         Args:
             call: the request.
             parse: gives its pairs.
-            claim: what it says of itself.
+            claim: the size that it claims to have.
 
         Raises:
             RequestError: the request is refused as a whole.
@@ -176,15 +177,11 @@ class ScoringCore:
             prepared = await self._prepare_somewhere(call, parse, claim)
             scores = await self._embed(call, prepared) if prepared.indices else []
         except asyncio.CancelledError:
-            # It gave up. Where all do, there would be no wait to see otherwise.
+            # A request that gives up counts, too: a queue in which all of them do would otherwise show no wait.
             call.timings.end_wait(time.monotonic())
             self.metrics.queue_seconds.observe(call.timings.queue)
             raise
-        outcomes: dict[int, PairScore | PairFailure] = {
-            **prepared.failures,
-            **dict(zip(prepared.indices, scores, strict=True)),
-        }
-        results = [outcomes[index] for index in range(len(prepared.ids))]
+        results = merge_outcomes(prepared.indices, scores, prepared.failures)
         call.failed = len(prepared.failures)
         self.metrics.observe_pairs(results)
         self.metrics.decode_seconds.observe(call.timings.decode)
@@ -193,7 +190,7 @@ class ScoringCore:
         return answer(self.manifest, prepared.ids, results)
 
     def model_info(self) -> ModelInfo:
-        """What serves, and within which limits."""
+        """The model, its execution provider, and the limits of a request."""
         provider = self._scorer.provider
         return ModelInfo(
             service_version=semsim.__version__,
@@ -205,9 +202,9 @@ class ScoringCore:
         )
 
     async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> _Prepared:
-        """Here where it is little, else in a decoding thread."""
-        # By what it claims: were it counted in its thread only, a full queue would read it, and then refuse it. One
-        # that claims more pairs than are allowed will be refused when it is read, and takes little room until then.
+        """Prepare a request here if it is little work, else in a decoding thread."""
+        # The claim takes the room. If the pairs were counted in the thread only, a full queue would read a request, and
+        # then refuse it. A claim of too many pairs is refused when they are read, and takes little room until then.
         call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
         if claim.is_little:
             return self._prepare(call, parse)
@@ -215,7 +212,7 @@ class ScoringCore:
         return await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, call, parse)
 
     def _prepare(self, call: Call, parse: Parse) -> _Prepared:
-        """Everything before the network."""
+        """Do all the work before the network."""
         begin = time.monotonic()
         call.timings.end_wait(begin)
         pairs = parse()

@@ -1,4 +1,4 @@
-"""gRPC's side of a call: its messages, its clock, and its errors, a status with the stable code beside it."""
+"""gRPC's side of a call: its messages, its deadline, and its errors, each a status with the stable code beside it."""
 
 import asyncio
 from typing import NoReturn, TypeAlias
@@ -9,7 +9,7 @@ from semsim.exceptions import ErrorCode, Overloaded, RequestError
 from semsim_service.grpc_transport.caller import Caller
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
-"""gRPC's side of one call, whose messages it leaves as bytes."""
+"""gRPC's side of one call. It leaves messages as bytes."""
 
 _STATUS = {
     ErrorCode.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
@@ -24,7 +24,7 @@ _STATUS = {
     ErrorCode.CANCELLED: grpc.StatusCode.CANCELLED,
 }
 
-# The service's answer to a deadline comes this much before it, so that it is there to be read, and counted as such.
+# The service answers so much before a deadline, so that the answer is there in time and counts as a timeout.
 _ANSWER_SECONDS = 0.02
 _ANSWER_SHARE = 0.05
 
@@ -32,7 +32,7 @@ UNEXPECTED = "unexpected error; the service's log has the details"
 
 
 def status_of(code: ErrorCode) -> grpc.StatusCode:
-    """The status that an error's code stands for; INTERNAL where it is a fault of ours."""
+    """The status of an error's code: INTERNAL for a fault of the service."""
     return _STATUS.get(code, grpc.StatusCode.INTERNAL)
 
 
@@ -43,18 +43,18 @@ def error_metadata(caller: Caller, code: ErrorCode, error: RequestError | None =
 
 
 def without_frames(error: RequestError) -> RequestError:
-    """The error alone. gRPC keeps what a call ended with, and its frames would keep the message, in a ring."""
+    """The error without its traceback. gRPC keeps the error of a call, and its frames would keep the message."""
     error.__context__ = None
     return error.with_traceback(None)
 
 
 async def refuse(context: Context, caller: Caller, error: RequestError) -> NoReturn:
-    """End a call with the error; does not return."""
+    """End a call with the error. Does not return."""
     await _end(context, status_of(error.code), str(error), error_metadata(caller, error.code, error))
 
 
 async def fail(context: Context, caller: Caller) -> NoReturn:
-    """End a call that met a fault of ours, without a word of what it was; does not return."""
+    """End a call that met a fault of the service. The client is told nothing about the fault. Does not return."""
     await _end(context, grpc.StatusCode.INTERNAL, UNEXPECTED, error_metadata(caller, ErrorCode.INTERNAL))
 
 
@@ -69,12 +69,12 @@ async def _end(
 
 
 async def read_message(context: Context) -> bytes | None:
-    """The call's next message; None where there is none, or none that gRPC would take."""
+    """The call's next message, or None where there is none that gRPC would take."""
     message: object = await context.read()
     return message if isinstance(message, bytes) else None
 
 
 def seconds_left(context: Context) -> float | None:
-    """Seconds in which a call's client still wants an answer; None = it has no deadline."""
+    """Seconds for which a call's client still wants an answer. None = the client has no deadline."""
     remaining: float | None = context.time_remaining()
     return None if remaining is None else remaining - min(_ANSWER_SECONDS, _ANSWER_SHARE * remaining)

@@ -1,4 +1,4 @@
-"""What is in progress, so that a stop waits for answers, and not for streams on which nothing happens."""
+"""Counts the answers in progress, so that a stop waits for them, and not for streams on which nothing happens."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -22,34 +22,34 @@ class Drain:
         self._closing = False
 
     def begin(self) -> None:
-        """One more answer is in progress."""
+        """Count one more answer in progress."""
         self._answers += 1
         self._begun += 1
         self._idle.clear()
 
     def end(self, _: object = None) -> None:
-        """It was sent, or nobody waits for it any more."""
+        """Count one answer less: it was sent, or nobody waits for it any more."""
         self._answers -= 1
         if self._answers == 0:
             self._idle.set()
 
     @property
     def is_open(self) -> bool:
-        """Whether the stop has not begun."""
+        """True until the stop begins."""
         return not self._closing
 
     def check_open(self) -> None:
-        """Refuse what comes after the stop has begun.
+        """Refuse a request that comes after the stop has begun.
 
         Raises:
-            NotReady: it has; another replica, or the next one here, may answer.
+            NotReady: the stop has begun. Another replica, or the next server here, may answer.
         """
         if self._closing:
             raise NotReady("expected a service that goes on, got one that is stopping")
 
     @contextmanager
     def open_stream(self, end: Callable[[], object]) -> Iterator[None]:
-        """Within it, a stop calls ``end``, which lets a stream take nothing more."""
+        """A block in which a stop calls ``end``, by which a stream takes nothing more."""
         self._streams.add(end)
         try:
             yield
@@ -57,12 +57,12 @@ class Drain:
             self._streams.discard(end)
 
     async def close(self) -> None:
-        """Take nothing more, end the streams, and wait until the last answer is sent and the last refusal told."""
+        """Take nothing more, end the streams, and wait until the last answer and the last refusal are sent."""
         self._closing = True
         for end in tuple(self._streams):
             end()
         await self._idle.wait()
-        # gRPC hands over what it has taken one call after another; clients that ask on and on are not waited for.
+        # gRPC hands over the calls that it has taken one by one. Clients that never stop asking are not waited for.
         deadline = asyncio.get_running_loop().time() + _LONGEST_REFUSING
         begun = -1
         while begun != self._begun and asyncio.get_running_loop().time() < deadline:

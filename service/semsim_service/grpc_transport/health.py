@@ -1,6 +1,6 @@
-"""``grpc.health.v1``, for load balancers and ``grpc_health_probe``; needs no token.
+"""The service ``grpc.health.v1``, for load balancers and ``grpc_health_probe``. It needs no token.
 
-The ready-made one forgets those who watch when another of them leaves, and keeps a stopping server waiting for them.
+grpcio's own forgets its watchers when one of them leaves, and makes a stopping server wait for them.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ NAME: str = pb.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 class Health:
-    """Says SERVING of the whole server (the empty name) and of each service, until it stops.
+    """Says SERVING for the whole server (the empty name) and for each service, until the server stops.
 
     Args:
-        services: their names.
-        limits: what a message may hold.
+        services: the names of the services.
+        limits: the limits of a message.
     """
 
     def __init__(self, services: Iterable[str], limits: Limits) -> None:
@@ -33,11 +33,11 @@ class Health:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Say NOT_SERVING from now on, and end the watches once they have heard it."""
+        """Say NOT_SERVING from now on, and end the watches once they are told."""
         self._stopping.set()
 
     def handlers(self) -> dict[str, Handler]:
-        """The handlers of its methods, by name."""
+        """The handlers of the methods, by name."""
         return {
             "Check": grpc.unary_unary_rpc_method_handler(self._check),
             "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
@@ -57,7 +57,7 @@ class Health:
             service = self._read(message)
         except InvalidRequest as error:
             await refuse(context, read_caller(context.invocation_metadata()), error)
-        # A name that is not known may be one day, says the protocol: the watch goes on.
+        # By the protocol the watch of an unknown name goes on, since a service of that name may come.
         told = self._status(service)
         await context.write(_message(told))
         await self._stopping.wait()

@@ -1,6 +1,6 @@
-"""``grpc.reflection.v1alpha``: which services and messages there are; needs no token.
+"""The service ``grpc.reflection.v1alpha``, which lists services and messages. It needs no token.
 
-The ready-made handler answers bytes that are no request with UNKNOWN, and a stack trace in the log.
+grpcio's own handler answers bytes that are no request with UNKNOWN, and writes a stack trace to the log.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -22,7 +22,7 @@ NAME: str = reflection.SERVICE_NAME
 
 
 def reflection_handlers(services: Iterable[str], limits: Limits) -> dict[str, Handler]:
-    """The handlers of its methods, by name; ``services`` are those it tells of."""
+    """The handlers of the methods, by name. ``services`` are the names that it lists."""
     servicer: Any = aio.ReflectionServicer(services)
 
     async def handle(_: object, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""The gRPC server: starts on the running event loop beside the HTTP one, and stops without losing an answer."""
+"""The gRPC server. It runs on the event loop of the HTTP server, and stops without losing an answer."""
 
 import asyncio
 import logging
@@ -9,28 +9,30 @@ from typing import Any, TypeAlias
 import grpc
 
 from semsim.exceptions import InvalidOption
-from semsim_service.addresses import check_host
+from semsim_service.access.addresses import check_host
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport import health, inference, reflection, scorer
+from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.drain import Drain
-from semsim_service.grpc_transport.options import channel_options, server_credentials
+from semsim_service.grpc_transport.listening import channel_options, server_credentials
+from semsim_service.grpc_transport.open_inference import inference_service
+from semsim_service.grpc_transport.semsim_v1 import scorer_service
 from semsim_service.grpc_transport.unary import Handler
 from semsim_service.settings import Settings
 
-# For refusals on their way.
+# The time for refusals on their way.
 _LAST_SECONDS = 0.2
 _LOOK_SECONDS = 0.05
 
 Services = dict[str, dict[str, Handler]]
-"""Handlers of methods, by service."""
+"""The handlers of methods by name, by service."""
 Credentials: TypeAlias = "grpc.ServerCredentials | None"
-"""Read once; None = plain text."""
+"""The server's certificates, read once. None = plain text."""
 
 logger = logging.getLogger("semsim.service")
 
 
 class GRPCTransport:
-    """The server; belongs to the event loop in which it is started."""
+    """The server. It belongs to the event loop in which it is started."""
 
     def __init__(self) -> None:
         self._server: grpc.aio.Server | None = None
@@ -38,33 +40,33 @@ class GRPCTransport:
         self._drain: Drain | None = None
         self._watch: asyncio.Task[None] | None = None
         self.port = 0
-        """The port that it listens on; 0 = none."""
+        """The port that the server listens on. 0 = none."""
 
     async def start(self, core: ScoringCore, settings: Settings) -> None:
-        """Listen on ``settings.grpc``, if it has a port; ``core`` is ready.
+        """Listen on the address of ``settings.grpc``, if it has a port. ``core`` is ready.
 
         Raises:
-            InvalidOption: the address is in use or not ours, or a certificate cannot be used.
+            InvalidOption: the address is in use or not this machine's, or a certificate cannot be used.
         """
         if settings.grpc.port == 0:
             return
         drain = Drain()
-        services = {scorer.NAME: scorer.scorer_handlers(core, drain)}
-        services[inference.NAME] = inference.Inference(core, drain).handlers()
+        services = {scorer_service.NAME: scorer_service.scorer_handlers(core, drain)}
+        services[inference_service.NAME] = inference_service.Inference(core, drain).handlers()
         checks = health.Health(services, core.limits)
         services[health.NAME] = checks.handlers()
         services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits)
         self._health, self._drain = checks, drain
         credentials = server_credentials(settings.tls)
         self._server, self.port = await _serve(services, settings, credentials)
-        # The same port again, also where the system had chosen it.
+        # A server that starts again takes the same port, also where the system had chosen it.
         again = settings.model_copy(update={"grpc": settings.grpc.model_copy(update={"port": self.port})})
         self._watch = asyncio.create_task(self._keep_serving(services, again, credentials))
 
     async def _keep_serving(self, services: Services, settings: Settings, credentials: Credentials) -> None:
-        """Begin again when grpcio's server has stopped by itself.
+        """Start the server again whenever it has stopped by itself.
 
-        It does so at a call whose path is not UTF-8. The calls that it had begun go on.
+        grpcio's server stops at a call whose path is not UTF-8. The calls that it had begun go on.
         """
         told = False
         while True:
@@ -76,17 +78,17 @@ class GRPCTransport:
                 logger.error("the gRPC server stopped by itself: it is started again")
             try:
                 self._server, _ = await _serve(services, settings, credentials)
-            except Exception as error:  # the port taken meanwhile, no descriptor left: at a later look it may be over
+            except Exception as error:  # the port is taken, no descriptor is left: that may pass
                 if not told:
                     logger.error(
                         "the gRPC server could not be started again, more attempts follow: %s",
                         error,
-                        exc_info=not isinstance(error, InvalidOption),  # that says it all
+                        exc_info=not isinstance(error, InvalidOption),  # its message says enough
                     )
                 told = True
 
     async def stop(self, grace: float) -> None:
-        """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called again."""
+        """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called twice."""
         server, checks, drain = self._server, self._health, self._drain
         if server is None or checks is None or drain is None:
             return
@@ -94,17 +96,17 @@ class GRPCTransport:
         if self._watch is not None:
             self._watch.cancel()
         checks.stop()
-        # gRPC's own stop cancels the calls that it has taken and not yet handed over, however long its grace. So they
+        # grpcio's own stop cancels the calls that it has taken and not yet handed over, however long its grace. So they
         # are handed over first, and refused with a status that lets their clients go elsewhere.
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await drain.close()
-        # What is open now is past the grace, or about to be refused, or nothing happens on it.
+        # A call that is still open is past the grace, or about to be refused, or nothing happens on it.
         await server.stop(min(_LAST_SECONDS, grace))
 
 
 async def _serve(services: Services, settings: Settings, credentials: Credentials) -> tuple[grpc.aio.Server, int]:
-    """A server that has started, and its port."""
+    """Start a server. Returns it and its port."""
     server = grpc.aio.server(options=channel_options(settings))
     for name, handlers in services.items():
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
@@ -114,7 +116,7 @@ async def _serve(services: Services, settings: Settings, credentials: Credential
 
 
 def is_running(server: grpc.aio.Server) -> bool:
-    """Whether a server takes calls; where grpcio no longer tells, it is taken to do so."""
+    """True where a server takes calls, or where a later grpcio does not tell."""
     inner: Any = getattr(server, "_server", None)
     return bool(inner.is_running()) if hasattr(inner, "is_running") else True
 

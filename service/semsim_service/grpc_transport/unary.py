@@ -1,4 +1,4 @@
-"""The process edge of a call with one message and one answer."""
+"""The handler of a call with one message and one answer, at the edge of the process."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -8,26 +8,25 @@ import grpc
 from google.protobuf.message import Message
 
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestError
-from semsim_service.core.call import Call
+from semsim_service.core.call import Call, Transport
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.caller import Caller, read_caller
 from semsim_service.grpc_transport.context import Context, fail, read_message, refuse, seconds_left, without_frames
 from semsim_service.grpc_transport.drain import Drain
-from semsim_service.metrics import Transport
 from semsim_service.settings import Limits
 
 logger = logging.getLogger("semsim.service")
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 Answer = Callable[[Call, bytes], Awaitable[Message]]
-"""Makes the answer to one message, as bytes."""
+"""Makes the answer to one message, which comes as bytes."""
 
 
 def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
-    """The handler of a method: authenticated, timed and counted by the core, errors told in gRPC's way.
+    """The handler of a method. The core authenticates, times and counts its calls, and errors become gRPC's.
 
-    For gRPC it takes a stream: it then reads the message itself, only after its caller is known to be welcome, and
-    the stream's window bounds what is in memory until then.
+    gRPC takes it for the handler of a stream. So it can read the message itself, after its caller is authenticated, and
+    the stream's window bounds the bytes in memory until then.
     """
 
     async def handle(_: object, context: Context) -> bytes:
@@ -42,7 +41,7 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
         return outcome
 
     async def answered(caller: Caller, context: Context) -> bytes | RequestError | None:
-        """The answer, why there is none, or None after a fault of ours."""
+        """The answer, or the error of a refused call, or None after a fault of the service."""
         try:
             async with core.request(
                 Transport.GRPC,
@@ -61,7 +60,7 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
         except RequestError as error:
             return without_frames(error)
         except Exception:
-            # The trace goes to the log, never to the client; it holds no request data.
+            # The trace goes to the log, never to the client. It holds no request data.
             logger.exception("unexpected error in a gRPC call", extra={"request_id": caller.request_id})
             return None
         context.set_trailing_metadata(
@@ -73,10 +72,10 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
 
 
 def check_size(size: int, limits: Limits) -> None:
-    """Refuse a message over the limit in our own words; gRPC refuses those far over it before they are read.
+    """Refuse a message over the limit, with a code. gRPC refuses one far over it before it is read, without a code.
 
     Raises:
-        BodyTooLarge: it is.
+        BodyTooLarge: the message is over the limit.
     """
     if size > limits.body_bytes:
         raise BodyTooLarge(f"expected a message of at most {limits.body_bytes} bytes, got {size}")

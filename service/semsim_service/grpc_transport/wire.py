@@ -1,7 +1,7 @@
-"""Messages from bytes, with a bound on what parsing them may cost.
+"""Parses messages, with a bound on the memory that parsing may take.
 
 An empty submessage is two bytes on the wire and dozens in memory: a message within the limit of bytes could fill the
-memory with them. So a large one is walked first, and its parts are counted.
+memory with them. So the parts of a large message are counted before it is parsed.
 """
 
 from functools import cache
@@ -14,7 +14,7 @@ from semsim.exceptions import InvalidRequest, TooManyPairs
 from semsim_service.settings import Limits
 
 AT_ONCE_BYTES = 2**20
-"""A message up to this size is parsed in the event loop; a larger one would hold up other calls there."""
+"""A message up to this size is parsed in the event loop. A larger one would hold up other calls there."""
 
 _FREE_BYTES = 64 * 2**10
 """A message up to this size cannot cost much, whatever it holds."""
@@ -26,8 +26,8 @@ _FIXED_BYTES = {1: 8, 5: 4}
 _LONGEST_VARINT = 10
 
 _PACKED: Final = "packed"
-"""A field of numbers end to end, each of which takes up to eight times its byte in memory."""
-# Pixels may come as numbers, one a byte: up to four times the message.
+"""A field of numbers end to end. In memory each takes up to eight times its bytes."""
+# Pixels may come as numbers, one for each byte. They take up to four times the message.
 _UNCOUNTED = frozenset({"uint_contents"})
 
 _Schema = dict[int, "_Schema | str"]
@@ -39,8 +39,8 @@ def parse(kind: type[Parsed], data: bytes, limits: Limits) -> Parsed:
     """The message of type ``kind`` that ``data`` holds.
 
     Raises:
-        InvalidRequest: it holds none.
-        TooManyPairs: it has more parts than the limit of pairs explains.
+        InvalidRequest: ``data`` holds no such message.
+        TooManyPairs: ``data`` has more parts than the limit of pairs explains.
     """
     if len(data) > _FREE_BYTES:
         _check_parts(kind, data, limits.pairs)
@@ -66,7 +66,7 @@ def _not_one(kind: type[Parsed], data: bytes) -> InvalidRequest:
 
 @cache
 def _schema(descriptor: Descriptor) -> _Schema:
-    """What lies in the length-delimited fields that must be counted, by field number."""
+    """The length-delimited fields whose parts are counted, by number: a submessage's schema, or :data:`_PACKED`."""
     schema: _Schema = {}
     for field in descriptor.fields:
         if field.message_type is not None:
@@ -77,10 +77,10 @@ def _schema(descriptor: Descriptor) -> _Schema:
 
 
 def _parts_fit(data: bytes, schema: _Schema, most: int) -> bool:
-    """Whether ``data`` has at most ``most`` fields, those of its submessages included.
+    """True where ``data`` has at most ``most`` fields, those of its submessages included.
 
     Raises:
-        ValueError, LookupError: it is not in protobuf's wire format.
+        ValueError, LookupError: ``data`` is not in protobuf's wire format.
     """
     waiting = [(0, len(data), schema)]
     while waiting:
@@ -109,7 +109,7 @@ def _parts_fit(data: bytes, schema: _Schema, most: int) -> bool:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number that begins at ``at``, and where it ends."""
+    """The number that begins at ``at``, and the place behind it."""
     value = shift = 0
     while shift < 7 * _LONGEST_VARINT:
         byte = data[at]

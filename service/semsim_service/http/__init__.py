@@ -1,1 +1,1 @@
-"""The HTTP transport: routes, parsing, errors, OpenAPI."""
+"""The HTTP transport: its routes, the three forms of a body, errors, ``/metrics``, ``/`` and the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""The HTTP routes, as a Starlette application that BentoML mounts."""
+"""The routes of HTTP, as a Starlette application that BentoML mounts."""
 
 import asyncio
 import logging
@@ -13,18 +13,18 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
-from semsim_service.core.call import Call, accept_request_id
+from semsim_service.core.call import Call, Transport, accept_request_id
 from semsim_service.core.claim import Claim
 from semsim_service.core.schemas import ScoreResponse
 from semsim_service.core.scoring import Parse, ScoringCore
-from semsim_service.http.body import parse_multipart, read_body
+from semsim_service.http.body import read_body
 from semsim_service.http.errors import error_response, refusal
 from semsim_service.http.exposition import metrics
 from semsim_service.http.index_page import HEADERS, page
 from semsim_service.http.json_body import claimed_pairs, parse_json
+from semsim_service.http.multipart_body import parse_multipart
 from semsim_service.http.openapi import openapi
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
-from semsim_service.metrics import Transport
 
 logger = logging.getLogger("semsim.service")
 
@@ -36,7 +36,7 @@ _Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
 class HTTPTransport:
-    """The routes; ``core`` is given once the model is loaded and warm."""
+    """The routes. ``core`` is set once the model is loaded and warm."""
 
     def __init__(self) -> None:
         self.core: ScoringCore | None = None
@@ -75,7 +75,7 @@ class HTTPTransport:
 
 
 def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractAsyncContextManager[Call]:
-    """The core's view of a request, by its headers."""
+    """The core's call for a request, made of the request's headers."""
     headers = request.headers
     return core.request(
         Transport.HTTP,
@@ -86,7 +86,7 @@ def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractA
 
 
 async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, Claim]:
-    """The body, by its content type, as what makes pairs of it, and what it claims to hold."""
+    """Read the body. Returns the function that makes pairs of it, chosen by its content type, and the body's claim."""
     limits = core.limits
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in (JSON, MULTIPART, RAW):
@@ -105,12 +105,12 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse,
     body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
         return lambda: parse_json(body, limits), Claim(claimed_pairs(body))
-    pairs = await parse_multipart(request, body, limits)
+    pairs = await parse_multipart(request.headers, body, limits)
     return lambda: pairs, Claim(len(pairs))
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:
-    """The result of ``work``, which is cancelled when the client closes its connection."""
+    """The result of ``work``. The work is cancelled when the client closes its connection."""
     scoring = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnect(request))
     try:
@@ -121,17 +121,17 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse
     finally:
         gone.cancel()
         scoring.cancel()
-        del scoring  # it holds its error, whose traceback holds this frame: together they would keep the body
+        del scoring  # the task holds its error, whose traceback holds this frame: together they would keep the body
 
 
 async def _disconnect(request: Request) -> None:
-    """Wait until the connection is closed; the body is read already."""
+    """Wait until the connection is closed. The body is read already."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    """The process edge: whatever an endpoint raises becomes an envelope."""
+    """The endpoint at the edge of the process: whatever it raises becomes an envelope."""
 
     async def guarded(request: Request) -> Response:
         request_id = accept_request_id(request.headers.get("x-request-id"))

@@ -1,4 +1,4 @@
-"""One error envelope for every HTTP answer: ``{"error": {"code", "message"}}``."""
+"""The envelope of every error over HTTP: ``{"error": {"code", "message"}}``."""
 
 from http import HTTPStatus
 from typing import Any
@@ -29,13 +29,13 @@ _CLOSED = "the handler is closed"
 
 
 def error_response(code: ErrorCode, message: str) -> Response:
-    """The envelope of one error, with the status that its code stands for (500 for the rest)."""
+    """The envelope of one error, with the status of its code, or 500 where the code has none."""
     status = _STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     return Response(_body(code, message), status_code=status, media_type="application/json")
 
 
 def refusal(error: RequestError) -> Response:
-    """The envelope of a refused request, and the header that its status asks for."""
+    """The envelope of a refused request, with the header that its status asks for."""
     response = error_response(error.code, str(error))
     if isinstance(error, Overloaded):
         response.headers["retry-after"] = str(error.retry_after)
@@ -49,13 +49,16 @@ def _body(code: ErrorCode, message: str) -> bytes:
 
 
 class EnvelopeMiddleware:
-    """Gives the plain-text errors of BentoML's own routes (404, 405, not ready) the envelope, and its redirects 404."""
+    """Puts the plain-text errors of BentoML's own routes (404, 405, not ready) into the envelope.
+
+    Redirects become 404.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything through but redirects and the bodies of errors that are not JSON."""
+        """Pass everything through, except redirects and the bodies of errors that are not JSON."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -84,9 +87,9 @@ class EnvelopeMiddleware:
 
 
 async def _unless_closed(send: Send, message: Message) -> None:
-    """Send, unless the connection is closed already: asyncio drops what is written to one, uvloop raises.
+    """Send a message, unless the connection is closed: asyncio drops what is written to one, uvloop raises an error.
 
-    Clients bring it about as they like: by closing the connection, or with bytes that are not HTTP behind a request.
+    Any client can bring that about: it closes the connection, or sends bytes that are not HTTP behind a request.
     """
     try:
         await send(message)
@@ -96,7 +99,7 @@ async def _unless_closed(send: Send, message: Message) -> None:
 
 
 def _is_redirect(start: Message) -> bool:
-    """Whether Starlette, asked for ``/score/``, leads to ``/score`` of whatever host the client named."""
+    """True where Starlette, asked for ``/score/``, leads to ``/score`` on whatever host the client named."""
     return bool(HTTPStatus.MULTIPLE_CHOICES <= start["status"] < HTTPStatus.BAD_REQUEST)
 
 

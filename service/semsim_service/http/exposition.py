@@ -1,4 +1,4 @@
-"""``GET /metrics``: the numbers of all workers together, whichever of them answers."""
+"""``GET /metrics``: the numbers of all workers together, whichever worker answers."""
 
 import os
 from contextlib import suppress
@@ -15,13 +15,13 @@ _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
 async def metrics(_: Request) -> Response:
-    """The endpoint. Files are read: in a thread, so that no request waits for a scrape."""
+    """The endpoint. It reads files, and does so in a thread: no request waits for a scrape."""
     text = await run_in_threadpool(exposition, os.environ.get(_DIRECTORY))
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def exposition(directory: str | None) -> bytes:
-    """The numbers as Prometheus reads them, of this process or of all that write to ``directory``."""
+    """The numbers of all processes that write to ``directory``, or of this process, in Prometheus' format."""
     if directory is None:
         return generate_latest(REGISTRY)
     forget_dead_workers(Path(directory))
@@ -31,7 +31,7 @@ def exposition(directory: str | None) -> bytes:
 
 
 def forget_dead_workers(directory: Path) -> None:
-    """Drop the gauges of workers that were killed: what they had in their queue is in nobody's. Counters stay."""
+    """Drop the gauges of workers that were killed: nothing is in their queues any more. Their counters stay."""
     workers = {path.stem.rpartition("_")[2] for path in directory.glob("gauge_live*_*.db")}
     for worker in workers:
         if worker.isdecimal() and not _is_alive(int(worker)):
@@ -40,7 +40,7 @@ def forget_dead_workers(directory: Path) -> None:
 
 
 class _Sorted:
-    """A histogram's buckets come before its count and sum, as the format has them; here they come after."""
+    """Puts a histogram's buckets before its count and sum, as the format asks; the collector puts them behind."""
 
     def __init__(self, collector: MultiProcessCollector) -> None:
         self._collector = collector
@@ -61,7 +61,7 @@ def _is_alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    try:  # one that was killed answers to its number until its parent has noticed
+    try:  # a killed process answers to its number until its parent has noticed
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return True

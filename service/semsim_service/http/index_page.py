@@ -1,9 +1,12 @@
-"""The page at ``/``: where things are. BentoML's own loads scripts from elsewhere, which a private service must not."""
+"""The page at ``/``, with links to the endpoints.
+
+BentoML's own page loads scripts from elsewhere, which a private service must not do.
+"""
 
 import semsim
 
 HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-"""A browser that obeys them loads nothing else for the page."""
+"""Headers by which a browser loads nothing else for the page."""
 
 _LINKS = {
     "/docs.json": "the OpenAPI document",
@@ -16,7 +19,7 @@ _LINKS = {
 
 def page() -> str:
     """The page as HTML: no script, nothing from another host."""
-    links = "".join(f'<li><a href="{path}">{path}</a>: {what}</li>' for path, what in _LINKS.items())
+    links = "".join(f'<li><a href="{path}">{path}</a>: {text}</li>' for path, text in _LINKS.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>SemSim</title>'
         "<style>body{font-family:sans-serif;margin:3em auto;max-width:40em}</style></head><body>"

@@ -1,4 +1,4 @@
-"""JSON bodies to pairs, strictly outside and forgivingly inside: a bad pair fails alone."""
+"""JSON bodies to pairs. A body of another shape is refused; a bad pair inside it fails alone."""
 
 import base64
 import binascii
@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails, from_json
 
 from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyBytes, TooManyPairs
 from semsim.pairs import PairFailure
-from semsim_service.core.schemas import MAX_ID_LENGTH, EncodedPair, PairInput, RejectedPair, ScoreRequest
+from semsim_service.core.received import ReceivedPair, RejectedPair
+from semsim_service.core.schemas import MAX_ID_LENGTH, PairInput, ScoreRequest
 from semsim_service.settings import Limits
 
 _SHOWN_PROBLEMS = 5
@@ -19,28 +20,29 @@ _COUNTED_BYTES = 2**20
 
 
 def claimed_pairs(body: bytes) -> int:
-    """How many pairs a JSON body seems to have, by a field's name, without reading it; those of its first MiB only."""
+    """The number of pairs that the first MiB of a JSON body seems to hold, counted by a field's name, unparsed."""
     return body.count(b'"reconstruction"', 0, _COUNTED_BYTES)
 
 
-def parse_json(body: bytes, limits: Limits) -> list[EncodedPair | RejectedPair]:
-    """The pairs of a JSON body; base64 is decoded here, within the limit of one image.
+def parse_json(body: bytes, limits: Limits) -> list[ReceivedPair | RejectedPair]:
+    """The pairs of a JSON body. Base64 is decoded here, within the limit of one image.
 
     Raises:
-        InvalidRequest: not JSON, or not of the request's shape outside the pairs.
+        InvalidRequest: the body is not JSON, or has another shape than a request, outside its pairs.
+        TooManyPairs: the body has far more commas than the allowed pairs can have.
     """
-    # Base64 has no comma: this many are far more pairs than allowed, and validating them would stop the service.
+    # Base64 has no comma. So many commas are far more pairs than allowed, and validating these would stop the service.
     if body.count(b",") > limits.pairs * (MAX_ID_LENGTH + 4):
         raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got far more")
     try:
         request = ScoreRequest.model_validate_json(body)
     except ValidationError as error:
         return _salvage(body, error.errors(include_url=False, include_context=False, include_input=False), limits)
-    return [_encoded(pair, limits) for pair in request.pairs]
+    return [_decoded(pair, limits) for pair in request.pairs]
 
 
-def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[EncodedPair | RejectedPair]:
-    """Keep the pairs that are sound when every problem lies inside some pair."""
+def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[ReceivedPair | RejectedPair]:
+    """Keep the sound pairs, where every problem lies inside a pair."""
     inside = [problem for problem in problems if len(problem["loc"]) >= 2 and problem["loc"][0] == "pairs"]
     if len(inside) != len(problems):
         raise InvalidRequest(f"expected {{'pairs': [{{'original', 'reconstruction'}}, ...]}}, got {_told(problems)}")
@@ -48,7 +50,7 @@ def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[
     for problem in inside:
         by_index.setdefault(int(problem["loc"][1]), []).append(problem)
     return [
-        _rejected(raw, by_index[i]) if i in by_index else _encoded(PairInput.model_validate(raw), limits)
+        _rejected(raw, by_index[i]) if i in by_index else _decoded(PairInput.model_validate(raw), limits)
         for i, raw in enumerate(from_json(body)["pairs"])
     ]
 
@@ -59,12 +61,12 @@ def _rejected(raw: object, problems: Sequence[ErrorDetails]) -> RejectedPair:
 
 
 def _id(raw: object) -> str | None:
-    found = raw.get("id") if isinstance(raw, dict) else None
-    return found if isinstance(found, str) and len(found) <= MAX_ID_LENGTH else None
+    pair_id = raw.get("id") if isinstance(raw, dict) else None
+    return pair_id if isinstance(pair_id, str) and len(pair_id) <= MAX_ID_LENGTH else None
 
 
 def _told(problems: Sequence[ErrorDetails]) -> str:
-    """What is wrong where, without any of what was sent: field names come from the sender, too."""
+    """The problems and their places, in words that hold nothing of the body: its field names are the sender's, too."""
     known = {*ScoreRequest.model_fields, *PairInput.model_fields}
     told = []
     for problem in problems[:_SHOWN_PROBLEMS]:
@@ -74,9 +76,9 @@ def _told(problems: Sequence[ErrorDetails]) -> str:
     return "; ".join(told) + (f"; and {more} more" if more else "")
 
 
-def _encoded(pair: PairInput, limits: Limits) -> EncodedPair | RejectedPair:
+def _decoded(pair: PairInput, limits: Limits) -> ReceivedPair | RejectedPair:
     try:
-        return EncodedPair(
+        return ReceivedPair(
             pair.id,
             _image("original", pair.original, limits),
             _image("reconstruction", pair.reconstruction, limits),

@@ -1,4 +1,4 @@
-"""Bytes that are not HTTP never reach the application: uvicorn answers them, here in the service's envelope."""
+"""Makes uvicorn answer bytes that are not HTTP in the service's envelope. They never reach the application."""
 
 import inspect
 import logging
@@ -10,9 +10,9 @@ logger = logging.getLogger("semsim.service")
 
 
 def answer_malformed_in_envelope() -> bool:
-    """Replace uvicorn's plain-text 400 by ``{"error": {...}}``; whether that was done.
+    """Replace uvicorn's plain-text 400 by the envelope. Returns True if that was done.
 
-    A uvicorn that writes it in another way is left as it is, with a line in the log.
+    A version of uvicorn that writes it in another way is left as it is, with a line in the log.
     """
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 

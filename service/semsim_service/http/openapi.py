@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the schemas; ``docs/openapi.json`` is its committed copy."""
+"""The OpenAPI document, made from the schemas. ``docs/openapi.json`` is its committed copy."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ _ECHO = {"X-Request-Id": {"description": "The request's.", "schema": {"type": "s
 
 
 def openapi() -> dict[str, Any]:
-    """The document as JSON-ready data, OpenAPI 3.1."""
+    """The document in OpenAPI 3.1, as data that JSON can hold."""
     _, schemas = models_json_schema(
         [
             (ScoreRequest, "validation"),

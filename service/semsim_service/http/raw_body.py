@@ -1,4 +1,7 @@
-"""Raw images: uint8 RGB, one after another, their shape in a header. Nothing to decode: the fastest way in."""
+"""Raw bodies to pairs: uint8 RGB images end to end, their shape in a header.
+
+Nothing needs decoding: this is the fastest way in.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,20 +10,20 @@ import numpy as np
 from starlette.datastructures import Headers
 
 from semsim.exceptions import InvalidRequest
-from semsim_service.core.schemas import EncodedPair
+from semsim_service.core.received import ReceivedPair
 from semsim_service.settings import Limits
 
 SHAPE_HEADER = "x-semsim-shape"
 """``N,H,W``: N pairs of images of H rows and W columns."""
 ORIGINALS_HEADER = "x-semsim-originals"
-"""``1`` where the body holds a single original, which belongs to all N reconstructions; N otherwise."""
+"""``1`` where the body holds a single original, which belongs to all N reconstructions; else N."""
 
 _SHAPE = re.compile(r"\s*([1-9]\d{0,8})\s*,\s*([1-9]\d{0,8})\s*,\s*([1-9]\d{0,8})\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class RawShape:
-    """What a raw body holds: originals ``(originals, H, W, 3)``, then reconstructions ``(pairs, H, W, 3)``."""
+    """The shape of a raw body: originals ``(originals, H, W, 3)``, then reconstructions ``(pairs, H, W, 3)``."""
 
     pairs: int
     originals: int
@@ -29,7 +32,7 @@ class RawShape:
 
     @property
     def size(self) -> int:
-        """The bytes that the body must have."""
+        """The number of bytes that the body must have."""
         return (self.originals + self.pairs) * self.height * self.width * 3
 
 
@@ -37,8 +40,8 @@ def read_shape(headers: Headers, limits: Limits) -> RawShape:
     """The shape that the headers announce, checked against the limits before any of the body is read.
 
     Raises:
-        InvalidRequest: no such header, or one that is not of its form.
-        TooManyPairs: more than the limit.
+        InvalidRequest: the header is missing, or has another form.
+        TooManyPairs: the header announces more pairs than the limit.
     """
     match = _SHAPE.fullmatch(headers.get(SHAPE_HEADER, ""))
     if match is None:
@@ -55,7 +58,7 @@ def check_length(shape: RawShape, length: int) -> None:
     """Refuse a body of another length than its shape says.
 
     Raises:
-        InvalidRequest: it has more bytes, or less.
+        InvalidRequest: the body has more bytes, or fewer.
     """
     if length != shape.size:
         raise InvalidRequest(
@@ -64,18 +67,18 @@ def check_length(shape: RawShape, length: int) -> None:
         )
 
 
-def parse_raw(body: bytes, shape: RawShape) -> list[EncodedPair]:
+def parse_raw(body: bytes, shape: RawShape) -> list[ReceivedPair]:
     """The pairs of a raw body, as views of it.
 
     Raises:
-        InvalidRequest: a body of another length.
+        InvalidRequest: the body has another length than its shape says.
     """
     check_length(shape, len(body))
     images = np.frombuffer(body, dtype=np.uint8).reshape(-1, shape.height, shape.width, 3)
     originals, reconstructions = images[: shape.originals], images[shape.originals :]
-    # One object for a single original, so that it is read and embedded once.
+    # A single original stays one object, so that it is read and embedded once.
     first = originals[0]
     return [
-        EncodedPair(None, first if shape.originals == 1 else originals[i], reconstruction)
+        ReceivedPair(None, first if shape.originals == 1 else originals[i], reconstruction)
         for i, reconstruction in enumerate(reconstructions)
     ]

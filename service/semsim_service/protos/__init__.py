@@ -1,1 +1,1 @@
-"""Protocol Buffers of the service, and the Python generated from them (`make protos`)."""
+"""The service's Protocol Buffers, and the Python generated from them (`make protos`)."""

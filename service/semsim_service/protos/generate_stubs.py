@@ -1,9 +1,9 @@
-"""`make protos`: the Python below this package, from its .proto files."""
+"""`make protos`: makes the Python of this package from its .proto files."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-"""The directory that holds the package ``semsim_service``: imports in the generated code start there."""
+"""The directory that holds the package ``semsim_service``. Imports in the generated code start there."""
 
 _SUFFIXES = {
     "semsim_service/protos/semsim/v1/scorer": ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py"),
@@ -11,14 +11,14 @@ _SUFFIXES = {
     "semsim_service/protos/inference/grpc_predict_v2": ("_pb2.py", "_pb2.pyi"),
 }
 GENERATED = tuple(proto + suffix for proto, suffixes in _SUFFIXES.items() for suffix in suffixes)
-"""What is written, as paths from the root."""
+"""The generated files, as paths from the root."""
 
 
 def generate(directory: Path) -> None:
     """Write :data:`GENERATED` below ``directory``.
 
     Raises:
-        RuntimeError: the compiler refused a file; it has said why.
+        RuntimeError: the compiler refused a file, and has said why.
     """
     from grpc_tools import protoc  # needed by those who change a .proto file only
 

@@ -7,8 +7,8 @@ import pytest
 
 from semsim.exceptions import ErrorCode, Overloaded, RequestTimeout
 from semsim_service.core.admission import Admission
-from semsim_service.core.call import Call
-from semsim_service.metrics import ServiceMetrics, Transport
+from semsim_service.core.call import Call, Transport
+from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.settings import QueueLimits
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from semsim_service.core.batcher import Batcher, Embeddings, Images, Job
-from semsim_service.metrics import ServiceMetrics
+from semsim_service.core.metrics import ServiceMetrics
 
 BATCH = 4
 PATIENCE = 30

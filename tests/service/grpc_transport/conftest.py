@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from semsim import Scorer
-from semsim_service.metrics import ServiceMetrics
+from semsim_service.core.metrics import ServiceMetrics
 from tests.conftest import CPU
 from tests.service.grpc_transport.running import Running, running
 

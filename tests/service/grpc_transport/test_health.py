@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from semsim import Scorer
-from semsim_service.metrics import ServiceMetrics
+from semsim_service.core.metrics import ServiceMetrics
 from tests.service.grpc_transport.running import PATIENCE, Running, running
 
 SERVICES = ["grpc.health.v1.Health", "inference.GRPCInferenceService", "semsim.v1.Scorer"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semsim import Scorer
-from semsim_service.metrics import ServiceMetrics
+from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network

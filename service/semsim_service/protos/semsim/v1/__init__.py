@@ -1,1 +1,1 @@
-"""Version 1, to which fields are added, and from which none is taken."""
+"""Version 1 of the protocol. Fields may be added to it, and none is taken away."""

@@ -1,0 +1,52 @@
+"""Options of the server: its channels and its certificates."""
+
+import grpc
+
+from semsim_service.access.tls import check_tls
+from semsim_service.settings import Settings, TLSSettings
+
+# A message a little over the limit is read, and refused with a code. gRPC refuses a far larger one by its length.
+_SLACK_BYTES = 2**20
+# The calls of one connection; more of them wait at their client. The queue takes as many by default, so that a client
+# with one connection is told when the queue is full.
+_STREAMS = 1024
+_MINUTE_MS = 60_000
+
+
+def channel_options(settings: Settings) -> list[tuple[str, int]]:
+    """The options of the server's channels, as gRPC takes them."""
+    return [
+        ("grpc.max_receive_message_length", settings.limits.body_bytes + _SLACK_BYTES),
+        ("grpc.max_concurrent_streams", _STREAMS),
+        # Calls count until the server has forgotten them, a moment after their client has: with this protection, gRPC
+        # refuses some of a client's calls (UNAVAILABLE) that keep to the limit. What waits unseen stays bounded.
+        ("grpc.http.overload_protection", 0),
+        # Several workers share the port. A single worker must not, or a second service would take half of its calls
+        # unnoticed.
+        ("grpc.so_reuseport", int(settings.workers > 1)),
+        # A client that is gone without a word is noticed within this time, and its calls are dropped.
+        ("grpc.keepalive_time_ms", _MINUTE_MS),
+        ("grpc.keepalive_timeout_ms", _MINUTE_MS // 3),
+        # Clients may ask for signs of life at this interval, also with no call open.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MINUTE_MS // 6),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients connect again at this interval, and so find new replicas. Open calls go on.
+        ("grpc.max_connection_age_ms", 10 * _MINUTE_MS),
+    ]
+
+
+def server_credentials(tls: TLSSettings) -> grpc.ServerCredentials | None:
+    """The server's certificate, and the authority of its clients' certificates. None = plain text.
+
+    Raises:
+        InvalidOption: see :func:`semsim_service.access.tls.check_tls`.
+    """
+    check_tls(tls)
+    if tls.certificate is None or tls.key is None:
+        return None
+    client_ca = None if tls.client_ca is None else tls.client_ca.read_bytes()
+    return grpc.ssl_server_credentials(
+        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
+        root_certificates=client_ca,
+        require_client_auth=client_ca is not None,
+    )

@@ -1,0 +1,38 @@
+"""The service ``semsim.v1.Scorer``."""
+
+from semsim_service.core.call import Call
+from semsim_service.core.claim import Claim
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.grpc_transport.drain import Drain
+from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_pairs
+from semsim_service.grpc_transport.semsim_v1.score_response import model_message, score_message
+from semsim_service.grpc_transport.semsim_v1.score_stream import score_stream
+from semsim_service.grpc_transport.unary import Handler, unary
+from semsim_service.grpc_transport.wire import AT_ONCE_BYTES, parse
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+
+NAME: str = pb.DESCRIPTOR.services_by_name["Scorer"].full_name
+
+
+def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
+    """The handlers of the service's methods, by name."""
+    limits = core.limits
+
+    async def score(call: Call, message: bytes) -> pb.ScoreResponse:
+        if len(message) > AT_ONCE_BYTES:
+            return score_message(await core.score(call, lambda: read_pairs(read(message), limits), Claim()))
+        request = read(message)
+        return score_message(await core.score(call, lambda: read_pairs(request, limits), claim_of(request)))
+
+    def read(message: bytes) -> pb.ScoreRequest:
+        return parse(pb.ScoreRequest, message, limits)
+
+    async def get_model(_: Call, message: bytes) -> pb.GetModelResponse:
+        parse(pb.GetModelRequest, message, limits)
+        return model_message(core.model_info())
+
+    return {
+        "Score": unary(core, drain, score),
+        "ScoreStream": score_stream(core, drain),
+        "GetModel": unary(core, drain, get_model),
+    }

@@ -1,0 +1,6 @@
+"""The service under BentoML: what its processes set up, check and claim before they serve.
+
+``hosting`` has BentoML's options and the set-up at the import of the service, ``preflight`` checks what a start needs,
+``process`` tells the server's processes apart, ``home`` locks BentoML's directory, ``interpreter`` tunes a worker, and
+``bentoml_faults`` takes out what BentoML does to every request for nothing.
+"""

@@ -1,0 +1,91 @@
+"""Checks what a start needs, before any worker starts: BentoML would start a failing worker again for ever."""
+
+from pathlib import Path
+
+from semsim.artifact import Artifact
+from semsim.exceptions import InvalidOption
+from semsim.providers import check_required
+from semsim_service.access.addresses import check_free, check_host
+from semsim_service.access.auth import check_exposure, read_token
+from semsim_service.access.tls import check_tls
+from semsim_service.host.home import claim_home
+from semsim_service.host.process import Supervisor, Worker, serving_process
+from semsim_service.settings import Settings, load_settings
+
+
+def check_settings(settings: Settings) -> None:
+    """Check the settings and all that they name, except the addresses. The model is not loaded.
+
+    Raises:
+        SemSimError: the service could not start with these settings.
+    """
+    read_token(settings.auth)
+    check_tls(settings.tls)
+    check_required(settings.providers)
+    Artifact.load(settings.artifact)
+
+
+def check_addresses(settings: Settings, host: str, port: int) -> None:
+    """Check the addresses that a server would listen on, HTTP on ``host`` and ``port``.
+
+    Raises:
+        InvalidOption: an address cannot be used, or strangers could reach it and need no token.
+    """
+    check_host(host, "--host")
+    check_host(settings.grpc.host, "grpc.host")
+    check_exposure(settings.auth, _hosts(host, settings))
+    check_free(host, port, settings.grpc)
+
+
+def check_deployment() -> None:
+    """Check a start that BentoML is about to make, whichever command began it.
+
+    Raises:
+        SemSimError: the service could not start, or should not.
+    """
+    settings = load_settings()
+    check_settings(settings)
+    process = serving_process()
+    if isinstance(process, Supervisor):
+        _check_supervisor(process, settings)
+
+
+def check_worker(settings: Settings) -> None:
+    """Check the address that this worker listens on, however the worker was started.
+
+    Raises:
+        InvalidOption: strangers could reach it, and need no token.
+    """
+    process = serving_process()
+    if isinstance(process, Worker):
+        check_exposure(settings.auth, _hosts(process.host, settings))
+
+
+def claim(supervisor: Supervisor, home: Path) -> None:
+    """Claim BentoML's home for this server, before BentoML empties the metrics in it.
+
+    Raises:
+        InvalidOption: another server has claimed it.
+    """
+    try:
+        claim_home(home)
+    except InvalidOption:
+        if supervisor.host is not None and supervisor.port is not None:
+            # `semsim serve` has a home for each port. Where two servers want one port, the port is what is wrong.
+            _check_supervisor(supervisor, load_settings())
+        raise
+
+
+def _check_supervisor(supervisor: Supervisor, settings: Settings) -> None:
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    if supervisor.certificate is not None and settings.tls.certificate is None and settings.grpc.port:
+        raise InvalidOption("expected tls.certificate and tls.key, for gRPC as well, got only BentoML's --ssl-certfile")
+    host = supervisor.host or str(BentoMLContainer.http.host.get())
+    port = supervisor.port or int(BentoMLContainer.http.port.get())
+    check_addresses(settings, host, port)
+
+
+def _hosts(host: str | None, settings: Settings) -> list[str]:
+    """The hosts of HTTP and of gRPC, as far as the service listens there."""
+    return [address for address in (host, settings.grpc.host if settings.grpc.port else None) if address is not None]

@@ -1,0 +1,80 @@
+"""The bearer token: where it comes from, who has it, and where it must be asked for."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from semsim.exceptions import InvalidOption, Unauthenticated
+from semsim_service.access.auth import check_exposure, check_token, read_token
+from semsim_service.settings import AuthSettings
+from tests.service.guarded import TOKEN, Guarded
+
+ANY = "0.0.0.0"  # noqa: S104
+
+
+def test_exposure_is_allowed_with_a_token_or_on_purpose() -> None:
+    """Loopback needs nothing; beyond it a token, or the word that this is meant."""
+    check_exposure(AuthSettings(), ["127.0.0.1", "127.8.9.1", "::1"])
+    check_exposure(AuthSettings(token=SecretStr(TOKEN)), [ANY, "::"])
+    check_exposure(AuthSettings(anonymous=True), ["10.0.0.1"])
+    with pytest.raises(InvalidOption, match=r"on 10\.0\.0\.1, got neither"):
+        check_exposure(AuthSettings(), ["127.0.0.1", "10.0.0.1"])
+
+
+def test_a_token_is_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
+    """Stripped; none is none."""
+    file = tmp_path / "token"
+    file.write_text(f"  {TOKEN}\n")
+    assert read_token(AuthSettings()) is None
+    assert read_token(AuthSettings(token=SecretStr(TOKEN))) == TOKEN
+    assert read_token(AuthSettings(token_file=file)) == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "at least 16 characters, which nobody guesses, got 0"),
+        (b"\n\n", "got 0"),
+        (b"short", "got 5"),
+        (b"has a blank in the middle", "letters, digits"),
+        ("ein-Schlüssel-den-keiner-rät".encode(), "letters, digits"),
+        (b"\xff" * 32, "letters, digits"),
+    ],
+)
+def test_what_is_no_token_is_refused_and_not_repeated(tmp_path: Path, content: bytes, told: str) -> None:
+    """An empty secret must not mean that everybody may ask."""
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(InvalidOption, match=told) as refusal:
+        read_token(AuthSettings(token_file=file))
+    assert not content.strip() or content.decode(errors="replace").strip() not in str(refusal.value)
+
+
+def test_a_token_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """A missing file, and two sources at once."""
+    with pytest.raises(InvalidOption, match="No such file"):
+        read_token(AuthSettings(token_file=tmp_path / "nothing"))
+    with pytest.raises(InvalidOption, match="got both"):
+        read_token(AuthSettings(token=SecretStr(TOKEN), token_file=tmp_path / "nothing"))
+
+
+def test_only_the_token_opens() -> None:
+    """Any other header is refused, whatever it is made of; the scheme's case does not matter."""
+    check_token(None, None)
+    check_token(TOKEN, f"Bearer {TOKEN}")
+    check_token(TOKEN, f"bearer {TOKEN}")
+    for header in (None, "", TOKEN, f"Basic {TOKEN}", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer é"):
+        with pytest.raises(Unauthenticated):
+            check_token(TOKEN, header)
+
+
+def test_a_service_with_a_token_asks_for_it(guarded: Guarded) -> None:
+    """401 with the challenge, in the envelope; probes and metrics are open."""
+    with httpx.Client(base_url=guarded.live.url, verify=guarded.trust()) as client:
+        for answer in (client.get("/model"), client.post("/score", headers={"authorization": "Bearer wrong"})):
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert answer.json()["error"]["code"] == "unauthenticated"
+        assert [client.get(path).status_code for path in ("/livez", "/readyz", "/metrics", "/")] == [200] * 4

@@ -1,0 +1,79 @@
+"""TLS: HTTP and gRPC both speak it, ask for a client's certificate where told, and wrong files are one line."""
+
+import ssl
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from semsim.exceptions import InvalidOption
+from semsim_service.access.tls import check_tls
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim_service.settings import TLSSettings
+from tests.service.grpc_transport.certificates import Authority
+from tests.service.guarded import AUTHORIZATION, Guarded
+
+_HEADERS = {"authorization": AUTHORIZATION}
+
+
+def test_a_client_with_a_certificate_is_served(guarded: Guarded) -> None:
+    """Over HTTP and gRPC, with the same files."""
+    with guarded.client() as client:
+        assert client.get("/model").status_code == 200
+    with guarded.channel() as channel:
+        model = ScorerStub(channel).GetModel(pb.GetModelRequest(), metadata=tuple(_HEADERS.items()), timeout=20)
+        assert model.manifest_json
+
+
+def test_a_client_without_a_certificate_is_not(guarded: Guarded) -> None:
+    """Mutual TLS: the connection ends before a request is read; so does one in plain text."""
+    with httpx.Client(verify=guarded.trust(certificate=False), headers=_HEADERS) as client:
+        with pytest.raises(httpx.TransportError):
+            client.get(f"{guarded.live.url}/model")
+        with pytest.raises(httpx.TransportError):
+            client.get(f"{guarded.live.url}/model".replace("https", "http"))
+    with guarded.channel(certificate=False) as channel, pytest.raises(grpc.RpcError) as refusal:
+        ScorerStub(channel).GetModel(pb.GetModelRequest(), metadata=tuple(_HEADERS.items()), timeout=20)
+    assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_old_clients_get_no_old_cipher(guarded: Guarded) -> None:
+    """TLS 1.2 with forward secrecy and authenticated encryption; BentoML's own choice has CBC and SHA-1 only."""
+    context = guarded.trust()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM")
+    with httpx.Client(verify=context, headers=_HEADERS) as client:
+        assert client.get(f"{guarded.live.url}/model").status_code == 200
+    context.set_ciphers("ECDHE+AES:!AESGCM:!AESCCM")
+    with httpx.Client(verify=context, headers=_HEADERS) as client, pytest.raises(httpx.TransportError):
+        client.get(f"{guarded.live.url}/model")
+
+
+def test_files_that_would_not_do_are_told(tmp_path: Path) -> None:
+    """A missing file, one that is no PEM, a key of another certificate, an encrypted one, one without the other."""
+    authority = Authority(tmp_path, "authority")
+    one, other = authority.sign("one"), authority.sign("other")
+    key = serialization.load_pem_private_key(one.key.read_bytes(), None)
+    encrypted, missing = tmp_path / "encrypted.key", tmp_path / "missing.pem"
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    encrypted.write_bytes(key.private_bytes(*pem, serialization.BestAvailableEncryption(b"secret")))
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    check_tls(TLSSettings())
+    check_tls(TLSSettings(certificate=one.certificate, key=one.key, client_ca=authority.certificate))
+    for certificate, of_key, client_ca, told in (
+        (missing, one.key, None, "expected tls.certificate to be a readable PEM file"),
+        (one.certificate, missing, None, "expected tls.key to be a readable PEM file"),
+        (one.certificate, one.key, missing, "expected tls.client_ca to be a readable PEM file"),
+        (empty, one.key, None, "expected a PEM certificate and its key"),
+        (one.certificate, other.key, None, "expected a PEM certificate and its key"),
+        (one.certificate, encrypted, None, "expected a PEM certificate and its key, not encrypted"),
+        (one.certificate, one.key, empty, "expected tls.client_ca to hold PEM certificates"),
+        (one.certificate, None, None, "got one of them"),
+        (None, None, one.certificate, "got neither"),
+    ):
+        with pytest.raises(InvalidOption, match=told):
+            check_tls(TLSSettings(certificate=certificate, key=of_key, client_ca=client_ca))

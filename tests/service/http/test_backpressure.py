@@ -1,0 +1,144 @@
+"""A full queue refuses, a client that goes frees its place, and every answer says who it answers and what it cost."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from semsim import Scorer
+from semsim.embedder import Embedder
+from semsim.pairs import decode_pairs
+from semsim_service.core import scoring
+from semsim_service.core.metrics import ServiceMetrics
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.http.app import HTTPTransport
+from semsim_service.settings import Settings
+from tests.encoded import encode, picture
+from tests.service.live import CLIENT, LiveService, base64_pair
+
+PATIENCE = 60
+PAIR = base64_pair(encode(picture()), encode(picture()))
+
+
+@pytest.fixture
+def client(small_artifact: Path, metrics: ServiceMetrics) -> Iterator[TestClient]:
+    """The transport over a core whose queue has room for three pairs."""
+    transport = HTTPTransport()
+    settings = Settings.model_validate(
+        {"queue": {"pairs": 3, "bytes": 40000}, "limits": {"pairs": 3, "body_bytes": 40000}}
+    )
+    transport.core = ScoringCore(Scorer(small_artifact), settings, metrics)
+    with TestClient(transport.app) as client:
+        yield client
+    transport.core.close()
+
+
+class Gate:
+    """Where the network waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """The network waits at the gate."""
+    embed, gate = Embedder.embed, Gate()
+
+    def wait(self: Embedder, batch: object) -> object:
+        gate.reached.set()
+        assert gate.go.wait(PATIENCE)
+        return embed(self, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Embedder, "embed", wait)
+    yield gate
+    gate.go.set()
+
+
+def test_a_full_queue_answers_429_and_serves_again(client: TestClient, gate: Gate) -> None:
+    """Past the bound: 429, Retry-After, the envelope; those admitted are answered, and so is the next one."""
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/score", json={"pairs": [PAIR] * 2})
+        assert gate.reached.wait(PATIENCE)
+        answer = client.post("/score", json={"pairs": [PAIR] * 3})
+        assert answer.status_code == 429
+        assert answer.json()["error"]["code"] == "overloaded"
+        assert int(answer.headers["retry-after"]) >= 1
+        gate.go.set()
+        assert first.result().status_code == 200
+    assert client.post("/score", json={"pairs": [PAIR] * 3}).status_code == 200
+
+
+def test_what_waits_for_a_thread_takes_room(client: TestClient, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests whose pairs are not counted yet take a place each: no more of them wait than there are places."""
+
+    def wait(*arguments: object, **options: object) -> object:
+        gate.reached.set()
+        assert gate.go.wait(PATIENCE)
+        return decode_pairs(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scoring, "decode_pairs", wait)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(client.post, "/score", json={"pairs": [PAIR]}) for _ in range(4)]
+        refused = next(as_completed(asked, PATIENCE))
+        assert refused.result().status_code == 429
+        gate.go.set()
+        assert [each.result().status_code for each in asked if each is not refused] == [200] * 3
+
+
+def _requests(service: LiveService, code: str) -> float:
+    text = httpx.get(f"{service.url}/metrics").text
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return sum(s.value for s in samples if s.name == "semsim_requests_total" and s.labels["code"] == code)
+
+
+def test_a_client_that_goes_is_not_scored_to_the_end(service: LiveService) -> None:
+    """A closed connection cancels its request, whether its body was there or not."""
+    address = (service.url.removeprefix("http://").partition(":")[0], int(service.url.rpartition(":")[2]))
+    shape = (200, 64, 64)
+    size = 2 * 200 * 64 * 64 * 3
+    head = (
+        "POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        f"X-Semsim-Shape: {','.join(map(str, shape))}\r\nContent-Length: {size}\r\n\r\n"
+    ).encode()
+    before = _requests(service, "cancelled")
+    for body in (bytes(range(256)) * (size // 256), b"half of it"):
+        with socket.create_connection(address) as connection:
+            connection.sendall(head + body)
+    deadline = time.monotonic() + PATIENCE
+    while _requests(service, "cancelled") < before + 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_every_answer_carries_its_requests_id(service: LiveService) -> None:
+    """The caller's own, or a new one; one that could forge a log line is not taken."""
+    for path, method in (("/score", "POST"), ("/model", "GET")):
+        url = f"{service.url}{path}"
+        assert (
+            CLIENT.request(method, url, headers={"x-request-id": "round-7.c3"}).headers["x-request-id"] == "round-7.c3"
+        )
+        for bad in ("", "a b", "x" * 129, '"}'):
+            own = CLIENT.request(method, url, headers={"x-request-id": bad}).headers["x-request-id"]
+            assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]+", own)
+
+
+def test_an_answer_says_where_its_time_went(service: LiveService) -> None:
+    """Server-Timing: milliseconds in decode, queue and inference, within the time that the caller saw."""
+    begin = time.monotonic()
+    answer = service.post([PAIR])
+    seen = (time.monotonic() - begin) * 1e3
+    pattern = r"decode;dur=([\d.]+), queue;dur=([\d.]+), inference;dur=([\d.]+)"
+    match = re.fullmatch(pattern, answer.headers["server-timing"])
+    assert match is not None
+    decode, queue, inference = map(float, match.groups())
+    assert 0 < decode + queue + inference <= seen
+    assert inference > 0

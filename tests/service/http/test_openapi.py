@@ -1,0 +1,16 @@
+"""The OpenAPI document."""
+
+import json
+
+import httpx
+
+from semsim_service.http.openapi import openapi
+from tests.conftest import ROOT
+from tests.service.live import LiveService
+
+
+def test_the_committed_openapi_is_current(service: LiveService) -> None:
+    """docs/openapi.json, the code and the live service agree; `make openapi` writes the file."""
+    committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert committed == openapi()
+    assert httpx.get(f"{service.url}/docs.json").json() == committed

@@ -1,0 +1,149 @@
+"""Logs: one JSON object a line, of everybody who writes; no image, and no value of a variable."""
+
+import io
+import json
+import logging
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from PIL import Image, TiffImagePlugin
+from python_multipart.multipart import MultipartParser
+
+from semsim.images import decode
+from semsim_service.observing import logs
+from tests.encoded import encode, picture
+from tests.service.guarded import Guarded
+from tests.service.live import LiveService, base64_pair
+
+SECRET = "PRIVATE-ORIGINAL"  # noqa: S105
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What is logged, with the process's loggers put back afterwards."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    names = ("bentoml", "circus", "uvicorn.error", "uvicorn.access", "semsim", *logs._SILENT)
+    loggers = [root, *(logging.getLogger(name) for name in names)]
+    states = [(logger, list(logger.handlers), logger.propagate, logger.level) for logger in loggers]
+    for hooked, name in ((logs.sys, "excepthook"), (threading, "excepthook")):
+        monkeypatch.setattr(hooked, name, getattr(hooked, name))
+    monkeypatch.setattr(logs.sys, "stderr", stream)
+    root.setLevel(logging.DEBUG)  # as BENTOML_DEBUG does
+    with warnings.catch_warnings():
+        warnings.resetwarnings()  # to those of a process that is no test
+        logs.configure()
+        yield stream
+        logging.captureWarnings(False)
+    for logger, handlers, propagate, level in states:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    """The objects written so far."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_says_when_who_and_what(written: io.StringIO) -> None:
+    """Our loggers and BentoML's alike; the request's id from the record or the context."""
+    logging.getLogger("semsim.service").info("took %d\nlines", 2, extra={"request_id": "r1", "body": SECRET})
+    with structlog.contextvars.bound_contextvars(request_id="r2"):
+        logging.getLogger("bentoml.serve").warning("hello")
+    logging.getLogger("uvicorn.error").error("uvicorn's")
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    ours, theirs, uvicorn = lines(written)
+    assert (ours["event"], ours["level"], ours["logger"]) == ("took 2\nlines", "info", "semsim.service")
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(ours["timestamp"])).total_seconds()) < 60
+    assert (ours["request_id"], theirs["request_id"]) == ("r1", "r2")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("hello", "warning", "bentoml.serve")
+    assert uvicorn["logger"] == "uvicorn.error"
+    assert SECRET not in written.getvalue()
+
+
+def test_a_trace_is_a_field_and_shows_no_values(written: io.StringIO) -> None:
+    """An exception, caught or not, in a thread or not: one line, with the places and without the variables."""
+
+    def fail(image: str) -> None:
+        raise ValueError(f"expected an image of {len(image)}")
+
+    try:
+        fail(SECRET)
+    except ValueError:
+        logging.getLogger("semsim.service").exception("unexpected")
+    thread = threading.Thread(target=fail, args=(SECRET,))
+    thread.start()
+    thread.join()
+    caught, uncaught = lines(written)
+    assert (caught["event"], uncaught["event"], uncaught["level"]) == ("unexpected", "uncaught exception", "critical")
+    for line in (caught, uncaught):
+        assert "ValueError: expected an image of 16" in line["exception"]
+        assert "in fail" in line["exception"]
+    assert SECRET not in written.getvalue()
+
+
+def jpeg_with_exif(block: bytes) -> bytes:
+    """A JPEG with a TIFF structure as its EXIF."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG", exif=b"Exif\0\0" + block)
+    return file.getvalue()
+
+
+def test_nothing_of_an_images_exif_is_written(written: io.StringIO) -> None:
+    """Neither the values of tags, told at DEBUG, nor the numbers of broken ones, of which none is kept either."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET
+    exif[0x0112] = 6
+    decode(jpeg_with_exif(exif.tobytes().removeprefix(b"Exif\0\0")))
+    tags = range(1000, 2000)
+    broken = b"".join(struct.pack("<HHLL", tag, 2, 10**7, 8) for tag in tags)
+    decode(jpeg_with_exif(b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + broken + bytes(4)))
+    assert len(getattr(TiffImagePlugin, "__warningregistry__", ())) < len(tags)
+    assert written.getvalue() == ""
+
+
+def test_malformed_bodies_write_no_lines(written: io.StringIO) -> None:
+    """A line for each would hold a byte of it, and anybody could make as many as they like."""
+    with pytest.raises(ValueError, match="boundary"):
+        MultipartParser(b"b", {}).write(b"--bX")
+    assert written.getvalue() == ""
+
+
+def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
+    """Every line of a service, from its start on, is an object; by default a request writes none."""
+    image = encode(picture())
+    before = service.log
+    assert service.post([base64_pair(image, image)]).status_code == 200
+    assert service.log == before
+    told = [json.loads(line) for line in before.splitlines()]
+    assert {line["logger"] for line in told} >= {"bentoml.serve", "semsim.providers"}
+    assert all({"timestamp", "level", "event"} <= line.keys() for line in told)
+
+
+def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
+    """Who, how it ended and where its time went; of refused ones, too."""
+    image = encode(picture())
+    pairs = [base64_pair(image, image), base64_pair(image, b"none")]
+    with guarded.client() as client:
+        client.post("/score", json={"pairs": pairs}, headers={"x-request-id": "logged"})
+        client.post("/score", json={"pairs": pairs}, headers={"x-request-id": "refused", "authorization": ""})
+    told = {line["request_id"]: line for line in map(json.loads, guarded.live.log.splitlines()) if "request_id" in line}
+    logged, refused = told["logged"], told["refused"]
+    assert logged["event"] == "request"
+    assert (logged["transport"], logged["code"], logged["pairs"], logged["failed"]) == ("http", "ok", 2, 1)
+    assert logged["total_ms"] >= logged["decode_ms"] + logged["queue_ms"] + logged["inference_ms"] > 0
+    assert (refused["code"], refused["pairs"]) == ("unauthenticated", 0)
+
+
+def test_the_fallback_to_cpu_is_logged_once(service: LiveService) -> None:
+    """Where there is no GPU, one line of the service's log says what runs instead."""
+    if httpx.get(f"{service.url}/model").json()["provider"]["active"] != "cpu":
+        pytest.skip("needs a machine without a usable GPU")
+    assert service.log.count(b"running on cpu; not in use: tensorrt") == 1

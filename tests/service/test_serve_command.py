@@ -1,0 +1,145 @@
+"""`semsim serve`: the start that it makes of its options, and the starts that it refuses."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from semsim.exceptions import ErrorCode, InvalidOption, SemSimError
+from semsim_service.serve_command import app
+from semsim_service.settings import Settings, load_settings
+from tests.service.grpc_transport.certificates import Authority
+from tests.service.live import LiveService, free_port
+from tests.service.refusing import refused
+
+Serve = Callable[..., tuple[list[str], Settings]]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve:
+    """The command in this process. It gives the arguments and the settings of the process that it would become."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
+
+    def run(*arguments: str) -> tuple[list[str], Settings]:
+        with patch.dict(os.environ):
+            # Not CliRunner: it would have standard output for itself.
+            app(arguments, standalone_mode=False)
+            return started[-1], load_settings()
+
+    return run
+
+
+def free_neighbours() -> int:
+    """A port that nobody listens on, nor on the next one."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.2", port + 1))
+            except OSError:
+                continue
+        return port
+
+
+def test_options_become_settings(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The process that replaces the command reads the options as settings; a setting of the environment stays."""
+    port, host = free_neighbours(), "127.0.0.2"
+    arguments, settings = serve("--port", str(port), "--host", host)
+    assert (settings.grpc.port, settings.grpc.host, settings.workers) == (port + 1, host, 1)
+    assert arguments[-6:-2] == ["--host", host, "--port", str(port)]
+    assert arguments[-2:] == ["--timeout-keep-alive", "75"]
+    authority = Authority(tmp_path, "authority")
+    signed = authority.sign("server")
+    monkeypatch.chdir(tmp_path)
+    files = ("--tls-certificate", "server.pem", "--tls-key", "server.key", "--tls-client-ca", "authority.pem")
+    _, settings = serve("--port", str(port), "--grpc-port", "0", "--workers", "3", *files)
+    assert (settings.grpc.port, settings.workers) == (0, 3)
+    tls = settings.tls
+    assert (tls.certificate, tls.key, tls.client_ca) == (signed.certificate, signed.key, authority.certificate)
+    monkeypatch.setenv("SEMSIM_GRPC__PORT", str(port + 1))
+    monkeypatch.setenv("SEMSIM_GRPC__HOST", "127.0.0.9")
+    _, settings = serve("--port", str(port))
+    assert (settings.grpc.port, settings.grpc.host) == (port + 1, "127.0.0.9")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "message"),
+    [
+        ("--port 65535", {}, "invalid_option", "expected --grpc-port beside --port 65535"),
+        ("--host localhost", {}, "invalid_option", "expected --host to be an IP address, got localhost"),
+        ("--host 0.0.0.0", {}, "invalid_option", "beyond loopback, on 0.0.0.0, got neither"),
+        (
+            "--tls-certificate /nowhere.pem --tls-key /nowhere.key",
+            {},
+            "invalid_option",
+            "expected tls.certificate to be a readable PEM file, got /nowhere.pem",
+        ),
+        ("", {"SEMSIM_ARTIFACT": "/nowhere"}, "artifact_not_found", "expected"),
+        ("", {"SEMSIM_LIMIT__PAIRS": "3"}, "invalid_option", "did you mean SEMSIM_LIMITS__PAIRS?"),
+        ("", {"SEMSIM_LIMITS__PAIRS": "0"}, "invalid_option", "limits.pairs"),
+        (
+            "",
+            {"SEMSIM_PROVIDERS__ORDER": '["cpu"]', "SEMSIM_PROVIDERS__REQUIRED": "cuda"},
+            "provider_unavailable",
+            "expected cuda in the order cpu",
+        ),
+    ],
+)
+def test_a_start_that_cannot_succeed_is_refused(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    environment: dict[str, str],
+    code: str,
+    message: str,
+) -> None:
+    """A wrong option, setting, file, artifact or provider is an error of one line, and no process is started."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SemSimError) as refusal:
+        serve(*arguments.split())
+    assert refusal.value.code is ErrorCode(code)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_port_in_use_is_named(serve: Serve) -> None:
+    """A port that somebody listens on is refused."""
+    host = "::1"
+    try:
+        taken = socket.create_server((host, 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip(f"needs {host}")
+    with taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidOption, match=f"got {host} port {port}: Address already in use"):
+            serve("--host", host, "--port", str(port))
+
+
+def test_a_port_in_use_for_grpc_is_named(serve: Serve) -> None:
+    """The other port is looked at, too."""
+    message = "expected a free address to listen on for gRPC, got 127.0.0.1 port {}: Address already in use"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidOption, match=message.format(port)):
+            serve("--port", str(free_port()), "--grpc-port", str(port))
+
+
+def test_the_port_of_a_running_service_is_named(
+    serve: Serve, service: LiveService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two servers on one port, which has the same home, is told of the port."""
+    monkeypatch.setenv("BENTOML_HOME", str(service.home))
+    port = service.url.rpartition(":")[2]
+    with pytest.raises(InvalidOption, match=f"got 127.0.0.1 port {port}: Address already in use"):
+        serve("--port", port)
+
+
+def test_the_installed_command_refuses_in_one_line(tmp_path: Path) -> None:
+    """In a process of its own: one line on stderr, exit code 2."""
+    assert "error [artifact_not_found]: expected" in refused(tmp_path, SEMSIM_ARTIFACT="/nowhere")
