@@ -1,4 +1,4 @@
-"""A model artifact on disk: found, read, and checked against its own hash."""
+"""Model artifacts on disk: where the bundled one lies, and the loading of one with a check of its hash."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Artifact:
     directory: Path
     manifest: Manifest
     graph: bytes
-    """The ONNX graph, as hashed: what is run is what was checked."""
+    """The ONNX graph whose hash was checked. It is kept, so that no other graph can be run."""
 
     @classmethod
     def load(cls, directory: Path | str | None = None) -> Self:
@@ -27,11 +27,11 @@ class Artifact:
         Raises:
             ArtifactNotFound: the directory or one of its files is missing.
             InvalidManifest: the manifest does not fit the schema.
-            HashMismatch: the graph is not the one the manifest describes.
+            HashMismatch: the graph is not the one that the manifest describes.
         """
-        where = default_artifact() if directory is None else Path(directory)
-        manifest = read_manifest(where)
-        path = where / GRAPH_FILE
+        home = default_artifact() if directory is None else Path(directory)
+        manifest = read_manifest(home)
+        path = home / GRAPH_FILE
         try:
             graph = path.read_bytes()
         except OSError as error:
@@ -39,7 +39,7 @@ class Artifact:
         digest = hashlib.sha256(graph).hexdigest()
         if digest != manifest.graph.sha256:
             raise HashMismatch(f"expected {path} with sha256 {manifest.graph.sha256}, got {digest}")
-        return cls(directory=where, manifest=manifest, graph=graph)
+        return cls(directory=home, manifest=manifest, graph=graph)
 
 
 def default_artifact() -> Path:

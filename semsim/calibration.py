@@ -1,6 +1,6 @@
-"""Distance to leakage: the calibrated probability that an annotator, at best a person, recognises the reconstruction.
+"""Calibrations, from distance to leakage: the probability that an annotator recognises the reconstruction.
 
-Fitted in training on annotations and carried by the artifact; an artifact without one gives no leakage.
+Training fits a calibration to judgements, and the artifact carries it. An artifact without one gives no leakage.
 """
 
 from itertools import pairwise
@@ -14,7 +14,7 @@ _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class LogisticCalibration(BaseModel):
-    """``leakage = 1 / (1 + exp(slope * distance + intercept))`` (Platt, 1999); decreasing in distance."""
+    """The logistic curve ``leakage = 1 / (1 + exp(slope * distance + intercept))`` (Platt, 1999), which falls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class LogisticCalibration(BaseModel):
 
 
 class IsotonicCalibration(BaseModel):
-    """A falling step-wise linear curve through fitted points (Zadrozny and Elkan, 2002)."""
+    """A falling curve, linear between fitted points (Zadrozny and Elkan, 2002)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +48,7 @@ class IsotonicCalibration(BaseModel):
         return self
 
     def leakage(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities ``(N,)`` in [0, 1] of distances ``(N,)``; flat outside the fitted range."""
+        """Probabilities ``(N,)`` in [0, 1] of distances ``(N,)``; outside the fitted points those of the ends."""
         return np.interp(distances, self.distances, self.leakages)
 
 

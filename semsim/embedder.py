@@ -1,4 +1,4 @@
-"""Images to embeddings with ONNX Runtime."""
+"""The embedding network of an artifact, run by ONNX Runtime."""
 
 import math
 
@@ -11,10 +11,10 @@ from semsim.providers import INPUT_NAME, OUTPUT_NAME, ProviderReport, ProviderSe
 
 
 class Embedder:
-    """Runs an artifact's graph. Safe to share between threads."""
+    """Runs an artifact's graph. Threads may share it."""
 
     provider: ProviderReport
-    """Which execution provider runs it."""
+    """The execution provider that runs the graph."""
 
     def __init__(
         self, graph: bytes, images: InputSpec, dimension: int, settings: ProviderSettings, batch_size: int
@@ -22,7 +22,7 @@ class Embedder:
         """Open the graph of an artifact, which takes ``images`` and gives embeddings of ``dimension``.
 
         Raises:
-            InvalidGraph: it cannot be loaded, or takes or gives something else.
+            InvalidGraph: the graph cannot be loaded, or takes or gives something else.
             ProviderUnavailable: a required execution provider is not usable here.
         """
         if batch_size < 1:
@@ -48,7 +48,7 @@ class Embedder:
             embeddings: NDArray[np.float32] = runs[0]
         else:
             embeddings = np.concatenate([np.empty((0, self._dimension), dtype=np.float32), *runs])
-        # The sum is finite where all are. One call, since in a busy server each waits for the interpreter once more.
+        # The sum is finite where all values are. One call, since each waits for the interpreter in a busy server.
         if not math.isfinite(np.add.reduce(embeddings, axis=None)):
             raise InvalidGraph("expected finite embeddings, got NaN or infinity")
         return embeddings

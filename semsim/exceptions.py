@@ -10,31 +10,31 @@ from semsim.error_codes import ErrorCode as ErrorCode
 
 
 class SemSimError(Exception):
-    """Root of the tree; ``code`` is stable, ``str(error)`` is for people."""
+    """The root of the tree; ``code`` is stable, ``str(error)`` is for people."""
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
 
 
 class InvalidImage(SemSimError):
-    """An image that cannot be scored; the subclasses say why."""
+    """An image cannot be scored; the subclasses say why."""
 
     code = ErrorCode.CORRUPT_IMAGE
 
 
 class EmptyImage(InvalidImage):
-    """No bytes, or a side of zero pixels."""
+    """The image has no bytes, or a side of zero pixels."""
 
     code = ErrorCode.EMPTY_IMAGE
 
 
 class NotAnImage(InvalidImage):
-    """The bytes are of no image format known here."""
+    """The bytes are of no known image format."""
 
     code = ErrorCode.NOT_AN_IMAGE
 
 
 class UnsupportedFormat(InvalidImage):
-    """An image, but not PNG, JPEG or WebP."""
+    """The image is of another format than PNG, JPEG and WebP."""
 
     code = ErrorCode.UNSUPPORTED_FORMAT
 
@@ -52,19 +52,19 @@ class CorruptImage(InvalidImage):
 
 
 class SixteenBitImage(InvalidImage):
-    """More than 8 bits a channel: rounding it silently would change the metric."""
+    """The image has more than 8 bits a channel: to round them silently would change the metric."""
 
     code = ErrorCode.SIXTEEN_BIT_IMAGE
 
 
 class CMYKImage(InvalidImage):
-    """A print colour space, whose conversion to RGB depends on an ink profile."""
+    """The image has the colours of print, whose conversion to RGB depends on an ink profile."""
 
     code = ErrorCode.CMYK_IMAGE
 
 
 class AnimatedImage(InvalidImage):
-    """More than one frame: which one is the image?"""
+    """The image has several frames, and nothing says which one to score."""
 
     code = ErrorCode.ANIMATED_IMAGE
 
@@ -76,61 +76,61 @@ class TooManyBytes(InvalidImage):
 
 
 class TooManyPixels(InvalidImage):
-    """The decoded image would be larger than the limit (a decompression bomb)."""
+    """The decoded image would be larger than the limit, as that of a decompression bomb."""
 
     code = ErrorCode.TOO_MANY_PIXELS
 
 
 class ImageTooSmall(InvalidImage):
-    """Smaller than the 7x7 window of SSIM."""
+    """The image is smaller than the 7x7 window of SSIM."""
 
     code = ErrorCode.IMAGE_TOO_SMALL
 
 
 class InvalidArray(InvalidImage):
-    """An array that is not uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)."""
+    """The array is not uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)."""
 
     code = ErrorCode.INVALID_ARRAY
 
 
 class InvalidTensor(InvalidImage):
-    """A float tensor that cannot be turned into images."""
+    """The tensor cannot be turned into images."""
 
     code = ErrorCode.INVALID_TENSOR
 
 
 class UnreadableFile(InvalidImage):
-    """An image path that cannot be read."""
+    """The file of an image cannot be read."""
 
     code = ErrorCode.UNREADABLE_FILE
 
 
 class InvalidBase64(InvalidImage):
-    """Text that is not base64."""
+    """The text is not base64."""
 
     code = ErrorCode.INVALID_BASE64
 
 
 class InvalidPair(SemSimError):
-    """A pair whose two images cannot be told apart from the rest of the request."""
+    """A pair of a request is incomplete or malformed."""
 
     code = ErrorCode.INVALID_PAIR
 
 
 class UnmatchedImages(SemSimError):
-    """Originals and reconstructions that cannot be paired."""
+    """Originals and reconstructions cannot be paired."""
 
     code = ErrorCode.UNMATCHED_IMAGES
 
 
 class ArtifactError(SemSimError):
-    """A model artifact that cannot be used; the subclasses say why."""
+    """A model artifact cannot be used; the subclasses say why."""
 
     code = ErrorCode.INVALID_MANIFEST
 
 
 class ArtifactNotFound(ArtifactError):
-    """No such directory, or a file of it is missing."""
+    """The artifact's directory or a file in it is missing."""
 
     code = ErrorCode.ARTIFACT_NOT_FOUND
 
@@ -154,7 +154,7 @@ class InvalidGraph(ArtifactError):
 
 
 class NotCalibrated(ArtifactError):
-    """Leakage was asked of an artifact that carries no calibration."""
+    """The artifact carries no calibration, and leakage was asked for."""
 
     code = ErrorCode.NOT_CALIBRATED
 
@@ -178,49 +178,49 @@ class ParityFailed(SemSimError):
 
 
 class InvalidVictim(SemSimError):
-    """A victim classifier that cannot be built, or that an attack cannot take."""
+    """A victim cannot be built, or an attack cannot take it."""
 
     code = ErrorCode.INVALID_VICTIM
 
 
 class InvalidUpdate(SemSimError):
-    """A client's update that does not fit its victim, or the attack that it is given to."""
+    """A client's update does not fit its victim, or the attack that it is given to."""
 
     code = ErrorCode.INVALID_UPDATE
 
 
 class InvalidConfiguration(SemSimError):
-    """A configuration of victims, defenses or attacks that does not fit the schema or contradicts itself."""
+    """A configuration does not fit its schema, or contradicts itself."""
 
     code = ErrorCode.INVALID_CONFIGURATION
 
 
 class InvalidDataset(SemSimError):
-    """Images or reconstructions that cannot be used as a data set."""
+    """Images or reconstructions cannot be used as a data set."""
 
     code = ErrorCode.INVALID_DATASET
 
 
 class InvalidAnnotations(SemSimError):
-    """Judgements that are incomplete, given twice, or of unknown items, classes or annotators."""
+    """Judgements are incomplete, given twice, or of unknown items, classes or annotators."""
 
     code = ErrorCode.INVALID_ANNOTATIONS
 
 
 class InvalidOption(SemSimError):
-    """A command-line option or a setting that cannot be used."""
+    """An option of a command or a setting cannot be used."""
 
     code = ErrorCode.INVALID_OPTION
 
 
 class MissingExtra(SemSimError):
-    """A command or format whose optional dependencies are not installed."""
+    """The packages that a command or a format needs are not installed."""
 
     code = ErrorCode.MISSING_EXTRA
 
 
 class RequestError(SemSimError):
-    """A request refused as a whole; the subclasses say why."""
+    """A request is refused as a whole; the subclasses say why."""
 
     code = ErrorCode.INVALID_REQUEST
 
@@ -232,19 +232,19 @@ class InvalidRequest(RequestError):
 
 
 class TooManyPairs(RequestError):
-    """More pairs than one request may carry."""
+    """The request carries more pairs than the limit."""
 
     code = ErrorCode.TOO_MANY_PAIRS
 
 
 class BodyTooLarge(RequestError):
-    """A request body over the limit."""
+    """The body of the request is larger than the limit."""
 
     code = ErrorCode.BODY_TOO_LARGE
 
 
 class UnsupportedMediaType(RequestError):
-    """A Content-Type that the endpoint does not take."""
+    """The endpoint does not take this Content-Type."""
 
     code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
 
@@ -256,31 +256,31 @@ class NotReady(RequestError):
 
 
 class Unauthenticated(RequestError):
-    """No bearer token, or not the service's."""
+    """The request has no bearer token, or another one than the service's."""
 
     code = ErrorCode.UNAUTHENTICATED
 
 
 class NotFound(RequestError):
-    """A path, model or version that is not served."""
+    """The path, model or version is not served."""
 
     code = ErrorCode.NOT_FOUND
 
 
 class RequestTimeout(RequestError):
-    """No answer within the request's time."""
+    """The request had no answer within its time."""
 
     code = ErrorCode.TIMEOUT
 
 
 class RequestCancelled(RequestError):
-    """The caller went before the answer was there."""
+    """The caller left before the answer was ready."""
 
     code = ErrorCode.CANCELLED
 
 
 class Overloaded(RequestError):
-    """The queue is full: come again after ``retry_after`` seconds."""
+    """The queue is full; the caller may come again after ``retry_after`` seconds."""
 
     code = ErrorCode.OVERLOADED
 

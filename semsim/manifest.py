@@ -1,4 +1,4 @@
-"""``manifest.json``: what a model artifact is, takes, gives, and was trained on."""
+"""``manifest.json``, which says what a model artifact is, takes and gives, and how it was trained."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,7 +25,7 @@ class InputSpec(_Part):
     height: int = Field(ge=1, le=4096)
     width: int = Field(ge=1, le=4096)
     filter: ResizeFilter = ResizeFilter.BICUBIC
-    """The kernel with which images are stretched to that size."""
+    """The kernel that stretches images to the input size."""
 
 
 class EmbeddingSpec(_Part):
@@ -33,11 +33,11 @@ class EmbeddingSpec(_Part):
 
     dimension: int = Field(ge=1)
     normalized: bool
-    """Whether the graph gives them unit L2 norm, which puts distances in [0, 2]."""
+    """True where the graph gives embeddings of unit L2 norm; distances are in [0, 2] then."""
 
 
 class GraphSpec(_Part):
-    """``model.onnx``, by content."""
+    """The file ``model.onnx``: its hash, its size, and the arithmetic of its graph."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: int = Field(ge=1)
@@ -46,7 +46,7 @@ class GraphSpec(_Part):
 
 
 class Annotators(_Part):
-    """Who judged the reconstructions that the embedding was trained on."""
+    """The annotators of one kind whose judgements the embedding was trained on."""
 
     kind: Literal["person", "vision_model", "classifier"]
     count: int = Field(ge=1)
@@ -54,11 +54,11 @@ class Annotators(_Part):
 
 
 class TrainingRecord(_Part):
-    """Where the embedding comes from."""
+    """The training of the embedding: its data, and the annotators who judged it."""
 
     summary: str
     on_annotations: bool
-    """Whether it was trained on annotated reconstructions at all."""
+    """True where the embedding was trained on judged reconstructions."""
     datasets: tuple[str, ...] = ()
     victims: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class TrainingRecord(_Part):
 
 
 class HeldOutResult(_Part):
-    """One figure measured on data that training never saw, with its confidence interval."""
+    """One figure that was measured on data which training never saw, with its confidence interval."""
 
     metric: str
     data: str
@@ -85,20 +85,20 @@ class HeldOutResult(_Part):
 
 
 class Parity(_Part):
-    """How closely the graph, run by ONNX Runtime, follows the network it was exported from."""
+    """The agreement of the graph, run by ONNX Runtime, with the network that it was exported from."""
 
     images: int = Field(ge=1)
     provider: str
     """The execution provider that ran the graph."""
     max_abs_difference: float = Field(ge=0)
-    """Largest difference of a component of the L2-normalised embedding."""
+    """The largest difference of a component of the L2-normalised embeddings."""
     pairs: int = Field(ge=1)
     distance_spearman: float = Field(ge=-1, le=1)
-    """Rank agreement of the pairs' distances with those of the fp32 network."""
+    """The rank agreement of the pairs' distances with those of the fp32 network."""
 
 
 class ModelDescription(_Part):
-    """What is known of a model before it is exported; a checkpoint and a manifest share it."""
+    """The part of a manifest that is known before the export; the description of a checkpoint has it, too."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
@@ -128,15 +128,15 @@ class Manifest(ModelDescription):
     distance: Literal["euclidean"] = "euclidean"
     parity: Parity
     versions: dict[str, str]
-    """Library versions used by the export."""
+    """The versions of the libraries that made the export."""
 
 
 def read_manifest(directory: Path) -> Manifest:
     """Read and validate ``directory/manifest.json``.
 
     Raises:
-        ArtifactNotFound: no such file.
-        InvalidManifest: it does not fit the schema; the message lists each field.
+        ArtifactNotFound: the file is not there.
+        InvalidManifest: the file does not fit the schema; the message lists each field that is wrong.
     """
     path = directory / MANIFEST_FILE
     try:

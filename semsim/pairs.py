@@ -1,4 +1,4 @@
-"""Pairs of encoded images to pairs of arrays, one bad pair at a time."""
+"""The decoding of pairs: where an image is bad, only its pair fails."""
 
 import math
 import os
@@ -16,7 +16,7 @@ _Score = TypeVar("_Score")
 
 @dataclass(frozen=True, slots=True)
 class PairFailure:
-    """Why one pair was not scored."""
+    """The reason why one pair was not scored."""
 
     code: ErrorCode
     message: str
@@ -24,7 +24,7 @@ class PairFailure:
 
 @dataclass(frozen=True, slots=True)
 class DecodedPairs:
-    """The pairs that could be decoded, by their index among those given, and the failures of the others."""
+    """The pairs that could be decoded, each with its index among the given pairs, and the failures of the others."""
 
     indices: list[int] = field(default_factory=list)
     originals: list[RGBImage] = field(default_factory=list)
@@ -40,10 +40,10 @@ def decode_pairs(
 ) -> DecodedPairs:
     """Decode (original, reconstruction) pairs; a pair with an unusable image fails alone.
 
-    A pair that failed before, such as one a transport could not read, keeps its place and its failure.
+    A pair that failed before, such as one that a transport could not read, keeps its place and its failure.
     A source that is given again (one original with many reconstructions) is decoded once. ``max_total_pixels``
-    bounds the memory of distinct images, and the work of comparing pairs at their original's size: past either, the
-    pairs that are left fail, and nothing more is decoded.
+    limits the pixels of all distinct images, for memory, and those of all pairs at their originals' sizes, for work.
+    Past either, the remaining pairs fail, and nothing more is decoded.
     """
     reader = _Reader(limits, max_total_pixels)
     result = DecodedPairs()
@@ -67,7 +67,7 @@ def merge_outcomes(
 
 
 class _Reader:
-    """Decodes each source once, within a bound on all of them."""
+    """Decodes each source once, within a limit of pixels for all sources together."""
 
     def __init__(self, limits: DecodeLimits, most: int | None) -> None:
         self._limits = limits
@@ -75,7 +75,7 @@ class _Reader:
         self._too_many = PairFailure(
             ErrorCode.TOO_MANY_PIXELS, f"expected at most {most} pixels in all the images together, got more"
         )
-        # Of a bad source its failure, not the error: its traceback would hold this frame, and the frame all images.
+        # Failures, not errors: the traceback of an error would hold this frame, and with it all images.
         self._decoded: dict[object, RGBImage | PairFailure] = {}
         self._held = self._compared = 0
 
@@ -86,7 +86,7 @@ class _Reader:
         second = self._read(reconstruction)
         if isinstance(second, PairFailure):
             return PairFailure(second.code, f"reconstruction: {second.message}")
-        # However small, the reconstruction is enlarged to its original, which may be that of many.
+        # A small reconstruction is enlarged to its original, and many may have the same large original.
         self._compared += _pixels(first)
         return self._too_many if self._compared > self._most else (first, second)
 
@@ -111,7 +111,7 @@ def _pixels(image: RGBImage) -> int:
 
 
 def _key(source: Source) -> object:
-    """Equal for equal bytes and paths; what can change under our hands is told apart by identity."""
+    """A key that is equal for equal bytes and equal paths; a source that can change is equal to itself alone."""
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):
@@ -120,7 +120,7 @@ def _key(source: Source) -> object:
 
 
 def require_scorable(image: RGBImage) -> RGBImage:
-    """``image`` itself, if SSIM can be taken of it.
+    """Return ``image`` if it is large enough for SSIM.
 
     Raises:
         ImageTooSmall: a side under 7 pixels.

@@ -1,10 +1,9 @@
-"""MSE, PSNR and SSIM on batches of 8-bit RGB images.
+"""MSE, PSNR and SSIM of batches of 8-bit RGB images.
 
-The three agree with scikit-image's ``mean_squared_error``, ``peak_signal_noise_ratio`` and
-``structural_similarity(data_range=255, channel_axis=-1)`` to 1e-6: one metric name stands for several
-numbers in the field (a Gaussian window, another padding, pooling over the batch), and those are what the
-paper's code reports. SSIM: Wang et al., "Image quality assessment: from error visibility to structural
-similarity", IEEE TIP 2004.
+The three agree to 1e-6 with scikit-image's ``mean_squared_error``, ``peak_signal_noise_ratio`` and
+``structural_similarity(data_range=255, channel_axis=-1)``, which the paper's code reports. Elsewhere the same names
+stand for other numbers: with a Gaussian window, another padding, or one mean over a batch. SSIM: Wang et al., "Image
+quality assessment: from error visibility to structural similarity", IEEE TIP 2004.
 """
 
 import math
@@ -20,23 +19,23 @@ from semsim.exceptions import ImageTooSmall, InvalidArray
 from semsim.images import RGBImage, resize
 
 SSIM_WINDOW = 7
-"""Side of SSIM's uniform window, pixels; a smaller image has no SSIM."""
+"""The side of SSIM's uniform window, pixels; a smaller image has no SSIM."""
 
 _CHANNELS = 3
 _DATA_RANGE = 255.0
 _C1 = (0.01 * _DATA_RANGE) ** 2
 _C2 = (0.03 * _DATA_RANGE) ** 2
-# Values of one step of the arithmetic: its dozen temporary arrays then stay in the cache, and a 16-megapixel
-# photograph needs a few megabytes.
+# The values of one step of the arithmetic. Its dozen temporary arrays then stay in the cache, and a photograph of 16
+# megapixels needs a few megabytes.
 _STEP_VALUES = 3 * 2**15
-# Values of the images that are put together: many small ones, or a single large one.
+# The values of the images that are computed together: many small ones, or a single large one.
 _PIECE_VALUES = 2**20
 
 Batch = NDArray[np.uint8] | NDArray[np.float64]
-"""``(N, H, W, 3)``, RGB, 0..255."""
+"""Images ``(N, H, W, 3)``, RGB, 0..255."""
 
 _Values: TypeAlias = NDArray[Any]
-"""Wide enough for what is added up: uint16, int32 or float64."""
+"""Numbers of a type that is wide enough for the sums: uint16, int32 or float64."""
 
 
 def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
@@ -48,7 +47,7 @@ def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     _check(originals, reconstructions)
     sums = np.zeros(len(originals))
     for rows in _steps(originals.shape, overlap=0):
-        # Of 8 bits exact in 16, and faster than in float64.
+        # The difference of 8-bit values is exact in 16 bits, and faster than in float64.
         kind = np.int16 if _are_bytes(originals, reconstructions) else np.float64
         difference = _flat(np.subtract(originals[rows], reconstructions[rows], dtype=kind), np.float64)
         sums[rows[0]] += np.einsum("ni,ni->n", difference, difference)
@@ -66,11 +65,12 @@ def psnr(mse: NDArray[np.float64]) -> NDArray[np.float64]:
 def ssim(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     """Mean structural similarity of each pair, float64 ``(N,)``, -1..1; 1 = equal.
 
-    Uniform 7x7 window, valid positions only, sample covariance, mean over positions and channels.
+    The window is uniform, 7x7, and lies in the image; covariances are those of samples; the mean is over positions
+    and channels.
 
     Raises:
         InvalidArray: the batches are not of one shape ``(N, H, W, 3)``.
-        ImageTooSmall: a side under 7 pixels.
+        ImageTooSmall: a side is under 7 pixels.
     """
     _check(originals, reconstructions)
     _, height, width, channels = originals.shape
@@ -92,7 +92,7 @@ class PixelMetrics:
     psnr: NDArray[np.float64]
     ssim: NDArray[np.float64]
     resized: NDArray[np.bool_]
-    """Whether the reconstruction had another size and was resized to the original's."""
+    """True where the reconstruction had another size and was resized to the original's."""
 
 
 def pixel_metrics(originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage]) -> PixelMetrics:
@@ -101,7 +101,7 @@ def pixel_metrics(originals: Sequence[RGBImage], reconstructions: Sequence[RGBIm
     A reconstruction of another size than its original is resized to it (bicubic), and ``resized`` says so.
 
     Raises:
-        ImageTooSmall: an original with a side under 7 pixels.
+        ImageTooSmall: a side of an original is under 7 pixels.
     """
     count = len(originals)
     squared, similarity, resized = np.empty(count), np.empty(count), np.zeros(count, dtype=np.bool_)
@@ -153,9 +153,9 @@ def _steps(shape: tuple[int, ...], overlap: int) -> list[tuple[slice, slice]]:
 def _window_sums(values: _Values, row: int) -> _Values:
     """Sums over 7x7 windows of flat images ``(N, H * row)``, as 7 = 4 + 2 + 1 along columns, then along rows.
 
-    One for each place in the images at which a window's first value may lie, ``(N, (H - 6) * row - 18)``. Windows that
-    begin in the last six pixels of a row reach into the next one, and mean nothing: one pass over all rows is faster
-    than to leave them out.
+    The result ``(N, (H - 6) * row - 18)`` has a sum for each value at which a window may begin. Windows that begin in
+    the last six pixels of a row reach into the next row, and their sums mean nothing: one pass over all rows is faster
+    than leaving them out.
     """
     two = values[:, :-row] + values[:, row:]
     four = two[:, : -2 * row] + two[:, 2 * row :]
@@ -174,15 +174,15 @@ def _window_sums(values: _Values, row: int) -> _Values:
 def _ssim_map(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     """SSIM at every window position, ``(N, H - 6, (W - 6) * 3)``.
 
-    With a = 49 values a window and sums S over it, every factor is kept times a^2: the mean of x is S(x) / a,
-    its sample variance (a S(xx) - S(x)^2) / (a (a - 1)). In place, since at this size the time goes to
-    fetching fresh memory, not to arithmetic.
+    A window has a = 49 values, and S is a sum over it: the mean of x is S(x) / a, its sample variance
+    (a S(xx) - S(x)^2) / (a (a - 1)). Every factor is kept times a^2. The arithmetic works in place, since at this size
+    fresh memory takes the time.
     """
     count, height, width, _ = originals.shape
     row = width * _CHANNELS
     area = float(SSIM_WINDOW**2)
     sample = area / (area - 1)
-    # Sums of 49 values of 8 bits fit 16, those of their products 32: the narrower the faster.
+    # Sums of 49 values of 8 bits fit 16 bits, those of their products 32. Narrow numbers are faster.
     narrow, wide = (np.uint16, np.int32) if _are_bytes(originals, reconstructions) else (np.float64, np.float64)
     sums_x, sums_y = (
         _window_sums(_flat(images, narrow), row).astype(np.float64) for images in (originals, reconstructions)

@@ -1,7 +1,7 @@
-"""Execution providers: which ones to try, with which options, and which one ran.
+"""Execution providers: the settings of each, and the opening of a session that reports which one runs.
 
-ONNX Runtime lists TensorRT and CUDA as available on machines that have neither, and falls back without an
-error: so the driver and the libraries are looked for first, and the outcome is read from the session.
+ONNX Runtime lists TensorRT and CUDA as available on machines that have neither, and falls back without an error.
+So the driver and the libraries are looked for first, and the report tells what the session says.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-# Before the import: ONNX Runtime's wheels report their use to their makers unless told not to.
+# This must precede the import: ONNX Runtime's wheels report their use to their makers unless told not to.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
@@ -64,14 +64,14 @@ class _Options(BaseModel):
 
 
 class TensorRTOptions(_Options):
-    """How TensorRT builds its engine. Building takes minutes, so give it cache directories."""
+    """The options of TensorRT. It builds an engine, which takes minutes: give it cache directories."""
 
     device_id: Annotated[int, Field(ge=0)] = 0
     fp16: bool = True
     engine_cache_dir: Path | None = None
-    """Keeps built engines; they fit one GPU model and one TensorRT version."""
+    """The directory that keeps built engines; an engine fits one GPU model and one TensorRT version."""
     timing_cache_dir: Path | None = None
-    """Keeps kernel timings, which shorten a rebuild."""
+    """The directory that keeps kernel timings, which shorten a rebuild."""
     workspace_bytes: Annotated[int, Field(ge=2**20)] = 2**30
 
     def to_onnxruntime(self, images: InputSpec, max_batch: int) -> dict[str, str]:
@@ -96,7 +96,7 @@ class TensorRTOptions(_Options):
 
 
 class CUDAOptions(_Options):
-    """How CUDA runs the graph."""
+    """The options of CUDA."""
 
     device_id: Annotated[int, Field(ge=0)] = 0
     memory_limit_bytes: Annotated[int, Field(ge=2**20)] | None = None
@@ -118,16 +118,16 @@ class CUDAOptions(_Options):
 
 
 class CPUOptions(_Options):
-    """How the CPU runs the graph."""
+    """The options of the CPU."""
 
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads inside one operator; 0 = one a core."""
+    """The threads inside one operator; 0 = one a core."""
     spinning: bool = False
-    """Whether idle threads spin: a little faster alone, half as fast on a busy machine."""
+    """Lets idle threads spin: a little faster on an idle machine, half as fast on a busy one."""
 
 
 class ProviderSettings(_Options):
-    """Which providers to try, in which order, and how."""
+    """The providers to try, in their order, with the options of each."""
 
     order: Annotated[tuple[Provider, ...], Field(min_length=1)] = (Provider.TENSORRT, Provider.CUDA, Provider.CPU)
     required: Provider | None = None
@@ -149,19 +149,19 @@ class ProviderSettings(_Options):
 
 @dataclass(frozen=True, slots=True)
 class ProviderReport:
-    """What was asked of a machine, and what it ran."""
+    """The providers that were asked for, the one that runs, and the reasons why others do not."""
 
     active: Provider
-    """The provider that runs the graph (a node it lacks goes to the next in the order)."""
+    """The provider that runs the graph; operators that it lacks go to the next in the order."""
     requested: tuple[Provider, ...]
     missing: tuple[tuple[Provider, str], ...]
-    """Requested providers that are not in use, each with the reason."""
+    """The requested providers that do not run, each with the reason."""
     onnxruntime: str
-    """ONNX Runtime's version."""
+    """The version of ONNX Runtime."""
 
 
 def unavailable_reason(provider: Provider) -> str | None:
-    """Why ``provider`` cannot run here, or None when nothing speaks against it."""
+    """The reason why ``provider`` cannot run here, or None where nothing speaks against it."""
     if _ORT_NAME[provider] not in onnxruntime.get_available_providers():
         return "not in this build of ONNX Runtime"
     if provider is Provider.CPU or sys.platform != "linux":
@@ -171,14 +171,14 @@ def unavailable_reason(provider: Provider) -> str | None:
 
 @cache
 def _missing_library(provider: Provider) -> str | None:
-    """The first library that the provider needs and the loader does not find.
+    """The first library that the provider needs and that cannot be loaded, as a reason; None where all can.
 
     The provider's own library is left to ONNX Runtime, which must prepare the process before it is loaded.
     """
     if not _loads("libcuda.so.1"):
         return _NO_DRIVER
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find; so do we, in one line
-        onnxruntime.preload_dlls()  # CUDA and cuDNN from the nvidia-* wheels, where they are installed that way
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what is missing; the report says that in one line
+        onnxruntime.preload_dlls()  # CUDA and cuDNN of the nvidia-* wheels, where these are installed
     cuda = str(onnxruntime.cuda_version).partition(".")[0]
     needed = [f"libcudart.so.{cuda}", f"libcublasLt.so.{cuda}", f"libcublas.so.{cuda}", "libcudnn.so.9"]
     if provider is Provider.TENSORRT:
@@ -189,7 +189,7 @@ def _missing_library(provider: Provider) -> str | None:
 
 
 def _preload_tensorrt() -> None:
-    """Load TensorRT from the tensorrt-* wheels, whose folder the loader does not search."""
+    """Load TensorRT from the tensorrt-* wheels: the loader does not search their folder."""
     wheel = importlib.util.find_spec("tensorrt_libs")
     for folder in [] if wheel is None else wheel.submodule_search_locations or []:
         for name in _TENSORRT_LIBRARIES:
@@ -211,7 +211,7 @@ def check_required(settings: ProviderSettings) -> None:
         ProviderUnavailable: as :func:`open_session` would.
     """
     if settings.required is not None:
-        _check_required(settings, _missing((settings.required,)))
+        _refuse_missing(settings, _missing((settings.required,)))
 
 
 def open_session(
@@ -227,7 +227,7 @@ def open_session(
     """
     missing = _missing(settings.order)
     usable = [provider for provider in settings.order if provider not in missing]
-    _check_required(settings, missing)
+    _refuse_missing(settings, missing)
     if not usable:
         raise ProviderUnavailable(f"expected one of {_names(settings.order)}, got none: {_reasons(missing)}")
     try:
@@ -240,7 +240,7 @@ def open_session(
         raise InvalidGraph(f"ONNX Runtime cannot load the graph: {error}") from error
     running = session.get_providers()
     missing |= {p: "ONNX Runtime did not start it" for p in usable if _ORT_NAME[p] not in running}
-    _check_required(settings, missing)
+    _refuse_missing(settings, missing)
     active = next((p for p in settings.order if p not in missing), Provider.CPU)
     if missing:
         # A machine without a GPU is no fault; a GPU that cannot be used is.
@@ -255,7 +255,7 @@ def open_session(
     return session, report
 
 
-def _check_required(settings: ProviderSettings, missing: dict[Provider, str]) -> None:
+def _refuse_missing(settings: ProviderSettings, missing: dict[Provider, str]) -> None:
     required = settings.required
     if required is None:
         return

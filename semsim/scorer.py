@@ -1,8 +1,7 @@
 """The metric: pairs of images to distance, leakage and the pixel metrics.
 
-SemSim (Sun et al., "Privacy Assessment on Reconstructed Images: Are Existing Evaluation Metrics Faithful to
-Human Perception?", NeurIPS 2023): the L2 distance between the embeddings of an original and of its
-reconstruction.
+SemSim is the L2 distance between the embeddings of an original and of its reconstruction (Sun et al., "Privacy
+Assessment on Reconstructed Images: Are Existing Evaluation Metrics Faithful to Human Perception?", NeurIPS 2023).
 """
 
 from collections.abc import Sequence
@@ -23,50 +22,50 @@ from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
 
 DEFAULT_BATCH_SIZE = 16
-"""Images a run of the graph: past this a CPU gains nothing, as the activations leave its cache."""
+"""Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairScore:
-    """What one (original, reconstruction) pair scored."""
+    """The scores of one pair of an original and its reconstruction."""
 
     distance: float
-    """L2 between the embeddings; 0 = same image; lower = more leakage."""
+    """The L2 distance of the embeddings; 0 = same image; lower = more leakage."""
     leakage: float | None
-    """Calibrated probability that an annotator recognises the reconstruction; None when not calibrated."""
+    """The calibrated probability that an annotator recognises the reconstruction; None where the model has none."""
     recognizable: bool | None
-    """``leakage >= threshold``; None when not calibrated."""
+    """True where the leakage is at least the model's threshold; None where the model is not calibrated."""
     mse: float
     psnr: float
-    """dB; infinite for equal images."""
+    """The peak signal-to-noise ratio in dB; infinite for equal images."""
     ssim: float
     resized: bool
-    """Whether the reconstruction was resized to the original for mse, psnr and ssim."""
+    """True where the reconstruction was resized to the original for mse, psnr and ssim."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPairs:
-    """N pairs with everything done but the network; their full-size images are not held."""
+    """N pairs before the network runs; their full-size images are not held."""
 
     images: NDArray[np.uint8]
     """The U <= 2 N distinct images at the network's size, ``(U, H, W, 3)``, RGB, 0..255."""
     originals: NDArray[np.intp]
-    """For each pair the row of its original in ``images``, ``(N,)``."""
+    """The row in ``images`` of each pair's original, ``(N,)``."""
     reconstructions: NDArray[np.intp]
-    """For each pair the row of its reconstruction in ``images``, ``(N,)``."""
+    """The row in ``images`` of each pair's reconstruction, ``(N,)``."""
     pixels: PixelMetrics
 
 
 class Scorer:
-    """Scores pairs of images with a model artifact. Safe to share between threads.
+    """Scores pairs of images with a model artifact. Threads may share it.
 
     Args:
-        artifact: a directory, or None for the bundled one.
-        providers: which execution providers to try, and how.
-        batch_size: images a run of the graph.
+        artifact: the directory of the artifact, or None for the bundled one.
+        providers: the execution providers to try, with their options.
+        batch_size: the images in one run of the graph.
 
     Raises:
-        ArtifactError: the artifact is missing, invalid or not the one its manifest describes.
+        ArtifactError: the artifact is missing or invalid, or its graph is not the one that its manifest describes.
         ProviderUnavailable: a required execution provider is not usable here.
     """
 
@@ -90,14 +89,14 @@ class Scorer:
 
     @property
     def provider(self) -> ProviderReport:
-        """Which execution provider is in use, and why others are not."""
+        """The execution provider that runs the graph, and the reasons why others do not."""
         return self._embedder.provider
 
     def score(self, original: Source, reconstruction: Source) -> PairScore:
         """Score one pair.
 
         Raises:
-            InvalidImage: one of the two cannot be decoded or is too small.
+            InvalidImage: one of the two images cannot be decoded or is too small.
         """
         return self.score_images([decode(original)], [decode(reconstruction)])[0]
 
@@ -110,7 +109,7 @@ class Scorer:
     ) -> list[PairScore | PairFailure]:
         """Score many pairs; a pair that cannot be decoded fails alone, at its own index.
 
-        The same source given again (one original with many reconstructions) is decoded once.
+        A source that is given again (one original with many reconstructions) is decoded once.
         """
         clock = clock or StageClock()
         with clock.measure(Stage.DECODE):
@@ -130,8 +129,8 @@ class Scorer:
         Each distinct image is resized and embedded once: one original with k reconstructions costs k + 1.
 
         Raises:
-            ValueError: not as many originals as reconstructions.
-            ImageTooSmall: a side under 7 pixels.
+            ValueError: there are not as many originals as reconstructions.
+            ImageTooSmall: a side is under 7 pixels.
         """
         if len(originals) != len(reconstructions):
             raise ValueError(
@@ -152,15 +151,15 @@ class Scorer:
         *,
         clock: StageClock | None = None,
     ) -> PreparedPairs:
-        """The part of :meth:`score_images` before the network: pixel metrics, and distinct images resized.
+        """Do the part of :meth:`score_images` before the network: pixel metrics, and the resizing of distinct images.
 
         Raises:
-            ImageTooSmall: a side under 7 pixels.
+            ImageTooSmall: a side is under 7 pixels.
         """
         for image in (*originals, *reconstructions):
             require_scorable(image)
         clock = clock or StageClock()
-        # Pair by pair, so that a batch which holds the first images also completes the first pairs.
+        # The images go pair by pair, so that a batch of the first images completes the first pairs.
         alternating = [image for pair in zip(originals, reconstructions, strict=True) for image in pair]
         with clock.measure(Stage.RESIZE):
             rows, images = self._resize(alternating)
@@ -173,7 +172,7 @@ class Scorer:
         return self._embedder.embed(images)
 
     def combine(self, prepared: PreparedPairs, embeddings: NDArray[np.float32]) -> list[PairScore]:
-        """The part of :meth:`score_images` after the network, from the embeddings ``(U, D)`` of ``prepared.images``."""
+        """Do the part of :meth:`score_images` after the network, with embeddings ``(U, D)`` of ``prepared.images``."""
         wide = embeddings.astype(np.float64)
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
@@ -201,25 +200,25 @@ class Scorer:
             return self._embedder.embed(batch)[rows]
 
     def _resize(self, images: Sequence[RGBImage]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-        """For each image its row among the distinct ones, and those at the network's size."""
+        """The row of each image among the distinct images, and the distinct images at the network's size."""
         spec = self.manifest.input
         rows, unique = _unique(images)
         return np.array(rows, dtype=np.intp), resize_batch(unique, spec.height, spec.width, spec.filter)
 
     def warm_up(self) -> None:
-        """Run the network once alone and once with a full batch, so that engines are built and memory is there."""
+        """Run the network on one image and on a full batch, so that engines are built and memory is allocated."""
         spec = self.manifest.input
         for count in (1, self.batch_size):
             self._embedder.embed(np.zeros((count, spec.height, spec.width, 3), dtype=np.uint8))
 
     def leakage(self, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Calibrated leakage ``(N,)`` of distances ``(N,)``; None when the artifact carries no calibration."""
+        """The calibrated leakage ``(N,)`` of distances ``(N,)``; None where the artifact carries no calibration."""
         calibration = self.manifest.calibration
         return None if calibration is None else calibration.leakage(distances)
 
 
 def _unique(images: Sequence[RGBImage]) -> tuple[list[int], list[RGBImage]]:
-    """For each image its row among the distinct ones, and those. By content, exactly: no hash to collide."""
+    """The row of each image among the distinct images, and these; images are compared by content, not by a hash."""
     rows_by_object: dict[int, int] = {}
     rows_by_content: dict[tuple[tuple[int, ...], bytes], int] = {}
     unique: list[RGBImage] = []

@@ -1,4 +1,4 @@
-"""Where scoring spends its time."""
+"""The stages of scoring, and a clock of the time that each takes."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Stage(StrEnum):
 
 
 class StageClock:
-    """Adds up wall-clock seconds by stage. One clock belongs to one thread of work."""
+    """Adds up wall-clock seconds by stage. Only one thread may use a clock."""
 
     def __init__(self) -> None:
         self.seconds: dict[Stage, float] = dict.fromkeys(Stage, 0.0)

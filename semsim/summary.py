@@ -1,4 +1,4 @@
-"""A batch of results in five numbers."""
+"""The summary of many results in five numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Summary:
     pairs: int
     failed: int
     max_leakage: float | None
-    """Over the scored pairs; None when none was scored or the model is not calibrated."""
+    """The largest leakage of the scored pairs; None where none was scored or the model is not calibrated."""
     mean_leakage: float | None
     recognizable: int | None
-    """How many pairs are recognizable; None when the model is not calibrated."""
+    """The number of recognizable pairs; None where the model is not calibrated."""
 
 
 def summarize(results: Iterable[PairScore | PairFailure], *, calibrated: bool) -> Summary:

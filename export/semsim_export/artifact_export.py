@@ -1,4 +1,4 @@
-"""A checkpoint to an artifact directory, checked before anything is written."""
+"""The export of a checkpoint to an artifact directory: nothing is written before the graph is checked."""
 
 import hashlib
 import shutil
@@ -38,18 +38,18 @@ _LIBRARIES = ("torch", "timm", "onnx", "onnxscript", "numpy", "pillow")
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What to make of a checkpoint."""
+    """The options of an export."""
 
     precision: Precision = "fp16-weights"
     images: int = 512
-    """Real images: half calibrate int8, half are compared."""
+    """The number of real images: half calibrate int8, half compare the graph with the network."""
     seed: int = 0
     batch_size: int = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What came of it."""
+    """A finished export: the manifest that was written, and the provider that ran the graph for its check."""
 
     manifest: Manifest
     provider: ProviderReport
@@ -65,11 +65,11 @@ def export_artifact(
     settings: ProviderSettings | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Exported:
-    """Write ``out/model.onnx`` and ``out/manifest.json``; an artifact that was there is replaced at the end.
+    """Write ``out/model.onnx`` and ``out/manifest.json``; an artifact that is there is replaced at the end.
 
     Raises:
         InvalidCheckpoint: the weights or their description cannot be used.
-        InvalidOption: too few images, or ``out`` is something else than an artifact.
+        InvalidOption: there are too few images, or ``out`` is something else than an artifact.
         ParityFailed: the graph does not agree with the network; nothing is written.
     """
     if out.exists() and not (out / MANIFEST_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):

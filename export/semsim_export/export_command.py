@@ -1,4 +1,4 @@
-"""``semsim export``: a checkpoint to a model artifact."""
+"""The command ``semsim export``: it makes a model artifact of a checkpoint."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +9,7 @@ import typer
 
 from semsim.commands.options import Json
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -19,11 +19,13 @@ def export(
     images: Annotated[Path, typer.Option("--images", help="Directory of real images, for calibration and comparison.")],
     description: Annotated[
         Path | None,
-        typer.Option("--description", help="What the weights are.", show_default="CHECKPOINT with suffix .json"),
+        typer.Option(
+            "--description", help="Description of the weights, JSON.", show_default="CHECKPOINT with suffix .json"
+        ),
     ] = None,
     precision: Annotated[str, typer.Option(metavar="fp32|fp16-weights|fp16|int8")] = "fp16-weights",
     count: Annotated[int, typer.Option("--count", min=32, help="Images to use.")] = 512,
-    seed: Annotated[int, typer.Option(help="Which images, and how they are degraded.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of images and of their degradation.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Export a checkpoint to model.onnx and manifest.json, and refuse a graph that does not agree with it."""
@@ -35,7 +37,7 @@ def export(
     chosen = next((name for name in get_args(Precision) if name == precision), None)
     if chosen is None:
         raise InvalidOption(f"expected --precision fp32, fp16-weights, fp16 or int8, got {precision}")
-    # Seconds of torch: not before the options are known to be right.
+    # torch takes seconds to import, so the options are checked first.
     from semsim_export.artifact_export import ExportOptions, export_artifact
     from semsim_training.checkpoint import CheckpointDescription
 

@@ -1,4 +1,4 @@
-"""An embedding network to an ONNX graph in fp32, fp16 or int8."""
+"""The ONNX graph of an embedding network, in one of four precisions."""
 
 import copy
 import tempfile
@@ -18,7 +18,7 @@ from semsim_training.embedding import EmbeddingNetwork
 OPSET = 20
 
 _SMALL_TENSOR = 256
-"""Values under which halving a tensor, such as a bias, saves nothing."""
+"""The number of values under which storing a tensor, such as a bias, in half precision saves nothing."""
 
 
 def to_onnx(
@@ -26,9 +26,9 @@ def to_onnx(
 ) -> bytes:
     """The network as a serialised ONNX graph, uint8 ``[N, H, W, 3]`` to float32 ``[N, D]``, N free.
 
-    fp16-weights stores the weights in half precision and computes in single, which a CPU does fastest; fp16
-    also computes the backbone in half; int8 quantises its dense convolutions, static, with
-    the ranges that ``calibration`` images ``(M, H, W, 3)`` of the input size give (other precisions ignore them).
+    ``fp16-weights`` stores the weights in half precision and computes in single, which a CPU does fastest; ``fp16``
+    also computes the backbone in half. ``int8`` quantises dense convolutions, statically, with the ranges that the
+    ``calibration`` images ``(M, H, W, 3)`` of the input size give; other precisions ignore these images.
     """
     if precision == "fp16":
         network = copy.deepcopy(network)
@@ -43,7 +43,7 @@ def to_onnx(
 
 
 def _trace(network: EmbeddingNetwork, images: InputSpec) -> onnx.ModelProto:
-    # Two images, not one: a batch of one would be taken for a constant.
+    # There are two images, since a batch of one would be taken for a constant.
     example = torch.zeros((2, images.height, images.width, 3), dtype=torch.uint8)
     program = torch.onnx.export(
         network,
@@ -55,13 +55,13 @@ def _trace(network: EmbeddingNetwork, images: InputSpec) -> onnx.ModelProto:
         opset_version=OPSET,
         verbose=False,
     )
-    if program is None:  # only where torch was asked to write a file itself
+    if program is None:  # torch returns none where it was asked to write a file itself
         raise RuntimeError("torch.onnx.export returned no program")
     return _anonymous(program.model_proto)
 
 
 def _anonymous(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop the exporter's notes: they hold stack traces with paths of the machine that exported."""
+    """Drop the exporter's notes, whose stack traces hold paths of the machine that exported."""
     for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
@@ -71,7 +71,7 @@ def _anonymous(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _store_weights_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Halve every float tensor of some size; a Cast widens it again, which ONNX Runtime does once, at load."""
+    """Store large float tensors in half precision; a Cast widens each again, which ONNX Runtime does once, at load."""
     weights = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
     for tensor in weights:
         values = onnx.numpy_helper.to_array(tensor)
@@ -100,7 +100,7 @@ def _quantize(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.Mo
     with tempfile.TemporaryDirectory() as folder:
         source, prepared, target = (Path(folder) / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
         onnx.save(model, source)
-        # Symbolic shape inference fails on the free batch of torch's graphs; ONNX's own is enough here.
+        # Symbolic shape inference fails on the free batch of torch's graphs; that of ONNX is enough here.
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -117,10 +117,10 @@ def _quantize(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.Mo
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """Convolutions whose rounding costs more rank agreement than their arithmetic costs time.
+    """The names of the convolutions that int8 leaves in float: rounding them costs agreement and saves little time.
 
-    The first quarter (early errors pass through everything after) and the depthwise ones (few weights, wide
-    per-channel ranges).
+    These are the first quarter, whose errors pass through all others, and the depthwise ones, which have few weights
+    and wide ranges a channel.
     """
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     early = convolutions[: max(1, len(convolutions) // 4)]

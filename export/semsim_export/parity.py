@@ -1,4 +1,4 @@
-"""Does the exported graph say what the network says?"""
+"""The comparison of an exported graph with the network that it was exported from."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,34 +13,34 @@ from semsim.manifest import Parity, Precision
 from semsim_training.embedding import EmbeddingNetwork
 
 MAX_FP32_DIFFERENCE: Final = 1e-4
-"""Of a component of the L2-normalised embedding, fp32 against torch."""
+"""The largest difference of a component of L2-normalised embeddings at which fp32 agrees with torch."""
 MIN_SPEARMAN: Final[dict[Precision, float]] = {
     "fp32": 0.9999,
     "fp16-weights": 0.999,
     "fp16": 0.999,
     "int8": 0.99,
 }
-"""Rank agreement of distances with the fp32 network's, below which a variant is refused."""
+"""The least rank agreement of distances with those of the fp32 network, by precision."""
 
 _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class PairEmbeddings:
-    """Embeddings of originals and counterparts, each float32 ``(N, D)``."""
+    """The embeddings of N originals and of their counterparts, each float32 ``(N, D)``."""
 
     originals: NDArray[np.float32]
     counterparts: NDArray[np.float32]
 
     @property
     def distances(self) -> NDArray[np.float64]:
-        """L2 distances ``(N,)``."""
+        """The L2 distance of each original and its counterpart, ``(N,)``."""
         distances: NDArray[np.float64] = np.linalg.norm(self.originals.astype(np.float64) - self.counterparts, axis=1)
         return distances
 
     @property
     def unit(self) -> NDArray[np.float64]:
-        """All embeddings, L2-normalised, ``(2N, D)``."""
+        """All embeddings, L2-normalised, ``(2 N, D)``."""
         both = np.concatenate([self.originals, self.counterparts]).astype(np.float64)
         unit: NDArray[np.float64] = both / np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-12)
         return unit
@@ -54,7 +54,7 @@ def embed_with_torch(network: EmbeddingNetwork, images: NDArray[np.uint8]) -> ND
 
 
 def compare(reference: PairEmbeddings, candidate: PairEmbeddings, provider: str) -> Parity:
-    """How far the candidate's embeddings and distances are from the reference's."""
+    """The agreement of the candidate's embeddings and distances with those of the reference."""
     return Parity(
         images=len(reference.unit),
         provider=provider,
@@ -65,7 +65,7 @@ def compare(reference: PairEmbeddings, candidate: PairEmbeddings, provider: str)
 
 
 def check(parity: Parity, precision: Precision) -> None:
-    """Refuse a variant that does not agree.
+    """Refuse a graph that does not agree.
 
     Raises:
         ParityFailed: the message says by how much.

@@ -1,4 +1,4 @@
-"""Pairs of images at many distances, on which two precisions of one network are compared."""
+"""Pairs of images at many distances, for the comparison of two precisions of one network."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,10 @@ _KINDS = 6
 
 
 def degraded_pairs(images: NDArray[np.uint8], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Pair each image with a degraded copy or with another image: originals, counterparts ``(N, H, W, 3)``.
+    """Pair each image with a degraded copy or with another image: originals and counterparts, each ``(N, H, W, 3)``.
 
-    Noise, blur, coarse pixels and missing parts, weak and strong, in turn: what attacks leave of an image,
-    without running one.
+    Copies have noise, blur, coarse pixels or missing parts, weak or strong, in turn: they resemble reconstructions,
+    and need no attack.
     """
     rng = np.random.default_rng(seed)
     counterparts = [_degrade(index, images, rng) for index in range(len(images))]

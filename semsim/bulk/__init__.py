@@ -1,1 +1,1 @@
-"""Scoring whole directories: find, match, score in chunks, resume, write a table."""
+"""Whole directories: their images are found, paired and scored in chunks; a run can be resumed and ends in a table."""

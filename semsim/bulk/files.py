@@ -1,4 +1,4 @@
-"""Which files below a directory are images, and which of them are passed over."""
+"""The images below a directory: those that can be scored, and those that are skipped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ _MAGIC_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Paths relative to one directory, sorted."""
+    """The image files below one directory: paths relative to it, sorted."""
 
     images: tuple[Path, ...]
     """Files named as PNG, JPEG or WebP."""
     skipped: tuple[Path, ...]
-    """Images of another name or format, links that lead nowhere, and what cannot be looked into."""
+    """Images of another name or format, links that lead nowhere, and folders that cannot be read."""
 
 
 def list_images(directory: Path) -> Listing:
-    """Everything below ``directory``, through links to directories, too.
+    """List the images below ``directory``; links to directories are followed.
 
     Raises:
         UnmatchedImages: no such directory, or no image in it.
@@ -40,7 +40,7 @@ def list_images(directory: Path) -> Listing:
 
 
 def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, bool]]:
-    """The images below ``directory`` with True, what is skipped with False; ``above`` are its parents' inodes."""
+    """Yield images below ``directory`` with True, skipped paths with False; ``above`` are its parents' inodes."""
     try:
         status = directory.stat()
         entries = list(directory.iterdir())
@@ -49,7 +49,7 @@ def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[
         return
     inode = (status.st_dev, status.st_ino)
     if inode in above:
-        return  # a link to a directory that it lies in: all of it is found there
+        return  # a link to a directory that it lies in, whose images are listed there
     for path in entries:
         try:
             if path.is_dir():
@@ -63,7 +63,7 @@ def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[
 
 
 def _holds_an_image(path: Path) -> bool:
-    """Whether the content says image: notes and tables that lie beside the images are nobody's loss."""
+    """True where the content is an image's; notes and tables beside the images may be passed over in silence."""
     with path.open("rb") as file:
         start = file.read(_MAGIC_BYTES)
     try:

@@ -1,6 +1,6 @@
-"""What a long run has scored so far, so that it can be interrupted and resumed.
+"""The journal of a long run: the pairs that it has scored, so that it can be interrupted and resumed.
 
-A JSON-lines file beside the output: a header that names the model and the directories, then one line a
+The journal is a JSON-lines file beside the output: a header that names the model and the directories, then one line a
 pair. It holds file names and numbers, never an image.
 """
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from semsim.bulk.rows import ScoreRow, text
 
 Stamp = tuple[int, int, int, int]
-"""Size and modification time of both files: a file that changed is scored again."""
+"""Size and modification time of the original, then those of the reconstruction: a file that changed is scored again."""
 
 
 def stamp(original: Path, reconstruction: Path) -> Stamp:
@@ -40,13 +40,13 @@ class _Entry(BaseModel):
 
 
 class Journal:
-    """The rows of one run, by (original, reconstruction), surviving an interruption."""
+    """The rows of one run by their (original, reconstruction), kept in a file."""
 
     def __init__(self, path: Path, header: dict[str, str]) -> None:
         self._path = path
         self._entries: dict[tuple[str | None, str | None], _Entry] = {}
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
-        if lines and _is_header(lines[0], header):  # otherwise of another model or other directories
+        if lines and _is_header(lines[0], header):  # else another model or other directories
             self._restore(lines[1:])
         # Rewritten, not appended to: an interruption may have cut the last line short.
         with path.open("w", encoding="utf-8") as file:
@@ -54,7 +54,7 @@ class Journal:
             file.writelines(entry.line() for entry in self._entries.values())
 
     def done(self, original: Path, reconstruction: Path, at: Stamp) -> ScoreRow | None:
-        """The row of a pair that was scored from these very files, or None."""
+        """The row of a pair whose files are those that were scored, or None."""
         known = self._entries.get((text(original.as_posix()), text(reconstruction.as_posix())))
         return known.row if known is not None and known.stamp == at else None
 
@@ -68,7 +68,7 @@ class Journal:
             try:
                 entry = _Entry.model_validate_json(line)
             except ValidationError:
-                continue  # cut short by the interruption
+                continue  # a line that an interruption cut short
             self._entries[entry.row.original, entry.row.reconstruction] = entry
 
 

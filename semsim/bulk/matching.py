@@ -1,4 +1,4 @@
-"""Which reconstruction belongs to which original."""
+"""The matching of reconstructions to originals, by name, by index or by distance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from semsim.exceptions import MissingExtra, UnmatchedImages
 
 
 class Match(StrEnum):
-    """How originals and reconstructions are paired."""
+    """The ways to pair originals and reconstructions."""
 
     NAME = "name"
     INDEX = "index"
@@ -23,7 +23,7 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Pairs of paths relative to their directories, and what found no partner."""
+    """Pairs of paths relative to their directories, and the paths without a partner."""
 
     pairs: tuple[tuple[Path, Path], ...]
     lone_originals: tuple[Path, ...] = ()
@@ -40,10 +40,10 @@ def find_images(directory: Path) -> list[Path]:
 
 
 def match_by_name(originals: Sequence[Path], reconstructions: Sequence[Path]) -> Matching:
-    """Pair ``a/7.png`` with ``a/7.jpg``, and with every image in a directory ``a/7/`` (many reconstructions of one).
+    """Pair the original ``a/7.png`` with ``a/7.jpg``, and with every image in ``a/7/``: many reconstructions of it.
 
     Raises:
-        UnmatchedImages: two originals of one name, which only differ in their suffix.
+        UnmatchedImages: two originals have names that only differ in their suffix.
     """
     by_name: dict[Path, Path] = {}
     for original in originals:
@@ -77,15 +77,15 @@ def match_by_index(originals: Sequence[Path], reconstructions: Sequence[Path]) -
 
 
 def closest(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """For each original its closest reconstruction, from distances ``(originals, reconstructions)``.
+    """Each original with its closest reconstruction, as indices, from distances ``(originals, reconstructions)``.
 
-    A reconstruction may serve several originals: the answer to "was this image rebuilt by any of them?".
+    One reconstruction may be the closest of several originals. The question is: did any of them rebuild this image?
     """
     return list(enumerate(distances.argmin(axis=1).tolist()))
 
 
 def assign(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """The one-to-one pairing with the smallest total distance (Kuhn, 1955), for batches rebuilt in unknown order.
+    """The one-to-one pairing with the smallest total distance (Kuhn, 1955), as indices; for batches in unknown order.
 
     Raises:
         MissingExtra: scipy is not installed.

@@ -1,4 +1,4 @@
-"""One scored pair as a table row, and the files that hold such rows."""
+"""Scored pairs as the rows of a table, and the files that hold such tables."""
 
 import csv
 import json
@@ -23,11 +23,11 @@ def text(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """One pair of a directory run; the numbers are those of :class:`semsim.scorer.PairScore`."""
+    """One pair of two directories, scored or failed; its numbers are those of :class:`semsim.scorer.PairScore`."""
 
     original: str | None
     reconstruction: str | None
-    """Paths relative to their directories; one is None where an image was unreadable before it was matched."""
+    """Both paths are relative to their directories. One is None where the other image could not be read and matched."""
     distance: float | None = None
     leakage: float | None = None
     recognizable: bool | None = None
@@ -40,7 +40,7 @@ class ScoreRow:
 
     @classmethod
     def of(cls, original: Path, reconstruction: Path, result: PairScore | PairFailure) -> Self:
-        """The row of one result; paths are written with forward slashes."""
+        """The row of a pair and its result; paths are written with forward slashes."""
         names = text(original.as_posix()), text(reconstruction.as_posix())
         if isinstance(result, PairFailure):
             return cls(*names, error_code=result.code.value, error_message=text(result.message))
@@ -50,7 +50,7 @@ class ScoreRow:
     def unreadable(
         cls, error: InvalidImage, *, original: Path | None = None, reconstruction: Path | None = None
     ) -> Self:
-        """The row of an image that was unreadable before it was matched."""
+        """The row of one image that could not be read, and so not be matched."""
         return cls(
             None if original is None else text(original.as_posix()),
             None if reconstruction is None else text(reconstruction.as_posix()),
@@ -59,7 +59,7 @@ class ScoreRow:
         )
 
     def result(self) -> PairScore | PairFailure:
-        """The result this row was made of."""
+        """The result that the row was made of."""
         if self.error_code is not None:
             return PairFailure(ErrorCode(self.error_code), self.error_message or "")
         return PairScore(**{field.name: getattr(self, field.name) for field in fields(PairScore)})
@@ -77,8 +77,8 @@ class TableFormat(StrEnum):
         """The format that ``path``'s suffix names.
 
         Raises:
-            InvalidOption: another suffix.
-            MissingExtra: Parquet without pyarrow.
+            InvalidOption: the suffix names no format.
+            MissingExtra: Parquet is asked for, and pyarrow is not installed.
         """
         try:
             chosen = cls(path.suffix.lower())
@@ -90,7 +90,7 @@ class TableFormat(StrEnum):
 
 
 def write_table(path: Path, rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> None:
-    """Write ``rows`` as Parquet, CSV or JSON, by the suffix of ``path``, in one step: never half a file."""
+    """Write ``rows`` as Parquet, CSV or JSON, by the suffix of ``path``; an interruption leaves no half a file."""
     partial = path.with_name(path.name + ".writing")
     try:
         match TableFormat.of(path):

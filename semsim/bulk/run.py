@@ -1,4 +1,4 @@
-"""Score two directories against each other, chunk by chunk."""
+"""The scoring of two directories against each other, chunk by chunk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from semsim.images.decode import DEFAULT_LIMITS
 from semsim.scorer import Scorer
 
 CHUNK = 16
-"""Pairs decoded at once: 32 photographs of 12 megapixels stay near a gigabyte."""
+"""Pairs that are decoded at once: 32 photographs of 12 megapixels take about a gigabyte."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with a step's name, how much of it is done, and its total."""
+"""A function that is called with a step's name, how much of it is done, and its total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """The two directories of a run."""
+    """The directory of originals and that of reconstructions."""
 
     originals: Path
     reconstructions: Path
@@ -33,13 +33,13 @@ class Directories:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The rows of a finished run, and the images that found no partner."""
+    """A finished run: its rows, and the images that were not scored."""
 
     rows: list[ScoreRow]
     matching: Matching
     skipped_originals: tuple[Path, ...] = ()
     skipped_reconstructions: tuple[Path, ...] = ()
-    """Images that were not looked at, for their name or format, and links that lead nowhere."""
+    """Both tuples hold images that were not decoded for their name or format, and links that lead nowhere."""
 
 
 def score_directories(
@@ -52,15 +52,15 @@ def score_directories(
     limits: DecodeLimits = DEFAULT_LIMITS,
     progress: Progress = lambda *_: None,
 ) -> Run:
-    """Match two directories and score every pair; an image that cannot be decoded costs its own pair only.
+    """Match two directories and score every pair; where an image cannot be decoded, only its pairs fail.
 
-    With a ``journal_path``, what an interrupted run had scored is not scored again; the caller deletes the
+    With a ``journal_path``, pairs that an interrupted run has scored are not scored again. The caller deletes the
     file once the rows are safe.
 
     Raises:
-        UnmatchedImages: nothing to match, a matching that the names or counts do not allow, or a
-            reconstruction that is skipped or without an original, unless ``allow_unmatched``: it would make a
-            leakage gate blind.
+        UnmatchedImages: there is nothing to match, or names or counts do not allow this matching. Without
+            ``allow_unmatched``, also where a reconstruction is skipped or has no original: a leakage gate would
+            never see it.
     """
     originals, reconstructions = list_images(where.originals), list_images(where.reconstructions)
     skipped = reconstructions.skipped
@@ -93,12 +93,12 @@ def _match(
     originals: Sequence[Path],
     reconstructions: Sequence[Path],
 ) -> tuple[Matching, list[ScoreRow]]:
-    """Pair the images of two directories; with ``best`` and ``assignment`` by the distance of their embeddings.
+    """The matching of two directories, and a row for each image that could not be decoded for it.
 
-    Returns the matching, and a row for each image that could not be decoded while matching by distance.
+    Only ``best`` and ``assignment`` decode images: they match by the distance of embeddings.
 
     Raises:
-        UnmatchedImages: a matching that the names or counts do not allow.
+        UnmatchedImages: names or counts do not allow the matching.
     """
     match match:
         case Match.NAME:
@@ -117,7 +117,7 @@ def _score(
     journal: Journal | None,
     progress: Progress,
 ) -> Iterator[ScoreRow]:
-    """Score ``pairs`` in chunks, yielding their rows in order; what ``journal`` holds is not scored again."""
+    """Score ``pairs`` in chunks and yield their rows in order; pairs that ``journal`` holds are not scored again."""
     done = 0
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
@@ -210,7 +210,7 @@ def _embed_files(
 
 
 def _distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """All distances ``(len(left), len(right))``, through the Gram matrix: exact enough to rank, not to report."""
+    """All distances ``(len(left), len(right))`` by the Gram matrix: exact enough for ranks, not for reports."""
     a, b = left.astype(np.float64), right.astype(np.float64)
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
     distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0))

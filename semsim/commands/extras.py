@@ -1,4 +1,4 @@
-"""Which extra of this project installs a module that is missing: read from the metadata of the installed package."""
+"""The extra of this project that installs a missing module, as the metadata of the installed package has it."""
 
 import re
 from collections import defaultdict
@@ -18,15 +18,15 @@ _DISTRIBUTION_OF = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-"""The distributions whose modules have other names; ``google`` and ``opentelemetry`` are shared by several."""
+"""The distributions of modules that have another name. Others share ``google`` and ``opentelemetry``, too."""
 
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*\bextra\s*==\s*["'](?P<extra>[\w-]+)["']""")
 
 
 def extra_with(module: str, preferred: tuple[str, ...]) -> str | None:
-    """The extra that installs ``module``, named as a failed import names it; None where no extra does.
+    """The extra that installs ``module``, a name as a failed import gives it; None where no extra does.
 
-    Where several do, it is one of the ``preferred``, or else the one that installs least.
+    Of several extras it is one of the ``preferred``, or else the one that installs least.
     """
     requirements: dict[str, set[str]] = defaultdict(set)
     for requirement in requires(PROJECT) or ():

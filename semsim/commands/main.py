@@ -65,12 +65,12 @@ def _semsim(
 
 
 def main(command: Callable[[], Any] = app) -> None:
-    """Run a command line; errors of the project and of the system end in one line on stderr and exit code 2."""
+    """Run a command line. Errors of the project and of the system end it with one line on stderr and exit code 2."""
     try:
         command()
     except SemSimError as error:
         _refuse(error.code, str(error))
-    except OSError as error:  # no space, no permission; a broken pipe has ended quietly before
+    except OSError as error:  # no space or no permission; a broken pipe ends quietly before it gets here
         where = "" if error.filename is None else f" at {error.filename}"
         reason = error.strerror or type(error).__name__
         _refuse(ErrorCode.SYSTEM_ERROR, f"expected to read and write what was named, got {reason}{where}")
@@ -90,8 +90,8 @@ def _refuse(code: ErrorCode, message: str) -> None:
 
 
 def _forget_unwritten() -> None:
-    """Python would try once more at its exit to write what a full disk refused, and change the exit code."""
-    if sys.stdout is None:  # closed by the caller
+    """Give up on output that a full disk refused: Python would try again at its exit, and change the exit code."""
+    if sys.stdout is None:  # the caller closed it
         return
     try:
         sys.stdout.flush()

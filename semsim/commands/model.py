@@ -1,4 +1,4 @@
-"""``semsim model show``: what an artifact is, and what this machine runs it with."""
+"""The command ``semsim model show``: an artifact's manifest, and the execution provider that runs it here."""
 
 import json
 from dataclasses import asdict
@@ -7,12 +7,12 @@ import typer
 
 from semsim.commands.options import Json, Model, Require, load_scorer
 
-app = typer.Typer(help="Look into a model artifact.", no_args_is_help=True)
+app = typer.Typer(help="Look into a model artifact.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def _model() -> None:
-    """Keeps ``show`` a sub-command of its own."""
+    """Keep ``show`` a sub-command: Typer would make the only command that of the app."""
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Options that several sub-commands share, and the scorer they describe."""
+"""Options that several sub-commands share, and the scorer that they describe."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,8 +27,8 @@ def load_scorer(model: Path | None, require: str | None, fail_above: float | Non
     """The scorer that the options ask for.
 
     Raises:
-        InvalidOption: no such execution provider.
-        NotCalibrated: a leakage limit for a model that gives no leakage.
+        InvalidOption: ``require`` names no execution provider.
+        NotCalibrated: there is a limit of leakage, and the model gives no leakage.
     """
     from semsim.exceptions import InvalidOption, NotCalibrated
     from semsim.providers import Provider, ProviderSettings

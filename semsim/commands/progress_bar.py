@@ -1,4 +1,4 @@
-"""Progress of long work, for people."""
+"""A progress bar for people who wait."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr, in a terminal; silence elsewhere."""
+    """Show a progress bar on stderr if that is a terminal; yield the function that moves it on."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""``semsim score``: one pair."""
+"""The command ``semsim score``: it scores one pair."""
 
 import json
 import math
@@ -14,13 +14,13 @@ from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
 if TYPE_CHECKING:
     from semsim.images import RGBImage
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def score(
     original: Annotated[Path, typer.Argument(help="The client's image: PNG, JPEG or WebP.")],
-    reconstruction: Annotated[Path, typer.Argument(help="What the attack made of it.")],
+    reconstruction: Annotated[Path, typer.Argument(help="The attack's reconstruction of it.")],
     model: Model = None,
     require: Require = None,
     fail_above: FailAbove = None,
@@ -49,7 +49,7 @@ def score(
 
 
 def _read(path: Path) -> "RGBImage":
-    """The image at ``path``; what is wrong with it is told with its path: there are two."""
+    """The image at ``path``. A refusal names the path, since there are two."""
     from semsim.exceptions import InvalidImage, UnreadableFile
     from semsim.images import decode
     from semsim.pairs import require_scorable

@@ -1,4 +1,4 @@
-"""``semsim score-dir``: two directories of images."""
+"""The command ``semsim score-dir``: it scores two directories of images."""
 
 import json
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from semsim.bulk.run import Run
     from semsim.summary import Summary
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _EXIT_INTERRUPTED = 130
 _SHOWN = 10
@@ -25,7 +25,7 @@ _SHOWN = 10
 @app.command()
 def score_dir(
     originals: Annotated[Path, typer.Argument(help="Directory of the clients' images.")],
-    reconstructions: Annotated[Path, typer.Argument(help="Directory of what the attack made.")],
+    reconstructions: Annotated[Path, typer.Argument(help="Directory of the attack's reconstructions.")],
     match: Annotated[
         str,
         typer.Option(
@@ -47,7 +47,7 @@ def score_dir(
 ) -> None:
     """Score a directory of originals against a directory of reconstructions.
 
-    With -o, an interrupted run goes on where it stopped when it is called again.
+    With -o, a run that was interrupted goes on where it stopped when it is called again.
     """
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import TableFormat, report, write_table
@@ -80,7 +80,7 @@ def score_dir(
             )
     except KeyboardInterrupt:
         kept = "nothing was written"
-        if journal is not None and journal.exists():  # not yet, while matching
+        if journal is not None and journal.exists():  # it begins after the matching
             kept = f"call again to go on; so far in {journal}"
         typer.echo(f"interrupted: {kept}", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None

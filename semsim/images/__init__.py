@@ -1,6 +1,6 @@
 """The only image decoder and resizer of the project.
 
-An image is a uint8 array ``(H, W, 3)``, RGB, 0..255. Training, export and service all read theirs here,
+An image is a uint8 array ``(H, W, 3)``, RGB, 0..255. Training, export and service all read their images here,
 so that one picture means the same numbers everywhere.
 """
 

@@ -1,4 +1,4 @@
-"""Bytes, arrays and paths to uint8 RGB."""
+"""The decoder: encoded bytes, files and arrays to uint8 RGB."""
 
 import io
 import os
@@ -32,9 +32,9 @@ RGBImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, 0..255."""
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | RGBImage
-"""What :func:`decode` takes: an encoded image, a path (``str`` or ``PathLike``) or a uint8 array."""
+"""An image before :func:`decode`: its encoded bytes, its path (``str`` or ``PathLike``) or a uint8 array."""
 
-# What Pillow's parsers raise on hostile bytes; all of it means "this file is broken".
+# Pillow's parsers raise all of these on hostile bytes; each means that the file is broken.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -63,12 +63,12 @@ _TRANSPOSE = {
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What one image may weigh. Checked before any pixel is decoded."""
+    """The limits of one image. They are checked before any pixel is decoded."""
 
     max_bytes: int = 16 * 2**20
-    """Encoded size, bytes."""
+    """The limit of the encoded image, bytes."""
     max_pixels: int = 4096 * 4096
-    """Width x height after decoding, pixels."""
+    """The limit of width x height after decoding, pixels."""
 
 
 DEFAULT_LIMITS = DecodeLimits()
@@ -77,7 +77,7 @@ DEFAULT_LIMITS = DecodeLimits()
 def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage:
     """Turn one encoded image, path or array into uint8 RGB ``(H, W, 3)``.
 
-    PNG, JPEG and WebP of 8 bits a channel. Grey becomes three equal channels; transparency is
+    It takes PNG, JPEG and WebP of 8 bits a channel. Grey becomes three equal channels; transparency is
     composited over white, as a page shows it; EXIF orientation is applied; an ICC profile is ignored.
 
     Raises:
@@ -97,7 +97,7 @@ def _read(path: Path, limits: DecodeLimits) -> bytes:
             raise UnreadableFile(f"expected a readable image file, got {path}: not a regular file")
         _check_bytes(status.st_size, limits)
         with path.open("rb") as file:
-            return file.read(limits.max_bytes + 1)  # some files hold more than they say, as below /proc
+            return file.read(limits.max_bytes + 1)  # some files, as below /proc, hold more than they say
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnreadableFile(f"expected a readable image file, got {path}: {reason}") from error
@@ -185,7 +185,7 @@ def _packed(image: Image.Image) -> str:
 
 
 def _scale_transparent_grey(image: Image.Image) -> None:
-    """Pillow scales 2- and 4-bit greys to 8 bits, but not the one that the file calls transparent."""
+    """Scale the grey that the file calls transparent to 8 bits: Pillow scales all other greys of 2 and 4 bits."""
     levels = {"L;2": 3, "L;4": 15}.get(_packed(image))
     transparent = image.info.get("transparency")
     if levels is not None and isinstance(transparent, int):
@@ -196,7 +196,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG)
     except _DECODER_ERRORS:
-        return image  # a broken EXIF block does not make the pixels wrong; viewers ignore it too
+        return image  # a broken EXIF block does not make the pixels wrong; viewers ignore it, too
     transpose = _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
     return image if transpose is None else image.transpose(transpose)
 

@@ -1,4 +1,4 @@
-"""Which image format some bytes claim to be, and whether they are all there."""
+"""The format that the first bytes of an image claim, and a check of its end mark."""
 
 from enum import Enum
 
@@ -6,7 +6,7 @@ from semsim.exceptions import NotAnImage, UnsupportedFormat
 
 
 class ImageFormat(Enum):
-    """The formats that are decoded, by Pillow's name."""
+    """The formats that are decoded; the values are Pillow's names."""
 
     PNG = "PNG"
     JPEG = "JPEG"
@@ -32,8 +32,8 @@ def sniff(data: bytes) -> ImageFormat:
     """The format that the magic number at the start of ``data`` names.
 
     Raises:
-        UnsupportedFormat: a known image format that is not decoded here; the message names it.
-        NotAnImage: anything else.
+        UnsupportedFormat: the format is known, but not decoded here; the message names it.
+        NotAnImage: the magic number is none of a known image format.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return ImageFormat.PNG
@@ -50,7 +50,7 @@ def sniff(data: bytes) -> ImageFormat:
 
 
 def is_complete(data: bytes, image_format: ImageFormat) -> bool:
-    """Whether the file's own end mark is there: tells a cut file from a damaged one."""
+    """True where the file has its end mark: a damaged file has, a cut one has not."""
     match image_format:
         case ImageFormat.PNG:
             return b"IEND" in data[-16:]

@@ -1,4 +1,4 @@
-"""JPEG files that were cut, with an end mark put behind the cut."""
+"""The detection of JPEG files that were cut and have an end mark behind the cut."""
 
 import io
 
@@ -6,16 +6,16 @@ from PIL import Image
 
 _END = b"\xff\xd9"
 _FILLER = bytes(range(1, 255))
-"""Entropy-coded data of no meaning: without 0xff, which begins a marker."""
+"""Entropy-coded data of no meaning. It holds no 0xff, which would begin a marker."""
 _GREY = {128, (128, 128, 128)}
 
 
 def is_cut(data: bytes, image: Image.Image) -> bool:
-    """Whether the picture in ``data``, loaded as ``image``, goes on where the end mark stands.
+    """True where the picture in ``data``, decoded as ``image``, would go on where its end mark stands.
 
-    libjpeg paints what is missing grey (or, of a progressive file, coarse) without a word. A decoder that still
-    waits for data reads what is put before the end mark; one that has all of it does not. The second decoding
-    is spared most files: the last pixel of a baseline file shows whether anything was painted.
+    libjpeg paints the missing part grey, or coarse in a progressive file, and says nothing. A decoder that still
+    waits for data reads bytes that are put before the end mark; one that has all data does not, and gives the same
+    picture. Most files need no second decoding: a baseline file whose last pixel is not grey had nothing painted.
     A progressive file that ends right after one of its scans is a valid, coarser picture, and passes.
     """
     if not data.endswith(_END):

@@ -1,4 +1,4 @@
-"""The one resizer: Pillow's filters, which shrink with anti-aliasing."""
+"""The resizer: Pillow's filters, which shrink with anti-aliasing."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,7 +11,7 @@ from semsim.images.decode import RGBImage
 
 
 class ResizeFilter(StrEnum):
-    """The interpolation kernels an artifact may ask for."""
+    """The interpolation kernels that an artifact may ask for."""
 
     BICUBIC = "bicubic"
     BILINEAR = "bilinear"
@@ -30,8 +30,8 @@ _PILLOW = {
 def resize(image: RGBImage, height: int, width: int, filter: ResizeFilter = ResizeFilter.BICUBIC) -> RGBImage:
     """Stretch one image to uint8 ``(height, width, 3)``; an image of that size is returned as it is.
 
-    The aspect ratio is not kept: both images of a pair are treated alike and nothing is cropped away,
-    so no part of a leak can fall outside the picture.
+    The aspect ratio is not kept. Both images of a pair are treated alike, and nothing is cropped away, so that no
+    part of a leak can fall outside the picture.
     """
     if image.shape[:2] == (height, width):
         return image

@@ -1,4 +1,4 @@
-"""Normalised float tensors, as attacks produce them, to images."""
+"""The way back from normalised float tensors, which attacks produce, to images."""
 
 from collections.abc import Sequence
 
@@ -13,18 +13,18 @@ def images_from_tensor(
 ) -> NDArray[np.uint8]:
     """Undo a classifier's normalisation: floats ``(N, 3, H, W)`` to uint8 ``(N, H, W, 3)``.
 
-    ``tensor * std + mean`` is mapped from ``value_range`` to 0..255, rounded, and clipped: an
-    optimiser's overshoot is no colour. The range is required because it cannot be told from the values:
-    a dark image in 0..255 looks like a bright one in 0..1.
+    ``tensor * std + mean`` is mapped from ``value_range`` to 0..255, rounded, and clipped, since an optimiser
+    overshoots. The range must be given because the values do not show it: a dark image in 0..255 looks like a
+    bright one in 0..1.
 
     Args:
-        tensor: anything numpy can view (a torch tensor on the CPU that needs no gradient, too).
+        tensor: anything that numpy can view, such as a torch tensor on the CPU that needs no gradient.
         mean: three per-channel means, in units of ``value_range``.
         std: three per-channel standard deviations, in units of ``value_range``, positive.
-        value_range: what black and white are before normalisation, such as ``(0.0, 1.0)`` or ``(0.0, 255.0)``.
+        value_range: black and white before normalisation, such as ``(0.0, 1.0)`` or ``(0.0, 255.0)``.
 
     Raises:
-        InvalidTensor: wrong shape, type, statistics or range, or a value that is not finite.
+        InvalidTensor: the shape, type, statistics or range is wrong, or a value is not finite.
     """
     array = np.asarray(tensor)
     if array.ndim != 4 or array.shape[1] != 3 or 0 in array.shape[2:]:

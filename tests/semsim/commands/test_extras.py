@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from importlib.metadata import requires
+from pathlib import Path
 
 import pytest
 
@@ -50,11 +51,13 @@ print(json.dumps(printed))
 """Runs one command after another, each without one module."""
 
 
-def test_the_extra_that_installs_the_missing_module_is_named() -> None:
+def test_the_extra_that_installs_the_missing_module_is_named(tmp_path: Path) -> None:
     """One line names the extra that installs the module, not another one that the command needs and has."""
+    for name in ("before.safetensors", "gradient.safetensors"):
+        (tmp_path / name).touch()
     arguments = json.dumps([(missing, command) for missing, command, _ in CASES])
     command = [sys.executable, "-c", PROGRAM, arguments]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
     for (missing, command, extra), (status, error) in zip(CASES, json.loads(shown.stdout), strict=True):
         assert status == 2, command
