@@ -26,7 +26,7 @@ def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
 
 
 def test_a_second_judgement_is_refused_and_nothing_is_added(tmp_path: Path) -> None:
-    """An annotator judges an item once, and a refused addition adds nothing."""
+    """An annotator can judge an item only once, and a refused addition adds nothing."""
     append(tmp_path, [ONE])
     with pytest.raises(InvalidAnnotations, match="got 2 of 00ff in set by ada"):
         append(tmp_path, [replace(ONE, item="00aa"), replace(ONE, answer="dog")])

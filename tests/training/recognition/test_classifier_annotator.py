@@ -11,8 +11,8 @@ from semsim_training.recognition.classifier_annotator import judge, load_recogni
 from tests.training.annotation.sets import write_set
 
 
-def test_a_classifier_judges_what_it_knows_clean(place: Path, trained: Path) -> None:
-    """A classifier judges all gold items, and the reconstructions of the originals that it recognised."""
+def test_a_classifier_annotates_what_it_knows_clean(place: Path, trained: Path) -> None:
+    """All gold items are judged, and the reconstructions of the originals that the classifier recognised."""
     item_set = ItemSet.read(place / "set")
     (recogniser,) = load_recognisers(trained, item_set)
     gold = item_set.gold(clean=6, noise=4, seed=0)

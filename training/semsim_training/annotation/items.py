@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset
+from semsim_training.images.png import encode_png
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.schema import ReconstructionRow
 from semsim_training.seeds import stable_hash
@@ -124,12 +125,14 @@ class ItemSet:
         """
         if item.row is None:
             return _noise(self._size(), stable_hash(item.identifier))
-        if item.shown is Shown.RECONSTRUCTION:
-            return self.reconstructions.reconstruction_png(item.row)
+        clean = item.shown is Shown.CLEAN
         try:
-            return self.reconstructions.original_png(item.row)
+            return (self.reconstructions.original_png if clean else self.reconstructions.reconstruction_png)(item.row)
         except InvalidDataset as error:
-            raise InvalidDataset(f"clean gold items show originals: {error}") from error
+            reason = (
+                "clean gold items show originals" if clean else "near copies are stored as differences from originals"
+            )
+            raise InvalidDataset(f"{reason}: {error}") from error
 
     def _size(self) -> tuple[int, int]:
         """The width and height of the set's images, in pixels."""
@@ -149,6 +152,4 @@ def _noise(size: tuple[int, int], seed: int) -> bytes:
     rng = np.random.default_rng(seed)
     grain = 1 if seed % 2 else 4
     coarse = rng.integers(0, 256, (size[1] // grain, size[0] // grain, 3), dtype=np.uint8)
-    sink = io.BytesIO()
-    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(sink, "PNG", optimize=True)
-    return sink.getvalue()
+    return encode_png(np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)))

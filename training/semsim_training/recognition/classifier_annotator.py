@@ -23,7 +23,7 @@ def judge(
 ) -> tuple[Judgement, ...]:
     """The judgements of a recogniser of the set's classes: the most probable class, or unrecognizable below ``floor``.
 
-    It judges all of ``gold``, and the reconstructions of the originals in ``gold`` that it recognises. Where it does
+    Judged are all of ``gold``, and the reconstructions of the originals in ``gold`` that it recognises. Where it does
     not know the original either, its judgement would tell of the recogniser, not of the attack.
 
     Raises:

@@ -1,6 +1,6 @@
 """Degrades images as attacks would, for a recogniser to learn on.
 
-Nothing here runs an attack: a recogniser must not have seen the reconstructions that it judges, nor their originals.
+Nothing here runs an attack: a recogniser must not have seen what it is to judge, nor the originals of it.
 """
 
 from collections.abc import Callable

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Server:
-    """`semsim annotate serve` in a process of its own, on one port however often it starts."""
+    """`semsim annotate serve` in another process, on one port however often it starts."""
 
     def __init__(self, home: Path, *sets: Path, **options: object) -> None:
         self.port, self.database = free_port(), home / "page.sqlite"

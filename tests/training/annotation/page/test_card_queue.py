@@ -78,7 +78,7 @@ def single(rooms: Rooms, tmp_path: Path) -> Room:
     return rooms(one, settings=replace(PLAIN, annotators=1))
 
 
-def test_everyone_judges_everything_once_up_to_k(room: Room) -> None:
+def test_everyone_is_shown_everything_once_up_to_k(room: Room) -> None:
     """Two annotators judge everything, in different orders, and nothing is left for a third."""
     ada, bob, cyd = (room.enrol(name) for name in (ADA, BOB, CYD))
     orders = [[turn.card.item.identifier for turn in room.judge_all(annotator)] for annotator in (ada, bob)]

@@ -22,7 +22,7 @@ def test_the_same_study_for_the_same_sets(small_set: Path) -> None:
     assert sorted(names[0]) == sorted(names[1])
 
 
-def test_gold_is_of_splits_that_nobody_judges(small_set: Path) -> None:
+def test_gold_is_of_splits_that_are_not_judged(small_set: Path) -> None:
     """Clean gold items are originals of other splits, where there are any, so that no reconstruction is lost."""
     study = AnnotationStudy.read([small_set], StudySettings(), ["test"])
     judged = {card.original for card in study.reconstructions}

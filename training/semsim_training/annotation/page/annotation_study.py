@@ -173,7 +173,7 @@ class AnnotationStudy:
 def _gold(item_set: ItemSet, settings: StudySettings, splits: Sequence[str]) -> tuple[Item, ...]:
     """All originals that could be shown clean, and noise enough for one annotator, whatever the shares are.
 
-    An annotator who has seen an original judges none of its reconstructions: originals of other splits cost nothing.
+    An annotator who has seen an original is shown none of its reconstructions: originals of other splits cost nothing.
     """
     rows = item_set.reconstructions.rows
     others = [split for split in SPLITS if split not in splits]
