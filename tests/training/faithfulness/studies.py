@@ -1,30 +1,37 @@
-"""Small made-up studies, and a slow independent computation of what is measured on them."""
+"""Small made-up studies, and slow independent computations of the statistics on them."""
 
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from semsim_training.annotation.judgements import AnnotatorKind
-from semsim_training.faithfulness.study import Direction, Metric, Study
+from semsim_training.faithfulness.metric_values import Direction, Metric
+from semsim_training.faithfulness.study import Study
+from semsim_training.judged.judged_set import JudgedSet
 
 
 def made_up(seed: int = 0, originals: int = 30, settings: int = 4) -> Study:
-    """Every original in every setting, five judges, a metric and its negative that half agree, and one that guesses."""
+    """Every original in every setting, judged by five people; a metric that half agrees, its negative, and a guess."""
     rng = np.random.default_rng(seed)
     rows = [(setting, original) for setting in range(settings) for original in range(originals)]
     clear = np.array([0.2 + 0.6 * setting / settings for setting, _ in rows]) + rng.normal(0, 0.1, len(rows))
     recognised = rng.binomial(5, np.clip(clear, 0, 1))
     noise = rng.normal(0, 0.1, len(rows))
-    return Study(
+    judged = JudgedSet(
         name="made-up",
-        judged_by=AnnotatorKind.PERSON,
+        kind=AnnotatorKind.PERSON,
         items=tuple(f"{setting}/{original}" for setting, original in rows),
         settings=tuple(f"net--attack--{'abcdefgh'[setting]}" for setting, _ in rows),
         originals=tuple(str(original) for _, original in rows),
         recognised=recognised,
-        judges=np.full(len(rows), 5),
-        metrics=(
+        annotators=np.full(len(rows), 5),
+    )
+    return Study(
+        judged,
+        (
             Metric("psnr", Direction.UP, np.round(10 * (clear + noise), 1)),
             Metric("mse", Direction.DOWN, -np.round(10 * (clear + noise), 1)),
             Metric("guess", Direction.UP, rng.normal(0, 1, len(rows))),
@@ -32,8 +39,13 @@ def made_up(seed: int = 0, originals: int = 30, settings: int = 4) -> Study:
     )
 
 
+def with_judged(study: Study, **changes: Any) -> Study:
+    """The study with some columns of its judged set changed."""
+    return replace(study, judged=replace(study.judged, **changes))
+
+
 def ranks(values: list[float]) -> list[float]:
-    """Mid-ranks, from 1."""
+    """The mid-ranks of values, from 1."""
     ordered = sorted(values)
     return [(bisect_left(ordered, value) + bisect_right(ordered, value) + 1) / 2 for value in values]
 
@@ -62,7 +74,7 @@ def kendall(first: list[float], second: list[float]) -> float:
 
 
 def auc(positives: list[float], negatives: list[float]) -> float:
-    """The share of pairs in which the positive is higher, ties half."""
+    """The share of pairs in which the positive is higher; a tie counts half."""
     ordered = sorted(negatives)
     wins = sum((bisect_left(ordered, value) + bisect_right(ordered, value)) / 2 for value in positives)
     return wins / (len(positives) * len(negatives))

@@ -1,4 +1,4 @@
-"""Studies to reports."""
+"""Measures made-up studies."""
 
 from dataclasses import replace
 
@@ -8,29 +8,29 @@ import pytest
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.faithfulness.evaluate import evaluate
 from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement
+from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import FaithfulnessReport
-from semsim_training.faithfulness.resampling import Draws
-from semsim_training.faithfulness.study import Direction, Metric, Study
-from tests.training.faithfulness.studies import made_up, spearman
+from tests.training.faithfulness.studies import made_up, spearman, with_judged
 
 
 @pytest.fixture(scope="module")
 def report() -> FaithfulnessReport:
-    """Of a made-up study."""
+    """The report of a made-up study."""
     return evaluate(made_up(), draws=200, seed=1, source="made up")
 
 
 def test_a_draw_is_the_study_of_its_originals() -> None:
     """In a draw, every statistic is the plain one on the items of its originals, repeated as often as drawn."""
     study = made_up()
-    draws = Draws.of(study, 100, seed=0)
-    found = agreement(study, draws, SettingMeans.of(study, draws))
-    times = draws.counts[7, draws.original].astype(int)
-    leakage, shares = (np.repeat(values, times) for values in (study.metrics[2].leakage, study.shares))
-    assert found["guess", Statistic.IMAGE_SPEARMAN][7] == pytest.approx(spearman(list(leakage), list(shares)))
-    settings = np.repeat(study.settings, times)
-    means = [[float(own[settings == name].mean()) for name in study.setting_names] for own in (leakage, shares)]
-    assert found["guess", Statistic.SETTING_SPEARMAN][7] == pytest.approx(spearman(*means))
+    judged = study.judged
+    draws = study.draws(100, seed=0)
+    values = agreement(study, draws, SettingMeans.of(study, draws))
+    times = draws.counts[7, draws.group].astype(int)
+    leakage, shares = (np.repeat(one, times) for one in (study.metrics[2].leakage, judged.shares))
+    assert values["guess", Statistic.IMAGE_SPEARMAN][7] == pytest.approx(spearman(list(leakage), list(shares)))
+    settings = np.repeat(judged.settings, times)
+    means = [[float(one[settings == name].mean()) for name in judged.setting_names] for one in (leakage, shares)]
+    assert values["guess", Statistic.SETTING_SPEARMAN][7] == pytest.approx(spearman(*means))
 
 
 def test_direction_is_taken_into_account(report: FaithfulnessReport) -> None:
@@ -66,7 +66,7 @@ def test_a_seed_makes_the_report(report: FaithfulnessReport) -> None:
 def test_contradictions_say_who_says_what(report: FaithfulnessReport) -> None:
     """By the first of a pair the setting leaks more, by the second less; what holds most comes first."""
     shares = {setting.name: setting.share.value for setting in report.settings}
-    judged = [one for one in report.setting_pairs if one.first == "judges"]
+    judged = [one for one in report.setting_pairs if one.first == "annotators"]
     assert judged
     assert all(shares[one.leaky] > shares[one.safe] and 0 <= one.held <= 1 for one in judged)
     assert [one.held for one in report.setting_pairs] == sorted(
@@ -74,17 +74,17 @@ def test_contradictions_say_who_says_what(report: FaithfulnessReport) -> None:
     )
     assert not [one for one in report.setting_pairs if {one.first, one.second} == {"psnr", "mse"}]
     assert all(one.rank_first > one.rank_second for one in report.image_pairs)
-    assert all(one.recognised > 2 for one in report.image_pairs if (one.first, one.second) == ("judges", "guess"))
+    assert all(one.recognised > 2 for one in report.image_pairs if (one.first, one.second) == ("annotators", "guess"))
 
 
 def test_small_settings_are_left_out_and_named() -> None:
     """A setting of four is not in the figures, and is named."""
     study = made_up()
-    settings = ("small",) * 4 + study.settings[4:]
-    found = evaluate(replace(study, settings=settings), draws=100, seed=0, source="")
-    assert found.left_out == {"small": 4}
-    assert found.images == len(study.items) - 4
-    assert "small" not in {setting.name for setting in found.settings}
+    settings = ("small",) * 4 + study.judged.settings[4:]
+    report = evaluate(with_judged(study, settings=settings), draws=100, seed=0, source="")
+    assert report.left_out == {"small": 4}
+    assert report.images == len(study.judged) - 4
+    assert "small" not in {setting.name for setting in report.settings}
 
 
 def test_infinite_values_count_as_the_most_extreme_finite_one_in_means() -> None:
@@ -92,24 +92,18 @@ def test_infinite_values_count_as_the_most_extreme_finite_one_in_means() -> None
     study = made_up()
     values = study.metrics[0].values.copy()
     values[3] = np.inf
-    found = evaluate(replace(study, metrics=(Metric("psnr", Direction.UP, values),)), draws=100, seed=0, source="")
-    assert found.metrics[0].infinite == 1
+    report = evaluate(replace(study, metrics=(Metric("psnr", Direction.UP, values),)), draws=100, seed=0, source="")
+    assert report.metrics[0].infinite == 1
     finite = np.where(np.isinf(values), values[np.isfinite(values)].max(), values)
-    assert found.settings[0].means[0].figure.value == pytest.approx(finite[:30].mean())
+    assert report.settings[0].means[0].figure.value == pytest.approx(finite[:30].mean())
 
 
 def test_what_was_never_recognised_has_no_auc() -> None:
     """Without a recognised image the AUC is not defined: no figure, and no interval."""
     study = made_up()
-    figure = evaluate(replace(study, recognised=study.recognised * 0), draws=100, seed=0, source="").figure(
-        "psnr", Statistic.AUC
-    )
+    nothing = with_judged(study, recognised=study.judged.recognised * 0)
+    figure = evaluate(nothing, draws=100, seed=0, source="").figure("psnr", Statistic.AUC)
     assert (figure.value, figure.low, figure.high, figure.draws) == (None, None, None, 0)
-
-
-def one_setting(study: Study) -> Study:
-    """All items in one setting."""
-    return replace(study, settings=("one",) * len(study.items))
 
 
 def test_too_few_draws_and_settings_are_refused() -> None:
@@ -117,11 +111,11 @@ def test_too_few_draws_and_settings_are_refused() -> None:
     with pytest.raises(InvalidOption, match=r"at least 100 draws .* got 99"):
         evaluate(made_up(), draws=99, seed=0, source="")
     with pytest.raises(InvalidAnnotations, match=r"at least 2 settings .* got 1"):
-        evaluate(one_setting(made_up()), draws=100, seed=0, source="")
+        evaluate(with_judged(made_up(), settings=("one",) * 120), draws=100, seed=0, source="")
     tiny = made_up(originals=4)
     with pytest.raises(InvalidAnnotations, match=r"at least 2 settings .* got 0"):
         evaluate(tiny, draws=100, seed=0, source="")
     study = made_up(settings=6)
-    alone = replace(study, settings=study.originals)
+    alone = with_judged(study, settings=study.judged.originals)
     with pytest.raises(InvalidAnnotations, match="enough originals to draw from, got 0 of 100 draws of made-up"):
         evaluate(alone, draws=100, seed=0, source="")

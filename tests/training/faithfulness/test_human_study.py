@@ -8,10 +8,10 @@ import pytest
 
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.faithfulness.evaluate import evaluate
+from semsim_training.faithfulness.judgement_table import read_judgement_table
 from semsim_training.faithfulness.metric_agreement import Statistic
 from semsim_training.faithfulness.report import FaithfulnessReport
 from semsim_training.faithfulness.tables import markdown
-from semsim_training.faithfulness.votes import read_votes
 from tests.conftest import ROOT
 from tests.training.faithfulness import studies
 
@@ -21,15 +21,15 @@ COMMITTED = ROOT / "docs" / "faithfulness" / "human-study" / "report.json"
 
 @pytest.fixture(scope="module")
 def table(data: Path) -> Path:
-    """The votes of five people on 4,200 reconstructions."""
+    """The judgements of five people on 4,200 reconstructions."""
     return data / "human_study" / "cifar100_resnet20.csv"
 
 
 @pytest.fixture(scope="module")
 def report(table: Path) -> FaithfulnessReport:
-    """What is measured on them, as `make faithfulness` does."""
+    """The report on them, as `make faithfulness` makes it."""
     committed = FaithfulnessReport.read(COMMITTED)
-    study = read_votes(table, AnnotatorKind.PERSON, name="human-study").study
+    study = read_judgement_table(table, AnnotatorKind.PERSON, name="human-study").study
     return evaluate(study, draws=committed.draws, seed=committed.seed, source=committed.source)
 
 
@@ -51,34 +51,34 @@ def test_figures_are_those_of_an_independent_computation(
 ) -> None:
     """Plain Python gives the same correlations of settings and of images, and the same AUCs, to 1e-9."""
     leakage = [SIGNS[metric] * float(row[metric]) for row in rows]
-    votes = [right(row) for row in rows]
+    counts = [right(row) for row in rows]
     settings = sorted({row["setting"] for row in rows})
     of = [[place for place, row in enumerate(rows) if row["setting"] == setting] for setting in settings]
     means = [fmean(leakage[place] for place in places) for places in of]
-    # Whole numbers: two settings with as many right votes must tie.
-    shares = [float(sum(votes[place] for place in places)) for places in of]
+    # Whole numbers: two settings with as many right judgements must tie.
+    shares = [float(sum(counts[place] for place in places)) for places in of]
     expected = {
         Statistic.SETTING_SPEARMAN: studies.spearman(means, shares),
         Statistic.SETTING_KENDALL: studies.kendall(means, shares),
         Statistic.SETTING_PEARSON: studies.pearson(means, shares),
-        Statistic.IMAGE_SPEARMAN: studies.spearman(leakage, [float(count) for count in votes]),
+        Statistic.IMAGE_SPEARMAN: studies.spearman(leakage, [float(count) for count in counts]),
         Statistic.AUC: studies.auc(
-            [value for value, count in zip(leakage, votes, strict=True) if count >= 3],
-            [value for value, count in zip(leakage, votes, strict=True) if count < 3],
+            [value for value, count in zip(leakage, counts, strict=True) if count >= 3],
+            [value for value, count in zip(leakage, counts, strict=True) if count < 3],
         ),
-        Statistic.VOTE_AUC: studies.auc(
-            [value for value, count in zip(leakage, votes, strict=True) for _ in range(count)],
-            [value for value, count in zip(leakage, votes, strict=True) for _ in range(5 - count)],
+        Statistic.JUDGEMENT_AUC: studies.auc(
+            [value for value, count in zip(leakage, counts, strict=True) for _ in range(count)],
+            [value for value, count in zip(leakage, counts, strict=True) for _ in range(5 - count)],
         ),
     }
     assert {one: report.figure(metric, one).value for one in Statistic} == pytest.approx(expected, abs=1e-9)
 
 
-def test_votes_are_counted(report: FaithfulnessReport, rows: list[dict[str, str]]) -> None:
+def test_judgements_are_counted(report: FaithfulnessReport, rows: list[dict[str, str]]) -> None:
     """4,200 reconstructions, seven settings of 600, and the shares that counting gives."""
-    assert (report.images, report.votes, report.originals) == (4200, 21000, 600)
+    assert (report.images, report.judgements, report.originals) == (4200, 21000, 600)
     assert [setting.images for setting in report.settings] == [600] * 7
-    assert report.recognised_votes == pytest.approx(sum(map(right, rows)) / 21000)
+    assert report.recognised_judgements == pytest.approx(sum(map(right, rows)) / 21000)
     assert report.recognised_majority == pytest.approx(sum(right(row) >= 3 for row in rows) / 4200)
 
 
@@ -94,7 +94,7 @@ def test_the_committed_report_is_current(report: FaithfulnessReport) -> None:
 def flat(value: object, path: str = "") -> dict[str, object]:
     """The leaves of nested records, by path."""
     if isinstance(value, dict):
-        return {key: leaf for name, own in value.items() for key, leaf in flat(own, f"{path}.{name}").items()}
+        return {key: leaf for name, part in value.items() for key, leaf in flat(part, f"{path}.{name}").items()}
     if isinstance(value, tuple | list):
-        return {key: leaf for place, own in enumerate(value) for key, leaf in flat(own, f"{path}[{place}]").items()}
+        return {key: leaf for place, part in enumerate(value) for key, leaf in flat(part, f"{path}[{place}]").items()}
     return {path: value}

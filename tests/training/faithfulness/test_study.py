@@ -1,4 +1,4 @@
-"""What is a study, and what is not."""
+"""Studies: metrics that belong to a judged set, and the direction of metrics."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,23 +8,21 @@ import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidDataset, InvalidOption, SemSimError
 from semsim_training.faithfulness.directions import direction_of, parse_directions
-from semsim_training.faithfulness.study import Direction, Metric
+from semsim_training.faithfulness.metric_values import Direction, Metric
 from tests.training.faithfulness.studies import made_up
 
+NOTHING = made_up().judged.take(np.zeros(120, dtype=bool))
 NAN = Metric("lpips", Direction.DOWN, np.r_[np.full(3, np.nan), np.ones(117)])
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"items": ()}, InvalidAnnotations, "expected judged reconstructions in made-up, got none"),
-        ({"items": ("a",) * 120}, InvalidAnnotations, "expected each item once in made-up, got a"),
-        ({"judges": np.full(120, 1)}, InvalidAnnotations, "no more recognitions than judges, got 1?"),
-        ({"judges": np.zeros(120, dtype=int)}, InvalidAnnotations, "at least one judge .* got 120 items"),
+        ({"judged": NOTHING}, InvalidAnnotations, "expected judged reconstructions in made-up, got none"),
         ({"metrics": ()}, InvalidDataset, "expected at least one metric"),
         ({"metrics": (NAN,)}, InvalidDataset, "a value of lpips for each item, got NaN for 3"),
         ({"metrics": (replace(NAN, values=np.ones(2)),)}, InvalidDataset, r"120 values of lpips, got \(2,\)"),
-        ({"metrics": (replace(NAN, name="judges", values=np.ones(120)),)}, InvalidDataset, "other names than judges"),
+        ({"metrics": (replace(NAN, name="annotators", values=np.ones(120)),)}, InvalidDataset, "other names than ann"),
         ({"metrics": (replace(NAN, values=np.ones(120)),) * 2}, InvalidDataset, "each once, got lpips again"),
     ],
 )
@@ -38,12 +36,6 @@ def test_a_metric_without_finite_values_has_no_means() -> None:
     """All infinite: nothing to put in their place."""
     with pytest.raises(InvalidDataset, match="expected finite values of psnr"):
         _ = Metric("psnr", Direction.UP, np.full(3, np.inf)).finite
-
-
-def test_majority_is_more_than_half() -> None:
-    """Two of four are no majority."""
-    study = replace(made_up(), judges=np.full(120, 4), recognised=np.r_[2, 3, np.zeros(118, dtype=int)])
-    assert study.majority[:3].tolist() == [False, True, False]
 
 
 def test_directions_are_known_by_name_or_given() -> None:
