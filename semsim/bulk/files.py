@@ -12,6 +12,18 @@ _MAGIC_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Directories:
+    """The directory of originals and that of reconstructions."""
+
+    originals: Path
+    reconstructions: Path
+
+    def files(self, pair: tuple[Path, Path]) -> tuple[Path, Path]:
+        """The files of a pair of paths that are relative to the two directories."""
+        return self.originals / pair[0], self.reconstructions / pair[1]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The image files below one directory: paths relative to it, sorted."""
 

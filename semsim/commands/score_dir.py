@@ -49,9 +49,10 @@ def score_dir(
 
     With -o, a run that was interrupted goes on where it stopped when it is called again.
     """
+    from semsim.bulk.files import Directories
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import TableFormat, report, write_table
-    from semsim.bulk.run import Directories, score_directories
+    from semsim.bulk.run import score_directories
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
     from semsim.summary import summarize

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from semsim_training.progress import Progress, silent
+from semsim.progress import Progress, silent
 
 _Batch = TypeVar("_Batch")
 

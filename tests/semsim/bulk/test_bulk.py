@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from semsim import Scorer
+from semsim.bulk.files import Directories
 from semsim.bulk.journal import Journal, stamp
 from semsim.bulk.matching import Match, assign, closest, find_images, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow, TableFormat, write_table
-from semsim.bulk.run import Directories, score_directories
+from semsim.bulk.run import score_directories
 from semsim.exceptions import ErrorCode, InvalidOption, UnmatchedImages
 from semsim.summary import summarize
 from tests.encoded import picture

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from semsim import Scorer
-from semsim.bulk.files import list_images
+from semsim.bulk.files import Directories, list_images
 from semsim.bulk.matching import Match
-from semsim.bulk.run import Directories, score_directories
+from semsim.bulk.run import score_directories
 from semsim.exceptions import UnmatchedImages
 from tests.encoded import encode, picture
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from semsim.exceptions import InvalidConfiguration
+from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.closed_form import closed_form, imprint
@@ -14,7 +15,6 @@ from semsim_training.attacks.priors import TotalVariation
 from semsim_training.attacks.search import DEFAULT_OPTIONS, Options, Reconstruction, Save, Search, SearchState
 from semsim_training.configuration import FrozenModel
 from semsim_training.observations.observation import Observation
-from semsim_training.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)

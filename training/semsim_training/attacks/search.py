@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.candidate_evaluation import Evaluated, Evaluation
 from semsim_training.attacks.compilation import compiled
@@ -18,7 +19,6 @@ from semsim_training.attacks.labels import infer_labels
 from semsim_training.attacks.schedules import factor
 from semsim_training.images.normalisation import box, to_images
 from semsim_training.observations.observation import Observation
-from semsim_training.progress import Progress, silent
 from semsim_training.seeds import stable_hash
 
 

@@ -25,7 +25,7 @@ def train(
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
-    from semsim_training.progress import prefixed
+    from semsim.progress import prefixed
     from semsim_training.recognition.recogniser_configuration import RecogniserTrainings
 
     recognisers = RecogniserTrainings.read(config).recognisers

@@ -24,7 +24,7 @@ def train(
     """Train the victims of a configuration. An interrupted run goes on after its last finished epoch."""
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
-    from semsim_training.progress import prefixed
+    from semsim.progress import prefixed
     from semsim_training.victims.schedule import VictimTrainings
 
     victims = VictimTrainings.read(config).victims

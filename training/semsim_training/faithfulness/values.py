@@ -9,11 +9,11 @@ import numpy as np
 from semsim.exceptions import InvalidOption
 from semsim.images import RGBImage, resize
 from semsim.pixel_metrics import pixel_metrics
+from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.study import ANNOTATORS
 from semsim_training.judged.pair import Pair
-from semsim_training.progress import Progress, silent
 from semsim_training.reference_metrics.lpips import InputRange, Lpips
 from semsim_training.statistics.intervals import Floats
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from semsim.exceptions import InvalidDataset, InvalidOption
+from semsim.progress import Progress, silent
 from semsim_training.faithfulness.directions import column_metric
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.values import Wanted, compute_metrics
 from semsim_training.judged.pair import Pair
-from semsim_training.progress import Progress, silent
 
 _DIRECTION = b"direction"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import expanded
 from semsim_training.faithfulness.metric_values import Metric
 from semsim_training.faithfulness.values import Wanted, compute_metrics
@@ -11,7 +12,6 @@ from semsim_training.faithfulness.values_table import read_values, write_values
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.pair import pairs_of
 from semsim_training.metric.metric_recipe import Baselines
-from semsim_training.progress import Progress, prefixed, silent
 
 
 def baseline_metrics(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from semsim.progress import Progress, silent
 from semsim_training.fitting import rank
 from semsim_training.metric.baselines import baseline_metrics
 from semsim_training.metric.calibrated_network import CalibratedNetwork
@@ -11,7 +12,6 @@ from semsim_training.metric.report_on_test import report_on_test
 from semsim_training.metric.seed_choice import SeedChoice, train_seeds
 from semsim_training.metric.training_report import TrainingReport
 from semsim_training.metric.training_splits import TrainingSplits
-from semsim_training.progress import Progress, silent
 
 
 def run(

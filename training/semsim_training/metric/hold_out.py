@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from semsim.exceptions import InvalidAnnotations
+from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import Description
 from semsim_training.faithfulness.metric_values import Metric
 from semsim_training.judged.judged_set import Mask
@@ -14,7 +15,6 @@ from semsim_training.metric.embedding_distances import measure
 from semsim_training.metric.metric_comparison import Comparison, compare
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.metric.metric_training import train_metric
-from semsim_training.progress import Progress, prefixed, silent
 
 Field = Literal["attack", "victim", "dataset"]
 FIELDS: tuple[Field, ...] = ("attack", "victim", "dataset")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from semsim.progress import Progress, silent
 from semsim_training.backbones import build_backbone
 from semsim_training.configuration import expanded
 from semsim_training.decay import half_cosine, stepped, warm_up
@@ -20,7 +21,6 @@ from semsim_training.metric.embedding_distances import majority_auc, measure
 from semsim_training.metric.metric_recipe import MetricRecipe
 from semsim_training.metric.sampling import Batch, batches, steps_per_epoch
 from semsim_training.metric.triplet_loss import comparison_loss, distances
-from semsim_training.progress import Progress, silent
 
 
 def build_network(recipe: MetricRecipe, seed: int, base: Path = Path()) -> EmbeddingNetwork:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidOption
+from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import FrozenModel
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.sized_set import SizedSet
@@ -16,7 +17,6 @@ from semsim_training.metric.embedding_distances import embed, majority_auc, meas
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
 from semsim_training.metric.metric_training import train_metric
 from semsim_training.metric.strangers import strangers_auc
-from semsim_training.progress import Progress, prefixed, silent
 from semsim_training.seeds import stable_hash
 
 

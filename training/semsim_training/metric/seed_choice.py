@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from semsim.progress import Progress, prefixed
 from semsim_training.checkpoint import CheckpointDescription, load_network
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.fitting import rank
@@ -13,7 +14,6 @@ from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.metric.metric_training import train_metric
 from semsim_training.metric.training_report import SeedRun
 from semsim_training.metric.training_splits import TrainingSplits
-from semsim_training.progress import Progress, prefixed
 
 
 def train_seeds(

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from semsim.exceptions import InvalidConfiguration
+from semsim.progress import Progress, silent
 from semsim_training.observations.observation import Victim
-from semsim_training.progress import Progress, silent
 from semsim_training.reconstructions.dataset import DESCRIPTION, DatasetDescription, describe, remember_seconds
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.engines.running import run_shards

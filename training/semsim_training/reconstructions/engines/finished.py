@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from semsim.memory import keep_freed_memory
-from semsim_training.progress import Progress, silent
+from semsim.progress import Progress, silent
 from semsim_training.reconstructions.shard import Shard
 
 

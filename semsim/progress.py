@@ -1,4 +1,4 @@
-"""The progress of long work."""
+"""The progress of long work, as a function that the work calls."""
 
 from collections.abc import Callable
 

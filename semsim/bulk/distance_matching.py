@@ -1,0 +1,98 @@
+"""The matching of two directories by the distance of embeddings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.bulk.files import Directories
+from semsim.bulk.matching import Match, Matching, assign, closest
+from semsim.bulk.rows import ScoreRow
+from semsim.exceptions import InvalidImage, UnmatchedImages
+from semsim.images import DecodeLimits, decode
+from semsim.progress import Progress
+from semsim.scorer import Scorer
+
+CHUNK = 32
+"""Images that are decoded at once."""
+
+
+def match_by_distance(
+    scorer: Scorer,
+    directories: Directories,
+    match: Match,
+    limits: DecodeLimits,
+    progress: Progress,
+    originals: Sequence[Path],
+    reconstructions: Sequence[Path],
+) -> tuple[Matching, list[ScoreRow]]:
+    """Match images, paths relative to their directories, by ``best`` or ``assignment``.
+
+    Returns the matching, and a row for each image that could not be decoded.
+
+    Raises:
+        UnmatchedImages: no original or no reconstruction could be decoded.
+    """
+    total = len(originals) + len(reconstructions)
+
+    def embed(directory: Path, paths: Sequence[Path], before: int) -> _EmbeddedFiles:
+        return _embed_files(
+            scorer, directory, paths, limits, lambda step, done, _: progress(step, before + done, total)
+        )
+
+    left = embed(directories.originals, originals, 0)
+    right = embed(directories.reconstructions, reconstructions, len(originals))
+    if not left.paths or not right.paths:
+        raise UnmatchedImages("expected a readable image on both sides, got none on one of them")
+    distances = _distances(left.embeddings, right.embeddings)
+    indices = closest(distances) if match is Match.BEST else assign(distances)
+    pairs = tuple((left.paths[i], right.paths[j]) for i, j in indices)
+    used_left, used_right = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
+    matching = Matching(
+        pairs,
+        lone_originals=tuple(path for path in left.paths if path not in used_left),
+        # With `best`, a reconstruction that is nobody's closest is no fault.
+        lone_reconstructions=tuple(path for path in right.paths if path not in used_right)
+        if match is Match.ASSIGNMENT
+        else (),
+    )
+    unreadable = [ScoreRow.unreadable(error, original=path) for path, error in left.failures]
+    unreadable += [ScoreRow.unreadable(error, reconstruction=path) for path, error in right.failures]
+    return matching, unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class _EmbeddedFiles:
+    embeddings: NDArray[np.float32]
+    paths: list[Path]
+    failures: list[tuple[Path, InvalidImage]]
+
+
+def _embed_files(
+    scorer: Scorer, directory: Path, paths: Sequence[Path], limits: DecodeLimits, progress: Progress
+) -> _EmbeddedFiles:
+    kept: list[Path] = []
+    failures: list[tuple[Path, InvalidImage]] = []
+    embeddings = [np.empty((0, scorer.manifest.embedding.dimension), dtype=np.float32)]
+    for start in range(0, len(paths), CHUNK):
+        images = []
+        for path in paths[start : start + CHUNK]:
+            try:
+                images.append(decode(directory / path, limits=limits))
+            except InvalidImage as error:
+                failures.append((path, error))
+            else:
+                kept.append(path)
+        embeddings.append(scorer.embed(images))
+        progress("matching", len(kept) + len(failures), len(paths))
+    return _EmbeddedFiles(np.concatenate(embeddings), kept, failures)
+
+
+def _distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """All distances ``(len(left), len(right))`` by the Gram matrix: exact enough for ranks, not for reports."""
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0))
+    return distances
