@@ -8,7 +8,7 @@ Data passes through the rooms in this order:
 * ``observations``: what an attacker sees of a client
 * ``attacks``: from observations to reconstructions
 * ``reconstructions``: grids of settings, and the sets of their reconstructions
-* ``recognition``, ``annotation``: classifiers and other annotators, who judge reconstructions
+* ``annotation``, ``recognition``: annotators, who judge reconstructions, and classifiers that stand in for them
 * ``judged``: reconstruction sets with their judgements
 * ``metric``: SemSim, trained on judged sets
 * ``reference_metrics``, ``faithfulness``: other metrics, and how far each metric agrees with annotators

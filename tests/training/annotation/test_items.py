@@ -59,6 +59,6 @@ def test_originals_and_near_copies_alone_need_the_data_set(tmp_path: Path) -> No
         assert Image.open(io.BytesIO(item_set.png(item))).size == (16, 16)
     with pytest.raises(InvalidDataset, match="clean gold items show originals: expected the originals of small"):
         item_set.png(clean)
-    with pytest.raises(InvalidDataset, match="near copies are stored as differences from originals: expected the"):
+    with pytest.raises(InvalidDataset, match="near copies are differences from their originals: expected the"):
         item_set.png(near_copy)
     np.testing.assert_array_equal(decode(shown), decode(png(2000, 16)))

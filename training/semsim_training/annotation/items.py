@@ -125,13 +125,16 @@ class ItemSet:
         """
         if item.row is None:
             return _noise(self._size(), stable_hash(item.identifier))
-        clean = item.shown is Shown.CLEAN
-        try:
-            return (self.reconstructions.original_png if clean else self.reconstructions.reconstruction_png)(item.row)
-        except InvalidDataset as error:
-            reason = (
-                "clean gold items show originals" if clean else "near copies are stored as differences from originals"
+        if item.shown is Shown.CLEAN:
+            read, reason = self.reconstructions.original_png, "clean gold items show originals"
+        else:
+            read, reason = (
+                self.reconstructions.reconstruction_png,
+                "near copies are differences from their originals",
             )
+        try:
+            return read(item.row)
+        except InvalidDataset as error:
             raise InvalidDataset(f"{reason}: {error}") from error
 
     def _size(self) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 Each step is one transaction, so a restart loses nothing.
 """
 
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,21 +11,10 @@ from enum import StrEnum
 
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.items import Shown
+from semsim_training.annotation.page import assignments
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, Card
-from semsim_training.annotation.page.card_selection import CardSelection, ChosenCard, PastShowing
+from semsim_training.annotation.page.card_selection import CardSelection
 from semsim_training.annotation.page.study_database import StudyDatabase
-
-_OCCUPIED = """
-SELECT item, count(*) AS count FROM assignment
-WHERE repeat = 0 AND (state = 'judged' OR (state = 'open' AND leased_until > :now))
-GROUP BY item
-"""
-_OPEN = "SELECT * FROM assignment WHERE annotator = ? AND state = 'open' ORDER BY place LIMIT 1"
-_LAST = """
-SELECT judgement.number, judgement.collected_at, assignment.token, assignment.item
-FROM judgement JOIN assignment USING (token)
-WHERE annotator = ? AND undone_at IS NULL ORDER BY number DESC LIMIT 1
-"""
 
 
 class StepOutcome(StrEnum):
@@ -78,14 +66,9 @@ class CardQueue:
         """The image that the annotator is at, kept by a lease; ``None`` where nothing is left to show now."""
         now = self._clock()
         with self._database.transaction() as connection:
-            while (row := _open(connection, annotator)) is None or not self._has_room(connection, row, now):
-                if row is not None:
-                    _close(connection, row, "expired")
-                    continue
-                choice = self._selection.next_card(annotator, _past(connection, annotator), _occupied(connection, now))
-                if choice is None:
-                    return None
-                _assign(connection, annotator, choice, now, now + self._study.settings.lease_seconds)
+            row = self._assigned(connection, annotator, now)
+            if row is None:
+                return None
             connection.execute(
                 "UPDATE assignment SET leased_until = ? WHERE token = ?",
                 (now + self._study.settings.lease_seconds, row["token"]),
@@ -128,7 +111,7 @@ class CardQueue:
         with self._database.transaction() as connection:
             row, outcome = self._step(connection, annotator, token, self._clock())
             if row is not None:
-                _close(connection, row, "skipped")
+                assignments.close(connection, row, "skipped")
         return outcome
 
     def undo(self, annotator: str, token: str) -> StepOutcome:
@@ -138,14 +121,14 @@ class CardQueue:
         """
         now = self._clock()
         with self._database.transaction() as connection:
-            shown = _open(connection, annotator)
+            shown = assignments.current(connection, annotator)
             if token != ("" if shown is None else shown["token"]):
                 return StepOutcome.STALE
-            last = connection.execute(_LAST, (annotator,)).fetchone()
+            last = assignments.last_judged(connection, annotator)
             if last is None:
                 return StepOutcome.NOTHING
             card = self._selection.by_item[last["item"]]
-            revealed = self._selection.revealed(annotator, _past(connection, annotator))
+            revealed = self._selection.revealed(annotator, assignments.past(connection, annotator))
             if last["collected_at"] is not None or (
                 card.item.shown is Shown.RECONSTRUCTION and card.original in revealed
             ):
@@ -181,22 +164,37 @@ class CardQueue:
         """How many judgements of the annotator stand, and how many reconstructions are left."""
         now = self._clock()
         with self._database.transaction() as connection:
-            past, occupied = _past(connection, annotator), _occupied(connection, now)
+            past, occupied = assignments.past(connection, annotator), assignments.occupied(connection, now)
             waiting = connection.execute(
                 "SELECT count(*) FROM assignment WHERE annotator = ? AND state = 'open'", (annotator,)
             ).fetchone()[0]
         left = waiting + len(self._selection.candidates(annotator, past, occupied))
         return AnnotatorProgress(sum(one.judged for one in past), left)
 
+    def _assigned(self, connection: sqlite3.Connection, annotator: str, now: float) -> sqlite3.Row | None:
+        """The annotator's assignment, or a new one where there is none or it expired; ``None`` where no card is left."""
+        while True:
+            row = assignments.current(connection, annotator)
+            if row is not None and self._has_room(connection, row, now):
+                return row
+            if row is not None:
+                assignments.close(connection, row, "expired")
+                continue
+            past, occupied = assignments.past(connection, annotator), assignments.occupied(connection, now)
+            choice = self._selection.next_card(annotator, past, occupied)
+            if choice is None:
+                return None
+            assignments.assign(connection, annotator, choice, now, now + self._study.settings.lease_seconds)
+
     def _step(
         self, connection: sqlite3.Connection, annotator: str, token: str, now: float
     ) -> tuple[sqlite3.Row | None, StepOutcome]:
         """The assignment that ``token`` names, if it is the one shown and is still this annotator's."""
-        row = _open(connection, annotator)
+        row = assignments.current(connection, annotator)
         if row is not None and row["token"] == token:
             if self._has_room(connection, row, now):
                 return row, StepOutcome.DONE
-            _close(connection, row, "expired")
+            assignments.close(connection, row, "expired")
             return None, StepOutcome.EXPIRED
         lost = connection.execute(
             "SELECT 1 FROM assignment WHERE annotator = ? AND token = ? AND state = 'expired'", (annotator, token)
@@ -210,38 +208,5 @@ class CardQueue:
         card = self._selection.by_item[row["item"]]
         return (
             card.item.shown is not Shown.RECONSTRUCTION
-            or _occupied(connection, now).get(row["item"], 0) < self._study.settings.annotators
+            or assignments.occupied(connection, now).get(row["item"], 0) < self._study.settings.annotators
         )
-
-
-def _open(connection: sqlite3.Connection, annotator: str) -> sqlite3.Row | None:
-    """The assignment that the annotator is at. An undone one comes before those that were shown after it."""
-    row: sqlite3.Row | None = connection.execute(_OPEN, (annotator,)).fetchone()
-    return row
-
-
-def _assign(connection: sqlite3.Connection, annotator: str, choice: ChosenCard, now: float, until: float) -> None:
-    connection.execute(
-        "INSERT INTO assignment VALUES (?, ?, ?, ?, (SELECT count(*) FROM assignment WHERE annotator = ?), "
-        "'open', ?, ?)",
-        (secrets.token_urlsafe(16), annotator, choice.card.item.identifier, choice.repeat, annotator, now, until),
-    )
-
-
-def _close(connection: sqlite3.Connection, row: sqlite3.Row, state: str) -> None:
-    """End an assignment. Where undo opened an image and its repeat, end both."""
-    connection.execute(
-        "UPDATE assignment SET state = ? WHERE annotator = ? AND item = ? AND state = 'open'",
-        (state, row["annotator"], row["item"]),
-    )
-
-
-def _occupied(connection: sqlite3.Connection, now: float) -> dict[str, int]:
-    return {row["item"]: row["count"] for row in connection.execute(_OCCUPIED, {"now": now})}
-
-
-def _past(connection: sqlite3.Connection, annotator: str) -> list[PastShowing]:
-    rows = connection.execute(
-        "SELECT item, repeat, state FROM assignment WHERE annotator = ? ORDER BY place", (annotator,)
-    )
-    return [PastShowing(row["item"], row["repeat"], row["state"] == "judged") for row in rows]

@@ -1,6 +1,5 @@
 """The page over HTTP: consent, practice, then one image after the other."""
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,14 +17,13 @@ from semsim.exceptions import InvalidRequest, SemSimError
 from semsim_training.annotation.page.annotation_study import PROTOCOL, AnnotationStudy
 from semsim_training.annotation.page.annotator_registry import AnnotatorRegistry
 from semsim_training.annotation.page.card_queue import CardQueue, StepOutcome
+from semsim_training.annotation.page.forms import chosen_class, field, read_form, response_seconds, whole_number
 from semsim_training.annotation.page.rendering import image, page
 from semsim_training.annotation.page.security import PageGuard
 from semsim_training.annotation.page.study_database import StudyDatabase
 
 _COOKIE = "semsim_annotator"
 _COOKIE_SECONDS = 90 * 24 * 3600
-_CLASS = "class:"
-_UNRECOGNIZABLE = "unrecognizable"
 
 _NOTICES = {
     StepOutcome.STALE: "That image was dealt with already: nothing was recorded twice. Here is the one you are at.",
@@ -81,12 +79,12 @@ class _AnnotationSite:
         return page("consent", protocol=PROTOCOL, annotator=None)
 
     async def enrol(self, request: Request) -> Response:
-        if (await _form(request)).get("consent") != "yes":
+        if (await read_form(request)).get("consent") != "yes":
             raise InvalidRequest("expected your consent: tick the box, or close the page")
         return _remember(request, await run_in_threadpool(self._annotators.enrol))
 
     async def go_on(self, request: Request) -> Response:
-        typed = (await _form(request)).get("pseudonym", "")
+        typed = (await read_form(request)).get("pseudonym", "")
         annotator = await run_in_threadpool(self._annotators.find, typed)
         if annotator is None:
             raise InvalidRequest(f"expected a pseudonym that was given out here, such as k7mq-x2vd, got {typed[:40]!r}")
@@ -107,14 +105,14 @@ class _AnnotationSite:
         )
 
     async def practised(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         annotator = await run_in_threadpool(self._annotator, request)
         cards = self._study.practice(annotator)
-        number = _whole(form, "number")
+        number = whole_number(form, "number")
         if not 0 <= number < len(cards):
             raise InvalidRequest(f"expected the number of a practice image below {len(cards)}, got {number}")
         card = cards[number]
-        answer = _answer(_field(form, "choice"), self._study.classes(card))
+        answer = chosen_class(field(form, "choice"), self._study.classes(card))
         if not await run_in_threadpool(self._annotators.practise, annotator, number):
             return _to("/practice")
         last = number + 1 == len(cards)
@@ -144,23 +142,23 @@ class _AnnotationSite:
         )  # fmt: skip
 
     async def judged(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         annotator = await run_in_threadpool(self._annotator, request)
-        token, choice = _field(form, "token"), _field(form, "choice")
+        token, choice = field(form, "token"), field(form, "choice")
         if choice in ("undo", "skip"):
             step = self._queue.undo if choice == "undo" else self._queue.skip
             outcome = await run_in_threadpool(step, annotator, token)
             done = {"undo": "undone", "skip": "skipped"}[choice]
             return _to(f"/judge?notice={done if outcome is StepOutcome.DONE else outcome}")
         classes = {name for one in self._study.sets.values() for name in one.classes}
-        answer = _answer(choice, classes)
-        outcome = await run_in_threadpool(self._queue.judge, annotator, token, answer, _seconds(form))
+        answer = chosen_class(choice, classes)
+        outcome = await run_in_threadpool(self._queue.judge, annotator, token, answer, response_seconds(form))
         return _to("/judge" if outcome is StepOutcome.DONE else f"/judge?notice={outcome}")
 
     async def hold(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         annotator = await run_in_threadpool(self._annotator, request)
-        outcome = await run_in_threadpool(self._queue.hold, annotator, _field(form, "token"))
+        outcome = await run_in_threadpool(self._queue.hold, annotator, field(form, "token"))
         return JSONResponse({"held": outcome is StepOutcome.DONE}, 200 if outcome is StepOutcome.DONE else 409)
 
     def image(self, request: Request) -> Response:
@@ -201,42 +199,3 @@ def _refused(_: Request, error: Exception) -> HTMLResponse:
     status = error.status_code if isinstance(error, HTTPException) else 400
     message = error.detail if isinstance(error, HTTPException) else str(error)
     return page("refused", status, annotator=None, message=message)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form(max_files=0, max_fields=10) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _field(form: dict[str, str], name: str) -> str:
-    if name not in form:
-        raise InvalidRequest(f"expected the field {name}, got {', '.join(sorted(form)) or 'no fields'}")
-    return form[name]
-
-
-def _whole(form: dict[str, str], name: str) -> int:
-    text = _field(form, name)
-    if not text.isdecimal():
-        raise InvalidRequest(f"expected {name} as a whole number, got {text[:40]!r}")
-    return int(text)
-
-
-def _seconds(form: dict[str, str]) -> float | None:
-    """The response time; ``None`` from a browser that did not take it."""
-    text = form.get("seconds", "")
-    try:
-        seconds = float(text) if text else None
-    except ValueError:
-        seconds = math.nan
-    if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
-        raise InvalidRequest(f"expected seconds as a number from 0, got {text[:40]!r}")
-    return seconds
-
-
-def _answer(choice: str, classes: tuple[str, ...] | set[str]) -> str | None:
-    """The class that was chosen, or ``None`` for unrecognizable."""
-    if choice == _UNRECOGNIZABLE:
-        return None
-    if not choice.startswith(_CLASS) or choice.removeprefix(_CLASS) not in classes:
-        raise InvalidRequest(f"expected a class or unrecognizable, got {choice[:80]!r}")
-    return choice.removeprefix(_CLASS)
