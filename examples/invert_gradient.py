@@ -40,7 +40,7 @@ def main() -> None:
     for old in folder.glob("*.png"):
         old.unlink()
     for iterations in KEPT:
-        # The same seed takes the same way, so a shorter search stops where a longer one passes.
+        # A shorter search with the same seed ends at a moment of the longer one.
         (result,) = Search(replace(preset("idlg"), iterations=iterations), [observation], [SEED]).run()
         sys.stderr.write(f"iteration {iterations}: gradient distance {result.objective:.3g}\n")
         Image.fromarray(result.images[0]).save(folder / f"{iterations:03}.png")

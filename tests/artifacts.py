@@ -24,7 +24,7 @@ DIMENSION = 12
 
 
 def small_graph(batch: int | str = "N") -> bytes:
-    """Cast, scale, pool 4x4 and project: uint8 ``[N, 16, 16, 3]`` to float32 ``[N, 12]``."""
+    """A graph that scales, pools 4x4 and projects uint8 ``[N, 16, 16, 3]`` to float32 ``[N, 12]``."""
     weights = np.random.default_rng(7).normal(0.0, 1.0, (3 * 16, DIMENSION)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["images"], ["float"], to=TensorProto.FLOAT),

@@ -51,7 +51,7 @@ def sixteen_bit_png(colour: int, before: bytes = b"") -> bytes:
 
 
 def animated(image_format: str) -> bytes:
-    """Three frames."""
+    """An animation of three frames."""
     frames = [Image.fromarray(picture(seed=seed)) for seed in range(3)]
     return encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=100)
 

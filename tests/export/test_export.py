@@ -1,4 +1,4 @@
-"""Export: parity with torch on real images, precision variants, refusals."""
+"""Export: the agreement with torch on real images, the four precisions, and the refusals."""
 
 import hashlib
 import json
@@ -67,7 +67,7 @@ def image_directory(tmp_path: Path) -> Path:
 
 
 def exported(network: EmbeddingNetwork, precision: Precision, images: np.ndarray) -> tuple[onnx.ModelProto, Parity]:
-    """Export, run on the CPU, and compare with torch: the checked graph, and how far it agrees."""
+    """The checked graph of an export, and its agreement with torch when it runs on the CPU."""
     half = len(images) // 2
     originals, counterparts = degraded_pairs(images[half:], seed=0)
     reference = PairEmbeddings(embed_with_torch(network, originals), embed_with_torch(network, counterparts))
@@ -142,7 +142,7 @@ def description_of(**changes: object) -> CheckpointDescription:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of that network, classifier included, as timm saves them."""
+    """Random weights of the small timm network, classifier included, as timm saves them."""
     import timm
 
     torch.manual_seed(1)
@@ -152,7 +152,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_checkpoint_becomes_an_artifact_that_scores(checkpoint: Path, image_directory: Path, tmp_path: Path) -> None:
-    """From safetensors to a scorer, twice to the same bytes; a model card beside it stays."""
+    """A checkpoint becomes an artifact that a scorer loads, again with the same bytes; a model card in it stays."""
     out = tmp_path / "out"
     steps: list[str] = []
     options = ExportOptions(precision="fp32")

@@ -1,4 +1,4 @@
-"""Artifacts and manifests: what loads, what refuses, and how it says so."""
+"""Artifacts and manifests: good ones load, and each bad one is refused with its reason."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_wrong_hash_refuses_to_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", [MANIFEST_FILE, GRAPH_FILE])
 def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
-    """Either missing file is named."""
+    """The refusal names the file that is missing."""
     directory = write_artifact(tmp_path / "artifact")
     (directory / missing).unlink()
     with pytest.raises(ArtifactError, match=missing) as caught:

@@ -1,4 +1,4 @@
-"""The decoder: what it takes, what it refuses, and with which code."""
+"""The decoder: the images that it takes, and the code with which it refuses each other one."""
 
 import io
 import os
@@ -127,7 +127,7 @@ def test_each_way_to_be_unusable_has_its_own_code() -> None:
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
 def test_cut_files_are_truncated(image_format: str, part: float) -> None:
-    """A file that ends early is called truncated, at any place behind its header."""
+    """A file that ends anywhere behind its header is called truncated."""
     data = encode(picture(96, 96), image_format)
     assert refused(data[: int(len(data) * part)]) is ErrorCode.TRUNCATED_IMAGE
 
@@ -213,7 +213,7 @@ def test_damaged_files_are_corrupt() -> None:
     ],
 )
 def test_unusable_arrays_are_refused(array: np.ndarray, code: ErrorCode) -> None:
-    """Arrays of another type or shape are refused, floats with a hint."""
+    """Arrays of another type or shape are refused, floats with a hint to the right function."""
     assert refused(array) is code
 
 
@@ -231,7 +231,7 @@ _SEEDS = [encode(picture(), "PNG"), encode(picture(), "JPEG"), encode(picture(),
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(_SEEDS), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8), st.data())
 def test_mutated_files_are_decoded_or_refused(seed: bytes, edits: list[tuple[int, int]], data: st.DataObject) -> None:
-    """Whatever is done to a file, it decodes to RGB or is refused with a code: nothing else escapes."""
+    """A file with any changes decodes to RGB or is refused with a code; no other error escapes."""
     mutated = bytearray(seed)
     for position, value in edits:
         mutated[position % len(mutated)] = value

@@ -1,4 +1,4 @@
-"""Freed memory goes back to the system when it is asked for."""
+"""Freed memory goes back to the system when the process gives it back."""
 
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""Many pairs of encoded images: within the limits, one failure at a time."""
+"""The decoding of many pairs, and its limits of pixels."""
 
 from semsim.exceptions import ErrorCode
 from semsim.pairs import decode_pairs
@@ -6,7 +6,7 @@ from tests.encoded import encode, picture
 
 
 def test_a_small_reconstruction_costs_as_much_as_its_original() -> None:
-    """It is enlarged to be compared: a large original with many tiny reconstructions would take hours and gigabytes."""
+    """A large original with many tiny reconstructions is refused: enlarging these would take hours and gigabytes."""
     original = encode(picture(64, 64))
     pairs = [(original, encode(picture(8, 8 + width))) for width in range(5)]
     decoded = decode_pairs(pairs, max_total_pixels=3 * 64 * 64)
@@ -15,7 +15,7 @@ def test_a_small_reconstruction_costs_as_much_as_its_original() -> None:
 
 
 def test_nothing_is_decoded_past_the_limit() -> None:
-    """Distinct images count once each; the pairs that are left fail, those whose images are there do not."""
+    """Equal images count once; past the limit, pairs with a new image fail, and pairs of decoded images do not."""
     first, second = encode(picture(16, 16)), encode(picture(16, 17))
     pairs = [(first, second), (second, encode(picture(16, 18))), (first, second)]
     decoded = decode_pairs(pairs, max_total_pixels=16 * 33)

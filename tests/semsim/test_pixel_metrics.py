@@ -47,7 +47,7 @@ def test_100_random_pairs_equal_scikit_image() -> None:
 
 
 def test_100_real_pairs_equal_scikit_image(data: Path) -> None:
-    """100 real images against another image or a noisy self agree to 1e-6."""
+    """100 real images, each with another image or a noisy copy, agree to 1e-6."""
     paths = sorted((data / "caltech101").glob("*/image_0001.jpg"))[:100]
     assert len(paths) == 100
     rng = np.random.default_rng(1)
@@ -74,7 +74,7 @@ def test_equal_images() -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.integers(7, 20), st.integers(7, 20), st.integers(0, 2**32 - 1))
 def test_a_batch_is_its_pairs(count: int, height: int, width: int, seed: int) -> None:
-    """Metrics of a batch are those of its pairs one by one."""
+    """The metrics of a batch are those of its pairs one by one."""
     rng = np.random.default_rng(seed)
     x, y = rng.integers(0, 256, (2, count, height, width, 3), dtype=np.uint8)
     for metric in (pm.mse, pm.ssim):

@@ -1,4 +1,4 @@
-"""Execution providers: what is handed to ONNX Runtime, and what happens where one is missing."""
+"""Execution providers: the options that ONNX Runtime gets, and the fallback where a provider is missing."""
 
 import importlib
 import logging
@@ -47,7 +47,7 @@ def test_tensorrt_options_by_name() -> None:
 
 
 def test_tensorrt_without_caches_names_none() -> None:
-    """No cache directory, no cache option."""
+    """Without a cache directory TensorRT gets no cache option."""
     assert not [name for name in TensorRTOptions().to_onnxruntime(SIZE, 16) if "cache" in name]
     assert TensorRTOptions(fp16=False).to_onnxruntime(SIZE, 16)["trt_fp16_enable"] == "False"
 

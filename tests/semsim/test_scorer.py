@@ -150,14 +150,14 @@ def test_a_bad_pair_fails_alone(small_scorer: Scorer) -> None:
 
 
 def test_no_pairs_are_no_scores(small_scorer: Scorer) -> None:
-    """Empty in, empty out."""
+    """No pairs give no scores."""
     assert small_scorer.score_pairs([]) == []
     assert small_scorer.score_images([], []) == []
     assert small_scorer.embed([]).shape == (0, 12)
 
 
 def test_unequal_counts_and_small_images_are_refused(small_scorer: Scorer) -> None:
-    """Lists of different length are a mistake, and so is an image under SSIM's window."""
+    """Lists of different length are refused, and so is an image under SSIM's window."""
     with pytest.raises(ValueError, match="as many"):
         small_scorer.score_images([picture()], [])
     with pytest.raises(ImageTooSmall):
@@ -165,7 +165,7 @@ def test_unequal_counts_and_small_images_are_refused(small_scorer: Scorer) -> No
 
 
 def test_without_calibration_nothing_is_invented(small_scorer: Scorer) -> None:
-    """No calibration, no leakage: null, not a guess."""
+    """A model without a calibration gives None for leakage and recognizable, not a guess."""
     score = small_scorer.score(picture(), picture(seed=1))
     assert score.leakage is None
     assert score.recognizable is None
@@ -203,7 +203,7 @@ def test_the_clock_knows_every_stage(small_scorer: Scorer) -> None:
 
 
 def test_photographs_order_sensibly(bundled: Scorer) -> None:
-    """With the bundled model: identical 0; blurred and noisy copies less than another image, which alone is no leak."""
+    """The bundled model gives equal images 0 and copies less than another image, which alone is no leak."""
     cat = IMAGES / "cat.jpg"
     scores = [
         bundled.score(cat, IMAGES / name) for name in ("cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg")
@@ -217,7 +217,7 @@ def test_photographs_order_sensibly(bundled: Scorer) -> None:
 
 
 def test_real_images_find_themselves(bundled: Scorer, data: Path) -> None:
-    """Of 60 real images at 64 px, a mildly degraded one is closest to its own original nearly always."""
+    """A mildly degraded copy is nearly always closest to its own original, among 60 real images at 64 px."""
     paths = sorted((data / "caltech101").glob("*/image_0002.jpg"))[:60]
     originals = [decode(path) for path in paths]
     rng = np.random.default_rng(0)

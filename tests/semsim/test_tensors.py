@@ -1,4 +1,4 @@
-"""Normalised tensors to images."""
+"""The way from normalised tensors to images."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_overshoot_is_clipped() -> None:
 
 
 def test_a_symmetric_range_is_honoured() -> None:
-    """-1..1 maps to 0..255."""
+    """The range -1..1 maps to 0..255."""
     tensor = np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3).repeat(3, axis=1)
     images = images_from_tensor(tensor, mean=(0, 0, 0), std=(1, 1, 1), value_range=(-1.0, 1.0))
     assert images[0, 0, :, 0].tolist() == [0, 128, 255]

@@ -1,4 +1,4 @@
-"""Directories: matching, resuming, tables."""
+"""Two directories: their matching, the resuming of a run, and its tables."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ COUNT = 20
 
 @pytest.fixture
 def where(tmp_path: Path) -> Directories:
-    """20 originals, and noisy reconstructions of the same names in reverse order of content."""
+    """20 originals and a noisy reconstruction of each, whose names are in the reverse order."""
     rng = np.random.default_rng(0)
     directories = Directories(tmp_path / "originals", tmp_path / "reconstructions")
     for directory in (directories.originals, directories.reconstructions):
@@ -38,12 +38,12 @@ def where(tmp_path: Path) -> Directories:
 
 
 def names(run_rows: list[ScoreRow]) -> list[tuple[str | None, str | None]]:
-    """The pairs of rows."""
+    """The pairs of paths that rows hold."""
     return [(row.original, row.reconstruction) for row in run_rows]
 
 
 def test_by_name_pairs_stems_and_directories() -> None:
-    """a/7.png goes with a/7.jpg, and with all of a/7/; what has no partner is told."""
+    """a/7.png goes with a/7.jpg and with all images in a/7/; images without a partner are named."""
     originals = [Path("a/7.png"), Path("a/8.png"), Path("b/7.png")]
     reconstructions = [Path("a/7.jpg"), Path("a/8/dlg.png"), Path("a/8/ig.png"), Path("c/7.png")]
     matching = match_by_name(originals, reconstructions)
@@ -59,7 +59,7 @@ def test_by_name_pairs_stems_and_directories() -> None:
 
 
 def test_by_index_needs_equal_counts() -> None:
-    """The i-th goes with the i-th."""
+    """The i-th original goes with the i-th reconstruction."""
     matching = match_by_index([Path("a"), Path("b")], [Path("x"), Path("y")])
     assert matching.pairs == ((Path("a"), Path("x")), (Path("b"), Path("y")))
     with pytest.raises(UnmatchedImages, match="got 1 and 2"):
@@ -67,7 +67,7 @@ def test_by_index_needs_equal_counts() -> None:
 
 
 def test_best_reuses_and_assignment_does_not() -> None:
-    """Best takes the closest for each original; assignment the one-to-one pairing with the least total."""
+    """`best` takes the closest reconstruction of each original, `assignment` the pairs of least total distance."""
     distances = np.array([[0.1, 0.5], [0.2, 0.9]])
     assert closest(distances) == [(0, 0), (1, 0)]
     assert assign(distances) == [(0, 1), (1, 0)]
@@ -91,7 +91,7 @@ def test_matching_by_distance_undoes_a_shuffle(small_scorer: Scorer, where: Dire
 
 
 def test_rows_are_the_scorers_results(small_scorer: Scorer, where: Directories) -> None:
-    """A run gives what scoring each pair alone gives, and progress up to its end."""
+    """A run gives the scores of each pair alone, and tells its progress up to the end."""
     told: list[tuple[str, int, int]] = []
     run = score_directories(small_scorer, where, Match.INDEX, progress=lambda *step: told.append(step))
     for row in run.rows:
@@ -116,7 +116,7 @@ def test_an_unreadable_image_costs_its_own_pair(small_scorer: Scorer, where: Dir
 
 
 def test_a_reconstruction_of_nothing_stops_the_run(small_scorer: Scorer, where: Directories) -> None:
-    """A reconstruction without an original is an error unless it is allowed; the other way round is not."""
+    """A reconstruction without an original is an error unless it is allowed; an original without one is none."""
     (where.originals / "05.png").unlink()
     with pytest.raises(UnmatchedImages, match=r"05\.jpg"):
         score_directories(small_scorer, where, Match.NAME)
@@ -139,7 +139,7 @@ class _Interrupting:
 def test_an_interrupted_run_resumes(
     small_scorer: Scorer, where: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was scored before an interruption is not scored again, unless its file changed."""
+    """A pair that was scored before an interruption is not scored again, unless a file of it changed."""
     journal = tmp_path / "out.partial.jsonl"
     whole = score_directories(small_scorer, where, Match.NAME).rows
     with pytest.raises(KeyboardInterrupt):
@@ -163,7 +163,7 @@ def test_an_interrupted_run_resumes(
 
 
 def test_a_journal_of_another_run_is_not_used(tmp_path: Path) -> None:
-    """Another model or directory starts again."""
+    """A run with another model or directory does not use the journal."""
     path = tmp_path / "journal"
     row = ScoreRow("a", "b", 0.0, None, None, 0.0, float("inf"), 1.0, False)
     first = Journal(path, {"model": "1"})
@@ -174,7 +174,7 @@ def test_a_journal_of_another_run_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_journal_cut_inside_a_character_keeps_the_lines_before(tmp_path: Path) -> None:
-    """A line that ends inside a letter of two bytes costs its own row only."""
+    """A line of the journal that ends inside a letter of two bytes costs its own row only."""
     path = tmp_path / "journal"
     Journal(path, {}).append([((0, 0, 0, 0), ScoreRow(name, "r")) for name in ("whole.png", "caf\u00e9.png")])
     content = path.read_bytes()
@@ -194,7 +194,7 @@ def test_a_journal_keeps_names_with_unusual_line_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_path: Path, suffix: str) -> None:
-    """Each format gives the rows back, failures and an infinite psnr included."""
+    """A table of each format gives the rows back, failures and an infinite psnr included."""
     (where.originals / "03.png").write_bytes(b"broken")
     (where.reconstructions / "04.jpg").write_bytes((where.originals / "04.png").read_bytes())
     rows = score_directories(small_scorer, where, Match.NAME).rows

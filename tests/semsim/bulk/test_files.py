@@ -1,4 +1,4 @@
-"""Which files of a directory are images, and which are skipped, not silently."""
+"""The images of a directory, and those that are skipped and named."""
 
 import os
 from pathlib import Path

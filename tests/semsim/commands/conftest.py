@@ -18,13 +18,13 @@ class Finished:
 
 
 Semsim = Callable[..., Finished]
-"""Runs ``semsim`` with the given arguments."""
+"""A function that runs ``semsim`` with its arguments."""
 
 
 @pytest.fixture
 def semsim(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Semsim:
     """The command in this process, from its arguments to its exit code."""
-    # It would change how the whole test process holds its memory.
+    # The real one would change how the whole test process holds its memory.
     monkeypatch.setattr("semsim.memory.keep_freed_memory", lambda: None)
 
     def run(*arguments: object) -> Finished:

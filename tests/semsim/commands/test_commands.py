@@ -58,7 +58,7 @@ for command in ("", *{commands}):
 
 
 def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
-    """One pair: readable lines, or JSON with the same names as the service."""
+    """The scores of one pair are readable lines, or JSON with the names that the service uses."""
     shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat_noise.png")
     assert shown.returncode == 0, shown.stderr
     assert re.search(r"^leakage   0\.\d{3}   recognizable, from 0\.\d+ on$", shown.stdout, re.MULTILINE)
@@ -77,7 +77,7 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
 
 
 def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> None:
-    """Errors are one line with a code on stderr: no trace."""
+    """A bad image ends the command with one line on stderr, with its code and without a trace."""
     (tmp_path / "broken.png").write_bytes(b"no image")
     shown = semsim("score", IMAGES / "cat.jpg", tmp_path / "broken.png")
     assert shown.returncode == 2
@@ -87,7 +87,7 @@ def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> N
 
 
 def test_the_bad_image_of_a_pair_is_named(semsim: Semsim, tmp_path: Path) -> None:
-    """Of two files, the refusal names the one that is bad, once."""
+    """The refusal names the bad one of two files, once."""
     (tmp_path / "broken.png").write_bytes(b"no image")
     Image.new("RGB", (6, 6)).save(tmp_path / "small.png")
     for name in ("broken.png", "small.png", "missing.png"):
@@ -113,7 +113,7 @@ def test_fail_above_needs_a_calibrated_model(semsim: Semsim) -> None:
 
 
 def test_model_show_tells_the_provider(semsim: Semsim) -> None:
-    """The manifest and the execution provider in use, for people and as JSON."""
+    """`semsim model show` tells the manifest and the execution provider, for people and as JSON."""
     shown = semsim("model", "show")
     assert "semsim-default" in shown.stdout
     assert "recognizable from 0." in shown.stdout
@@ -146,7 +146,7 @@ def test_refusals_carry_their_code(semsim: Semsim, arguments: list[object], code
 def test_score_dir_writes_a_table_and_gates(
     semsim: Semsim, calibrated_artifact: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """A directory against itself: a table, a summary, exit 3 above the limit, no journal left behind."""
+    """A directory against itself gives a table and a summary, exits 3 above the limit, and leaves no journal behind."""
     output = tmp_path / "out.csv"
     shown = semsim(
         "score-dir", photographs, photographs, "-o", output, "--model", calibrated_artifact, "--fail-above", 0.7
@@ -197,7 +197,7 @@ def test_names_that_are_not_utf8_are_escaped(semsim: Semsim, tmp_path: Path, suf
 
 
 def test_an_output_that_is_a_directory_is_refused_before_scoring(semsim: Semsim, tmp_path: Path) -> None:
-    """A directory cannot be the table; this is told at once."""
+    """An output that is a directory is refused before the model is loaded."""
     (tmp_path / "out.csv").mkdir()
     shown = semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv", "--model", "/nowhere")
     assert shown.returncode == 2
@@ -207,7 +207,7 @@ def test_an_output_that_is_a_directory_is_refused_before_scoring(semsim: Semsim,
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", [["score", IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--json"], ["--help"]])
 def test_a_full_disk_is_one_line_and_exit_2(arguments: list[object]) -> None:
-    """What the system refuses ends in one line, not in a trace."""
+    """A full disk ends the command with one line, without a trace."""
     with Path("/dev/full").open("w") as full:
         command = [SEMSIM, *map(str, arguments)]
         shown = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -217,7 +217,7 @@ def test_a_full_disk_is_one_line_and_exit_2(arguments: list[object]) -> None:
 
 
 def test_a_journal_that_cannot_be_written_is_one_line(semsim: Semsim, tmp_path: Path) -> None:
-    """A directory where the journal should be ends in one line that names it."""
+    """A directory in the place of the journal ends the command with one line that names it."""
     (tmp_path / "out.csv.partial.jsonl").mkdir()
     shown = semsim("score-dir", IMAGES, IMAGES, "--allow-unmatched", "--match", "best", "-o", tmp_path / "out.csv")
     assert shown.returncode == 2

@@ -18,8 +18,8 @@ from tests.semsim.commands.conftest import Semsim
 PACKAGES = ("semsim", "service/semsim_service", "training/semsim_training", "export/semsim_export")
 WITHOUT_AN_EXTRA = {
     *("numpy", "onnxruntime", "PIL", "pydantic", "typer"),  # always installed
-    *("_bentoml_impl", "click", "pydantic_core"),  # parts of what is named
-    "grpc_tools",  # only where the stubs are generated
+    *("_bentoml_impl", "click", "pydantic_core"),  # parts of packages that extras name
+    "grpc_tools",  # used where the stubs are generated
 }
 CASES = [
     ("torch", "attack run --model before.safetensors --update gradient.safetensors --out out", "train"),
@@ -48,7 +48,7 @@ for missing, command in json.loads(sys.argv[1]):
     del sys.modules[missing]
 print(json.dumps(printed))
 """
-"""Runs one command after another, each without one module."""
+"""A program that runs one command after another, each without one module."""
 
 
 def test_the_extra_that_installs_the_missing_module_is_named(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_missing_module_that_no_extra_installs_is_no_missing_extra(
 
 
 def test_several_extras_with_one_module() -> None:
-    """The command's own extra is named first, else the one that installs least."""
+    """The extra that the command needs anyway is named, else the one that installs least."""
     assert extra_with("pyarrow", ("annotate",)) == "annotate"
     assert extra_with("pyarrow", ("serve",)) == "bulk"
     assert extra_with("pyarrow", ()) == "bulk"
