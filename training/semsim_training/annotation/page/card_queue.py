@@ -172,7 +172,7 @@ class CardQueue:
         return AnnotatorProgress(sum(one.judged for one in past), left)
 
     def _assigned(self, connection: sqlite3.Connection, annotator: str, now: float) -> sqlite3.Row | None:
-        """The annotator's assignment, or a new one where there is none or it expired; ``None`` where no card is left."""
+        """The annotator's assignment, a new one where there is none or it expired; ``None`` where no card is left."""
         while True:
             row = assignments.current(connection, annotator)
             if row is not None and self._has_room(connection, row, now):
