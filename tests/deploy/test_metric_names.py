@@ -1,6 +1,5 @@
 """Dashboard, alerts and autoscaling ask for metrics that a live service has."""
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -10,7 +9,7 @@ from semsim_service.core.call import Transport
 from semsim_service.core.metrics import OK, EmbeddingSource, Rejection
 from tests.conftest import IMAGES
 from tests.deploy.promql import TARGET_LABELS, Query, dashboard_queries, queries
-from tests.service.live import LiveService, base64_pair
+from tests.service.live import CLIENT, LiveService, base64_pair
 
 VALUES = {
     "code": {OK, *ErrorCode},
@@ -28,7 +27,7 @@ def series(service: LiveService) -> dict[str, set[str]]:
     original = (IMAGES / "cat.jpg").read_bytes()
     service.post([base64_pair(original, original)])
     found: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text):
+    for family in text_string_to_metric_families(CLIENT.get(f"{service.url}/metrics").text):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found

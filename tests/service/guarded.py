@@ -25,8 +25,6 @@ class Guarded:
     """The service, and all that its callers need."""
 
     live: LiveService
-    directory: Path
-    """Its home and its temporary files."""
     collector: Collector
     authority: Authority
     caller: Signed
@@ -74,9 +72,8 @@ def guarding(directory: Path, artifact: Path) -> Iterator[Guarded]:
     server, caller = authority.sign("server"), authority.sign("caller")
     token_file = directory / "token"
     token_file.write_text(TOKEN + "\n")
-    home, scratch = directory / "kept" / "home", directory / "kept" / "tmp"
-    home.mkdir(parents=True)
-    scratch.mkdir()
+    home = directory / "home"
+    home.mkdir()
     with collecting() as collector:
         settings = {
             "SEMSIM_ARTIFACT": str(artifact),
@@ -89,10 +86,9 @@ def guarding(directory: Path, artifact: Path) -> Iterator[Guarded]:
             "SEMSIM_TRACING__ENDPOINT": collector.endpoint,
             "SEMSIM_TRACING__SAMPLE_RATIO": "0",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "TMPDIR": str(scratch),
         }
         with serving(home, tls=_trust(authority, caller), **settings) as live:
-            yield Guarded(live, directory / "kept", collector, authority, caller)
+            yield Guarded(live, collector, authority, caller)
 
 
 def _trust(authority: Authority, caller: Signed | None) -> ssl.SSLContext:

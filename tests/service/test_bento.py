@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
@@ -12,7 +11,7 @@ from semsim import Scorer
 from tests.bento import Bento
 from tests.conftest import IMAGES
 from tests.encoded import encode, picture
-from tests.service.live import LiveService, base64_pair, serving
+from tests.service.live import CLIENT, LiveService, base64_pair, serving
 
 
 def test_bentoml_serve_listens_on_loopback(service: LiveService) -> None:
@@ -44,6 +43,6 @@ def test_a_built_bento_serves_the_same_scores(bento: Bento, tmp_path: Path, bund
     with serving(bento.home, command, cwd=tmp_path) as live:
         pairs = [base64_pair(original, (IMAGES / name).read_bytes()) for name in reconstructions]
         results = live.post(pairs).json()["results"]
-        assert httpx.get(f"{live.url}/model").json()["service_version"] == "99.0.0"
+        assert CLIENT.get(f"{live.url}/model").json()["service_version"] == "99.0.0"
     expected = [bundled.score(original, IMAGES / name).distance for name in reconstructions]
     assert [result["distance"] for result in results] == pytest.approx(expected, abs=1e-5)

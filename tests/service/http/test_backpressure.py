@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
@@ -95,7 +94,7 @@ def test_what_waits_for_a_thread_takes_room(client: TestClient, gate: Gate, monk
 
 
 def _requests(service: LiveService, code: str) -> float:
-    text = httpx.get(f"{service.url}/metrics").text
+    text = CLIENT.get(f"{service.url}/metrics").text
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return sum(s.value for s in samples if s.name == "semsim_requests_total" and s.labels["code"] == code)
 

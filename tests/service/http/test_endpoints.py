@@ -2,22 +2,21 @@
 
 import re
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.encoded import encode, picture
-from tests.service.live import LiveService, base64_pair
+from tests.service.live import CLIENT, LiveService, base64_pair
 
 
 def test_health(service: LiveService) -> None:
     """Alive and ready."""
-    assert httpx.get(f"{service.url}/livez").status_code == 200
-    assert httpx.get(f"{service.url}/readyz").status_code == 200
+    assert CLIENT.get(f"{service.url}/livez").status_code == 200
+    assert CLIENT.get(f"{service.url}/readyz").status_code == 200
 
 
 def test_model_shows_manifest_provider_and_limits(limited_service: LiveService) -> None:
     """GET /model tells what serves and within which limits."""
-    info = httpx.get(f"{limited_service.url}/model").json()
+    info = CLIENT.get(f"{limited_service.url}/model").json()
     assert info["manifest"]["name"] == "small"
     assert info["manifest"]["threshold"] == 0.5
     assert info["provider"]["active"] in ("cpu", "cuda", "tensorrt")
@@ -34,7 +33,7 @@ def test_metrics_count_requests_and_pairs(limited_service: LiveService) -> None:
     """Requests, pairs and stage times show up with fixed labels."""
 
     def value(name: str, **labels: str) -> float:
-        text = httpx.get(f"{limited_service.url}/metrics").text
+        text = CLIENT.get(f"{limited_service.url}/metrics").text
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
         return sum(
             sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()
@@ -59,11 +58,11 @@ def test_metrics_count_requests_and_pairs(limited_service: LiveService) -> None:
 
 def test_the_page_links_here_and_loads_nothing(service: LiveService) -> None:
     """`/` is a page of our own: every link works, and there is no script and no other host."""
-    answer = httpx.get(f"{service.url}/")
+    answer = CLIENT.get(f"{service.url}/")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert not re.search(r"<script|<img|<link|//", answer.text)
     links = re.findall(r'href="([^"]*)"', answer.text)
     assert {"/docs.json", "/model", "/metrics"} <= set(links)
-    assert [httpx.get(service.url + link).status_code for link in links] == [200] * len(links)
+    assert [CLIENT.get(service.url + link).status_code for link in links] == [200] * len(links)

@@ -2,15 +2,13 @@
 
 import json
 
-import httpx
-
 from semsim_service.http.openapi import openapi
 from tests.conftest import ROOT
-from tests.service.live import LiveService
+from tests.service.live import CLIENT, LiveService
 
 
 def test_the_committed_openapi_is_current(service: LiveService) -> None:
     """docs/openapi.json, the code and the live service agree; `make openapi` writes the file."""
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
     assert committed == openapi()
-    assert httpx.get(f"{service.url}/docs.json").json() == committed
+    assert CLIENT.get(f"{service.url}/docs.json").json() == committed

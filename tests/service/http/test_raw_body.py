@@ -67,7 +67,7 @@ def test_a_body_of_another_length_is_refused(service: LiveService, change: int) 
     body = (images(2).tobytes() + bytes(max(0, change)))[: images(2).size + change]
     headers = {"content-type": "application/octet-stream", "x-semsim-shape": f"1,{SIDE},{SIDE + 1}"}
     for content in (body, iter([body])):
-        answer = httpx.post(f"{service.url}/score", content=content, headers=headers)
+        answer = CLIENT.post(f"{service.url}/score", content=content, headers=headers)
         assert answer.status_code == 400
         assert f"expected {images(2).size} bytes" in answer.json()["error"]["message"]
         assert f"got {len(body)}" in answer.json()["error"]["message"]
@@ -87,7 +87,7 @@ def test_raw_images_have_the_same_limits(limited_service: LiveService) -> None:
     assert results[0]["error"]["code"] == "too_many_pixels"
     headers = {"content-type": "application/octet-stream", "x-semsim-shape": "1,100,100"}
     for content in (bytes(60000), iter([bytes(1000)] * 60)):
-        answer = httpx.post(f"{limited_service.url}/score", content=content, headers=headers)
+        answer = CLIENT.post(f"{limited_service.url}/score", content=content, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.encoded import encode, picture
-from tests.service.live import LiveService, base64_pair
+from tests.service.live import CLIENT, LiveService, base64_pair
 
 IMAGE = encode(picture())
 JSON = {"content-type": "application/json"}
@@ -43,7 +43,7 @@ def assert_envelope(answer: httpx.Response, status: int, code: str) -> str:
 )
 def test_json_of_another_shape_is_400(service: LiveService, body: bytes) -> None:
     """A body that is not a request is refused as a whole, with what was expected."""
-    answer = httpx.post(f"{service.url}/score", content=body, headers=JSON)
+    answer = CLIENT.post(f"{service.url}/score", content=body, headers=JSON)
     assert "expected" in assert_envelope(answer, 400, "invalid_request")
 
 
@@ -51,7 +51,7 @@ def test_json_of_another_shape_is_400(service: LiveService, body: bytes) -> None
 def test_other_content_types_are_415(service: LiveService, content_type: str | None) -> None:
     """Only JSON and multipart are taken."""
     headers = {} if content_type is None else {"content-type": content_type}
-    answer = httpx.post(f"{service.url}/score", content=b"x", headers=headers)
+    answer = CLIENT.post(f"{service.url}/score", content=b"x", headers=headers)
     assert_envelope(answer, 415, "unsupported_media_type")
 
 
@@ -84,7 +84,7 @@ def test_a_content_type_that_is_no_text_is_415(service: LiveService) -> None:
 )
 def test_multipart_that_does_not_fit_is_400(service: LiveService, files: list[tuple[str, object]]) -> None:
     """Missing, surplus, unequal and unknown parts are refused with what was expected."""
-    answer = httpx.post(f"{service.url}/score", files=files)  # type: ignore[arg-type]
+    answer = CLIENT.post(f"{service.url}/score", files=files)  # type: ignore[arg-type]
     assert "expected" in assert_envelope(answer, 400, "invalid_request")
 
 
@@ -100,17 +100,17 @@ def test_multipart_that_does_not_fit_is_400(service: LiveService, files: list[tu
 )
 def test_broken_multipart_is_400(service: LiveService, content_type: str, body: bytes) -> None:
     """A body that is no multipart is refused, not an internal error."""
-    answer = httpx.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
+    answer = CLIENT.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
     assert_envelope(answer, 400, "invalid_request")
 
 
 def test_unknown_paths_and_methods(service: LiveService) -> None:
     """BentoML's own 404 and 405 wear the envelope, too."""
-    assert_envelope(httpx.get(f"{service.url}/nothing"), 404, "not_found")
-    assert_envelope(httpx.get(f"{service.url}/score"), 405, "method_not_allowed")
-    assert_envelope(httpx.post(f"{service.url}/model"), 405, "method_not_allowed")
-    assert_envelope(httpx.post(f"{service.url}/livez"), 405, "method_not_allowed")
-    head = httpx.head(f"{service.url}/nothing")
+    assert_envelope(CLIENT.get(f"{service.url}/nothing"), 404, "not_found")
+    assert_envelope(CLIENT.get(f"{service.url}/score"), 405, "method_not_allowed")
+    assert_envelope(CLIENT.post(f"{service.url}/model"), 405, "method_not_allowed")
+    assert_envelope(CLIENT.post(f"{service.url}/livez"), 405, "method_not_allowed")
+    head = CLIENT.head(f"{service.url}/nothing")
     assert (head.status_code, head.content) == (404, b"")
 
 
@@ -120,7 +120,7 @@ def test_too_many_pairs_are_refused_whole(limited_service: LiveService) -> None:
         answer = limited_service.post([base64_pair(b"", b"")] * count)
         assert "at most 3 pairs" in assert_envelope(answer, 413, "too_many_pairs")
     files = [("original", ("o", b"x"))] + [("reconstruction", ("r", b"x"))] * 4
-    answer = httpx.post(f"{limited_service.url}/score", files=files)
+    answer = CLIENT.post(f"{limited_service.url}/score", files=files)
     assert "at most 3 pairs" in assert_envelope(answer, 413, "too_many_pairs")
 
 
@@ -131,14 +131,14 @@ def test_many_multipart_pairs_are_told_as_such(service: LiveService, count: int)
         [("original", ("o", b"x"))] + [("reconstruction", ("r", b"x"))] * count,
         [("original", ("o", b"x")), ("reconstruction", ("r", b"x"))] * count,
     ):
-        answer = httpx.post(f"{service.url}/score", files=files)
+        answer = CLIENT.post(f"{service.url}/score", files=files)
         assert "at most 256 pairs" in assert_envelope(answer, 413, "too_many_pairs")
 
 
 def test_an_image_without_a_filename_is_told_as_such(service: LiveService) -> None:
     """A whole image in a plain field is refused with what was expected, however large."""
     image = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
-    answer = httpx.post(f"{service.url}/score", files=[("original", (None, image)), ("reconstruction", ("r", image))])
+    answer = CLIENT.post(f"{service.url}/score", files=[("original", (None, image)), ("reconstruction", ("r", image))])
     assert "expected original as a file part, with a filename" in assert_envelope(answer, 400, "invalid_request")
 
 
@@ -146,7 +146,7 @@ def test_an_image_without_a_filename_is_told_as_such(service: LiveService) -> No
 def test_a_compressed_body_is_415(service: LiveService, encoding: str) -> None:
     """A Content-Encoding is refused by its name, not as broken JSON."""
     body = gzip.compress(b'{"pairs": []}')
-    answer = httpx.post(f"{service.url}/score", content=body, headers=JSON | {"content-encoding": encoding})
+    answer = CLIENT.post(f"{service.url}/score", content=body, headers=JSON | {"content-encoding": encoding})
     assert "Content-Encoding" in assert_envelope(answer, 415, "unsupported_media_type")
 
 
@@ -159,7 +159,7 @@ def test_a_large_body_is_refused_announced_or_not(limited_service: LiveService) 
             yield body[start : start + 1000]
 
     for content in (body, chunks()):
-        answer = httpx.post(f"{limited_service.url}/score", content=content, headers=JSON)
+        answer = CLIENT.post(f"{limited_service.url}/score", content=content, headers=JSON)
         assert "at most 40000 bytes" in assert_envelope(answer, 413, "body_too_large")
 
 
@@ -192,7 +192,7 @@ def test_a_cut_or_foreign_multipart_body_is_400(service: LiveService) -> None:
     foreign = [f"multipart/form-data; charset={name}; boundary=b" for name in ("unicode_escape", "undefined", "utf-16")]
     foreign.append("multipart/form-data; charset=undefined; boundary=utf-8")
     for body, content_type in ((whole, kind), *((ended, content_type) for content_type in foreign)):
-        answer = httpx.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
+        answer = CLIENT.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
         assert_envelope(answer, 400, "invalid_request")
 
 
@@ -202,10 +202,10 @@ def test_multipart_in_utf_8_is_taken_whatever_its_boundary(service: LiveService,
     part = b'--charset1\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
     body = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE) + b"--charset1--\r\n"
     headers = {"content-type": f"multipart/form-data; {parameters}"}
-    assert httpx.post(f"{service.url}/score", content=body, headers=headers).status_code == 200
+    assert CLIENT.post(f"{service.url}/score", content=body, headers=headers).status_code == 200
 
 
 def test_millions_of_pairs_are_refused_before_they_are_validated(service: LiveService) -> None:
     """A small body of very many pairs is refused by its commas alone."""
     body = b'{"pairs":[' + b",".join([b"{}"] * 1_000_000) + b"]}"
-    assert_envelope(httpx.post(f"{service.url}/score", content=body, headers=JSON), 413, "too_many_pairs")
+    assert_envelope(CLIENT.post(f"{service.url}/score", content=body, headers=JSON), 413, "too_many_pairs")

@@ -2,14 +2,13 @@
 
 import base64
 
-import httpx
 import numpy as np
 import pytest
 
 from semsim import Scorer
 from tests.conftest import IMAGES
 from tests.encoded import encode, picture
-from tests.service.live import LiveService, base64_pair
+from tests.service.live import CLIENT, LiveService, base64_pair
 
 CAT = (IMAGES / "cat.jpg").read_bytes()
 NAMES = ("cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg")
@@ -59,11 +58,11 @@ def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
 def test_multipart_files(service: LiveService, bundled: Scorer) -> None:
     """One original with many reconstructions as files, and pairs one to one."""
     files = [("original", ("cat.jpg", CAT))] + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS]
-    answer = httpx.post(f"{service.url}/score", files=files, timeout=60)
+    answer = CLIENT.post(f"{service.url}/score", files=files)
     assert answer.status_code == 200
     assert_results_of(bundled, answer.json()["results"], RECONSTRUCTIONS)
     files = [("original", ("cat.jpg", CAT))] * 2 + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS[:2]]
-    answer = httpx.post(f"{service.url}/score", files=files, data={"id": ["a", "b"]}, timeout=60)
+    answer = CLIENT.post(f"{service.url}/score", files=files, data={"id": ["a", "b"]})
     assert [result["id"] for result in answer.json()["results"]] == ["a", "b"]
 
 
@@ -84,7 +83,7 @@ def test_a_large_file_stays_whole(service: LiveService) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
     data = encode(noise)
     assert len(data) > 2**20
-    answer = httpx.post(
+    answer = CLIENT.post(
         f"{service.url}/score", files={"original": ("o", data), "reconstruction": ("r", data)}, timeout=60
     )
     assert answer.json()["results"][0]["distance"] == 0

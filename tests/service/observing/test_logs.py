@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 from PIL import Image, TiffImagePlugin
@@ -20,7 +19,7 @@ from semsim.images import decode
 from semsim_service.observing import logs
 from tests.encoded import encode, picture
 from tests.service.guarded import Guarded
-from tests.service.live import LiveService, base64_pair
+from tests.service.live import CLIENT, LiveService, base64_pair
 
 SECRET = "PRIVATE-ORIGINAL"  # noqa: S105
 
@@ -144,6 +143,6 @@ def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
 
 def test_the_fallback_to_cpu_is_logged_once(service: LiveService) -> None:
     """Where there is no GPU, one line of the service's log says what runs instead."""
-    if httpx.get(f"{service.url}/model").json()["provider"]["active"] != "cpu":
+    if CLIENT.get(f"{service.url}/model").json()["provider"]["active"] != "cpu":
         pytest.skip("needs a machine without a usable GPU")
     assert service.log.count(b"running on cpu; not in use: tensorrt") == 1

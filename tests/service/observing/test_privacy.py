@@ -33,7 +33,7 @@ def test_no_image_bytes_in_logs_files_or_errors(guarded: Guarded) -> None:
     _send_everything(guarded, good, broken, answers)
     log = guarded.live.log[before:]
     assert log.count(b'"event": "request"') >= 11
-    files = [path.read_bytes() for path in guarded.directory.rglob("*") if path.is_file()]
+    files = [path.read_bytes() for path in guarded.live.home.rglob("*") if path.is_file()]
     for content in (good, broken):
         for trace in _traces(content):
             for place in (log, *answers, *files):
