@@ -31,11 +31,11 @@ ALLOWED = {
 }
 """The packages that each package may import, beside itself."""
 FLOORS = {
-    "semsim": "stages memory progress calibration error_codes exceptions images pixel_metrics manifest artifact providers "
-    "pairs embedder scorer summary bulk commands",
+    "semsim": "stages memory progress calibration error_codes exceptions images pixel_metrics manifest artifact "
+    "providers pairs embedder scorer summary bulk commands",
     "semsim_training": "seeds machine markdown configuration decay statistics fitting backbones embedding checkpoint "
-    "images gradients defenses victims observations attacks reconstructions annotation recognition judged "
-    "reference_metrics faithfulness metric commands",
+    "images gradients defenses victims observations attacks reference_metrics reconstructions annotation recognition "
+    "judged faithfulness metric commands",
     "semsim_export": "graph parity parity_pairs artifact_export export_command",
     "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
     "benchmarks": "harness workers labels attacks scoring serving soak overload malformed",
