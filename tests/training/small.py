@@ -37,7 +37,7 @@ def victim(architecture: str, width: int | None = None, size: int = 32, classes:
 
 
 def observations(of: Victim, clients: int, images: int = 1, protocol: Protocol = PROTOCOL) -> list[Observation]:
-    """Clients with images of their own."""
+    """The observations of ``clients`` clients that hold different images."""
     size, classes = of.network.size, of.network.classes
     pixels = smooth_images(clients * images, size)
     labels = np.arange(clients * images) % classes

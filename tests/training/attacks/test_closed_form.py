@@ -1,4 +1,4 @@
-"""Closed forms."""
+"""Attacks in closed form."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ from tests.training.small import observations, smooth_images, victim
 def test_a_fully_connected_first_layer_gives_the_image_away() -> None:
     """One image comes back to the last bit but for rounding."""
     for index, observation in enumerate(observations(victim("perceptron", 32), 5)):
-        found = closed_form(observation)
-        assert found.status is Status.DONE
-        assert int(np.abs(found.images[0].astype(int) - smooth_images(5)[index]).max()) <= 1
+        result = closed_form(observation)
+        assert result.status is Status.DONE
+        assert int(np.abs(result.images[0].astype(int) - smooth_images(5)[index]).max()) <= 1
 
 
 def test_the_imprint_module_gives_most_of_a_batch_away() -> None:
@@ -26,13 +26,13 @@ def test_the_imprint_module_gives_most_of_a_batch_away() -> None:
     for index in range(16):  # means of photographs differ more than those of smooth noise
         images[index] = np.clip(images[index].astype(float) + 7 * index - 56, 0, 255)
     observation = observe(victim("imprint", 128), images, np.arange(16) % 10, Protocol(), seed=0)
-    found = imprint(observation).images
-    best = [max(psnr(mse(np.stack([image] * 16), found))) for image in images]
+    reconstructions = imprint(observation).images
+    best = [max(psnr(mse(np.stack([image] * 16), reconstructions))) for image in images]
     assert sum(value > 30 for value in best) > 8
 
 
 def test_closed_forms_refuse_other_victims_and_updates() -> None:
-    """A convolution first, two images, a weight delta."""
+    """The error names a first convolution, two images, a weight delta and a missing imprint module."""
     with pytest.raises(InvalidUpdate, match=r"whose first layer is fully connected .* got features.0: Conv2d"):
         closed_form(observations(victim("lenet"), 1)[0])
     with pytest.raises(InvalidUpdate, match="expected one image for the attack closed-form, got 2"):

@@ -1,4 +1,4 @@
-"""Labels from updates."""
+"""Labels that are inferred from updates."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ CLASSES, FEATURES = 10, 48
 
 
 def batch(seed: int, images: int, classes: int, scale: float) -> tuple[LastLayer, torch.Tensor]:
-    """The last layer's gradients of a client of ``classes`` classes, and its counts; ``scale`` makes confident."""
+    """The last layer and its gradients for a client of ``classes`` classes, and its counts; ``scale`` is confidence."""
     rng = torch.Generator().manual_seed(seed)
     means = torch.rand(CLASSES, FEATURES, generator=rng).double().square()
     labels = torch.randint(classes, (images,), generator=rng)
@@ -42,7 +42,7 @@ def test_the_label_of_one_image_is_certain(architecture: str) -> None:
 
 
 def test_counts_beat_naive_ones_on_a_confident_network() -> None:
-    """On a victim with predictions far from uniform, classes counted right are more than with uniform ones."""
+    """More labels are counted right than by naive counting where predictions are far from uniform."""
     of = victim("lenet")
     with torch.no_grad():
         of.model.get_parameter("classifier.weight").mul_(0.3)
@@ -87,7 +87,7 @@ def test_counts_sum_to_the_images_and_keep_what_is_proven(seed: int, images: int
 
 
 def test_counts_of_confident_networks_are_those_of_few_classes_where_few_are() -> None:
-    """For clients of three classes of ten: a tenth of all labels more than by naive counting."""
+    """Clients of three classes of ten give a tenth of all labels more away than to naive counting."""
     right = naive = 0
     for seed in range(20):
         layer, truth = batch(seed, 32, 3, scale=1.0)

@@ -19,7 +19,7 @@ def problems() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def reference(kind: str, rate: float, steps: int) -> Tensor:
-    """What PyTorch's optimiser makes of each problem alone."""
+    """The point that PyTorch's optimiser reaches on each problem alone."""
     hessians, minima, start = problems()
     rows = []
     for hessian, minimum, first in zip(hessians, minima, start, strict=True):

@@ -1,4 +1,4 @@
-"""Kernels compiled for the CPU against PyTorch's own operations, and attacks without a compiler."""
+"""The C++ kernels against PyTorch's operations, and attacks without a compiler."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ needs_compiler = pytest.mark.skipif(
 def test_winograd_is_a_convolution(
     clients: int, images: int, inputs: int, outputs: int, height: int, width: int
 ) -> None:
-    """Output, gradients of both orders and clients' weight gradients, for sizes that fill no tile, vector or panel."""
+    """Output, gradients of both orders and weight gradients agree, also where sizes fill no tile, vector or panel."""
     batch = clients * images
     x = random(batch, inputs, height, width).requires_grad_()
     layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).double().requires_grad_(False)
@@ -46,7 +46,7 @@ def test_winograd_is_a_convolution(
     output, entering, leaving = winograd.convolve(x, winograd.Kernel.of(layer.weight))
     of_output, of_leaving = torch.autograd.grad((output.sin() * delta).sum(), [output, leaving], create_graph=True)
     weights = winograd.WeightGradient.apply(entering, of_leaving, clients)
-    (found,) = torch.autograd.grad((weights * probe).sum() + output.cos().sum(), x)
+    (of_x,) = torch.autograd.grad((weights * probe).sum() + output.cos().sum(), x)
 
     plain = F.conv2d(x, layer.weight, padding=1)
     of_plain = plain.cos() * delta
@@ -55,33 +55,33 @@ def test_winograd_is_a_convolution(
     expected_weights = products.unflatten(0, (clients, images)).sum(dim=1)
     (expected,) = torch.autograd.grad((expected_weights * probe).sum() + plain.cos().sum(), x)
     for ours, theirs in (
-        (output, plain), (of_output, of_plain), (weights, expected_weights), (found, expected)
+        (output, plain), (of_output, of_plain), (weights, expected_weights), (of_x, expected)
     ):  # fmt: skip
         assert relative(ours, theirs) < 1e-12
 
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_affine_and_its_derivatives(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal to the elementary operations, gradients by scale and shift and second derivatives included."""
+    """The map, its gradients by all inputs and its second derivatives are those of elementary operations."""
     if not compiled:
         monkeypatch.setattr(native, "_library", lambda source: None)
     x = random(3, 5, 4, 6).requires_grad_()
     scale, shift = (random(3, 5, seed=seed).requires_grad_() for seed in (1, 2))
-    found = []
+    results = []
     for y in (affine(x, scale, shift), x * scale[:, :, None, None] + shift[:, :, None, None]):
         gradients = torch.autograd.grad(y.sin().sum(), [x, scale, shift], create_graph=True)
         (second,) = torch.autograd.grad(sum(g.square().sum() for g in gradients) + y.cos().sum(), x)
-        found.append([y, *gradients, second])
-    for ours, theirs in zip(*found, strict=True):
+        results.append([y, *gradients, second])
+    for ours, theirs in zip(*results, strict=True):
         assert relative(ours, theirs) < 1e-12
 
 
 def test_attacks_without_a_compiler(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """One line in the log, and the same gradients."""
+    """Attacks write one line into the log and compute the same gradients."""
     native._library.cache_clear()
     monkeypatch.setattr(native.shutil, "which", lambda name: None)
-    seen = observations(victim("resnet20", 16, 32), 2)
-    x = random(2, 1, 3, 32, 32)
+    seen = observations(victim("resnet20", 8, 16), 2)
+    x = random(2, 1, 3, 16, 16)
     together = image_gradients(preset("inversed"), seen, x)
     native._library.cache_clear()
     assert all(relative(together[i], plain_image_gradient(o, x[i])) < 1e-9 for i, o in enumerate(seen))
@@ -95,7 +95,7 @@ def test_attacks_without_a_compiler(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     [(5, 2, 2, 16, 17), (3, 2, 1, 11, 8), (1, 2, 0, 9, 9), (4, 4, 0, 14, 15), (5, 3, 1, 13, 12)],
 )
 def test_narrow_strided_convolutions_backwards(kernel: int, stride: int, padding: int, height: int, width: int) -> None:
-    """The sub-pixel form of a transposed convolution gives PyTorch's data gradient, pixels that no window met, too."""
+    """The sub-pixel form of a transposed convolution gives PyTorch's data gradient, also of pixels in no window."""
     x, weight = random(2, 3, height, width).requires_grad_(), random(5, 3, kernel, kernel, seed=1)
     window = Window((kernel, kernel), (stride, stride), (padding, padding))
     outputs = (SharedConvolution.apply(x, weight, None, window), F.conv2d(x, weight, None, stride, padding))
@@ -104,9 +104,9 @@ def test_narrow_strided_convolutions_backwards(kernel: int, stride: int, padding
 
 
 def test_a_traced_graph_computes_what_the_kernels_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``compile: true`` traces gives the same gradients for images that it was not traced with."""
+    """The graph that ``compile: true`` traces gives the same gradients for other images than it was traced with."""
     monkeypatch.setattr(torch, "compile", lambda graph: graph)
-    seen = observations(victim("resnet20", 16, 32), 2)
+    seen = observations(victim("convnet", 8, 32), 2)
     evaluation = Evaluation(preset("inversed"), seen, torch.device("cpu"), torch.float64)
     labels = torch.tensor([observation.labels for observation in seen])
     traced = compiled(evaluation, random(2, 1, 3, 32, 32), labels, evaluation.targets)

@@ -1,4 +1,4 @@
-"""What a client's running statistics say of its batch."""
+"""Batch statistics from the running statistics that clients send."""
 
 import copy
 from dataclasses import replace
@@ -21,7 +21,7 @@ SENT = Protocol(batchnorm="train", send_statistics=True)
 
 
 def activations(of: Victim, images: Tensor) -> list[Tensor]:
-    """What goes into each batch normalisation when a client trains on the images."""
+    """The input of each batch normalisation when a client trains on the images."""
     model, seen = copy.deepcopy(of.model).train(), []
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -32,20 +32,20 @@ def activations(of: Victim, images: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("training", [None, LocalTraining(0.05, 4)])
 def test_one_step_gives_the_batch_away(training: LocalTraining | None) -> None:
-    """Mean and biased variance of every channel of every layer, from a gradient or a weight delta."""
+    """Every layer's means and biased variances come out, with a gradient and with a weight delta."""
     of = victim("resnet20", 4, 16)
     (seen,) = observations(of, 1, 4, replace(SENT, local_training=training))
     expected = activations(of, normalise(smooth_images(4, 16), of.network))
-    found = batch_statistics(seen)
-    assert len(found) == len(expected) == 21
-    for statistics, values in zip(found, expected, strict=True):
+    recovered = batch_statistics(seen)
+    assert len(recovered) == len(expected) == 21
+    for statistics, values in zip(recovered, expected, strict=True):
         variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
         assert torch.allclose(statistics.mean, mean, rtol=1e-5, atol=1e-5)
         assert torch.allclose(statistics.variance, variance, rtol=1e-5, atol=1e-5)
 
 
 def test_several_steps_leave_their_weighted_average() -> None:
-    """Of two steps with momentum 0.1 the first weighs 0.9, the second 1, both divided by 1.9."""
+    """With momentum 0.1 the first of two steps weighs 0.9, the second 1, both divided by 1.9."""
     of = victim("resnet20", 4, 16)
     training = LocalTraining(0.05, 2)
     (seen,) = observations(of, 1, 4, replace(SENT, local_training=training))

@@ -1,4 +1,4 @@
-"""Observations from files: what is read of a state dict's running statistics."""
+"""Observations from files, with the running statistics of a state dict."""
 
 import copy
 from pathlib import Path
@@ -11,14 +11,15 @@ from semsim.exceptions import InvalidUpdate
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.images.normalisation import normalise
 from semsim_training.observations.batch_statistics import batch_statistics
-from semsim_training.observations.update_files import UpdateKind, observation_from_files
+from semsim_training.observations.update_files import observation_from_files
+from semsim_training.observations.update_kind import UpdateKind
 from tests.training.small import smooth_images, victim
 
 STEP = LocalTraining(0.1, 4)
 
 
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:
-    """Whole, or as the difference from the one before; with BatchNorm in evaluation mode it contradicts itself."""
+    """The state dict, or its difference from the one before, gives them; evaluation mode would contradict it."""
     of = victim("resnet20", 4, 16)
     pixels, model = normalise(smooth_images(4, 16), of.network), copy.deepcopy(of.model).train()
     F.cross_entropy(model(pixels), torch.arange(4)).backward()

@@ -1,4 +1,4 @@
-"""What an attacker can and cannot see."""
+"""The parts of a round that an attacker can and cannot see."""
 
 import dataclasses
 import gc

@@ -1,4 +1,4 @@
-"""Victims: training, interruption, checkpoints, descriptions."""
+"""The training, checkpoints and descriptions of victims."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def training(folder: Path, **changes: object) -> VictimTraining:
-    """Two epochs of a narrow ResNet20."""
+    """A narrow ResNet20 that trains for three epochs, with changes."""
     source = {"folder": str(folder), "size": 16}
     values: dict[str, object] = {
         "network": {"architecture": "resnet20", "width": 4, "classes": 2, "size": 16},
@@ -44,11 +44,19 @@ def training(folder: Path, **changes: object) -> VictimTraining:
     return VictimTraining.model_validate(values | changes)
 
 
-def test_interrupted_training_ends_at_the_same_weights(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a victim without changes."""
+    path = tmp_path_factory.mktemp("victim") / "whole.safetensors"
+    train_victim(training(folder), path)
+    return path
+
+
+def test_interrupted_training_ends_at_the_same_weights(folder: Path, trained: Path, tmp_path: Path) -> None:
     """A run cut off in its last epoch goes on after the one before, to the same bytes."""
-    whole = train_victim(training(folder), tmp_path / "whole.safetensors")
-    assert whole.training is not None
-    assert (whole.training.images, whole.training.epochs, whole.training.mode) == (24, 3, "crop")
+    record = load_victim(trained)[1].training
+    assert record is not None
+    assert (record.images, record.epochs, record.mode) == (24, 3, "crop")
 
     def stop(step: str, done: int, _: int) -> None:
         if (step, done) == ("epoch 3", 2):
@@ -58,24 +66,25 @@ def test_interrupted_training_ends_at_the_same_weights(folder: Path, tmp_path: P
         train_victim(training(folder), tmp_path / "cut.safetensors", progress=stop)
     assert not (tmp_path / "cut.safetensors").exists()
     train_victim(training(folder), tmp_path / "cut.safetensors")
-    assert (tmp_path / "cut.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
-    assert (tmp_path / "cut.json").read_text() == (tmp_path / "whole.json").read_text()
+    assert (tmp_path / "cut.safetensors").read_bytes() == trained.read_bytes()
+    assert (tmp_path / "cut.json").read_text() == trained.with_suffix(".json").read_text()
     assert not list(tmp_path.glob("*.state.*"))
 
 
 @pytest.mark.parametrize("changes", [{"mode": "3-1-7"}, {"defense": "prune:0.7"}, {"defense": "gaussian:1e-3"},
                                      {"mixed_precision": True}])  # fmt: skip
-def test_modes_and_defenses_change_the_training(folder: Path, tmp_path: Path, changes: dict[str, object]) -> None:
+def test_modes_and_defenses_change_the_training(
+    folder: Path, trained: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
     """Policies, defended gradients and mixed precision run, and lead to other weights."""
-    train_victim(training(folder), tmp_path / "plain.safetensors")
     train_victim(training(folder, **changes), tmp_path / "changed.safetensors")
-    plain, changed = (load_victim(tmp_path / f"{name}.safetensors")[0].state_dict() for name in ("plain", "changed"))
+    plain, changed = (load_victim(path)[0].state_dict() for path in (trained, tmp_path / "changed.safetensors"))
     assert not torch.equal(plain["conv1.weight"], changed["conv1.weight"])
     assert all(torch.isfinite(value).all() for value in changed.values())
 
 
 def test_the_papers_schedule() -> None:
-    """0.1, divided by ten at 3/8, 5/8 and 7/8 of 200 epochs."""
+    """The rate is 0.1, divided by ten at 3/8, 5/8 and 7/8 of 200 epochs."""
     paper = SCHEDULES["paper-cifar100"]
     rates = [paper.rate(epoch) for epoch in (0, 74, 75, 124, 125, 174, 175, 199)]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 1e-3, 1e-3, 1e-4, 1e-4])
@@ -83,7 +92,7 @@ def test_the_papers_schedule() -> None:
 
 
 def test_configurations_that_contradict_themselves(folder: Path, tmp_path: Path) -> None:
-    """Unknown schedules, other sizes and unknown keys are named."""
+    """The errors name unknown schedules, other sizes and unknown keys."""
     with pytest.raises(ValidationError, match="expected a schedule of paper-cifar100"):
         training(folder, schedule="long")
     with pytest.raises(ValidationError, match="expected images of the network's 16 pixels, got 32 for training"):
@@ -98,7 +107,7 @@ def test_configurations_that_contradict_themselves(folder: Path, tmp_path: Path)
 
 
 def test_folders_that_cannot_be_read(folder: Path, tmp_path: Path) -> None:
-    """No folder, no classes, an empty class and an unreadable image are named."""
+    """The errors name a missing folder, missing classes, an empty class and an unreadable image."""
     with pytest.raises(InvalidDataset, match="expected a folder of class folders, got"):
         load_folder(tmp_path / "nowhere", 16)
     (tmp_path / "a").mkdir()
@@ -130,7 +139,7 @@ def test_held_out_shares_do_not_overlap(folder: Path) -> None:
 
 
 def test_weights_of_another_network(tmp_path: Path) -> None:
-    """Names, shapes, values and files that are not a victim's are named."""
+    """The errors name tensors, shapes, values and files that are not the victim's."""
     model = victim("lenet").model
     with pytest.raises(InvalidVictim, match=r"missing classifier.bias, .* not the network's features.0.bias"):
         weights = {name: value for name, value in model.state_dict().items() if not name.startswith("classifier")}
@@ -162,7 +171,7 @@ def test_every_architecture_builds_the_same_from_a_seed(architecture: Architectu
 
 
 def test_networks_that_cannot_be_built() -> None:
-    """Options that an architecture does not have."""
+    """The errors name options that an architecture does not have."""
     with pytest.raises(InvalidVictim, match="expected no width for lenet, got 3"):
         build_network(Network(architecture=Architecture.LENET, width=3, classes=2, size=32), 0)
     with pytest.raises(InvalidVictim, match="expected lenet for the uniform initialisation"):
