@@ -53,12 +53,12 @@ Rooms = Callable[..., Room]
 
 
 @pytest.fixture
-def rooms(tmp_path: Path) -> Iterator[Rooms]:
+def rooms(quick_folder: Path) -> Iterator[Rooms]:
     """A function that makes a room of some sets and settings."""
     with ExitStack() as opened:
 
         def make(*sets: Path, settings: StudySettings = PLAIN) -> Room:
-            room = Room(tmp_path / "page.sqlite", *sets, settings=settings)
+            room = Room(quick_folder / "page.sqlite", *sets, settings=settings)
             opened.callback(room.database.close)
             return room
 

@@ -25,11 +25,13 @@ class Annotating(RuleBasedStateMachine):
     """Three annotators of a study in which two judge each of twelve images."""
 
     study: AnnotationStudy
+    parent: Path
+    """The folder for the databases."""
 
     @initialize()
     def begin(self) -> None:
         """Begin with an empty database."""
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=self.parent)
         self.clock = Clock()
         self.database = StudyDatabase.for_study(Path(self.folder.name) / "page.sqlite", self.study)
         self.queue = CardQueue(self.database, self.study, self.clock)
@@ -138,9 +140,10 @@ class Annotating(RuleBasedStateMachine):
         assert not counts or max(counts.values()) <= SETTINGS.annotators
 
 
-def test_random_walks(tmp_path: Path) -> None:
+def test_random_walks(tmp_path: Path, quick_folder: Path) -> None:
     """Three annotators take random steps."""
     Annotating.study = AnnotationStudy.read([write_set(tmp_path / "set")], SETTINGS)
+    Annotating.parent = quick_folder
     machine = Annotating.TestCase
     machine.settings = hypothesis_settings(max_examples=12, stateful_step_count=50, deadline=None)
     machine().runTest()
