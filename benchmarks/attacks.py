@@ -6,13 +6,10 @@ The loop is how the reference code works: one image, PyTorch's own double backwa
 objective and image gradient in the same process, in turn, on one thread of a CPU or on one GPU.
 """
 
-import argparse
 import copy
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -20,11 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.harness.command import options, publish
+from benchmarks.harness.tables import records_table
 from semsim.memory import keep_freed_memory
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.presets import preset
 from semsim_training.machine import machine
-from semsim_training.markdown import write_between
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.building import build_network
@@ -34,7 +32,7 @@ RUNS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class AttackCase:
     """One victim, and how many clients go into one graph."""
 
     name: str
@@ -45,43 +43,32 @@ class Case:
 
 
 CASES = (
-    Case("LeNet", Architecture.LENET, None, 128, 2048),
-    Case("ResNet20 width 16", Architecture.RESNET20, 16, 128, 1024),
-    Case("ResNet20-4 (width 64)", Architecture.RESNET20, 64, 8, 256),
-    Case("ConvNet (width 64)", Architecture.CONVNET, 64, 8, 128),
+    AttackCase("LeNet", Architecture.LENET, None, 128, 2048),
+    AttackCase("ResNet20 width 16", Architecture.RESNET20, 16, 128, 1024),
+    AttackCase("ResNet20-4 (width 64)", Architecture.RESNET20, 64, 8, 256),
+    AttackCase("ConvNet (width 64)", Architecture.CONVNET, 64, 8, 128),
 )
 
 
 def main() -> None:
-    """Measure and print, or write, the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, and print the table; with ``--write`` keep it in a page."""
+    parser = options(__doc__, "attack speed")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()  # for both sides
     device = torch.device(arguments.device)
     rows = [_row(case, device) for case in CASES]
     name = machine() if device.type == "cpu" else torch.cuda.get_device_name()
-    text = "\n".join(
-        [
-            "CIFAR-sized images (32 px), untrained victims, objective and image gradient of Inverting Gradients; "
-            f"{RUNS} runs in turn, medians, the ratio run by run (lowest to highest); images an hour: 1000 iterations.",
-            "",
-            f"Machine: {name}; one thread, torch {torch.__version__}.",
-            "",
-            "| victim | clients at once | loop, ms | at once, ms an image | ratio | images an hour | equal signs "
-            "| relative difference |",
-            "|---" * 8 + "|",
-            *rows,
-        ]
+    text = (
+        "CIFAR-sized images (32 px), untrained victims, objective and image gradient of Inverting Gradients; "
+        f"{RUNS} runs in turn, medians, the ratio run by run (lowest to highest); images an hour: 1000 iterations.\n\n"
+        f"Machine: {name}; one thread, torch {torch.__version__}.\n\n{records_table(rows)}"
     )
-    sys.stdout.write(text + "\n")
-    if arguments.write is not None:
-        write_between(arguments.write, "attack speed", text)
+    publish(text, "attack speed", arguments.write)
 
 
-def _row(case: Case, device: torch.device) -> str:
+def _row(case: AttackCase, device: torch.device) -> dict[str, object]:
     clients = case.clients if device.type == "cpu" else case.clients_on_gpu
     observations = _observations(case, clients)
     evaluation = Evaluation(preset("inversed"), observations, device, torch.float32)
@@ -99,13 +86,19 @@ def _row(case: Case, device: torch.device) -> str:
         ratios.append(single / together)
         times.append((single * 1e3, together * 1e3))
     alone, shared = (median(column) for column in zip(*times, strict=True))
-    return (
-        f"| {case.name} | {clients} | {alone:.2f} | {shared:.2f} | **{median(ratios):.1f}** "
-        f"({min(ratios):.1f} to {max(ratios):.1f}) | {3600 / shared:.0f} | {signs:.4%} | {difference:.1e} |"
-    )
+    return {
+        "victim": case.name,
+        "clients at once": clients,
+        "loop, ms": f"{alone:.2f}",
+        "at once, ms an image": f"{shared:.2f}",
+        "ratio": f"**{median(ratios):.1f}** ({min(ratios):.1f} to {max(ratios):.1f})",
+        "images an hour": f"{3600 / shared:.0f}",
+        "equal signs": f"{signs:.4%}",
+        "relative difference": f"{difference:.1e}",
+    }
 
 
-def _observations(case: Case, clients: int) -> list[Observation]:
+def _observations(case: AttackCase, clients: int) -> list[Observation]:
     network = Network(architecture=case.architecture, width=case.width, classes=100, size=32)
     victim = Victim(
         build_network(network, 0, "uniform" if case.architecture is Architecture.LENET else "default"), network
@@ -129,8 +122,8 @@ def _loop(observation: Observation, device: torch.device) -> Callable[[Tensor, T
         square = torch.stack([a.square().sum() for a in gradients]).sum()
         target = torch.stack([b.square().sum() for b in targets]).sum()
         variation = (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
-        (found,) = torch.autograd.grad(1 - dot / (square.sqrt() * target.sqrt()) + 1e-4 * variation, x)
-        return found
+        (gradient,) = torch.autograd.grad(1 - dot / (square.sqrt() * target.sqrt()) + 1e-4 * variation, x)
+        return gradient
 
     return image_gradient
 

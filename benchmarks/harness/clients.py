@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import grpc
 
-from benchmarks.harness.grpc_messages import grpc_message, message_rows, method_of
+from benchmarks.harness.grpc_messages import METHODS, grpc_message, message_rows
 from benchmarks.harness.grpc_wire import ERROR_CODE, REQUEST_ID, RETRY_AFTER, channel, never_sent, trailing
 from benchmarks.harness.http_messages import error_code, http_request, json_rows
 from benchmarks.harness.http_wire import Closed, Connection, NotHTTP
@@ -143,7 +143,7 @@ class GRPCClient:
 
     async def send(self, message: bytes, attempt: Attempt) -> None:
         """Make a call, and note what became of it: a refusal of the service carries its code, gRPC's own does not."""
-        method = next(self._turn).unary_unary(method_of(attempt.form))
+        method = next(self._turn).unary_unary(METHODS[attempt.form])
         call = method(message, metadata=((REQUEST_ID, f"q{attempt.seed}"),))
         attempt.written = time.monotonic()
         try:

@@ -20,12 +20,9 @@ STREAM = "/semsim.v1.Scorer/ScoreStream"
 MODEL = "/semsim.v1.Scorer/GetModel"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
+METHODS = {Form.SCORE: SCORE, Form.SCORE_RAW: SCORE, Form.BATCH: SCORE, Form.STREAM: STREAM, Form.INFER: INFER}
+"""The method that each form calls."""
 _NUMBERS = ("distance", "leakage", "mse", "psnr", "ssim")
-
-
-def method_of(form: Form) -> str:
-    """The method that a form calls."""
-    return {Form.STREAM: STREAM, Form.INFER: INFER}.get(form, SCORE)
 
 
 def grpc_message(question: Question, model: str) -> bytes:

@@ -16,7 +16,6 @@ INITIAL_WINDOW_SIZE = 0x4
 
 _HEAD = struct.Struct(">BHBBI")
 _SETTING = struct.Struct(">HI")
-_NUMBER = struct.Struct(">I")
 _MESSAGE = struct.Struct(">BI")
 _LARGEST_FRAME = 16_384
 
@@ -71,16 +70,6 @@ def settings(values: Mapping[int, int]) -> bytes:
 def read_settings(frame: Frame) -> dict[int, int]:
     """The settings that a frame announces."""
     return dict(_SETTING.iter_unpack(frame.payload))
-
-
-def window_update(size: int) -> bytes:
-    """A frame that lets the other side send so many bytes more on the connection."""
-    return Frame(FrameType.WINDOW_UPDATE, payload=_NUMBER.pack(size)).encode()
-
-
-def read_window_update(frame: Frame) -> int:
-    """How many bytes more may be sent."""
-    return int(_NUMBER.unpack(frame.payload)[0])
 
 
 def header_block(fields: Iterable[tuple[bytes, bytes]], *, mark: int = 0) -> bytes:

@@ -49,7 +49,7 @@ def json_body(question: Question) -> dict[str, Any]:
     """The JSON document of a question with encoded images."""
     pairs = []
     for pair_id, images in zip(question.ids, question.pairs, strict=True):
-        original, reconstruction = (base64.b64encode(encoded(image)).decode() for image in images)
+        original, reconstruction = (base64.b64encode(image).decode() for image in images)
         named = {} if pair_id is None else {"id": pair_id}
         pairs.append({**named, "original": original, "reconstruction": reconstruction})
     return {"pairs": pairs}
@@ -65,19 +65,12 @@ def multipart_body(question: Question) -> bytes:
 
 def _part(disposition: str, content: Image) -> bytes:
     head = f"Content-Disposition: form-data; {disposition}\r\n\r\n".encode()
-    return b"--" + BOUNDARY + b"\r\n" + head + encoded(content) + b"\r\n"
+    return b"--" + BOUNDARY + b"\r\n" + head + bytes(content) + b"\r\n"
 
 
 def pixels(images: Sequence[Image]) -> bytes:
     """Raw images end to end."""
     return b"".join(np.asarray(image).tobytes() for image in images)
-
-
-def encoded(image: Image) -> bytes:
-    """An image that is encoded."""
-    if not isinstance(image, bytes):
-        raise TypeError("expected an encoded image, got a raw one")
-    return image
 
 
 def json_rows(body: bytes) -> list[Row]:

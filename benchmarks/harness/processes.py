@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import psutil  # type: ignore[import-untyped]
 
@@ -44,27 +43,24 @@ def memory_mib(pid: int) -> float:
     return memory_bytes(tree(pid), proportional=True) / 2**20
 
 
-@dataclass
-class MemoryWatch:
-    """Samples of :func:`memory_mib`, each with its ``time.monotonic``, one a second until the block ends."""
+@contextmanager
+def watched_memory(pid: int) -> Iterator[list[tuple[float, float]]]:
+    """A sample of :func:`memory_mib` a second, each behind its ``time.monotonic``, until the block ends."""
+    samples: list[tuple[float, float]] = []
+    over = threading.Event()
 
-    pid: int
-    samples: list[tuple[float, float]] = field(default_factory=list)
+    def watch() -> None:
+        while not over.wait(1.0):
+            if mib := memory_mib(pid):
+                samples.append((time.monotonic(), mib))
 
-    def __enter__(self) -> "MemoryWatch":
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="memory", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        while not self._stop.wait(1.0):
-            if mib := memory_mib(self.pid):
-                self.samples.append((time.monotonic(), mib))
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

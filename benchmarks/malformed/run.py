@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.harness.http_wire import Closed
 from benchmarks.harness.log import traces_of
 from benchmarks.harness.pictures import Mark
-from benchmarks.harness.processes import MemoryWatch, memory_mib, worker
+from benchmarks.harness.processes import memory_mib, watched_memory, worker
 from benchmarks.harness.server import Server
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.grpc_lane import Caller
@@ -55,9 +55,9 @@ def make(seed: int, corpus: Corpus, block: Block) -> list[Any]:
 def run(server: Server, scorer: Scorer, findings: Findings, plan: list[Block]) -> None:
     """Send every block to a server that runs, and look after each whether it still serves."""
     findings.memory_mib.append(memory_mib(server.process.pid))
-    with MemoryWatch(server.process.pid) as watch:
+    with watched_memory(server.process.pid) as samples:
         asyncio.run(_send_all(server, scorer, findings, plan))
-    findings.most_mib = max(*findings.memory_mib, *(mib for _, mib in watch.samples), 0.0)
+    findings.most_mib = max(*findings.memory_mib, *(mib for _, mib in samples), 0.0)
     if f"\n{FORGED}".encode() in server.log:
         findings.faults["a line that a client wrote"].append("the service's log")
     if findings.growth_mib > MEMORY_LIMIT_MIB:

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.harness.clients import Attempt
 from benchmarks.harness.questions import Form
-from benchmarks.harness.tables import table, verdict_lines
+from benchmarks.harness.tables import records_table, table, verdict_lines
 from benchmarks.overload.result import QUEUE_BYTES, Overload, OverloadPlan, Record
 from semsim_training.machine import machine
 
@@ -56,12 +56,11 @@ def report(overloads: Sequence[Overload], plan: OverloadPlan, *, apart: bool) ->
     times = f"{plan.rounds} overloads of {plan.seconds:g} s each, of which the first quarter is not counted"
     patience = f"a refused client gives up {plan.patience:g} s after it came, unless the end cuts it short before"
     means = [[form, f"**{ratio:.2f}**"] for form, ratio in ratios(overloads).items()]
-    rows = [_row(one) for one in overloads]
     parts = [
         verdict_lines(faults(overloads, plan)),
         f"{size}, {times}; {patience}. Machine: {machine()}; {where}.",
         table(["over", "goodput over capacity, mean"], means),
-        table(list(rows[0]), (row.values() for row in rows)),
+        records_table([_row(one) for one in overloads]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -20,27 +20,19 @@ from benchmarks.harness.metrics import scrape
 from benchmarks.harness.processes import awake, worker
 from benchmarks.harness.questions import Form
 from benchmarks.harness.tables import table
-from benchmarks.serving.cells import Cell, ServingPlan
+from benchmarks.serving.cells import Cell, Run, ServingPlan
 from benchmarks.serving.chart import draw
 from benchmarks.serving.contenders import OURS, Contender, started
-from benchmarks.serving.figures import Run
 from benchmarks.serving.load import measure
 from benchmarks.serving.measure import Elsewhere, prepared, process
 from benchmarks.serving.parts import Part, shares
-from benchmarks.serving.stages import Stages, stages
+from benchmarks.serving.stages import Stage, stages
 from semsim_training.machine import machine
 
 SIDE = 64
 _CELLS = (Cell(SIDE, 1, 16), Cell(SIDE, 8, 16))
 PLAN = ServingPlan(_CELLS, rounds=1, seconds=6.0, warm_up=0.5, loop_seconds=0.0, pool=1024)
 _RATE = 200
-_STAGES = {
-    "decoding, resizing, pixel metrics": "decode",
-    "waiting": "queue",
-    "in the network's batches": "inference",
-    "all else": "rest",
-}
-"""The name of a stage, and its attribute of :class:`Stages`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,8 @@ class Profile:
     cell: Cell
     cpu: dict[Part, float]
     """Seconds of CPU for each pair, by what they are spent on."""
-    latency: Stages
+    latency: dict[Stage, float]
+    """Mean seconds of a request, by what they pass with."""
     run: Run
 
     @property
@@ -103,9 +96,7 @@ def report(profiles: list[Profile]) -> str:
     head = ["", *(profile.title for profile in profiles)]
     cpu = [[part, *(f"{one.cpu.get(part, 0) * 1e6:.0f}" for one in profiles)] for part in Part]
     cpu.append(["all", *(f"**{one.run.cpu_per_pair * 1e6:.0f}**" for one in profiles)])
-    latency = [
-        [name, *(f"{getattr(one.latency, field) * 1e3:.1f}" for one in profiles)] for name, field in _STAGES.items()
-    ]
+    latency = [[stage, *(f"{one.latency[stage] * 1e3:.1f}" for one in profiles)] for stage in Stage]
     parts = [
         f"{SIDE} px, {_CELLS[0].clients} clients; microseconds of CPU a pair, sampled {_RATE} times a second "
         "(which slows the service down by a little).",

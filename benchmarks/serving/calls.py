@@ -18,8 +18,9 @@ class CallConnection(Connection):
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(reader, writer)
         # No header table, so that answers need no state.
+        room = Frame(FrameType.WINDOW_UPDATE, payload=(_ROOM - http2.WINDOW).to_bytes(4, "big"))
         values = {http2.HEADER_TABLE_SIZE: 0, http2.INITIAL_WINDOW_SIZE: _ROOM}
-        self._out = http2.PREFACE + http2.settings(values) + http2.window_update(_ROOM - http2.WINDOW)
+        self._out = http2.PREFACE + http2.settings(values) + room.encode()
         self._stream = -1
         self._window = self._initial_window = self._stream_window = http2.WINDOW
 
@@ -28,8 +29,9 @@ class CallConnection(Connection):
         self._stream += 2
         self._stream_window = self._initial_window
         self._out += Frame(FrameType.HEADERS, http2.END_HEADERS, self._stream, _HEADERS).encode()
-        data, sent, told, ended = http2.with_length(message), 0, b"", False
-        while not ended:
+        data, sent, told = http2.with_length(message), 0, b""
+        self._ended = False
+        while not self._ended:
             size = max(0, min(len(data) - sent, self._window, self._stream_window))
             await self.send(self._out + b"".join(http2.data_frames(self._stream, data, sent, sent + size)))
             self._out, sent = b"", sent + size
@@ -40,14 +42,15 @@ class CallConnection(Connection):
             for frame in frames:
                 self._take(frame)
                 told += frame.payload if frame.kind == FrameType.DATA else b""
-                ended |= frame.kind in (FrameType.DATA, FrameType.HEADERS) and bool(frame.flags & http2.END_STREAM)
         if (answer := http2.without_length(told)) is None:
             raise RuntimeError("expected a message, got an error")
         return answer
 
     def _take(self, frame: Frame) -> None:
-        """Do what a frame about the connection asks for."""
+        """Do what a frame asks for."""
         match frame.kind:
+            case FrameType.DATA | FrameType.HEADERS:
+                self._ended = bool(frame.flags & http2.END_STREAM)
             case FrameType.SETTINGS if not frame.flags & http2.ACK:
                 size = http2.read_settings(frame).get(http2.INITIAL_WINDOW_SIZE, self._initial_window)
                 self._stream_window += size - self._initial_window
@@ -56,8 +59,8 @@ class CallConnection(Connection):
             case FrameType.PING if not frame.flags & http2.ACK:
                 self._out += Frame(FrameType.PING, http2.ACK, 0, frame.payload).encode()
             case FrameType.WINDOW_UPDATE if frame.stream == 0:
-                self._window += http2.read_window_update(frame)
+                self._window += int.from_bytes(frame.payload, "big")
             case FrameType.WINDOW_UPDATE if frame.stream == self._stream:
-                self._stream_window += http2.read_window_update(frame)
+                self._stream_window += int.from_bytes(frame.payload, "big")
             case FrameType.RST_STREAM | FrameType.GOAWAY:
                 raise RuntimeError(f"expected an answer, got a frame of type {frame.kind}: {frame.payload!r}")

@@ -1,7 +1,10 @@
-"""What is measured: images of a size, pairs in a request, clients at once, and the loops without a server."""
+"""What is measured, under which loads, and how several measurements become one."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from statistics import median
 
 from semsim.providers import CPUOptions, Provider, ProviderSettings
 
@@ -58,3 +61,31 @@ def _grid(sides: tuple[int, ...], pairs: tuple[int, ...], clients: tuple[int, ..
 _CELLS = _grid((32, 64), (1, 8), (1, 16, 64))
 FULL = ServingPlan(_CELLS, rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
 QUICK = ServingPlan(_grid((64,), (1, 8), (16,)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One contender under one load, once."""
+
+    pairs_per_second: float
+    p50: float
+    """Seconds from a request's first byte to its answer's last; NaN for a loop, which has no requests."""
+    p99: float
+    cpu_per_pair: float
+    """Seconds of CPU of all of the server's processes, a pair."""
+    memory: float
+    """Resident bytes of all of the server's processes."""
+    load_cores: float
+    """Cores that the load generator took: the server did not have them."""
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest of ``values`` that at least ``share`` of them do not exceed; NaN of none."""
+    if not values:
+        return math.nan
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def middle(runs: Sequence[Run]) -> Run:
+    """The median of each figure."""
+    return Run(*(median(getattr(run, field.name) for run in runs) for field in fields(Run)))

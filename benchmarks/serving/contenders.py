@@ -6,11 +6,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.harness.grpc_messages import SCORE
 from benchmarks.harness.processes import pause
 from benchmarks.harness.questions import Form
 from benchmarks.harness.server import running, semsim_serve
 
-TITLES = {
+_OURS = "SemSim"
+_TITLES = {
     Form.JSON: "JSON with PNG",
     Form.OCTETS: "raw over HTTP",
     Form.PIXEL_FORM: "raw in a form",
@@ -25,16 +27,19 @@ class Contender:
     name: str
     form: Form
     path: str
-    """The path of the request, for HTTP."""
     port: int
     pid: int
     """The server's first process."""
-    ours: bool
+
+    @property
+    def ours(self) -> bool:
+        """True for the service itself, false for a peer."""
+        return self.name == _OURS
 
     @property
     def title(self) -> str:
         """The name in a table."""
-        return f"{self.name}, {TITLES[self.form]}"
+        return f"{self.name}, {_TITLES[self.form]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +50,22 @@ class ContenderServer:
     command: Sequence[str]
     ready_path: str
     """A path that answers 200 once it is warm."""
-    forms: tuple[tuple[Form, str], ...]
-    """Each with its path."""
-    ours: bool = False
+    paths: dict[Form, str]
+    """The forms that it takes, and the path of each."""
 
 
-_PEER = (sys.executable, "-m")
+def _peer(module: str) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.serving.{module}"]
+
+
 OURS = ContenderServer(
-    "SemSim", semsim_serve(), "/readyz", ((Form.JSON, "/score"), (Form.OCTETS, "/score"), (Form.BATCH, "")), ours=True
+    _OURS, semsim_serve(), "/readyz", {Form.JSON: "/score", Form.OCTETS: "/score", Form.BATCH: SCORE}
 )
-FASTAPI = ContenderServer(
-    "FastAPI", (*_PEER, "benchmarks.serving.peer_fastapi"), "/docs", ((Form.JSON, "/score"), (Form.OCTETS, "/raw"))
+SERVERS = (
+    OURS,
+    ContenderServer("FastAPI", _peer("peer_fastapi"), "/docs", {Form.JSON: "/score", Form.OCTETS: "/raw"}),
+    ContenderServer("LitServe", _peer("peer_litserve"), "/health", {Form.JSON: "/score", Form.PIXEL_FORM: "/score"}),
 )
-LITSERVE = ContenderServer(
-    "LitServe",
-    (*_PEER, "benchmarks.serving.peer_litserve"),
-    "/health",
-    ((Form.JSON, "/score"), (Form.PIXEL_FORM, "/score")),
-)
-SERVERS = (OURS, FASTAPI, LITSERVE)
 
 
 @contextmanager
@@ -73,11 +75,11 @@ def started(servers: Sequence[ContenderServer], scratch: Path) -> Iterator[list[
     with ExitStack() as stack:
         for one in servers:
             settings = {"OMP_NUM_THREADS": "1", "SEMSIM_PROVIDERS__CPU__THREADS": "1"}
-            settings |= {} if one.ours else {"SEMSIM_GRPC__PORT": "0"}
+            settings |= {} if one is OURS else {"SEMSIM_GRPC__PORT": "0"}
             home = scratch / one.name
             server = stack.enter_context(running(one.command, home, settings, ready_path=one.ready_path))
             pause(server.process.pid)
-            for form, path in one.forms:
+            for form, path in one.paths.items():
                 port = server.grpc_port if form is Form.BATCH else server.port
-                contenders.append(Contender(one.name, form, path, port, server.process.pid, one.ours))
+                contenders.append(Contender(one.name, form, path, port, server.process.pid))
         yield contenders

@@ -20,9 +20,8 @@ from benchmarks.harness.http_wire import Connection
 from benchmarks.harness.processes import cpu_seconds, memory_bytes, tree
 from benchmarks.harness.questions import Form
 from benchmarks.serving.calls import CallConnection
-from benchmarks.serving.cells import Cell, ServingPlan
+from benchmarks.serving.cells import Cell, Run, ServingPlan, percentile
 from benchmarks.serving.contenders import Contender
-from benchmarks.serving.figures import Run, percentile
 from benchmarks.serving.pairs import Pairs
 
 # Batches of other sizes round otherwise.

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness.processes import memory_bytes, tree
-from benchmarks.serving.cells import ONE_THREAD, Loop
-from benchmarks.serving.figures import Run
+from benchmarks.serving.cells import ONE_THREAD, Loop, Run
 from benchmarks.serving.pairs import Pairs
 from semsim import Scorer
 from semsim.artifact import Artifact

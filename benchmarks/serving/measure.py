@@ -12,9 +12,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.harness.processes import awake
-from benchmarks.serving.cells import Cell, Loop, ServingPlan
+from benchmarks.serving.cells import Cell, Loop, Run, ServingPlan, middle
 from benchmarks.serving.contenders import Contender, ContenderServer, started
-from benchmarks.serving.figures import Run, middle
 from benchmarks.serving.load import measure
 from benchmarks.serving.loops import measure_loop
 from benchmarks.serving.pairs import make_pairs

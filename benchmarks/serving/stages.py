@@ -1,34 +1,30 @@
 """Where a request's time goes, from the service's metrics before and after a load."""
 
-from dataclasses import dataclass
+from enum import StrEnum
 
 from benchmarks.harness.metrics import Metrics
 
-_SUMS = ("decode", "queue", "inference", "request")
 
+class Stage(StrEnum):
+    """A part of a request's time, and its name in the table."""
 
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """Mean seconds of a request."""
-
-    decode: float
-    """Decoding, resizing, pixel metrics."""
-    queue: float
-    """Waiting for a batch."""
-    inference: float
-    """In the network's batches."""
-    rest: float
+    DECODE = "decoding, resizing, pixel metrics"
+    QUEUE = "waiting"
+    INFERENCE = "in the network's batches"
+    REST = "all else"
     """Reading the body, the answer, and waiting for the event loop."""
 
 
-def stages(before: Metrics, after: Metrics, transport: str) -> Stages:
-    """The means over the requests of one transport that came between."""
+def stages(before: Metrics, after: Metrics, transport: str) -> dict[Stage, float]:
+    """Mean seconds of a request in each stage, over the requests of one transport that came between."""
 
-    def passed(name: str) -> float:
-        # Only a request's own figures tell the transport.
-        labels = {"transport": transport} if name.startswith("request") else {}
+    def passed(name: str, **labels: str) -> float:
         return after.total(f"semsim_{name}", **labels) - before.total(f"semsim_{name}", **labels)
 
-    count = max(1.0, passed("request_seconds_count"))
-    decode, queue, inference, request = (passed(f"{name}_seconds_sum") / count for name in _SUMS)
-    return Stages(decode, queue, inference, request - decode - queue - inference)
+    count = max(1.0, passed("request_seconds_count", transport=transport))
+    known = {
+        stage: passed(f"{stage.name.lower()}_seconds_sum") / count
+        for stage in (Stage.DECODE, Stage.QUEUE, Stage.INFERENCE)
+    }
+    whole = passed("request_seconds_sum", transport=transport) / count
+    return known | {Stage.REST: whole - sum(known.values())}

@@ -3,26 +3,12 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from benchmarks.harness.tables import table
-from benchmarks.serving.cells import Cell, Loop
+from benchmarks.harness.tables import records_table, table
+from benchmarks.serving.cells import Cell, Loop, Run
 from benchmarks.serving.contenders import Contender
-from benchmarks.serving.figures import Run
 from benchmarks.serving.goals import MANY_CLIENTS, goals
 from benchmarks.serving.measure import Results
 from semsim_training.machine import machine
-
-_COLUMNS = (
-    "clients",
-    "pairs/s",
-    "of `session.run`",
-    "of library",
-    "of library + PNG",
-    "p50 ms",
-    "p99 ms",
-    "CPU ms a pair",
-    "load cores",
-    "MiB",
-)
 
 
 def report(results: Results, model: str) -> str:
@@ -51,11 +37,18 @@ def report(results: Results, model: str) -> str:
 
 
 def _goals(results: Results) -> str:
-    rows = []
-    for goal in goals(results):
-        met, held = "**yes**" if goal.met else "**no**", f"{goal.held} of {len(goal.values)}"
-        rows.append([goal.text, met, held, f"{goal.values[goal.worst]:.2f}", goal.worst])
-    return table(["goal", "reached", "loads", "worst", "at"], rows)
+    return records_table(
+        [
+            {
+                "goal": goal.text,
+                "reached": "**yes**" if goal.met else "**no**",
+                "loads": f"{goal.held} of {len(goal.values)}",
+                "worst": f"{goal.values[goal.worst]:.2f}",
+                "at": goal.worst,
+            }
+            for goal in goals(results)
+        ]
+    )
 
 
 def _ratios(results: Results) -> str:
@@ -70,18 +63,12 @@ def _ratios(results: Results) -> str:
 
 def _resources(results: Results) -> str:
     """Memory belongs to a process, so that it is told once for each server."""
-    rows: list[list[str]] = []
+    cells, rows = results.plan.cells, []
     for name in dict.fromkeys(contender.name for contender in results.contenders):
-        runs = [
-            results.figures(cell, contender)
-            for cell in results.plan.cells
-            for contender in results.contenders
-            if contender.name == name
-        ]
-        load = max(run.load_cores for run in runs)
-        rows.append([name, _most_mib(runs), f"{load:.2f}"])
-    loops = [results.figures(cell, loop) for cell in results.plan.cells for loop in Loop]
-    rows.append(["loops", _most_mib(loops), ""])
+        forms = [contender for contender in results.contenders if contender.name == name]
+        runs = [results.figures(cell, contender) for cell in cells for contender in forms]
+        rows.append([name, _most_mib(runs), f"{max(run.load_cores for run in runs):.2f}"])
+    rows.append(["loops", _most_mib([results.figures(cell, loop) for cell in cells for loop in Loop]), ""])
     return table(["server", "resident MiB, most", "load generator, cores, most"], rows)
 
 
@@ -93,27 +80,33 @@ def _details(results: Results) -> Iterator[str]:
     """A table for each size of images and of requests."""
     for side, pairs in dict.fromkeys((cell.side, cell.pairs) for cell in results.plan.cells):
         cells = [cell for cell in results.plan.cells if (cell.side, cell.pairs) == (side, pairs)]
-        rows = []
-        for loop in Loop:
-            runs = [results.figures(cell, loop) for cell in cells]
-            speed, cpu, memory = (
-                median(getattr(run, name) for run in runs) for name in ("pairs_per_second", "cpu_per_pair", "memory")
-            )
-            rows.append([loop, "", f"{speed:.0f}", *[""] * 5, f"{cpu * 1e3:.2f}", "", f"{memory / 2**20:.0f}"])
-        rows += [_row(results, cell, contender) for contender in results.contenders for cell in cells]
-        yield table([f"{side} px, {pairs} a request", *_COLUMNS], rows)
+        name = f"{side} px, {pairs} a request"
+        rows = [{name: one.title} | _row(results, cell, one) for one in results.contenders for cell in cells]
+        loops = [dict.fromkeys(rows[0], "") | {name: loop} | _loop_row(results, cells, loop) for loop in Loop]
+        yield records_table([*loops, *rows])
 
 
-def _row(results: Results, cell: Cell, contender: Contender) -> list[str]:
-    figures = results.figures(cell, contender)
-    return [
-        contender.title,
-        str(cell.clients),
-        f"{figures.pairs_per_second:.0f}",
-        *(f"{results.ratio(cell, contender, loop):.2f}" for loop in Loop),
-        f"{figures.p50 * 1e3:.1f}",
-        f"{figures.p99 * 1e3:.1f}",
-        f"{figures.cpu_per_pair * 1e3:.2f}",
-        f"{figures.load_cores:.2f}",
-        f"{figures.memory / 2**20:.0f}",
-    ]
+def _loop_row(results: Results, cells: Sequence[Cell], loop: Loop) -> dict[str, str]:
+    runs = [results.figures(cell, loop) for cell in cells]
+    return {
+        "pairs/s": f"{median(run.pairs_per_second for run in runs):.0f}",
+        "CPU ms a pair": f"{median(run.cpu_per_pair for run in runs) * 1e3:.2f}",
+        "MiB": f"{median(run.memory for run in runs) / 2**20:.0f}",
+    }
+
+
+def _row(results: Results, cell: Cell, contender: Contender) -> dict[str, str]:
+    run = results.figures(cell, contender)
+    of_network, of_library, of_decoding = (f"{results.ratio(cell, contender, loop):.2f}" for loop in Loop)
+    return {
+        "clients": str(cell.clients),
+        "pairs/s": f"{run.pairs_per_second:.0f}",
+        "of `session.run`": of_network,
+        "of library": of_library,
+        "of library + PNG": of_decoding,
+        "p50 ms": f"{run.p50 * 1e3:.1f}",
+        "p99 ms": f"{run.p99 * 1e3:.1f}",
+        "CPU ms a pair": f"{run.cpu_per_pair * 1e3:.2f}",
+        "load cores": f"{run.load_cores:.2f}",
+        "MiB": f"{run.memory / 2**20:.0f}",
+    }

@@ -1,13 +1,12 @@
 """Whether the service's memory grows: its slope over a soak, and a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.soak.fates import Times
+from benchmarks.soak.result import Slope, Times
 
 WARM_UP_SECONDS = 60.0
 """A process's memory is not looked at before it has served for so long."""
@@ -19,16 +18,6 @@ GROWTH_BLOCKS = 20
 _BLOCK_SECONDS = 15.0
 """Samples a second apart are alike: one observation is the mean over this long."""
 _CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Slope:
-    """How memory grows, MiB an hour, with a confidence interval of 95%."""
-
-    mib_per_hour: float
-    low: float
-    high: float
-    blocks: int
 
 
 def memory_slope(samples: Sequence[tuple[float, float]], times: Times) -> Slope | None:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
 
 from benchmarks.harness.clients import Attempt, Purpose
 from benchmarks.harness.metrics import scrape
 from benchmarks.harness.pictures import Mark
 from benchmarks.harness.questions import Form, Size
-from benchmarks.soak.fates import Fate, Times
-from benchmarks.soak.memory import Slope
 
 _SHOWN = 10
 
@@ -37,6 +37,33 @@ class SoakPlan:
         return Mark.of(self.seed)
 
 
+@dataclass(slots=True)
+class Times:
+    """When things happened to the service, seconds of ``time.monotonic``; infinity = not yet."""
+
+    began: float
+    killed: float = inf
+    back: float = inf
+    """Both ports answer again."""
+    burst: float = inf
+    """Large requests were sent at once, together more than the queue takes."""
+    stopped: float = inf
+    """SIGTERM was sent."""
+    exited: float = inf
+
+
+class Fate(StrEnum):
+    """Why an attempt got no answer."""
+
+    CUT = "cut by the kill"
+    """Begun while the worker lived, unanswered when it was killed: nobody was left to answer."""
+    NO_WORKER = "refused while there was no worker"
+    STOPPED = "refused because of the stop"
+    """Not wholly sent a moment before SIGTERM."""
+    TURNED_AWAY = "refused while the service should have served"
+    LOST = "lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The service's counters."""
@@ -58,6 +85,16 @@ class Counted:
     def since(self, before: "Counted") -> "Counted":
         """What was counted after another moment."""
         return Counted(self.requests - before.requests, self.pairs - before.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """How memory grows, MiB an hour, with a confidence interval of 95%."""
+
+    mib_per_hour: float
+    low: float
+    high: float
+    blocks: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.log import traces_of
-from benchmarks.harness.processes import MemoryWatch, worker
+from benchmarks.harness.processes import watched_memory, worker
 from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Size, ask
 from benchmarks.harness.server import Server, ServerFailed
 from benchmarks.soak.clients import Caller, Load, ask_on, grpc_caller, http_caller, settle
-from benchmarks.soak.fates import SETTLE_SECONDS, Times
 from benchmarks.soak.marks import find_marks
 from benchmarks.soak.memory import growth_fault, memory_slope
-from benchmarks.soak.result import Counted, Soak, SoakPlan
+from benchmarks.soak.result import Counted, Soak, SoakPlan, Times
 from benchmarks.soak.stream import SharedStream
-from benchmarks.soak.verdict import balances, check_scores, judge
+from benchmarks.soak.verdict import SETTLE_SECONDS, balances, check_scores, judge
 from semsim.scorer import Scorer
 
 EXIT_SECONDS = 40.0
@@ -29,9 +28,9 @@ _TAIL_SECONDS = 3.0
 def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
     """Run a soak on a server that runs, and judge it. The server has ended then."""
     before, looked = Counted.scraped(server.port), len(server.log)
-    with MemoryWatch(server.process.pid) as watch:
+    with watched_memory(server.process.pid) as samples:
         soak = asyncio.run(_drive(server, plan, scorer.manifest.name))
-    soak.samples = watch.samples
+    soak.samples = samples
     if soak.counted and before:
         soak.counted = soak.counted.since(before)
     _judge(soak, scorer, server)

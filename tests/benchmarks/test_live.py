@@ -19,14 +19,12 @@ from benchmarks.malformed.run import run as run_malformed
 from benchmarks.overload.report import report as overload_report
 from benchmarks.overload.result import OverloadPlan
 from benchmarks.overload.run import run as run_overload
-from benchmarks.serving.cells import QUICK, Cell
+from benchmarks.serving.cells import QUICK, Cell, Run
 from benchmarks.serving.contenders import Contender
-from benchmarks.serving.figures import Run
 from benchmarks.serving.load import measure
 from benchmarks.serving.pairs import Pairs
-from benchmarks.soak.fates import Fate
 from benchmarks.soak.report import report as soak_report
-from benchmarks.soak.result import SoakPlan
+from benchmarks.soak.result import Fate, SoakPlan
 from benchmarks.soak.run import run as run_soak
 from semsim import Scorer
 
@@ -50,7 +48,7 @@ def _pairs(scorer: Scorer) -> Pairs:
 
 def _measure(folder: Path, server: Server, form: Form, path: str = "/score") -> Run:
     port = server.grpc_port if form is Form.BATCH else server.port
-    contender = Contender("SemSim", form, path, port, os.getpid(), ours=True)
+    contender = Contender("SemSim", form, path, port, os.getpid())
     return measure(folder, contender, Cell(SIDE, 2, 2), replace(QUICK, warm_up=0.0, seconds=0.3))
 
 

@@ -14,18 +14,8 @@ from benchmarks.harness.questions import Form, Question, Size, ask
 _COPIES = 8
 _SMALL = Size(pairs=2, side=8)
 _MAGIC = (
-    b"\0",
-    b"\xff",
-    b"\r\n",
-    b"\0\0\0\0",
-    b"\xff\xff\xff\xff",
-    b"\x80" * 10,
-    b"--",
-    b'"',
-    b"{",
-    b"[",
-    b"IDAT",
-    b"\xff\xda",
+    *(b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x80" * 10),  # numbers
+    *(b"\r\n", b"--", b'"', b"{", b"[", b"IDAT", b"\xff\xda"),  # marks of HTTP, JSON, PNG, JPEG
 )
 
 

@@ -8,16 +8,28 @@ from benchmarks.malformed.inputs.corpus import Corpus, mutate
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
+_INFERENCE = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata")
 _OTHERS = (
-    MODEL,
-    "/grpc.health.v1.Health/Check",
-    *(
-        f"/inference.GRPCInferenceService/{name}"
-        for name in ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata")
-    ),
+    *(MODEL, "/grpc.health.v1.Health/Check"),
+    *(f"/inference.GRPCInferenceService/{name}" for name in _INFERENCE),
+)
+_UNKNOWN = (
+    *("/semsim.v1.Scorer/Nothing", "/semsim.v1.Scorer/score", "/semsim.v1.Scorer/", "/semsim.v1.Scorer/Score/x"),
+    *("/semsim.v2.Scorer/Score", "/inference.GRPCInferenceService/RepositoryIndex", "/grpc.health.v1.Health/Nothing"),
+    *("/x/y", "//", "/", "/" + "m" * 3000 + "/x"),
+)
+_METADATA: tuple[tuple[str, str | bytes], ...] = (
+    *(("authorization", "Bearer " + "t" * 3000), ("authorization", "x")),
+    *(("x-request-id", "a b"), ("x-request-id", "r" * 500), ("traceparent", "00-0-0-0"), ("traceparent", "z" * 1000)),
+    *(("x-bin", b"\0\xff" * 500), ("x", "y" * 5000), ("retry-after", "1"), ("semsim-error-code", "internal")),
+)
+_SHAPES = (
+    *([1, 8, 8, 3], [1, 8, 8], [-1, 8, 8, 3], [2**62, 2**62, 2**62, 3]),
+    *([0], [1], [300], [], [1] * 900),
 )
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 _UINT32 = 2**32 - 1
+_IDS = (None, "", "x", "i" * 300)
 OVERSIZE_BYTES = 2**22
 
 
@@ -69,25 +81,19 @@ def tensors(rng: Random, corpus: Corpus) -> Call:
     side = rng.choice((0, 1, 6, 7, 8, 70_000, _UINT32))
     pixels = rng.randbytes(rng.choice((0, 1, 192, 191, 193, 384, 600)))
     if rng.random() < 0.5:
-        images = [
-            pb.RawImages(
-                pixels=pixels, count=rng.choice((0, 1, 2, 300, _UINT32)), height=rng.choice((8, side)), width=side
-            )
-            for _ in range(2)
-        ]
+        images = []
+        for _ in range(2):
+            count, height = rng.choice((0, 1, 2, 300, _UINT32)), rng.choice((8, side))
+            images.append(pb.RawImages(pixels=pixels, count=count, height=height, width=side))
         ids = ["i" * rng.choice((0, 1, 300))] * rng.choice((0, 1, 2, 300))
         batch = pb.RawBatch(originals=images[0], reconstructions=images[1], ids=ids)
         extra = [pb.Pair()] if rng.random() < 0.1 else []
         return Call(SCORE, (pb.ScoreRequest(batch=batch, pairs=extra).SerializeToString(),))
     image = pb.Image(raw=pb.RawImage(pixels=pixels, height=rng.choice((8, side)), width=side))
     file = pb.Image(encoded=mutate(rng, rng.choice(corpus.images)))
-    choice = rng.choice
+    choice, images = rng.choice, (image, file, pb.Image(), None)
     pairs = [
-        pb.Pair(
-            id=choice((None, "", "x", "i" * 300)),
-            original=choice((image, file, pb.Image(), None)),
-            reconstruction=choice((image, file, pb.Image(), None)),
-        )
+        pb.Pair(id=choice(_IDS), original=choice(images), reconstruction=choice(images))
         for _ in range(choice((0, 1, 2, 5, 300)))
     ]
     return Call(SCORE, (pb.ScoreRequest(pairs=pairs, original=choice((image, file, None))).SerializeToString(),))
@@ -100,12 +106,8 @@ def inferences(rng: Random, corpus: Corpus) -> Call:
     request.model_version = choice(("", "", "9", "x"))
     for name in choice((("originals", "reconstructions"), ("originals",), ("originals", "originals"), ("x", "y"), ())):
         kind = choice(("UINT8", "UINT8", "BYTES", "FP32", "", "uint8"))
-        shape = choice(
-            ([1, 8, 8, 3], [1, 8, 8], [-1, 8, 8, 3], [2**62, 2**62, 2**62, 3], [0], [1], [300], [], [1] * 900)
-        )
-        contents = oip.InferTensorContents(
-            uint_contents=choice(([1] * 192, [999] * 192, [])), bytes_contents=choice(([], [b"x"]))
-        )
+        shape, numbers, texts = choice(_SHAPES), choice(([1] * 192, [999] * 192, [])), choice(([], [b"x"]))
+        contents = oip.InferTensorContents(uint_contents=numbers, bytes_contents=texts)
         request.inputs.append(tensor(name=name, datatype=kind, shape=shape, contents=choice((contents, None))))
         if rng.random() < 0.7:
             request.raw_input_contents.append(choice((rng.randbytes(192), b"", b"\xff\xff\xff\xff", b"\5\0\0\0abc")))
@@ -116,39 +118,14 @@ def inferences(rng: Random, corpus: Corpus) -> Call:
 
 def methods(rng: Random, corpus: Corpus) -> Call:
     """Services and methods that are not there, and right ones with another's message."""
-    names = (
-        "/semsim.v1.Scorer/Nothing",
-        "/semsim.v2.Scorer/Score",
-        "/x/y",
-        "/semsim.v1.Scorer/score",
-        "/semsim.v1.Scorer/",
-        "//",
-        "/",
-        "/inference.GRPCInferenceService/RepositoryIndex",
-        "/grpc.health.v1.Health/Nothing",
-        "/" + "m" * 3000 + "/x",
-        "/semsim.v1.Scorer/Score/x",
-    )
     if rng.random() < 0.5:
-        return Call(rng.choice(names), (rng.choice(corpus.pairs),))
+        return Call(rng.choice(_UNKNOWN), (rng.choice(corpus.pairs),))
     return Call(rng.choice((SCORE, INFER, *_OTHERS)), (rng.choice(corpus.pairs + corpus.infers),))
 
 
 def metadata(rng: Random, corpus: Corpus) -> Call:
     """Odd metadata, and deadlines that are over at once."""
-    odd: tuple[tuple[str, str | bytes], ...] = (
-        ("authorization", "Bearer " + "t" * 3000),
-        ("authorization", "x"),
-        ("x-request-id", "a b"),
-        ("x-request-id", "r" * 500),
-        ("x-bin", b"\0\xff" * 500),
-        ("traceparent", "00-0-0-0"),
-        ("traceparent", "z" * 1000),
-        ("x", "y" * 5000),
-        ("retry-after", "1"),
-        ("semsim-error-code", "internal"),
-    )
-    chosen = tuple(rng.choice(odd) for _ in range(rng.randint(1, 4)))
+    chosen = tuple(rng.choice(_METADATA) for _ in range(rng.randint(1, 4)))
     message = rng.choice((rng.choice(corpus.batches), b"", b"\xff"))
     return Call(SCORE, (message,), chosen, seconds=rng.choice((None, None, 0.0001, 0.002)))
 

@@ -11,67 +11,47 @@ from benchmarks.harness.http_messages import BOUNDARY, JSON_TYPE, MULTIPART_TYPE
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
 _VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1e308,
-    10**400,
-    "",
-    "x",
-    "\ud800",
-    "\0",
-    "é" * 300,
-    [],
-    {},
-    [[]],
-    [None],
-    {"x": {}},
-    "data:image/png;base64,AA==",
+    *(None, True, False, 0, -1, 1e308, 10**400),
+    *("", "x", "\ud800", "\0", "é" * 300, "data:image/png;base64,AA=="),
+    *([], {}, [[]], [None], {"x": {}}),
 )
 _TYPES = (
-    "",
-    "text/plain",
-    "application/JSON",
-    "application/json;charset=utf-16",
-    "multipart/form-data",
-    "multipart/mixed; boundary=x",
-    "multipart/form-data; boundary=",
-    "multipart/form-data; boundary=" + "b" * 500,
-    "application/octet-stream; x=1",
-    "image/png",
-    "*/*",
-    ";",
-    "application/json, application/json",
-    "application/x-www-form-urlencoded",
-    "\xff",
+    *("", ";", "*/*", "\xff", "text/plain", "image/png", "application/x-www-form-urlencoded"),
+    *("application/JSON", "application/json, application/json", "application/json;charset=utf-16"),
+    *("application/octet-stream; x=1", "multipart/form-data", "multipart/mixed; boundary=x"),
+    *("multipart/form-data; boundary=", "multipart/form-data; boundary=" + "b" * 500),
     "multipart/form-data; charset=latin-1; boundary=b",
 )
 _METHODS = ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")
 FORGED = "FORGED-LOG-LINE"
 """Must never stand at the beginning of a line of the service's log."""
 _PATHS = (
-    "/",
-    "//score",
-    "/score/",
-    "/score%00",
-    "/score%0d%0a" + FORGED,
-    "/score?x=" + "y" * 3000,
-    "/%ff%fe",
-    "/../score",
-    "/score/../model",
-    "/model/x",
-    "/" + "a" * 6000,
-    "/score;x",
-    "/SCORE",
-    "/score#x",
-    "/metrics/x",
-    "/readyz?x",
-    "/docs.json/..",
-    "*",
-    "http://other/score",
-    "/%2e%2e/%2e%2e/etc/passwd",
+    *("/", "*", "http://other/score", "/%ff%fe", "/" + "a" * 6000),
+    *("//score", "/score/", "/score;x", "/SCORE", "/score#x", "/score%00", "/score%0d%0a" + FORGED),
+    *("/score?x=" + "y" * 3000, "/readyz?x", "/model/x", "/metrics/x"),
+    *("/../score", "/score/../model", "/docs.json/..", "/%2e%2e/%2e%2e/etc/passwd"),
+)
+_ODD_HEADERS = {
+    "Content-Encoding": ("gzip", "identity", "br, gzip", "x" * 300),
+    "X-Request-Id": ("", "a b", "x" * 200, "\xff", '"}'),
+    "Authorization": ("Bearer", "Basic eDp4", "Bearer " + "t" * 4000, "\xe9"),
+    "Expect": ("100-continue", "nothing"),
+    "Traceparent": ("00-0-0-0", "00-" + "f" * 32 + "-" + "f" * 16 + "-ff", "x"),
+    "Accept": ("text/html", "x/y;q=z"),
+    "Range": ("bytes=0-1",),
+}
+_DISPOSITIONS = (
+    *('name="original"; filename="o"', 'name="reconstruction"; filename="r"', 'name="x"; filename="x"'),
+    *('name="original"; filename=""', "name=\"original\"; filename*=utf-8''%ff", "name=original; filename=o"),
+    *('name="original"', 'name="id"', 'name=""', "", 'name="' + "n" * 2000 + '"'),
+)
+_PART_HEADERS = (
+    *("", "Content-Type: text/plain\r\n", "Content-Transfer-Encoding: base64\r\n"),
+    *("X: " + "y" * 3000 + "\r\n", "\0: x\r\n", " folded\r\n"),
+)
+_SHAPES = (
+    *("", ",,", "1,8,8\t", "1e0,8,8", "٣,8,8", "0x1,8,8", "1,8,8;", "1 8 8"),
+    *(f"{10**30},8,8", "9" * 3000),
 )
 _DEEP = 20_000
 _MANY = 3000
@@ -101,23 +81,22 @@ def json_odd(rng: Random, corpus: Corpus) -> bytes:
     """JSON at the edges: depth, numbers, encodings, many pairs, long names, no document at all."""
     good = json.dumps(rng.choice(corpus.documents)).encode()
     empty = b'{"original":"","reconstruction":""}'
-    bodies: tuple[Callable[[], bytes], ...] = (
+    fixed = (
+        *(b"", b'{"pairs":NaN,"pairs":Infinity}', good.replace(b'"id": "', b'"id": "\\ud800\\u0000')),
+        *(good + good, b"\xef\xbb\xbf" + good, good.decode().encode("utf-16")),
+    )
+    made: tuple[Callable[[], bytes], ...] = (
         lambda: b"[" * rng.randint(1, _DEEP),
         lambda: b'{"pairs":' * rng.randint(1, _DEEP // 10) + b"}",
         lambda: b'{"pairs":[' + b",".join([empty] * rng.randint(257, _MANY)) + b"]}",
         lambda: b'{"pairs":[' + b"," * rng.randint(1, _MANY) + b"]}",
-        lambda: good.decode().encode("utf-16"),
-        lambda: b"\xef\xbb\xbf" + good,
-        lambda: good + good,
-        lambda: b'{"pairs":NaN,"pairs":Infinity}',
         lambda: b'{"pairs":' + b"9" * rng.randint(1, 5000) + b"}",
         lambda: b'{"' + b"k" * rng.randint(1, 5000) + b'":0,' + good[1:],
         lambda: good.replace(b'"id": "', b'"id": "' + b"i" * rng.randint(250, 600)),
-        lambda: good.replace(b'"id": "', b'"id": "\\ud800\\u0000'),
-        lambda: b"",
         lambda: rng.randbytes(rng.randint(1, 400)),
     )
-    return _json(rng.choice(bodies)())
+    body = rng.choice((*fixed, *made))
+    return _json(body if isinstance(body, bytes) else body())
 
 
 def base64_odd(rng: Random, corpus: Corpus) -> bytes:
@@ -125,11 +104,8 @@ def base64_odd(rng: Random, corpus: Corpus) -> bytes:
     text = base64.b64encode(rng.choice(corpus.images)).decode()
     at = rng.randrange(len(text))
     texts = (
-        text[:at] + rng.choice("-_!é\\ =\0") + text[at:],
-        text[:at],
-        text.rstrip("=") + "=" * rng.randint(1, 5),
-        "\n".join(text[i : i + 4] for i in range(0, len(text), 4)),
-        text.translate(str.maketrans("+/", "-_")),
+        *(text[:at] + rng.choice("-_!é\\ =\0") + text[at:], text[:at], text.rstrip("=") + "=" * rng.randint(1, 5)),
+        *("\n".join(text[i : i + 4] for i in range(0, len(text), 4)), text.translate(str.maketrans("+/", "-_"))),
         text[::-1],
     )
     pair = {"original": rng.choice(texts), "reconstruction": rng.choice(texts), "id": str(at)}
@@ -143,37 +119,14 @@ def multipart_damaged(rng: Random, corpus: Corpus) -> bytes:
 
 def multipart_odd(rng: Random, corpus: Corpus) -> bytes:
     """Multipart at the edges: parts missing, unknown, doubled, without names, with odd headers."""
-    image = rng.choice(corpus.images)
-    dispositions = (
-        'name="original"; filename="o"',
-        'name="reconstruction"; filename="r"',
-        'name="original"',
-        'name="id"',
-        'name="x"; filename="x"',
-        'name=""',
-        "",
-        'name="original"; filename=""',
-        "name=\"original\"; filename*=utf-8''%ff",
-        'name="' + "n" * 2000 + '"',
-        "name=original; filename=o",
-    )
-    extra = (
-        "",
-        "Content-Type: text/plain\r\n",
-        "Content-Transfer-Encoding: base64\r\n",
-        "X: " + "y" * 3000 + "\r\n",
-        "\0: x\r\n",
-        " folded\r\n",
-    )
-    parts = b""
+    image, body = rng.choice(corpus.images), b""
     for _ in range(rng.choice((0, 1, 2, 3, 5, 40))):
-        head = f"Content-Disposition: form-data; {rng.choice(dispositions)}\r\n{rng.choice(extra)}\r\n"
-        parts += (
-            b"--" + BOUNDARY + b"\r\n" + head.encode("latin-1") + rng.choice((image, b"", b"x", b"\xff\xfe")) + b"\r\n"
-        )
+        head = f"Content-Disposition: form-data; {rng.choice(_DISPOSITIONS)}\r\n{rng.choice(_PART_HEADERS)}\r\n"
+        content = rng.choice((image, b"", b"x", b"\xff\xfe"))
+        body += b"--" + BOUNDARY + b"\r\n" + head.encode("latin-1") + content + b"\r\n"
     end = rng.choice((b"--\r\n", b"--", b"", b"--\r\nepilogue--"))
     content_type = rng.choice((MULTIPART_TYPE, MULTIPART_TYPE.upper(), MULTIPART_TYPE + "; charset=utf-16"))
-    return request_bytes({"Content-Type": content_type}, parts + b"--" + BOUNDARY + end)
+    return request_bytes({"Content-Type": content_type}, body + b"--" + BOUNDARY + end)
 
 
 def image_damaged(rng: Random, corpus: Corpus) -> bytes:
@@ -188,24 +141,9 @@ def tensor_wrong(rng: Random, _: Corpus) -> bytes:
     """Raw images whose shape, length or headers do not fit."""
     n, h, w = rng.choice((0, 1, 2, 300)), rng.choice((0, 1, 6, 7, 8, 70000)), rng.choice((1, 7, 8, 10**9))
     size = min(2 * n * h * w * 3, 4000) + rng.choice((-1, 0, 0, 1, 3, 100))
-    shapes = (
-        f"{n},{h},{w}",
-        f"{n},{h}",
-        f"{n},{h},{w},3",
-        f" {n} , {h} , {w} ",
-        f"-1,{h},{w}",
-        "",
-        ",,",
-        "1,8,8\t",
-        "1e0,8,8",
-        "٣,8,8",
-        f"{10**30},8,8",
-        "0x1,8,8",
-        "1,8,8;",
-        "1 8 8",
-        "9" * 3000,
-    )
-    headers = {"Content-Type": OCTETS_TYPE, "X-Semsim-Shape": rng.choice(shapes).encode().decode("latin-1")}
+    fitting = (f"{n},{h},{w}", f"{n},{h}", f"{n},{h},{w},3", f" {n} , {h} , {w} ", f"-1,{h},{w}")
+    shape = rng.choice((*fitting, *_SHAPES))
+    headers = {"Content-Type": OCTETS_TYPE, "X-Semsim-Shape": shape.encode().decode("latin-1")}
     if rng.random() < 0.3:
         headers["X-Semsim-Originals"] = rng.choice(("1", "0", "-1", "2", "x", "", "1,1", "9" * 200))
     if rng.random() < 0.05:
@@ -217,17 +155,8 @@ def headers_odd(rng: Random, corpus: Corpus) -> bytes:
     """Other methods, paths and content types, and odd values of the headers that the service reads."""
     body = json.dumps(rng.choice(corpus.documents)).encode()
     headers = {"Content-Type": rng.choice(_TYPES) if rng.random() < 0.6 else JSON_TYPE}
-    odd = {
-        "Content-Encoding": ("gzip", "identity", "br, gzip", "x" * 300),
-        "X-Request-Id": ("", "a b", "x" * 200, "\xff", '"}'),
-        "Authorization": ("Bearer", "Basic eDp4", "Bearer " + "t" * 4000, "\xe9"),
-        "Expect": ("100-continue", "nothing"),
-        "Traceparent": ("00-0-0-0", "00-" + "f" * 32 + "-" + "f" * 16 + "-ff", "x"),
-        "Accept": ("text/html", "x/y;q=z"),
-        "Range": ("bytes=0-1",),
-    }
-    for name in rng.sample(sorted(odd), rng.randint(0, 3)):
-        headers[name] = rng.choice(odd[name])
+    for name in rng.sample(sorted(_ODD_HEADERS), rng.randint(0, 3)):
+        headers[name] = rng.choice(_ODD_HEADERS[name])
     method = rng.choice(_METHODS) if rng.random() < 0.3 else "POST"
     path = rng.choice(_PATHS) if rng.random() < 0.4 else rng.choice(("/score", "/model"))
     return request_bytes(headers, b"" if method in ("GET", "TRACE") else body, method=method, path=path)

@@ -6,7 +6,8 @@ from random import Random
 from benchmarks.harness.http_messages import JSON_TYPE, request_bytes
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
-GOOD_BODY = b'{"pairs":[]}'
+_GOOD = b'{"pairs":[]}'
+_HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,12 @@ class Script:
 def request_line(rng: Random, corpus: Corpus) -> Script:
     """A request line that is none."""
     lines = (
-        b"POST /score",
-        b"POST /score HTTP/9.9",
-        b"POST  /score HTTP/1.1",
-        b"post /score HTTP/1.1",
-        b"POST /sc ore HTTP/1.1",
-        b"GARBAGE",
-        b"POST /score HTTP/1.1 extra",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"PRI * HTTP/2.0",
-        b"POST /\xff\x00 HTTP/1.1",
-        b"",
-        b"GET",
-        b"POST /" + b"p" * rng.randint(8000, 80000) + b" HTTP/1.1",
-        b"P" * rng.randint(100, 5000),
-        b"CONNECT x:80 HTTP/1.1",
-        b"GET / HTTP/0.9",
-        mutate(rng, b"POST /score HTTP/1.1"),
-        rng.randbytes(rng.randint(1, 300)),
+        *(b"POST /score HTTP/9.9", b"GET / HTTP/0.9", b"PRI * HTTP/2.0"),  # other versions
+        *(b"", b"GET", b"GARBAGE", b"POST /score", b"POST /score HTTP/1.1 extra"),  # too few words, too many
+        *(b"POST  /score HTTP/1.1", b"POST /sc ore HTTP/1.1", b"POST /\xff\x00 HTTP/1.1", b"post /score HTTP/1.1"),
+        *(b"CONNECT x:80 HTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        *(b"POST /" + b"p" * rng.randint(8000, 80000) + b" HTTP/1.1", b"P" * rng.randint(100, 5000)),
+        *(mutate(rng, b"POST /score HTTP/1.1"), rng.randbytes(rng.randint(1, 300))),
     )
     return Script((rng.choice(lines) + b"\r\nHost: x\r\nContent-Length: 0\r\n\r\n",), ends=True)
 
@@ -51,72 +40,44 @@ def request_line(rng: Random, corpus: Corpus) -> Script:
 def header_lines(rng: Random, corpus: Corpus) -> Script:
     """Header lines that are none, too long or too many."""
     lines = (
-        b"No colon",
-        b": no name",
-        b"Bad name: x",
-        b"X: \x00",
-        b"X: a\rb",
-        b" folded: x",
-        b"X: " + b"v" * rng.randint(10_000, 200_000),
-        b"N" * rng.randint(10_000, 100_000) + b": x",
+        *(b"No colon", b": no name", b"Bad name: x", b" folded: x", b"Host: a\r\nHost: b"),
+        *(b"X: \x00", b"X: a\rb", b"X:\x01\x02\x03", b"\xff\xfe: \xff"),  # bytes that no header has
+        *(b"X: " + b"v" * rng.randint(10_000, 200_000), b"N" * rng.randint(10_000, 100_000) + b": x"),
         b"\r\n".join(b"X-%d: y" % i for i in range(rng.randint(100, 3000))),
-        b"\xff\xfe: \xff",
-        b"Host: a\r\nHost: b",
-        b"X:\x01\x02\x03",
-        b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x",
-        b"Upgrade: h2c\r\nConnection: Upgrade",
+        *(b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x", b"Upgrade: h2c\r\nConnection: Upgrade"),
         mutate(rng, b"X-Header: value\r\nAnother: one"),
     )
     head = b"POST /score HTTP/1.1\r\nContent-Type: application/json\r\n" + rng.choice(lines)
-    return Script((head + b"\r\nContent-Length: %d\r\n\r\n" % len(GOOD_BODY) + GOOD_BODY,), ends=True)
+    return Script((head + b"\r\nContent-Length: %d\r\n\r\n" % len(_GOOD) + _GOOD,), ends=True)
 
 
 def lengths(rng: Random, corpus: Corpus) -> Script:
     """Lengths that are wrong, two that differ, or both kinds at once."""
-    framings = (
-        b"Content-Length: 12\r\nTransfer-Encoding: chunked",
-        b"Transfer-Encoding: chunked\r\nContent-Length: 5",
-        b"Content-Length: 12\r\nContent-Length: 13",
-        b"Content-Length: -1",
-        b"Content-Length: +12",
-        b"Content-Length: 0x0c",
-        b"Content-Length: 1e1",
-        b"Content-Length: 12, 12",
-        b"Content-Length:",
-        b"Content-Length: " + b"9" * rng.randint(18, 400),
-        b"Content-Length: 99999999999",
-        b"Content-Length: 1 2",
-        b"Transfer-Encoding: gzip",
-        b"Transfer-Encoding: chunked, identity",
-        b"Transfer-Encoding: xchunked",
-        b"Transfer-Encoding:\x0bchunked",
-        b"Content-Length: 12\x00",
+    values = (
+        *(b"-1", b"+12", b"0x0c", b"1e1", b"1 2", b"", b"12, 12", b"12\x00", b"99999999999"),
+        b"9" * rng.randint(18, 400),
     )
-    head = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + rng.choice(framings)
-    return Script((head + b"\r\n\r\n" + GOOD_BODY,), ends=True)
+    framings = (
+        *(b"Content-Length: " + value for value in values),
+        *(b"Content-Length: 12\r\nContent-Length: 13", b"Content-Length: 12\r\nTransfer-Encoding: chunked"),
+        *(b"Transfer-Encoding: chunked\r\nContent-Length: 5", b"Transfer-Encoding: chunked, identity"),
+        *(b"Transfer-Encoding: gzip", b"Transfer-Encoding: xchunked", b"Transfer-Encoding:\x0bchunked"),
+    )
+    return Script((_HEAD + rng.choice(framings) + b"\r\n\r\n" + _GOOD,), ends=True)
 
 
 def chunks(rng: Random, corpus: Corpus) -> Script:
     """Chunked bodies that are not."""
-    body = b"c\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n"
+    body = b"c\r\n" + _GOOD + b"\r\n0\r\n\r\n"
     bodies = (
-        b"zz\r\n" + GOOD_BODY,
-        b"-1\r\n",
-        b"ffffffffffffffff\r\n" + GOOD_BODY,
-        b"c" + b";x" * rng.randint(1, 20_000) + b"\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n",
-        b"c\n" + GOOD_BODY + b"\n0\n\n",
-        b"b\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n",
-        b"0" * rng.randint(1, 5000) + b"c\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n",
+        *(b"zz\r\n" + _GOOD, b"-1\r\n", b"\r\n\r\n", b"ffffffffffffffff\r\n" + _GOOD),  # sizes that are none
+        *(b"b\r\n" + body[3:], b"c\n" + _GOOD + b"\n0\n\n", body[:-4]),  # a wrong size, wrong line ends, no end
+        *(b"0" * rng.randint(1, 5000) + body, b"c" + b";x" * rng.randint(1, 20_000) + body[1:]),
         b"1\r\n{\r\n" * rng.randint(1, 5000) + b"0\r\n\r\n",
-        b"0\r\nX-Trailer: y\r\n\r\n",
-        body[:-4],
-        b"\r\n\r\n",
-        b"0\r\n" + b"T: t\r\n" * 3000 + b"\r\n",
-        mutate(rng, body),
-        rng.randbytes(100),
+        *(b"0\r\nX-Trailer: y\r\n\r\n", b"0\r\n" + b"T: t\r\n" * 3000 + b"\r\n"),
+        *(mutate(rng, body), rng.randbytes(100)),
     )
-    head = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    return Script((head + rng.choice(bodies),), ends=True)
+    return Script((_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + rng.choice(bodies),), ends=True)
 
 
 def cut(rng: Random, corpus: Corpus) -> Script:
@@ -128,7 +89,7 @@ def cut(rng: Random, corpus: Corpus) -> Script:
 
 def slow(rng: Random, corpus: Corpus) -> Script:
     """A request that comes a few bytes at a time: right, and answered, or given up."""
-    whole = request_bytes({"Content-Type": JSON_TYPE}, GOOD_BODY)
+    whole = request_bytes({"Content-Type": JSON_TYPE}, _GOOD)
     step = rng.randint(2, 30)
     pieces = tuple(whole[i : i + step] for i in range(0, len(whole), step))
     if rng.random() < 0.5:
@@ -139,7 +100,7 @@ def slow(rng: Random, corpus: Corpus) -> Script:
 def pipelined(rng: Random, corpus: Corpus) -> Script:
     """Right requests one upon another in one piece, all answered; or with garbage behind them, which may undo them."""
     count = rng.randint(1, 12)
-    good = request_bytes({"Content-Type": JSON_TYPE}, GOOD_BODY)
+    good = request_bytes({"Content-Type": JSON_TYPE}, _GOOD)
     tail = rng.choice((b"\0garbage\r\n\r\n", b"POST /score HTTP/9.9\r\n\r\n", b"", rng.randbytes(50)))
     return Script((good * count + tail,), due=0 if tail else count, ends=bool(tail))
 
@@ -147,13 +108,8 @@ def pipelined(rng: Random, corpus: Corpus) -> Script:
 def not_http(rng: Random, corpus: Corpus) -> Script:
     """Other protocols, and noise."""
     data = (
+        *(b"SSH-2.0-x\r\n", b"*1\r\n$4\r\nPING\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"),
         b"\x16\x03\x01\x00\xf1\x01\x00\x00\xed\x03\x03" + rng.randbytes(200),
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
-        b"SSH-2.0-x\r\n",
-        b"*1\r\n$4\r\nPING\r\n",
-        rng.randbytes(rng.randint(1, 5000)),
-        b"\r\n" * rng.randint(1, 2000),
-        b"\0" * rng.randint(1, 5000),
-        b"\n",
+        *(b"\n", b"\r\n" * rng.randint(1, 2000), b"\0" * rng.randint(1, 5000), rng.randbytes(rng.randint(1, 5000))),
     )
     return Script((rng.choice(data),), ends=True)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks.serving.figures import Run, middle, percentile
+from benchmarks.serving.cells import Run, middle, percentile
 
 
 @pytest.mark.parametrize(

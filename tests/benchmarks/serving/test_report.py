@@ -3,16 +3,15 @@
 import dataclasses
 
 from benchmarks.harness.questions import Form
-from benchmarks.serving.cells import Cell, Loop, ServingPlan
+from benchmarks.serving.cells import Cell, Loop, Run, ServingPlan
 from benchmarks.serving.contenders import Contender
-from benchmarks.serving.figures import Run
 from benchmarks.serving.goals import goals
 from benchmarks.serving.measure import Results
 from benchmarks.serving.table import report
 
 _PLAN = ServingPlan((Cell(64, 8, 1), Cell(64, 8, 16), Cell(64, 8, 64)), 3, 1.0, 0.1, 0.1, 64)
-_MINE = Contender("SemSim", Form.OCTETS, "/score", 1, 1, ours=True)
-_PEER = Contender("Peer", Form.PIXEL_FORM, "/score", 2, 2, ours=False)
+_MINE = Contender("SemSim", Form.OCTETS, "/score", 1, 1)
+_PEER = Contender("Peer", Form.PIXEL_FORM, "/score", 2, 2)
 
 
 def _run(speed: float, tail: float = 2.0) -> Run:

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.harness.metrics import read_metrics
-from benchmarks.serving.stages import Stages, stages
+from benchmarks.serving.stages import Stage, stages
 
 _BEFORE = """# TYPE semsim_request_seconds histogram
 semsim_request_seconds_bucket{le="0.5",transport="http"} 1.0
@@ -19,4 +19,4 @@ _AFTER = _BEFORE.replace("} 1.0", "} 9.0").replace("} 2.0", "} 6.0").replace("0.
 def test_stages_are_means_of_what_came_between() -> None:
     """Only one transport's requests count; what no stage covers is the rest."""
     means = stages(read_metrics(_BEFORE), read_metrics(_AFTER), "http")
-    assert means == Stages(0.5, 0.0, 0.0, pytest.approx(1.5))
+    assert means == {Stage.DECODE: 0.5, Stage.QUEUE: 0, Stage.INFERENCE: 0, Stage.REST: pytest.approx(1.5)}

@@ -9,9 +9,8 @@ from benchmarks.harness.clients import Attempt, End, Purpose
 from benchmarks.harness.pictures import Mark
 from benchmarks.harness.questions import Form, ask
 from benchmarks.harness.rows import Row, expected_rows
-from benchmarks.soak.fates import Fate, Times, fate
-from benchmarks.soak.result import Counted
-from benchmarks.soak.verdict import balances, check_scores, judge
+from benchmarks.soak.result import Counted, Fate, Times
+from benchmarks.soak.verdict import balances, check_scores, fate, judge
 from semsim import Scorer
 
 MARK = Mark.of(1)
