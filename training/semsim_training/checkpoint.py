@@ -9,14 +9,17 @@ from pydantic import model_validator
 from semsim.exceptions import InvalidCheckpoint
 from semsim.manifest import ModelDescription
 from semsim_training.backbones import build_backbone
-from semsim_training.configuration import read_description
+from semsim_training.configuration import Description
 from semsim_training.embedding import EmbeddingNetwork
 
 _Triple = tuple[float, float, float]
 
 
-class CheckpointDescription(ModelDescription):
+class CheckpointDescription(ModelDescription, Description):
     """A checkpoint's network, its input, and where its weights come from."""
+
+    CONTENT = "a checkpoint description"
+    REFUSAL = InvalidCheckpoint
 
     architecture: str
     """See :func:`semsim_training.backbones.build_backbone`. The pooled features are the embedding."""
@@ -32,15 +35,6 @@ class CheckpointDescription(ModelDescription):
         if min(self.std) <= 0:
             raise ValueError(f"expected three positive std, got {self.std}")
         return self
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a description.
-
-        Raises:
-            InvalidCheckpoint: no such file, or it does not fit the schema.
-        """
-        return read_description(cls, path, InvalidCheckpoint, "a checkpoint description")
 
 
 def load_network(weights: Path, description: CheckpointDescription) -> EmbeddingNetwork:

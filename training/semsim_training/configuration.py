@@ -2,13 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, SemSimError
-
-_Schema = TypeVar("_Schema", bound=BaseModel)
 
 
 class FrozenModel(BaseModel):
@@ -27,7 +25,14 @@ class Configuration(FrozenModel):
         Raises:
             InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
         """
-        return read_configuration(cls, path)
+        import yaml  # descriptions are read without it
+
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text()))
+        except OSError as error:
+            raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
+        except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+            raise InvalidConfiguration(f"{path} does not fit the schema: {error}") from error
 
 
 class Description(FrozenModel):
@@ -47,37 +52,13 @@ class Description(FrozenModel):
         Raises:
             SemSimError: the ``REFUSAL``: no such file, or it does not fit the schema.
         """
-        return read_description(cls, path / cls.FILE, cls.REFUSAL, cls.CONTENT)
-
-
-def read_configuration(schema: type[_Schema], path: Path) -> _Schema:
-    """Read a YAML file.
-
-    Raises:
-        InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
-    """
-    import yaml  # descriptions are read without it
-
-    try:
-        return schema.model_validate(yaml.safe_load(path.read_text()))
-    except OSError as error:
-        raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"{path} does not fit the schema: {error}") from error
-
-
-def read_description(schema: type[_Schema], path: Path, refusal: type[SemSimError], what: str) -> _Schema:
-    """Read a JSON file that says what ``what`` is.
-
-    Raises:
-        SemSimError: the ``refusal``: no such file, or it does not fit the schema.
-    """
-    try:
-        return schema.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise refusal(f"expected {what} at {path}: {error.strerror}") from error
-    except ValidationError as error:
-        raise refusal(f"{path} does not fit the schema: {error}") from error
+        path = path / cls.FILE
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise cls.REFUSAL(f"expected {cls.CONTENT} at {path}: {error.strerror}") from error
+        except ValidationError as error:
+            raise cls.REFUSAL(f"{path} does not fit the schema: {error}") from error
 
 
 def expanded(path: Path) -> Path:

@@ -2,22 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import Self
-
-from pydantic import BaseModel, ConfigDict
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind
-from semsim_training.configuration import read_description
+from semsim_training.configuration import Description, FrozenModel
 
 _PSEUDONYM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class ShownItem(BaseModel):
+class ShownItem(FrozenModel):
     """The item that one tile or task shows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     item: str
     """The item's opaque name."""
@@ -28,10 +23,11 @@ class ShownItem(BaseModel):
     """1 where the annotator has seen the item before."""
 
 
-class SheetKey(BaseModel):
+class SheetKey(Description):
     """The items that the tiles of an annotator's contact sheets show."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    CONTENT = "a key of contact sheets"
+    REFUSAL = InvalidAnnotations
 
     protocol: str
     dataset: str
@@ -48,34 +44,17 @@ class SheetKey(BaseModel):
     tiles: dict[int, ShownItem]
     """The item on each tile, by the tile's number."""
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a key.
 
-        Raises:
-            InvalidAnnotations: no key of contact sheets there.
-        """
-        return read_description(cls, path, InvalidAnnotations, "a key of contact sheets")
-
-
-class TaskKey(BaseModel):
+class TaskKey(Description):
     """The items that the tasks of a Label Studio project show."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    CONTENT = "a key of Label Studio tasks"
+    REFUSAL = InvalidAnnotations
 
     protocol: str
     dataset: str
     classes: tuple[str, ...]
     items: tuple[ShownItem, ...]
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a key.
-
-        Raises:
-            InvalidAnnotations: no key of Label Studio tasks there.
-        """
-        return read_description(cls, path, InvalidAnnotations, "a key of Label Studio tasks")
 
 
 def write_key(key: SheetKey | TaskKey, path: Path) -> None:
