@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+_SHOWN = 30
+
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
@@ -15,7 +17,8 @@ def records_table(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def verdict_lines(faults: Sequence[str]) -> str:
-    """The result of a proof in one line, and the faults below it."""
+    """The result of a proof in one line, and below it the first faults, and how many more there are."""
     if not faults:
         return "**Result: no fault.**"
-    return "**Result: faults.**\n\n" + "\n".join(f"* {fault}" for fault in faults)
+    more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+    return "**Result: faults.**\n\n" + "\n".join(f"* {fault}" for fault in (*faults[:_SHOWN], *more))

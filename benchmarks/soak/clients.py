@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -12,47 +11,26 @@ import numpy as np
 from benchmarks.harness.clients import Attempt, End, GRPCClient, HTTPClient, Purpose, request_of
 from benchmarks.harness.http_wire import Closed
 from benchmarks.harness.questions import Form, Question, ask
-from benchmarks.harness.server import Server
 from benchmarks.soak.result import SoakPlan
 from benchmarks.soak.spoiled import spoil
+from benchmarks.soak.stream import SharedStream
 
 PATIENCE_SECONDS = 60.0
 """A client waits this long for an answer; the service's own limit is half of it."""
 _AGAIN_SECONDS = 0.2
 _TRY_AGAIN_CODES = frozenset({"overloaded", "not_ready"})
-_LISTEN_SECONDS = 0.001
+LISTEN_SECONDS = 0.001
+"""How long a client waits behind an answer for a second one."""
 _PIECES = 4
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Sends questions over one client: as they are, made wrong, or left alone on the way."""
+class LeavingHTTPClient(HTTPClient):
+    """A client that can go before it has an answer."""
 
-    model: str
-    send: Callable[[bytes, Attempt], Awaitable[None]]
-    leave: Callable[[bytes, Attempt, np.random.Generator], Awaitable[None]]
-    close: Callable[[], Awaitable[None]]
-
-    async def attempt(self, question: Question, attempt: Attempt, rng: np.random.Generator) -> None:
-        """Send a question once, as the attempt's purpose says, and note what became of it."""
-        request = request_of(question, self.model)
-        if attempt.purpose is Purpose.MALFORMED:
-            request, attempt.wanted_code = spoil(question, self.model)
-        if attempt.purpose is Purpose.CANCELLED:
-            attempt.end = End.LEFT
-            await self.leave(request, attempt, rng)
-        else:
-            await self.send(request, attempt)
-
-
-def http_caller(server: Server, model: str) -> Caller:
-    """A caller with an HTTP connection of its own."""
-    client = HTTPClient(server.port, _LISTEN_SECONDS)
-
-    async def leave(request: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
+    async def leave(self, request: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
         """Close the connection at a random moment: while the request is sent, or while it is worked on."""
         try:
-            connection = await client.connection()
+            connection = await self.connection()
             if rng.random() < 0.5:
                 await connection.send(request[: int(rng.integers(1, len(request)))])
             else:
@@ -69,22 +47,20 @@ def http_caller(server: Server, model: str) -> Caller:
         else:
             await connection.close()
 
-    return Caller(model, client.send, leave, client.close)
 
+class LeavingGRPCClient(GRPCClient):
+    """A client that can go before it has an answer."""
 
-def grpc_caller(server: Server, model: str) -> Caller:
-    """A caller with a gRPC channel of its own."""
-    client = GRPCClient(server.grpc_target)
-
-    async def leave(message: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
+    async def leave(self, message: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
         """Cancel the call at a random moment."""
-        sending = asyncio.ensure_future(client.send(message, attempt))
+        sending = asyncio.ensure_future(self.send(message, attempt))
         await asyncio.wait((sending,), timeout=rng.exponential(0.03))
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await sending
 
-    return Caller(model, client.send, leave, client.close)
+
+SoakClient = LeavingHTTPClient | LeavingGRPCClient | SharedStream
 
 
 @dataclass
@@ -92,6 +68,8 @@ class Load:
     """What the clients share: the plan, the gate, and the record."""
 
     plan: SoakPlan
+    model: str
+    """The name of the model served."""
     attempts: list[Attempt] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared, no client begins another request."""
@@ -111,7 +89,7 @@ class Load:
             await asyncio.sleep(0.02)
 
 
-async def ask_on(load: Load, forms: tuple[Form, ...], caller: Caller, number: int) -> None:
+async def ask_on(load: Load, forms: tuple[Form, ...], client: SoakClient, number: int) -> None:
     """Send questions until the load is over, with pauses."""
     rng = np.random.default_rng([load.plan.seed, number, 0xC11E])
     while not load.over:
@@ -121,14 +99,14 @@ async def ask_on(load: Load, forms: tuple[Form, ...], caller: Caller, number: in
         load.busy += 1
         try:
             seed = load.next_seed()
-            await settle(load, ask(seed, forms[seed % len(forms)], load.plan.mark), caller)
+            await settle(load, ask(seed, forms[seed % len(forms)], load.plan.mark), client)
         finally:
             load.busy -= 1
         mean = load.plan.think_seconds
         await asyncio.sleep(rng.exponential(mean * 4) if rng.random() < 0.2 else rng.exponential(mean / 4))
 
 
-async def settle(load: Load, question: Question, caller: Caller, purpose: Purpose | None = None) -> None:
+async def settle(load: Load, question: Question, client: SoakClient, purpose: Purpose | None = None) -> None:
     """Attempt a question; a well-formed one that is turned away, or cut off, again and again until it is answered."""
     rng = np.random.default_rng([question.seed, 0xD1CE])
     purpose = purpose or _purpose(load.plan, rng.random())
@@ -136,7 +114,7 @@ async def settle(load: Load, question: Question, caller: Caller, purpose: Purpos
         attempt = Attempt(question.seed, question.form, purpose)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await caller.attempt(question, attempt, rng)
+                await _send(load, client, question, attempt, rng)
         except TimeoutError:
             attempt.end = End.HUNG
         attempt.ended = time.monotonic()
@@ -146,6 +124,18 @@ async def settle(load: Load, question: Question, caller: Caller, purpose: Purpos
         if done or refused or load.over:
             return
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _send(load: Load, client: SoakClient, question: Question, attempt: Attempt, rng: np.random.Generator) -> None:
+    """Send a question once, as the attempt's purpose says, and note what became of it."""
+    request = request_of(question, load.model)
+    if attempt.purpose is Purpose.MALFORMED:
+        request, attempt.wanted_code = spoil(question, load.model)
+    if attempt.purpose is Purpose.CANCELLED:
+        attempt.end = End.LEFT
+        await client.leave(request, attempt, rng)
+    else:
+        await client.send(request, attempt)
 
 
 def _purpose(plan: SoakPlan, draw: float) -> Purpose:

@@ -20,11 +20,6 @@ _BLOCK_SECONDS = 15.0
 _CONFIDENCE = 0.95
 
 
-def memory_slope(samples: Sequence[tuple[float, float]], times: Times) -> Slope | None:
-    """The growth of memory while the load ran, without the warm-up of each worker; None where there is too little."""
-    return slope(samples, [(times.began + WARM_UP_SECONDS, times.killed), (times.back + WARM_UP_SECONDS, times.burst)])
-
-
 def slope(samples: Sequence[tuple[float, float]], stretches: Sequence[tuple[float, float]]) -> Slope | None:
     """The common slope of some stretches of time, each with a level of its own; None where there is too little.
 

@@ -19,7 +19,7 @@ def report(soak: Soak, picture: Path | None = None) -> str:
     """The whole report; draws the picture where it is given a path."""
     verdict, plan, times, fates = soak.verdict, soak.plan, soak.times, soak.verdict.fates
     parts = [
-        verdict_lines(verdict.shown_faults),
+        verdict_lines(verdict.faults),
         f"{(times.stopped - times.began) / 60:.1f} minutes, {plan.http_clients} HTTP and {plan.grpc_clients} gRPC "
         f"clients and {plan.stream_clients} on one stream, seed {plan.seed}. Machine: {machine()}.",
         _requests(soak),

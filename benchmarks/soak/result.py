@@ -10,8 +10,6 @@ from benchmarks.harness.metrics import scrape
 from benchmarks.harness.pictures import Mark
 from benchmarks.harness.questions import Form, Size
 
-_SHOWN = 10
-
 
 @dataclass(frozen=True, slots=True)
 class SoakPlan:
@@ -132,12 +130,6 @@ class Verdict:
     def fault(self, attempt: Attempt, what: str) -> None:
         """Note a fault of one attempt."""
         self.faults.append(f"{attempt.form}, seed {attempt.seed}, {attempt.purpose}: {what}")
-
-    @property
-    def shown_faults(self) -> list[str]:
-        """The first faults, and how many more there are."""
-        more = len(self.faults) - _SHOWN
-        return self.faults[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.harness.clients import Purpose
@@ -11,9 +12,17 @@ from benchmarks.harness.log import traces_of
 from benchmarks.harness.processes import watched_memory, worker
 from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Size, ask
 from benchmarks.harness.server import Server, ServerFailed
-from benchmarks.soak.clients import Caller, Load, ask_on, grpc_caller, http_caller, settle
+from benchmarks.soak.clients import (
+    LISTEN_SECONDS,
+    LeavingGRPCClient,
+    LeavingHTTPClient,
+    Load,
+    SoakClient,
+    ask_on,
+    settle,
+)
 from benchmarks.soak.marks import find_marks
-from benchmarks.soak.memory import growth_fault, memory_slope
+from benchmarks.soak.memory import WARM_UP_SECONDS, growth_fault, slope
 from benchmarks.soak.result import Counted, Soak, SoakPlan, Times
 from benchmarks.soak.stream import SharedStream
 from benchmarks.soak.verdict import SETTLE_SECONDS, balances, check_scores, judge
@@ -40,20 +49,20 @@ def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
 
 
 async def _drive(server: Server, plan: SoakPlan, model: str) -> Soak:
-    load = Load(plan)
+    load = Load(plan, model)
     times = Times(time.monotonic())
     soak = Soak(plan, times, load.attempts)
+    http = [LeavingHTTPClient(server.port, LISTEN_SECONDS) for _ in range(plan.http_clients + 2 * plan.burst)]
+    grpc = [LeavingGRPCClient(server.grpc_target) for _ in range(plan.grpc_clients)]
     stream = SharedStream(server)
-    streaming = Caller(model, stream.send, stream.leave, stream.close)
-    calling = [grpc_caller(server, model) for _ in range(plan.grpc_clients)]
-    ways: list[tuple[tuple[Form, ...], Caller]] = [
-        *((HTTP_FORMS, http_caller(server, model)) for _ in range(plan.http_clients)),
-        *((UNARY_FORMS, caller) for caller in calling),
-        *[((Form.STREAM,), streaming)] * plan.stream_clients,
+    ways: list[tuple[tuple[Form, ...], SoakClient]] = [
+        *((HTTP_FORMS, client) for client in http[2 * plan.burst :]),
+        *((UNARY_FORMS, client) for client in grpc),
+        *[((Form.STREAM,), stream)] * plan.stream_clients,
     ]
     async with asyncio.TaskGroup() as group:
-        for number, (forms, caller) in enumerate(ways):
-            group.create_task(ask_on(load, forms, caller, number))
+        for number, (forms, client) in enumerate(ways):
+            group.create_task(ask_on(load, forms, client, number))
         load.go.set()
         await asyncio.sleep(plan.seconds / 3)
         await _kill(server, times)
@@ -62,24 +71,25 @@ async def _drive(server: Server, plan: SoakPlan, model: str) -> Soak:
         soak.counted, soak.counted_attempts = await asyncio.to_thread(Counted.scraped, server.port), len(load.attempts)
         load.go.set()
         await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
-        bursts: list[tuple[Form, Caller]] = [(Form.STREAM, streaming)] * plan.burst
+        bursts: list[tuple[Form, SoakClient]] = [(Form.STREAM, stream)] * plan.burst
         for index in range(plan.burst):
-            bursts += [(form, http_caller(server, model)) for form in (Form.JSON, Form.OCTETS)]
-            bursts += [(form, calling[index % len(calling)]) for form in (Form.SCORE, Form.BATCH)]
-        asked = [(ask(load.next_seed(), form, plan.mark, _BURST), caller) for form, caller in bursts]
+            bursts += zip((Form.JSON, Form.OCTETS), http[2 * index : 2 * index + 2], strict=True)
+            bursts += [(form, grpc[index % len(grpc)]) for form in (Form.SCORE, Form.BATCH)]
+        asked = [(ask(load.next_seed(), form, plan.mark, _BURST), client) for form, client in bursts]
         soak.sizes = {question.seed: _BURST for question, _ in asked}
         times.burst = time.monotonic()
-        for question, caller in asked:
-            group.create_task(settle(load, question, caller, Purpose.GOOD))
+        for question, client in asked:
+            group.create_task(settle(load, question, client, Purpose.GOOD))
         await asyncio.sleep(SETTLE_SECONDS + 0.1)
         times.stopped = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         load.over = True
-        soak.exit_code = await asyncio.to_thread(_wait, server)
+        with suppress(subprocess.TimeoutExpired):
+            soak.exit_code = await asyncio.to_thread(server.process.wait, EXIT_SECONDS)
         times.exited = time.monotonic()
         load.go.set()
-    for caller in {caller for _, caller in (*ways, *bursts)}:
-        await caller.close()
+    for client in (*http, *grpc, stream):
+        await client.close()
     if stream.unasked:
         load.attempts[-1].wrong = f"{stream.unasked} answers in the stream that nobody waited for"
     return soak
@@ -95,13 +105,6 @@ async def _kill(server: Server, times: Times) -> None:
     await asyncio.sleep(0.1)  # its ports are closed by now
     await asyncio.to_thread(server.wait_until_ready)
     times.back = time.monotonic()
-
-
-def _wait(server: Server) -> int | None:
-    try:
-        return server.process.wait(timeout=EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
 
 
 def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
@@ -123,6 +126,8 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
         verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
     elif soak.exit_code != 0:
         verdict.faults.append(f"the service ended with code {soak.exit_code}")
-    soak.growth = memory_slope(soak.samples, soak.times)
+    times = soak.times
+    stretches = [(times.began + WARM_UP_SECONDS, times.killed), (times.back + WARM_UP_SECONDS, times.burst)]
+    soak.growth = slope(soak.samples, stretches)
     if fault := growth_fault(soak.growth):
         verdict.faults.append(fault)

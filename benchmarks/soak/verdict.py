@@ -1,4 +1,4 @@
-"""What a soak shows: each attempt judged by when it was, answers checked against the offline scorer, counts compared."""
+"""What a soak shows: attempts judged by when they were, answers checked against the offline scorer, counts compared."""
 
 from collections import Counter
 from collections.abc import Sequence
