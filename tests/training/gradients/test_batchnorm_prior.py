@@ -64,7 +64,7 @@ def test_equal_to_a_plain_loop_whatever_the_neighbours(reference: Reference, pro
 
 @pytest.mark.parametrize("training", [LocalTraining(0.05, 4), LocalTraining(0.05, 2, epochs=2)])
 def test_local_steps_leave_the_statistics_that_are_sent(training: LocalTraining) -> None:
-    """The simulation's statistics for the true images are the ones recovered from the client's buffers.
+    """The simulation's statistics for the originals are the ones recovered from the client's buffers.
 
     In float64: over four steps of an untrained network float32 drifts by a hundredth.
     """

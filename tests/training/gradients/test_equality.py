@@ -103,7 +103,7 @@ def test_shared_weights_and_local_steps_agree(objective: object) -> None:
 
 
 def test_local_steps_are_the_clients_own() -> None:
-    """The weight delta simulated for the true images is the one that a client's plain SGD sends."""
+    """The weight delta simulated for the originals is the one that a client's plain SGD sends."""
     of = victim("convnet", 4)
     training = LocalTraining(learning_rate=0.05, batch_size=2, epochs=2)
     protocol = Protocol(local_training=training)
