@@ -25,7 +25,7 @@ class Candidates:
     """The candidates of N clients, each tried ``restarts`` times, and what the victim made of them."""
 
     images: Tensor
-    """``(N * restarts, images, C, H, W)``, normalised; a client's restarts follow each other."""
+    """The candidates, ``(N * restarts, images, C, H, W)``, normalised; a client's restarts follow each other."""
     restarts: int
     """The number of candidates of each client."""
     statistics: Sequence[ChannelStatistics]
