@@ -28,9 +28,9 @@ class LastLayer:
     """A fully connected layer and its gradients of the mean loss, in float64."""
 
     weight: Tensor
-    """``(classes, features)``."""
+    """The layer's weight, ``(classes, features)``."""
     bias: Tensor
-    """``(classes,)``."""
+    """The layer's bias, ``(classes,)``."""
     weight_gradient: Tensor
     bias_gradient: Tensor
     non_negative: bool
