@@ -1,9 +1,12 @@
 """Processes seen from outside: what belongs to one, the memory and the processor time that they take."""
 
+import multiprocessing
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
@@ -78,3 +81,15 @@ def pause(pid: int) -> None:
     """Stop a process and all below it where they are: even an idle server may poll."""
     for process in tree(pid):
         process.suspend()
+
+
+Elsewhere = Callable[..., Any]
+"""Calls a function with arguments in another process, and waits for what it gives."""
+
+
+@contextmanager
+def process(initializer: Callable[[], object] | None = None) -> Iterator[Elsewhere]:
+    """A process beside this one that does what it is given, until the block ends."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer) as executor:
+        yield lambda *call: executor.submit(*call).result()

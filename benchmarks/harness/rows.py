@@ -57,11 +57,7 @@ def apart(got: float | None, wanted: float | None) -> float:
 
 
 def check_summary(rows: Sequence[Row], summary: Summary) -> None:
-    """Hold an answer's totals against its rows.
-
-    Raises:
-        Unreadable: they are the totals of other rows.
-    """
+    """Hold an answer's totals against its rows. Raises :class:`Unreadable` where they are those of other rows."""
     scored = [row for row in rows if row.code is None]
     leakages = [row.leakage for row in scored if row.leakage is not None]
     holds = (

@@ -102,16 +102,10 @@ def running(
 ) -> Iterator[Server]:
     """Run ``command --port PORT`` until the block ends, with a free port, and the one after it for gRPC.
 
-    Raises :class:`ServerFailed` where it does not get ready.
-
-    Args:
-        command: the server, which takes its port as its last argument.
-        home: the folder for everything that the server writes.
-        environment: variables, which win over those set here; ``SEMSIM_GRPC__PORT`` is 0 for a server without gRPC.
-        ready_path: the path that answers 200 once the server is ready.
-        cwd: the working directory.
-        tls: how to trust the server, and which certificate to show, where it speaks TLS.
-        cores: the processor cores that the server may use; all of them when None.
+    Everything that the server writes goes to ``home``. ``ready_path`` answers 200 once it is ready. Variables of
+    ``environment`` win over those set here: ``SEMSIM_GRPC__PORT`` is 0 for a server without gRPC. ``tls`` says how to
+    trust a server, and which certificate to show; ``cores`` are those that it may use. Raises :class:`ServerFailed`
+    where it does not get ready.
     """
     scratch = home / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)

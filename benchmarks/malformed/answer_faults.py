@@ -3,9 +3,9 @@
 import json
 from urllib.parse import urlsplit
 
-from benchmarks.harness.http_messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
 from benchmarks.harness.http_wire import HTTPAnswer
 from benchmarks.harness.log import traces_in
+from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
 from benchmarks.harness.rows import Unreadable
 from semsim.exceptions import ErrorCode
 

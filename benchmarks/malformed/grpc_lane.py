@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from benchmarks.harness.grpc_wire import ERROR_CODE, OPTIONS, channel, trailing
+from benchmarks.harness.clients import ERROR_CODE, OPTIONS, channel, trailing
 from benchmarks.harness.log import traces_in
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.http_lanes import at_once

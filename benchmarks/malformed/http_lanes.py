@@ -8,8 +8,8 @@ from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP
 from benchmarks.harness.log import traces_in
 from benchmarks.malformed.answer_faults import describe, http_fault, scored_fault
 from benchmarks.malformed.findings import Block, Findings
-from benchmarks.malformed.inputs.http_scripts import Script
 from benchmarks.malformed.inputs.kinds import Lane
+from benchmarks.malformed.inputs.scripts import Script
 
 _CONNECTIONS = 8
 _PIPELINED = 12

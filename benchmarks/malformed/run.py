@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator
 from random import Random
 from typing import Any
 
+from benchmarks.harness.clients import Attempt, End, client_of, request_of
 from benchmarks.harness.http_wire import Closed
 from benchmarks.harness.log import traces_of
-from benchmarks.harness.pictures import Mark
 from benchmarks.harness.processes import memory_mib, watched_memory, worker
+from benchmarks.harness.questions import Form, Mark, Size, ask
+from benchmarks.harness.rows import differences, expected_rows
 from benchmarks.harness.server import Server
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.grpc_lane import Caller
@@ -18,7 +20,6 @@ from benchmarks.malformed.http_lanes import play_scripts, send_requests
 from benchmarks.malformed.inputs.corpus import Corpus, make_corpus
 from benchmarks.malformed.inputs.http_bodies import FORGED
 from benchmarks.malformed.inputs.kinds import KINDS, Lane
-from benchmarks.malformed.probe import Probe
 from semsim.scorer import Scorer
 
 BLOCK = 1000
@@ -26,6 +27,34 @@ MEMORY_LIMIT_MIB = 512.0
 """How much the service's memory may grow over what it was before, at most: twice its queue's limit of bytes."""
 SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**22), "SEMSIM_LIMITS__REQUEST_PIXELS": str(2**22)}
 """Smaller limits than the default ones, so that going past them costs less."""
+_PROBE_SECONDS = 30.0
+_PROBE_SIZE = Size(pairs=2, side=32)
+
+
+class Probe:
+    """One question over HTTP and one over gRPC, with the answers that they must get."""
+
+    def __init__(self, scorer: Scorer, mark: Mark) -> None:
+        self._expected = list(
+            expected_rows([ask(7, form, mark, _PROBE_SIZE) for form in (Form.JSON, Form.BATCH)], scorer)
+        )
+
+    async def fault(self, server: Server) -> str | None:
+        """What is wrong with the answers; nothing when all is well."""
+        for question, rows in self._expected:
+            client, attempt = client_of(question.form, server), Attempt(question.seed, question.form)
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    await client.send(request_of(question, ""), attempt)
+            except TimeoutError:
+                return f"{question.form}: no answer within {_PROBE_SECONDS:g} s"
+            finally:
+                await client.close()
+            if attempt.end is not End.ANSWERED or attempt.wrong:
+                return f"{question.form}: {attempt.end}, {attempt.code or attempt.wrong}"
+            if wrong := differences(attempt.rows, rows, question.form):
+                return f"{question.form}: {wrong[0]}"
+        return None
 
 
 def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[Block]:
@@ -74,7 +103,14 @@ async def _send_all(server: Server, scorer: Scorer, findings: Findings, plan: li
             inputs = make(findings.seed, corpus, block)
             process, begin = worker(pid), time.monotonic()
             try:
-                await _send(server, caller, block, inputs, findings)
+                match block.kind.lane:
+                    case Lane.REQUESTS:
+                        await send_requests(server.port, block, inputs, findings)
+                    case Lane.CALLS:
+                        await caller.send(block, inputs, findings)
+                    case Lane.SCRIPTS | Lane.BYTES as lane:
+                        port = server.port if lane is Lane.SCRIPTS else server.grpc_port
+                        await play_scripts(port, block, inputs, findings)
             except Closed:
                 findings.faults["the service is gone: the run ended here"].append(block.name)
                 return
@@ -91,15 +127,3 @@ async def _send_all(server: Server, scorer: Scorer, findings: Findings, plan: li
             findings.memory_mib.append(memory_mib(pid))
     finally:
         await caller.close()
-
-
-async def _send(server: Server, caller: Caller, block: Block, inputs: list[Any], findings: Findings) -> None:
-    match block.kind.lane:
-        case Lane.REQUESTS:
-            await send_requests(server.port, block, inputs, findings)
-        case Lane.SCRIPTS:
-            await play_scripts(server.port, block, inputs, findings)
-        case Lane.CALLS:
-            await caller.send(block, inputs, findings)
-        case Lane.BYTES:
-            await play_scripts(server.grpc_port, block, inputs, findings)

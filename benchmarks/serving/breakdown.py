@@ -17,16 +17,14 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks.harness.command import options, publish
 from benchmarks.harness.metrics import scrape
-from benchmarks.harness.processes import awake, worker
+from benchmarks.harness.processes import Elsewhere, awake, process, worker
 from benchmarks.harness.questions import Form
 from benchmarks.harness.tables import table
 from benchmarks.serving.cells import Cell, Run, ServingPlan
-from benchmarks.serving.chart import draw
 from benchmarks.serving.contenders import OURS, Contender, started
 from benchmarks.serving.load import measure
-from benchmarks.serving.measure import Elsewhere, prepared, process
-from benchmarks.serving.parts import Part, shares
-from benchmarks.serving.stages import Stage, stages
+from benchmarks.serving.measure import prepared
+from benchmarks.serving.parts import Part, Stage, shares, stages
 from semsim_training.machine import machine
 
 SIDE = 64
@@ -108,6 +106,25 @@ def report(profiles: list[Profile]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def draw(profiles: list[Profile], file: Path) -> None:
+    """A bar for each profile, of milliseconds of CPU a pair, in its parts."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 1.6 + 0.5 * len(profiles)), layout="constrained")
+    axes = figure.add_subplot()
+    left = [0.0] * len(profiles)
+    for part in Part:
+        widths = [one.cpu.get(part, 0.0) * 1e3 for one in profiles]
+        names = [one.title for one in profiles]
+        axes.barh(names, widths, left=left, color=part.colour, label=part.value, edgecolor="white", linewidth=0.5)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlabel("milliseconds of CPU a pair")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
+    figure.savefig(file)
+
+
 def main() -> None:
     """Measure, and print the tables; with ``--write`` keep them in a page, with ``--picture`` draw the first."""
     parser = options(__doc__, "serving profile", images=True)
@@ -120,7 +137,7 @@ def main() -> None:
     profiles = profile(arguments.data, sampler)
     publish(report(profiles), "serving profile", arguments.write)
     if arguments.picture is not None:
-        draw([(one.title, one.cpu) for one in profiles], arguments.picture)
+        draw(profiles, arguments.picture)
 
 
 if __name__ == "__main__":

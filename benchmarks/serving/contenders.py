@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.grpc_messages import SCORE
+from benchmarks.harness.messages import SCORE
 from benchmarks.harness.processes import pause
 from benchmarks.harness.questions import Form
 from benchmarks.harness.server import running, semsim_serve

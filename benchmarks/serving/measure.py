@@ -1,17 +1,15 @@
 """One run of the benchmark: every contender under every load, in turn, round by round."""
 
 import math
-import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks.harness.processes import awake
+from benchmarks.harness.processes import awake, process
 from benchmarks.serving.cells import Cell, Loop, Run, ServingPlan, middle
 from benchmarks.serving.contenders import Contender, ContenderServer, started
 from benchmarks.serving.load import measure
@@ -49,18 +47,6 @@ class Results:
         """The 99th percentile of the latency over the median one."""
         figures = self.figures(cell, contender)
         return figures.p99 / figures.p50 if figures.p50 else math.nan
-
-
-Elsewhere = Callable[..., Run]
-"""Calls a function with arguments in another process, and waits for what it gives."""
-
-
-@contextmanager
-def process(initializer: Callable[[], object] | None = None) -> Iterator[Elsewhere]:
-    """A process beside this one that measures, until the block ends."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer) as executor:
-        yield lambda *call: executor.submit(*call).result()
 
 
 @contextmanager

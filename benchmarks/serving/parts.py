@@ -5,27 +5,63 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from benchmarks.harness.metrics import Metrics
+
+
+class Stage(StrEnum):
+    """A part of a request's time, and its name in the table."""
+
+    DECODE = "decoding, resizing, pixel metrics"
+    QUEUE = "waiting"
+    INFERENCE = "in the network's batches"
+    REST = "all else"
+    """Reading the body, the answer, and waiting for the event loop."""
+
+
+def stages(before: Metrics, after: Metrics, transport: str) -> dict[Stage, float]:
+    """Mean seconds of a request in each stage, over the requests of one transport that came between."""
+
+    def passed(name: str, **labels: str) -> float:
+        return after.total(f"semsim_{name}", **labels) - before.total(f"semsim_{name}", **labels)
+
+    count = max(1.0, passed("request_seconds_count", transport=transport))
+    known = {
+        stage: passed(f"{stage.name.lower()}_seconds_sum") / count
+        for stage in (Stage.DECODE, Stage.QUEUE, Stage.INFERENCE)
+    }
+    whole = passed("request_seconds_sum", transport=transport) / count
+    return known | {Stage.REST: whole - sum(known.values())}
+
 
 class Part(StrEnum):
     """What CPU is spent on, from the work itself to what surrounds it."""
 
-    NETWORK = "network"
-    METRICS = "pixel metrics"
-    RESIZING = "resizing"
-    DECODING = "PNG decoding"
-    PARSING = "parsing the body (base64)"
-    DIGESTS = "digests"
-    CORE = "batcher, queue, deadline"
-    ANSWER = "answer"
-    COUNTING = "our metrics"
-    TRANSPORT = "our HTTP or gRPC code"
-    STARLETTE = "Starlette"
-    BENTOML = "BentoML's middleware"
-    SERVER = "HTTP or gRPC server, event loop"
-    OTHER = "other"
+    colour: str
+
+    def __new__(cls, name: str, colour: str) -> "Part":
+        """A part with its name in tables, and its colour in the picture."""
+        part = str.__new__(cls, name)
+        part._value_, part.colour = name, colour
+        return part
+
+    # The work in blues, encoded images in greens, what surrounds it in warm colours.
+    NETWORK = "network", "#1f4e79"
+    METRICS = "pixel metrics", "#4682b4"
+    RESIZING = "resizing", "#9dc3e6"
+    DECODING = "PNG decoding", "#548235"
+    PARSING = "parsing the body (base64)", "#a9d18e"
+    DIGESTS = "digests", "#7f7f7f"
+    CORE = "batcher, queue, deadline", "#bfbfbf"
+    ANSWER = "answer", "#ffe699"
+    COUNTING = "our metrics", "#ffd966"
+    TRANSPORT = "our HTTP or gRPC code", "#f4b183"
+    STARLETTE = "Starlette", "#ed7d31"
+    BENTOML = "BentoML's middleware", "#c00000"
+    SERVER = "HTTP or gRPC server, event loop", "#7030a0"
+    OTHER = "other", "#e6e6e6"
 
 
-# Of the first frame from the inside out that one of these names: file, and function where it matters.
+# The first frame from the inside out that one of these names decides: by file, and function where it matters.
 _RULES = tuple(
     (re.compile(pattern), part)
     for pattern, part in (
@@ -72,10 +108,9 @@ def part_of(frames: list[str]) -> Part | None:
 def shares(folded: Iterable[str], cpu: Mapping[int, float]) -> dict[Part, float]:
     """The share of each part in the CPU of a process's threads.
 
-    Args:
-        folded: samples as lines ``thread (ID): name;frame;frame COUNT``, outermost frame first.
-        cpu: seconds by thread. Samples say only what a thread did in its own: they take some threads that wait for
-            busy, and see none without Python, such as those of gRPC's network code.
+    Samples are lines ``thread (ID): name;frame;frame COUNT``, outermost frame first. They say only what a thread did in
+    its own seconds of ``cpu``: they take some threads that wait for busy, and see none without Python, such as those of
+    gRPC's network code.
     """
     sampled: defaultdict[int, Counter[Part]] = defaultdict(Counter)
     for line in folded:

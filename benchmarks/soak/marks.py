@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.harness.pictures import Mark
+from benchmarks.harness.questions import Mark
 
 _CHUNK_BYTES = 2**24
 

@@ -7,8 +7,7 @@ from math import inf
 
 from benchmarks.harness.clients import Attempt, Purpose
 from benchmarks.harness.metrics import scrape
-from benchmarks.harness.pictures import Mark
-from benchmarks.harness.questions import Form, Size
+from benchmarks.harness.questions import Form, Mark, Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from benchmarks.harness.clients import Attempt, End
-from benchmarks.harness.grpc_messages import STREAM, response_rows
-from benchmarks.harness.grpc_wire import channel, never_sent
+from benchmarks.harness.clients import Attempt, End, channel, never_sent
+from benchmarks.harness.messages import STREAM, response_rows
 from benchmarks.harness.server import Server
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.harness.clients import Attempt, End, Purpose
-from benchmarks.harness.pictures import Mark
-from benchmarks.harness.questions import GRPC_FORMS, MOST_PAIRS, Form, Size, ask
+from benchmarks.harness.questions import GRPC_FORMS, MOST_PAIRS, Form, Mark, Size, ask
 from benchmarks.harness.rows import Row, apart, confusable, differences, expected_rows
 from benchmarks.soak.result import Balance, Counted, Fate, Times, Verdict
 from semsim.scorer import Scorer

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.grpc_messages import grpc_message
-from benchmarks.harness.http_messages import json_body, multipart_body
-from benchmarks.harness.pictures import FORMATS, Mark, draw, encode
-from benchmarks.harness.questions import Form, Question, Size, ask
+from benchmarks.harness.messages import grpc_message, json_body, multipart_body
+from benchmarks.harness.questions import FORMATS, Form, Mark, Question, Size, ask, draw, encode
 
 _COPIES = 8
 _SMALL = Size(pairs=2, side=8)

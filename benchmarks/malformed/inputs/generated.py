@@ -8,9 +8,10 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from requests.utils import to_native_string
 from schemathesis import GenerationMode
 
-from benchmarks.harness.http_messages import JSON_TYPE, OCTETS_TYPE, request_bytes
+from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, request_bytes
 
 OPENAPI = Path(__file__).parents[3] / "docs" / "openapi.json"
 _RANDOM_HEADER = "X-Schemathesis-TestCaseId"
@@ -23,19 +24,15 @@ _JSON = st.recursive(
 _BODIES = _JSON | st.builds(lambda pairs: {"pairs": pairs}, st.lists(_JSON, max_size=4))
 _SHAPES = st.text("0123456789,-. x", max_size=12) | st.builds("{},{},{}".format, *[st.integers(-2, 40)] * 3)
 
+_SETTINGS = settings(database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+
 
 def _examples(strategy: "st.SearchStrategy[Any]", count: int, number: int) -> list[Any]:
     """``count`` examples of a strategy, or as many as there are, the same for the same ``number``."""
     examples: list[Any] = []
 
     @seed(number)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(_SETTINGS, max_examples=count)
     @given(strategy)
     def collect(example: Any) -> None:
         examples.append(example)
@@ -74,10 +71,7 @@ def _as_bytes(case: "schemathesis.Case[Any]") -> bytes:
         return b""
     body: Any = prepared.body or b""
     dropped = (_RANDOM_HEADER, "Content-Length", "Connection")
-    headers = {
-        name: value.decode("latin-1") if isinstance(value, bytes) else value
-        for name, value in prepared.headers.items()
-        if name not in dropped
-    }
+    native = ((name, to_native_string(value, "latin-1")) for name, value in prepared.headers.items())
+    headers = {name: value for name, value in native if name not in dropped}
     content = body.encode() if isinstance(body, str) else bytes(body)
     return request_bytes(headers, content, method=prepared.method or "POST", path=prepared.path_url)

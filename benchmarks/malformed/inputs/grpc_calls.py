@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.harness.grpc_messages import INFER, MODEL, SCORE, STREAM
+from benchmarks.harness.messages import INFER, MODEL, SCORE, STREAM
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb

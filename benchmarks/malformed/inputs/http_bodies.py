@@ -7,7 +7,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from benchmarks.harness.http_messages import BOUNDARY, JSON_TYPE, MULTIPART_TYPE, OCTETS_TYPE, request_bytes
+from benchmarks.harness.messages import BOUNDARY, JSON_TYPE, MULTIPART_TYPE, OCTETS_TYPE, request_bytes
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
 _VALUES: tuple[Any, ...] = (

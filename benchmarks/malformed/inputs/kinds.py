@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from benchmarks.malformed.inputs import generated, grpc_calls, http2_scripts, http_bodies, http_scripts
+from benchmarks.malformed.inputs import generated, grpc_calls, http_bodies, scripts
 from benchmarks.malformed.inputs.corpus import Corpus
 
 
@@ -42,14 +42,14 @@ KINDS = (
     InputKind("headers odd", Lane.REQUESTS, 6, http_bodies.headers_odd),
     InputKind("hypothesis", Lane.REQUESTS, 4, makes_all=generated.from_strategies),
     InputKind("schemathesis", Lane.REQUESTS, 0.4, makes_all=generated.from_openapi),
-    InputKind("request line", Lane.SCRIPTS, 3, http_scripts.request_line),
-    InputKind("header lines", Lane.SCRIPTS, 3, http_scripts.header_lines),
-    InputKind("lengths", Lane.SCRIPTS, 3, http_scripts.lengths),
-    InputKind("chunks", Lane.SCRIPTS, 3, http_scripts.chunks),
-    InputKind("cut", Lane.SCRIPTS, 2, http_scripts.cut),
-    InputKind("slow", Lane.SCRIPTS, 0.5, http_scripts.slow),
-    InputKind("pipelined", Lane.SCRIPTS, 1, http_scripts.pipelined),
-    InputKind("not http", Lane.SCRIPTS, 1, http_scripts.not_http),
+    InputKind("request line", Lane.SCRIPTS, 3, scripts.request_line),
+    InputKind("header lines", Lane.SCRIPTS, 3, scripts.header_lines),
+    InputKind("lengths", Lane.SCRIPTS, 3, scripts.lengths),
+    InputKind("chunks", Lane.SCRIPTS, 3, scripts.chunks),
+    InputKind("cut", Lane.SCRIPTS, 2, scripts.cut),
+    InputKind("slow", Lane.SCRIPTS, 0.5, scripts.slow),
+    InputKind("pipelined", Lane.SCRIPTS, 1, scripts.pipelined),
+    InputKind("not http", Lane.SCRIPTS, 1, scripts.not_http),
     InputKind("grpc noise", Lane.CALLS, 4, grpc_calls.noise),
     InputKind("grpc damaged", Lane.CALLS, 6, grpc_calls.damaged),
     InputKind("grpc packed", Lane.CALLS, 1, grpc_calls.packed),
@@ -59,6 +59,6 @@ KINDS = (
     InputKind("grpc metadata", Lane.CALLS, 1, grpc_calls.metadata),
     InputKind("grpc streams", Lane.CALLS, 2, grpc_calls.streams),
     InputKind("grpc oversized", Lane.CALLS, 0.1, grpc_calls.oversized),
-    InputKind("http2 noise", Lane.BYTES, 1.5, http2_scripts.http2_noise),
-    InputKind("http2 calls", Lane.BYTES, 1.5, http2_scripts.http2_calls),
+    InputKind("http2 noise", Lane.BYTES, 1.5, scripts.http2_noise),
+    InputKind("http2 calls", Lane.BYTES, 1.5, scripts.http2_calls),
 )

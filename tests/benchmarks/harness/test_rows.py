@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.grpc_messages import message_rows
-from benchmarks.harness.http_messages import http_request
-from benchmarks.harness.pictures import Mark
-from benchmarks.harness.questions import Form, Size, ask
+from benchmarks.harness.messages import http_request, message_rows
+from benchmarks.harness.questions import Form, Mark, Size, ask
 from benchmarks.harness.rows import Unreadable, confusable, differences, expected_rows
 from semsim import Scorer
 from semsim_service.core.answer import answer

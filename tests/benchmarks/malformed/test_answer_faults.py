@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.harness.http_messages import request_bytes
 from benchmarks.harness.http_wire import HTTPAnswer
+from benchmarks.harness.messages import request_bytes
 from benchmarks.malformed.answer_faults import http_fault, scored_fault
 
 _SCORED = {

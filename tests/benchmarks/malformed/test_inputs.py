@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from benchmarks.harness.pictures import Mark
+from benchmarks.harness.questions import Mark
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.inputs.corpus import make_corpus
 from benchmarks.malformed.inputs.kinds import KINDS

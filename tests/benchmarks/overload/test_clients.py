@@ -3,11 +3,10 @@
 import asyncio
 
 from benchmarks.harness.clients import Attempt, End
-from benchmarks.harness.pictures import Mark
-from benchmarks.harness.questions import Form, Size, ask
+from benchmarks.harness.questions import Form, Mark, Size, ask
 from benchmarks.harness.rows import Row
-from benchmarks.overload.clients import Prepared, attempted
 from benchmarks.overload.result import Record
+from benchmarks.overload.run import Prepared, attempted
 
 MARK = Mark.of(1)
 

@@ -5,9 +5,8 @@ import dataclasses
 from benchmarks.harness.questions import Form
 from benchmarks.serving.cells import Cell, Loop, Run, ServingPlan
 from benchmarks.serving.contenders import Contender
-from benchmarks.serving.goals import goals
 from benchmarks.serving.measure import Results
-from benchmarks.serving.table import report
+from benchmarks.serving.table import goals, report
 
 _PLAN = ServingPlan((Cell(64, 8, 1), Cell(64, 8, 16), Cell(64, 8, 64)), 3, 1.0, 0.1, 0.1, 64)
 _MINE = Contender("SemSim", Form.OCTETS, "/score", 1, 1)

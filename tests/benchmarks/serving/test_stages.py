@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.harness.metrics import read_metrics
-from benchmarks.serving.stages import Stage, stages
+from benchmarks.serving.parts import Stage, stages
 
 _BEFORE = """# TYPE semsim_request_seconds histogram
 semsim_request_seconds_bucket{le="0.5",transport="http"} 1.0

@@ -3,7 +3,7 @@
 import base64
 from pathlib import Path
 
-from benchmarks.harness.pictures import Mark
+from benchmarks.harness.questions import Mark
 from benchmarks.soak.marks import find_marks
 
 MARK = Mark.of(1)

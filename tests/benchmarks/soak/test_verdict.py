@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.harness.clients import Attempt, End, Purpose
-from benchmarks.harness.pictures import Mark
-from benchmarks.harness.questions import Form, ask
+from benchmarks.harness.questions import Form, Mark, ask
 from benchmarks.harness.rows import Row, expected_rows
 from benchmarks.soak.result import Counted, Fate, Times
 from benchmarks.soak.verdict import balances, check_scores, fate, judge

@@ -1,27 +1,20 @@
-"""What is timed, one process a measurement, so that its memory is its own.
+"""The two sides that are timed, each in a process of its own, so that its memory is its own."""
 
-    python -m benchmarks.workers scorer|torch-loop FOLDER RECONSTRUCTIONS THREADS WEIGHTS
-
-prints one line of JSON.
-"""
-
-import json
 import resource
-import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PairPaths = list[tuple[Path, Path]]
 
-_MODELS = Path(__file__).parent.parent / "models"
+_MODELS = Path(__file__).parents[2] / "models"
 ARTIFACT = _MODELS / "imagenet-baseline"
 DESCRIPTION = _MODELS / "descriptions" / "imagenet-baseline.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One worker's figures."""
+    """The figures of one side, once."""
 
     seconds: float
     distances: list[float]
@@ -40,8 +33,8 @@ def pair_paths(folder: Path, reconstructions: int) -> PairPaths:
     ]
 
 
-def scorer(pairs: PairPaths, threads: int) -> Measurement:
-    """The library: all pairs in one call."""
+def scorer(pairs: PairPaths, threads: int, weights: Path) -> Measurement:
+    """The library, which scores all pairs in one call with the artifact of the same ``weights``."""
     from semsim import PairScore, Scorer
     from semsim.providers import CPUOptions, Provider, ProviderSettings
     from semsim.stages import StageClock
@@ -93,14 +86,3 @@ def torch_loop(pairs: PairPaths, threads: int, weights: Path) -> Measurement:
     start = time.perf_counter()
     distances = run(pairs)
     return Measurement(time.perf_counter() - start, distances)
-
-
-def main(kind: str, folder: str, reconstructions: str, threads: str, weights: str) -> None:
-    """Measure once and print the figures."""
-    pairs = pair_paths(Path(folder), int(reconstructions))
-    result = scorer(pairs, int(threads)) if kind == "scorer" else torch_loop(pairs, int(threads), Path(weights))
-    print(json.dumps(asdict(result)))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

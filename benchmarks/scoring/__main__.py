@@ -6,9 +6,7 @@ The loop is how the paper's code scores: one pair at a time, in the same run, th
 belong to the machine; the ratios, pair by pair, are what can be compared.
 """
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from benchmarks.harness.command import options, publish
+from benchmarks.harness.processes import process
 from benchmarks.harness.tables import records_table
-from benchmarks.workers import ARTIFACT, Measurement
+from benchmarks.scoring.sides import ARTIFACT, Measurement, pair_paths, scorer, torch_loop
 from semsim.artifact import Artifact
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
@@ -59,21 +58,17 @@ def write_images(source: Path, folder: Path, side: int) -> None:
             Image.fromarray(image).save(folder / "reconstructions" / f"{index:03}-{i}.png")
 
 
-def measure(kind: str, folder: Path, case: ScoringCase, weights: Path) -> Measurement:
-    """Run one worker process."""
-    worker = [sys.executable, "-m", "benchmarks.workers", kind, folder, case.reconstructions, case.threads, weights]
-    environment = os.environ | {"OMP_NUM_THREADS": str(case.threads)}
-    done = subprocess.run(list(map(str, worker)), check=True, stdout=subprocess.PIPE, text=True, env=environment)
-    return Measurement(**json.loads(done.stdout))
-
-
 def compare(case: ScoringCase, folder: Path, weights: Path) -> dict[str, object]:
     """One row of the table: both sides in turn, ``RUNS`` times."""
-    ratios, ours, theirs = [], [], []
+    os.environ["OMP_NUM_THREADS"] = str(case.threads)  # of the processes that are started now
+    paths, ratios = pair_paths(folder, case.reconstructions), []
+    ours: list[Measurement] = []
+    theirs: list[Measurement] = []
     for run in range(RUNS):
         sys.stderr.write(f"{case}: run {run + 1} of {RUNS}\n")
-        ours.append(measure("scorer", folder, case, weights))
-        theirs.append(measure("torch-loop", folder, case, weights))
+        for side, measurements in ((scorer, ours), (torch_loop, theirs)):
+            with process() as elsewhere:
+                measurements.append(elsewhere(side, paths, case.threads, weights))
         ratios.append(theirs[-1].seconds / ours[-1].seconds)
     pairs = len(ours[0].distances)
     spent = {stage: median(one.stages[stage] for one in ours) for stage in ours[0].stages}
