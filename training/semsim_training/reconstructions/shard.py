@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from semsim.pixel_metrics import mse, psnr
+from semsim.progress import Progress, silent
 from semsim_training.attacks.attack import AttackChoice, ClosedForm, attack
 from semsim_training.attacks.search import Options, Reconstruction
 from semsim_training.images.labelled import LabelledImages
 from semsim_training.images.png import encode_png
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
-from semsim_training.progress import Progress, silent
 from semsim_training.reconstructions.near_copies import NEAR_DB, pixels_sha256, sealed
 from semsim_training.reconstructions.schema import StoredReconstruction, table_of
 from semsim_training.reconstructions.search_state_file import forget, load_state, save_state
