@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.harness.command import options, publish
-from benchmarks.harness.tables import records_table
+from benchmarks.harness.reports import options, publish, records_table
 from semsim.memory import keep_freed_memory
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.presets import preset

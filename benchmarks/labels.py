@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.harness.command import options, publish
-from benchmarks.harness.tables import table
+from benchmarks.harness.reports import options, publish, table
 from semsim_training.attacks.label_counts import naive_counts
 from semsim_training.attacks.labels import infer_labels, last_layer_gradient
 from semsim_training.gradients.update import LocalTraining

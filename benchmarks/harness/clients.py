@@ -63,17 +63,13 @@ class End(StrEnum):
 
     ANSWERED = "answered"
     REFUSED = "refused"
-    """An error came, with its code."""
     UNANSWERED = "unanswered"
     """The connection was closed with no answer."""
     UNCONNECTED = "unconnected"
-    """There was no connection to send it over."""
     LEFT = "left"
-    """The client cancelled it before there was an answer."""
     HUNG = "hung"
     """No answer, and the connection still open, after the client's whole patience."""
     GARBLED = "garbled"
-    """Something came that is no answer."""
 
 
 @dataclass(slots=True)
@@ -90,7 +86,6 @@ class Attempt:
     end: End = End.UNANSWERED
     rows: list[Row] = field(default_factory=list)
     code: str | None = None
-    """The code of a refusal."""
     retry_after: int | None = None
     """Seconds after which a refused client may come again; None where it was not told."""
     wanted_code: str | None = None

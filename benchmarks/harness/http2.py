@@ -37,7 +37,6 @@ class Frame:
     """One frame."""
 
     kind: int
-    """A :class:`FrameType`, or one that a receiver ignores."""
     flags: int = 0
     stream: int = 0
     payload: bytes = b""

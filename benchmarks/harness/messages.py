@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
+from pydantic import ValidationError
 
 from benchmarks.harness.questions import Form, Picture, Question
 from benchmarks.harness.rows import Row, Unreadable, check_summary
 from semsim.summary import Summary
+from semsim_service.core.schemas import ErrorEnvelope, FailedPair, ScoreResponse
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
@@ -27,7 +29,6 @@ MODEL = "/semsim.v1.Scorer/GetModel"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 METHODS = {Form.SCORE: SCORE, Form.SCORE_RAW: SCORE, Form.BATCH: SCORE, Form.STREAM: STREAM, Form.INFER: INFER}
-"""The method that each form calls."""
 _NUMBERS = ("distance", "leakage", "mse", "psnr", "ssim")
 
 
@@ -90,38 +91,25 @@ def pixels(images: Sequence[Picture]) -> bytes:
 def json_rows(body: bytes) -> list[Row]:
     """The rows of an answer. Raises :class:`Unreadable` where it is none, or its summary is not that of its rows."""
     try:
-        document = json.loads(body)
-        rows = [_row(result) for result in document["results"]]
-        summary = Summary(**document["summary"])
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        response = ScoreResponse.model_validate_json(body, strict=True)
+    except ValidationError as error:
         raise Unreadable(f"an answer that cannot be read: {error!r}") from error
-    check_summary(rows, summary)
+    rows = [
+        Row(one.id, code=one.error.code)
+        if isinstance(one, FailedPair)
+        else Row(one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim)
+        for one in response.results
+    ]
+    check_summary(rows, response.summary)
     return rows
-
-
-def _row(result: dict[str, Any]) -> Row:
-    if "error" in result:
-        return Row(result["id"], code=result["error"]["code"])
-    if result["recognizable"] not in (None, True, False):
-        raise TypeError(f"expected true, false or null, got {type(result['recognizable']).__name__}")
-    distance, mse, ssim = (_number(result[name]) for name in ("distance", "mse", "ssim"))
-    leakage, psnr = (None if result[name] is None else _number(result[name]) for name in ("leakage", "psnr"))
-    return Row(result["id"], distance, leakage, result["recognizable"], mse, psnr, ssim)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, got {type(value).__name__}")
-    return float(value)
 
 
 def error_code(body: bytes) -> str | None:
     """The code of an error envelope; None where there is none."""
     try:
-        code = json.loads(body)["error"]["code"]
-    except (ValueError, LookupError, TypeError):
+        return ErrorEnvelope.model_validate_json(body).error.code
+    except ValidationError:
         return None
-    return code if isinstance(code, str) else None
 
 
 def grpc_message(question: Question, model: str) -> bytes:

@@ -11,7 +11,6 @@ from PIL import Image
 RGBImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``."""
 Picture = bytes | RGBImage
-"""Encoded, or raw."""
 
 PNG, JPEG, WEBP = "PNG", "JPEG", "WEBP"
 FORMATS = (PNG, JPEG, WEBP)
@@ -84,7 +83,6 @@ class Form(StrEnum):
 
 
 HTTP_FORMS = (Form.JSON, Form.MULTIPART, Form.OCTETS)
-"""The forms that the service takes over HTTP."""
 UNARY_FORMS = (Form.SCORE, Form.SCORE_RAW, Form.BATCH, Form.INFER)
 GRPC_FORMS = (Form.SCORE, Form.SCORE_RAW, Form.BATCH, Form.STREAM, Form.INFER)
 _ONE_SIZE = frozenset({Form.OCTETS, Form.BATCH, Form.INFER})

@@ -5,7 +5,7 @@
 An input follows from the seed, its kind and its number: `--kind K --first N --inputs 1` sends that one again.
 """
 
-from benchmarks.harness.command import conclude, proof_options, under_test
+from benchmarks.harness.reports import conclude, proof_options, under_test
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.inputs.kinds import KINDS
 from benchmarks.malformed.report import report

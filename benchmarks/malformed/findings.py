@@ -36,7 +36,6 @@ class Findings:
     faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What was wrong, and the inputs that brought it about."""
     probes: int = 0
-    """Blocks after which the service was asked right questions."""
     memory_mib: list[float] = field(default_factory=list)
     """Before the first block, and after each."""
     most_mib: float = 0.0

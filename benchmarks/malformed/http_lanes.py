@@ -1,15 +1,79 @@
 """Sending malformed HTTP: whole requests many at a time over few connections, scripts over one each."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP, take_answer
 from benchmarks.harness.log import traces_in
-from benchmarks.malformed.answer_faults import describe, http_fault, scored_fault
+from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
+from benchmarks.harness.rows import Unreadable
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.inputs.kinds import Lane
 from benchmarks.malformed.inputs.scripts import Script
+from semsim.exceptions import ErrorCode
+
+_DOCUMENTED = {503: "not_ready", 504: "timeout"}
+"""The only answers of 500 and above that are no fault, and their codes."""
+_MOST = 256
+"""The service's default limit of pairs."""
+
+
+def describe(answer: HTTPAnswer) -> str:
+    """An HTTP answer in a word or two: its status and code."""
+    code = error_code(answer.body) if answer.status >= 400 else None
+    return f"{answer.status} {code}" if code else str(answer.status)
+
+
+def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
+    """What is wrong with an answer to whatever was sent; ``enveloped`` where an error must carry its code."""
+    code = error_code(answer.body)
+    if 200 < answer.status < 400:
+        return f"{answer.status} to {answer.headers.get('location', 'nowhere')[:200]}"
+    if answer.status >= 500 and _DOCUMENTED.get(answer.status) != code:
+        return f"{answer.status} {answer.body[:200]!r}"
+    if shown := traces_in(answer.body + repr(answer.headers).encode()):
+        return f"{answer.status} shows {shown}"
+    if enveloped and answer.status >= 400 and code not in set(ErrorCode):
+        return f"{answer.status} without the envelope: {answer.body[:200]!r}"
+    return None
+
+
+def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
+    """What is wrong with an answer of 200 to ``request``, which must have a result for each pair.
+
+    Nothing is where the request did not ask for scores.
+    """
+    head, _, body = request.partition(b"\r\n\r\n")
+    line, *lines = head.decode("latin-1").split("\r\n")
+    method, target, *_ = line.split(" ")
+    if answer.status != 200 or method != "POST" or urlsplit(target).path != "/score":
+        return None
+    try:
+        results = len(json_rows(answer.body))
+    except Unreadable as error:
+        return f"200 with {error}"
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    least, most = _asked(headers, body)
+    return None if least <= results <= most else f"200 with {results} results for {least} to {most} pairs"
+
+
+def _asked(headers: dict[str, str], body: bytes) -> tuple[int, int]:
+    """The least and the most pairs that a request may be read as having, if it is read at all."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == JSON_TYPE:
+            count = len(json.loads(body)["pairs"])
+        elif kind == OCTETS_TYPE:
+            count = int(headers["x-semsim-shape"].partition(",")[0])
+        else:  # bytes that were changed may have undone any part of a form, but not made one
+            return 1, min(_MOST, body.count(b"reconstruction"))
+    except (ValueError, LookupError, TypeError):  # the service understands it in another way than Python
+        return 1, _MOST
+    return count, count
+
 
 _CONNECTIONS = 8
 _PIPELINED = 12

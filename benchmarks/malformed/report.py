@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from benchmarks.harness.tables import table, verdict_lines
+from benchmarks.harness.reports import table, verdict_lines
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.inputs.kinds import KINDS
 from benchmarks.malformed.run import MEMORY_LIMIT_MIB

@@ -10,7 +10,7 @@ what counts is the mean.
 
 import os
 
-from benchmarks.harness.command import conclude, proof_options, under_test
+from benchmarks.harness.reports import conclude, proof_options, under_test
 from benchmarks.overload.report import faults, report
 from benchmarks.overload.result import OverloadPlan
 from benchmarks.overload.run import run

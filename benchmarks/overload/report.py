@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.harness.clients import Attempt
 from benchmarks.harness.questions import Form
-from benchmarks.harness.tables import records_table, table, verdict_lines
+from benchmarks.harness.reports import records_table, table, verdict_lines
 from benchmarks.overload.result import QUEUE_BYTES, Overload, OverloadPlan, Record
 from semsim_training.machine import machine
 

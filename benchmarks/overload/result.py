@@ -16,14 +16,12 @@ class OverloadPlan:
     """How long, how often and how large."""
 
     rounds: int = 3
-    """Overloads of each form."""
     seconds: float = 40.0
     search_seconds: float = 4.0
     clients: tuple[int, ...] = (2, 4, 8, 16)
     """The numbers of clients among which the one is looked for that gets the most."""
     capacity_seconds: float = 10.0
     patience: float = 15.0
-    """Seconds after which a refused client gives up."""
     size: Size = field(default_factory=lambda: Size(pairs=8, side=32))
     questions: int = 320
     """Distinct questions; more than fit the queue, so that no two equal images are waiting at once."""
@@ -43,7 +41,6 @@ class Record:
     """What was wrong with answers, which count as none."""
     arrivals: int = 0
     gave_up: int = 0
-    """Clients that lost patience."""
     cut_short: int = 0
     """Clients that would have come again after the end."""
 
@@ -53,7 +50,6 @@ class Capacity:
     """What clients get who always have a request open."""
 
     rate: float
-    """Pairs a second."""
     cpu: float
     """Seconds of the service's processors for each pair."""
     record: Record
@@ -65,7 +61,6 @@ class Overload:
 
     form: Form
     pairs: int
-    """Pairs in each question."""
     clients: int
     """Clients with which capacity is measured."""
     search: Sequence[Capacity]
@@ -76,7 +71,6 @@ class Overload:
     began: float = 0.0
     """The beginning of the time that is counted, ``time.monotonic``."""
     seconds: float = 0.0
-    """The length of the time that is counted."""
     cpu: float = 0.0
     """Seconds of the service's processors in the time that is counted."""
     queue_pairs: list[float] = field(default_factory=list)

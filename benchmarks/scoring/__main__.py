@@ -17,9 +17,8 @@ import numpy as np
 from PIL import Image
 from scipy.stats import spearmanr
 
-from benchmarks.harness.command import options, publish
 from benchmarks.harness.processes import process
-from benchmarks.harness.tables import records_table
+from benchmarks.harness.reports import options, publish, records_table
 from benchmarks.scoring.sides import ARTIFACT, Measurement, pair_paths, scorer, torch_loop
 from semsim.artifact import Artifact
 from semsim.bulk.matching import find_images

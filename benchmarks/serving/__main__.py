@@ -5,7 +5,7 @@
 Half an hour on two cores; ``--quick`` shows in a minute that everything runs, and its figures mean little.
 """
 
-from benchmarks.harness.command import options, publish
+from benchmarks.harness.reports import options, publish
 from benchmarks.serving.cells import FULL, QUICK
 from benchmarks.serving.contenders import SERVERS
 from benchmarks.serving.measure import run

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.harness.command import options, publish
 from benchmarks.harness.metrics import scrape
 from benchmarks.harness.processes import Elsewhere, awake, process, worker
 from benchmarks.harness.questions import Form
-from benchmarks.harness.tables import table
+from benchmarks.harness.reports import options, publish, table
 from benchmarks.serving.cells import Cell, Run, ServingPlan
 from benchmarks.serving.contenders import OURS, Contender, started
 from benchmarks.serving.load import measure

@@ -30,7 +30,6 @@ class Cell:
     side: int
     """Pixels of the square images."""
     pairs: int
-    """Pairs in a request."""
     clients: int
     """Connections, each of which sends its next request when it has the last one's answer."""
 
@@ -47,7 +46,6 @@ class ServingPlan:
     seconds: float
     """Length of one measurement of a server."""
     warm_up: float
-    """Seconds of load before each measurement."""
     loop_seconds: float
     """Length of one measurement of a loop; there is one before and one after each of a server."""
     pool: int
@@ -74,7 +72,6 @@ class Run:
     cpu_per_pair: float
     """Seconds of CPU of all of the server's processes, a pair."""
     memory: float
-    """Resident bytes of all of the server's processes."""
     load_cores: float
     """Cores that the load generator took: the server did not have them."""
 

@@ -29,7 +29,6 @@ class Contender:
     path: str
     port: int
     pid: int
-    """The server's first process."""
 
     @property
     def ours(self) -> bool:
@@ -51,7 +50,6 @@ class ContenderServer:
     ready_path: str
     """A path that answers 200 once it is warm."""
     paths: dict[Form, str]
-    """The forms that it takes, and the path of each."""
 
 
 def _peer(module: str) -> list[str]:

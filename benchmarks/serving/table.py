@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.harness.questions import Form
-from benchmarks.harness.tables import records_table, table
+from benchmarks.harness.reports import records_table, table
 from benchmarks.serving.cells import Cell, Loop, Run
 from benchmarks.serving.contenders import Contender
 from benchmarks.serving.measure import Results

@@ -6,7 +6,7 @@ Starts the real service. A request is a seed: its images follow from it and are 
 answer, which the offline scorer gives after the run. docs/endurance.md says what is counted how.
 """
 
-from benchmarks.harness.command import conclude, proof_options, under_test
+from benchmarks.harness.reports import conclude, proof_options, under_test
 from benchmarks.soak.report import report
 from benchmarks.soak.result import SoakPlan
 from benchmarks.soak.run import run

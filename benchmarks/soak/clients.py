@@ -18,7 +18,6 @@ from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 INVALID, TOO_MANY, MEDIA, NOT_FOUND = "invalid_request", "too_many_pairs", "unsupported_media_type", "not_found"
 _TOO_MANY_PAIRS = 300
-"""More than the service's default limit."""
 
 
 def spoil(question: Question, model: str) -> tuple[bytes, str]:
@@ -115,7 +114,6 @@ class Load:
 
     plan: SoakPlan
     model: str
-    """The name of the model served."""
     attempts: list[Attempt] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared, no client begins another request."""

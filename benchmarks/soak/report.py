@@ -5,8 +5,8 @@ from pathlib import Path
 
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.questions import GRPC_FORMS, HTTP_FORMS
+from benchmarks.harness.reports import table, verdict_lines
 from benchmarks.harness.rows import DISTANCE_TOLERANCE, EXACT_TOLERANCE, SINGLE_TOLERANCE
-from benchmarks.harness.tables import table, verdict_lines
 from benchmarks.soak.memory import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, WARM_UP_SECONDS, draw_memory
 from benchmarks.soak.result import Fate, Soak
 from benchmarks.soak.verdict import SETTLE_SECONDS

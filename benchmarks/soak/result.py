@@ -17,9 +17,7 @@ class SoakPlan:
     seconds: float
     seed: int = 1
     malformed: float = 0.05
-    """The share of requests that are made wrong."""
     cancelled: float = 0.02
-    """The share of requests that their client leaves."""
     think_seconds: float = 0.4
     """Mean time between a client's requests. Most come one upon another, some after a long time: bursts."""
     http_clients: int = 6
@@ -45,7 +43,6 @@ class Times:
     burst: float = inf
     """Large requests were sent at once, together more than the queue takes."""
     stopped: float = inf
-    """SIGTERM was sent."""
     exited: float = inf
 
 
@@ -66,7 +63,6 @@ class Counted:
     """The service's counters."""
 
     requests: Counter[tuple[str, ...]]
-    """Requests by transport and code."""
     pairs: int
 
     @classmethod
@@ -119,7 +115,6 @@ class Verdict:
     pairs: int = 0
     failed_pairs: int = 0
     refused: dict[Purpose, Counter[str]] = field(default_factory=lambda: {purpose: Counter() for purpose in Purpose})
-    """Refusals by what the client meant to do, and code."""
     fates: Counter[Fate] = field(default_factory=Counter)
     cancelled_unanswered: int = 0
     owed_at_stop: int = 0
@@ -143,7 +138,6 @@ class Soak:
     sizes: dict[int, Size] = field(default_factory=dict)
     """The sizes of the burst's questions, by seed."""
     counted: Counted | None = None
-    """None where the service did not tell."""
     counted_attempts: int = 0
     """Attempts that were over when the service's counters were read."""
     exit_code: int | None = None

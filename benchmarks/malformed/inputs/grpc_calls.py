@@ -43,7 +43,6 @@ class Call:
     streams: bool = False
     """Answers come as a stream."""
     seconds: float | None = None
-    """The client's deadline."""
 
 
 def noise(rng: Random, corpus: Corpus) -> Call:

@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks.harness.http_wire import HTTPAnswer
 from benchmarks.harness.messages import request_bytes
-from benchmarks.malformed.answer_faults import http_fault, scored_fault
+from benchmarks.malformed.http_lanes import http_fault, scored_fault
 
+_MODEL = {"name": "small", "version": "1", "sha256": "0"}
 _SCORED = {
     "id": None,
     "distance": 0.1,
@@ -55,7 +56,7 @@ def test_which_answers_are_faults(status: int, body: bytes, faulty: bool) -> Non
 )
 def test_an_answer_is_read_whole_or_not_at_all(results: object, summary: object, readable: bool) -> None:
     """Its numbers are numbers, and its summary is that of its rows; a 200 to a malformed request is held to it, too."""
-    body = json.dumps({"results": results, "summary": summary}).encode()
+    body = json.dumps({"model": _MODEL, "results": results, "summary": summary}).encode()
     request = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{}]}')
     assert (scored_fault(request, HTTPAnswer(200, {}, body)) is None) is readable
     if readable:

@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,27 @@ from benchmarks.harness.server import Server, running, semsim_serve
 from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
 from semsim_training.markdown import write_between
+
+_SHOWN = 30
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def records_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """A Markdown table of rows that name their columns; the first one names all, in order."""
+    return table(list(rows[0]), ([row.get(column, "") for column in rows[0]] for row in rows))
+
+
+def verdict_lines(faults: Sequence[str]) -> str:
+    """The result of a proof in one line, and below it the first faults, and how many more there are."""
+    if not faults:
+        return "**Result: no fault.**"
+    more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+    return "**Result: faults.**\n\n" + "\n".join(f"* {fault}" for fault in (*faults[:_SHOWN], *more))
 
 
 def options(description: str | None, mark: str, *, images: bool = False) -> ArgumentParser:
