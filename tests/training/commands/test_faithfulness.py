@@ -1,4 +1,4 @@
-"""`semsim faithfulness`, on a table of votes and on a committed set."""
+"""`semsim faithfulness`, on a table of judgements and on a set."""
 
 import json
 import re
@@ -9,45 +9,45 @@ import pytest
 from typer.testing import CliRunner
 
 from semsim.exceptions import InvalidOption
+from semsim_training.annotation.judgements import AnnotatorKind, append
 from semsim_training.commands.faithfulness_command import app
-from semsim_training.faithfulness.judged import read_pairs
 from semsim_training.faithfulness.report import FaithfulnessReport
-from tests.conftest import ROOT
+from semsim_training.judged.pair import pairs_of
 from tests.training.faithfulness.studies import made_up
-from tests.training.faithfulness.test_set import judge
+from tests.training.judged.made_up import judgements_of, made_up_set
 
-CIFAR = ROOT / "datasets" / "cifar10"
 PICTURES = {"agreement.png", "settings.png", "correlation.png"}
 
 
 def run(*arguments: Any) -> str:
-    """What the command prints; its errors are raised."""
+    """Run the command and give what it prints; its errors are raised."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 
 
 @pytest.fixture
-def votes(tmp_path: Path) -> Path:
+def table(tmp_path: Path) -> Path:
     """The made-up study as a table."""
     study = made_up()
     lines = ["setting,image_id,true_label,annotator_1,annotator_2,annotator_3,annotator_4,annotator_5,psnr,mse,guess"]
-    for row, item in enumerate(study.items):
-        answers = ["cat"] * int(study.recognised[row]) + ["-1"] * int(5 - study.recognised[row])
+    for row, item in enumerate(study.judged.items):
+        recognised = int(study.judged.recognised[row])
+        cells = ["cat"] * recognised + ["-1"] * (5 - recognised)
         values = [metric.values[row] for metric in study.metrics]
-        lines.append(",".join(map(str, (study.settings[row], item, "cat", *answers, *values))))
-    path = tmp_path / "votes.csv"
+        lines.append(",".join(map(str, (study.judged.settings[row], item, "cat", *cells, *values))))
+    path = tmp_path / "judgements.csv"
     path.write_text("\n".join(lines))
     return path
 
 
-def test_votes_become_a_report(votes: Path, tmp_path: Path) -> None:
-    """JSON, one HTML file that loads nothing and names who judged, pictures, and a table in a page."""
+def test_judgements_become_a_report(table: Path, tmp_path: Path) -> None:
+    """It writes JSON, one HTML file that loads nothing and names who judged, pictures, and a table in a page."""
     out, page = tmp_path / "out", tmp_path / "page.md"
     page.write_text("<!-- <b>x -->\nold\n<!-- <b>x -->\n")
     printed = run(
-        "votes", votes, "--kind", "person", "--out", out, "--direction", "guess=up", "--draws", 100, "--name", "<b>x",
-        "--source", "made up", "--write", page,
+        "judgements", table, "--kind", "person", "--out", out, "--direction", "guess=up", "--draws", 100,
+        "--name", "<b>x", "--source", "made up", "--write", page,
     )  # fmt: skip
     assert "judged by people" in printed
     assert re.search(r"^guess +0\.\d{3} \[", printed, re.MULTILINE)
@@ -61,10 +61,10 @@ def test_votes_become_a_report(votes: Path, tmp_path: Path) -> None:
     assert "old" not in page.read_text()
 
 
-def test_a_seed_makes_the_same_bytes(votes: Path, tmp_path: Path) -> None:
-    """Run twice: the same files, pictures included; --json prints report.json."""
+def test_a_seed_makes_the_same_bytes(table: Path, tmp_path: Path) -> None:
+    """Two runs write the same files, pictures included; --json prints report.json."""
     for name in ("one", "two"):
-        printed = run("votes", votes, "--kind", "person", "--out", tmp_path / name, "--draws", 100, "--json")
+        printed = run("judgements", table, "--kind", "person", "--out", tmp_path / name, "--draws", 100, "--json")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
     assert json.loads(printed[printed.index("{") :]) == json.loads((tmp_path / "one" / "report.json").read_text())
@@ -72,19 +72,23 @@ def test_a_seed_makes_the_same_bytes(votes: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def judgements(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of eight reconstructions in each of three settings."""
-    everything = read_pairs(CIFAR)
-    names = sorted({pair.setting for pair in everything})[:3]
-    table = tmp_path_factory.mktemp("judgements")
-    judge([pair for name in names for pair in [one for one in everything if one.setting == name][:8]], table)
-    return table
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of eight reconstructions in each of three settings, and the judgements of two vision models beside it."""
+    directory, made_up = tmp_path_factory.mktemp("judged"), made_up_set(originals=8, settings=3)
+    made_up.write(directory / "set")
+    pairs = pairs_of(made_up)
+    recognised = [2 if place % 8 < 4 else 1 for place in range(len(pairs))]
+    append(directory / "annotations", judgements_of(pairs, recognised, annotators=2, kind=AnnotatorKind.VISION_MODEL))
+    return directory
 
 
-def test_a_set_becomes_a_report_without_images(judgements: Path, small_artifact: Path, tmp_path: Path) -> None:
-    """Metrics are computed, FID warns of its rank, no original is written unless --images asks."""
-    given = ["set", CIFAR, "--judgements", judgements, "--kind", "vision_model", "--draws", 100]
+def test_a_set_becomes_a_report_without_images(judged: Path, small_artifact: Path, tmp_path: Path) -> None:
+    """Originals are written where --images asks; without, none stays. Metrics are computed, FID warns of its rank."""
+    given = ["set", judged / "set", "--judgements", judged / "annotations", "--kind", "vision_model", "--draws", 100]
     out = tmp_path / "out"
+    run(*given, "--out", out, "--images")
+    assert (out / "sheet.png").exists()
+    assert "Originals are private" in (out / "report.html").read_text()
     printed = run(*given, "--out", out, "--artifact", f"small={small_artifact}", "--fid", small_artifact)
     assert "3 of 3 settings have no more images than the 12 dimensions" in printed
     assert "judged by 2 vision models" in printed
@@ -94,11 +98,6 @@ def test_a_set_becomes_a_report_without_images(judgements: Path, small_artifact:
     assert "FID by setting" in (out / "report.html").read_text()
     assert {path.name for path in out.iterdir()} == {"report.json", "report.html", *PICTURES}
     assert "Images are not shown here" in (out / "report.html").read_text()
-    run(*given, "--out", out, "--images")
-    assert (out / "sheet.png").exists()
-    assert "Originals are private" in (out / "report.html").read_text()
-    run(*given, "--out", out)
-    assert not (out / "sheet.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -111,10 +110,8 @@ def test_a_set_becomes_a_report_without_images(judgements: Path, small_artifact:
         (["--kind", "person", "--direction", "x"], "expected --direction NAME=up or NAME=down, got x"),
     ],
 )
-def test_options_that_will_not_do_are_refused(
-    arguments: list[str], message: str, judgements: Path, tmp_path: Path
-) -> None:
-    """Before any work, naming the option."""
+def test_options_that_will_not_do_are_refused(arguments: list[str], message: str, judged: Path, tmp_path: Path) -> None:
+    """The error names the option, before any work."""
     with pytest.raises(InvalidOption, match=message):
-        run("set", CIFAR, "--judgements", judgements, "--out", tmp_path / "out", *arguments)
+        run("set", judged / "set", "--judgements", judged / "annotations", "--out", tmp_path / "out", *arguments)
     assert not (tmp_path / "out").exists()

@@ -63,7 +63,7 @@ def spearman(first: list[float], second: list[float]) -> float:
 
 
 def kendall(first: list[float], second: list[float]) -> float:
-    """Tau-b, pair by pair."""
+    """Kendall's tau-b, pair by pair."""
     agree = left = right = 0
     for a in range(len(first)):
         for b in range(a):

@@ -1,4 +1,4 @@
-"""Measures made-up studies."""
+"""Reports of made-up studies."""
 
 from dataclasses import replace
 
@@ -107,7 +107,7 @@ def test_what_was_never_recognised_has_no_auc() -> None:
 
 
 def test_too_few_draws_and_settings_are_refused() -> None:
-    """The message says how many are needed."""
+    """The error says how many draws, settings or originals are needed."""
     with pytest.raises(InvalidOption, match=r"at least 100 draws .* got 99"):
         evaluate(made_up(), draws=99, seed=0, source="")
     with pytest.raises(InvalidAnnotations, match=r"at least 2 settings .* got 1"):

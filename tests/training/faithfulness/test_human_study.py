@@ -35,13 +35,13 @@ def report(table: Path) -> FaithfulnessReport:
 
 @pytest.fixture(scope="module")
 def rows(table: Path) -> list[dict[str, str]]:
-    """The table, read plainly."""
+    """The rows of the table, read plainly."""
     with table.open() as file:
         return list(csv.DictReader(file))
 
 
 def right(row: dict[str, str]) -> int:
-    """How many of the five named the class."""
+    """The number of the five people who named the class."""
     return sum(row[f"annotator_{number}"] == row["true_label"] for number in range(1, 6))
 
 

@@ -35,7 +35,7 @@ def test_judgements_are_compared_as_text_and_blanks_are_none(tmp_path: Path) -> 
 
 
 def test_a_direction_adds_a_metric_and_parquet_is_the_same(tmp_path: Path) -> None:
-    """Whole numbers that blanks made floats are the labels they were."""
+    """Whole numbers that became floats beside blanks are the labels that they were."""
     table = {"s": ["a", "b"], "o": [1, 2], "y": [3, 4], "v_1": [3.0, None], "v_2": [1.0, 4.0], "mine": [0.1, 0.2]}
     pq.write_table(pa.table(table), tmp_path / "judgements.parquet")
     columns = Columns("s", "o", "y", "v_", ("mine",))
@@ -70,7 +70,7 @@ def test_a_direction_adds_a_metric_and_parquet_is_the_same(tmp_path: Path) -> No
 def test_a_table_that_will_not_do_is_refused(
     tmp_path: Path, text: str, columns: Columns, error: type[SemSimError], message: str
 ) -> None:
-    """The message names the column."""
+    """The error names the column."""
     path = tmp_path / "judgements.csv"
     path.write_text(text)
     with pytest.raises(error, match=message):
@@ -78,7 +78,7 @@ def test_a_table_that_will_not_do_is_refused(
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    """Neither a missing file nor another format is a trace."""
+    """A missing file, another format and the direction of a metric that is not there are errors that say so."""
     with pytest.raises(InvalidAnnotations, match=r"\.csv or \.parquet, got"):
         read_judgement_table(tmp_path / "judgements.xlsx", PERSON)
     with pytest.raises(InvalidAnnotations, match="expected a table of judgements at"):

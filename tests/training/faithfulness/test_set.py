@@ -29,7 +29,7 @@ PAIRS = pairs_of(SET)
 
 
 def judged(pairs: Sequence[Pair], recognised: Sequence[int]) -> JudgedSet:
-    """The pairs, each judged by two vision models, of which so many recognised it."""
+    """The judged set of the pairs: two vision models judged each, of which so many recognised it."""
     return JudgedSet(
         name="made-up",
         kind=AnnotatorKind.VISION_MODEL,
@@ -58,18 +58,18 @@ class Grown(MadeUpSet):
     """The made-up set with some pictures of 48 pixels a side."""
 
     def original(self, row: ReconstructionRow) -> RGBImage:
-        """48 pixels a side for the second original."""
+        """The second original has 48 pixels a side."""
         picture = super().original(row)
         return resize(picture, 48, 48) if row.image == "image-01.png" else picture
 
     def reconstruction(self, row: ReconstructionRow) -> RGBImage:
-        """48 pixels a side for the second and the fourth original."""
+        """The reconstructions of the second and the fourth original have 48 pixels a side."""
         picture = super().reconstruction(row)
         return resize(picture, 48, 48) if row.image in ("image-01.png", "image-03.png") else picture
 
 
 def test_lpips_of_images_of_several_sizes(tmp_path: Path) -> None:
-    """Each pair at the original's size, in both input ranges by their names, with progress to the end."""
+    """Each pair is measured at its original's size, in both input ranges, with progress to the end."""
     weights, seen = random_weights(tmp_path / "weights.safetensors"), []
     mixed = pairs_of(Grown(SET.name, SET.rows, SET.originals, SET.reconstructions))[:12:3]
     wanted = Wanted(lpips=weights, input_ranges=tuple(InputRange))
@@ -85,7 +85,7 @@ def test_lpips_of_images_of_several_sizes(tmp_path: Path) -> None:
 
 
 def test_values_are_kept_for_the_whole_set_and_read_again(small_artifact: Path, tmp_path: Path) -> None:
-    """Written with directions, read in any order, with columns that others added; never computed twice."""
+    """Values are kept with directions, read in any order with columns that others added, and never computed twice."""
     table = tmp_path / "values.parquet"
     wanted = Wanted({"small": small_artifact})
     some = PAIRS[5:2:-1]
@@ -113,7 +113,7 @@ def test_values_are_kept_for_the_whole_set_and_read_again(small_artifact: Path, 
 
 
 def test_values_of_other_items_are_refused(tmp_path: Path) -> None:
-    """Missing items, a missing column, a file that is no table."""
+    """The error names missing items, a missing column, or a file that is no table."""
     table = tmp_path / "values.parquet"
     write_values(table, "made-up", PAIRS[:4], compute_metrics(PAIRS[:4], Wanted()))
     with pytest.raises(InvalidDataset, match=f"all 6 reconstructions .* none of 2, such as {PAIRS[4].item}"):
@@ -127,7 +127,7 @@ def test_values_of_other_items_are_refused(tmp_path: Path) -> None:
 
 
 def test_fid_by_setting_agrees_as_it_should(small_artifact: Path) -> None:
-    """One FID a setting, too few images for full rank; where annotators follow FID, agreement is 1."""
+    """A setting has one FID, and says where images are too few; where annotators follow FID, agreement is 1."""
     extractor = ArtifactFeatures(small_artifact)
     first = fid_by_setting(judged(PAIRS, [1] * 24), extractor)
     assert first.spearman is None

@@ -27,19 +27,19 @@ NAN = Metric("lpips", Direction.DOWN, np.r_[np.full(3, np.nan), np.ones(117)])
     ],
 )
 def test_what_is_no_study_is_refused(changes: dict[str, Any], error: type[SemSimError], message: str) -> None:
-    """The message names what is wrong, and how many."""
+    """The error names what is wrong, and how many."""
     with pytest.raises(error, match=message):
         replace(made_up(), **changes)
 
 
 def test_a_metric_without_finite_values_has_no_means() -> None:
-    """All infinite: nothing to put in their place."""
+    """Where all values are infinite, no finite one can stand in their place."""
     with pytest.raises(InvalidDataset, match="expected finite values of psnr"):
         _ = Metric("psnr", Direction.UP, np.full(3, np.inf)).finite
 
 
 def test_directions_are_known_by_name_or_given() -> None:
-    """What is given wins over what is known; a misspelt one is refused."""
+    """A direction that is given wins over one that is known; a misspelt one is refused."""
     assert direction_of("LPIPS", {}) is Direction.DOWN
     assert direction_of("ssim", {}) is Direction.UP
     assert direction_of("ssim", parse_directions(["ssim=down"])) is Direction.DOWN

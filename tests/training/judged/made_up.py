@@ -31,9 +31,9 @@ class MadeUpSet:
     name: str
     rows: tuple[ReconstructionRow, ...]
     originals: dict[str, RGBImage]
-    """By the name of the image."""
+    """Originals by the name of the image."""
     reconstructions: dict[tuple[str, str], RGBImage]
-    """By setting and the name of the image."""
+    """Reconstructions by setting and the name of the image."""
 
     def original(self, row: ReconstructionRow) -> RGBImage:
         """The original of a row."""
@@ -93,12 +93,12 @@ def made_up_set(originals: int = 12, settings: int = 4, size: int = 32, seed: in
 def _row(original: int, setting: int, image: RGBImage, picture: RGBImage) -> ReconstructionRow:
     return ReconstructionRow(
         setting=f"setting-{setting}",
-        dataset=f"set-{original % 2}",
+        dataset=f"set-{original // 4 % 2}",
         image=f"image-{original:02}.png",
         original_sha256=pixels_sha256(image),
         split=SPLITS[original % len(SPLITS)],
-        label=0,
-        class_name="a",
+        label=original % 3,
+        class_name=f"class-{original % 3}",
         label_used=-1,
         victim=f"victim-{setting % 2}",
         trained=False,

@@ -25,7 +25,7 @@ RECOGNISED = [2, 1, 0] * 4
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Two vision models judged every pair, and a person half of them; and judgements that must not count."""
+    """The judgements of two vision models on every pair, of a person on half of them, and some that must not count."""
     judgements = judgements_of(PAIRS, RECOGNISED, annotators=2, kind=MODEL)
     people = judgements_of(PAIRS[:6], [0] * 6, annotators=1, kind=AnnotatorKind.PERSON)
     people = [replace(one, annotator="ada") for one in people]
@@ -50,7 +50,7 @@ def test_judgements_of_one_kind_count_once(table: Path) -> None:
     assert judged.annotators.tolist() == [2] * 12
     assert judged.items == tuple(pair.item for pair in PAIRS)
     assert judged.settings[:4] == ("setting-0", "setting-1", "setting-2", "setting-0")
-    assert judged.originals[2:4] == ("set-0/image-00.png", "set-1/image-01.png")
+    assert judged.originals[2:4] == ("set-0/image-00.png", "set-0/image-01.png")
     by_people = JudgedSet.read(SET, table, AnnotatorKind.PERSON)
     assert by_people.pairs == PAIRS[:6]
     assert (by_people.recognised.tolist(), by_people.annotators.tolist()) == ([0] * 6, [1] * 6)
@@ -59,7 +59,7 @@ def test_judgements_of_one_kind_count_once(table: Path) -> None:
 
 
 def test_judgements_of_other_items_are_refused(table: Path) -> None:
-    """The error counts them and names one."""
+    """The error counts the items that are not in the set, and names one."""
     append(table, [replace(judgements_of(PAIRS, RECOGNISED, kind=MODEL)[0], item="ff", annotator="bob")])
     with pytest.raises(InvalidAnnotations, match=r"in the set, got 1 others, such as ff"):
         JudgedSet.read(SET, table, MODEL)
@@ -88,7 +88,7 @@ def test_items_are_taken_by_columns(table: Path) -> None:
     assert some.items == tuple(pair.item for pair in some.pairs)
     assert some.recognised.tolist() == [2, 0] * 2
     assert some.setting_names == some.values("setting") == ("setting-0", "setting-2")
-    assert some.original_names == ("set-0/image-00.png", "set-1/image-01.png")
+    assert some.original_names == ("set-0/image-00.png", "set-0/image-01.png")
     assert judged.of_splits(["test"]).values("split") == ("test",)
     with pytest.raises(InvalidAnnotations, match="expected judged reconstructions of validation, got none"):
         some.of_splits(["validation"])
@@ -120,11 +120,11 @@ def test_pictures_come_at_one_size(table: Path) -> None:
     part = sized.take(judged.where(split=["test"]))
     assert (len(part), len(part.originals), part.original_of.tolist()) == (3, 4, [3, 3, 3])
     np.testing.assert_array_equal(part.reconstructions, sized.reconstructions[9:])
-    assert part.labels.tolist() == ["", "", "", "a"]
+    assert part.labels.tolist() == ["", "", "", "class-0"]
 
 
 def test_several_sets_are_read_as_one(tmp_path: Path) -> None:
-    """Sets and tables on disk, one after the other; who judged is told with names and protocols."""
+    """Sets and tables on disk follow each other; the annotators are told with names and protocols."""
     sources = []
     for name in ("first", "second"):
         made_up = replace(SET, name=name)

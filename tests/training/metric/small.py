@@ -1,43 +1,45 @@
 """Judged reconstructions that a small network can learn, without a set on disk."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
-from semsim_training.metric.judged import JudgedReconstructions, Origin
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.judged.judged_set import Counts, JudgedSet
+from semsim_training.judged.pair import pairs_of
+from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.metric_recipe import MetricRecipe
-from tests.training.small import smooth_images
+from semsim_training.reconstructions.schema import ReconstructionRow
+from tests.training.judged.made_up import MOST_NOISE, made_up_set
 
-SPLITS = ("train", "train", "validation", "test")
 
-
-def judged(originals: int = 12, each: int = 4, size: int = 32, seed: int = 0) -> JudgedReconstructions:
-    """Each original with ``each`` reconstructions, from little noise to much; three judge each."""
-    images = smooth_images(originals, size, seed)
-    rng = np.random.default_rng(seed)
-    noise = np.tile(np.linspace(5, 120, each), originals)
-    of = np.repeat(np.arange(originals), each)
-    found = np.clip(images[of] + rng.normal(size=(len(of), size, size, 3)) * noise[:, None, None, None], 0, 255)
-    origins = tuple(
-        Origin(
-            setting=f"setting-{place % each}",
-            dataset=f"set-{original % 2}",
-            image=f"image-{original}",
-            split=SPLITS[original % len(SPLITS)],
-            label="a",
-            victim=f"victim-{place % 2}",
-            attack=f"attack-{place % each // 2}",
-            defense="none",
-        )
-        for place, original in enumerate(of)
+def judged(originals: int = 12, each: int = 4, size: int = 32, seed: int = 0) -> SizedSet:
+    """Each original with ``each`` reconstructions, from little noise to much; three annotators judge each."""
+    pairs = pairs_of(made_up_set(originals, each, size, seed))
+    noise = np.tile(np.linspace(5, MOST_NOISE, each), originals)
+    columns = JudgedSet(
+        name="made-up",
+        kind=AnnotatorKind.CLASSIFIER,
+        items=tuple(pair.item for pair in pairs),
+        settings=tuple(pair.row.setting for pair in pairs),
+        originals=tuple(pair.original_name for pair in pairs),
+        recognised=np.round(3 * (1 - noise / MOST_NOISE)).astype(np.int64),
+        annotators=np.full(len(pairs), 3),
+        pairs=pairs,
     )
-    return JudgedReconstructions(
-        images,
-        found.astype(np.uint8),
-        of,
-        np.round(3 * (1 - noise / 120)).astype(np.int64),
-        np.full(len(of), 3),
-        origins,
-        tuple(f"{place:016x}" for place in range(len(of))),
-    )
+    return SizedSet.of(columns, size)
+
+
+def with_recognised(sized: SizedSet, recognised: Counts) -> SizedSet:
+    """The set with other numbers of annotators who recognised."""
+    return replace(sized, judged=replace(sized.judged, recognised=recognised))
+
+
+def with_rows(sized: SizedSet, change: Callable[[ReconstructionRow], ReconstructionRow]) -> SizedSet:
+    """The set with changed rows and the same pictures."""
+    pairs = tuple(replace(pair, row=change(pair.row)) for pair in sized.judged.pairs)
+    return replace(sized, judged=replace(sized.judged, pairs=pairs))
 
 
 def recipe(**changed: object) -> MetricRecipe:

@@ -1,4 +1,4 @@
-"""Augmentation."""
+"""Augmentation of originals and reconstructions."""
 
 import torch
 
@@ -6,7 +6,7 @@ from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, 
 
 
 def images(count: int) -> torch.Tensor:
-    """Levels 0..255."""
+    """Random images with levels 0..255."""
     return torch.rand((count, 32, 32, 3), generator=torch.Generator().manual_seed(0)) * 255
 
 

@@ -1,4 +1,4 @@
-"""From distance to leakage."""
+"""Calibrations: from distance to leakage."""
 
 import numpy as np
 import pytest
@@ -22,18 +22,18 @@ SHARES = RNG.binomial(5, TRUE.leakage(DISTANCES)) / 5
 GROUPS = np.arange(3000) % 60
 
 
-def test_logistic_finds_the_curve_that_made_the_votes() -> None:
-    """Slope and intercept come back, from shares of five votes."""
+def test_logistic_finds_the_curve_that_made_the_judgements() -> None:
+    """Slope and intercept come back, from shares of five annotators."""
     fitted = fit_logistic(DISTANCES, SHARES)
     assert fitted.slope == pytest.approx(5.0, rel=0.05)
     assert fitted.intercept == pytest.approx(-4.0, rel=0.05)
 
 
 def test_isotonic_follows_a_step_that_logistic_cannot() -> None:
-    """The kind with the lower error on held-out originals is taken."""
+    """The kind of calibration with the lower error on held-out originals is taken."""
     stairs = np.where(DISTANCES < 0.3, 0.9, np.where(DISTANCES < 1.7, 0.5, 0.05))
-    votes = np.random.default_rng(1).binomial(5, stairs) / 5
-    chosen = calibrate(DISTANCES, votes, GROUPS)
+    shares = np.random.default_rng(1).binomial(5, stairs) / 5
+    chosen = calibrate(DISTANCES, shares, GROUPS)
     assert chosen.calibration.kind == "isotonic"
     assert chosen.brier["isotonic"] < chosen.brier["logistic"]
     assert calibrate(DISTANCES, SHARES, GROUPS).calibration.kind == "logistic"
@@ -61,7 +61,7 @@ def test_the_error_of_a_true_calibration_is_small_and_of_a_wrong_one_known() -> 
 
 
 def test_thresholds_give_the_precision_and_recall_they_state() -> None:
-    """Counted by hand on four."""
+    """Precision and recall of four reconstructions are those counted by hand."""
     leakage, recognised = np.array([0.9, 0.6, 0.4, 0.1]), np.array([True, False, True, False])
     point = operating_point(leakage, recognised, 0.5)
     assert (point.precision, point.recall) == (0.5, 0.5)
@@ -70,7 +70,7 @@ def test_thresholds_give_the_precision_and_recall_they_state() -> None:
 
 
 def test_what_cannot_be_calibrated_is_refused() -> None:
-    """One kind of answer, distances the wrong way round, or too few originals."""
+    """The error names what came: one kind, distances the wrong way round, too few originals, or one distance."""
     with pytest.raises(InvalidAnnotations, match="got one kind"):
         fit_logistic(DISTANCES, np.ones(3000))
     with pytest.raises(InvalidAnnotations, match="got the reverse"):

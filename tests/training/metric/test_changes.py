@@ -14,13 +14,13 @@ def test_every_change_is_measured_and_none_is_none() -> None:
     network = build_network(recipe(), seed=0)
     originals = smooth_images(4, 32)
     calibration = LogisticCalibration(slope=5.0, intercept=-2.0)
-    found = {one.change: one for one in changed_originals(network, originals, calibration, threshold=0.8)}
-    assert list(found) == list(CHANGES)
-    assert (found["none"].leakage, found["none"].recognizable) == (0.8808, 1.0)
-    assert all(one.leakage < 0.8808 for one in found.values() if one.change != "none")
-    assert found["noise, sigma 15"].leakage > found["noise, sigma 120"].leakage
+    changed = {one.change: one for one in changed_originals(network, originals, calibration, threshold=0.8)}
+    assert list(changed) == list(CHANGES)
+    assert (changed["none"].leakage, changed["none"].recognizable) == (0.8808, 1.0)
+    assert all(one.leakage < 0.8808 for one in changed.values() if one.change != "none")
+    assert changed["noise, sigma 15"].leakage > changed["noise, sigma 120"].leakage
     again = changed_originals(network, originals, calibration, threshold=0.8)
-    np.testing.assert_array_equal([one.leakage for one in again], [one.leakage for one in found.values()])
+    np.testing.assert_array_equal([one.leakage for one in again], [one.leakage for one in changed.values()])
 
 
 def test_copies_are_compared_with_what_was_not_recognised() -> None:
@@ -29,5 +29,5 @@ def test_copies_are_compared_with_what_was_not_recognised() -> None:
     count = len(few)
     assert copies_auc(network, few, np.full(count, 3.0)) == 1
     assert copies_auc(network, few, np.zeros(count)) == 0
-    only_recognised_move = np.where(few.majority, 3.0, 0.0)
+    only_recognised_move = np.where(few.judged.majority, 3.0, 0.0)
     assert copies_auc(network, few, only_recognised_move) == 0

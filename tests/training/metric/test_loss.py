@@ -14,7 +14,7 @@ def sides(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def test_hinge_is_torchs_triplet_margin_loss() -> None:
-    """With one anchor and the margin of the paper it equals TripletMarginLoss(margin=1, p=2)."""
+    """With one anchor and the margin of the paper the loss equals TripletMarginLoss(margin=1, p=2)."""
     anchor, positive, negative = sides()
     ours = comparison_loss(distances(anchor, positive), distances(anchor, negative), torch.ones(64), recipe())
     theirs = torch.nn.TripletMarginLoss(margin=1.0, p=2)(anchor, positive, negative)
@@ -31,14 +31,14 @@ def test_semi_hard_keeps_what_is_farther_but_not_far_enough() -> None:
 
 
 def test_graded_margins_follow_the_difference_of_shares() -> None:
-    """A third of the annotators more asks for a third of the margin."""
+    """A recognised share that is greater by a third asks for a third of the margin."""
     nearer = farther = torch.tensor([0.5])
     values = [comparison_loss(nearer, farther, torch.tensor([d]), recipe(graded=True)) for d in (1 / 3, 1.0)]
     torch.testing.assert_close(values[0] * 3, values[1])
 
 
 def test_the_soft_loss_tends_to_the_hinge() -> None:
-    """At a low temperature they are alike, and equal embeddings have a finite gradient."""
+    """At a low temperature both losses are alike, and equal embeddings have a finite gradient."""
     anchor, positive, negative = sides(1)
     pair = distances(anchor, positive), distances(anchor, negative)
     hinge = comparison_loss(*pair, torch.ones(64), recipe())

@@ -1,4 +1,4 @@
-"""Which reconstructions are compared."""
+"""Batches of comparisons."""
 
 from dataclasses import replace
 
@@ -8,32 +8,32 @@ import pytest
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.metric.metric_recipe import PAPER
 from semsim_training.metric.sampling import batches, steps_per_epoch
-from tests.training.metric.small import judged, recipe
+from tests.training.metric.small import judged, recipe, with_recognised, with_rows
 
 SET = judged()
 
 
 def test_triplets_are_those_of_the_paper() -> None:
-    """Each recognised reconstruction once an epoch, its original as anchor, an unrecognised one of that original."""
+    """Each recognised reconstruction comes once an epoch, with its original and an unrecognised one of the same."""
     seen = []
     for batch in batches(SET, PAPER, seed=0, epoch=0):
         positives = batch.reconstructions[batch.nearer[:, 1]]
         negatives = batch.reconstructions[batch.farther[:, 1]]
         anchors = batch.originals[batch.nearer[:, 0]]
         assert (batch.nearer[:, 0] == batch.farther[:, 0]).all()
-        assert SET.majority[positives].all()
-        assert not SET.majority[negatives].any()
+        assert SET.judged.majority[positives].all()
+        assert not SET.judged.majority[negatives].any()
         assert (SET.original_of[positives] == anchors).all()
         assert (SET.original_of[negatives] == anchors).all()
         seen += positives.tolist()
-    assert sorted(seen) == np.flatnonzero(SET.majority).tolist()
+    assert sorted(seen) == np.flatnonzero(SET.judged.majority).tolist()
 
 
 def test_a_triplet_without_a_negative_takes_another_images() -> None:
     """Where all of an original's reconstructions were recognised, the negative is of another original."""
-    recognised = SET.recognised.copy()
+    recognised = SET.judged.recognised.copy()
     recognised[SET.original_of == 0] = 3
-    easy = replace(SET, recognised=recognised)
+    easy = with_recognised(SET, recognised)
     others = [
         int(easy.original_of[batch.reconstructions[farther]])
         for batch in batches(easy, PAPER, seed=0, epoch=0)
@@ -46,11 +46,11 @@ def test_a_triplet_without_a_negative_takes_another_images() -> None:
 
 @pytest.mark.parametrize("anchors", ["same", "any"])
 def test_groups_compare_all_that_differ(anchors: str) -> None:
-    """Every pair of reconstructions of a batch with different shares, of one original or of any."""
+    """Any two reconstructions of a batch with different shares are compared, of one original or of any."""
     for batch in batches(SET, recipe(anchors=anchors), seed=0, epoch=1):
         assert len(set(batch.originals.tolist())) == len(batch.originals) == 4
         assert (batch.originals[batch.group] == SET.original_of[batch.reconstructions]).all()
-        shares = SET.shares[batch.reconstructions]
+        shares = SET.judged.shares[batch.reconstructions]
         expected = {
             (i, j)
             for i in range(len(shares))
@@ -63,23 +63,22 @@ def test_groups_compare_all_that_differ(anchors: str) -> None:
 
 
 def test_strangers_are_clear_and_of_another_class() -> None:
-    """A recognised reconstruction against those of other classes, as if nobody had recognised these."""
-    origins = tuple(replace(origin, label=f"class {int(origin.image[6:]) % 3}") for origin in SET.origins)
-    several = replace(SET, origins=origins)
+    """A recognised reconstruction is compared with those of other classes, as if nobody had recognised these."""
+    several = with_rows(SET, lambda row: replace(row, class_name=f"class {int(row.image[6:8]) % 3}"))
     plain, with_strangers = (
         list(batches(several, recipe(strangers=strangers), seed=0, epoch=0)) for strangers in (False, True)
     )
     for without, batch in zip(plain, with_strangers, strict=True):
         known = len(without.nearer)
         assert (batch.nearer[:known] == without.nearer).all()
-        shares, labels = several.shares[batch.reconstructions], several.labels[batch.originals]
+        shares, labels = several.judged.shares[batch.reconstructions], several.labels[batch.originals]
         strangers = list(zip(batch.nearer[known:], batch.farther[known:], batch.difference[known:], strict=True))
         assert strangers
-        for (anchor, own), (same_anchor, other), difference in strangers:
-            assert anchor == same_anchor == batch.group[own]
-            assert labels[batch.group[own]] != labels[batch.group[other]]
-            assert shares[own] > 0 < shares[other]
-            assert difference == shares[own]
+        for (anchor, mine), (same_anchor, stranger), difference in strangers:
+            assert anchor == same_anchor == batch.group[mine]
+            assert labels[batch.group[mine]] != labels[batch.group[stranger]]
+            assert shares[mine] > 0 < shares[stranger]
+            assert difference == shares[mine]
 
 
 @pytest.mark.parametrize("changed", [{}, {"sampling": "triplets"}])
@@ -94,6 +93,6 @@ def test_an_epoch_hangs_on_its_number(changed: dict[str, object]) -> None:
 
 
 def test_nothing_to_compare_is_refused() -> None:
-    """All recognised or none: the message counts."""
+    """Where none was recognised, the error counts."""
     with pytest.raises(InvalidAnnotations, match="got 0 recognised of 48"):
-        next(batches(replace(SET, recognised=np.zeros(48, dtype=np.int64)), recipe(), 0, 0))
+        next(batches(with_recognised(SET, np.zeros(48, dtype=np.int64)), recipe(), 0, 0))

@@ -15,7 +15,7 @@ from semsim_training.reference_metrics.frechet import ArtifactFeatures, fid, fre
 
 @given(st.integers(0, 99), st.integers(2, 30), st.integers(2, 30))
 def test_one_dimension_is_the_closed_form(seed: int, first: int, second: int) -> None:
-    """(m1 - m2)^2 + (s1 - s2)^2, for any numbers of images."""
+    """The distance is (m1 - m2)^2 + (s1 - s2)^2, for any numbers of images."""
     rng = np.random.default_rng(seed)
     left, right = rng.normal(1, 2, (first, 1)), rng.normal(0, 3, (second, 1))
     expected = (left.mean() - right.mean()) ** 2 + (left.std(ddof=1) - right.std(ddof=1)) ** 2
@@ -23,29 +23,29 @@ def test_one_dimension_is_the_closed_form(seed: int, first: int, second: int) ->
 
 
 def test_many_dimensions_are_the_matrix_square_root() -> None:
-    """With covariances of full rank, SciPy's square root of their product gives the same."""
+    """With covariances of full rank, SciPy's square root of their product gives the same distance."""
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=(200, 6)) @ rng.normal(size=(6, 6)), rng.normal(1, 1, (90, 6))
     one, other = np.cov(left.T), np.cov(right.T)
     means = left.mean(axis=0) - right.mean(axis=0)
     expected = means @ means + np.trace(one + other - 2 * sqrtm(one @ other).real)
-    found = frechet_distance(left, right)
-    assert found.value == pytest.approx(expected, rel=1e-9)
-    assert (found.images, found.dimension, found.full_rank) == (90, 6, True)
+    distance = frechet_distance(left, right)
+    assert distance.value == pytest.approx(expected, rel=1e-9)
+    assert (distance.images, distance.dimension, distance.full_rank) == (90, 6, True)
 
 
 def test_diagonal_gaussians_have_a_closed_form() -> None:
-    """Sum over axes of (m1 - m2)^2 + (s1 - s2)^2, with fewer images than dimensions, too, and that is said."""
+    """The distance sums (m1 - m2)^2 + (s1 - s2)^2 over axes, with fewer images than dimensions, too, and says so."""
     left = np.zeros((4, 5))
     left[0, 0], left[1, 0], left[2, 1], left[3, 1] = 1, -1, 2, -2
-    found = frechet_distance(left, 3 * left + 1)
+    distance = frechet_distance(left, 3 * left + 1)
     deviations = left.std(axis=0, ddof=1)
-    assert found.value == pytest.approx(5 + ((2 * deviations) ** 2).sum())
-    assert not found.full_rank
+    assert distance.value == pytest.approx(5 + ((2 * deviations) ** 2).sum())
+    assert not distance.full_rank
 
 
 def test_a_sample_is_at_0_from_itself_and_order_does_not_matter() -> None:
-    """Never below 0, whatever rounding does; symmetric."""
+    """The distance is never below 0, whatever rounding does, and symmetric."""
     rng = np.random.default_rng(0)
     for shape in ((5, 40), (60, 7)):
         left, right = rng.normal(size=shape).astype(np.float32), rng.normal(size=shape).astype(np.float32)
@@ -54,17 +54,17 @@ def test_a_sample_is_at_0_from_itself_and_order_does_not_matter() -> None:
 
 
 class Means:
-    """Mean colours, for features."""
+    """An extractor whose features are mean colours."""
 
     name = "mean colours"
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Float32 ``(N, 3)``."""
+        """The mean colour of each image, float32 ``(N, 3)``."""
         return images.mean(axis=(1, 2)).astype(np.float32)
 
 
 def test_the_extractor_is_pluggable(small_artifact: Path) -> None:
-    """FID is the distance of whatever features; a model artifact's embeddings are some."""
+    """FID takes any features, such as the embeddings of a model artifact."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 20, 16, 16, 3), dtype=np.uint8)
     expected = frechet_distance(*(Means().features(one) for one in images))
@@ -77,7 +77,7 @@ def test_the_extractor_is_pluggable(small_artifact: Path) -> None:
 
 
 def test_features_that_will_not_do_are_refused() -> None:
-    """Two samples of one dimension, finite."""
+    """Samples of two dimensions and features that are not finite are refused."""
     with pytest.raises(InvalidArray, match=r"got \(3, 2\) and \(3, 4\)"):
         frechet_distance(np.zeros((3, 2)), np.zeros((3, 4)))
     with pytest.raises(InvalidArray, match="expected finite features"):

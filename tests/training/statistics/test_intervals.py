@@ -1,26 +1,26 @@
-"""Intervals of shares and bootstrap draws."""
+"""Intervals of shares, and percentiles."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsim_training.statistics.intervals import Rate, percentiles, resampled, wilson
+from semsim_training.statistics.intervals import Rate, percentiles, wilson
 
 
 def test_wilson_agrees_with_scipy() -> None:
-    """On shares from none to all."""
+    """The intervals of shares from none to all are SciPy's."""
     stats = pytest.importorskip("scipy.stats")
     for count, of in ((0, 5), (1, 7), (50, 100), (99, 100), (5, 5)):
         expected = stats.binomtest(count, of).proportion_ci(method="wilson")
-        found = wilson(count, of)
-        assert found is not None
-        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        interval = wilson(count, of)
+        assert interval is not None
+        assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_a_rate_lies_in_its_interval(outcomes: list[bool]) -> None:
-    """Within 0..1; of nothing there is neither."""
+    """Rate and interval lie within 0..1; where there is nothing to count there is neither."""
     rate = Rate.of_outcomes(outcomes)
     if not outcomes:
         assert rate == Rate(0, 0, None, None)
@@ -31,18 +31,9 @@ def test_a_rate_lies_in_its_interval(outcomes: list[bool]) -> None:
         assert rate.value - 1e-12 <= rate.interval.high <= 1
 
 
-def test_draws_hold_as_many_groups_as_there_are() -> None:
-    """The same for the same seed."""
-    drawn = resampled(7, 50, seed=1)
-    assert drawn.shape == (50, 7)
-    assert (drawn.sum(axis=1) == 7).all()
-    np.testing.assert_array_equal(drawn, resampled(7, 50, seed=1))
-    assert (drawn != resampled(7, 50, seed=2)).any()
-
-
-def test_percentiles_pass_over_what_is_no_number() -> None:
-    """Unless no draw is one."""
-    found = percentiles(np.append(np.arange(81.0), np.nan))
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((2, 78))
+def test_percentiles_pass_over_what_is_not_finite() -> None:
+    """Draws that are not defined or infinite do not count; where none is finite there is no interval."""
+    interval = percentiles(np.append(np.arange(81.0), [np.nan, np.inf]))
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((2, 78))
     assert percentiles(np.array([np.nan, np.nan])) is None

@@ -5,17 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsim_training.statistics.intervals import Interval, percentiles, resampled
+from semsim_training.statistics.bootstrap import resampled
+from semsim_training.statistics.intervals import Interval, percentiles
 from semsim_training.statistics.krippendorff import nominal_alpha
 
 
-def answers(*observers: str) -> list[tuple[int, str]]:
+def judgements(*observers: str) -> list[tuple[int, str]]:
     """The table of a published example, a text for each observer, a dot where a value is missing."""
     return [(unit, value) for observer in observers for unit, value in enumerate(observer) if value != "."]
 
 
 @pytest.mark.parametrize(
-    ("observers", "expected", "items", "judgements"),
+    ("observers", "expected", "items", "paired"),
     [
         (("0100000010", "1110010000"), 0.095, 10, 20),
         (("aabbdcccedda", "babbbccceddd"), 0.692, 12, 24),
@@ -23,13 +24,13 @@ def answers(*observers: str) -> list[tuple[int, str]]:
     ],
     ids=["binary", "nominal", "missing values"],
 )
-def test_published_examples(observers: tuple[str, ...], expected: float, items: int, judgements: int) -> None:
-    """Krippendorff 2011, sections A, B and C."""
-    found = nominal_alpha(answers(*observers))
-    assert found.value == pytest.approx(expected, abs=5e-4)
-    assert (found.items, found.judgements, found.reason) == (items, judgements, None)
-    assert found.interval is not None
-    assert found.interval.low < expected < found.interval.high
+def test_published_examples(observers: tuple[str, ...], expected: float, items: int, paired: int) -> None:
+    """The values of Krippendorff 2011, sections A, B and C."""
+    alpha = nominal_alpha(judgements(*observers))
+    assert alpha.value == pytest.approx(expected, abs=5e-4)
+    assert (alpha.items, alpha.judgements, alpha.reason) == (items, paired, None)
+    assert alpha.interval is not None
+    assert alpha.interval.low < expected < alpha.interval.high
 
 
 JUDGED = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2)), min_size=1, max_size=40)
@@ -38,26 +39,26 @@ JUDGED = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2)), min_size=1, m
 @settings(deadline=None)
 @given(JUDGED)
 def test_alpha_is_its_definition(judged: list[tuple[int, int]]) -> None:
-    """Disagreement of pairs within items over disagreement of all pairs, whatever the order of the judgements."""
-    found = nominal_alpha(judged, draws=20)
-    assert nominal_alpha(judged[::-1], draws=20).value == pytest.approx(found.value)
+    """Alpha is one less disagreement within items over that of all pairs, whatever the order of the judgements."""
+    alpha = nominal_alpha(judged, draws=20)
+    assert nominal_alpha(judged[::-1], draws=20).value == pytest.approx(alpha.value)
     units = [[value for item, value in judged if item == unit] for unit in range(9)]
     units = [unit for unit in units if len(unit) > 1]
     values = [value for unit in units for value in unit]
     if len(set(values)) < 2:
-        assert found.value is None
+        assert alpha.value is None
         return
     observed = sum(sum(a != b for a in unit for b in unit) / (len(unit) - 1) for unit in units) / len(values)
     expected = sum(a != b for a in values for b in values) / (len(values) * (len(values) - 1))
-    assert found.value == pytest.approx(1 - observed / expected)
+    assert alpha.value == pytest.approx(1 - observed / expected)
 
 
 def test_the_bootstrap_is_alpha_of_what_was_drawn() -> None:
-    """Its interval is that of a loop that computes alpha of each draw's groups anew."""
+    """The interval is that of a loop that computes alpha of each draw's groups anew."""
     rng = np.random.default_rng(0)
     judged = [(item, int(rng.integers(0, 3))) for item in range(12) for _ in range(3)]
     groups = [item // 2 for item, _ in judged]
-    found = nominal_alpha(judged, groups=groups, draws=60, seed=5)
+    alpha = nominal_alpha(judged, groups=groups, draws=60, seed=5)
     alphas = []
     for weights in resampled(6, 60, seed=5).astype(int):
         drawn = [
@@ -68,8 +69,8 @@ def test_the_bootstrap_is_alpha_of_what_was_drawn() -> None:
         alphas.append(nominal_alpha(drawn, draws=1).value)
     expected = percentiles(np.array(alphas, dtype=float))
     assert expected is not None
-    assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == pytest.approx((expected.low, expected.high))
+    assert alpha.interval is not None
+    assert (alpha.interval.low, alpha.interval.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_groups_widen_the_interval() -> None:
@@ -85,22 +86,21 @@ def test_groups_widen_the_interval() -> None:
 
 
 def test_what_has_no_alpha_says_why() -> None:
-    """One annotator, one answer throughout, nothing at all, and a single group."""
-    assert nominal_alpha(answers("abc")).reason == "no item was judged by two annotators"
+    """The reason is one annotator, the same judgement throughout, nothing at all, or a single group."""
+    assert nominal_alpha(judgements("abc")).reason == "no item was judged by two annotators"
     assert nominal_alpha([]).reason == "no item was judged by two annotators"
-    same = nominal_alpha(answers("aaaa", "aaaa"))
+    same = nominal_alpha(judgements("aaaa", "aaaa"))
     assert (same.value, same.interval, same.items) == (None, None, 4)
-    assert same.reason == "every answer is the same, which chance explains as well"
-    single = nominal_alpha(answers("ab", "ab"), groups=["x"] * 4)
+    assert same.reason == "every judgement is the same, which chance explains as well"
+    single = nominal_alpha(judgements("ab", "ab"), groups=["x"] * 4)
     assert (single.value, single.interval, single.reason) == (1.0, None, "a single group cannot be drawn anew")
 
 
 def test_draws_without_disagreement_are_passed_over() -> None:
-    """With two groups, half of the draws hold one answer alone; where all of them do, there is no interval."""
-    judged, groups = answers("ab", "ab"), ["x", "y", "x", "y"]
-    found = nominal_alpha(judged, groups=groups)
-    assert found.interval == Interval(1.0, 1.0)
+    """With two groups, half of the draws hold one value alone; where all of them do, there is no interval."""
+    judged, groups = judgements("ab", "ab"), ["x", "y", "x", "y"]
+    assert nominal_alpha(judged, groups=groups).interval == Interval(1.0, 1.0)
     seed = next(seed for seed in range(50) if 2 in resampled(2, 1, seed))
     alone = nominal_alpha(judged, groups=groups, draws=1, seed=seed)
     assert (alone.value, alone.interval) == (1.0, None)
-    assert alone.reason == "every answer is the same in each of the draws"
+    assert alone.reason == "every judgement is the same in each of the draws"

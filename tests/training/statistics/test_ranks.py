@@ -11,7 +11,7 @@ from tests.training.faithfulness import studies
 
 VALUES = st.lists(
     st.tuples(st.integers(-3, 3), st.integers(0, 5), st.integers(0, 3)), min_size=3, max_size=40
-)  # a metric with ties, votes of five, and how often a draw holds the item
+)  # a metric with ties, how many of five recognised the item, and how often a draw holds it
 
 
 @given(VALUES)
@@ -21,13 +21,13 @@ def test_weights_are_repetitions(rows: list[tuple[int, int, int]]) -> None:
     times = weights.astype(int)
     left, right = np.repeat(first, times), np.repeat(second, times)
     ranking = Ranking.of(first)
-    found = spearman(
+    correlation = spearman(
         ranking.centred_ranks(weights[None]), Ranking.of(second).centred_ranks(weights[None]), weights[None]
     )[0]
     if len(set(left)) > 1 and len(set(right)) > 1:
-        assert found == pytest.approx(spearmanr(left, right).statistic, abs=1e-12)
+        assert correlation == pytest.approx(spearmanr(left, right).statistic, abs=1e-12)
     else:
-        assert np.isnan(found)
+        assert np.isnan(correlation)
     area = auc(ranking, (weights * (second > 2))[None], (weights * (second <= 2))[None])[0]
     if (right > 2).any() and (right <= 2).any():
         assert area == pytest.approx(studies.auc(list(left[right > 2]), list(left[right <= 2])), abs=1e-12)
@@ -39,6 +39,12 @@ def test_infinite_values_rank_last_and_tie() -> None:
     """Two exact copies tie above every finite PSNR."""
     values = np.array([30.0, np.inf, 20.0, np.inf])
     assert Ranking.of(values).centred_ranks(np.ones((1, 4)))[0].tolist() == [-0.5, 1.0, -1.5, 1.0]
+
+
+def test_nothing_has_no_order() -> None:
+    """The AUC without any item is not defined."""
+    nothing = np.zeros((1, 0))
+    assert np.isnan(auc(Ranking.of(np.zeros(0)), nothing, nothing)[0])
 
 
 def test_rows_are_scipys() -> None:

@@ -31,17 +31,17 @@ class Statistic(StrEnum):
     IMAGE_SPEARMAN = "image_spearman"
     SETTING_SPEARMAN = "setting_spearman"
     SETTING_KENDALL = "setting_kendall"
-    """Tau-b."""
+    """Kendall's tau-b."""
     SETTING_PEARSON = "setting_pearson"
 
     @property
     def level(self) -> Level:
-        """The level that it ranks."""
+        """The level at which it ranks."""
         return Level.SETTINGS if self.startswith("setting") else Level.IMAGES
 
     @property
     def chance(self) -> float:
-        """Its value for a metric that knows nothing."""
+        """The value of a metric that knows nothing."""
         return 0.5 if self in (Statistic.AUC, Statistic.JUDGEMENT_AUC) else 0.0
 
 

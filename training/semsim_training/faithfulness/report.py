@@ -172,7 +172,7 @@ class FaithfulnessReport(FiniteModel, Description):
     originals: int
     judgements: int
     annotators_an_image: tuple[int, int]
-    """The least and the most."""
+    """The least and the greatest number of annotators of an image."""
     recognised_judgements: float
     """The share of judgements that named the original's class."""
     recognised_majority: float

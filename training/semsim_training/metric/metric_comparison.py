@@ -45,7 +45,7 @@ class Comparison(FrozenModel):
         return max((one for one in self.metrics if one.metric != TRAINED), key=lambda one: one.auc.value or 0)
 
     def of(self, metric: str) -> MetricAuc:
-        """How far ``metric`` agrees."""
+        """The AUC of ``metric``, and the gain over it."""
         return next(one for one in self.metrics if one.metric == metric)
 
 

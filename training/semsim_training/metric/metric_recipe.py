@@ -90,7 +90,7 @@ length. Here the anchor is the original, as the paper says, and the distance is 
 
 
 class About(FrozenModel):
-    """What no run can tell of a checkpoint."""
+    """The facts about a checkpoint that no run can tell."""
 
     name: str
     version: str

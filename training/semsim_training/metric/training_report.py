@@ -1,4 +1,4 @@
-"""``training.json``: what came of a training, beside the checkpoint."""
+"""``training.json``: the measure of a training, beside the checkpoint."""
 
 from semsim.exceptions import InvalidCheckpoint
 from semsim.manifest import HeldOutResult
@@ -26,7 +26,7 @@ class Bin(FrozenModel):
 
 
 class TrainingReport(Description):
-    """What came of a training."""
+    """The measure of a training."""
 
     CONTENT = "a finished training"
     REFUSAL = InvalidCheckpoint
@@ -50,7 +50,7 @@ class TrainingReport(Description):
     siblings_recognizable: float
     """The share of pairs of different test originals of one class that is called recognizable."""
     changes: tuple[Changed, ...]
-    """What is said of simple changes of test originals."""
+    """The leakage of simple changes of test originals."""
     reliability: tuple[Bin, ...]
     results: tuple[HeldOutResult, ...]
     comparisons: tuple[Comparison, ...]

@@ -7,7 +7,7 @@ from torch import Tensor
 from semsim_training.metric.metric_recipe import MetricRecipe
 
 _SMALL = 1e-12
-"""Added under the root: the distance of equal embeddings has no gradient."""
+"""It is added under the root, since the distance of equal embeddings has no gradient."""
 
 
 def distances(anchors: Tensor, reconstructions: Tensor) -> Tensor:

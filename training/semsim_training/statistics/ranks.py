@@ -30,7 +30,8 @@ class Ranking:
         """Rank ``values`` ``(N,)``; infinite ones are the first or the last."""
         order = np.argsort(values, kind="stable")
         ordered = values[order]
-        begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+        begins = np.ones(len(values), dtype=np.bool_)
+        begins[1:] = ordered[1:] != ordered[:-1]
         group = np.empty(len(values), dtype=np.intp)
         group[order] = np.cumsum(begins) - 1
         return cls(order, np.flatnonzero(begins), group)
