@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,27 @@ from semsim.manifest import read_manifest
 from tests.conftest import ROOT
 
 
+@pytest.fixture
+def semsim(tmp_path: Path) -> Iterator[Path]:
+    """A program that is the command ``semsim``, without the seconds that it takes to start."""
+    address, program = tmp_path / "warm", tmp_path / "semsim"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -E -S {ROOT}/tests/training/warm.py {address} "$@"\n')
+    program.chmod(0o755)
+    arguments = [sys.executable, "-m", "tests.training.warm", str(address)]
+    with subprocess.Popen(arguments, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}) as warm:
+        try:
+            while not address.exists():
+                assert warm.poll() is None
+                time.sleep(0.05)
+            yield program
+        finally:
+            warm.terminate()
+
+
 @pytest.mark.timeout(900)
-def test_smoke_run(tmp_path: Path) -> None:
-    """training/runs/smoke.sh runs without any data but the repository's, and its artifact says who annotated it."""
-    bin_directory = Path(sys.executable).parent
-    environment = os.environ | {"SEMSIM": str(bin_directory / "semsim"), "PYTHON": sys.executable}
+def test_smoke_run(semsim: Path, tmp_path: Path) -> None:
+    """training/runs/smoke.sh runs without any data set, and its artifact says who annotated it."""
+    environment = os.environ | {"SEMSIM": str(semsim), "PYTHON": sys.executable}
     environment.pop("SEMSIM_DATA", None)
     done = subprocess.run(
         [ROOT / "training" / "runs" / "smoke.sh", tmp_path / "smoke"],
@@ -23,10 +41,10 @@ def test_smoke_run(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     manifest = read_manifest(tmp_path / "smoke" / "artifact")
-    assert [one.kind for one in manifest.training.annotators] == ["classifier"]
+    assert [annotators.kind for annotators in manifest.training.annotators] == ["classifier"]
     assert manifest.calibration is not None
     card = (tmp_path / "smoke" / "artifact" / "README.md").read_text()
     assert "**Judged by classifiers.** No person has judged" in card
     assert "human" not in card
-    for name in ("artifact/reliability.png", "set/gallery.png", "sheets/sheet-1.png", "report/report.html"):
+    for name in ("artifact/reliability.png", "gallery.png", "sheets/sheet-1.png", "report/report.html"):
         assert (tmp_path / "smoke" / name).stat().st_size > 1000, name

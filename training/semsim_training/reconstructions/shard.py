@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from semsim.pixel_metrics import mse, psnr
 from semsim.progress import Progress, silent
@@ -142,6 +141,10 @@ class Shard:
 
 def _partners(originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> list[int]:
     """The index of the reconstruction of each original of a batch, by the assignment of least mean squared error."""
+    if len(originals) == 1:
+        return [0]
+    from scipy.optimize import linear_sum_assignment  # a second of import in every process
+
     flat = [images.reshape(len(images), -1).astype(np.float64) for images in (originals, reconstructions)]
     costs = ((flat[0][:, None] - flat[1][None]) ** 2).mean(axis=2)
     return [int(column) for column in linear_sum_assignment(costs)[1]]
