@@ -128,13 +128,12 @@ def _loop(observation: Observation, device: torch.device) -> Callable[[Tensor, T
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    synchronize()
     start = time.perf_counter()
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    synchronize()
     return time.perf_counter() - start
 
 

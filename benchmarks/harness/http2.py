@@ -1,7 +1,7 @@
 """Frames of HTTP/2, as many kinds as a gRPC client of one call at a time needs, and gRPC's own framing in them."""
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -71,24 +71,16 @@ def read_settings(frame: Frame) -> dict[int, int]:
     return dict(_SETTING.iter_unpack(frame.payload))
 
 
-def header_block(fields: Iterable[tuple[bytes, bytes]], *, mark: int = 0) -> bytes:
-    """Headers as literals, in no table; names and values under 127 bytes.
-
-    ``mark`` is the byte before each (RFC 7541, 6.2): 0x10 for fields that are never indexed.
-    """
-    return b"".join(bytes((mark, len(name))) + name + bytes((len(value),)) + value for name, value in fields)
+def literal(name: bytes, value: bytes) -> bytes:
+    """A header field as a literal that is never indexed (RFC 7541, 6.2.3); name and value under 127 bytes."""
+    return bytes((0x10, len(name))) + name + bytes((len(value),)) + value
 
 
-def call_fields(path: bytes, authority: bytes = b"127.0.0.1") -> list[tuple[bytes, bytes]]:
-    """The header fields of a gRPC call."""
-    return [
-        (b":method", b"POST"),
-        (b":scheme", b"http"),
-        (b":path", path),
-        (b":authority", authority),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-    ]
+def call_headers(path: bytes) -> bytes:
+    """The header block of a gRPC call."""
+    pseudo = literal(b":method", b"POST") + literal(b":scheme", b"http") + literal(b":path", path)
+    rest = literal(b"te", b"trailers") + literal(b"content-type", b"application/grpc")
+    return pseudo + literal(b":authority", b"127.0.0.1") + rest
 
 
 def data_frames(stream: int, message: bytes, begin: int, end: int) -> Iterator[bytes]:

@@ -29,13 +29,19 @@ class HTTPAnswer:
 
     status: int
     headers: dict[str, str]
-    """Names in lower case."""
     body: bytes
 
     @property
     def closes(self) -> bool:
         """True where the connection ends with it."""
         return self.headers.get("connection", "").lower() == "close"
+
+
+def read_head(head: bytes) -> tuple[str, dict[str, str]]:
+    """The first line of a message, and its headers, their names in lower case."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    fields = (line.partition(":") for line in lines)
+    return first, {name.strip().lower(): value.strip() for name, _, value in fields}
 
 
 def take_answer(received: bytes, *, head_only: bool = False, ended: bool = False) -> tuple[HTTPAnswer, bytes] | None:
@@ -49,14 +55,12 @@ def take_answer(received: bytes, *, head_only: bool = False, ended: bool = False
         if len(head) > _BUFFER_BYTES:
             raise NotHTTP("a head without an end")
         return None
-    first, *lines = head.decode("latin-1").split("\r\n")
+    first, headers = read_head(head)
     version, _, told = first.partition(" ")
     if not version.startswith("HTTP/1.") or not told[:3].isdecimal():
         raise NotHTTP("no status line")
-    status, fields = int(told[:3]), (line.partition(":") for line in lines)
-    if status < _FINAL:
+    if (status := int(told[:3])) < _FINAL:
         return take_answer(rest, head_only=head_only, ended=ended)
-    headers = {name.strip().lower(): value.strip() for name, _, value in fields}
     length = "0" if head_only or status in (204, 304) else headers.get("content-length")
     if not (headers.get("connection") == "close" if length is None else length.isdecimal()):
         raise NotHTTP("a body of no length")

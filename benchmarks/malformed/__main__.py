@@ -25,5 +25,4 @@ def main() -> None:
     conclude(report(findings), "malformed", arguments.write, findings.faults)
 
 
-if __name__ == "__main__":
-    main()
+main()

@@ -1,22 +1,22 @@
 """Sending malformed gRPC calls, many at once."""
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
 
-from benchmarks.harness.clients import ERROR_CODE, OPTIONS, channel, trailing
+from benchmarks.harness.clients import ERROR_CODE, OPTIONS, trailing
 from benchmarks.harness.log import traces_in
+from benchmarks.harness.server import Server
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.http_lanes import at_once
 from benchmarks.malformed.inputs.grpc_calls import Call
 
 _AT_ONCE = 64
 _CHANNELS = 4
-_STREAMS_AT_ONCE = 16
 _PATIENCE_SECONDS = 30.0
 _FAULTS = frozenset(
     {
@@ -28,34 +28,18 @@ _FAULTS = frozenset(
 )
 
 
-class Caller:
-    """Makes calls over a few connections."""
-
-    def __init__(self, target: str) -> None:
-        self._channels = [channel(target) for _ in range(_CHANNELS)]
-        self._turn = itertools.cycle(self._channels)
-        # A stream that the service ends early, while its client still sends, keeps its status only in gRPC's
-        # synchronous client: the other one reports an error of its own.
-        self._streams = grpc.insecure_channel(target, options=OPTIONS)
-        self._threads = ThreadPoolExecutor(_STREAMS_AT_ONCE, "stream")
-
-    async def close(self) -> None:
-        """Close the connections."""
-        self._threads.shutdown()
-        self._streams.close()
-        for one in self._channels:
-            await one.close()
-
-    async def send(self, block: Block, calls: Sequence[Call], findings: Findings) -> None:
-        """Make the calls, many at once, and note how each ended."""
+async def make_calls(server: Server, block: Block, calls: Sequence[Call], findings: Findings) -> None:
+    """Make calls over a few connections, many at once, and note how each ended."""
+    with ExitStack() as stack, ThreadPoolExecutor(_AT_ONCE) as threads:
+        channels = [
+            stack.enter_context(grpc.insecure_channel(server.grpc_target, options=OPTIONS)) for _ in range(_CHANNELS)
+        ]
 
         async def make(numbered: tuple[int, Call]) -> None:
             index, call = numbered
+            channel = channels[index % _CHANNELS]
             try:
-                if call.streams:
-                    told = await asyncio.get_running_loop().run_in_executor(self._threads, self._stream, call)
-                else:
-                    told = await self._unary(call)
+                told = await asyncio.get_running_loop().run_in_executor(threads, _answer, channel, call)
             except grpc.RpcError as error:
                 findings.note(block, index, *_ended(error, call))
                 return
@@ -64,14 +48,17 @@ class Caller:
 
         await at_once(_AT_ONCE, enumerate(calls), make)
 
-    def _stream(self, call: Call) -> bytes:
-        method: Any = self._streams.stream_stream(call.method)
-        return b"".join(method(iter(call.messages), timeout=_PATIENCE_SECONDS))
 
-    async def _unary(self, call: Call) -> bytes:
-        method, seconds = next(self._turn).unary_unary(call.method), call.seconds or _PATIENCE_SECONDS
-        answer: bytes = await method(call.messages[0], metadata=call.metadata, timeout=seconds)
-        return answer
+def _answer(channel: Any, call: Call) -> bytes:
+    """The messages of an answer.
+
+    gRPC's synchronous client gives them: a stream that the service ends early, while its client still sends, keeps its
+    status only there, and the asynchronous one reports an error of its own.
+    """
+    how = {"metadata": call.metadata, "timeout": call.seconds or _PATIENCE_SECONDS}
+    if call.streams:
+        return b"".join(channel.stream_stream(call.method)(iter(call.messages), **how))
+    return bytes(channel.unary_unary(call.method)(call.messages[0], **how))
 
 
 def _ended(error: Any, call: Call) -> list[str]:

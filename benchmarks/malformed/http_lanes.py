@@ -3,17 +3,17 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP, take_answer
+from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP, read_head, take_answer
 from benchmarks.harness.log import traces_in
 from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
 from benchmarks.harness.rows import Unreadable
+from benchmarks.harness.server import Server
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.inputs.kinds import Lane
 from benchmarks.malformed.inputs.scripts import Script
-from semsim.exceptions import ErrorCode
 
 _DOCUMENTED = {503: "not_ready", 504: "timeout"}
 """The only answers of 500 and above that are no fault, and their codes."""
@@ -36,7 +36,7 @@ def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
         return f"{answer.status} {answer.body[:200]!r}"
     if shown := traces_in(answer.body + repr(answer.headers).encode()):
         return f"{answer.status} shows {shown}"
-    if enveloped and answer.status >= 400 and code not in set(ErrorCode):
+    if enveloped and answer.status >= 400 and code is None:
         return f"{answer.status} without the envelope: {answer.body[:200]!r}"
     return None
 
@@ -47,7 +47,7 @@ def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
     Nothing is where the request did not ask for scores.
     """
     head, _, body = request.partition(b"\r\n\r\n")
-    line, *lines = head.decode("latin-1").split("\r\n")
+    line, headers = read_head(head)
     method, target, *_ = line.split(" ")
     if answer.status != 200 or method != "POST" or urlsplit(target).path != "/score":
         return None
@@ -55,7 +55,6 @@ def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
         results = len(json_rows(answer.body))
     except Unreadable as error:
         return f"200 with {error}"
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     least, most = _asked(headers, body)
     return None if least <= results <= most else f"200 with {results} results for {least} to {most} pairs"
 
@@ -82,10 +81,9 @@ _PATIENCE_SECONDS = 20.0
 _REOPEN_TRIES, _REOPEN_SECONDS = 20, 0.25
 AT_ONCE_SECONDS = 0.5
 """How long a script that may get no answer is given one, before its client says that it has ended."""
-_T = TypeVar("_T")
 
 
-async def at_once(workers: int, items: Iterable[_T], work: Callable[[_T], Awaitable[None]]) -> None:
+async def at_once(workers: int, items: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
     """Do some work for every item, for as many at once as there are workers."""
     waiting = iter(items)
 
@@ -110,12 +108,12 @@ async def open_patiently(port: int, block: Block, findings: Findings) -> Connect
     return await Connection.open(port)
 
 
-async def send_requests(port: int, block: Block, requests: Sequence[bytes], findings: Findings) -> None:
+async def send_requests(server: Server, block: Block, requests: Sequence[bytes], findings: Findings) -> None:
     """Send whole requests, and read an answer to each."""
 
     async def send(group: list[int]) -> None:
         while group:
-            group = await _pipeline(port, block, requests, group, findings)
+            group = await _pipeline(server.port, block, requests, group, findings)
 
     numbers = range(len(requests))
     groups = (list(numbers[start : start + _PIPELINED]) for start in numbers[::_PIPELINED])
@@ -155,11 +153,12 @@ async def _pipeline(
     return left
 
 
-async def play_scripts(port: int, block: Block, scripts: Sequence[Script], findings: Findings) -> None:
+async def play_scripts(server: Server, block: Block, scripts: Sequence[Script], findings: Findings) -> None:
     """Play scripts, each over a connection of its own, which the service must end.
 
     To a port that speaks HTTP/1.1 whatever it says must be right answers; to the other it may say anything.
     """
+    port = server.grpc_port if block.kind.lane is Lane.BYTES else server.port
 
     async def play(numbered: tuple[int, Script]) -> None:
         index, script = numbered

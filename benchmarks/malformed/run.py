@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from random import Random
 from typing import Any
 
@@ -11,11 +11,11 @@ from benchmarks.harness.clients import Attempt, End, client_of, request_of
 from benchmarks.harness.http_wire import Closed
 from benchmarks.harness.log import traces_of
 from benchmarks.harness.processes import memory_mib, watched_memory, worker
-from benchmarks.harness.questions import Form, Mark, Size, ask
-from benchmarks.harness.rows import differences, expected_rows
+from benchmarks.harness.questions import Form, Mark, Question, Size, ask
+from benchmarks.harness.rows import Row, differences, expected_rows
 from benchmarks.harness.server import Server
 from benchmarks.malformed.findings import Block, Findings
-from benchmarks.malformed.grpc_lane import Caller
+from benchmarks.malformed.grpc_lane import make_calls
 from benchmarks.malformed.http_lanes import play_scripts, send_requests
 from benchmarks.malformed.inputs.corpus import Corpus, make_corpus
 from benchmarks.malformed.inputs.http_bodies import FORGED
@@ -29,32 +29,30 @@ SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**22), "SEMSIM_LIMITS__REQUEST_PIX
 """Smaller limits than the default ones, so that going past them costs less."""
 _PROBE_SECONDS = 30.0
 _PROBE_SIZE = Size(pairs=2, side=32)
+_LANES: dict[Lane, Callable[..., Awaitable[None]]] = {
+    Lane.REQUESTS: send_requests,
+    Lane.SCRIPTS: play_scripts,
+    Lane.CALLS: make_calls,
+    Lane.BYTES: play_scripts,
+}
 
 
-class Probe:
-    """One question over HTTP and one over gRPC, with the answers that they must get."""
-
-    def __init__(self, scorer: Scorer, mark: Mark) -> None:
-        self._expected = list(
-            expected_rows([ask(7, form, mark, _PROBE_SIZE) for form in (Form.JSON, Form.BATCH)], scorer)
-        )
-
-    async def fault(self, server: Server) -> str | None:
-        """What is wrong with the answers; nothing when all is well."""
-        for question, rows in self._expected:
-            client, attempt = client_of(question.form, server), Attempt(question.seed, question.form)
-            try:
-                async with asyncio.timeout(_PROBE_SECONDS):
-                    await client.send(request_of(question, ""), attempt)
-            except TimeoutError:
-                return f"{question.form}: no answer within {_PROBE_SECONDS:g} s"
-            finally:
-                await client.close()
-            if attempt.end is not End.ANSWERED or attempt.wrong:
-                return f"{question.form}: {attempt.end}, {attempt.code or attempt.wrong}"
-            if wrong := differences(attempt.rows, rows, question.form):
-                return f"{question.form}: {wrong[0]}"
-        return None
+async def probe_fault(server: Server, expected: Iterable[tuple[Question, list[Row]]]) -> str | None:
+    """What is wrong with the answers to right questions, each with its rows; nothing when all is well."""
+    for question, rows in expected:
+        client, attempt = client_of(question.form, server), Attempt(question.seed, question.form)
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await client.send(request_of(question, ""), attempt)
+        except TimeoutError:
+            return f"{question.form}: no answer within {_PROBE_SECONDS:g} s"
+        finally:
+            await client.close()
+        if attempt.end is not End.ANSWERED or attempt.wrong:
+            return f"{question.form}: {attempt.end}, {attempt.code or attempt.wrong}"
+        if wrong := differences(attempt.rows, rows, question.form):
+            return f"{question.form}: {wrong[0]}"
+    return None
 
 
 def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[Block]:
@@ -94,36 +92,25 @@ def run(server: Server, scorer: Scorer, findings: Findings, plan: list[Block]) -
 
 
 async def _send_all(server: Server, scorer: Scorer, findings: Findings, plan: list[Block]) -> None:
-    mark = Mark.of(findings.seed)
-    corpus, probe = make_corpus(findings.seed, mark, scorer.manifest.name), Probe(scorer, mark)
-    pid = server.process.pid
-    caller, looked = Caller(server.grpc_target), len(server.log)
-    try:
-        for block in plan:
-            inputs = make(findings.seed, corpus, block)
-            process, begin = worker(pid), time.monotonic()
-            try:
-                match block.kind.lane:
-                    case Lane.REQUESTS:
-                        await send_requests(server.port, block, inputs, findings)
-                    case Lane.CALLS:
-                        await caller.send(block, inputs, findings)
-                    case Lane.SCRIPTS | Lane.BYTES as lane:
-                        port = server.port if lane is Lane.SCRIPTS else server.grpc_port
-                        await play_scripts(port, block, inputs, findings)
-            except Closed:
-                findings.faults["the service is gone: the run ended here"].append(block.name)
-                return
-            finally:
-                findings.seconds[block.kind.name] += time.monotonic() - begin
-            if fault := await probe.fault(server):
-                findings.faults[fault].append(f"after {block.name}")
-            if worker(pid) != process:
-                findings.faults["the worker is gone, or another has taken its place"].append(block.name)
-            for what, count in traces_of(server.log[looked:]).items():
-                findings.faults[f"in the service's log: {what}"] += [block.name] * count
-            looked = len(server.log)
-            findings.probes += 1
-            findings.memory_mib.append(memory_mib(pid))
-    finally:
-        await caller.close()
+    mark, pid, looked = Mark.of(findings.seed), server.process.pid, len(server.log)
+    corpus = make_corpus(findings.seed, mark, scorer.manifest.name)
+    probes = list(expected_rows([ask(7, form, mark, _PROBE_SIZE) for form in (Form.JSON, Form.BATCH)], scorer))
+    for block in plan:
+        inputs = make(findings.seed, corpus, block)
+        process, begin = worker(pid), time.monotonic()
+        try:
+            await _LANES[block.kind.lane](server, block, inputs, findings)
+        except Closed:
+            findings.faults["the service is gone: the run ended here"].append(block.name)
+            return
+        finally:
+            findings.seconds[block.kind.name] += time.monotonic() - begin
+        if fault := await probe_fault(server, probes):
+            findings.faults[fault].append(f"after {block.name}")
+        if worker(pid) != process:
+            findings.faults["the worker is gone, or another has taken its place"].append(block.name)
+        for what, count in traces_of(server.log[looked:]).items():
+            findings.faults[f"in the service's log: {what}"] += [block.name] * count
+        looked = len(server.log)
+        findings.probes += 1
+        findings.memory_mib.append(memory_mib(pid))

@@ -37,5 +37,4 @@ def main() -> None:
     conclude(text, "overload", arguments.write, faults(overloads, plan))
 
 
-if __name__ == "__main__":
-    main()
+main()

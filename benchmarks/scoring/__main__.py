@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 from PIL import Image
 from scipy.stats import spearmanr
 
 from benchmarks.harness.processes import process
 from benchmarks.harness.reports import options, publish, records_table
 from benchmarks.scoring.sides import ARTIFACT, Measurement, pair_paths, scorer, torch_loop
+from benchmarks.serving.pairs import real_images
 from semsim.artifact import Artifact
-from semsim.bulk.matching import find_images
-from semsim.images import decode, resize_batch
 from semsim_export.parity_pairs import degraded_pairs
 from semsim_training.machine import machine
 
@@ -43,11 +41,9 @@ class ScoringCase:
 CASES = (ScoringCase(32, 1, 1), ScoringCase(32, 8, 1), ScoringCase(32, 8, 2), ScoringCase(64, 8, 1))
 
 
-def write_images(source: Path, folder: Path, side: int) -> None:
+def write_images(data: Path, folder: Path, side: int) -> None:
     """Real images as PNG files of ``side``, and degraded copies of them for reconstructions."""
-    paths = find_images(source)
-    chosen = np.random.default_rng(0).permutation(len(paths))[:ORIGINALS]
-    images = resize_batch([decode(source / paths[i]) for i in chosen], side, side)
+    images = real_images(data, side, ORIGINALS)
     for name in ("originals", "reconstructions"):
         (folder / name).mkdir(parents=True)
     for index, image in enumerate(images):
@@ -91,8 +87,8 @@ def report(data: Path) -> str:
     weights = data.parent / "weights" / "tf_efficientnet_lite0.safetensors"
     manifest = Artifact.load(ARTIFACT).manifest
     with tempfile.TemporaryDirectory() as scratch:
-        for side, source in ((32, data / "cifar10" / "test"), (64, data / "caltech101")):
-            write_images(source, Path(scratch) / str(side), side)
+        for side in (32, 64):
+            write_images(data, Path(scratch) / str(side), side)
         rows = [compare(case, Path(scratch) / str(case.side), weights) for case in CASES]
     return (
         f"Model {manifest.name} {manifest.version} ({manifest.graph.precision}, "
@@ -110,5 +106,4 @@ def main() -> None:
     publish(report(arguments.data), "scoring", arguments.write)
 
 
-if __name__ == "__main__":
-    main()
+main()

@@ -24,5 +24,4 @@ def main() -> None:
     publish(text, "serving", arguments.write)
 
 
-if __name__ == "__main__":
-    main()
+main()

@@ -26,7 +26,7 @@ from benchmarks.serving.pairs import Pairs
 
 _ROOM = 2**31 - 1
 """Bytes that the server may send, which is more than any run's answers."""
-_HEADERS = http2.header_block(http2.call_fields(SCORE.encode()))
+_HEADERS = http2.call_headers(SCORE.encode())
 
 
 class CallConnection(Connection):

@@ -56,12 +56,17 @@ class Pairs:
             yield Question(start, form, (None,) * size, tuple(originals), tuple(reconstructions))
 
 
-def make_pairs(data: Path, side: int, count: int) -> Pairs:
-    """``count`` pairs of real images: CIFAR-10 at 32 pixels, Caltech-101 above."""
+def real_images(data: Path, side: int, count: int) -> NDArray[np.uint8]:
+    """``count`` images ``(N, side, side, 3)``: of CIFAR-10 at 32 pixels, of Caltech-101 above."""
     source = data / "cifar10" / "test" if side == _SMALL else data / "caltech101"
     paths = find_images(source)
     chosen = np.random.default_rng(0).permutation(len(paths))[:count]
-    originals = resize_batch([decode(source / paths[i]) for i in chosen], side, side)
+    return resize_batch([decode(source / paths[i]) for i in chosen], side, side)
+
+
+def make_pairs(data: Path, side: int, count: int) -> Pairs:
+    """``count`` pairs of real images."""
+    originals = real_images(data, side, count)
     reconstructions = degraded_pairs(originals, seed=0)[1]
     scores = Scorer(providers=ONE_THREAD).score_images(list(originals), list(reconstructions))
     return Pairs(originals, reconstructions, np.array([score.distance for score in scores]))

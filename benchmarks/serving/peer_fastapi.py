@@ -8,9 +8,7 @@ Handlers decode, a task gathers pairs for up to 2 ms or a full batch of 16 image
 import asyncio
 import base64
 import sys
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -37,7 +35,7 @@ class Pair(BaseModel):
     reconstruction: str
 
 
-class Pairs(BaseModel):
+class PairsRequest(BaseModel):
     """A request."""
 
     pairs: list[Pair]
@@ -50,9 +48,11 @@ class Batcher:
         self._scorer = Scorer(providers=ONE_THREAD)
         self._queue: asyncio.Queue[_Item] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1)
+        self._worker: asyncio.Task[None] | None = None
 
     async def score(self, pairs: list[tuple[RGBImage, RGBImage]]) -> dict[str, Any]:
         """The answer to one request."""
+        self._worker = self._worker or asyncio.create_task(self._work())
         futures = []
         for x, y in pairs:
             futures.append(asyncio.get_running_loop().create_future())
@@ -60,7 +60,7 @@ class Batcher:
         scores = await asyncio.gather(*futures)
         return {"results": [asdict(score) for score in scores]}
 
-    async def work(self) -> None:
+    async def _work(self) -> None:
         """Gather and score batches, for ever."""
         loop = asyncio.get_running_loop()
         while True:
@@ -82,16 +82,7 @@ class Batcher:
 
 
 batcher = Batcher()
-
-
-@asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    task = asyncio.create_task(batcher.work())
-    yield
-    task.cancel()
-
-
-app = FastAPI(lifespan=_lifespan)
+app = FastAPI()
 
 
 def _decode(pairs: list[Pair]) -> list[tuple[RGBImage, RGBImage]]:
@@ -99,7 +90,7 @@ def _decode(pairs: list[Pair]) -> list[tuple[RGBImage, RGBImage]]:
 
 
 @app.post("/score")
-async def score_json(request: Pairs) -> dict[str, Any]:
+async def score_json(request: PairsRequest) -> dict[str, Any]:
     """PNG in base64."""
     return await batcher.score(await asyncio.to_thread(_decode, request.pairs))
 

@@ -13,6 +13,7 @@ from semsim_training.machine import machine
 
 # Fewer clients leave the network idle while their answers travel.
 MANY_CLIENTS = 16
+_RAW_BOUNDS = [("`session.run` alone", 0.9, Loop.NETWORK), ("the library's loop", 0.9, Loop.LIBRARY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +48,19 @@ def goals(results: Results) -> list[Goal]:
     cells = [cell for cell in results.plan.cells if cell.clients >= MANY_CLIENTS]
     reached = []
     for mine in (contender for contender in results.contenders if contender.ours):
-        bounds: list[tuple[str, float, Contender | Loop]] = [
-            (f"ahead of {peer.title}", 1.0, peer) for peer in _peers(results.contenders, mine)
-        ]
-        if mine.form is Form.JSON:
-            bounds.insert(0, ("at least 0.8 of the library's loop with PNG decoding", 0.8, Loop.DECODING))
-        else:
-            bounds.insert(0, ("at least 0.9 of `session.run` alone", 0.9, Loop.NETWORK))
-            bounds.insert(1, ("at least 0.9 of the library's loop", 0.9, Loop.LIBRARY))
-        for text, bound, other in bounds:
+        encoded = mine.form is Form.JSON
+        loops = [("the library's loop with PNG decoding", 0.8, Loop.DECODING)] if encoded else _RAW_BOUNDS
+        # Those that take the same images: encoded, or raw.
+        peers = [one for one in results.contenders if not one.ours and (one.form is Form.JSON) == encoded]
+        for text, bound, other in (
+            *((f"at least {bound} of {name}", bound, loop) for name, bound, loop in loops),
+            *((f"ahead of {peer.title}", 1.0, peer) for peer in peers),
+        ):
             ratios = {cell: results.ratio(cell, mine, other) for cell in cells}
             reached.append(Goal(f"{mine.title}: {text}", bound, ratios))
         tails = {cell: results.tail(cell, mine) for cell in cells}
         reached.append(Goal(f"{mine.title}: p99 at most 4 x p50", 4.0, tails, least=False))
     return reached
-
-
-def _peers(contenders: Sequence[Contender], mine: Contender) -> list[Contender]:
-    """Those that take the same images: encoded, or raw."""
-    encoded = mine.form is Form.JSON
-    return [other for other in contenders if not other.ours and (other.form is Form.JSON) == encoded]
 
 
 def report(results: Results, model: str) -> str:

@@ -23,5 +23,4 @@ def main() -> None:
     conclude(report(result, picture), "soak", arguments.write, result.verdict.faults)
 
 
-if __name__ == "__main__":
-    main()
+main()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from math import inf
 
 from benchmarks.harness.clients import Attempt, Purpose
-from benchmarks.harness.metrics import scrape
+from benchmarks.harness.metrics import Metrics
 from benchmarks.harness.questions import Form, Mark, Size
 
 
@@ -56,28 +56,6 @@ class Fate(StrEnum):
     """Not wholly sent a moment before SIGTERM."""
     TURNED_AWAY = "refused while the service should have served"
     LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The service's counters."""
-
-    requests: Counter[tuple[str, ...]]
-    pairs: int
-
-    @classmethod
-    def scraped(cls, port: int) -> "Counted | None":
-        """The counters of the service at an HTTP port; None where it does not answer with them."""
-        try:
-            metrics = scrape(port)
-        except OSError:
-            return None
-        requests = metrics.counts("semsim_requests_total", "transport", "code")
-        return cls(requests, int(metrics.total("semsim_pairs_total")))
-
-    def since(self, before: "Counted") -> "Counted":
-        """What was counted after another moment."""
-        return Counted(self.requests - before.requests, self.pairs - before.pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +111,14 @@ class Soak:
     plan: SoakPlan
     times: Times
     attempts: list[Attempt]
+    before: Metrics
+    """The service's counters before the soak."""
     samples: list[tuple[float, float]] = field(default_factory=list)
     """Memory over time: seconds of ``time.monotonic``, and MiB."""
     sizes: dict[int, Size] = field(default_factory=dict)
     """The sizes of the burst's questions, by seed."""
-    counted: Counted | None = None
+    counted: Metrics | None = None
+    """The service's counters before the stop; None where it did not tell them."""
     counted_attempts: int = 0
     """Attempts that were over when the service's counters were read."""
     exit_code: int | None = None

@@ -1,16 +1,19 @@
 """One soak: the load, the kill, the stop, and then the judgement of all that came of it."""
 
 import asyncio
+import base64
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.log import traces_of
+from benchmarks.harness.metrics import Metrics, scrape
 from benchmarks.harness.processes import watched_memory, worker
-from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Size, ask
+from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Mark, Size, ask
 from benchmarks.harness.server import Server, ServerFailed
 from benchmarks.soak.clients import (
     LISTEN_SECONDS,
@@ -21,9 +24,8 @@ from benchmarks.soak.clients import (
     ask_on,
     settle,
 )
-from benchmarks.soak.marks import find_marks
 from benchmarks.soak.memory import WARM_UP_SECONDS, growth_fault, slope
-from benchmarks.soak.result import Counted, Soak, SoakPlan, Times
+from benchmarks.soak.result import Soak, SoakPlan, Times
 from benchmarks.soak.stream import SharedStream
 from benchmarks.soak.verdict import SETTLE_SECONDS, balances, check_scores, judge
 from semsim.scorer import Scorer
@@ -32,26 +34,25 @@ EXIT_SECONDS = 40.0
 """The service must end within its longest request, 30 s, and a little."""
 _BURST = Size(pairs=40, side=64)
 _TAIL_SECONDS = 3.0
+_CHUNK_BYTES = 2**24
 
 
 def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
     """Run a soak on a server that runs, and judge it. The server has ended then."""
-    before, looked = Counted.scraped(server.port), len(server.log)
+    before, looked = scrape(server.port), len(server.log)
     with watched_memory(server.process.pid) as samples:
-        soak = asyncio.run(_drive(server, plan, scorer.manifest.name))
+        soak = asyncio.run(_drive(server, plan, scorer.manifest.name, before))
     soak.samples = samples
-    if soak.counted and before:
-        soak.counted = soak.counted.since(before)
     _judge(soak, scorer, server)
     told = traces_of(server.log[looked:])
     soak.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in told.items()]
     return soak
 
 
-async def _drive(server: Server, plan: SoakPlan, model: str) -> Soak:
+async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) -> Soak:
     load = Load(plan, model)
     times = Times(time.monotonic())
-    soak = Soak(plan, times, load.attempts)
+    soak = Soak(plan, times, load.attempts, before)
     http = [LeavingHTTPClient(server.port, LISTEN_SECONDS) for _ in range(plan.http_clients + 2 * plan.burst)]
     grpc = [LeavingGRPCClient(server.grpc_target) for _ in range(plan.grpc_clients)]
     stream = SharedStream(server)
@@ -68,7 +69,9 @@ async def _drive(server: Server, plan: SoakPlan, model: str) -> Soak:
         await _kill(server, times)
         await asyncio.sleep(max(0.0, times.began + plan.seconds - time.monotonic()))
         await load.pause()
-        soak.counted, soak.counted_attempts = await asyncio.to_thread(Counted.scraped, server.port), len(load.attempts)
+        soak.counted_attempts = len(load.attempts)
+        with suppress(OSError):
+            soak.counted = await asyncio.to_thread(scrape, server.port)
         load.go.set()
         await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
         bursts: list[tuple[Form, SoakClient]] = [(Form.STREAM, stream)] * plan.burst
@@ -114,7 +117,7 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
     if soak.counted is None:
         verdict.faults.append("GET /metrics was not answered with the counters, while nothing else was asked")
     else:
-        soak.balance = balances(soak.attempts[: soak.counted_attempts], soak.times, soak.counted)
+        soak.balance = balances(soak.attempts[: soak.counted_attempts], soak.times, soak.before, soak.counted)
     verdict.faults += [
         f"{row.name}: {row.counted} counted, {row.least} to {row.least + row.unknown} sent"
         for row in soak.balance
@@ -131,3 +134,27 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
     soak.growth = slope(soak.samples, stretches)
     if fault := growth_fault(soak.growth):
         verdict.faults.append(fault)
+
+
+def find_marks(mark: Mark, places: Iterable[Path]) -> tuple[int, list[Path]]:
+    """How many files lie below ``places``, and those that hold the mark: as it is, in hexadecimal or in base64."""
+    text = mark.text
+    # Without the first and last characters of base64, which depend on what stands beside it, at any alignment.
+    aligned = [base64.b64encode(b"\0" * shift + text)[4:-4] for shift in range(3)]
+    shapes = [text, text.hex().encode(), *aligned]
+    paths = [path for place in places for path in sorted(place.rglob("*")) if path.is_file() and not path.is_symlink()]
+    return len(paths), [path for path in paths if _holds(path, shapes)]
+
+
+def _holds(path: Path, shapes: list[bytes]) -> bool:
+    overlap, rest = max(map(len, shapes)), b""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                content = rest + chunk
+                if any(shape in content for shape in shapes):
+                    return True
+                rest = content[-overlap:]
+    except OSError:  # gone meanwhile, or not ours to read
+        return False
+    return False

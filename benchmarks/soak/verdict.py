@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.harness.clients import Attempt, End, Purpose
+from benchmarks.harness.metrics import Metrics
 from benchmarks.harness.questions import GRPC_FORMS, MOST_PAIRS, Form, Mark, Size, ask
 from benchmarks.harness.rows import Row, apart, confusable, differences, expected_rows
-from benchmarks.soak.result import Balance, Counted, Fate, Times, Verdict
+from benchmarks.soak.result import Balance, Fate, Times, Verdict
 from semsim.scorer import Scorer
 
 SETTLE_SECONDS = 0.25
@@ -126,7 +127,7 @@ def check_scores(
         verdict.faults.append(f"{verdict.confusable} pairs of questions are too much alike: change the seed")
 
 
-def balances(attempts: Sequence[Attempt], times: Times, counted: Counted) -> list[Balance]:
+def balances(attempts: Sequence[Attempt], times: Times, before: Metrics, after: Metrics) -> list[Balance]:
     """The service's counters against what the clients saw until then.
 
     What a client left, or the kill cut off, may have been counted or not: once, with one of the codes that it may have
@@ -144,11 +145,13 @@ def balances(attempts: Sequence[Attempt], times: Times, counted: Counted) -> lis
         elif codes := may_be_counted_as(attempt, times):
             unknown.update((transport, code) for code in (*codes, _ALL))
             unknown_pairs += MOST_PAIRS if "ok" in codes else 0
-    requests = counted.requests.copy()
-    for (transport, _), count in counted.requests.items():
+    counted, counted_before = (one.counts("semsim_requests_total", "transport", "code") for one in (after, before))
+    requests = counted - counted_before
+    for (transport, _), count in list(requests.items()):
         requests[transport, _ALL] += count
+    counted_pairs = int(after.total("semsim_pairs_total") - before.total("semsim_pairs_total"))
     rows = [
         Balance(f"requests, {place[0]}, {place[1]}", requests[place], seen[place], unknown[place])
         for place in sorted(set(seen) | set(requests))
     ]
-    return [*rows, Balance("pairs", counted.pairs, pairs, unknown_pairs)]
+    return [*rows, Balance("pairs", counted_pairs, pairs, unknown_pairs)]

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.harness.http2 import END_HEADERS, PREFACE, Frame, FrameType, call_fields, header_block
+from benchmarks.harness.http2 import END_HEADERS, PREFACE, Frame, FrameType, call_headers, literal
 from benchmarks.harness.messages import JSON_TYPE, SCORE, request_bytes
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
@@ -143,10 +143,10 @@ def http2_calls(rng: Random, corpus: Corpus) -> Script:
     size = len(message)
     lengths = ((0, size), (1, size), (0, size - 1), (0, size + 9), (0, 2**32 - 1), (7, size))
     prefix = rng.choice((*(struct.pack(">BI", *length) for length in lengths), b"", b"\0"))
-    right = _headers(SCORE.encode())
-    odd = header_block([(b"x-request-id", b"\xd0\xff")], mark=0x10)
+    right = call_headers(SCORE.encode())
+    odd = literal(b"x-request-id", b"\xd0\xff")
     # The second one stops grpcio's asyncio server, unless it is kept from it.
-    paths = _headers(b"/x"), _headers(b"/semsim.v1.Scorer/Sco\xd0re")
+    paths = call_headers(b"/x"), call_headers(b"/semsim.v1.Scorer/Sco\xd0re")
     block = rng.choice((right, *paths, right + odd, mutate(rng, right), b"\x80" * 20, b""))
     call = Frame(FrameType.HEADERS, END_HEADERS, 1, block).encode()
     call += Frame(FrameType.DATA, rng.choice((0, 1, 1)), 1, prefix + message).encode()
@@ -158,7 +158,3 @@ def http2_calls(rng: Random, corpus: Corpus) -> Script:
         Frame(FrameType.WINDOW_UPDATE, payload=b"\x7f\xff\xff\xff").encode() * 3,
     )
     return Script((_BEGIN + call + rng.choice(ends),), ends=True)
-
-
-def _headers(path: bytes) -> bytes:
-    return header_block(call_fields(path, b"x"), mark=0x10)

@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 
 from benchmarks.harness.questions import Mark
-from benchmarks.soak.marks import find_marks
+from benchmarks.soak.run import find_marks
 
 MARK = Mark.of(1)
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.harness.clients import Attempt, End, Purpose
+from benchmarks.harness.metrics import Metrics, read_metrics
 from benchmarks.harness.questions import Form, Mark, ask
 from benchmarks.harness.rows import Row, expected_rows
-from benchmarks.soak.result import Counted, Fate, Times
+from benchmarks.soak.result import Fate, Times
 from benchmarks.soak.verdict import balances, check_scores, fate, judge
 from semsim import Scorer
 
@@ -18,6 +19,13 @@ TIMES = Times(began=0.0, killed=100.0, back=110.0, burst=299.6, stopped=300.0, e
 
 def _attempt(seed: int = 1, *, begun: float = 50.0, ended: float = 51.0, end: End = End.ANSWERED) -> Attempt:
     return Attempt(seed, Form.JSON, begun=begun, written=begun, ended=ended, end=end)
+
+
+def _metrics(codes: dict[str, int], pairs: int = 0) -> Metrics:
+    requests = "".join(
+        f'semsim_requests_total{{transport="http",code="{code}"}} {count}\n' for code, count in codes.items()
+    )
+    return read_metrics(f'{requests}semsim_pairs_total{{code="ok"}} {pairs}\n')
 
 
 def test_wrong_scores_double_answers_and_silence_are_faults(small_scorer: Scorer) -> None:
@@ -84,14 +92,14 @@ def test_counters_must_lie_between_what_was_seen_and_what_may_have_been() -> Non
     left = replace(_attempt(2, end=End.LEFT))
     seen = [_attempt(), left]
     for counted, holds in ((0, False), (1, True), (2, True), (3, False)):
-        totals = Counted(Counter({("http", "ok"): counted}), 0)
-        row = next(row for row in balances(seen, TIMES, totals) if row.name == "requests, http, ok")
+        rows = balances(seen, TIMES, _metrics({}), _metrics({"ok": counted}))
+        row = next(row for row in rows if row.name == "requests, http, ok")
         assert row.holds is holds
     for codes, broken in (
         ({"ok": 1, "cancelled": 1}, set()),
         ({"ok": 1, "invalid_request": 1}, {"requests, http, invalid_request"}),
         ({"ok": 2, "cancelled": 1}, {"requests, http, all"}),
     ):
-        totals = Counted(Counter({("http", code): count for code, count in codes.items()}), 1)
+        before, after = _metrics({"ok": 5}, pairs=7), _metrics(Counter(ok=5) + Counter(codes), pairs=8)
         seen[0].rows = [Row(None)]
-        assert {row.name for row in balances(seen, TIMES, totals) if not row.holds} == broken
+        assert {row.name for row in balances(seen, TIMES, before, after) if not row.holds} == broken
