@@ -3,8 +3,8 @@ PYTHON ?= python3
 PORT ?= 3000
 HOST ?= 127.0.0.1
 UV_VERSION := 0.13.9
-# Two processes: many tests wait for services of theirs to start. More would each start all of these again. In the order
-# of tests/conftest.py, which begins with the longest.
+# Two processes, in the order of tests/conftest.py, which begins with the longest test. One of them runs all files that use
+# a shared service.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # Real images and weights, for the tests that need them (they skip without), `make model` and `make baseline`.
 SEMSIM_DATA ?= $(abspath ../shared/data)

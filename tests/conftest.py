@@ -1,9 +1,12 @@
 """What many tests share: data where it is to be had, small real artifacts, and live services, each started once."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +19,34 @@ from tests.service.live import LiveService, serving
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "examples" / "images"
 LONGEST = ROOT / "tests" / "training" / "test_smoke.py"
+SHARED_SERVICE = re.compile(r"\b(service: LiveService|guarded: Guarded)\b")
 CPU = ProviderSettings(order=(Provider.CPU,))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest test: begun last, it would keep one of several processes busy alone."""
     items.sort(key=lambda item: item.path != LONGEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, run all files that use a shared service in one process: each service starts once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "services" if _uses_service(file) else file
+
+    return Scheduling(config, log)
+
+
+@cache
+def _uses_service(file: str) -> bool:
+    return SHARED_SERVICE.search((ROOT / file).read_text()) is not None
 
 
 @pytest.fixture(scope="session")
