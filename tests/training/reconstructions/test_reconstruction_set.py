@@ -86,6 +86,17 @@ def test_a_copy_of_another_original_of_the_client_is_hidden_too(tmp_path: Path) 
         assert near == (row.near_copy_of is not None) == (not pictures[row.setting, row.image].startswith(b"\x89PNG"))
 
 
+def test_a_copy_of_an_augmented_original_is_hidden_too(folder: Path, tmp_path: Path) -> None:
+    """A closed form gives the image that the policies made: far from the original, and still not to be seen."""
+    generate(grid(folder, settings=[SETTINGS[1] | {"mode": "3-1-7"}]), folder, tmp_path / "set", engine=Engine.HERE)
+    small = ReconstructionSet.read(tmp_path / "set")
+    assert max(row.psnr for row in small.rows) < NEAR_DB
+    for row in small.rows:
+        assert row.near_copy_of == row.original_sha256
+        pair = (small.original(row)[None], small.reconstruction(row)[None])
+        assert float(psnr(mse(*pair))[0]) == row.psnr
+
+
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable, no folder, no file, and another picture by the same name are errors; rows are read all the same."""
     monkeypatch.setenv("SMALL_DATA", str(tmp_path))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -99,15 +98,15 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
     return description
 
 
-def read_set(directory: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of a finished set, in order, every file checked against its hash.
+def read_shards(directory: Path, description: DatasetDescription) -> pa.Table:
+    """The columns ``SCHEMA`` of a finished set, its rows in order, every file checked against its hash.
 
     Raises:
-        InvalidDataset: no finished set there, or a file is missing.
+        InvalidDataset: a file is missing.
         HashMismatch: a file is not the one that was written.
     """
     tables = []
-    for file in DatasetDescription.read(directory).shards:
+    for file in description.shards:
         path = directory / "shards" / file.name
         try:
             data = path.read_bytes()
@@ -116,7 +115,7 @@ def read_set(directory: Path, columns: Sequence[str] | None = None) -> pa.Table:
         got = hashlib.sha256(data).hexdigest()
         if got != file.sha256:
             raise HashMismatch(f"expected {path} with sha256 {file.sha256}, got {got}")
-        tables.append(pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns)))
+        tables.append(pq.read_table(pa.BufferReader(data)))
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
 

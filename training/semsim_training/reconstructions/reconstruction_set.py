@@ -6,7 +6,7 @@ from typing import Self
 
 from semsim.images import RGBImage, decode
 from semsim_training.images.png import encode_png
-from semsim_training.reconstructions.dataset import DatasetDescription, read_set
+from semsim_training.reconstructions.dataset import DatasetDescription, read_shards
 from semsim_training.reconstructions.near_copies import opened
 from semsim_training.reconstructions.originals import Originals
 from semsim_training.reconstructions.schema import ReconstructionRow
@@ -34,7 +34,8 @@ class ReconstructionSet:
             InvalidDataset: no finished set there, or a file is missing.
             HashMismatch: a file is not the one that was written.
         """
-        description, table = DatasetDescription.read(directory), read_set(directory)
+        description = DatasetDescription.read(directory)
+        table = read_shards(directory, description)
         rows = ReconstructionRow.read_table(table)
         keys = ((row.setting, row.image) for row in rows)
         pictures = dict(zip(keys, table["picture"].to_pylist(), strict=True))

@@ -23,7 +23,8 @@ class ReconstructionRow:
     original_sha256: str
     """Hash of the original's pixels, as :func:`pixels_sha256` computes it."""
     near_copy_of: str | None = None
-    """``original_sha256`` of the original that the reconstruction shows at 30 dB or more; ``None`` for most."""
+    """``original_sha256`` of the original that the reconstruction shows at 30 dB or more, as it was or as the client's
+    policies changed it; ``None`` for most."""
     split: str
     """train, validation or test. The original decides it: all its reconstructions are in one split."""
     label: int
