@@ -18,6 +18,7 @@ from benchmarks.harness.server import Server
 ERROR_CODE = "semsim-error-code"
 RETRY_AFTER = "retry-after"
 REQUEST_ID = "x-request-id"
+_CROSSED = "the id of another request"
 
 # Without the first three a client that met a closed port would wait for up to two minutes before it comes again.
 OPTIONS = [
@@ -105,11 +106,6 @@ class Attempt:
         self.end, self.code = End.REFUSED, code
         self.retry_after = int(retry_after) if retry_after and retry_after.isdecimal() else None
 
-    def check_name(self, name: str | None) -> None:
-        """Note where an answer carries another request's id."""
-        if name != f"q{self.seed}":
-            self.wrong = "the id of another request"
-
 
 class HTTPClient:
     """Sends requests over connections that are kept, as many as are in use at once."""
@@ -135,11 +131,12 @@ class HTTPClient:
             return
         finally:
             attempt.ended = time.monotonic()
-        attempt.check_name(answer.headers.get(REQUEST_ID))
         if answer.status == 200:
             attempt.answer(lambda: json_rows(answer.body))
         else:
             attempt.refuse(error_code(answer.body) or f"HTTP {answer.status}", answer.headers.get(RETRY_AFTER))
+        if answer.headers.get(REQUEST_ID) != f"q{attempt.seed}":
+            attempt.wrong = _CROSSED
         if await connection.unasked(self._listen_seconds):
             attempt.wrong = "more than one answer"
         if answer.closes or attempt.wrong:
@@ -177,8 +174,9 @@ class GRPCClient:
         try:
             answer = await call
             names = [value for key, value in await call.trailing_metadata() if key == REQUEST_ID]
-            attempt.check_name(",".join(names))
             attempt.answer(lambda: message_rows(attempt.form, answer))
+            if names != [f"q{attempt.seed}"]:
+                attempt.wrong = _CROSSED
         except grpc.aio.AioRpcError as error:
             code = trailing(error, ERROR_CODE)
             if code is None and error.code() is grpc.StatusCode.UNAVAILABLE:

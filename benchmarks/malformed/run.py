@@ -4,8 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
-from random import Random
-from typing import Any
 
 from benchmarks.harness.clients import Attempt, End, client_of, request_of
 from benchmarks.harness.http_wire import Closed
@@ -15,11 +13,10 @@ from benchmarks.harness.questions import Form, Mark, Question, Size, ask
 from benchmarks.harness.rows import Row, differences, expected_rows
 from benchmarks.harness.server import Server
 from benchmarks.malformed.findings import Block, Findings
-from benchmarks.malformed.grpc_lane import make_calls
-from benchmarks.malformed.http_lanes import play_scripts, send_requests
-from benchmarks.malformed.inputs.corpus import Corpus, make_corpus
+from benchmarks.malformed.inputs.corpus import make_corpus
 from benchmarks.malformed.inputs.http_bodies import FORGED
 from benchmarks.malformed.inputs.kinds import KINDS, Lane
+from benchmarks.malformed.lanes import make_calls, play_scripts, send_requests
 from semsim.scorer import Scorer
 
 BLOCK = 1000
@@ -69,16 +66,6 @@ def blocks(inputs: int, only: Collection[str] = (), first: int = 0) -> Iterator[
                 left[kind] -= count
 
 
-def make(seed: int, corpus: Corpus, block: Block) -> list[Any]:
-    """The inputs of a block."""
-    kind = block.kind
-    if kind.makes_all is not None:
-        return list(kind.makes_all(block.count, seed * 1000 + block.first))
-    if kind.makes is None:
-        raise TypeError(f"expected {kind.name} to make inputs")
-    return [kind.makes(Random(f"{seed}/{kind.name}/{block.first + i}"), corpus) for i in range(block.count)]
-
-
 def run(server: Server, scorer: Scorer, findings: Findings, plan: list[Block]) -> None:
     """Send every block to a server that runs, and look after each whether it still serves."""
     findings.memory_mib.append(memory_mib(server.process.pid))
@@ -96,7 +83,7 @@ async def _send_all(server: Server, scorer: Scorer, findings: Findings, plan: li
     corpus = make_corpus(findings.seed, mark, scorer.manifest.name)
     probes = list(expected_rows([ask(7, form, mark, _PROBE_SIZE) for form in (Form.JSON, Form.BATCH)], scorer))
     for block in plan:
-        inputs = make(findings.seed, corpus, block)
+        inputs = block.kind.make(findings.seed, corpus, block.first, block.count)
         process, begin = worker(pid), time.monotonic()
         try:
             await _LANES[block.kind.lane](server, block, inputs, findings)

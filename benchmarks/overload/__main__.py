@@ -2,10 +2,7 @@
 
     python -m benchmarks.overload --seconds 40 --write docs/endurance.md
 
-Capacity is what a few clients get who always have a request open, before and after. In between clients arrive at three
-times that rate, at random moments, whether the service keeps up or not, and each refused one comes again after
-Retry-After. Several times over for each form: a machine that others use, too, changes its speed within minutes, and
-what counts is the mean.
+docs/endurance.md says what is measured how.
 """
 
 import os

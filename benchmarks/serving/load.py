@@ -4,6 +4,7 @@ It shares the machine with the server, so that it does as little as can be, and 
 """
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -24,6 +25,10 @@ from benchmarks.serving.cells import Cell, Run, ServingPlan, percentile
 from benchmarks.serving.contenders import Contender
 from benchmarks.serving.pairs import Pairs
 
+# Batches of other sizes round otherwise.
+_TOLERANCE = 1e-4
+# One answer in so many is kept, and checked after the measurement.
+_SAMPLED = 16
 _ROOM = 2**31 - 1
 """Bytes that the server may send, which is more than any run's answers."""
 _HEADERS = http2.call_headers(SCORE.encode())
@@ -83,31 +88,23 @@ class CallConnection(Connection):
                 raise RuntimeError(f"expected an answer, got a frame of type {frame.kind}: {frame.payload!r}")
 
 
-# Batches of other sizes round otherwise.
-_TOLERANCE = 1e-4
-# One answer in so many is kept, and checked after the measurement.
-_SAMPLED = 16
-
-
 def measure(folder: Path, contender: Contender, cell: Cell, plan: ServingPlan) -> Run:
     """Load a server with the pairs of a folder, and check a sample of its answers.
 
     Raises RuntimeError where an answer's distances are not the library's: a server that answers wrong must not win.
     """
     server = tree(contender.pid)
-    spent: list[tuple[float, float]] = []
     requests = _requests(folder, cell.side, cell.pairs, contender.form, contender.path)
-    window = _Window(requests, cell, plan, lambda: spent.append((cpu_seconds(server), time.process_time())))
-    uvloop.run(window.run(contender))
+    window = _Window(lambda: (time.perf_counter(), cpu_seconds(server), time.process_time()))
+    uvloop.run(_load(requests, contender, cell, plan, window))
     known = Pairs.load(folder, cell.side).distances.reshape(-1, cell.pairs)
     for index, body in window.sample:
         got = distances(body, contender.form)
         if len(got) != cell.pairs or not np.allclose(got, known[index], rtol=0, atol=_TOLERANCE):
             raise RuntimeError(f"expected distances {known[index]}, got {got}")
     count = len(window.latencies) * cell.pairs
-    theirs, ours = (after - before for before, after in zip(*spent, strict=True))
+    seconds, theirs, ours = (after - before for before, after in zip(*window.edges, strict=True))
     p50, p99 = (percentile(window.latencies, share) for share in (0.5, 0.99))
-    seconds = window.measured
     return Run(count / seconds, p50, p99, theirs / max(1, count), memory_bytes(server), ours / seconds)
 
 
@@ -142,55 +139,46 @@ class HTTPConnection(Connection):
 
 @dataclass(slots=True)
 class _Window:
-    """One measurement: warm-up until the time is over and every client has an answer, then the window."""
+    """What is measured; it opens and closes at an answer, where ``look`` reads the clocks."""
 
-    requests: list[bytes]
-    cell: Cell
-    plan: ServingPlan
-    at_edges: Callable[[], None]
-    """Called when the window opens and when it closes, each time at an answer."""
+    look: Callable[[], tuple[float, float, float]]
+    edges: list[tuple[float, float, float]] = field(default_factory=list)
+    """The clocks when the window opened, and when it closed."""
     latencies: list[float] = field(default_factory=list)
     """Seconds, of the answers within the window."""
     sample: list[tuple[int, bytes]] = field(default_factory=list)
     """Requests by index, and their answers."""
-    measured: float = 0.0
-    """Seconds that the window was open; 0 until it has closed."""
-    _next: int = 0
-    _unanswered: int = 0
-    _began: float = field(default_factory=time.perf_counter)
-    _opened: float = 0.0
 
-    async def run(self, contender: Contender) -> None:
-        """Run all clients until each has its last answer."""
-        self._unanswered = self.cell.clients
-        kind = CallConnection if contender.form is Form.BATCH else HTTPConnection
-        connections = [await kind.open(contender.port) for _ in range(self.cell.clients)]
-        try:
-            await asyncio.gather(*(self._client(connection) for connection in connections))
-        finally:
-            for connection in connections:
-                connection.abort()
 
-    async def _client(self, connection: CallConnection | HTTPConnection) -> None:
-        first = True
-        while not self.measured:
-            # In turn over all clients, so that the requests in flight differ.
-            index, self._next = self._next, (self._next + 1) % len(self.requests)
+async def _load(requests: list[bytes], contender: Contender, cell: Cell, plan: ServingPlan, window: _Window) -> None:
+    """Run clients: warm-up until the time is over and each has an answer, then the window, then the last answers."""
+    turn = itertools.cycle(enumerate(requests))  # over all clients, so that the requests in flight differ
+    began, unanswered = time.perf_counter(), cell.clients
+
+    async def client(connection: CallConnection | HTTPConnection) -> None:
+        nonlocal unanswered
+        answered = False
+        while len(window.edges) < 2:
+            index, request = next(turn)
             sent = time.perf_counter()
-            body = await connection.exchange(self.requests[index])
-            self._unanswered -= first
-            first = False
-            self._answered(index, sent, body)
+            body = await connection.exchange(request)
+            now = time.perf_counter()
+            unanswered -= not answered
+            answered = True
+            if not window.edges:
+                if unanswered == 0 and now - began >= plan.warm_up:
+                    window.edges.append(window.look())
+            elif len(window.edges) == 1:
+                window.latencies.append(now - sent)
+                if len(window.latencies) % _SAMPLED == 1:
+                    window.sample.append((index, body))
+                if now - window.edges[0][0] >= plan.seconds:
+                    window.edges.append(window.look())
 
-    def _answered(self, index: int, sent: float, body: bytes) -> None:
-        now = time.perf_counter()
-        if self._opened and not self.measured:
-            self.latencies.append(now - sent)
-            if len(self.latencies) % _SAMPLED == 1:
-                self.sample.append((index, body))
-            if now - self._opened >= self.plan.seconds:
-                self.at_edges()
-                self.measured = now - self._opened
-        elif not self.measured and self._unanswered == 0 and now - self._began >= self.plan.warm_up:
-            self.at_edges()
-            self._opened = time.perf_counter()
+    kind = CallConnection if contender.form is Form.BATCH else HTTPConnection
+    connections = [await kind.open(contender.port) for _ in range(cell.clients)]
+    try:
+        await asyncio.gather(*map(client, connections))
+    finally:
+        for connection in connections:
+            connection.abort()

@@ -2,8 +2,7 @@
 
     python -m benchmarks.soak --minutes 15 --write docs/endurance.md
 
-Starts the real service. A request is a seed: its images follow from it and are like no other's, and so does the
-answer, which the offline scorer gives after the run. docs/endurance.md says what is counted how.
+docs/endurance.md says what is counted how.
 """
 
 from benchmarks.harness.reports import conclude, proof_options, under_test

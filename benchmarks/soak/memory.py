@@ -21,10 +21,7 @@ _CONFIDENCE = 0.95
 
 
 def slope(samples: Sequence[tuple[float, float]], stretches: Sequence[tuple[float, float]]) -> Slope | None:
-    """The common slope of some stretches of time, each with a level of its own; None where there is too little.
-
-    Samples are seconds of ``time.monotonic``, and MiB.
-    """
+    """The common slope of some stretches of time, each with a level of its own; None where there is too little."""
     times, values, levels = [], [], []
     for number, (begin, end) in enumerate(stretches):
         for block in _blocks([sample for sample in samples if begin <= sample[0] < end]):

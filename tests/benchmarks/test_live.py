@@ -11,7 +11,7 @@ import pytest
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.questions import Form, Size
 from benchmarks.harness.server import Server, running, semsim_serve
-from benchmarks.malformed import http_lanes
+from benchmarks.malformed import lanes
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.report import report as malformed_report
 from benchmarks.malformed.run import SETTINGS, blocks
@@ -78,7 +78,7 @@ def test_refusals_do_not_count(server: Server, bundled: Scorer, tmp_path: Path) 
 
 def test_malformed_input_is_refused_in_order(server: Server, bundled: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few inputs of every kind: no fault, and the report tells each kind."""
-    monkeypatch.setattr(http_lanes, "AT_ONCE_SECONDS", 0.1)
+    monkeypatch.setattr(lanes, "AT_ONCE_SECONDS", 0.1)
     findings = Findings(seed=2)
     run_malformed(server, bundled, findings, list(blocks(400)))
     text = malformed_report(findings)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 from benchmarks.malformed.inputs import generated, grpc_calls, http_bodies, scripts
 from benchmarks.malformed.inputs.corpus import Corpus
@@ -20,14 +21,21 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InputKind:
-    """One kind; either ``makes`` one input at a time, or ``makes_all`` of a block at once, from a number."""
+    """One kind of input."""
 
     name: str
     lane: Lane
     share: float
     """Its share of all inputs, in relation to the other kinds."""
-    makes: Callable[[Random, Corpus], object] | None = None
-    makes_all: Callable[[int, int], list[bytes]] | None = None
+    makes: Callable[..., Any]
+    """Makes one input, from a generator and the corpus; or many ``together``, from their count and a seed."""
+    together: bool = False
+
+    def make(self, seed: int, corpus: Corpus, first: int, count: int) -> list[Any]:
+        """Some inputs, the same for the same seed and numbers."""
+        if self.together:
+            return list(self.makes(count, seed * 1000 + first))
+        return [self.makes(Random(f"{seed}/{self.name}/{first + i}"), corpus) for i in range(count)]
 
 
 KINDS = (
@@ -40,8 +48,8 @@ KINDS = (
     InputKind("image damaged", Lane.REQUESTS, 8, http_bodies.image_damaged),
     InputKind("tensor wrong", Lane.REQUESTS, 8, http_bodies.tensor_wrong),
     InputKind("headers odd", Lane.REQUESTS, 6, http_bodies.headers_odd),
-    InputKind("hypothesis", Lane.REQUESTS, 4, makes_all=generated.from_strategies),
-    InputKind("schemathesis", Lane.REQUESTS, 0.4, makes_all=generated.from_openapi),
+    InputKind("hypothesis", Lane.REQUESTS, 4, generated.from_strategies, together=True),
+    InputKind("schemathesis", Lane.REQUESTS, 0.4, generated.from_openapi, together=True),
     InputKind("request line", Lane.SCRIPTS, 3, scripts.request_line),
     InputKind("header lines", Lane.SCRIPTS, 3, scripts.header_lines),
     InputKind("lengths", Lane.SCRIPTS, 3, scripts.lengths),

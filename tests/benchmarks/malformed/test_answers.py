@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness.http_wire import HTTPAnswer
 from benchmarks.harness.messages import request_bytes
-from benchmarks.malformed.http_lanes import http_fault, scored_fault
+from benchmarks.malformed.answers import http_fault, scored_fault
 
 _MODEL = {"name": "small", "version": "1", "sha256": "0"}
 _SCORED = {

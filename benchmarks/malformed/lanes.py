@@ -1,83 +1,30 @@
-"""Sending malformed HTTP: whole requests many at a time over few connections, scripts over one each."""
+"""How malformed inputs are sent: requests and calls many at a time over few connections, scripts over one each."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
-from urllib.parse import urlsplit
 
-from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP, read_head, take_answer
+import grpc
+
+from benchmarks.harness.clients import ERROR_CODE, OPTIONS, trailing
+from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP, take_answer
 from benchmarks.harness.log import traces_in
-from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
-from benchmarks.harness.rows import Unreadable
 from benchmarks.harness.server import Server
+from benchmarks.malformed.answers import describe, http_fault, scored_fault
 from benchmarks.malformed.findings import Block, Findings
+from benchmarks.malformed.inputs.grpc_calls import Call
 from benchmarks.malformed.inputs.kinds import Lane
 from benchmarks.malformed.inputs.scripts import Script
-
-_DOCUMENTED = {503: "not_ready", 504: "timeout"}
-"""The only answers of 500 and above that are no fault, and their codes."""
-_MOST = 256
-"""The service's default limit of pairs."""
-
-
-def describe(answer: HTTPAnswer) -> str:
-    """An HTTP answer in a word or two: its status and code."""
-    code = error_code(answer.body) if answer.status >= 400 else None
-    return f"{answer.status} {code}" if code else str(answer.status)
-
-
-def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
-    """What is wrong with an answer to whatever was sent; ``enveloped`` where an error must carry its code."""
-    code = error_code(answer.body)
-    if 200 < answer.status < 400:
-        return f"{answer.status} to {answer.headers.get('location', 'nowhere')[:200]}"
-    if answer.status >= 500 and _DOCUMENTED.get(answer.status) != code:
-        return f"{answer.status} {answer.body[:200]!r}"
-    if shown := traces_in(answer.body + repr(answer.headers).encode()):
-        return f"{answer.status} shows {shown}"
-    if enveloped and answer.status >= 400 and code is None:
-        return f"{answer.status} without the envelope: {answer.body[:200]!r}"
-    return None
-
-
-def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
-    """What is wrong with an answer of 200 to ``request``, which must have a result for each pair.
-
-    Nothing is where the request did not ask for scores.
-    """
-    head, _, body = request.partition(b"\r\n\r\n")
-    line, headers = read_head(head)
-    method, target, *_ = line.split(" ")
-    if answer.status != 200 or method != "POST" or urlsplit(target).path != "/score":
-        return None
-    try:
-        results = len(json_rows(answer.body))
-    except Unreadable as error:
-        return f"200 with {error}"
-    least, most = _asked(headers, body)
-    return None if least <= results <= most else f"200 with {results} results for {least} to {most} pairs"
-
-
-def _asked(headers: dict[str, str], body: bytes) -> tuple[int, int]:
-    """The least and the most pairs that a request may be read as having, if it is read at all."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        if kind == JSON_TYPE:
-            count = len(json.loads(body)["pairs"])
-        elif kind == OCTETS_TYPE:
-            count = int(headers["x-semsim-shape"].partition(",")[0])
-        else:  # bytes that were changed may have undone any part of a form, but not made one
-            return 1, min(_MOST, body.count(b"reconstruction"))
-    except (ValueError, LookupError, TypeError):  # the service understands it in another way than Python
-        return 1, _MOST
-    return count, count
-
 
 _CONNECTIONS = 8
 _PIPELINED = 12
 _SCRIPTS_AT_ONCE = 200
 _PATIENCE_SECONDS = 20.0
+_CALLS_AT_ONCE, _CHANNELS, _CALL_SECONDS = 64, 4, 30.0
+_CALL_FAULTS = ("UNKNOWN", "INTERNAL", "DATA_LOSS", "UNAVAILABLE")
+"""Statuses that no call may get; the last one is a connection that broke."""
 _REOPEN_TRIES, _REOPEN_SECONDS = 20, 0.25
 AT_ONCE_SECONDS = 0.5
 """How long a script that may get no answer is given one, before its client says that it has ended."""
@@ -109,48 +56,41 @@ async def open_patiently(port: int, block: Block, findings: Findings) -> Connect
 
 
 async def send_requests(server: Server, block: Block, requests: Sequence[bytes], findings: Findings) -> None:
-    """Send whole requests, and read an answer to each."""
-
-    async def send(group: list[int]) -> None:
-        while group:
-            group = await _pipeline(server.port, block, requests, group, findings)
-
-    numbers = range(len(requests))
-    groups = (list(numbers[start : start + _PIPELINED]) for start in numbers[::_PIPELINED])
-    await at_once(_CONNECTIONS, groups, send)
-
-
-async def _pipeline(
-    port: int, block: Block, requests: Sequence[bytes], group: list[int], findings: Findings
-) -> list[int]:
-    """Send a group over a new connection at once; the numbers of those that must be sent again.
+    """Send whole requests, and read an answer to each.
 
     An answer that says that it closes the connection leaves those behind it unanswered, as HTTP has it: they are sent
     again. A connection that is closed without such a word is a fault.
     """
-    connection = await open_patiently(port, block, findings)
-    left = list(group)
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await connection.send(b"".join(requests[index] for index in group))
-            while left:
-                request = requests[left[0]]
-                answer = await connection.answer(head_only=request.startswith(b"HEAD "))
-                what = http_fault(answer, enveloped=True) or scored_fault(request, answer)
-                findings.note(block, left.pop(0), describe(answer), what)
-                if answer.closes:
-                    break
-        return left
-    except TimeoutError:
-        outcome, what = "no answer", f"no answer within {_PATIENCE_SECONDS:g} s"
-    except Closed:
-        outcome, what = "closed", "closed with no answer, and none before it said so"
-    except NotHTTP as error:
-        outcome, what = "not HTTP", f"the answer is {error}"
-    finally:
-        connection.abort()
-    findings.note(block, left.pop(0), outcome, what)
-    return left
+
+    async def send(left: list[int]) -> None:
+        while left:
+            await pipeline(left)
+
+    async def pipeline(left: list[int]) -> None:
+        """Send a group over a new connection at once; what must be sent again is still in the list afterwards."""
+        connection = await open_patiently(server.port, block, findings)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await connection.send(b"".join(requests[index] for index in left))
+                while left:
+                    request = requests[left[0]]
+                    answer = await connection.answer(head_only=request.startswith(b"HEAD "))
+                    what = http_fault(answer, enveloped=True) or scored_fault(request, answer)
+                    findings.note(block, left.pop(0), describe(answer), what)
+                    if answer.closes:
+                        return
+        except TimeoutError:
+            findings.note(block, left.pop(0), "no answer", f"no answer within {_PATIENCE_SECONDS:g} s")
+        except Closed:
+            findings.note(block, left.pop(0), "closed", "closed with no answer, and none before it said so")
+        except NotHTTP as error:
+            findings.note(block, left.pop(0), "not HTTP", f"the answer is {error}")
+        finally:
+            connection.abort()
+
+    numbers = range(len(requests))
+    groups = (list(numbers[start : start + _PIPELINED]) for start in numbers[::_PIPELINED])
+    await at_once(_CONNECTIONS, groups, send)
 
 
 async def play_scripts(server: Server, block: Block, scripts: Sequence[Script], findings: Findings) -> None:
@@ -220,3 +160,49 @@ def _answers(received: bytes) -> tuple[list[HTTPAnswer], bool]:
     except NotHTTP:
         return answers, True
     return answers, False
+
+
+async def make_calls(server: Server, block: Block, calls: Sequence[Call], findings: Findings) -> None:
+    """Make calls over a few connections, many at once, and note how each ended."""
+    with ExitStack() as stack, ThreadPoolExecutor(_CALLS_AT_ONCE) as threads:
+        channels = [
+            stack.enter_context(grpc.insecure_channel(server.grpc_target, options=OPTIONS)) for _ in range(_CHANNELS)
+        ]
+
+        async def make(numbered: tuple[int, Call]) -> None:
+            index, call = numbered
+            channel = channels[index % _CHANNELS]
+            try:
+                told = await asyncio.get_running_loop().run_in_executor(threads, _answer, channel, call)
+            except grpc.RpcError as error:
+                findings.note(block, index, *_ended(error, call))
+                return
+            shown = traces_in(told)
+            findings.note(block, index, "OK", f"an answer shows {shown}" if shown else None)
+
+        await at_once(_CALLS_AT_ONCE, enumerate(calls), make)
+
+
+def _answer(channel: Any, call: Call) -> bytes:
+    """The messages of an answer.
+
+    gRPC's synchronous client gives them: a stream that the service ends early, while its client still sends, keeps its
+    status only there, and the asynchronous one reports an error of its own.
+    """
+    how = {"metadata": call.metadata, "timeout": call.seconds or _CALL_SECONDS}
+    if call.streams:
+        return b"".join(channel.stream_stream(call.method)(iter(call.messages), **how))
+    return bytes(channel.unary_unary(call.method)(call.messages[0], **how))
+
+
+def _ended(error: Any, call: Call) -> list[str]:
+    """How a call ended that got no answer, and what is wrong with that."""
+    code, details = trailing(error, ERROR_CODE), error.details() or ""
+    told = [f"{error.code().name} {code}" if code else error.code().name]
+    if error.code().name in _CALL_FAULTS:
+        told.append(f"{told[0]}: {details[:200]}")
+    elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and call.seconds is None:
+        told.append(f"no answer within {_CALL_SECONDS:g} s")
+    if shown := traces_in(details.encode()):
+        told.append(f"the error shows {shown}: {details[:200]}")
+    return told
