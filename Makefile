@@ -9,6 +9,8 @@ PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # Real images and weights, for the tests that need them (they skip without), `make model` and `make baseline`.
 SEMSIM_DATA ?= $(abspath ../shared/data)
 export SEMSIM_DATA
+# Where this is set, each process compiles torch, timm and the like anew: half of the time of their imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 SERVE := .venv/serve
 DEV := .venv/dev
