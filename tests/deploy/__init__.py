@@ -1,1 +1,1 @@
-"""What operators deploy: image, Compose, chart, dashboard, alerts."""
+"""The files that operators deploy: image, Compose, chart, dashboard and alerts."""

@@ -1,4 +1,4 @@
-"""What the project's PromQL asks for: metrics, the labels they must have, and the values these must take."""
+"""The project's PromQL: the metrics that it asks for, the labels that these must have, and the values of the labels."""
 
 import json
 import re
@@ -18,7 +18,7 @@ RULES = DEPLOY / "prometheus" / "semsim.rules.yaml"
 GUIDE = ROOT / "docs" / "deploy.md"
 
 TARGET_LABELS = frozenset({"job", "instance", "namespace", "pod", "service", "accelerator"})
-"""What Prometheus and the scrape configuration add to every series."""
+"""The labels that Prometheus and the scrape configuration add to every series."""
 
 # The template of the chart's query fills in the braces.
 _METRIC = re.compile(r"\b(semsim_\w+)\s*(\{[^}]*\})?(?=[\s\[)(,/}]|$)")
@@ -28,7 +28,7 @@ _GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
 
 @dataclass(frozen=True)
 class Query:
-    """One expression, and where it stands."""
+    """One expression and its place."""
 
     place: str
     expression: str
@@ -40,7 +40,7 @@ class Query:
 
     @property
     def matchers(self) -> list[tuple[str, str, str]]:
-        """Metric, label and value of every label matcher; alternatives of a pattern apart, variables left out."""
+        """The metric, label and value of every label matcher. Alternatives come apart, and variables are left out."""
         return [
             (metric, label, alternative)
             for metric, braces in _METRIC.findall(self.expression)
@@ -51,7 +51,7 @@ class Query:
 
     @property
     def grouped(self) -> set[str]:
-        """Labels that it groups by."""
+        """The labels that the expression groups by."""
         return {name.strip() for group in _GROUPING.findall(self.expression) for name in group.split(",")} - {""}
 
 
@@ -81,9 +81,9 @@ def rule_queries() -> Iterator[Query]:
 def autoscaling_queries() -> Iterator[Query]:
     """The query of the ScaledObject, and that of the rule for prometheus-adapter in the guide."""
     template = (CHART / "templates" / "_helpers.tpl").read_text()
-    found = re.search(r'define "semsim.queueQuery".*?\n(sum.*?)\n', template, re.DOTALL)
-    assert found is not None
-    yield Query("chart", found[1].replace("{{ $pods }}", '{service="semsim"}'))
+    match = re.search(r'define "semsim.queueQuery".*?\n(sum.*?)\n', template, re.DOTALL)
+    assert match is not None
+    yield Query("chart", match[1].replace("{{ $pods }}", '{service="semsim"}'))
     adapter = yaml.safe_load(code_block(GUIDE, "metricsQuery"))
     for rule in adapter["rules"]["external"]:
         yield Query("adapter series", rule["seriesQuery"])
@@ -97,5 +97,5 @@ def code_block(page: Path, word: str) -> str:
 
 
 def queries() -> list[Query]:
-    """All of them."""
+    """Every query of the project."""
     return [*dashboard_queries(), *rule_queries(), *autoscaling_queries()]

@@ -1,4 +1,4 @@
-"""The Helm chart, rendered by Helm itself: valid Kubernetes objects, and the promises of its values."""
+"""The Helm chart, rendered by Helm itself, gives valid Kubernetes objects and keeps the promises of its values."""
 
 import json
 import os
@@ -58,9 +58,9 @@ CUSTOM = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
 
 
 def only(kind: str, **values: Any) -> dict[str, Any]:
-    """The one manifest of a kind."""
-    (found,) = [document for document in render(**values) if document["kind"] == kind]
-    return found
+    """The manifest of a kind, of which the chart makes one."""
+    (manifest,) = [document for document in render(**values) if document["kind"] == kind]
+    return manifest
 
 
 def container(**values: Any) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def test_the_schema_knows_the_values() -> None:
 
 
 def test_the_pod_is_locked_down() -> None:
-    """Not root, nothing writable but memory and volumes, no capability, no token of the API."""
+    """The Pod is not root, writes to memory and volumes only, and has no capability and no token of the API."""
     for document in render(**EVERYTHING):
         if document["kind"] not in ("Deployment", "Pod"):
             continue
@@ -173,14 +173,14 @@ def test_an_accepted_request_is_answered() -> None:
     ("modes", "surge"), [(["ReadWriteOnce"], 0), (["ReadWriteOncePod"], 0), (["ReadWriteOnce", "ReadWriteMany"], 1)]
 )
 def test_an_update_does_not_wait_for_a_claim_that_the_old_pod_holds(modes: list[str], surge: int) -> None:
-    """No Pod more during an update where one node alone can mount the engines."""
+    """An update adds no Pod where one node alone can mount the engines."""
     values = {"gpu": {"enabled": True}, "engineCache": {"persistence": True, "accessModes": modes}}
     strategy = only("Deployment", **values)["spec"]["strategy"]
     assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": 1 - surge}
 
 
 def test_the_update_strategy_is_the_operators() -> None:
-    """What is set is taken as it is, and Recreate has no rollingUpdate, which Kubernetes would refuse."""
+    """A strategy that is set is taken as it is. Recreate gets no rollingUpdate, which Kubernetes would refuse."""
     assert only("Deployment")["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     values: dict[str, Any] = EVERYTHING | {"engineCache": {"persistence": True}}
     wish = {"maxSurge": 1, "maxUnavailable": 0}
@@ -192,7 +192,7 @@ def test_the_update_strategy_is_the_operators() -> None:
 
 
 def test_prometheus_checks_the_certificate_as_it_is_told() -> None:
-    """Not at all without tlsConfig, and with one exactly as that says."""
+    """Prometheus checks nothing without tlsConfig, and otherwise exactly what tlsConfig says."""
     told = {"ca": {"secret": {"name": "semsim-tls", "key": "ca.crt"}}, "serverName": "demo-semsim.fl.svc"}
     for given, rendered in (({}, {"insecureSkipVerify": True}), (told, told)):
         monitor = only(
@@ -212,7 +212,7 @@ def test_the_alerts_know_the_job(values: dict[str, Any]) -> None:
 
 
 def test_helm_test_waits_as_long_as_the_start_may_take() -> None:
-    """Its check waits for the service as long as the startup probe does, in seconds that the script can read."""
+    """The check of `helm test` waits as long as the startup probe does, in seconds that its script can read."""
     spec = only("Deployment")["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
     (test,) = only("Pod")["spec"]["containers"]
     environment = {variable["name"]: variable["value"] for variable in test["env"]}

@@ -1,4 +1,4 @@
-"""Compose: what it mounts is there, it listens on loopback, and the container is locked down as in the chart."""
+"""Compose mounts files that exist, listens on loopback, and locks the container down like the chart."""
 
 import os
 import ssl
@@ -26,15 +26,15 @@ TLS = yaml.safe_load((FOLDER / "compose.tls.yaml").read_text())
 
 
 class Ready(BaseHTTPRequestHandler):
-    """Answers 200."""
+    """Answers every request with 200."""
 
     def do_GET(self) -> None:
-        """Whatever is asked for."""
+        """Answer 200, whatever is asked for."""
         self.send_response(200)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def test_what_is_mounted_is_there(compose: dict[str, Any]) -> None:
 
 
 def test_it_listens_on_loopback() -> None:
-    """Requests carry originals, and Grafana asks nobody who they are."""
+    """Every port is published on loopback, since requests carry originals, and Grafana has no login."""
     ports = [port for service in BASE["services"].values() for port in service["ports"]]
     assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
@@ -81,7 +81,7 @@ def test_overrides_add_to_services_that_exist(override_file: dict[str, Any]) -> 
 
 
 def test_beyond_loopback_it_speaks_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What is published for other machines comes with a certificate and its key, by settings of the service."""
+    """The port for other machines comes with a certificate and its key, as settings of the service."""
     for name in [name for name in os.environ if name.startswith("SEMSIM_")]:
         monkeypatch.delenv(name)
     service = TLS["services"]["semsim"]
@@ -97,7 +97,7 @@ def test_beyond_loopback_it_speaks_tls(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 @pytest.mark.parametrize("compose", [BASE, TLS], ids=["base", "tls"])
 def test_healthchecks_see_a_service(compose: dict[str, Any], tmp_path: Path) -> None:
-    """A server that answers passes, over TLS with the override; nobody, or the other protocol, does not."""
+    """A server that answers passes, over TLS with the override. A free port or a server of the other protocol fails."""
     _, python, option, script = compose["services"]["semsim"]["healthcheck"]["test"]
     assert (python, option) == ("python", "-c")
 
@@ -120,7 +120,7 @@ def test_an_accepted_request_is_answered() -> None:
 
 
 def test_the_container_is_locked_down() -> None:
-    """A read-only root without capabilities; the two folders that are written to are in memory."""
+    """The container has a read-only root and no capabilities. The two folders that it writes to are in memory."""
     service = BASE["services"]["semsim"]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
@@ -129,7 +129,7 @@ def test_the_container_is_locked_down() -> None:
 
 
 def test_the_token_stays_out_of_the_repository() -> None:
-    """The file that holds it is ignored by git."""
+    """Git ignores the file that holds the token."""
     token = (FOLDER / BASE["secrets"]["semsim-token"]["file"]).relative_to(ROOT)
     ignored = subprocess.run(["git", "check-ignore", "-q", str(token)], cwd=ROOT, check=False)
     assert ignored.returncode == 0

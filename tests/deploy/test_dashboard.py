@@ -1,4 +1,4 @@
-"""The Grafana dashboard: what Grafana would not say until somebody looks."""
+"""The Grafana dashboard has no fault that Grafana would show only to somebody who looks."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def test_panels_do_not_overlap() -> None:
 
 
 def unit_or_scheme(panel: dict[str, Any]) -> str | None:
-    """What a panel's numbers are counted in, or the colours that stand for them."""
+    """The unit of a panel's numbers, or the colours that stand for them."""
     unit: str | None = panel["fieldConfig"]["defaults"].get("unit")
     scheme: str | None = panel["options"].get("color", {}).get("scheme")
     return unit or scheme
@@ -62,7 +62,7 @@ def test_variables_exist() -> None:
 
 
 def test_the_expressions_are_promql(tmp_path: Path) -> None:
-    """Each is read by promtool."""
+    """Promtool reads every expression."""
     rules = []
     for query in dashboard_queries():
         expression = query.expression

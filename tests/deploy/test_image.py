@@ -1,4 +1,4 @@
-"""The container image: its Dockerfile, as `bentoml build` writes it, and the image itself where it can be built."""
+"""The container image: the Dockerfile that `bentoml build` writes, and the image itself where it can be built."""
 
 import os
 import re
@@ -26,13 +26,13 @@ def dockerfile(bento: Bento) -> str:
 
 
 def test_it_is_one_dockerfile_for_both_images(dockerfile: str) -> None:
-    """The base is a build argument, the CPU's by default."""
+    """The base image is a build argument. By default it is the CPU's."""
     assert "ARG BASE_IMAGE=python:3.12-slim-bookworm\nFROM ${BASE_IMAGE}\n" in dockerfile
     assert dockerfile.count("FROM ") == 1
 
 
 def test_it_listens_for_everybody_but_root_is_not_there(dockerfile: str) -> None:
-    """Both ports, a numbered user, the address 0.0.0.0, and no usage reports."""
+    """The image has both ports, a numbered user and the address 0.0.0.0, and sends no usage reports."""
     lines = dockerfile.splitlines()
     assert "EXPOSE 3000 3001" in lines
     assert lines.index("USER 10001:10001") > max(i for i, line in enumerate(lines) if line.startswith(("RUN", "COPY")))
@@ -46,7 +46,7 @@ def test_a_worker_that_dies_is_started_again(dockerfile: str) -> None:
 
 
 def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, bento: Bento, tmp_path: Path) -> None:
-    """No pyarrow, no scipy; for the CPU onnxruntime, whatever the machine, and not onnxruntime-gpu."""
+    """The image has neither pyarrow nor scipy, and the CPU's has onnxruntime, not onnxruntime-gpu, on any machine."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text((bento.directory / "env" / "python" / "requirements.txt").read_text())
     edits = re.findall(r"sed -i .* requirements\.txt", dockerfile)
@@ -60,7 +60,7 @@ def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, ben
 
 
 def test_tensorrt_is_the_version_that_the_project_asks_for(dockerfile: str) -> None:
-    """The bounds are those of the extra `tensorrt`."""
+    """The bounds of TensorRT's version are those of the extra `tensorrt`."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert f"'{extras['tensorrt'][0].split(';')[0].strip()}'" in dockerfile
 
@@ -89,7 +89,7 @@ def test_the_scripts_say_what_is_wrong() -> None:
 
 @pytest.mark.timeout(1800)
 def test_the_cpu_image_is_built_and_scores() -> None:
-    """try.sh builds the image on a Debian of its own and scores a pair with it: minutes, so only when asked for."""
+    """try.sh builds the image on a new Debian and scores a pair with it. It takes minutes, and runs when asked for."""
     if os.environ.get("TRY_IMAGE") != "1":
         pytest.skip("takes minutes and 3 GB: set TRY_IMAGE=1")
     done = subprocess.run(

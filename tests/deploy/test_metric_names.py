@@ -26,16 +26,16 @@ def series(service: LiveService) -> dict[str, set[str]]:
     """The metrics of a live service that has scored a pair, with their labels."""
     original = (IMAGES / "cat.jpg").read_bytes()
     service.post([base64_pair(original, original)])
-    found: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(CLIENT.get(f"{service.url}/metrics").text):
         for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
-    return found
+            labels.setdefault(sample.name, set()).update(sample.labels)
+    return labels
 
 
 @pytest.mark.parametrize("query", ALL, ids=[query.place for query in ALL])
 def test_every_query_asks_for_what_is_there(query: Query, series: dict[str, set[str]]) -> None:
-    """The metrics exist, with the labels that are matched and grouped by, and the values exist, too."""
+    """A query's metrics exist, with the labels that it matches and groups by, and so do the labels' values."""
     assert query.metrics or query.expression in ("vector($queue_pairs)", 'up{job="semsim"} == 0')
     assert query.metrics <= series.keys()
     for metric, label, value in query.matchers:
@@ -46,8 +46,8 @@ def test_every_query_asks_for_what_is_there(query: Query, series: dict[str, set[
 
 
 def test_the_dashboard_shows_every_metric(series: dict[str, set[str]]) -> None:
-    """What the service measures can be seen."""
+    """The dashboard shows everything that the service measures."""
     shown = set().union(*(query.metrics for query in dashboard_queries()))
-    own = {name.removesuffix("_created") for name in series if name.startswith("semsim_")}
-    families = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in own}
+    names = {name.removesuffix("_created") for name in series if name.startswith("semsim_")}
+    families = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in names}
     assert families == {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in shown}

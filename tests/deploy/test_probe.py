@@ -1,4 +1,4 @@
-"""The chart's probe where clients must show certificates, which a kubelet cannot."""
+"""The chart's probe where clients must show certificates: a kubelet has none."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""The Prometheus rules: they parse, fire when they should and not else, and each is explained."""
+"""The Prometheus rules parse, fire when they should and not otherwise, and are each explained."""
 
 import shutil
 import subprocess
@@ -20,17 +20,17 @@ def run(*arguments: str) -> None:
 
 
 def test_the_rules_are_valid() -> None:
-    """They pass its check."""
+    """The rules pass promtool's check."""
     run("check", "rules", str(RULES))
 
 
 def test_the_alerts_fire_when_they_should() -> None:
-    """The rules run over made-up series."""
+    """Each alert fires, or does not, as the tests over made-up series say."""
     run("test", "rules", str(PROMETHEUS / "semsim.rules.test.yaml"))
 
 
 def test_composes_prometheus_is_valid(tmp_path: Path) -> None:
-    """Compose's configurations are, laid out as in the container, with either list of targets."""
+    """Compose's configurations pass promtool's check, laid out as in the container, with either list of targets."""
     for config, targets in product(("prometheus", "prometheus.tls"), ("cpu", "gpu")):
         shutil.copy(RULES, tmp_path)
         shutil.copy(PROMETHEUS / f"targets-{targets}.yaml", tmp_path / "targets.yaml")
@@ -39,7 +39,7 @@ def test_composes_prometheus_is_valid(tmp_path: Path) -> None:
 
 
 def test_with_tls_prometheus_scrapes_the_same() -> None:
-    """Its configuration for TLS is the other one and TLS."""
+    """Prometheus' configuration for TLS differs from the plain one by TLS alone."""
     plain, tls = (
         yaml.safe_load((PROMETHEUS / f"{name}.yaml").read_text()) for name in ("prometheus", "prometheus.tls")
     )

@@ -58,7 +58,7 @@ class Guarded:
         return [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
 
     def total(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels, asked for over a new connection."""
+        """The sum of a metric's samples with these labels, read over a new connection."""
         with self.client() as client:
             text = client.get("/metrics").text
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)

@@ -46,7 +46,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 
 def test_semsim_serve_checks_a_start_without_bentoml(imported: dict[str, set[str]]) -> None:
-    """Up to the moment at which it becomes BentoML's process it imports neither BentoML nor gRPC: it refuses fast."""
+    """Until it becomes BentoML's process `semsim serve` imports neither BentoML nor gRPC, so that it refuses fast."""
     assert not imported["serve"] & {"bentoml", "grpc", "starlette", "torch"}
 
 

@@ -122,7 +122,7 @@ def test_a_port_in_use_is_named(serve: Serve) -> None:
 
 
 def test_a_port_in_use_for_grpc_is_named(serve: Serve) -> None:
-    """The other port is looked at, too."""
+    """The port of gRPC is checked, too."""
     message = "expected a free address to listen on for gRPC, got 127.0.0.1 port {}: Address already in use"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -141,5 +141,5 @@ def test_the_port_of_a_running_service_is_named(
 
 
 def test_the_installed_command_refuses_in_one_line(tmp_path: Path) -> None:
-    """In a process of its own: one line on stderr, exit code 2."""
+    """The command writes one line on stderr and ends with exit code 2."""
     assert "error [artifact_not_found]: expected" in refused(tmp_path, SEMSIM_ARTIFACT="/nowhere")

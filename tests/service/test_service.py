@@ -1,4 +1,4 @@
-"""The service's class: nothing is served before its model is warm, and what it cannot start with is said."""
+"""The service's class serves nothing before its model is warm, and names the setting that it cannot start with."""
 
 import asyncio
 

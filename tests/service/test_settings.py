@@ -1,4 +1,4 @@
-"""Settings: where they come from, and what stops the start."""
+"""Settings come from the environment and a file. Wrong ones stop the start."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_variables_that_others_set_are_let_be(monkeypatch: pytest.MonkeyPatch, n
 
 
 def test_a_port_of_our_own_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SEMSIM_PORT, where it is not what Kubernetes sets, stops the start: the port is an option."""
+    """SEMSIM_PORT with another value than Kubernetes' stops the start, since the port is an option."""
     monkeypatch.setenv("SEMSIM_PORT", "8080")
     with pytest.raises(InvalidOption, match="got SEMSIM_PORT"):
         load_settings()
@@ -63,7 +63,7 @@ def test_a_group_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_does_not_fit_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, told: str
 ) -> None:
-    """A SEMSIM_CONFIG that is missing, no YAML or of other names stops the start."""
+    """A file that is missing, is no YAML or has other names stops the start."""
     path = tmp_path / "semsim.yaml"
     if content is not None:
         path.write_text(content)
@@ -80,7 +80,7 @@ def test_a_file_that_does_not_fit_is_refused(
     ],
 )
 def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
-    """What a value should be is told in one line that names the setting."""
+    """A wrong value is told in one line that names the setting."""
     monkeypatch.setenv(name, value)
     with pytest.raises(InvalidOption, match=told) as caught:
         load_settings()
@@ -90,7 +90,7 @@ def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, v
 def test_a_yaml_file_sets_what_the_environment_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated_artifact: Path
 ) -> None:
-    """SEMSIM_CONFIG names a YAML file; the environment wins over it."""
+    """SEMSIM_CONFIG names a YAML file. The environment wins over it."""
     path = tmp_path / "semsim.yaml"
     path.write_text(
         f"artifact: {calibrated_artifact}\nlimits: {{pairs: 5}}\nproviders: {{order: [cpu]}}\nbatch_size: 8\n"

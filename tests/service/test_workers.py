@@ -1,4 +1,4 @@
-"""Several workers behind one address: both answer, and the numbers are those of all of them."""
+"""Both workers behind one address answer, and the numbers are those of both."""
 
 import signal
 import time
@@ -15,7 +15,7 @@ _PATIENCE = 20
 
 
 def _ask(guarded: Guarded, count: int) -> None:
-    """Requests over HTTP and gRPC, each over a connection of its own."""
+    """Send requests over HTTP and gRPC, each over a new connection."""
 
     def over_http(_: int) -> None:
         with guarded.client() as client:
@@ -32,7 +32,7 @@ def _ask(guarded: Guarded, count: int) -> None:
 
 
 def _counted(guarded: Guarded, worker: int) -> float:
-    """Requests that a worker has counted itself."""
+    """The number of requests that a worker has counted itself."""
     path = guarded.metrics / f"counter_{worker}.db"
     if not path.exists():
         return 0
@@ -46,7 +46,7 @@ def _totals(guarded: Guarded) -> tuple[float, float]:
 
 
 def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Guarded) -> None:
-    """N requests are N, whichever worker is asked; a killed one takes no number with it but its queue's."""
+    """The totals are the same whichever worker is asked. A killed worker takes only its queue's numbers with it."""
     assert len(guarded.workers()) == 2
     http, grpc = _totals(guarded)
     asked = 0

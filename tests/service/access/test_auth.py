@@ -1,4 +1,4 @@
-"""The bearer token: where it comes from, who has it, and where it must be asked for."""
+"""The bearer token is read, checked, and asked for wherever strangers reach the service."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ANY = "0.0.0.0"  # noqa: S104
 
 
 def test_exposure_is_allowed_with_a_token_or_on_purpose() -> None:
-    """Loopback needs nothing; beyond it a token, or the word that this is meant."""
+    """Loopback needs no token. An address beyond it needs one, or the setting that allows strangers."""
     check_exposure(AuthSettings(), ["127.0.0.1", "127.8.9.1", "::1"])
     check_exposure(AuthSettings(token=SecretStr(TOKEN)), [ANY, "::"])
     check_exposure(AuthSettings(anonymous=True), ["10.0.0.1"])
@@ -24,7 +24,7 @@ def test_exposure_is_allowed_with_a_token_or_on_purpose() -> None:
 
 
 def test_a_token_is_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
-    """Stripped; none is none."""
+    """The token is stripped of blanks. Without a setting there is none."""
     file = tmp_path / "token"
     file.write_text(f"  {TOKEN}\n")
     assert read_token(AuthSettings()) is None
@@ -44,7 +44,7 @@ def test_a_token_is_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_token_is_refused_and_not_repeated(tmp_path: Path, content: bytes, told: str) -> None:
-    """An empty secret must not mean that everybody may ask."""
+    """A text that is no token is refused: an empty secret must not mean that everybody may ask."""
     file = tmp_path / "token"
     file.write_bytes(content)
     with pytest.raises(InvalidOption, match=told) as refusal:
@@ -53,7 +53,7 @@ def test_what_is_no_token_is_refused_and_not_repeated(tmp_path: Path, content: b
 
 
 def test_a_token_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """A missing file, and two sources at once."""
+    """A missing file is refused, and so are two sources at once."""
     with pytest.raises(InvalidOption, match="No such file"):
         read_token(AuthSettings(token_file=tmp_path / "nothing"))
     with pytest.raises(InvalidOption, match="got both"):
@@ -61,7 +61,7 @@ def test_a_token_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_only_the_token_opens() -> None:
-    """Any other header is refused, whatever it is made of; the scheme's case does not matter."""
+    """Any other header is refused, whatever it is made of. The scheme's case does not matter."""
     check_token(None, None)
     check_token(TOKEN, f"Bearer {TOKEN}")
     check_token(TOKEN, f"bearer {TOKEN}")
@@ -71,7 +71,7 @@ def test_only_the_token_opens() -> None:
 
 
 def test_a_service_with_a_token_asks_for_it(guarded: Guarded) -> None:
-    """401 with the challenge, in the envelope; probes and metrics are open."""
+    """Without the token the answer is 401 with the challenge, in the envelope. Probes and metrics are open."""
     with httpx.Client(base_url=guarded.live.url, verify=guarded.trust()) as client:
         for answer in (client.get("/model"), client.post("/score", headers={"authorization": "Bearer wrong"})):
             assert answer.status_code == 401

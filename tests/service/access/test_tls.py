@@ -1,4 +1,4 @@
-"""TLS: HTTP and gRPC both speak it, ask for a client's certificate where told, and wrong files are one line."""
+"""HTTP and gRPC both speak TLS and ask for a client's certificate where they are told to. Wrong files are refused."""
 
 import ssl
 from pathlib import Path
@@ -20,7 +20,7 @@ _HEADERS = {"authorization": AUTHORIZATION}
 
 
 def test_a_client_with_a_certificate_is_served(guarded: Guarded) -> None:
-    """Over HTTP and gRPC, with the same files."""
+    """A client with a certificate is served over HTTP and gRPC, with the same files."""
     with guarded.client() as client:
         assert client.get("/model").status_code == 200
     with guarded.channel() as channel:
@@ -29,7 +29,7 @@ def test_a_client_with_a_certificate_is_served(guarded: Guarded) -> None:
 
 
 def test_a_client_without_a_certificate_is_not(guarded: Guarded) -> None:
-    """Mutual TLS: the connection ends before a request is read; so does one in plain text."""
+    """With mutual TLS the connection of any other client ends before a request is read, as one in plain text does."""
     with httpx.Client(verify=guarded.trust(certificate=False), headers=_HEADERS) as client:
         with pytest.raises(httpx.TransportError):
             client.get(f"{guarded.live.url}/model")
@@ -41,7 +41,7 @@ def test_a_client_without_a_certificate_is_not(guarded: Guarded) -> None:
 
 
 def test_old_clients_get_no_old_cipher(guarded: Guarded) -> None:
-    """TLS 1.2 with forward secrecy and authenticated encryption; BentoML's own choice has CBC and SHA-1 only."""
+    """TLS 1.2 needs forward secrecy and authenticated encryption. BentoML's own choice has CBC and SHA-1 only."""
     context = guarded.trust()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM")
@@ -53,7 +53,7 @@ def test_old_clients_get_no_old_cipher(guarded: Guarded) -> None:
 
 
 def test_files_that_would_not_do_are_told(tmp_path: Path) -> None:
-    """A missing file, one that is no PEM, a key of another certificate, an encrypted one, one without the other."""
+    """A missing file, one that is no PEM, another certificate's key, an encrypted key and a lone file are refused."""
     authority = Authority(tmp_path, "authority")
     one, other = authority.sign("one"), authority.sign("other")
     key = serialization.load_pem_private_key(one.key.read_bytes(), None)

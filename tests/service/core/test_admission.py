@@ -1,4 +1,4 @@
-"""The queue's bounds, in pairs and bytes."""
+"""The queue is bounded in pairs and in bytes."""
 
 import threading
 import time
@@ -19,12 +19,12 @@ def call_of(admission: Admission) -> Call:
 
 @pytest.fixture
 def admission(metrics: ServiceMetrics) -> Admission:
-    """Room for ten pairs and a thousand bytes."""
+    """A queue with room for ten pairs and a thousand bytes."""
     return Admission(QueueLimits(pairs=10, bytes=1000), metrics)
 
 
 def test_what_fits_is_admitted_and_what_does_not_is_told_when_to_come_again(admission: Admission) -> None:
-    """Past the bound a request is refused, with seconds to wait; released room is given again."""
+    """Past the bound a request is refused, with the seconds to wait. Released room is given again."""
     first, second = call_of(admission), call_of(admission)
     first.reserve_pairs(8)
     with pytest.raises(Overloaded) as refused:
@@ -38,7 +38,7 @@ def test_what_fits_is_admitted_and_what_does_not_is_told_when_to_come_again(admi
 
 
 def test_those_sent_away_come_again_one_after_another(admission: Admission, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is told to wait for those before it, too; once they are due they are no longer counted."""
+    """A refused request is told to wait for those refused before it, too. Once these are due they no longer count."""
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(50):  # five pairs a second
@@ -89,7 +89,7 @@ def test_a_request_that_is_over_reserves_nothing(admission: Admission) -> None:
 
 
 def test_threads_never_admit_more_than_the_bound(admission: Admission) -> None:
-    """Many threads at once: what is held never passes the bound, and all of it comes back."""
+    """Whatever many threads take at once never passes the bound, and all of it comes back."""
     held, most, lock = 0, 0, threading.Lock()
 
     def work() -> None:

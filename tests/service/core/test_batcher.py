@@ -1,4 +1,4 @@
-"""Batches across callers: whole, work-conserving, distinct images once, nobody's fault another's."""
+"""Batches across callers are full, never wait, hold each distinct image once, and fail only the caller at fault."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ PATIENCE = 30
 
 
 class Network:
-    """Embeds an image of one value v as (v, v^2); keeps the sizes of its runs, and waits where it is told to."""
+    """Embeds an image of one value v as (v, v^2). Keeps the values of its runs, and waits where it is told to."""
 
     def __init__(self) -> None:
         self.runs: list[list[int]] = []
@@ -28,7 +28,7 @@ class Network:
         self.begun = threading.Event()
 
     def __call__(self, images: Images) -> Embeddings:
-        """The run."""
+        """Run the network."""
         values = images[:, 0, 0, 0].astype(np.float32)
         self.runs.append([int(value) for value in values])
         self.begun.set()
@@ -69,7 +69,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def behind(batcher: Batcher, network: Network, *others: list[int]) -> list[Job]:
-    """Embed image 1, and the others while the network is busy with it."""
+    """Embed image 1, and ask for the others while the network is busy with it."""
 
     async def run() -> list[Job]:
         network.go.clear()
@@ -84,7 +84,7 @@ def behind(batcher: Batcher, network: Network, *others: list[int]) -> list[Job]:
 
 
 def test_the_first_starts_alone_and_what_came_meanwhile_shares_a_run(metrics: ServiceMetrics) -> None:
-    """An idle network starts at once; the next run takes all that waits, in the order in which it came."""
+    """An idle network starts at once. The next run takes all images that wait, in the order in which they came."""
     with batching(metrics) as (batcher, network):
         jobs = behind(batcher, network, [2, 3], [4, 5])
         assert network.runs == [[1], [2, 3, 4, 5]]
@@ -102,7 +102,7 @@ def test_a_request_over_the_best_batch_is_split(metrics: ServiceMetrics) -> None
 
 
 def test_equal_images_of_different_callers_are_embedded_once(metrics: ServiceMetrics) -> None:
-    """A run holds each image once, whoever sent it; copies take no place in it."""
+    """A run holds each image once, whoever sent it. Copies take no place in it."""
     shared = REGISTRY.get_sample_value("semsim_images_total", {"source": "batch"}) or 0
     with batching(metrics) as (batcher, network):
         jobs = behind(batcher, network, [2, 3], [2, 4], [3, 2], [4, 5])
@@ -112,7 +112,7 @@ def test_equal_images_of_different_callers_are_embedded_once(metrics: ServiceMet
 
 
 def test_pairs_are_counted_when_their_later_image_is_done(metrics: ServiceMetrics) -> None:
-    """Batch size in pairs: a pair belongs to the run that completes it."""
+    """A pair counts for the run that completes it."""
     before = REGISTRY.get_sample_value("semsim_batch_pairs_sum") or 0
     with batching(metrics) as (batcher, network):
         behind(batcher, network, [2, 3, 4, 5, 6, 7], [8, 9])
@@ -120,7 +120,7 @@ def test_pairs_are_counted_when_their_later_image_is_done(metrics: ServiceMetric
 
 
 def test_a_cancelled_caller_leaves_the_queue(metrics: ServiceMetrics) -> None:
-    """What nobody waits for any more is not embedded."""
+    """Images for which nobody waits any more are not embedded."""
 
     async def run(batcher: Batcher, network: Network) -> Job:
         network.go.clear()
@@ -141,7 +141,7 @@ def test_a_cancelled_caller_leaves_the_queue(metrics: ServiceMetrics) -> None:
 
 
 def test_a_failing_run_fails_only_the_caller_at_fault(metrics: ServiceMetrics) -> None:
-    """The others of the batch are run again, by themselves; later ones are served."""
+    """The other requests of the batch are run again by themselves, and later ones are served."""
 
     async def run(batcher: Batcher, network: Network) -> list[Job | BaseException]:
         network.go.clear()
@@ -174,7 +174,7 @@ def test_the_cache_is_off_by_default(metrics: ServiceMetrics) -> None:
 
 
 def test_the_cache_keeps_the_last_used_within_its_bytes(metrics: ServiceMetrics) -> None:
-    """Known images take no run; the longest unused one makes room."""
+    """Known images take no run. The one that was unused for longest makes room."""
     with batching(metrics, cache_bytes=2 * (2 * 4 + 300)) as (batcher, network):
         for values in ([1], [2], [1], [3], [2]):
             assert_own(asyncio.run(embed(batcher, values)), values)
@@ -182,7 +182,7 @@ def test_the_cache_keeps_the_last_used_within_its_bytes(metrics: ServiceMetrics)
 
 
 def test_a_pair_counts_once_wherever_its_embeddings_come_from(metrics: ServiceMetrics) -> None:
-    """Its later image may be in the cache: the run that embeds the other one completes it."""
+    """Where a pair's later image is in the cache, the run that embeds the other one completes the pair."""
     before = REGISTRY.get_sample_value("semsim_batch_pairs_sum") or 0
     with batching(metrics, cache_bytes=10_000) as (batcher, network):
         asyncio.run(embed(batcher, [1, 2]))
@@ -205,7 +205,7 @@ def test_whoever_asks_gets_their_own(metrics: ServiceMetrics, requests: list[lis
 
 
 def test_closing_answers_what_waits(metrics: ServiceMetrics) -> None:
-    """A batcher that is closed runs what it has taken in."""
+    """A batcher that is closed embeds the images that it has taken in."""
 
     async def run() -> Job:
         network = Network()
@@ -226,7 +226,7 @@ def _batchers() -> set[threading.Thread]:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    """Every batcher's thread ends; those of services that other tests share go on."""
+    """The thread of every batcher here ends. Those of services that other tests share go on."""
     before = _batchers()
     yield
     assert _batchers() <= before

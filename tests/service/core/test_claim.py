@@ -14,7 +14,7 @@ from semsim_service.settings import Settings
 
 
 def test_a_full_queue_refuses_by_the_claim(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
-    """A request whose pairs have no room is not read; one that claims less, or too many, is refused when it is."""
+    """A request whose pairs have no room is not read. One that claims fewer, or too many, is read and then refused."""
     settings = Settings.model_validate({"queue": {"pairs": 3}, "limits": {"pairs": 3}})
     core = ScoringCore(small_scorer, settings, metrics)
     read = []

@@ -25,15 +25,15 @@ NOISE = b"\x89PNG\r\n\x1a\n" + bytes(LARGE)
 
 @contextmanager
 def without_collector() -> Iterator[list[object]]:
-    """What of the block only the collector would have found: it fills the list, and frees nothing."""
-    found: list[object] = []
+    """The list of objects of the block that only the collector would have freed. Within the block it frees nothing."""
+    garbage: list[object] = []
     gc.collect()
     gc.disable()
     try:
-        yield found
+        yield garbage
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
-        found += gc.garbage
+        garbage += gc.garbage
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -41,7 +41,7 @@ def without_collector() -> Iterator[list[object]]:
 
 
 def large_bytes(objects: list[object]) -> list[str]:
-    """Where among the objects bodies are held."""
+    """The objects that hold a body."""
     held = []
     for each in objects:
         if type(each).__module__.startswith("httpx"):  # the client's own
@@ -65,20 +65,20 @@ def _post(content: bytes, kind: str) -> Callable[[TestClient], object]:
     ids=["not json", "not pairs", "not an image"],
 )  # fmt: skip
 def test_over_http(small_artifact: Path, metrics: ServiceMetrics, request_: Callable[[TestClient], object]) -> None:
-    """Whole requests and single images that are refused."""
+    """Neither a refused request nor a refused image leaves a ring."""
     transport = HTTPTransport()
     transport.core = ScoringCore(Scorer(small_artifact), Settings(), metrics)
     with TestClient(transport.app) as client:
         request_(client)  # what is made once
-        with without_collector() as found:
+        with without_collector() as garbage:
             request_(client)
-        held = large_bytes(found)
+        held = large_bytes(garbage)
     transport.core.close()
     assert not held
 
 
 def test_over_grpc(small_artifact: Path, metrics: ServiceMetrics) -> None:
-    """A message that is none, and one over the limit."""
+    """Neither bytes that are no message nor a message over the limit leave a ring."""
     with running(Scorer(small_artifact), metrics, limits={"body_bytes": 2 * LARGE}) as live:
         call = live.channel.unary_unary("/semsim.v1.Scorer/Score")
 
@@ -88,7 +88,7 @@ def test_over_grpc(small_artifact: Path, metrics: ServiceMetrics) -> None:
                     call(message)
 
         ask()
-        with without_collector() as found:
+        with without_collector() as garbage:
             ask()
-        held = large_bytes(found)
+        held = large_bytes(garbage)
     assert not held

@@ -1,4 +1,4 @@
-"""The deadline of a request holds, and so does the number of threads, whatever they are doing."""
+"""The deadline of a request holds, and so does the number of threads, whatever the threads are doing."""
 
 import threading
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class _Blocked:
 
 @pytest.fixture
 def client(small_artifact: object, metrics: ServiceMetrics) -> Iterator[TestClient]:
-    """The transport over a core with one decoding thread and a deadline of a moment."""
+    """The transport over a core with one decoding thread and a very short deadline."""
     transport = HTTPTransport()
     settings = Settings(decode_threads=1, request_seconds=0.3)
     transport.core = ScoringCore(Scorer(small_artifact), settings, metrics)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def client(small_artifact: object, metrics: ServiceMetrics) -> Iterator[TestClie
 def test_a_busy_thread_does_not_hold_up_the_504(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    """The deadline is answered while the thread works; a request still in the queue is dropped; then all is well."""
+    """The deadline is answered while the thread works, a waiting request is dropped, and the next one is scored."""
     place = (scoring, "decode_pairs") if stage == "decode" else (Embedder, "embed")
     work = getattr(*place)
     blocked = _Blocked(work)

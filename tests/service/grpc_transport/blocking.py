@@ -1,4 +1,4 @@
-"""A network that waits for leave."""
+"""A network that waits until it is let go."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.service.grpc_transport.running import PATIENCE
 
 @contextmanager
 def blocked_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Runs of any network wait, within the block, until the event is set; ``begun`` of it says that one does."""
+    """A block in which runs of any network wait until the event is set. Its ``begun`` is set once a run waits."""
     embed, go, begun = Embedder.embed, threading.Event(), threading.Event()
 
     def wait(*arguments: object) -> object:

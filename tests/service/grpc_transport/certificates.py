@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Signed:
-    """A key and the certificate that goes with it, PEM files."""
+    """A key and its certificate, PEM files."""
 
     key: Path
     certificate: Path

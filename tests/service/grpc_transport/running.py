@@ -1,4 +1,4 @@
-"""A real gRPC server in this process, on an event loop in a thread of its own, and what calls it."""
+"""A real gRPC server in this process, on an event loop in a thread of its own, and helpers to call it."""
 
 import asyncio
 import threading
@@ -35,12 +35,12 @@ class Running:
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The address that the server listens on."""
         return f"127.0.0.1:{self.transport.port}"
 
     @property
     def scorer(self) -> ScorerStub:
-        """Its service of our own."""
+        """The client of ``semsim.v1.Scorer``."""
         return ScorerStub(self.channel)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -48,7 +48,7 @@ class Running:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
 
     def wait_for_pairs(self, count: int) -> None:
-        """Until that many are admitted and not answered."""
+        """Wait until that many pairs are admitted and not answered."""
         deadline = time.monotonic() + PATIENCE
         while self.core._admission._pairs != count:
             assert time.monotonic() < deadline
@@ -100,7 +100,7 @@ def raw_batch(originals: np.ndarray, reconstructions: np.ndarray, ids: tuple[str
 
 
 def counted(metrics: ServiceMetrics, code: str) -> float:
-    """Requests over gRPC with an outcome, so far."""
+    """The number of requests over gRPC with an outcome, so far."""
     return float(metrics.requests.labels("grpc", code)._value.get())
 
 

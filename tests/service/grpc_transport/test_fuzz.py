@@ -1,4 +1,4 @@
-"""Hostile messages: documented statuses only, no trace, nothing in the log, and the server still answers."""
+"""Hostile messages get documented statuses only and no trace, nothing is logged, and the server still answers."""
 
 import logging
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def quiet_and_alive(server: Running, caplog: pytest.LogCaptureFixture) -> Iterat
 
 
 def call(server: Running, method: str, message: bytes) -> bytes | None:
-    """The answer; None for a civil refusal."""
+    """The answer to a message. None = a civil refusal."""
     try:
         return bytes(server.channel.unary_unary(method)(message, timeout=20))
     except grpc.RpcError as error:
@@ -57,7 +57,7 @@ def call(server: Running, method: str, message: bytes) -> bytes | None:
 @given(message=st.binary(max_size=400), method=st.sampled_from(METHODS))
 @settings(fuzzing, max_examples=400)
 def test_any_bytes(server: Running, message: bytes, method: str) -> None:
-    """Random bytes to every method."""
+    """Random bytes to any method are answered or refused."""
     call(server, method, message)
 
 
@@ -87,7 +87,7 @@ SEEDS = {
 def test_damaged_messages(
     server: Running, seed: tuple[str, bytes], edits: list[tuple[int, int]], near: int, cut: int
 ) -> None:
-    """Real messages with bytes changed, mostly where the structure is, and ends cut."""
+    """Real messages with changed bytes, mostly where their structure is, and cut ends are answered or refused."""
     method, message = seed
     damaged = bytearray(message)
     for position, value in edits:

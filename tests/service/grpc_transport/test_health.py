@@ -24,7 +24,7 @@ def test_health(server: Running, service: str) -> None:
 
 
 def test_health_of_a_service_that_is_not_there(server: Running) -> None:
-    """A check says NOT_FOUND; a watch goes on, since it may come."""
+    """A check says NOT_FOUND. A watch goes on, since the service may come."""
     health = health_pb2_grpc.HealthStub(server.channel)
     with pytest.raises(grpc.RpcError) as caught:
         health.Check(health_pb2.HealthCheckRequest(service="other"))
@@ -48,7 +48,7 @@ def test_watchers_hear_of_a_stop(small_scorer: Scorer, metrics: ServiceMetrics) 
 
 
 def test_reflection(server: Running) -> None:
-    """It lists the services, and describes them by name."""
+    """Reflection lists the services, and describes them by name."""
     reflection = reflection_pb2_grpc.ServerReflectionStub(server.channel)
     asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
     asked += [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name) for name in SERVICES]

@@ -1,4 +1,4 @@
-"""gRPC of the service as `semsim serve` starts it, beside HTTP."""
+"""gRPC of a running service, beside HTTP."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def scorer(service: LiveService) -> Iterator[ScorerStub]:
 def test_the_numbers_are_those_of_http_and_of_the_library(
     service: LiveService, scorer: ScorerStub, bundled: Scorer
 ) -> None:
-    """The same photographs, encoded and raw, over both transports."""
+    """The same photographs, encoded and raw, score alike over both transports."""
     pairs = [pb.Pair(id=name, reconstruction=pb.Image(encoded=file)) for name, file in zip(NAMES, FILES, strict=True)]
     encoded = scorer.Score(pb.ScoreRequest(pairs=pairs, original=pb.Image(encoded=CAT)))
     http = service.post([base64_pair(CAT, file, name) for name, file in zip(NAMES, FILES, strict=True)]).json()

@@ -18,7 +18,7 @@ GOOD = raw_batch(IMAGES, IMAGES)
 
 
 def wait_for(metrics: ServiceMetrics, code: str, count: float) -> None:
-    """Until one more is counted: the server may notice after its client."""
+    """Wait until so many are counted. The server may notice later than its client."""
     deadline = time.monotonic() + PATIENCE
     while counted(metrics, code) < count:
         assert time.monotonic() < deadline, code
@@ -26,7 +26,7 @@ def wait_for(metrics: ServiceMetrics, code: str, count: float) -> None:
 
 
 def test_the_callers_deadline(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service answers with its own code shortly before it, and counts a timeout."""
+    """The service answers with its own code shortly before the caller's deadline, and counts a timeout."""
     before = counted(metrics, "timeout")
     with blocked_network(monkeypatch):
         with pytest.raises(grpc.RpcError) as caught:
@@ -39,7 +39,7 @@ def test_the_callers_deadline(server: Running, metrics: ServiceMetrics, monkeypa
 def test_the_services_own_deadline(
     small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It holds for a call without one, and for one whose message never comes."""
+    """The service's deadline holds for a call without one, and for a call whose message never comes."""
     with running(small_scorer, metrics, request_seconds=0.2) as server, blocked_network(monkeypatch):
         with pytest.raises(grpc.RpcError) as caught:
             server.scorer.Score(GOOD)
@@ -78,7 +78,7 @@ def test_a_full_queue(
     settings: dict[str, object],
     reason: str,
 ) -> None:
-    """One request too many is refused at once with the seconds to wait; those before it are answered."""
+    """One request too many is refused at once, with the seconds to wait. Those before it are answered."""
     before = metrics.rejected.labels(reason)._value.get()
     with running(small_scorer, metrics, **settings) as server, blocked_network(monkeypatch) as go:
         first = server.scorer.Score.future(GOOD)
@@ -94,7 +94,7 @@ def test_a_full_queue(
 
 
 def test_many_callers_at_once(server: Running, calibrated: Scorer) -> None:
-    """Two hundred calls in flight over one connection: each gets its own scores."""
+    """Each of two hundred calls in flight over one connection gets its own scores."""
     images = np.stack([picture(seed=seed) for seed in range(9)])
     expected = [calibrated.score(images[0], image).distance for image in images]
 

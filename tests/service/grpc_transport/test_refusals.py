@@ -1,4 +1,4 @@
-"""What gRPC refuses as a whole: a status, a message, and the stable code beside it."""
+"""Requests that gRPC refuses as a whole get a status, a message, and the stable code beside it."""
 
 from collections.abc import Callable
 
@@ -79,7 +79,7 @@ def test_requests_that_do_not_fit(tight_server: Running, request_: pb.ScoreReque
     ],
 )
 def test_bytes_that_are_no_message(tight_server: Running, method: str) -> None:
-    """They are an invalid argument, with the code, where gRPC alone would say INTERNAL."""
+    """Bytes that are no message are an invalid argument, with the code, where gRPC alone would say INTERNAL."""
     status, code, message = refused(lambda: tight_server.channel.unary_unary(method)(MALFORMED))
     assert (status, code) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
     assert "expected a message" in message
@@ -93,7 +93,7 @@ def test_no_message_at_all(tight_server: Running) -> None:
 
 
 def test_messages_that_are_too_large(tight_server: Running) -> None:
-    """A little over the limit gets our code, far over it gRPC's own refusal; either way the server goes on."""
+    """A message a little over the limit gets the service's code, one far over it gRPC's refusal. The server goes on."""
     little = pb.ScoreRequest(pairs=[pb.Pair(original=pb.Image(encoded=bytes(250_000)))])
     status, code, message = refused(lambda: tight_server.scorer.Score(little))
     assert (status, code) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "body_too_large")
@@ -109,18 +109,18 @@ def test_messages_that_are_too_large(tight_server: Running) -> None:
 
 
 def test_a_compressed_message(tight_server: Running) -> None:
-    """One within the limit is taken."""
+    """A compressed message within the limit is taken."""
     assert tight_server.scorer.Score(GOOD, compression=grpc.Compression.Gzip).summary.pairs == 2
 
 
 def test_unknown_methods(tight_server: Running) -> None:
-    """They are unimplemented."""
+    """A call of an unknown method is unimplemented."""
     status, _, _ = refused(lambda: tight_server.channel.unary_unary("/semsim.v1.Scorer/Guess")(b""))
     assert status is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_every_code_of_a_request_has_its_status() -> None:
-    """The table of codes and statuses; whatever is not in it is a fault of ours."""
+    """Every code of a request has its status. Any other code is a fault of the service."""
     expected = {
         "invalid_request": "INVALID_ARGUMENT",
         "too_many_pairs": "INVALID_ARGUMENT",
@@ -137,7 +137,7 @@ def test_every_code_of_a_request_has_its_status() -> None:
 
 
 def test_the_token(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
-    """Scores and descriptions are for those who have it; health and the probes are for everybody."""
+    """Scores and descriptions need the token. Health and the probes do not."""
 
     def authenticate(given: str | None) -> None:
         if given != "Bearer secret":
@@ -170,7 +170,7 @@ def test_the_token(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
 def test_a_fault_of_ours(
     tight_server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is INTERNAL, says nothing of itself to the client, and is logged with the request's id."""
+    """A fault of the service is INTERNAL, tells the client nothing more, and is logged with the request's id."""
 
     async def broken(*_: object) -> None:
         raise ZeroDivisionError("private")

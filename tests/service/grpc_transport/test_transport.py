@@ -1,4 +1,4 @@
-"""How the server listens and stops."""
+"""The gRPC server listens and stops as it should."""
 
 import queue
 import socket
@@ -34,9 +34,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def credentials(authority: Authority, client: str | None = None) -> grpc.ChannelCredentials:
     """A client that trusts the authority, with a certificate of its own or without."""
-    own = authority.sign(client) if client else None
+    signed = authority.sign(client) if client else None
     return grpc.ssl_channel_credentials(
-        authority.certificate.read_bytes(), own and own.key.read_bytes(), own and own.certificate.read_bytes()
+        authority.certificate.read_bytes(),
+        signed and signed.key.read_bytes(),
+        signed and signed.certificate.read_bytes(),
     )
 
 
@@ -78,7 +80,7 @@ def test_mutual_tls(small_scorer: Scorer, metrics: ServiceMetrics, authority: Au
 def test_certificates_that_cannot_be_used(
     small_scorer: Scorer, metrics: ServiceMetrics, tls: dict[str, str], words: str
 ) -> None:
-    """The start fails in one sentence."""
+    """The start fails with one sentence."""
     with pytest.raises(InvalidOption, match=words), running(small_scorer, metrics, tls=tls):
         pass
 
@@ -94,19 +96,19 @@ def test_addresses_that_cannot_be_used(small_scorer: Scorer, metrics: ServiceMet
 
 
 def test_no_port(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
-    """Port 0 means no gRPC; a stop is then nothing."""
+    """Port 0 means no gRPC. A stop then does nothing."""
     with running(small_scorer, metrics, grpc={"port": 0}) as server:
         assert server.transport.port == 0
 
 
 def test_workers_share_a_port_and_nobody_else() -> None:
-    """One worker alone must find its port free; several ask the kernel to share it."""
+    """A single worker must find its port free. Several ask the kernel to share it."""
     assert dict(channel_options(Settings()))["grpc.so_reuseport"] == 0
     assert dict(channel_options(Settings(workers=2)))["grpc.so_reuseport"] == 1
 
 
 def ready(server: Running) -> set[bool]:
-    """What ServerReady and ModelReady say."""
+    """The answers of ServerReady and ModelReady."""
     service = "/inference.GRPCInferenceService"
     model = oip.ModelReadyRequest(name=server.core.manifest.name).SerializeToString()
     said = server.channel.unary_unary(f"{service}/ServerReady")(b"")
@@ -117,7 +119,7 @@ def ready(server: Running) -> set[bool]:
 def test_a_stop_answers_what_is_in_progress(
     small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls and a stream's requests get their answers, probes say not ready, the idle stream ends, no call is taken."""
+    """Calls and a stream's requests are answered, probes say not ready, the stream ends, and no call is taken."""
     with running(small_scorer, metrics) as server, blocked_network(monkeypatch) as go:
         more: queue.SimpleQueue[pb.ScoreStreamRequest | None] = queue.SimpleQueue()
         more.put(pb.ScoreStreamRequest(sequence=4, request=GOOD))
@@ -145,7 +147,7 @@ def test_a_stop_answers_what_is_in_progress(
 def test_a_stop_cuts_off_what_takes_too_long(
     small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Past the grace, calls in progress are cancelled."""
+    """Past the grace period, calls in progress are cancelled."""
     with running(small_scorer, metrics) as server, blocked_network(monkeypatch) as go:
         call = server.scorer.Score.future(GOOD)
         assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
@@ -155,7 +157,7 @@ def test_a_stop_cuts_off_what_takes_too_long(
 
 
 def test_a_stop_under_load_answers_or_sends_away(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
-    """Of a burst of calls, each is answered, or refused as unavailable, so that its client may go elsewhere."""
+    """Each call of a burst is answered, or refused as unavailable, so that its client may go elsewhere."""
     with running(small_scorer, metrics) as server:
         calls = [server.scorer.Score.future(GOOD) for _ in range(150)]
         assert calls[0].result(PATIENCE).summary.pairs == 2
@@ -177,7 +179,7 @@ def test_a_server_that_stopped_by_itself_is_started_again(
     failure: Exception,
     traced: bool,
 ) -> None:
-    """However often it fails at first, with one record of it, and with the certificates of the first start."""
+    """The server comes back with the certificates of its first start, and logs once that this fails at first."""
     signed, serve, failures = authority.sign("again"), transport._serve, iter(range(3))
 
     async def fail_at_first(*arguments: object) -> object:

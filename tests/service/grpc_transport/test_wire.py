@@ -1,4 +1,4 @@
-"""The bound on what parsing a message may cost."""
+"""Parsing a message has a bounded cost."""
 
 from collections.abc import Callable
 
@@ -59,20 +59,20 @@ def test_pixels_as_numbers_are_not_parts() -> None:
 
 
 def largest_pairs() -> pb.ScoreRequest:
-    """As many pairs as the limit, each with all it can have."""
+    """A request with as many pairs as the limit, each with all that it can have."""
     image = pb.Image(raw=pb.RawImage(pixels=bytes(147), height=7, width=7))
     pair = pb.Pair(id="x" * 256, original=image, reconstruction=image)
     return pb.ScoreRequest(pairs=[pair] * LIMITS.pairs, original=image)
 
 
 def largest_batch() -> pb.ScoreRequest:
-    """As many images and ids as the limit."""
+    """A batch with as many images and ids as the limit."""
     images = np.zeros((LIMITS.pairs, 16, 16, 3), np.uint8)
     return raw_batch(images, images, ("x" * 256,) * LIMITS.pairs)
 
 
 def largest_files() -> oip.ModelInferRequest:
-    """As many typed files as the limit."""
+    """A request with as many typed files as the limit."""
     contents = oip.InferTensorContents(bytes_contents=[bytes(300)] * LIMITS.pairs)
     tensor = oip.ModelInferRequest.InferInputTensor(contents=contents, shape=[LIMITS.pairs], datatype="BYTES")
     return oip.ModelInferRequest(inputs=[tensor, tensor])
@@ -89,7 +89,7 @@ def test_the_largest_requests_pass(make: Callable[[], Message]) -> None:
 
 @given(data=st.binary(max_size=300), at=st.integers(0, 70_000))
 def test_any_bytes_are_parsed_or_refused(data: bytes, at: int) -> None:
-    """In a large message, too, which is walked before it is parsed."""
+    """Any bytes are parsed or refused, also within a large message, whose parts are counted first."""
     image = pb.Image(encoded=bytes(70_000))
     good = pb.ScoreRequest(pairs=[pb.Pair(original=image)]).SerializeToString()
     for sent in (data, good[:at] + data + good[at:]):

@@ -29,7 +29,7 @@ def application(**options: Any) -> Any:
 
 
 async def ask(app: Any) -> int:
-    """Send requests, each for another path; how many timers are left when all are answered."""
+    """Send requests, each for another path. Returns the number of timers that are left when all are answered."""
     loop: Any = asyncio.get_running_loop()
     answers: list[Any] = []
 
@@ -49,7 +49,7 @@ async def ask(app: Any) -> int:
 
 
 def observe(app: Any) -> dict[str, Any]:
-    """What is left of requests."""
+    """The traces that requests leave behind in an application."""
     from prometheus_client import REGISTRY, generate_latest
 
     return {
@@ -61,7 +61,7 @@ def observe(app: Any) -> dict[str, Any]:
 
 
 def wiped(directory: Path) -> bool:
-    """Whether the start of a server empties the metrics of its home."""
+    """True where the start of a server empties the metrics of its home."""
     from bentoml.serving import ensure_prometheus_dir
 
     directory.mkdir()
@@ -73,7 +73,7 @@ def wiped(directory: Path) -> bool:
 
 
 def main(home: Path) -> dict[str, Any]:
-    """BentoML with this service's settings and without its middlewares, with the settings alone, and as it is."""
+    """The traces in BentoML without its middlewares, with this service's settings alone, and as it is."""
     from _bentoml_impl.server.app import ServiceAppFactory
 
     from semsim_service.host import bentoml_faults

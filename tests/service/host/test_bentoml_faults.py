@@ -18,7 +18,7 @@ from tests.service.host.bentoml_application import REQUESTS
 
 @pytest.fixture(scope="module")
 def applications(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What requests leave behind in BentoML's application, as it is and as it is here."""
+    """The traces that requests leave behind in BentoML's application, as it is and as it is here."""
     home = tmp_path_factory.mktemp("applications")
     shown = subprocess.run(
         [sys.executable, "-m", "tests.service.host.bentoml_application", str(home)],
@@ -27,24 +27,24 @@ def applications(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         check=True,
     )
-    found: dict[str, Any] = json.loads(shown.stdout.splitlines()[-1])
-    return found
+    left: dict[str, Any] = json.loads(shown.stdout.splitlines()[-1])
+    return left
 
 
 def test_no_request_leaves_a_timer(applications: dict[str, Any]) -> None:
-    """BentoML's timeout keeps every request that is over for a minute; here nothing is left of one."""
+    """BentoML's timeout keeps every request for a minute after its end. Here nothing is left of one."""
     assert applications["plain"]["timers"] == applications["quiet"]["timers"] == REQUESTS
     assert applications["ours"]["timers"] == 0
 
 
 def test_no_client_makes_a_series(applications: dict[str, Any]) -> None:
-    """BentoML's metrics get series for each path that anybody asks for; here there are none of them."""
+    """BentoML's metrics get a series for each path that anybody asks for. Here there are none of these metrics."""
     assert applications["plain"]["series"] >= REQUESTS
     assert applications["ours"]["series"] == applications["quiet"]["series"] == 0
 
 
 def test_nothing_runs_that_is_not_used(applications: dict[str, Any]) -> None:
-    """No span, no access log: neither is even imported; what an operator asks of BentoML stays."""
+    """BentoML makes no span and no access log, and imports neither. A limit that an operator asks of BentoML stays."""
     assert {"OpenTelemetryMiddleware", "AccessLogMiddleware"} <= set(applications["plain"]["middlewares"])
     assert applications["plain"]["sdk"]
     assert applications["ours"]["middlewares"] == []
@@ -70,7 +70,7 @@ class _Mended:
 def test_a_bentoml_that_is_not_known_stays_as_it_is(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, other: str
 ) -> None:
-    """Another version, or one whose timeout is mended: one line, nothing replaced."""
+    """For another version, or a mended timeout, one line is logged, and nothing is replaced."""
     from _bentoml_impl.server.app import ServiceAppFactory
     from bentoml._internal.server.http import traffic
 
@@ -86,5 +86,5 @@ def test_a_bentoml_that_is_not_known_stays_as_it_is(
 
 
 def test_a_start_empties_the_metrics_of_its_home(applications: dict[str, Any]) -> None:
-    """So a second server with the same home would wipe the first one's; ``host.home`` refuses it."""
+    """BentoML empties the metrics of its home: a second server would wipe the first's. ``host.home`` prevents it."""
     assert applications["wiped"]

@@ -15,7 +15,7 @@ from semsim_service.host.interpreter import tune_collector
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """The collector's settings are put back afterwards."""
+    """Put the collector's settings back after the test."""
     thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
@@ -24,7 +24,7 @@ def collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("collector")
 def test_the_collector_leaves_what_is_there_alone() -> None:
-    """After the call a full collection looks at little: all that was there is frozen."""
+    """After the call a full collection looks at few objects, since all that were there are frozen."""
     thresholds = gc.get_threshold()
     gc.collect()
     before = len(gc.get_objects())
@@ -40,7 +40,7 @@ def test_the_collector_leaves_what_is_there_alone() -> None:
 
 @pytest.mark.parametrize("old", [False, True])
 def test_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch, *, old: bool) -> None:
-    """What nothing but a ring of references holds is given back, and so is what was in use during an earlier look."""
+    """An object that only a ring holds is freed, also where it was in use during an earlier collection."""
     monkeypatch.setattr(interpreter, "_COLLECT_SECONDS", 0.01)
 
     class Body:
@@ -63,7 +63,7 @@ def test_garbage_does_not_pile_up(monkeypatch: pytest.MonkeyPatch, *, old: bool)
 
 
 def test_freed_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Again and again, and not by the event loop's thread."""
+    """Freed memory is given back again and again, and not by the event loop's thread."""
     threads: list[int] = []
     monkeypatch.setattr(interpreter, "_GIVE_BACK_SECONDS", 0.01)
     monkeypatch.setattr(interpreter, "give_back_freed_memory", lambda: threads.append(threading.get_ident()))
@@ -83,12 +83,12 @@ def test_freed_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_network_goes_first_where_it_leaves_a_core(
     monkeypatch: pytest.MonkeyPatch, network_threads: int, niceness: int
 ) -> None:
-    """The thread that asks and those that it starts are less urgent; those that are there already are not."""
+    """The thread that asks and those that it starts get a lower priority. Other threads keep theirs."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    found: list[int] = []
+    priorities: list[int] = []
 
     def look() -> None:
-        found.append(os.getpriority(os.PRIO_PROCESS, 0))
+        priorities.append(os.getpriority(os.PRIO_PROCESS, 0))
 
     def ask() -> None:
         interpreter.let_network_go_first(network_threads)
@@ -102,5 +102,5 @@ def test_network_goes_first_where_it_leaves_a_core(
     asking.start()
     asking.join()
     look()
-    before, asked, its_own, after = found
-    assert (asked - before, its_own - before, after - before) == (niceness, niceness, 0)
+    before, asked, started_thread, after = priorities
+    assert (asked - before, started_thread - before, after - before) == (niceness, niceness, 0)

@@ -57,7 +57,7 @@ def test_wrong_settings_are_one_line(
 
 
 def test_bentomls_own_command_refuses_in_one_line(tmp_path: Path) -> None:
-    """In a process of its own: an address of BentoML's configuration without a token is one line, exit code 2."""
+    """`bentoml serve` ends with one line and exit code 2 for an address of BentoML's configuration without a token."""
     assert BEYOND_LOOPBACK in refused(tmp_path, command=BENTOML_SERVE, BENTOML_HOST=ANY)
 
 

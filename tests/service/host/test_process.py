@@ -19,7 +19,7 @@ _PATIENCE = 20
 
 
 def test_a_worker_stops_when_its_supervisor_is_killed() -> None:
-    """A supervisor that is killed tells its worker nothing; it goes all the same, instead of keeping the ports."""
+    """A worker whose supervisor is killed, and so cannot tell it to stop, goes all the same and frees its ports."""
     with subprocess.Popen([sys.executable, "-c", _SUPERVISOR], stdout=subprocess.PIPE) as supervisor:
         assert supervisor.stdout is not None
         worker = psutil.Process(int(supervisor.stdout.readline()))
@@ -29,7 +29,7 @@ def test_a_worker_stops_when_its_supervisor_is_killed() -> None:
 
 
 def test_a_workers_threads_share_one_heap(service: LiveService) -> None:
-    """Glibc reads it when a process starts: so it is the supervisor that asks for it."""
+    """Glibc reads the variable when a process starts, so that the supervisor sets it for its workers."""
     workers = psutil.Process(service.process).children(recursive=True)
     assert workers
     assert {worker.environ().get("MALLOC_ARENA_MAX") for worker in workers} == {os.environ.get("MALLOC_ARENA_MAX", "1")}

@@ -1,4 +1,4 @@
-"""A full queue refuses, a client that goes frees its place, and every answer says who it answers and what it cost."""
+"""A full queue refuses, a client that goes frees its place, and every answer tells its request's id and time."""
 
 import re
 import socket
@@ -41,7 +41,7 @@ def client(small_artifact: Path, metrics: ServiceMetrics) -> Iterator[TestClient
 
 
 class Gate:
-    """Where the network waits until it is let go."""
+    """The network waits here until it is let go."""
 
     def __init__(self) -> None:
         self.reached, self.go = threading.Event(), threading.Event()
@@ -49,7 +49,7 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """The network waits at the gate."""
+    """Make the network wait at the gate."""
     embed, gate = Embedder.embed, Gate()
 
     def wait(self: Embedder, batch: object) -> object:
@@ -63,7 +63,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 def test_a_full_queue_answers_429_and_serves_again(client: TestClient, gate: Gate) -> None:
-    """Past the bound: 429, Retry-After, the envelope; those admitted are answered, and so is the next one."""
+    """Past the bound the answer is 429 with Retry-After, in the envelope. Admitted and later requests are answered."""
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.post, "/score", json={"pairs": [PAIR] * 2})
         assert gate.reached.wait(PATIENCE)
@@ -77,7 +77,7 @@ def test_a_full_queue_answers_429_and_serves_again(client: TestClient, gate: Gat
 
 
 def test_what_waits_for_a_thread_takes_room(client: TestClient, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests whose pairs are not counted yet take a place each: no more of them wait than there are places."""
+    """A request whose pairs are not counted yet takes one place: no more of them wait than there are places."""
 
     def wait(*arguments: object, **options: object) -> object:
         gate.reached.set()
@@ -119,19 +119,19 @@ def test_a_client_that_goes_is_not_scored_to_the_end(service: LiveService) -> No
 
 
 def test_every_answer_carries_its_requests_id(service: LiveService) -> None:
-    """The caller's own, or a new one; one that could forge a log line is not taken."""
+    """An answer carries the caller's own id, or a new one. An id that could forge a log line is not taken."""
     for path, method in (("/score", "POST"), ("/model", "GET")):
         url = f"{service.url}{path}"
         assert (
             CLIENT.request(method, url, headers={"x-request-id": "round-7.c3"}).headers["x-request-id"] == "round-7.c3"
         )
         for bad in ("", "a b", "x" * 129, '"}'):
-            own = CLIENT.request(method, url, headers={"x-request-id": bad}).headers["x-request-id"]
-            assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]+", own)
+            new = CLIENT.request(method, url, headers={"x-request-id": bad}).headers["x-request-id"]
+            assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]+", new)
 
 
 def test_an_answer_says_where_its_time_went(service: LiveService) -> None:
-    """Server-Timing: milliseconds in decode, queue and inference, within the time that the caller saw."""
+    """Server-Timing gives milliseconds in decode, queue and inference, within the time that the caller saw."""
     begin = time.monotonic()
     answer = service.post([PAIR])
     seen = (time.monotonic() - begin) * 1e3

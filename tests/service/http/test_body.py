@@ -55,7 +55,7 @@ def test_a_large_part_is_never_written_to_disk(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_room_is_taken_for_what_came_not_for_what_was_announced() -> None:
-    """A client that announces much and sends a little takes room for the little; a full queue is asked first."""
+    """A client that announces much and sends a little takes room for the little. A full queue refuses it first."""
     messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": b"x" * 10, "more_body": True},
         {"type": "http.disconnect"},

@@ -1,4 +1,4 @@
-"""The endpoints beside /score, and how the process behaves."""
+"""The endpoints beside /score."""
 
 import re
 
@@ -9,13 +9,13 @@ from tests.service.live import CLIENT, LiveService, base64_pair
 
 
 def test_health(service: LiveService) -> None:
-    """Alive and ready."""
+    """The service is alive and ready."""
     assert CLIENT.get(f"{service.url}/livez").status_code == 200
     assert CLIENT.get(f"{service.url}/readyz").status_code == 200
 
 
 def test_model_shows_manifest_provider_and_limits(limited_service: LiveService) -> None:
-    """GET /model tells what serves and within which limits."""
+    """GET /model tells the model, its execution provider and the limits."""
     info = CLIENT.get(f"{limited_service.url}/model").json()
     assert info["manifest"]["name"] == "small"
     assert info["manifest"]["threshold"] == 0.5
@@ -30,7 +30,7 @@ def test_model_shows_manifest_provider_and_limits(limited_service: LiveService) 
 
 
 def test_metrics_count_requests_and_pairs(limited_service: LiveService) -> None:
-    """Requests, pairs and stage times show up with fixed labels."""
+    """Requests, pairs and times by stage show up with fixed labels."""
 
     def value(name: str, **labels: str) -> float:
         text = CLIENT.get(f"{limited_service.url}/metrics").text
@@ -57,7 +57,7 @@ def test_metrics_count_requests_and_pairs(limited_service: LiveService) -> None:
 
 
 def test_the_page_links_here_and_loads_nothing(service: LiveService) -> None:
-    """`/` is a page of our own: every link works, and there is no script and no other host."""
+    """`/` is the service's own page: every link works, and it has no script and no other host."""
     answer = CLIENT.get(f"{service.url}/")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")

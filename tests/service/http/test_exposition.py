@@ -1,4 +1,4 @@
-"""The numbers of all workers, of which some were killed."""
+"""The numbers of all workers, also where some were killed."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from semsim_service.http.exposition import forget_dead_workers
 
 
 def test_two_scrapes_may_forget_the_same_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its files may be gone when the second comes to them: that is no error."""
+    """A killed worker's files may be gone when a second scrape comes to them, which is no error."""
     killed = subprocess.Popen(["true"])
     killed.wait()
     (tmp_path / f"gauge_livesum_{killed.pid}.db").touch()

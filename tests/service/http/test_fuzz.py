@@ -1,4 +1,4 @@
-"""Hostile input over HTTP: no 500, no stack trace, one envelope, and the service still answers."""
+"""Hostile input over HTTP gets no 500 and no stack trace, but the envelope, and the service still answers."""
 
 import json
 
@@ -32,7 +32,7 @@ schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.json")
 
 
 def assert_civil(answer: httpx.Response) -> None:
-    """No server error and no trace; an error is an envelope with a known code."""
+    """The answer is no server error and shows no trace. An error is an envelope with a known code."""
     assert answer.status_code < 500, answer.text
     assert not [trace for trace in TRACES if trace in answer.text]
     if answer.status_code >= 400:
@@ -49,40 +49,40 @@ def assert_contract(case: schemathesis.Case, service: LiveService) -> None:
 @schema.include(path="/score").parametrize()
 @settings(fuzzing, max_examples=120)
 def test_score_keeps_its_contract(case: schemathesis.Case, service: LiveService) -> None:
-    """``POST /score``."""
+    """``POST /score`` keeps to the document."""
     assert_contract(case, service)
 
 
 @schema.include(path="/model").parametrize()
 @settings(fuzzing, max_examples=120)
 def test_model_keeps_its_contract(case: schemathesis.Case, service: LiveService) -> None:
-    """``GET /model``."""
+    """``GET /model`` keeps to the document."""
     assert_contract(case, service)
 
 
 @schema.include(path="/metrics").parametrize()
 @settings(fuzzing, max_examples=120)
 def test_metrics_keep_their_contract(case: schemathesis.Case, service: LiveService) -> None:
-    """``GET /metrics``."""
+    """``GET /metrics`` keeps to the document."""
     assert_contract(case, service)
 
 
 @schema.include(path="/livez").parametrize()
 @settings(fuzzing, max_examples=120)
 def test_liveness_keeps_its_contract(case: schemathesis.Case, service: LiveService) -> None:
-    """``GET /livez``."""
+    """``GET /livez`` keeps to the document."""
     assert_contract(case, service)
 
 
 @schema.include(path="/readyz").parametrize()
 @settings(fuzzing, max_examples=120)
 def test_readiness_keeps_its_contract(case: schemathesis.Case, service: LiveService) -> None:
-    """``GET /readyz``."""
+    """``GET /readyz`` keeps to the document."""
     assert_contract(case, service)
 
 
 def test_every_path_has_a_contract_test() -> None:
-    """The tests above are all paths of the document."""
+    """The document has no path without a test above."""
     document = json.loads((ROOT / "docs" / "openapi.json").read_text())
     assert set(document["paths"]) == {"/score", "/model", "/metrics", "/livez", "/readyz"}
 
@@ -90,7 +90,7 @@ def test_every_path_has_a_contract_test() -> None:
 @given(content=st.binary(max_size=2000), role=st.sampled_from(["original", "reconstruction"]))
 @settings(fuzzing, max_examples=300)
 def test_any_bytes_as_an_image_fail_alone(service: LiveService, content: bytes, role: str) -> None:
-    """Bytes that are no image cost their own pair; the pair beside it is scored."""
+    """Bytes that are no image fail their own pair. The pair beside it is scored."""
     good = base64_pair(GOOD, GOOD)
     bad = good | {role: base64_pair(content, content)[role]}
     answer = service.post([bad, good])
@@ -109,7 +109,7 @@ def test_any_bytes_as_an_image_fail_alone(service: LiveService, content: bytes, 
 def test_damaged_images_are_scored_or_fail_alone(
     service: LiveService, seed: bytes, edits: list[tuple[int, int]], cut: int
 ) -> None:
-    """Real files with bytes changed and ends cut never disturb the service or their neighbour."""
+    """Real files with changed bytes and cut ends never disturb the service or the pair beside them."""
     damaged = bytearray(seed)
     for position, value in edits:
         damaged[position % len(damaged)] = value
@@ -161,7 +161,7 @@ def test_odd_paths_are_answered_civilly(service: LiveService, path: str) -> None
 
 @pytest.mark.parametrize("path", ["/score/", "/model/", "/livez/"])
 def test_no_answer_leads_to_the_host_that_a_client_names(service: LiveService, path: str) -> None:
-    """A slash too many is not found, instead of a redirect to the request's own Host header."""
+    """A path with a slash too many is not found. Starlette would redirect to the host of the request's header."""
     answer = CLIENT.post(f"{service.url}{path}", headers={"host": "elsewhere.example"}, follow_redirects=False)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     assert "location" not in answer.headers

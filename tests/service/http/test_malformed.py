@@ -1,4 +1,4 @@
-"""Bytes that are not HTTP: uvicorn answers them, in the service's envelope."""
+"""Uvicorn answers bytes that are not HTTP in the service's envelope."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
 
 
 async def _answer_of_uvicorn() -> bytes:
-    """What uvicorn, without an application, answers to garbage."""
+    """The answer of uvicorn, without an application, to garbage."""
     config, state = Config(Starlette(), log_config=None), ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: HttpToolsProtocol(config, state, {}), "127.0.0.1", 0)
@@ -31,7 +31,7 @@ async def _answer_of_uvicorn() -> bytes:
 
 
 def test_garbage_is_answered_in_the_envelope(service: LiveService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Uvicorn's own answer is plain text; the service's is its envelope, and the connection ends."""
+    """Uvicorn's own answer is plain text. The service's is its envelope, and the connection ends."""
     assert b"content-type: text/plain" in asyncio.run(_answer_of_uvicorn())
     original = HttpToolsProtocol.send_400_response
     with monkeypatch.context() as context:
@@ -53,10 +53,10 @@ def test_garbage_is_answered_in_the_envelope(service: LiveService, monkeypatch: 
 def test_a_uvicorn_that_is_not_known_stays_as_it_is(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that answers in another way: one line, nothing replaced."""
+    """For a uvicorn that answers in another way one line is logged, and nothing is replaced."""
 
     def send_400_response(self: object, msg: str) -> None:
-        """Another way."""
+        """Answer in another way."""
 
     monkeypatch.setattr(HttpToolsProtocol, "send_400_response", send_400_response)
     with caplog.at_level(logging.WARNING, "semsim.service"):

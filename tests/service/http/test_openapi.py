@@ -8,7 +8,7 @@ from tests.service.live import CLIENT, LiveService
 
 
 def test_the_committed_openapi_is_current(service: LiveService) -> None:
-    """docs/openapi.json, the code and the live service agree; `make openapi` writes the file."""
+    """docs/openapi.json, which `make openapi` writes, agrees with the code and the live service."""
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
     assert committed == openapi()
     assert CLIENT.get(f"{service.url}/docs.json").json() == committed

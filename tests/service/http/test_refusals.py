@@ -1,4 +1,4 @@
-"""What the service refuses, with which status and code, always in one envelope."""
+"""Requests that HTTP refuses get a status, a message and a code, always in the envelope."""
 
 import gzip
 import socket
@@ -16,7 +16,7 @@ JSON = {"content-type": "application/json"}
 
 
 def assert_envelope(answer: httpx.Response, status: int, code: str) -> str:
-    """The answer is the error envelope with that status and code; its message is returned."""
+    """The answer is the envelope with that status and code. Returns its message."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
@@ -49,7 +49,7 @@ def test_json_of_another_shape_is_400(service: LiveService, body: bytes) -> None
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "image/png"])
 def test_other_content_types_are_415(service: LiveService, content_type: str | None) -> None:
-    """Only JSON and multipart are taken."""
+    """No other content type than JSON, multipart and raw bytes is taken."""
     headers = {} if content_type is None else {"content-type": content_type}
     answer = CLIENT.post(f"{service.url}/score", content=b"x", headers=headers)
     assert_envelope(answer, 415, "unsupported_media_type")
@@ -184,7 +184,7 @@ def test_a_request_of_many_pixels_stops_decoding(limited_service: LiveService) -
 
 
 def test_a_cut_or_foreign_multipart_body_is_400(service: LiveService) -> None:
-    """A body without its closing boundary loses a pair, and another charset breaks ids: both are refused."""
+    """A body without its closing boundary would lose a pair, and another charset would break ids: both are refused."""
     part = b'--b\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
     whole = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE)
     kind = "multipart/form-data; boundary=b"
@@ -198,7 +198,7 @@ def test_a_cut_or_foreign_multipart_body_is_400(service: LiveService) -> None:
 
 @pytest.mark.parametrize("parameters", ["boundary=charset1", 'charset="UTF-8"; boundary=charset1'])
 def test_multipart_in_utf_8_is_taken_whatever_its_boundary(service: LiveService, parameters: str) -> None:
-    """A boundary that has the word in it is none, and neither is UTF-8 by its name."""
+    """A boundary with the word "charset" in it names no charset, and UTF-8 is not another one."""
     part = b'--charset1\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
     body = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE) + b"--charset1--\r\n"
     headers = {"content-type": f"multipart/form-data; {parameters}"}

@@ -1,4 +1,4 @@
-"""POST /score over HTTP, JSON and multipart, against the library's own numbers."""
+"""POST /score with JSON and multipart gives the library's own numbers."""
 
 import base64
 
@@ -29,7 +29,7 @@ def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstr
 
 
 def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
-    """Many pairs in JSON: one result each, in order, with ids echoed, the model and a summary."""
+    """Many pairs in JSON give one result each, in order, with their ids, the model and a summary."""
     answer = service.post([base64_pair(CAT, image, name) for name, image in zip(NAMES, RECONSTRUCTIONS, strict=True)])
     assert answer.status_code == 200
     body = answer.json()
@@ -56,7 +56,7 @@ def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
 
 
 def test_multipart_files(service: LiveService, bundled: Scorer) -> None:
-    """One original with many reconstructions as files, and pairs one to one."""
+    """Files are one original with many reconstructions, or as many originals as reconstructions."""
     files = [("original", ("cat.jpg", CAT))] + [("reconstruction", ("r", image)) for image in RECONSTRUCTIONS]
     answer = CLIENT.post(f"{service.url}/score", files=files)
     assert answer.status_code == 200
@@ -67,7 +67,7 @@ def test_multipart_files(service: LiveService, bundled: Scorer) -> None:
 
 
 def test_base64_with_line_breaks(service: LiveService) -> None:
-    """Base64 as command-line tools and MIME write it, in lines, is taken; a data: URI is named."""
+    """Base64 in lines, as command-line tools and MIME write it, is taken. A data: URI is refused by its name."""
     lines = base64.encodebytes(CAT).decode()
     pairs = [
         {"original": lines, "reconstruction": lines.replace("\n", "\r\n")},
@@ -90,7 +90,7 @@ def test_a_large_file_stays_whole(service: LiveService) -> None:
 
 
 def test_a_bad_pair_fails_alone(service: LiveService) -> None:
-    """Wrong base64, no image, missing and unknown fields each fail at their own index; good pairs are scored."""
+    """Wrong base64, no image, missing and unknown fields each fail at their own index. Good pairs are scored."""
     good = base64_pair(CAT, CAT, "good")
     pairs = [
         good,

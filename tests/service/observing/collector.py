@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry traces: OTLP over HTTP, on a thread."""
+"""A collector of OpenTelemetry traces, which takes OTLP over HTTP on a thread."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ PATIENCE = 20
 
 
 class Collector:
-    """What has come so far."""
+    """The requests that have come so far."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -26,13 +26,13 @@ class Collector:
         return [span for scope in scopes for span in scope.spans]
 
     def trace(self, trace_id: str, spans: int) -> dict[str, Span]:
-        """The spans of a trace by name, once there are as many."""
+        """The spans of a trace by name, once there are so many."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            found = [span for span in self.spans if span.trace_id.hex() == trace_id]
-            if len(found) >= spans:
-                return {span.name: span for span in found}
-            assert time.monotonic() < deadline, found
+            spans_of_trace = [span for span in self.spans if span.trace_id.hex() == trace_id]
+            if len(spans_of_trace) >= spans:
+                return {span.name: span for span in spans_of_trace}
+            assert time.monotonic() < deadline, spans_of_trace
             time.sleep(0.05)
 
 

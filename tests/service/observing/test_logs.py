@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, of everybody who writes; no image, and no value of a variable."""
+"""Every line of the log is one JSON object, whoever writes it, and holds no image and no value of a variable."""
 
 import io
 import json
@@ -26,7 +26,7 @@ SECRET = "PRIVATE-ORIGINAL"  # noqa: S105
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What is logged, with the process's loggers put back afterwards."""
+    """The stream of all that is logged. The process's loggers are put back after the test."""
     stream = io.StringIO()
     root = logging.getLogger()
     names = ("bentoml", "circus", "uvicorn.error", "uvicorn.access", "semsim", *logs._SILENT)
@@ -52,7 +52,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_a_line_says_when_who_and_what(written: io.StringIO) -> None:
-    """Our loggers and BentoML's alike; the request's id from the record or the context."""
+    """Lines of the service and of BentoML have the same form. A request's id comes from the record or the context."""
     logging.getLogger("semsim.service").info("took %d\nlines", 2, extra={"request_id": "r1", "body": SECRET})
     with structlog.contextvars.bound_contextvars(request_id="r2"):
         logging.getLogger("bentoml.serve").warning("hello")
@@ -68,7 +68,7 @@ def test_a_line_says_when_who_and_what(written: io.StringIO) -> None:
 
 
 def test_a_trace_is_a_field_and_shows_no_values(written: io.StringIO) -> None:
-    """An exception, caught or not, in a thread or not: one line, with the places and without the variables."""
+    """An exception, caught or not, in a thread or not, is one line with the places and without the variables."""
 
     def fail(image: str) -> None:
         raise ValueError(f"expected an image of {len(image)}")
@@ -96,7 +96,7 @@ def jpeg_with_exif(block: bytes) -> bytes:
 
 
 def test_nothing_of_an_images_exif_is_written(written: io.StringIO) -> None:
-    """Neither the values of tags, told at DEBUG, nor the numbers of broken ones, of which none is kept either."""
+    """Neither the values of tags, which Pillow logs at DEBUG, nor the numbers of broken tags are written or kept."""
     exif = Image.Exif()
     exif[0x010E] = SECRET
     exif[0x0112] = 6
@@ -109,14 +109,14 @@ def test_nothing_of_an_images_exif_is_written(written: io.StringIO) -> None:
 
 
 def test_malformed_bodies_write_no_lines(written: io.StringIO) -> None:
-    """A line for each would hold a byte of it, and anybody could make as many as they like."""
+    """A malformed body writes no line: it would hold a byte of the body, and clients could cause any number."""
     with pytest.raises(ValueError, match="boundary"):
         MultipartParser(b"b", {}).write(b"--bX")
     assert written.getvalue() == ""
 
 
 def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
-    """Every line of a service, from its start on, is an object; by default a request writes none."""
+    """Every line of a service, from its start on, is an object. By default a request writes none."""
     image = encode(picture())
     before = service.log
     assert service.post([base64_pair(image, image)]).status_code == 200
@@ -127,7 +127,7 @@ def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
 
 
 def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
-    """Who, how it ended and where its time went; of refused ones, too."""
+    """A request's line says who asked, how it ended and where its time went, also of a refused request."""
     image = encode(picture())
     pairs = [base64_pair(image, image), base64_pair(image, b"none")]
     with guarded.client() as client:
@@ -142,7 +142,7 @@ def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
 
 
 def test_the_fallback_to_cpu_is_logged_once(service: LiveService) -> None:
-    """Where there is no GPU, one line of the service's log says what runs instead."""
+    """Where there is no GPU, one line of the service's log says that the CPU runs instead."""
     if CLIENT.get(f"{service.url}/model").json()["provider"]["active"] != "cpu":
         pytest.skip("needs a machine without a usable GPU")
     assert service.log.count(b"running on cpu; not in use: tensorrt") == 1

@@ -23,7 +23,7 @@ def _traces(content: bytes) -> list[bytes]:
 
 
 def test_no_image_bytes_in_logs_files_or_errors(guarded: Guarded) -> None:
-    """Good, broken and refused images, in JSON and multipart: nothing of them in answers, logs or files."""
+    """Good, broken and refused images, in JSON and multipart, leave nothing of themselves in answers, logs or files."""
     noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
     good = encode(noise) + MARK * 4  # behind a PNG's end anything may stand
     broken = b"\x89PNG\r\n\x1a\n" + MARK * 20

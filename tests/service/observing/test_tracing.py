@@ -1,4 +1,4 @@
-"""Traces: none by default, at no cost; a request with its stages where they are asked for."""
+"""Traces show a request with its stages."""
 
 import socket
 import threading
@@ -22,19 +22,19 @@ STAGES = [Span("decode", 10.0, 10.25), Span("queue", 10.25, 10.5), Span("infer",
 
 
 def traceparent(trace: str = TRACE, *, sampled: bool = True) -> str:
-    """A caller's header."""
+    """The header of a caller's trace."""
     return f"00-{trace}-{PARENT}-0{int(sampled)}"
 
 
 def record(collector: Collector, ratio: float, parent: str | None, code: str = "ok") -> None:
-    """A request that ended, recorded and sent."""
+    """Record a request that ended, and send its spans."""
     tracer = OTLPTracer(TracingSettings(endpoint=collector.endpoint, sample_ratio=ratio))
     tracer.record("score", parent, 10.0, 11.5, STAGES, {"semsim.code": code, "semsim.pairs": 3})
     tracer.close()
 
 
 def test_a_request_is_a_span_with_its_stages() -> None:
-    """Times, attributes, parent and status as given; sent by the time that the tracer is closed."""
+    """A span has the times, attributes, parent and status given, and is sent by the time that the tracer is closed."""
     with collecting() as collector:
         before = time.time_ns()
         record(collector, 0, traceparent(), "timeout")
@@ -58,7 +58,7 @@ def test_a_request_is_a_span_with_its_stages() -> None:
 
 
 def test_the_callers_decision_wins_over_the_ratio() -> None:
-    """Its trace is kept where it keeps it, and dropped where it drops it; one of our own follows the ratio."""
+    """A caller's trace is kept or dropped as the caller says. A trace without a caller follows the ratio."""
     with collecting() as collector:
         record(collector, 1, traceparent(sampled=False))
         record(collector, 0, None)
@@ -113,7 +113,7 @@ def test_a_collector_that_is_gone_does_not_hold_up_the_end(monkeypatch: pytest.M
 def test_traces_that_the_environment_turns_off_are_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """OTEL_SDK_DISABLED is OpenTelemetry's own word, and holds: one line says so."""
+    """OpenTelemetry's own variable OTEL_SDK_DISABLED turns traces off, which one line of the log says."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     with collecting() as collector, caplog.at_level("WARNING", "semsim.service"):
         record(collector, 1, None)

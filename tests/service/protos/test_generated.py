@@ -1,4 +1,4 @@
-"""The committed Python is what the .proto files say."""
+"""The committed Python is made of the committed .proto files."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_generated_code_is_current(tmp_path: Path) -> None:
 
 
 def test_protos_are_linted() -> None:
-    """Buf has nothing to say against the protocol of our own: names, comments on everything, layout."""
+    """Buf finds no fault in the names, the comments and the layout of the service's own protocol."""
     buf = Path(sys.executable).parent / "buf"
     if not buf.is_file():
         pytest.skip("needs buf: the package buf-bin")

@@ -30,7 +30,7 @@ Triton = Callable[..., _T]
 
 @pytest.fixture(scope="module")
 def triton() -> Iterator[Callable[..., object]]:
-    """Calls a function of ``triton_calls`` in its process."""
+    """Calls a function of ``triton_calls`` in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         yield lambda work, *arguments, **options: pool.submit(work, *arguments, **options).result(60)
 
@@ -47,7 +47,7 @@ def assert_scores(answer: triton_calls.Arrays, scorer: Scorer, originals: np.nda
 
 
 def test_what_the_client_is_told(server: Running, triton: Triton[triton_calls.Described]) -> None:
-    """Live, ready, the server, the model, and the tensors it takes and gives."""
+    """The client learns that the server is live and ready, its model, and the tensors that it takes and gives."""
     told = triton(triton_calls.describe, server.address, "small")
     assert (told.live, told.ready, told.model_ready, told.other_ready) == (True, True, True, False)
     assert (told.server, told.version, told.versions) == ("semsim", semsim.__version__, ["0.0.1"])
@@ -57,7 +57,7 @@ def test_what_the_client_is_told(server: Running, triton: Triton[triton_calls.De
 
 
 def test_raw_tensors(server: Running, calibrated: Scorer, triton: Triton[triton_calls.Arrays]) -> None:
-    """N originals or one, and sizes that differ."""
+    """A request has N originals or one, of the reconstructions' size or another."""
     answer = triton(triton_calls.infer, server.address, "small", RAW, version="0.0.1")
     assert list(answer) == OUTPUTS
     assert_scores(answer, calibrated, ORIGINALS, RECONSTRUCTIONS)
@@ -69,7 +69,7 @@ def test_raw_tensors(server: Running, calibrated: Scorer, triton: Triton[triton_
 
 
 def test_files(server: Running, calibrated: Scorer, triton: Triton[triton_calls.Arrays]) -> None:
-    """Encoded images as BYTES; a broken one fails alone, with NaN, and psnr of equal images is infinite."""
+    """Encoded images come as BYTES. A broken one fails alone, with NaN, and psnr of equal images is infinite."""
     files = {name: np.array([encode(image) for image in images], dtype=np.object_) for name, images in RAW.items()}
     answer = triton(triton_calls.infer, server.address, "small", files)
     assert_scores(answer, calibrated, ORIGINALS, RECONSTRUCTIONS)
@@ -83,13 +83,13 @@ def test_files(server: Running, calibrated: Scorer, triton: Triton[triton_calls.
 
 
 def test_requested_outputs(server: Running, triton: Triton[triton_calls.Arrays]) -> None:
-    """Only these come, in the order asked for."""
+    """Only the requested outputs come, in the order asked for."""
     answer = triton(triton_calls.infer, server.address, "small", RAW, outputs=("error", "distance"))
     assert list(answer) == ["error", "distance"]
 
 
 def test_a_model_without_a_calibration(tight_server: Running, triton: Triton[triton_calls.Arrays]) -> None:
-    """Leakage is NaN, recognizable false."""
+    """Without a calibration leakage is NaN and recognizable false."""
     answer = triton(triton_calls.infer, tight_server.address, "small", RAW)
     assert np.isnan(answer["leakage"]).all()
     assert not answer["recognizable"].any()
@@ -114,7 +114,7 @@ def test_a_model_without_a_calibration(tight_server: Running, triton: Triton[tri
 def test_refusals(
     server: Running, triton: Triton[triton_calls.Refused], changes: dict[str, object], status: str, words: str
 ) -> None:
-    """What does not fit is refused in words that the client shows."""
+    """A request that does not fit is refused in words that the client shows."""
     arguments = {"model": "small", "inputs": RAW} | changes
     refused = triton(triton_calls.infer, server.address, **arguments)
     assert refused.status == f"StatusCode.{status}"
@@ -122,7 +122,7 @@ def test_refusals(
 
 
 def test_the_token(small_scorer: Scorer, metrics: ServiceMetrics, triton: Triton[object]) -> None:
-    """It is asked for by infer, and taken from the client's headers."""
+    """ModelInfer asks for the token, and takes it from the client's headers."""
 
     def authenticate(given: str | None) -> None:
         if given != "Bearer secret":
@@ -138,7 +138,7 @@ def test_the_token(small_scorer: Scorer, metrics: ServiceMetrics, triton: Triton
 def test_fields_have_the_published_names_and_numbers(
     triton: Triton[dict[str, dict[str, tuple[int, int, int]]]],
 ) -> None:
-    """Ours are those of the client, message by message."""
+    """The fields of each message are those of the client's."""
     messages = list(pb.DESCRIPTOR.message_types_by_name)
     published = triton(triton_calls.published_fields, messages)
     for name, fields in published.items():
@@ -146,7 +146,7 @@ def test_fields_have_the_published_names_and_numbers(
 
 
 def tensor(name: str, shape: list[int], datatype: str, **contents: object) -> pb.ModelInferRequest.InferInputTensor:
-    """An input whose elements, if any, come as typed values."""
+    """An input tensor whose elements, if any, come as typed values."""
     made = pb.ModelInferRequest.InferInputTensor(name=name, shape=shape, datatype=datatype)
     if contents:
         made.contents.CopyFrom(pb.InferTensorContents(**contents))
@@ -154,7 +154,7 @@ def tensor(name: str, shape: list[int], datatype: str, **contents: object) -> pb
 
 
 def infer(server: Running, *inputs: pb.ModelInferRequest.InferInputTensor, raw: tuple[bytes, ...] = ()) -> object:
-    """One call by hand, for what tritonclient does not send."""
+    """Call ModelInfer by hand, with inputs that tritonclient does not send."""
     call = server.channel.unary_unary(
         "/inference.GRPCInferenceService/ModelInfer",
         request_serializer=pb.ModelInferRequest.SerializeToString,
@@ -177,7 +177,7 @@ def test_typed_contents(server: Running, calibrated: Scorer) -> None:
 
 
 def test_pixels_as_numbers_are_read_in_a_thread(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However small they claim to be: what is sent may be large, and reading it would hold up the event loop."""
+    """However small a request claims to be, its numbers may be many, and reading them would hold up the event loop."""
     readers: list[str] = []
     read = inputs._read_numbers
 

@@ -14,7 +14,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Refused:
-    """How a call failed, as tritonclient tells it."""
+    """The failure of a call, as tritonclient tells it."""
 
     status: str
     message: str
@@ -22,7 +22,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Described:
-    """What the client learns before it infers."""
+    """All that the client learns before it infers."""
 
     live: bool
     ready: bool
@@ -62,7 +62,7 @@ def infer(
     version: str = "",
     token: str | None = None,
 ) -> Arrays | Refused:
-    """Infer, by the name of each output; arrays of objects are BYTES."""
+    """The outputs of ModelInfer by name. Arrays of objects are BYTES."""
     import tritonclient.grpc as triton
     from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 

@@ -1,4 +1,4 @@
-"""``ScoreStream``: several requests over one call."""
+"""``ScoreStream`` answers several requests over one call."""
 
 import queue
 import threading
@@ -31,7 +31,7 @@ def request(sequence: int, pairs: int = 1) -> pb.ScoreStreamRequest:
 
 
 def test_each_request_is_answered_with_its_sequence(server: Running, calibrated: Scorer) -> None:
-    """Far more requests than are worked on at once: each gets its own scores, the model and its timings."""
+    """Each of far more requests than are worked on at once gets its own scores, the model and its timings."""
     sequences = list(range(5, 45))
     call = server.scorer.ScoreStream(map(request, sequences), metadata=(("x-request-id", "s"),))
     answers = {answer.sequence: answer for answer in call}
@@ -65,7 +65,7 @@ def test_a_refused_request_does_not_end_the_stream(tight_server: Running) -> Non
 
 
 def test_bytes_that_are_no_message_end_the_stream(server: Running, metrics: ServiceMetrics) -> None:
-    """What was read before is answered first, and the end is counted like a call's."""
+    """Requests read before are answered first, and the end is counted like a call's."""
     before = counted(metrics, "invalid_request")
     call = server.channel.stream_stream("/semsim.v1.Scorer/ScoreStream")(
         iter([request(1).SerializeToString(), b"\x0a\xff"])
@@ -83,7 +83,7 @@ def test_bytes_that_are_no_message_end_the_stream(server: Running, metrics: Serv
 def test_a_large_message_that_is_read_is_answered_though_the_service_stops(
     small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stop that comes while it is parsed, in a thread, loses nothing; the stream then ends, which is counted."""
+    """A stop that comes while a thread parses a message loses nothing. The stream then ends, which is counted."""
     parsing, stopping = threading.Event(), threading.Event()
 
     def wait(*arguments: object) -> object:

@@ -40,7 +40,7 @@ def raw(image: np.ndarray) -> pb.Image:
 
 
 def test_a_raw_batch(server: Running, calibrated: Scorer) -> None:
-    """Two raw tensors: a result a pair, in order, with ids, the model and a summary."""
+    """Two raw tensors give a result for each pair, in order, with ids, the model and a summary."""
     answer = server.scorer.Score(raw_batch(ORIGINALS, RECONSTRUCTIONS, ("a", "b", "c")))
     expected = calibrated.score_images(list(ORIGINALS), list(RECONSTRUCTIONS))
     for result, score in zip(answer.results, expected, strict=True):
@@ -86,7 +86,7 @@ def test_pairs_of_files_and_pixels(server: Running, calibrated: Scorer) -> None:
 
 
 def test_a_bad_pair_fails_alone(server: Running) -> None:
-    """Each way in which a pair can be wrong has its code, at its own index; the good ones are scored."""
+    """Each way in which a pair can be wrong has its code, at the pair's index. The good pairs are scored."""
     good = raw(ORIGINALS[0])
     file = encode(ORIGINALS[0])
     bad = {
@@ -120,7 +120,7 @@ def test_a_bad_original_for_all_fails_those_that_need_it(server: Running) -> Non
 
 
 def test_without_a_calibration(tight_server: Running) -> None:
-    """Leakage, recognizable and their totals are absent, not zero; psnr is, for equal images."""
+    """Leakage, recognizable and their totals are absent, not zero. So is psnr, for equal images."""
     answer = tight_server.scorer.Score(raw_batch(ORIGINALS[:1], ORIGINALS[:1]))
     scored = answer.results[0].scored
     assert not [name for name in ("leakage", "recognizable", "psnr") if scored.HasField(name)]
@@ -142,7 +142,7 @@ def test_the_model(tight_server: Running, small_scorer: Scorer) -> None:
     ("sent", "taken"), [("run-7.a", True), (None, False), ("no spaces", False), ("x" * 200, False)]
 )
 def test_metadata_of_an_answer(server: Running, sent: str | None, taken: bool) -> None:
-    """The request id is echoed, or made where there is none that can be; the time is told by stage."""
+    """A request id is echoed, or a new one is made where it cannot be. The time is told by stage."""
     given = () if sent is None else (("x-request-id", sent),)
     _, call = server.scorer.Score.with_call(raw_batch(ORIGINALS, RECONSTRUCTIONS), metadata=given)
     trailing = metadata(call)
