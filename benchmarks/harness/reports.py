@@ -27,6 +27,11 @@ def records_table(rows: Sequence[Mapping[str, object]]) -> str:
     return table(list(rows[0]), ([row.get(column, "") for column in rows[0]] for row in rows))
 
 
+def tallies(counts: Mapping[str, int]) -> str:
+    """Counts in one line, in the order of their names."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
 def verdict_lines(faults: Sequence[str]) -> str:
     """The result of a proof in one line, and below it the first faults, and how many more there are."""
     if not faults:
@@ -35,31 +40,28 @@ def verdict_lines(faults: Sequence[str]) -> str:
     return "**Result: faults.**\n\n" + "\n".join(f"* {fault}" for fault in (*faults[:_SHOWN], *more))
 
 
-def options(description: str | None, mark: str, *, images: bool = False) -> ArgumentParser:
-    """A parser with ``--write``, for a page with two marks, and with ``--data`` where real images are needed."""
+def options(description: str | None, mark: str, *, images: bool = False, proof: bool = False) -> ArgumentParser:
+    """A parser with ``--write``, for a page with two marks; with ``--data`` for real images; with a proof's options."""
     parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, help=f"a Markdown page with <!-- {mark} --> marks, to keep the report in")
     if images:
         folder = os.environ.get("SEMSIM_DATA")
         text = "folder of real images (SEMSIM_DATA)"
         parser.add_argument("--data", type=Path, default=folder, required=folder is None, help=text)
+    if proof:
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
+        parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
     return parser
 
 
-def publish(text: str, mark: str, page: Path | None) -> None:
-    """Print a report; keep it in a page between its marks where one is given."""
+def publish(text: str, mark: str, page: Path | None, faults: object = None) -> None:
+    """Print a report; keep it in a page between its marks where one is given; exit with 1 where there are faults."""
     sys.stdout.write(text.strip() + "\n")
     if page is not None:
         write_between(page, mark, text)
-
-
-def proof_options(description: str | None, mark: str) -> ArgumentParser:
-    """A parser with the options that every proof has."""
-    parser = options(description, mark)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--model", type=Path, help="an artifact; the bundled one without")
-    parser.add_argument("--keep", type=Path, help="a new folder for what the service writes; a passing one without")
-    return parser
+    if faults:
+        sys.exit(1)
 
 
 @contextmanager
@@ -72,9 +74,3 @@ def under_test(
         home = arguments.keep or Path(scratch) / "service"
         with running(semsim_serve(arguments.model), home, settings, cores=cores) as server:
             yield server, scorer
-
-
-def conclude(text: str, mark: str, page: Path | None, faults: object) -> None:
-    """Publish a proof's report, and exit: with 1 where there are faults."""
-    publish(text, mark, page)
-    sys.exit(1 if faults else 0)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isinf, isnan
 
 import numpy as np
@@ -92,28 +92,15 @@ def _score(questions: Sequence[Question], scorer: Scorer) -> Iterator[tuple[Ques
 def _row(pair_id: str | None, result: PairScore | PairFailure, manifest: Manifest) -> Row:
     if isinstance(result, PairFailure):
         return Row(pair_id, code=result.code.value)
-    tolerance, undecided = _leeway(result, manifest)
-    return Row(
-        pair_id,
-        result.distance,
-        result.leakage,
-        result.recognizable,
-        result.mse,
-        None if isinf(result.psnr) else result.psnr,
-        result.ssim,
-        leakage_tolerance=tolerance,
-        undecided=undecided,
-    )
-
-
-def _leeway(result: PairScore, manifest: Manifest) -> tuple[float, bool]:
-    """How far the leakage may lie off; True where it could then be on the threshold's other side."""
+    psnr = None if isinf(result.psnr) else result.psnr
+    row = Row(pair_id, result.distance, result.leakage, result.recognizable, result.mse, psnr, result.ssim)
     if manifest.calibration is None or manifest.threshold is None or result.leakage is None:
-        return 0.0, False
+        return row
     around = np.array([result.distance - DISTANCE_TOLERANCE, result.distance + DISTANCE_TOLERANCE])
     high, low = manifest.calibration.leakage(around)
     tolerance = float(max(high - result.leakage, result.leakage - low)) + SINGLE_TOLERANCE
-    return tolerance, abs(result.leakage - manifest.threshold) <= tolerance
+    undecided = abs(result.leakage - manifest.threshold) <= tolerance
+    return replace(row, leakage_tolerance=tolerance, undecided=undecided)
 
 
 def differences(rows: Sequence[Row], expected: Sequence[Row], form: Form) -> list[str]:

@@ -63,24 +63,18 @@ class Server:
         """Processor time that all processes of the server have taken so far."""
         return cpu_seconds(tree(self.process.pid))
 
-    def is_ready(self) -> bool:
-        """True where both ports answer."""
-        try:
-            urlopen(self.url + self.ready_path, timeout=5, context=self.tls).close()  # noqa: S310  # our own address
-            if self.grpc_port:
-                socket.create_connection((HOST, self.grpc_port), timeout=1).close()
-        except (OSError, HTTPException):
-            return False
-        return True
-
     def wait_until_ready(self) -> None:
-        """Wait for both ports. Raises :class:`ServerFailed` where the server ends, or takes too long."""
+        """Wait until both ports answer. Raises :class:`ServerFailed` where the server ends, or takes too long."""
         deadline = time.monotonic() + START_SECONDS
-        while not self.is_ready():
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                log = self.log.decode(errors="replace")[-4000:]
-                raise ServerFailed(f"expected a server that is ready within {START_SECONDS} s, got:\n{log}")
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with suppress(OSError, HTTPException):
+                urlopen(self.url + self.ready_path, timeout=5, context=self.tls).close()  # noqa: S310  # our own address
+                if self.grpc_port:
+                    socket.create_connection((HOST, self.grpc_port), timeout=1).close()
+                return
             time.sleep(0.1)
+        log = self.log.decode(errors="replace")[-4000:]
+        raise ServerFailed(f"expected a server that is ready within {START_SECONDS} s, got:\n{log}")
 
 
 def semsim_serve(model: Path | None = None) -> list[str]:

@@ -5,7 +5,7 @@
 An input follows from the seed, its kind and its number: `--kind K --first N --inputs 1` sends that one again.
 """
 
-from benchmarks.harness.reports import conclude, proof_options, under_test
+from benchmarks.harness.reports import options, publish, under_test
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.inputs.kinds import KINDS
 from benchmarks.malformed.report import report
@@ -14,7 +14,7 @@ from benchmarks.malformed.run import SETTINGS, blocks, run
 
 def main() -> None:
     """Run, and print the report; with ``--write`` keep it in a page."""
-    parser = proof_options(__doc__, "malformed")
+    parser = options(__doc__, "malformed", proof=True)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--kind", action="append", choices=[kind.name for kind in KINDS], help="these kinds only")
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each kind")
@@ -22,7 +22,7 @@ def main() -> None:
     findings = Findings(arguments.seed)
     with under_test(arguments, SETTINGS) as (server, scorer):
         run(server, scorer, findings, list(blocks(arguments.inputs, arguments.kind or (), arguments.first)))
-    conclude(report(findings), "malformed", arguments.write, findings.faults)
+    publish(report(findings), "malformed", arguments.write, findings.faults)
 
 
 main()

@@ -7,7 +7,7 @@ docs/endurance.md says what is measured how.
 
 import os
 
-from benchmarks.harness.reports import conclude, proof_options, under_test
+from benchmarks.harness.reports import options, publish, under_test
 from benchmarks.overload.report import faults, report
 from benchmarks.overload.result import OverloadPlan
 from benchmarks.overload.run import run
@@ -15,7 +15,7 @@ from benchmarks.overload.run import run
 
 def main() -> None:
     """Run, and print the report; with ``--write`` keep it in a page."""
-    parser = proof_options(__doc__, "overload")
+    parser = options(__doc__, "overload", proof=True)
     parser.add_argument("--rounds", type=int, default=3, help="overloads of each form")
     parser.add_argument("--seconds", type=float, default=40.0, help="length of each overload")
     parser.add_argument("--patience", type=float, default=15.0, help="seconds after which a refused client gives up")
@@ -31,7 +31,7 @@ def main() -> None:
     with under_test(arguments, settings, {first}) as (server, scorer):
         overloads = run(server, scorer, plan)
     text = report(overloads, plan, apart=bool(others))
-    conclude(text, "overload", arguments.write, faults(overloads, plan))
+    publish(text, "overload", arguments.write, faults(overloads, plan))
 
 
 main()

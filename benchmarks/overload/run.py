@@ -1,7 +1,4 @@
-"""The overloads of each form, one after another, with capacity measured before and after each.
-
-Clients at capacity always have a request open; those of an overload arrive whether the service keeps up or not.
-"""
+"""The overloads of each form, one after another, with capacity measured before and after each."""
 
 import asyncio
 import itertools
@@ -54,15 +51,13 @@ async def keep_busy(send: Send, work: Sequence[Prepared], clients: int, seconds:
     return record
 
 
-async def arrive(
-    send: Send, work: Sequence[Prepared], rate: float, seconds: float, patience: float, rng: Random
-) -> Record:
+async def arrive(send: Send, work: Sequence[Prepared], rate: float, plan: OverloadPlan, rng: Random) -> Record:
     """An open loop: ``rate`` clients a second, each with one question, which comes again when it is told to.
 
-    A client gives up where coming again would be later than ``patience`` seconds after it arrived.
+    A client gives up where coming again would be later than the plan's patience after it arrived.
     """
     record, turn = Record(), itertools.cycle(work)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + plan.seconds
 
     async def client(prepared: Prepared) -> None:
         arrived = time.monotonic()
@@ -71,7 +66,7 @@ async def arrive(
             if attempt.code != "overloaded" or attempt.retry_after is None:
                 return
             again = attempt.ended + attempt.retry_after * (1 + _JITTER * rng.random())
-            if again > arrived + patience:
+            if again > arrived + plan.patience:
                 record.gave_up += 1
                 return
             if again > end:
@@ -136,7 +131,7 @@ async def _measure(server: Server, plan: OverloadPlan, work: list[Prepared], for
         overload = Overload(form, plan.size.pairs, clients, search, [before])
         watches = asyncio.gather(_watch(server, overload, plan.seconds), _count_cpu(server, overload, plan.seconds))
         rate, rng = _TIMES * before.rate / plan.size.pairs, Random(plan.seed + number)
-        overload.record = await arrive(client.send, work, rate, plan.seconds, plan.patience, rng)
+        overload.record = await arrive(client.send, work, rate, plan, rng)
         await watches
         before = await capacity(clients, plan.capacity_seconds)
         overload.capacities.append(before)

@@ -63,19 +63,15 @@ def torch_loop(pairs: PairPaths, threads: int, weights: Path) -> Measurement:
     network = load_network(weights, description)
     size = (description.input.width, description.input.height)
 
-    def distance_of(original: Image.Image, reconstruction: Image.Image) -> float:
-        embeddings = []
-        for image in (original, reconstruction):
-            resized = np.array(image.resize(size, Image.Resampling.BICUBIC))
-            embeddings.append(network(torch.from_numpy(resized)[None]))
-        return float(torch.linalg.vector_norm(embeddings[0] - embeddings[1]))
+    def embed(image: Image.Image) -> torch.Tensor:
+        return network(torch.from_numpy(np.array(image.resize(size, Image.Resampling.BICUBIC)))[None])
 
     @torch.inference_mode()
     def run(some: PairPaths) -> list[float]:
         distances = []
         for paths in some:
             original, reconstruction = (Image.open(path).convert("RGB") for path in paths)
-            distances.append(distance_of(original, reconstruction))
+            distances.append(float(torch.linalg.vector_norm(embed(original) - embed(reconstruction))))
             x, y = np.asarray(original), np.asarray(reconstruction)
             mean_squared_error(x, y)
             peak_signal_noise_ratio(x, y, data_range=255)

@@ -52,13 +52,9 @@ class ServingPlan:
     """Distinct pairs: enough that no two requests in flight share an image."""
 
 
-def _grid(sides: tuple[int, ...], pairs: tuple[int, ...], clients: tuple[int, ...]) -> tuple[Cell, ...]:
-    return tuple(Cell(side, count, some) for side in sides for count in pairs for some in clients)
-
-
-_CELLS = _grid((32, 64), (1, 8), (1, 16, 64))
+_CELLS = tuple(Cell(side, pairs, clients) for side in (32, 64) for pairs in (1, 8) for clients in (1, 16, 64))
 FULL = ServingPlan(_CELLS, rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
-QUICK = ServingPlan(_grid((64,), (1, 8), (16,)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
+QUICK = ServingPlan((Cell(64, 1, 16), Cell(64, 8, 16)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 docs/endurance.md says what is counted how.
 """
 
-from benchmarks.harness.reports import conclude, proof_options, under_test
+from benchmarks.harness.reports import options, publish, under_test
 from benchmarks.soak.report import report
 from benchmarks.soak.result import SoakPlan
 from benchmarks.soak.run import run
@@ -13,13 +13,13 @@ from benchmarks.soak.run import run
 
 def main() -> None:
     """Run, and print the report; with ``--write`` keep it in a page, and the picture beside that."""
-    parser = proof_options(__doc__, "soak")
+    parser = options(__doc__, "soak", proof=True)
     parser.add_argument("--minutes", type=float, default=15.0)
     arguments = parser.parse_args()
     with under_test(arguments) as (server, scorer):
         result = run(SoakPlan(arguments.minutes * 60, arguments.seed), server, scorer)
     picture = arguments.write.parent / "endurance-memory.png" if arguments.write else None
-    conclude(report(result, picture), "soak", arguments.write, result.verdict.faults)
+    publish(report(result, picture), "soak", arguments.write, result.verdict.faults)
 
 
 main()

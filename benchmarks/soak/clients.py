@@ -5,16 +5,103 @@ import itertools
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
+import grpc
 import numpy as np
 
-from benchmarks.harness.clients import Attempt, End, GRPCClient, HTTPClient, Purpose, request_of
+from benchmarks.harness.clients import Attempt, End, GRPCClient, HTTPClient, Purpose, channel, never_sent, request_of
 from benchmarks.harness.http_wire import Closed
-from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, grpc_message, http_parts, request_bytes
+from benchmarks.harness.messages import (
+    JSON_TYPE,
+    OCTETS_TYPE,
+    STREAM,
+    grpc_message,
+    http_parts,
+    request_bytes,
+    response_rows,
+)
 from benchmarks.harness.questions import HTTP_FORMS, Form, Question, ask
+from benchmarks.harness.server import Server
 from benchmarks.soak.result import SoakPlan
-from benchmarks.soak.stream import SharedStream
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+
+
+class SharedStream:
+    """A ``ScoreStream`` that is opened again when it ends."""
+
+    def __init__(self, server: Server) -> None:
+        self._channel = channel(server.grpc_target)
+        self._call: Any = None
+        self._reader: asyncio.Task[None] | None = None
+        self._waiting: dict[int, asyncio.Future[pb.ScoreStreamResponse | End]] = {}
+        # gRPC sends one message of a call at a time.
+        self._sending = asyncio.Lock()
+        self.unasked = 0
+        """Answers to nothing that was open: a second one, or one of nobody."""
+
+    async def send(self, message: bytes, attempt: Attempt) -> None:
+        """Send a request, and note what became of it."""
+        waiting = asyncio.get_running_loop().create_future()
+        try:
+            async with self._sending:
+                call = self._open()
+                self._waiting[attempt.seed] = waiting
+                with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it ended: the reader says how
+                    await call.write(message)
+            attempt.written = time.monotonic()
+            answer = await waiting
+        finally:
+            self._waiting.pop(attempt.seed, None)
+        if isinstance(answer, End):
+            attempt.end = answer
+        elif answer.WhichOneof("outcome") == "error":
+            attempt.refuse(answer.error.code)
+        else:
+            attempt.answer(lambda: response_rows(answer.response))
+
+    def _open(self) -> Any:
+        if self._reader is None or self._reader.done():
+            self._call = self._channel.stream_stream(STREAM)()
+            self._reader = asyncio.create_task(self._read(self._call))
+        return self._call
+
+    async def _read(self, call: Any) -> None:
+        """Hand each answer to the attempt that waits for it; at the end tell those that still do how it ended."""
+        end = End.UNANSWERED
+        try:
+            while (message := await call.read()) is not grpc.aio.EOF:
+                answer = pb.ScoreStreamResponse.FromString(message)
+                waiting = self._waiting.get(answer.sequence)
+                if waiting is None or waiting.done():
+                    self.unasked += 1
+                else:
+                    waiting.set_result(answer)
+        except grpc.aio.AioRpcError as error:
+            end = End.UNCONNECTED if never_sent(error) else End.UNANSWERED
+        finally:
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_result(end)
+
+    async def leave(self, message: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
+        """Open another stream, and cancel it at a random moment."""
+        call = self._channel.stream_stream(STREAM)()
+        with suppress(grpc.aio.AioRpcError, asyncio.CancelledError, asyncio.InvalidStateError):
+            await call.write(message)
+            attempt.written = time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(call.read(), rng.exponential(0.03))
+        call.cancel()
+
+    async def close(self) -> None:
+        """Half-close the stream, then close the channel."""
+        if self._reader is not None and not self._reader.done():
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self._call.done_writing()
+            await asyncio.wait((self._reader,), timeout=5)
+        await self._channel.close()
+
 
 INVALID, TOO_MANY, MEDIA, NOT_FOUND = "invalid_request", "too_many_pairs", "unsupported_media_type", "not_found"
 _TOO_MANY_PAIRS = 300

@@ -1,15 +1,14 @@
 """The report of a soak, as Markdown."""
 
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.questions import GRPC_FORMS, HTTP_FORMS
-from benchmarks.harness.reports import table, verdict_lines
+from benchmarks.harness.reports import table, tallies, verdict_lines
 from benchmarks.harness.rows import DISTANCE_TOLERANCE, EXACT_TOLERANCE, SINGLE_TOLERANCE
-from benchmarks.soak.memory import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, WARM_UP_SECONDS, draw_memory
-from benchmarks.soak.result import Fate, Soak
-from benchmarks.soak.verdict import SETTLE_SECONDS
+from benchmarks.soak.result import Fate, Soak, Times
+from benchmarks.soak.verdict import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, SETTLE_SECONDS, WARM_UP_SECONDS
 from semsim_training.machine import machine
 
 _FORMS = (*HTTP_FORMS, *GRPC_FORMS)
@@ -28,7 +27,7 @@ def report(soak: Soak, picture: Path | None = None) -> str:
         f"{DISTANCE_TOLERANCE:g}, of a leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of "
         f"themselves ({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's answer could "
         f"pass for another's: {verdict.confusable}. "
-        + " ".join(_refusals(purpose, verdict.refused[purpose]) for purpose in Purpose),
+        + " ".join(f"Refused, {purpose}: {tallies(verdict.refused[purpose])}." for purpose in Purpose),
         f"The worker was killed (SIGKILL) after {(times.killed - times.began) / 60:.1f} minutes; another served after "
         f"{times.back - times.killed:.1f} s. Attempts {Fate.CUT}: {fates[Fate.CUT]}; {Fate.NO_WORKER}: "
         f"{fates[Fate.NO_WORKER]}. Their clients saw a closed connection, came again and were answered. Cancelled and "
@@ -58,11 +57,6 @@ def _requests(soak: Soak) -> str:
     return table(["requests", *Purpose, "answered with scores"], [*rows, total])
 
 
-def _refusals(purpose: Purpose, refused: Counter[str]) -> str:
-    codes = ", ".join(f"{code} {count}" for code, count in sorted(refused.items())) or "none"
-    return f"Refused, {purpose}: {codes}."
-
-
 def _memory(soak: Soak) -> str:
     growth, mib = soak.growth, [mib for _, mib in soak.samples]
     told = f"Memory of all processes of the service: {min(mib):.0f} to {max(mib):.0f} MiB. "
@@ -73,3 +67,23 @@ def _memory(soak: Soak) -> str:
         f"confidence {growth.low:+.0f} to {growth.high:+.0f}; {growth.blocks} means of 15 s). A fault where the lower "
         f"end is above {GROWTH_MIB_PER_HOUR:g}, from {GROWTH_BLOCKS} means on."
     )
+
+
+def draw_memory(samples: Sequence[tuple[float, float]], times: Times, path: Path) -> None:
+    """Memory over time as a PNG, with what happened meanwhile."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    begin = samples[0][0]
+    axes.plot([(seconds - begin) / 60 for seconds, _ in samples], [mib for _, mib in samples], linewidth=1)
+    events = {"killed": times.killed, "serves again": times.back, "SIGTERM": times.stopped}
+    for number, (name, seconds) in enumerate(events.items()):
+        minutes = (seconds - begin) / 60
+        axes.axvline(minutes, color="0.6", linestyle="--", linewidth=0.8)
+        # Each a line lower: some are close together. The name ends at its line, where there is always room.
+        place = (minutes, 0.5 - 0.08 * number)
+        axes.annotate(f"{name} ", place, xycoords=("data", "axes fraction"), fontsize=8, ha="right")
+    axes.set(xlabel="minutes", ylabel="MiB (PSS, all processes)", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120, metadata={"Software": None})

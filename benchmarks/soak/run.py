@@ -20,14 +20,13 @@ from benchmarks.soak.clients import (
     LeavingGRPCClient,
     LeavingHTTPClient,
     Load,
+    SharedStream,
     SoakClient,
     ask_on,
     settle,
 )
-from benchmarks.soak.memory import WARM_UP_SECONDS, growth_fault, slope
 from benchmarks.soak.result import Soak, SoakPlan, Times
-from benchmarks.soak.stream import SharedStream
-from benchmarks.soak.verdict import SETTLE_SECONDS, balances, check_scores, judge
+from benchmarks.soak.verdict import SETTLE_SECONDS, WARM_UP_SECONDS, balances, check_scores, growth_fault, judge, slope
 from semsim.scorer import Scorer
 
 EXIT_SECONDS = 40.0

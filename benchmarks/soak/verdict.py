@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+from scipy import stats
+
 from benchmarks.harness.clients import Attempt, End, Purpose
 from benchmarks.harness.metrics import Metrics
 from benchmarks.harness.questions import GRPC_FORMS, MOST_PAIRS, Form, Mark, Size, ask
 from benchmarks.harness.rows import Row, apart, confusable, differences, expected_rows
-from benchmarks.soak.result import Balance, Fate, Times, Verdict
+from benchmarks.soak.result import Balance, Fate, Slope, Times, Verdict
 from semsim.scorer import Scorer
 
 SETTLE_SECONDS = 0.25
@@ -15,6 +18,16 @@ SETTLE_SECONDS = 0.25
 then owes an answer. Later ones may still have been in the network when it stopped listening."""
 RECONNECT_SECONDS = 2.0
 """A gRPC client that found the port closed looks again up to a second later, and says "closed" until then."""
+WARM_UP_SECONDS = 60.0
+"""A process's memory is not looked at before it has served for so long."""
+GROWTH_MIB_PER_HOUR = 60.0
+"""A MiB a minute, by which memory must not certainly grow: a quarter of an hour gives intervals of tens of MiB an
+hour, and says little of a slower rise."""
+GROWTH_BLOCKS = 20
+"""Fewer means say nothing about growth: that is five minutes."""
+_BLOCK_SECONDS = 15.0
+"""Samples a second apart are alike: one observation is the mean over this long."""
+_CONFIDENCE = 0.95
 _ALL = "all"
 
 
@@ -155,3 +168,40 @@ def balances(attempts: Sequence[Attempt], times: Times, before: Metrics, after: 
         for place in sorted(set(seen) | set(requests))
     ]
     return [*rows, Balance("pairs", counted_pairs, pairs, unknown_pairs)]
+
+
+def slope(samples: Sequence[tuple[float, float]], stretches: Sequence[tuple[float, float]]) -> Slope | None:
+    """The common slope of some stretches of time, each with a level of its own; None where there is too little."""
+    times, values, levels = [], [], []
+    for number, (begin, end) in enumerate(stretches):
+        for block in _blocks([sample for sample in samples if begin <= sample[0] < end]):
+            seconds, mib = np.mean(block, axis=0)
+            times.append(seconds - begin)
+            values.append(mib)
+            levels.append(number)
+    kinds = sorted(set(levels))
+    freedom = len(times) - len(kinds) - 1
+    if freedom < 1:
+        return None
+    design = np.column_stack([np.array(times), *(np.array(levels) == kind for kind in kinds)])
+    solution, _, _, _ = np.linalg.lstsq(design, np.array(values), rcond=None)
+    residual = np.array(values) - design @ solution
+    variance = residual @ residual / freedom * np.linalg.inv(design.T @ design)[0, 0]
+    margin = float(stats.t.ppf((1 + _CONFIDENCE) / 2, freedom) * np.sqrt(variance))
+    hourly = float(solution[0])
+    return Slope(hourly * 3600, (hourly - margin) * 3600, (hourly + margin) * 3600, len(times))
+
+
+def _blocks(samples: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Whole blocks of samples."""
+    blocks: dict[int, list[tuple[float, float]]] = {}
+    for seconds, mib in samples:
+        blocks.setdefault(int((seconds - samples[0][0]) // _BLOCK_SECONDS), []).append((seconds, mib))
+    return list(blocks.values())[:-1]  # the last one is still open
+
+
+def growth_fault(growth: Slope | None) -> str | None:
+    """What is wrong where even the low end of the slope's confidence interval is above what is allowed."""
+    if growth is None or growth.blocks < GROWTH_BLOCKS or growth.low <= GROWTH_MIB_PER_HOUR:
+        return None
+    return f"memory grows by {growth.low:.0f} MiB/hour or more, allowed {GROWTH_MIB_PER_HOUR:g}"

@@ -24,12 +24,9 @@ class Corpus:
     documents: list[dict[str, Any]]
     forms: list[bytes]
     images: list[bytes]
-    pairs: list[bytes]
-    """Serialized ``semsim.v1.ScoreRequest`` with encoded or raw pairs."""
-    batches: list[bytes]
-    """Serialized ``semsim.v1.ScoreRequest`` with a raw batch."""
-    infers: list[bytes]
-    """Serialized ``inference.ModelInferRequest``."""
+    pair_messages: list[bytes]
+    batch_messages: list[bytes]
+    infer_messages: list[bytes]
     model: str
 
 
@@ -47,9 +44,9 @@ def make_corpus(seed: int, mark: Mark, model: str) -> Corpus:
         documents=[json_body(question) for question in questions(Form.JSON)],
         forms=[multipart_body(question) for question in questions(Form.MULTIPART)],
         images=[encode(draw(rng, 12, 16), kind, mark) for kind in FORMATS for _ in range(_COPIES)],
-        pairs=messages(Form.SCORE, Form.SCORE_RAW),
-        batches=messages(Form.BATCH),
-        infers=messages(Form.INFER),
+        pair_messages=messages(Form.SCORE, Form.SCORE_RAW),
+        batch_messages=messages(Form.BATCH),
+        infer_messages=messages(Form.INFER),
         model=model,
     )
 

@@ -41,7 +41,6 @@ class Call:
     messages: tuple[bytes, ...]
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     streams: bool = False
-    """Answers come as a stream."""
     seconds: float | None = None
 
 
@@ -54,8 +53,8 @@ def noise(rng: Random, corpus: Corpus) -> Call:
 def damaged(rng: Random, corpus: Corpus) -> Call:
     """A right message with bytes changed."""
     if rng.random() < 0.4:
-        return Call(INFER, (mutate(rng, rng.choice(corpus.infers)),))
-    return Call(SCORE, (mutate(rng, rng.choice(corpus.pairs + corpus.batches)),))
+        return Call(INFER, (mutate(rng, rng.choice(corpus.infer_messages)),))
+    return Call(SCORE, (mutate(rng, rng.choice(corpus.pair_messages + corpus.batch_messages)),))
 
 
 def packed(rng: Random, corpus: Corpus) -> Call:
@@ -118,14 +117,14 @@ def inferences(rng: Random, corpus: Corpus) -> Call:
 def methods(rng: Random, corpus: Corpus) -> Call:
     """Services and methods that are not there, and right ones with another's message."""
     if rng.random() < 0.5:
-        return Call(rng.choice(_UNKNOWN), (rng.choice(corpus.pairs),))
-    return Call(rng.choice((SCORE, INFER, *_OTHERS)), (rng.choice(corpus.pairs + corpus.infers),))
+        return Call(rng.choice(_UNKNOWN), (rng.choice(corpus.pair_messages),))
+    return Call(rng.choice((SCORE, INFER, *_OTHERS)), (rng.choice(corpus.pair_messages + corpus.infer_messages),))
 
 
 def metadata(rng: Random, corpus: Corpus) -> Call:
     """Odd metadata, and deadlines that are over at once."""
     chosen = tuple(rng.choice(_METADATA) for _ in range(rng.randint(1, 4)))
-    message = rng.choice((rng.choice(corpus.batches), b"", b"\xff"))
+    message = rng.choice((rng.choice(corpus.batch_messages), b"", b"\xff"))
     return Call(SCORE, (message,), chosen, seconds=rng.choice((None, None, 0.0001, 0.002)))
 
 
@@ -133,7 +132,7 @@ def streams(rng: Random, corpus: Corpus) -> Call:
     """Streams of wrong requests, and bytes that are no request."""
     messages = []
     for sequence in range(rng.randint(0, 6)):
-        inner = pb.ScoreRequest.FromString(rng.choice(corpus.pairs + corpus.batches))
+        inner = pb.ScoreRequest.FromString(rng.choice(corpus.pair_messages + corpus.batch_messages))
         if rng.random() < 0.5:
             inner.ClearField("pairs")
         whole = pb.ScoreStreamRequest(sequence=rng.choice((sequence, 0, 2**64 - 1)), request=inner).SerializeToString()

@@ -139,7 +139,7 @@ def http2_noise(rng: Random, corpus: Corpus) -> Script:
 
 def http2_calls(rng: Random, corpus: Corpus) -> Script:
     """Calls by hand: messages whose length is wrong, compressed ones that are not, bad header blocks, resets."""
-    message = rng.choice(corpus.batches)
+    message = rng.choice(corpus.batch_messages)
     size = len(message)
     lengths = ((0, size), (1, size), (0, size - 1), (0, size + 9), (0, 2**32 - 1), (7, size))
     prefix = rng.choice((*(struct.pack(">BI", *length) for length in lengths), b"", b"\0"))

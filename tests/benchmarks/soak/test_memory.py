@@ -1,7 +1,7 @@
 """Growth of memory is found, and told only where it is certain."""
 
-from benchmarks.soak.memory import growth_fault, slope
 from benchmarks.soak.result import Slope
+from benchmarks.soak.verdict import growth_fault, slope
 
 
 def test_growth_is_a_fault_only_where_it_is_certain() -> None:
