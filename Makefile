@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench bench-quick serving-profile endurance attacks batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test lint format bench bench-quick serving-profile endurance attacks attacks-picture batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -55,6 +55,12 @@ attacks: $(DEV)/.done ## the tables of docs/attacks.md; a picture with originals
 	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/presets --out build/presets.png
 	$(DEV)/bin/python -m benchmarks.labels --write docs/attacks.md
+
+attacks-picture: $(DEV)/.done ## docs/attacks.png, of photographs that everybody may use: a minute or two
+	rm -rf build/photographs build/picture
+	$(DEV)/bin/python training/runs/photographs.py build/photographs --count 2
+	$(DEV)/bin/semsim attack grid configs/attacks/picture.yaml build/picture
+	$(DEV)/bin/semsim attack gallery build/picture --columns 6 --out docs/attacks.png
 
 batch-statistics: $(DEV)/.done ## what sent batch statistics add, in docs/attacks.md: a quarter of an hour
 	$(DEV)/bin/semsim attack grid configs/attacks/batch-statistics.yaml build/batch-statistics

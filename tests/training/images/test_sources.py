@@ -1,12 +1,14 @@
-"""Where images come from."""
+"""Images are read from folders, archives and published data sets."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from semsim.exceptions import InvalidDataset
 from semsim_training.images.labelled import LabelledImages
+from semsim_training.images.published import PUBLISHED
 from semsim_training.images.source import ImageSource
 from tests.training.small import smooth_images
 
@@ -29,15 +31,36 @@ def test_archives_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_published_data_that_is_not_there(tmp_path: Path) -> None:
-    """A data set that is neither on disk nor to be downloaded, and one that nobody published."""
+    """An error names a data set that is neither on disk nor to be downloaded, and one that nobody published."""
     with pytest.raises(InvalidDataset, match="expected the data set CIFAR100 below"):
         ImageSource(published="CIFAR100", root=tmp_path, size=32).load()
     with pytest.raises(InvalidDataset, match="expected one of CIFAR10, CIFAR100"):
         ImageSource(published="MNIST", root=tmp_path, size=32).load()
 
 
+def test_images_by_name_are_those_of_the_whole(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of source gives the named images alone as it gives them among all; names that it lacks are left out."""
+    photographs = [(Image.fromarray(image), label % 3) for label, image in enumerate(smooth_images(6, 40))]
+    for index, (image, label) in enumerate(photographs):
+        (tmp_path / "folder" / str(label)).mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / "folder" / str(label) / f"{index}.png")
+    monkeypatch.setitem(PUBLISHED, "CIFAR10", lambda *_: photographs)
+    for source in (
+        ImageSource(folder=tmp_path / "folder", size=32),
+        ImageSource(archive=data / "cifar100_partial.npz", split="test", size=16),
+        ImageSource(published="CIFAR10", root=tmp_path, split="test", size=32),
+    ):
+        whole = source.load()
+        assert source.dataset == whole.name
+        chosen = [1, len(whole) - 1]
+        named = source.named([*(whole.identifiers[index] for index in chosen), "test/99999"])
+        assert list(named) == [whole.identifiers[index] for index in chosen]
+        for index, image in zip(chosen, named.values(), strict=True):
+            assert np.array_equal(image, whole.images[index])
+
+
 def test_one_kind_of_source() -> None:
-    """Neither none nor two."""
+    """A source is of exactly one kind."""
     for kinds in ({}, {"folder": "a", "published": "b"}):
         with pytest.raises(ValueError, match="expected one of folder, archive and published"):
             ImageSource.model_validate({"size": 32} | kinds)

@@ -148,7 +148,7 @@ def test_gallery(made: Path) -> None:
     ],
 )
 def test_errors_come_before_any_work(folder: Path, tmp_path: Path, changes: dict[str, object], message: str) -> None:
-    """What does not go together is named, and nothing is written."""
+    """An error names what does not go together, and nothing is written."""
     changes = yaml.safe_load(yaml.safe_dump(changes).replace("folder: F", f"folder: {folder}"))
     with pytest.raises((SemSimError, ValueError), match=message):
         generate(grid(folder, **changes), folder, tmp_path / "set", engine=Engine.HERE)

@@ -34,7 +34,7 @@ class ImageSource(FrozenModel):
     test_share: float = Field(default=0.0, ge=0.0, lt=1.0)
     """For data without a split of its own: the share of images held out, chosen by their names."""
     name: str | None = None
-    """What to call the images of a folder; ``None`` for the folder's name."""
+    """The data set's name where its images are in a folder; ``None`` for the folder's own."""
     size: int = Field(ge=16, le=512)
     """Images are cut to their centre square and resized to this side, in pixels."""
 

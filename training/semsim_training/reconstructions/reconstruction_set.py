@@ -24,7 +24,7 @@ class ReconstructionSet:
     rows: tuple[ReconstructionRow, ...]
     originals: Originals
     _pictures: dict[tuple[str, str], bytes] = field(repr=False)
-    """What the shards hold of each reconstruction, by setting and original."""
+    """The pictures in the shards, PNG files or sealed, by setting and original."""
 
     @classmethod
     def read(cls, directory: Path) -> Self:
