@@ -9,12 +9,25 @@ gets the reconstruction back, bit for bit; nobody else gets anything.
 import hashlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semsim.images import RGBImage, decode
+from semsim.pixel_metrics import mse, psnr
 from semsim_training.images.png import encode_png
 
 NEAR_DB = 30.0
 """From this PSNR on, a reconstruction is a near copy."""
+
+
+def near_copy(reconstruction: RGBImage, originals: NDArray[np.uint8], shared: NDArray[np.uint8]) -> int | None:
+    """The index of the original that a reconstruction is a near copy of, or nothing.
+
+    ``originals`` are a client's images ``(m, H, W, 3)``, ``shared`` the same after the client's policies.
+    """
+    decibels = [psnr(mse(images, np.broadcast_to(reconstruction, images.shape))) for images in (originals, shared)]
+    closest = np.maximum(*decibels)
+    nearest = int(closest.argmax())
+    return nearest if closest[nearest] >= NEAR_DB else None
 
 
 def pixels_sha256(image: RGBImage) -> str:

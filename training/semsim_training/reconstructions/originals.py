@@ -50,7 +50,10 @@ class Originals:
             return
         place = " or ".join(str(source.place) for source in sources)
         if any(image in part for part in named):
-            raise HashMismatch(f"expected pixels of sha256 {sha256} for {image} of {dataset}, got others below {place}")
+            raise HashMismatch(
+                f"expected pixels of sha256 {sha256} for {image} of {dataset}, got others below {place}: "
+                "another picture, or a library that decodes it otherwise"
+            )
         raise InvalidDataset(f"expected the original {image} of {dataset} below {place}, got no such image")
 
 

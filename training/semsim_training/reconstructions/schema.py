@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Self, get_type_hints
+from typing import Any, Self, get_type_hints
 
 import pyarrow as pa
 
@@ -77,7 +77,7 @@ class StoredReconstruction(ReconstructionRow):
     """The reconstruction as a PNG file; that of a near copy as :func:`sealed` bytes."""
 
 
-def _field(name: str, kind: object) -> pa.Field:
+def _field(name: str, kind: Any) -> pa.Field:
     optional = kind in _ARROW_OR_NONE
     return pa.field(name, _ARROW_OR_NONE[kind] if optional else _ARROW[kind], nullable=optional)
 

@@ -17,7 +17,7 @@ from semsim_training.images.labelled import LabelledImages
 from semsim_training.images.png import encode_png
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
-from semsim_training.reconstructions.near_copies import NEAR_DB, pixels_sha256, sealed
+from semsim_training.reconstructions.near_copies import near_copy, pixels_sha256, sealed
 from semsim_training.reconstructions.schema import StoredReconstruction, table_of
 from semsim_training.reconstructions.search_state_file import forget, load_state, save_state
 from semsim_training.seeds import stable_hash
@@ -106,19 +106,19 @@ class Shard:
         rows = []
         for index, partner in enumerate(_partners(held.images, made.images)):
             label, image, reconstruction = int(held.labels[index]), held.identifiers[index], made.images[partner]
-            decibels, of_shared = (
-                psnr(mse(images, np.broadcast_to(reconstruction, images.shape))) for images in (held.images, shared)
+            near = near_copy(reconstruction, held.images, shared)
+            picture = (
+                encode_png(reconstruction)
+                if near is None
+                else sealed(reconstruction, held.images[near], self.setting, image)
             )
-            closest = np.maximum(decibels, of_shared)
-            nearest = int(closest.argmax())
-            near = bool(closest[nearest] >= NEAR_DB)
             rows.append(
                 StoredReconstruction(
                     setting=self.setting,
                     dataset=held.name,
                     image=image,
                     original_sha256=hashes[index],
-                    near_copy_of=hashes[nearest] if near else None,
+                    near_copy_of=None if near is None else hashes[near],
                     split=self.splits[client * self.batch + index],
                     label=label,
                     class_name=held.classes[label],
@@ -136,10 +136,8 @@ class Shard:
                     client_seed=seed,
                     status=made.status.value,
                     objective=made.objective,
-                    psnr=float(decibels[index]),
-                    picture=sealed(reconstruction, held.images[nearest], self.setting, image)
-                    if near
-                    else encode_png(reconstruction),
+                    psnr=float(psnr(mse(held.images[index][None], reconstruction[None]))[0]),
+                    picture=picture,
                 )
             )
         return rows
