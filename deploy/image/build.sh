@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Build the container image with docker, or with podman or buildah where no docker engine runs:
+# Builds the container image with docker, or with podman or buildah where no docker engine runs:
 #   deploy/image/build.sh cpu|gpu [IMAGE]
-# Environment: BASE_IMAGE, another base (Debian or Ubuntu, Python >= 3.11); TENSORRT=true, TensorRT in the gpu image;
-# ENGINE=docker|podman|buildah; PYTHON, one with bentoml; BUILD_OPTIONS, more options of the engine's `build`.
+# Environment:
+#   BASE_IMAGE     another base image, Debian or Ubuntu with Python >= 3.11
+#   TENSORRT=true  puts TensorRT into the gpu image
+#   ENGINE         docker, podman or buildah
+#   PYTHON         a Python with bentoml
+#   BUILD_OPTIONS  more options of the engine's `build`
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -29,14 +33,14 @@ if [ -z "$engine" ]; then
   fi
 fi
 
-# A store of its own: the bento does not stay behind.
+# The bento goes into a store that is removed at the end.
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 export BENTOML_HOME=$home BENTOML_DO_NOT_TRACK=true
 tag=$("$python" -m bentoml build --output tag)
 tag=${tag#__tag__:}
 bento=$home/bentos/${tag/://}
-# Not `bentoml containerize`: with a template it builds only where its temporary files lie below the current folder.
+# `bentoml containerize` with a template builds only where its temporary files lie below the current folder.
 # shellcheck disable=SC2086  # BUILD_OPTIONS are several words
 "$engine" build --file "$bento/env/docker/Dockerfile" --tag "$image" --build-arg "BASE_IMAGE=$base" \
   --build-arg "VARIANT=$variant" --build-arg "TENSORRT=${TENSORRT:-false}" ${BUILD_OPTIONS:-} "$bento"

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Build the CPU image on a Debian made here, run it, score a pair with it: no registry, no container engine.
-#   deploy/image/try.sh        needs root and Debian's packages buildah and debootstrap; exit code 77: skipped
-# Everything lies in a folder below TMPDIR (about 3 GB) that is removed at the end.
+# Builds the CPU image on a Debian that it makes, runs it, and scores a pair with it, without a registry or a container
+# engine:
+#   deploy/image/try.sh
+# It needs root and Debian's packages buildah and debootstrap, and ends with exit code 77 where one is missing. All its
+# files, about 3 GB, lie in a folder below TMPDIR that is removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,7 +14,7 @@ for tool in buildah debootstrap python3; do
 done
 
 work=$(mktemp -d)
-# Chroot is no container: processes outlive buildah. A variable in their environment tells which are ours, oldest first.
+# With chroot processes outlive buildah. A variable in their environment tells those of this script, oldest first.
 ours() { { grep -lazxF "TRY_IMAGE=$work" /proc/[0-9]*/environ 2>/dev/null || true; } | cut -d/ -f3 | sort -n; }
 cleanup() {
   ours | xargs --no-run-if-empty kill -KILL
@@ -34,7 +36,7 @@ buildah rm "$base" > /dev/null
 rm -rf "$work/base"
 
 echo "== the image"
-# The host's pip settings and certificates: a network may have a mirror or a certificate authority of its own.
+# The build gets the host's pip settings and certificates: a network may have its own mirror or certificate authority.
 options="--network=host --volume=/etc/ssl/certs:/etc/ssl/certs:ro"
 if [ -f /etc/pip.conf ]; then options+=" --volume=/etc/pip.conf:/etc/pip.conf:ro"; fi
 ENGINE=buildah BASE_IMAGE=localhost/semsim-base BUILD_OPTIONS="$options" deploy/image/build.sh cpu localhost/semsim:try
@@ -57,16 +59,16 @@ print(*(probe.getsockname()[1] for probe in probes))')
 
 in_image() { buildah run --network host --env "TRY_IMAGE=$work" "$@"; }
 
-echo "== without a token it does not start"
+echo "== without a token the service does not start"
 status=0
 in_image "$container" -- timeout 60 "${entrypoint[@]}" --port "$port" > "$work/refused.log" 2>&1 || status=$?
 head -n 1 "$work/refused.log"
 [ "$status" = 2 ] || { echo "expected exit code 2, got $status" >&2; exit 1; }
 
-echo "== with one it scores"
+echo "== with a token it scores"
 head -c 24 /dev/urandom | base64 > "$work/token"
 chmod 644 "$work/token"
-# The token as a file, as Kubernetes and Compose give it.
+# The token comes as a file, as from Kubernetes and Compose.
 in_image --volume "$work/token:/run/secrets/semsim-token:ro" --env SEMSIM_AUTH__TOKEN_FILE=/run/secrets/semsim-token \
   "$container" -- "${entrypoint[@]}" --port "$port" --grpc-port "$grpc_port" > "$work/service.log" 2>&1 &
 URL=http://127.0.0.1:$port TOKEN_FILE=$work/token WAIT_SECONDS=120 python3 deploy/helm/semsim/files/score_once.py ||
@@ -79,13 +81,13 @@ health = health_pb2_grpc.HealthStub(grpc.insecure_channel(sys.argv[1]))
 print("gRPC health:", str(health.Check(health_pb2.HealthCheckRequest(), timeout=10)).strip())
 ' "127.0.0.1:$grpc_port"
 
-echo "== its root may be read-only, and it stops"
+echo "== the image's root may be read-only, and the service stops"
 root=$(buildah mount "$container")
-# .cache: ONNX Runtime's reports. /run: what the service was given.
+# Below .cache lie ONNX Runtime's reports, below /run the files that the service was given.
 written=$(find "$root" -xdev -newer "$work/token" -type f \( -path "*/.cache/*" -o \
   ! -path "$root/var/lib/semsim/*" ! -path "$root/tmp/*" ! -path "$root/run/*" \))
 [ -z "$written" ] || { echo "expected the workers' metrics below /var/lib/semsim, got $written" >&2; exit 1; }
 kill -TERM "$(ours | head -n 1)"
 for _ in $(seq 30); do [ -n "$(ours)" ] || break; sleep 1; done
-[ -z "$(ours)" ] || { echo "expected it to stop within 30 s of SIGTERM" >&2; exit 1; }
+[ -z "$(ours)" ] || { echo "expected the service to stop within 30 s of SIGTERM, got processes that go on" >&2; exit 1; }
 echo "the CPU image works"

@@ -1,7 +1,10 @@
-"""Ask a running service once whether it works: ready, refuses strangers, scores. Standard library only.
+"""Checks once that a running service works: it gets ready, refuses strangers and scores. Needs only Python itself.
 
-Environment: URL (http://host:3000), TOKEN_FILE (the bearer token; none where callers are anonymous), CERTIFICATE and
-KEY (a client's, for mTLS), WAIT_SECONDS (for it to get ready, 60).
+Environment:
+    URL: the service, such as http://host:3000.
+    TOKEN_FILE: a file with the bearer token; unset where callers need none.
+    CERTIFICATE, KEY: a client's certificate and its key, for mTLS.
+    WAIT_SECONDS: the seconds in which the service must get ready, 60 by default.
 """
 
 import base64
@@ -20,7 +23,7 @@ URL = os.environ["URL"].rstrip("/")
 TOKEN_FILE = os.environ.get("TOKEN_FILE")
 WAIT_SECONDS = float(os.environ.get("WAIT_SECONDS", "60"))
 SIDE = 32
-# It is asked by a name inside the cluster or the machine, which its certificate need not hold.
+# The service is asked by a name inside the cluster or the machine, which its certificate need not hold.
 CONTEXT = ssl.create_default_context()
 CONTEXT.check_hostname = False
 CONTEXT.verify_mode = ssl.CERT_NONE
@@ -29,7 +32,7 @@ if "CERTIFICATE" in os.environ:
 
 
 def png(level: int) -> bytes:
-    """A PNG, SIDE x SIDE, with a ramp that starts at a grey level."""
+    """A PNG of SIDE x SIDE pixels, with a ramp that starts at a grey level."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -53,7 +56,7 @@ def ask(path: str, body: object = None, token: str | None = None) -> tuple[int, 
 
 
 def wait_until_ready() -> None:
-    """Return when /readyz says 200."""
+    """Wait until /readyz answers 200."""
     deadline = time.monotonic() + WAIT_SECONDS
     status: object = None
     while time.monotonic() < deadline:
@@ -68,7 +71,7 @@ def wait_until_ready() -> None:
 
 
 def main() -> None:
-    """Score a pair of equal images and a pair of different ones."""
+    """Check that the service refuses strangers, and scores a pair of equal images and a pair of different ones."""
     wait_until_ready()
     original, other = (base64.b64encode(png(level)).decode() for level in (0, 128))
     body = {"pairs": [{"original": original, "reconstruction": image} for image in (original, other)]}

@@ -39,7 +39,7 @@
 {{- define "semsim.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
-# The metrics of the running workers.
+# The running workers write their metrics here.
 - name: state
   mountPath: /var/lib/semsim
 {{- if not .Values.auth.anonymous }}

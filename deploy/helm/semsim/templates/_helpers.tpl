@@ -17,7 +17,7 @@ app.kubernetes.io/name: {{ include "semsim.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* The Pods that serve, and not the one of `helm test`. */}}
+{{/* Selects the Pods that serve, and not the one of `helm test`. */}}
 {{- define "semsim.podSelector" -}}
 {{ include "semsim.selector" . }}
 app.kubernetes.io/component: service
@@ -50,7 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ ternary "https" "http" (ne .Values.tls.secretName "") }}
 {{- end -}}
 
-{{/* Whether the chart makes the claim of the engines. */}}
+{{/* True where the chart makes the claim of the engines. */}}
 {{- define "semsim.makesClaim" -}}
 {{- if and .Values.gpu.enabled .Values.engineCache.persistence (not .Values.engineCache.existingClaim) }}true{{ end -}}
 {{- end -}}
@@ -69,14 +69,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml $strategy -}}
 {{- end -}}
 
-{{/* The mean queue time of this release's Pods, of two minutes; 0 where nobody asks. */}}
+{{/* The mean queue time of this release's Pods over two minutes, or 0 without requests. */}}
 {{- define "semsim.queueQuery" -}}
 {{- $pods := printf "{namespace=%q, service=%q}" .Release.Namespace (include "semsim.fullname" .) -}}
 sum(rate(semsim_queue_seconds_sum{{ $pods }}[2m])) / clamp_min(sum(rate(semsim_queue_seconds_count{{ $pods }}[2m])), 0.001) or vector(0)
 {{- end -}}
 
-{{/* What a probe does. A kubelet has no client certificate: with mTLS a TLS handshake, refused or not, shows a worker
-that serves; it hangs while the model is loaded. */}}
+{{/* The action of a probe. A kubelet has no client certificate: with mTLS the probe is a TLS handshake, which hangs while
+the model is loaded. A refused handshake, too, shows a worker that serves. */}}
 {{- define "semsim.probe" -}}
 {{- $path := index . 0 -}}
 {{- with index . 1 -}}
