@@ -128,7 +128,7 @@ def _loop(observation: Observation, device: torch.device) -> Callable[[Tensor, T
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    synchronize: Callable[[], None] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     run()
     synchronize()
     start = time.perf_counter()

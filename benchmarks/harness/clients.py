@@ -10,8 +10,8 @@ from typing import Any
 import grpc
 
 from benchmarks.harness.http_wire import Closed, Connection, NotHTTP
-from benchmarks.harness.messages import METHODS, error_code, grpc_message, http_request, json_rows, message_rows
-from benchmarks.harness.questions import HTTP_FORMS, Form, Question
+from benchmarks.harness.messages import METHODS, error_code, json_rows, message_rows
+from benchmarks.harness.questions import HTTP_FORMS, Form
 from benchmarks.harness.rows import Row, Unreadable
 from benchmarks.harness.server import Server
 
@@ -196,8 +196,3 @@ class GRPCClient:
 def client_of(form: Form, server: Server, channels: int = 1) -> HTTPClient | GRPCClient:
     """A client for questions of a form."""
     return HTTPClient(server.port) if form in HTTP_FORMS else GRPCClient(server.grpc_target, channels)
-
-
-def request_of(question: Question, model: str) -> bytes:
-    """A question as the bytes that such a client sends; ``model`` is the name of the model served."""
-    return http_request(question) if question.form in HTTP_FORMS else grpc_message(question, model)

@@ -14,8 +14,8 @@ _FINAL = 200
 class Closed(Exception):
     """The connection was closed, or never opened."""
 
-    def __init__(self, received: int = 0, *, opened: bool = True) -> None:
-        super().__init__(f"closed after {received} bytes of an answer")
+    def __init__(self, *, opened: bool = True) -> None:
+        super().__init__("the connection was closed")
         self.opened = opened
 
 
@@ -109,7 +109,7 @@ class Connection:
         ended = False
         while (taken := take_answer(self._received, head_only=head_only, ended=ended)) is None:
             if ended:
-                raise Closed(len(self._received))
+                raise Closed()
             piece = await self.some()
             self._received += piece
             ended = not piece
@@ -121,7 +121,7 @@ class Connection:
         try:
             return await self._reader.read(_BUFFER_BYTES)
         except OSError:
-            raise Closed(len(self._received)) from None
+            raise Closed() from None
 
     async def unasked(self, seconds: float = 0.0) -> bytes:
         """Bytes behind the answers that were read, which nothing asked for; waits for them for so long."""

@@ -11,7 +11,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from pydantic import ValidationError
 
-from benchmarks.harness.questions import Form, Picture, Question
+from benchmarks.harness.questions import HTTP_FORMS, Form, Picture, Question
 from benchmarks.harness.rows import Row, Unreadable, check_summary
 from semsim.summary import Summary
 from semsim_service.core.schemas import ErrorEnvelope, FailedPair, ScoreResponse
@@ -39,8 +39,10 @@ def request_bytes(headers: Mapping[str, str], body: bytes, *, method: str = "POS
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def http_request(question: Question) -> bytes:
-    """The request of a question; its id goes along and must come back."""
+def request_of(question: Question, model: str = "") -> bytes:
+    """A question as it is sent; its id goes along and must come back. ``model`` is the name of the model served."""
+    if question.form not in HTTP_FORMS:
+        return grpc_message(question, model)
     headers, body = http_parts(question)
     return request_bytes({"X-Request-Id": question.name, **headers}, body)
 
@@ -64,7 +66,7 @@ def json_body(question: Question) -> dict[str, Any]:
     """The JSON document of a question with encoded images."""
     pairs = []
     for pair_id, images in zip(question.ids, question.pairs, strict=True):
-        original, reconstruction = (base64.b64encode(image).decode() for image in images)
+        original, reconstruction = (base64.b64encode(bytes(image)).decode() for image in images)
         named = {} if pair_id is None else {"id": pair_id}
         pairs.append({**named, "original": original, "reconstruction": reconstruction})
     return {"pairs": pairs}
@@ -116,17 +118,16 @@ def grpc_message(question: Question, model: str) -> bytes:
     """The message of a question; for a stream, one of its messages. ``model`` is the name of the model served."""
     match question.form:
         case Form.STREAM:
-            message = pb.ScoreStreamRequest(sequence=question.seed, request=_pairs(question))
+            return pb.ScoreStreamRequest(sequence=question.seed, request=_pairs(question)).SerializeToString()
         case Form.INFER:
-            message = _inference(question, model)
+            return _inference(question, model).SerializeToString()
         case Form.BATCH:
             ids = [pair_id for pair_id in question.ids if pair_id is not None]
             originals, reconstructions = _images(question.originals), _images(question.reconstructions)
             batch = pb.RawBatch(originals=originals, reconstructions=reconstructions, ids=ids)
-            message = pb.ScoreRequest(batch=batch)
+            return pb.ScoreRequest(batch=batch).SerializeToString()
         case _:
-            message = _pairs(question)
-    return bytes(message.SerializeToString())
+            return _pairs(question).SerializeToString()
 
 
 def _pairs(question: Question) -> pb.ScoreRequest:
@@ -203,8 +204,8 @@ def _inferred_rows(response: oip.ModelInferResponse) -> list[Row]:
             rows.append(Row(None, code=error.partition(b":")[0].decode(errors="replace")))
             continue
         # A flag alone cannot say that there is none.
-        calibrated = (None, None) if isnan(leakage) else (leakage, flag)
-        rows.append(Row(None, distance, *calibrated, mse, None if isinf(psnr) else psnr, ssim))
+        leakage, flag = (None, None) if isnan(leakage) else (leakage, flag)
+        rows.append(Row(None, distance, leakage, flag, mse, None if isinf(psnr) else psnr, ssim))
     return rows
 
 

@@ -141,9 +141,8 @@ def ask(seed: int, form: Form, mark: Mark, size: Size | None = None) -> Question
     raw = form in _RAW or (form is Form.STREAM and bool(rng.random() < 0.5))
 
     def picture() -> RGBImage:
-        vary = size is None and form not in _ONE_SIZE
-        height, width = rng.integers(side, side + 9, 2) if vary else (side, side)
-        return draw(rng, int(height), int(width))
+        varies = size is None and form not in _ONE_SIZE
+        return draw(rng, *(map(int, rng.integers(side, side + 9, 2)) if varies else (side, side)))
 
     def dress(image: RGBImage) -> Picture:
         return stamp(image, mark) if raw else encode(image, FORMATS[int(rng.integers(len(FORMATS)))], mark)

@@ -71,6 +71,6 @@ def under_test(
     """The service that a proof's arguments ask for, until the block ends, and the scorer that knows its answers."""
     scorer = Scorer(arguments.model, providers=ProviderSettings(order=(Provider.CPU,)))
     with tempfile.TemporaryDirectory(prefix="semsim-bench-") as scratch:
-        home = arguments.keep or Path(scratch) / "service"
+        home = arguments.keep or Path(scratch)
         with running(semsim_serve(arguments.model), home, settings, cores=cores) as server:
             yield server, scorer

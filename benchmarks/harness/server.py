@@ -20,8 +20,7 @@ import psutil  # type: ignore[import-untyped]
 from benchmarks.harness.processes import cpu_seconds, tree
 
 HOST = "127.0.0.1"
-START_SECONDS = 180
-"""A start takes seconds; on a machine with much else to do, more."""
+_START_SECONDS = 180
 _STOP_SECONDS = 30
 # Below those that the system gives to connections: a client that calls while nobody listens could take one of these.
 _PORTS = range(20_000, 30_000, 2)
@@ -65,7 +64,7 @@ class Server:
 
     def wait_until_ready(self) -> None:
         """Wait until both ports answer. Raises :class:`ServerFailed` where the server ends, or takes too long."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(OSError, HTTPException):
                 urlopen(self.url + self.ready_path, timeout=5, context=self.tls).close()  # noqa: S310  # our own address
@@ -74,7 +73,7 @@ class Server:
                 return
             time.sleep(0.1)
         log = self.log.decode(errors="replace")[-4000:]
-        raise ServerFailed(f"expected a server that is ready within {START_SECONDS} s, got:\n{log}")
+        raise ServerFailed(f"expected a server that is ready within {_START_SECONDS} s, got:\n{log}")
 
 
 def semsim_serve(model: Path | None = None) -> list[str]:

@@ -114,7 +114,7 @@ async def play_scripts(server: Server, block: Block, scripts: Sequence[Script], 
         finally:
             connection.abort()
         if block.kind.lane is Lane.BYTES:
-            shown = traces_in(received)
+            shown = traces_in(bytes(received))
             faults += [f"the answer shows {shown}"] if shown else []
             outcome = "answered and closed" if received and not faults else outcome
         else:

@@ -5,9 +5,10 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 
-from benchmarks.harness.clients import Attempt, End, client_of, request_of
+from benchmarks.harness.clients import Attempt, End, client_of
 from benchmarks.harness.http_wire import Closed
 from benchmarks.harness.log import traces_of
+from benchmarks.harness.messages import request_of
 from benchmarks.harness.processes import memory_mib, watched_memory, worker
 from benchmarks.harness.questions import Form, Mark, Question, Size, ask
 from benchmarks.harness.rows import Row, differences, expected_rows
@@ -40,7 +41,7 @@ async def probe_fault(server: Server, expected: Iterable[tuple[Question, list[Ro
         client, attempt = client_of(question.form, server), Attempt(question.seed, question.form)
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                await client.send(request_of(question, ""), attempt)
+                await client.send(request_of(question), attempt)
         except TimeoutError:
             return f"{question.form}: no answer within {_PROBE_SECONDS:g} s"
         finally:

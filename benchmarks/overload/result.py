@@ -62,7 +62,6 @@ class Overload:
     form: Form
     pairs: int
     clients: int
-    """Clients with which capacity is measured."""
     search: Sequence[Capacity]
     """What each number of clients got, once for all overloads of the form."""
     capacities: list[Capacity]

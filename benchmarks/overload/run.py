@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.harness.clients import Attempt, End, client_of, request_of
+from benchmarks.harness.clients import Attempt, End, client_of
+from benchmarks.harness.messages import request_of
 from benchmarks.harness.metrics import scrape
 from benchmarks.harness.questions import Form, Mark, Question, ask
 from benchmarks.harness.rows import Row, differences, expected_rows

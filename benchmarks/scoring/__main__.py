@@ -56,7 +56,7 @@ def write_images(data: Path, folder: Path, side: int) -> None:
 def compare(case: ScoringCase, folder: Path, weights: Path) -> dict[str, object]:
     """One row of the table: both sides in turn, ``RUNS`` times."""
     os.environ["OMP_NUM_THREADS"] = str(case.threads)  # of the processes that are started now
-    paths, ratios = pair_paths(folder, case.reconstructions), []
+    paths = pair_paths(folder, case.reconstructions)
     ours: list[Measurement] = []
     theirs: list[Measurement] = []
     for run in range(RUNS):
@@ -64,7 +64,7 @@ def compare(case: ScoringCase, folder: Path, weights: Path) -> dict[str, object]
         for side, measurements in ((scorer, ours), (torch_loop, theirs)):
             with process() as elsewhere:
                 measurements.append(elsewhere(side, paths, case.threads, weights))
-        ratios.append(theirs[-1].seconds / ours[-1].seconds)
+    ratios = [their.seconds / our.seconds for our, their in zip(ours, theirs, strict=True)]
     pairs = len(ours[0].distances)
     spent = {stage: median(one.stages[stage] for one in ours) for stage in ours[0].stages}
     speeds = [f"{pairs / median(one.seconds for one in side):.0f}" for side in (ours, theirs)]

@@ -4,6 +4,7 @@ import resource
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PairPaths = list[tuple[Path, Path]]
 
@@ -63,7 +64,7 @@ def torch_loop(pairs: PairPaths, threads: int, weights: Path) -> Measurement:
     network = load_network(weights, description)
     size = (description.input.width, description.input.height)
 
-    def embed(image: Image.Image) -> torch.Tensor:
+    def embed(image: Image.Image) -> Any:
         return network(torch.from_numpy(np.array(image.resize(size, Image.Resampling.BICUBIC)))[None])
 
     @torch.inference_mode()

@@ -56,9 +56,8 @@ def _peer(module: str) -> list[str]:
     return [sys.executable, "-m", f"benchmarks.serving.{module}"]
 
 
-OURS = ContenderServer(
-    _OURS, semsim_serve(), "/readyz", {Form.JSON: "/score", Form.OCTETS: "/score", Form.BATCH: SCORE}
-)
+_PATHS = {Form.JSON: "/score", Form.OCTETS: "/score", Form.BATCH: SCORE}
+OURS = ContenderServer(_OURS, semsim_serve(), "/readyz", _PATHS)
 SERVERS = (
     OURS,
     ContenderServer("FastAPI", _peer("peer_fastapi"), "/docs", {Form.JSON: "/score", Form.OCTETS: "/raw"}),

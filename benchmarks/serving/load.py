@@ -59,7 +59,7 @@ class CallConnection(Connection):
             self._out, sent = b"", sent + size
             self._window, self._stream_window = self._window - size, self._stream_window - size
             if not (piece := await self.some()):
-                raise Closed(len(told))
+                raise Closed()
             frames, self._received = http2.take_frames(self._received + piece)
             for frame in frames:
                 self._take(frame)

@@ -1,6 +1,5 @@
 """One run of the benchmark: every contender under every load, in turn, round by round."""
 
-import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -42,11 +41,6 @@ class Results:
         theirs = self.loops[cell, contender, other] if isinstance(other, Loop) else self.servers[cell, other]
         runs = zip(self.servers[cell, contender], theirs, strict=True)
         return median(mine.pairs_per_second / its.pairs_per_second for mine, its in runs)
-
-    def tail(self, cell: Cell, contender: Contender) -> float:
-        """The 99th percentile of the latency over the median one."""
-        figures = self.figures(cell, contender)
-        return figures.p99 / figures.p50 if figures.p50 else math.nan
 
 
 @contextmanager

@@ -33,13 +33,13 @@ class Pairs:
 
     def save(self, folder: Path, side: int) -> None:
         """Write them where another process can read them."""
-        np.savez(_file(folder, side), **vars(self))
+        np.savez(folder / f"{side}.npz", **vars(self))
 
     @staticmethod
     @cache
     def load(folder: Path, side: int) -> "Pairs":
         """Read what :meth:`save` wrote."""
-        with np.load(_file(folder, side)) as arrays:
+        with np.load(folder / f"{side}.npz") as arrays:
             return Pairs(**arrays)
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
@@ -70,10 +70,6 @@ def make_pairs(data: Path, side: int, count: int) -> Pairs:
     reconstructions = degraded_pairs(originals, seed=0)[1]
     scores = Scorer(providers=ONE_THREAD).score_images(list(originals), list(reconstructions))
     return Pairs(originals, reconstructions, np.array([score.distance for score in scores]))
-
-
-def _file(folder: Path, side: int) -> Path:
-    return folder / f"pairs-{side}.npz"
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

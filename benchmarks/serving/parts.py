@@ -108,9 +108,8 @@ def part_of(frames: list[str]) -> Part | None:
 def shares(folded: Iterable[str], cpu: Mapping[int, float]) -> dict[Part, float]:
     """The share of each part in the CPU of a process's threads.
 
-    Samples are lines ``thread (ID): name;frame;frame COUNT``, outermost frame first. They say only what a thread did in
-    its own seconds of ``cpu``: they take some threads that wait for busy, and see none without Python, such as those of
-    gRPC's network code.
+    Samples are lines ``thread (ID): name;frame;frame COUNT``, outermost frame first. They take some threads that wait
+    for busy, and see none without Python, so that they say only what each thread did in its own seconds of ``cpu``.
     """
     sampled: defaultdict[int, Counter[Part]] = defaultdict(Counter)
     for line in folded:

@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.harness.questions import Form
 from benchmarks.harness.reports import records_table, table
-from benchmarks.serving.cells import Cell, Loop, Run
+from benchmarks.serving.cells import Cell, Loop
 from benchmarks.serving.contenders import Contender
 from benchmarks.serving.measure import Results
 from semsim_training.machine import machine
@@ -52,13 +52,15 @@ def goals(results: Results) -> list[Goal]:
         loops = [("the library's loop with PNG decoding", 0.8, Loop.DECODING)] if encoded else _RAW_BOUNDS
         # Those that take the same images: encoded, or raw.
         peers = [one for one in results.contenders if not one.ours and (one.form is Form.JSON) == encoded]
-        for text, bound, other in (
+        bounds: list[tuple[str, float, Contender | Loop]] = [
             *((f"at least {bound} of {name}", bound, loop) for name, bound, loop in loops),
             *((f"ahead of {peer.title}", 1.0, peer) for peer in peers),
-        ):
+        ]
+        for text, bound, other in bounds:
             ratios = {cell: results.ratio(cell, mine, other) for cell in cells}
             reached.append(Goal(f"{mine.title}: {text}", bound, ratios))
-        tails = {cell: results.tail(cell, mine) for cell in cells}
+        runs = {cell: results.figures(cell, mine) for cell in cells}
+        tails = {cell: run.p99 / run.p50 for cell, run in runs.items()}
         reached.append(Goal(f"{mine.title}: p99 at most 4 x p50", 4.0, tails, least=False))
     return reached
 
@@ -115,17 +117,15 @@ def _ratios(results: Results) -> str:
 
 def _resources(results: Results) -> str:
     """Memory belongs to a process, so that it is told once for each server."""
-    cells, rows = results.plan.cells, []
-    for name in dict.fromkeys(contender.name for contender in results.contenders):
-        forms = [contender for contender in results.contenders if contender.name == name]
-        runs = [results.figures(cell, contender) for cell in cells for contender in forms]
-        rows.append([name, _most_mib(runs), f"{max(run.load_cores for run in runs):.2f}"])
-    rows.append(["loops", _most_mib([results.figures(cell, loop) for cell in cells for loop in Loop]), ""])
+    groups: dict[str, list[Contender | Loop]] = {}
+    for contender in results.contenders:
+        groups.setdefault(contender.name, []).append(contender)
+    rows = []
+    for name, members in (groups | {"loops": list(Loop)}).items():
+        runs = [results.figures(cell, member) for cell in results.plan.cells for member in members]
+        load = "" if name == "loops" else f"{max(run.load_cores for run in runs):.2f}"
+        rows.append([name, f"{max(run.memory for run in runs) / 2**20:.0f}", load])
     return table(["server", "resident MiB, most", "load generator, cores, most"], rows)
-
-
-def _most_mib(runs: Sequence[Run]) -> str:
-    return f"{max(run.memory for run in runs) / 2**20:.0f}"
 
 
 def _details(results: Results) -> Iterator[str]:

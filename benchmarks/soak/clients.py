@@ -1,108 +1,23 @@
 """The clients of a soak: each sends questions one after another and notes what became of every attempt."""
 
 import asyncio
-import itertools
 import time
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import grpc
 import numpy as np
 
-from benchmarks.harness.clients import Attempt, End, GRPCClient, HTTPClient, Purpose, channel, never_sent, request_of
-from benchmarks.harness.http_wire import Closed
-from benchmarks.harness.messages import (
-    JSON_TYPE,
-    OCTETS_TYPE,
-    STREAM,
-    grpc_message,
-    http_parts,
-    request_bytes,
-    response_rows,
-)
+from benchmarks.harness.clients import Attempt, End, Purpose
+from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, grpc_message, http_parts, request_bytes, request_of
 from benchmarks.harness.questions import HTTP_FORMS, Form, Question, ask
-from benchmarks.harness.server import Server
 from benchmarks.soak.result import SoakPlan
+from benchmarks.soak.senders import Sender
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
-
-class SharedStream:
-    """A ``ScoreStream`` that is opened again when it ends."""
-
-    def __init__(self, server: Server) -> None:
-        self._channel = channel(server.grpc_target)
-        self._call: Any = None
-        self._reader: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[pb.ScoreStreamResponse | End]] = {}
-        # gRPC sends one message of a call at a time.
-        self._sending = asyncio.Lock()
-        self.unasked = 0
-        """Answers to nothing that was open: a second one, or one of nobody."""
-
-    async def send(self, message: bytes, attempt: Attempt) -> None:
-        """Send a request, and note what became of it."""
-        waiting = asyncio.get_running_loop().create_future()
-        try:
-            async with self._sending:
-                call = self._open()
-                self._waiting[attempt.seed] = waiting
-                with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it ended: the reader says how
-                    await call.write(message)
-            attempt.written = time.monotonic()
-            answer = await waiting
-        finally:
-            self._waiting.pop(attempt.seed, None)
-        if isinstance(answer, End):
-            attempt.end = answer
-        elif answer.WhichOneof("outcome") == "error":
-            attempt.refuse(answer.error.code)
-        else:
-            attempt.answer(lambda: response_rows(answer.response))
-
-    def _open(self) -> Any:
-        if self._reader is None or self._reader.done():
-            self._call = self._channel.stream_stream(STREAM)()
-            self._reader = asyncio.create_task(self._read(self._call))
-        return self._call
-
-    async def _read(self, call: Any) -> None:
-        """Hand each answer to the attempt that waits for it; at the end tell those that still do how it ended."""
-        end = End.UNANSWERED
-        try:
-            while (message := await call.read()) is not grpc.aio.EOF:
-                answer = pb.ScoreStreamResponse.FromString(message)
-                waiting = self._waiting.get(answer.sequence)
-                if waiting is None or waiting.done():
-                    self.unasked += 1
-                else:
-                    waiting.set_result(answer)
-        except grpc.aio.AioRpcError as error:
-            end = End.UNCONNECTED if never_sent(error) else End.UNANSWERED
-        finally:
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_result(end)
-
-    async def leave(self, message: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
-        """Open another stream, and cancel it at a random moment."""
-        call = self._channel.stream_stream(STREAM)()
-        with suppress(grpc.aio.AioRpcError, asyncio.CancelledError, asyncio.InvalidStateError):
-            await call.write(message)
-            attempt.written = time.monotonic()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(call.read(), rng.exponential(0.03))
-        call.cancel()
-
-    async def close(self) -> None:
-        """Half-close the stream, then close the channel."""
-        if self._reader is not None and not self._reader.done():
-            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                await self._call.done_writing()
-            await asyncio.wait((self._reader,), timeout=5)
-        await self._channel.close()
-
-
+PATIENCE_SECONDS = 60.0
+"""A client waits this long for an answer; the service's own limit is half of it."""
+_AGAIN_SECONDS = 0.2
+_TRY_AGAIN_CODES = frozenset({"overloaded", "not_ready"})
 INVALID, TOO_MANY, MEDIA, NOT_FOUND = "invalid_request", "too_many_pairs", "unsupported_media_type", "not_found"
 _TOO_MANY_PAIRS = 300
 
@@ -147,71 +62,20 @@ def _grpc_ways(question: Question, model: str) -> list[tuple[bytes, str]]:
             return [(whole[:-1], INVALID), *((request.SerializeToString(), code) for request, code in wrong)]
 
 
-PATIENCE_SECONDS = 60.0
-"""A client waits this long for an answer; the service's own limit is half of it."""
-_AGAIN_SECONDS = 0.2
-_TRY_AGAIN_CODES = frozenset({"overloaded", "not_ready"})
-LISTEN_SECONDS = 0.001
-"""How long a client waits behind an answer for a second one."""
-_PIECES = 4
-
-
-class LeavingHTTPClient(HTTPClient):
-    """A client that can go before it has an answer."""
-
-    async def leave(self, request: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
-        """Close the connection at a random moment: while the request is sent, or while it is worked on."""
-        try:
-            connection = await self.connection()
-            if rng.random() < 0.5:
-                await connection.send(request[: int(rng.integers(1, len(request)))])
-            else:
-                for piece in range(_PIECES):
-                    begin, end = (place * len(request) // _PIECES for place in (piece, piece + 1))
-                    await connection.send(request[begin:end])
-                attempt.written = time.monotonic()
-        except Closed as closed:
-            attempt.end = End.UNANSWERED if closed.opened else End.UNCONNECTED
-            return
-        await asyncio.sleep(rng.exponential(0.02))
-        if rng.random() < 0.5:
-            connection.abort()
-        else:
-            await connection.close()
-
-
-class LeavingGRPCClient(GRPCClient):
-    """A client that can go before it has an answer."""
-
-    async def leave(self, message: bytes, attempt: Attempt, rng: np.random.Generator) -> None:
-        """Cancel the call at a random moment."""
-        sending = asyncio.ensure_future(self.send(message, attempt))
-        await asyncio.wait((sending,), timeout=rng.exponential(0.03))
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
-
-
-SoakClient = LeavingHTTPClient | LeavingGRPCClient | SharedStream
-
-
 @dataclass
 class Load:
     """What the clients share: the plan, the gate, and the record."""
 
     plan: SoakPlan
     model: str
+    seeds: Iterator[int]
+    """No two questions have the same seed."""
     attempts: list[Attempt] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared, no client begins another request."""
     over: bool = False
     """No client begins another request, ever."""
     busy: int = 0
-    _count: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-
-    def next_seed(self) -> int:
-        """A seed that no other question has."""
-        return self.plan.seed * 10_000_000 + next(self._count)
 
     async def pause(self) -> None:
         """Let no request begin, and wait until none is in flight."""
@@ -220,7 +84,7 @@ class Load:
             await asyncio.sleep(0.02)
 
 
-async def ask_on(load: Load, forms: tuple[Form, ...], client: SoakClient, number: int) -> None:
+async def ask_on(load: Load, forms: tuple[Form, ...], sender: Sender, number: int) -> None:
     """Send questions until the load is over, with pauses."""
     rng = np.random.default_rng([load.plan.seed, number, 0xC11E])
     while not load.over:
@@ -229,23 +93,26 @@ async def ask_on(load: Load, forms: tuple[Form, ...], client: SoakClient, number
             return
         load.busy += 1
         try:
-            seed = load.next_seed()
-            await settle(load, ask(seed, forms[seed % len(forms)], load.plan.mark), client)
+            seed = next(load.seeds)
+            await settle(load, ask(seed, forms[seed % len(forms)], load.plan.mark), sender)
         finally:
             load.busy -= 1
         mean = load.plan.think_seconds
         await asyncio.sleep(rng.exponential(mean * 4) if rng.random() < 0.2 else rng.exponential(mean / 4))
 
 
-async def settle(load: Load, question: Question, client: SoakClient, purpose: Purpose | None = None) -> None:
+async def settle(load: Load, question: Question, sender: Sender, purpose: Purpose | None = None) -> None:
     """Attempt a question; a well-formed one that is turned away, or cut off, again and again until it is answered."""
     rng = np.random.default_rng([question.seed, 0xD1CE])
-    purpose = purpose or _purpose(load.plan, rng.random())
+    if purpose is None:
+        draw, malformed, cancelled = rng.random(), load.plan.malformed, load.plan.cancelled
+        purpose = Purpose.CANCELLED if malformed <= draw < malformed + cancelled else Purpose.GOOD
+        purpose = Purpose.MALFORMED if draw < malformed else purpose
     while True:
         attempt = Attempt(question.seed, question.form, purpose)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await _send(load, client, question, attempt, rng)
+                await _send(load, sender, question, attempt, rng)
         except TimeoutError:
             attempt.end = End.HUNG
         attempt.ended = time.monotonic()
@@ -257,19 +124,13 @@ async def settle(load: Load, question: Question, client: SoakClient, purpose: Pu
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _send(load: Load, client: SoakClient, question: Question, attempt: Attempt, rng: np.random.Generator) -> None:
+async def _send(load: Load, sender: Sender, question: Question, attempt: Attempt, rng: np.random.Generator) -> None:
     """Send a question once, as the attempt's purpose says, and note what became of it."""
     request = request_of(question, load.model)
     if attempt.purpose is Purpose.MALFORMED:
         request, attempt.wanted_code = spoil(question, load.model)
     if attempt.purpose is Purpose.CANCELLED:
         attempt.end = End.LEFT
-        await client.leave(request, attempt, rng)
+        await sender.leave(request, attempt, rng)
     else:
-        await client.send(request, attempt)
-
-
-def _purpose(plan: SoakPlan, draw: float) -> Purpose:
-    if draw < plan.malformed:
-        return Purpose.MALFORMED
-    return Purpose.CANCELLED if draw < plan.malformed + plan.cancelled else Purpose.GOOD
+        await sender.send(request, attempt)

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import itertools
+import mmap
 import signal
 import subprocess
 import time
@@ -15,17 +17,9 @@ from benchmarks.harness.metrics import Metrics, scrape
 from benchmarks.harness.processes import watched_memory, worker
 from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Mark, Size, ask
 from benchmarks.harness.server import Server, ServerFailed
-from benchmarks.soak.clients import (
-    LISTEN_SECONDS,
-    LeavingGRPCClient,
-    LeavingHTTPClient,
-    Load,
-    SharedStream,
-    SoakClient,
-    ask_on,
-    settle,
-)
+from benchmarks.soak.clients import Load, ask_on, settle
 from benchmarks.soak.result import Soak, SoakPlan, Times
+from benchmarks.soak.senders import LISTEN_SECONDS, LeavingGRPCClient, LeavingHTTPClient, Sender, SharedStream
 from benchmarks.soak.verdict import SETTLE_SECONDS, WARM_UP_SECONDS, balances, check_scores, growth_fault, judge, slope
 from semsim.scorer import Scorer
 
@@ -33,7 +27,6 @@ EXIT_SECONDS = 40.0
 """The service must end within its longest request, 30 s, and a little."""
 _BURST = Size(pairs=40, side=64)
 _TAIL_SECONDS = 3.0
-_CHUNK_BYTES = 2**24
 
 
 def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
@@ -49,13 +42,13 @@ def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
 
 
 async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) -> Soak:
-    load = Load(plan, model)
+    load = Load(plan, model, itertools.count(plan.seed * 10_000_000 + 1))
     times = Times(time.monotonic())
     soak = Soak(plan, times, load.attempts, before)
     http = [LeavingHTTPClient(server.port, LISTEN_SECONDS) for _ in range(plan.http_clients + 2 * plan.burst)]
     grpc = [LeavingGRPCClient(server.grpc_target) for _ in range(plan.grpc_clients)]
     stream = SharedStream(server)
-    ways: list[tuple[tuple[Form, ...], SoakClient]] = [
+    ways: list[tuple[tuple[Form, ...], Sender]] = [
         *((HTTP_FORMS, client) for client in http[2 * plan.burst :]),
         *((UNARY_FORMS, client) for client in grpc),
         *[((Form.STREAM,), stream)] * plan.stream_clients,
@@ -73,15 +66,15 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
             soak.counted = await asyncio.to_thread(scrape, server.port)
         load.go.set()
         await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
-        bursts: list[tuple[Form, SoakClient]] = [(Form.STREAM, stream)] * plan.burst
+        bursts: list[tuple[Form, Sender]] = [(Form.STREAM, stream)] * plan.burst
         for index in range(plan.burst):
             bursts += zip((Form.JSON, Form.OCTETS), http[2 * index : 2 * index + 2], strict=True)
             bursts += [(form, grpc[index % len(grpc)]) for form in (Form.SCORE, Form.BATCH)]
-        asked = [(ask(load.next_seed(), form, plan.mark, _BURST), client) for form, client in bursts]
+        asked = [(ask(next(load.seeds), form, plan.mark, _BURST), client) for form, client in bursts]
         soak.sizes = {question.seed: _BURST for question, _ in asked}
         times.burst = time.monotonic()
-        for question, client in asked:
-            group.create_task(settle(load, question, client, Purpose.GOOD))
+        for question, sender in asked:
+            group.create_task(settle(load, question, sender, Purpose.GOOD))
         await asyncio.sleep(SETTLE_SECONDS + 0.1)
         times.stopped = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
@@ -90,8 +83,8 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
             soak.exit_code = await asyncio.to_thread(server.process.wait, EXIT_SECONDS)
         times.exited = time.monotonic()
         load.go.set()
-    for client in (*http, *grpc, stream):
-        await client.close()
+    for close in [*(one.close for one in http), *(one.close for one in grpc), stream.close]:
+        await close()
     if stream.unasked:
         load.attempts[-1].wrong = f"{stream.unasked} answers in the stream that nobody waited for"
     return soak
@@ -146,14 +139,8 @@ def find_marks(mark: Mark, places: Iterable[Path]) -> tuple[int, list[Path]]:
 
 
 def _holds(path: Path, shapes: list[bytes]) -> bool:
-    overlap, rest = max(map(len, shapes)), b""
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                content = rest + chunk
-                if any(shape in content for shape in shapes):
-                    return True
-                rest = content[-overlap:]
-    except OSError:  # gone meanwhile, or not ours to read
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(shape) >= 0 for shape in shapes)
+    except (OSError, ValueError):  # gone meanwhile, not ours to read, or empty
         return False
-    return False

@@ -2,13 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from requests.utils import to_native_string
 from schemathesis import GenerationMode
 
 from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, request_bytes
@@ -69,9 +68,9 @@ def _as_bytes(case: "schemathesis.Case[Any]") -> bytes:
         prepared = requests.Request(**{name: given[name] for name in known if name in given}).prepare()
     except (ValueError, requests.RequestException):
         return b""
-    body: Any = prepared.body or b""
+    body, sent = cast(Any, prepared.body or b""), prepared.headers
     dropped = (_RANDOM_HEADER, "Content-Length", "Connection")
-    native = ((name, to_native_string(value, "latin-1")) for name, value in prepared.headers.items())
+    native = ((name, value if isinstance(value, str) else value.decode("latin-1")) for name, value in sent.items())
     headers = {name: value for name, value in native if name not in dropped}
     content = body.encode() if isinstance(body, str) else bytes(body)
     return request_bytes(headers, content, method=prepared.method or "POST", path=prepared.path_url)

@@ -23,7 +23,7 @@ _METADATA: tuple[tuple[str, str | bytes], ...] = (
     *(("x-request-id", "a b"), ("x-request-id", "r" * 500), ("traceparent", "00-0-0-0"), ("traceparent", "z" * 1000)),
     *(("x-bin", b"\0\xff" * 500), ("x", "y" * 5000), ("retry-after", "1"), ("semsim-error-code", "internal")),
 )
-_SHAPES = (
+_SHAPES: tuple[list[int], ...] = (
     *([1, 8, 8, 3], [1, 8, 8], [-1, 8, 8, 3], [2**62, 2**62, 2**62, 3]),
     *([0], [1], [300], [], [1] * 900),
 )
@@ -79,12 +79,12 @@ def tensors(rng: Random, corpus: Corpus) -> Call:
     side = rng.choice((0, 1, 6, 7, 8, 70_000, _UINT32))
     pixels = rng.randbytes(rng.choice((0, 1, 192, 191, 193, 384, 600)))
     if rng.random() < 0.5:
-        images = []
+        raw = []
         for _ in range(2):
             count, height = rng.choice((0, 1, 2, 300, _UINT32)), rng.choice((8, side))
-            images.append(pb.RawImages(pixels=pixels, count=count, height=height, width=side))
+            raw.append(pb.RawImages(pixels=pixels, count=count, height=height, width=side))
         ids = ["i" * rng.choice((0, 1, 300))] * rng.choice((0, 1, 2, 300))
-        batch = pb.RawBatch(originals=images[0], reconstructions=images[1], ids=ids)
+        batch = pb.RawBatch(originals=raw[0], reconstructions=raw[1], ids=ids)
         extra = [pb.Pair()] if rng.random() < 0.1 else []
         return Call(SCORE, (pb.ScoreRequest(batch=batch, pairs=extra).SerializeToString(),))
     image = pb.Image(raw=pb.RawImage(pixels=pixels, height=rng.choice((8, side)), width=side))

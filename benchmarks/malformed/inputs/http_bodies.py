@@ -81,11 +81,11 @@ def json_odd(rng: Random, corpus: Corpus) -> bytes:
     """JSON at the edges: depth, numbers, encodings, many pairs, long names, no document at all."""
     good = json.dumps(rng.choice(corpus.documents)).encode()
     empty = b'{"original":"","reconstruction":""}'
-    fixed = (
+    fixed: tuple[bytes | Callable[[], bytes], ...] = (
         *(b"", b'{"pairs":NaN,"pairs":Infinity}', good.replace(b'"id": "', b'"id": "\\ud800\\u0000')),
         *(good + good, b"\xef\xbb\xbf" + good, good.decode().encode("utf-16")),
     )
-    made: tuple[Callable[[], bytes], ...] = (
+    made = (
         lambda: b"[" * rng.randint(1, _DEEP),
         lambda: b'{"pairs":' * rng.randint(1, _DEEP // 10) + b"}",
         lambda: b'{"pairs":[' + b",".join([empty] * rng.randint(257, _MANY)) + b"]}",

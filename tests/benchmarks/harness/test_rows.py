@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.messages import http_request, message_rows
+from benchmarks.harness.messages import message_rows, request_of
 from benchmarks.harness.questions import Form, Mark, Size, ask
 from benchmarks.harness.rows import Unreadable, confusable, differences, expected_rows
 from semsim import Scorer
@@ -21,7 +21,7 @@ MARK = Mark.of(1)
 
 def test_a_seed_gives_the_same_request_and_no_other_does() -> None:
     """Questions can be made again after the run; another seed's are other bytes."""
-    requests = [http_request(ask(seed, Form.MULTIPART, MARK)) for seed in (1, 1, 2)]
+    requests = [request_of(ask(seed, Form.MULTIPART, MARK)) for seed in (1, 1, 2)]
     assert requests[0] == requests[1] != requests[2]
 
 
