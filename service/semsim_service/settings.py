@@ -40,15 +40,15 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pairs: _Positive = 256
-    """Pairs a request."""
+    """The most pairs of a request."""
     body_bytes: _Positive = 64 * 2**20
-    """Bytes of a request body."""
+    """The most bytes of a request's body."""
     image_bytes: _Positive = 16 * 2**20
-    """Bytes of one encoded image."""
+    """The most bytes of one encoded image."""
     image_pixels: _Positive = 4096 * 4096
-    """Width x height of one image."""
+    """The most pixels of one image, width x height."""
     request_pixels: _Positive = 2**27
-    """Pixels of all distinct images of a request together. Past them nothing more of it is decoded."""
+    """The most pixels of all distinct images of a request. Past them nothing more of it is decoded."""
 
     def check_pairs(self, count: int) -> None:
         """Refuse too many pairs before there is an object for each.
@@ -73,18 +73,18 @@ class QueueLimits(_Group):
     """The bound on all admitted requests of a worker together. Past it requests are refused."""
 
     pairs: _Positive = 1024
-    """Pairs of all admitted requests."""
+    """The most pairs of all admitted requests."""
     bytes: _Positive = 256 * 2**20
-    """Bytes of their bodies."""
+    """The most bytes of the bodies of all admitted requests."""
 
 
 class GRPCSettings(_Group):
     """The address of the gRPC server."""
 
     host: str = "127.0.0.1"
-    """IP address to listen on."""
+    """The IP address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3001
-    """0 = no gRPC."""
+    """The port to listen on. 0 = no gRPC."""
 
 
 class AuthSettings(_Group):
@@ -173,7 +173,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the YAML file."""
+        """The sources in the order in which they win: arguments, the environment, the YAML file."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, _config_file())
 
 

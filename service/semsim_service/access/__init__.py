@@ -1,1 +1,1 @@
-"""Who reaches the service, and how: the token, the addresses that it listens on, and its certificates."""
+"""Guards the way to the service: its token, the addresses that it listens on, and its certificates."""

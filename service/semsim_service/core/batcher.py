@@ -28,18 +28,18 @@ _ENTRY_BYTES = 300
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """The images of one request; the batcher fills in the rest."""
+    """The images of one request. The batcher fills in the rest."""
 
     images: Images
-    """Distinct, at the network's size, ``(U, H, W, 3)``."""
+    """The distinct images, at the network's size, ``(U, H, W, 3)``."""
     digests: Sequence[bytes]
-    """A digest of each image: equal ones share an embedding."""
+    """A digest of each image. Images of equal digests share an embedding."""
     last_rows: NDArray[np.intp]
     """For each pair the later of its two rows. The pair is complete when that row is."""
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[None]"
     embeddings: Embeddings
-    """``(U, D)``, filled when ``future`` is done."""
+    """The embeddings of the images, ``(U, D)``, filled when ``future`` is done."""
     waiting_since: float = field(default_factory=time.monotonic)
     began: float = 0.0
     """The time when its first image was taken into a batch, seconds of ``time.monotonic``."""

@@ -71,12 +71,12 @@ class Timings:
 
 @dataclass(slots=True)
 class Call:
-    """One request; made and closed by :meth:`semsim_service.core.scoring.ScoringCore.request`."""
+    """One request. It is made and closed by :meth:`semsim_service.core.scoring.ScoringCore.request`."""
 
     transport: Transport
     request_id: str
     began: float
-    """Seconds of ``time.monotonic``."""
+    """The time when it began, seconds of ``time.monotonic``."""
     admission: Admission
     traceparent: str | None = None
     """The caller's trace that the request is a part of, as W3C defines it."""

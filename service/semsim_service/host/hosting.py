@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from semsim.exceptions import SemSimError
-from semsim_service.host import bentoml_faults, preflight
+from semsim_service.host import bentoml_faults
+from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process
 from semsim_service.http.malformed import answer_malformed_in_envelope
 from semsim_service.observing import logs
@@ -54,7 +55,7 @@ def prepare() -> None:
         from bentoml._internal.configuration.containers import BentoMLContainer
 
         with refusing():
-            preflight.claim(process, Path(BentoMLContainer.bentoml_home.get()))
+            claim_home(Path(BentoMLContainer.bentoml_home.get()))
 
 
 @contextmanager

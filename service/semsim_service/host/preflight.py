@@ -1,14 +1,11 @@
 """Checks what a start needs, before any worker starts: BentoML would start a failing worker again for ever."""
 
-from pathlib import Path
-
 from semsim.artifact import Artifact
 from semsim.exceptions import InvalidOption
 from semsim.providers import check_required
 from semsim_service.access.addresses import check_free, check_host
 from semsim_service.access.auth import check_exposure, read_token
 from semsim_service.access.tls import check_tls
-from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process
 from semsim_service.settings import Settings, load_settings
 
@@ -59,21 +56,6 @@ def check_worker(settings: Settings) -> None:
     process = serving_process()
     if isinstance(process, Worker):
         check_exposure(settings.auth, _hosts(process.host, settings))
-
-
-def claim(supervisor: Supervisor, home: Path) -> None:
-    """Claim BentoML's home for this server, before BentoML empties the metrics in it.
-
-    Raises:
-        InvalidOption: another server has claimed it.
-    """
-    try:
-        claim_home(home)
-    except InvalidOption:
-        if supervisor.host is not None and supervisor.port is not None:
-            # `semsim serve` has a home for each port. Where two servers want one port, the port is what is wrong.
-            _check_supervisor(supervisor, load_settings())
-        raise
 
 
 def _check_supervisor(supervisor: Supervisor, settings: Settings) -> None:

@@ -14,7 +14,7 @@ _SECURITY: list[dict[str, list[str]]] = [{"token": []}, {}]
 _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "Echoed, and in the service's log; a random one where there is none.",
+    "description": "Echoed, and written to the log; a new one is made where it is missing.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~-]{1,128}$"},
 }
 _ECHO = {"X-Request-Id": {"description": "The request's.", "schema": {"type": "string"}}}
@@ -43,7 +43,11 @@ def openapi() -> dict[str, Any]:
             "/score": {"post": _score()},
             "/model": {"get": _model()},
             "/livez": {"get": _get("The process is alive.", _text())},
-            "/readyz": {"get": _get("The model is loaded and warm.", _text(), {"503": _error("Not ready.")})},
+            "/readyz": {
+                "get": _get(
+                    "The model is loaded and warm.", _text(), {"503": _error("not_ready: the model is not loaded yet.")}
+                )
+            },
             "/metrics": {"get": _get("Prometheus metrics.", _text())},
         },
         "components": {
@@ -71,7 +75,7 @@ def _score() -> dict[str, Any]:
             "200": _json("ScoreResponse", "One result a pair, in order; a pair that failed carries its error.")
             | {"headers": {"Server-Timing": _header("Milliseconds in decode, queue and inference."), **_ECHO}},
             "400": _error("invalid_request: the request does not fit the schema."),
-            "401": _error("unauthenticated: no bearer token, or another."),
+            "401": _error("unauthenticated: the bearer token is missing or wrong."),
             "413": _error("body_too_large, too_many_pairs: over a limit of GET /model."),
             "415": _error("unsupported_media_type."),
             "429": _error("overloaded: the queue is full.")
@@ -82,7 +86,11 @@ def _score() -> dict[str, Any]:
 
 
 def _model() -> dict[str, Any]:
-    answers = _get("What serves: manifest, execution provider, limits.", _json("ModelInfo"), {"401": _error("Token.")})
+    answers = _get(
+        "The manifest, the execution provider and the limits.",
+        _json("ModelInfo"),
+        {"401": _error("unauthenticated: the bearer token is missing or wrong.")},
+    )
     return answers | {"security": _SECURITY}
 
 
