@@ -18,8 +18,6 @@ from semsim_training.reconstructions.schema import SCHEMA
 if TYPE_CHECKING:
     from semsim_training.reconstructions.grid import Grid  # brings torch, which reading a set does not need
 
-DESCRIPTION = "dataset.json"
-
 
 class ShardFile(FrozenModel):
     """One file of a set."""
@@ -36,7 +34,7 @@ class DatasetDescription(Description):
 
     CONTENT: ClassVar[str] = "a finished reconstruction set"
     REFUSAL: ClassVar = InvalidDataset
-    FILE: ClassVar[str] = DESCRIPTION
+    FILE: ClassVar[str] = "dataset.json"
 
     format_version: Literal[2] = 2
     """Sets of version 1 held their originals."""
@@ -94,7 +92,7 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
         grid=json.loads(grid.model_dump_json(exclude_defaults=True)),
         shards=tuple(files),
     )
-    (directory / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
+    (directory / description.FILE).write_text(description.model_dump_json(indent=2) + "\n")
     return description
 
 

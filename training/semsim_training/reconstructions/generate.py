@@ -6,7 +6,7 @@ from pathlib import Path
 from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
 from semsim_training.observations.observation import Victim
-from semsim_training.reconstructions.dataset import DESCRIPTION, DatasetDescription, describe, remember_seconds
+from semsim_training.reconstructions.dataset import DatasetDescription, describe, remember_seconds
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.engines.running import run_shards
 from semsim_training.reconstructions.grid import Grid
@@ -45,9 +45,9 @@ def generate(
     total = sum(len(shard.images) for shard in shards)
     done = total - sum(len(shard.images) for shard in waiting)
     progress("reconstructions", done, total)
-    if not waiting and (out / DESCRIPTION).exists():
+    if not waiting and (out / DatasetDescription.FILE).exists():
         return DatasetDescription.read(out)
-    (out / DESCRIPTION).unlink(missing_ok=True)  # until the set is finished again
+    (out / DatasetDescription.FILE).unlink(missing_ok=True)  # until the set is finished again
     sizes = {shard.name: len(shard.images) for shard in waiting}
     for finished in run_shards(engine, waiting, out / "partial", workers, progress):
         remember_seconds(out, finished.name, finished.seconds)
