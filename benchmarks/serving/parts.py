@@ -71,7 +71,7 @@ _RULES = tuple(
         (r"_unique \(.*/semsim/scorer\.py", Part.RESIZING),
         (r"/semsim/(images/|pairs\.py)", Part.DECODING),
         (
-            r"/semsim_service/(http/(\w*_)?body|grpc_transport/(wire|raw_images|\w+/score_request|\w+/inputs))\.py",
+            r"/semsim_service/(http/(\w*_)?body|grpc_transport/\w+/(wire|raw_images|score_request|inputs))\.py",
             Part.PARSING,
         ),
         (r"_prepare.* \(.*/semsim_service/core/scoring\.py", Part.DIGESTS),

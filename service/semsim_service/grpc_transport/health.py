@@ -10,10 +10,10 @@ import grpc
 from grpc_health.v1 import health_pb2 as pb
 
 from semsim.exceptions import InvalidRequest, NotFound, RequestError
-from semsim_service.grpc_transport.caller import read_caller
-from semsim_service.grpc_transport.context import Context, refuse
-from semsim_service.grpc_transport.unary import Handler
-from semsim_service.grpc_transport.wire import parse
+from semsim_service.grpc_transport.calls.caller import read_caller
+from semsim_service.grpc_transport.calls.context import Context, refuse
+from semsim_service.grpc_transport.calls.unary import Handler
+from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.settings import Limits
 
 NAME: str = pb.DESCRIPTOR.services_by_name["Health"].full_name

@@ -12,10 +12,10 @@ from grpc_reflection.v1alpha import reflection_pb2 as pb
 from grpc_reflection.v1alpha.reflection import aio
 
 from semsim.exceptions import InvalidRequest
-from semsim_service.grpc_transport.caller import read_caller
-from semsim_service.grpc_transport.context import Context, read_message, refuse
-from semsim_service.grpc_transport.unary import Handler
-from semsim_service.grpc_transport.wire import parse
+from semsim_service.grpc_transport.calls.caller import read_caller
+from semsim_service.grpc_transport.calls.context import Context, read_message, refuse
+from semsim_service.grpc_transport.calls.unary import Handler
+from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.settings import Limits
 
 NAME: str = reflection.SERVICE_NAME

@@ -12,11 +12,11 @@ from semsim.exceptions import InvalidOption
 from semsim_service.access.addresses import check_host
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport import health, reflection
-from semsim_service.grpc_transport.drain import Drain
+from semsim_service.grpc_transport.calls.drain import Drain
+from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.listening import channel_options, server_credentials
 from semsim_service.grpc_transport.open_inference import inference_service
 from semsim_service.grpc_transport.semsim_v1 import scorer_service
-from semsim_service.grpc_transport.unary import Handler
 from semsim_service.settings import Settings
 
 # The time for refusals on their way.

@@ -10,13 +10,13 @@ import semsim
 from semsim.exceptions import NotFound, RequestError
 from semsim_service.core.call import Call
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.caller import read_caller
-from semsim_service.grpc_transport.context import Context, refuse
-from semsim_service.grpc_transport.drain import Drain
+from semsim_service.grpc_transport.calls.caller import read_caller
+from semsim_service.grpc_transport.calls.context import Context, refuse
+from semsim_service.grpc_transport.calls.drain import Drain
+from semsim_service.grpc_transport.calls.unary import Handler, unary
+from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.open_inference.inputs import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
 from semsim_service.grpc_transport.open_inference.outputs import OUTPUTS, infer_message, requested_outputs
-from semsim_service.grpc_transport.unary import Handler, unary
-from semsim_service.grpc_transport.wire import AT_ONCE_BYTES, parse
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
 NAME: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name

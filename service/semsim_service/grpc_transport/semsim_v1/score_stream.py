@@ -9,8 +9,8 @@ import grpc
 from semsim.exceptions import ErrorCode, RequestError
 from semsim_service.core.call import Transport
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.caller import Caller, read_caller
-from semsim_service.grpc_transport.context import (
+from semsim_service.grpc_transport.calls.caller import Caller, read_caller
+from semsim_service.grpc_transport.calls.context import (
     UNEXPECTED,
     Context,
     fail,
@@ -19,11 +19,11 @@ from semsim_service.grpc_transport.context import (
     seconds_left,
     without_frames,
 )
-from semsim_service.grpc_transport.drain import Drain
+from semsim_service.grpc_transport.calls.drain import Drain
+from semsim_service.grpc_transport.calls.unary import Handler, check_size
+from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_pairs
 from semsim_service.grpc_transport.semsim_v1.score_response import refused_message, stream_message
-from semsim_service.grpc_transport.unary import Handler, check_size
-from semsim_service.grpc_transport.wire import AT_ONCE_BYTES, parse
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 logger = logging.getLogger("semsim.service")

@@ -11,7 +11,7 @@ import pytest
 
 from semsim import Scorer
 from semsim_service.core.metrics import ServiceMetrics
-from semsim_service.grpc_transport import wire
+from semsim_service.grpc_transport.calls import wire
 from semsim_service.grpc_transport.semsim_v1 import score_stream
 from semsim_service.grpc_transport.semsim_v1.score_stream import IN_FLIGHT
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb

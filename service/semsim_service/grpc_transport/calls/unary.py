@@ -10,9 +10,16 @@ from google.protobuf.message import Message
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestError
 from semsim_service.core.call import Call, Transport
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.caller import Caller, read_caller
-from semsim_service.grpc_transport.context import Context, fail, read_message, refuse, seconds_left, without_frames
-from semsim_service.grpc_transport.drain import Drain
+from semsim_service.grpc_transport.calls.caller import Caller, read_caller
+from semsim_service.grpc_transport.calls.context import (
+    Context,
+    fail,
+    read_message,
+    refuse,
+    seconds_left,
+    without_frames,
+)
+from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.settings import Limits
 
 logger = logging.getLogger("semsim.service")

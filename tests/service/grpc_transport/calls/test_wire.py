@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsim.exceptions import InvalidRequest, TooManyPairs
-from semsim_service.grpc_transport.wire import parse
+from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.settings import Limits

@@ -6,7 +6,7 @@ from typing import NoReturn, TypeAlias
 import grpc
 
 from semsim.exceptions import ErrorCode, Overloaded, RequestError
-from semsim_service.grpc_transport.caller import Caller
+from semsim_service.grpc_transport.calls.caller import Caller
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 """gRPC's side of one call. It leaves messages as bytes."""
