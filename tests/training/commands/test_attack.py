@@ -21,6 +21,8 @@ from semsim_training.victims.victim_checkpoint import VictimDescription, save_vi
 from tests.conftest import ROOT
 from tests.training.small import smooth_images, victim
 
+COMMITTED = ROOT / "datasets" / "cifar10"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -157,16 +159,18 @@ def test_the_list_names_every_attack_with_its_source(semsim: Command) -> None:
     assert {line.split()[0] for line in done.stdout.splitlines()} >= {"dlg", "idlg", "inversed", "imprint", "modern"}
 
 
-def test_gallery_and_table_of_a_committed_set(semsim: Command, data: Path, tmp_path: Path) -> None:
-    """A picture and a Markdown table come from a finished set."""
-    committed = ROOT / "datasets" / "cifar10"
-    done = semsim(
-        "attack", "gallery", committed, "--out", tmp_path / "sheet.png", "--settings", "imprint", "--columns", 3
-    )
+def test_gallery_of_a_committed_set(semsim: Command, data: Path, tmp_path: Path) -> None:
+    """A picture comes from a finished set and its originals."""
+    sheet = tmp_path / "sheet.png"
+    done = semsim("attack", "gallery", COMMITTED, "--out", sheet, "--settings", "imprint", "--columns", 3)
     assert done.returncode == 0, done.stderr
-    assert Image.open(tmp_path / "sheet.png").size == (4 + 3 * 68, 158)
+    assert Image.open(sheet).size == (4 + 3 * 68, 158)
+
+
+def test_table_of_a_committed_set(semsim: Command, tmp_path: Path) -> None:
+    """A Markdown table comes from a finished set alone."""
     page = tmp_path / "page.md"
     page.write_text("<!-- attacks -->\n<!-- attacks -->\n")
-    done = semsim("attack", "table", committed, "--write", page)
+    done = semsim("attack", "table", COMMITTED, "--write", page)
     assert done.returncode == 0, done.stderr
     assert page.read_text().count("\n| cifar10--") == 22
