@@ -74,7 +74,7 @@ def round_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_gradient_from_a_file(round_files: Path, tmp_path: Path) -> None:
     """In a process of its own, the closed form rebuilds the image and its label; the result says so."""
-    arguments = [
+    arguments: list[str | Path] = [
         sys.executable, "-c", "from semsim.commands.main import main; main()",
         "attack", "run", "--model", round_files / "perceptron.safetensors",
         "--update", round_files / "perceptron-gradient.safetensors",
