@@ -3,9 +3,8 @@ PYTHON ?= python3
 PORT ?= 3000
 HOST ?= 127.0.0.1
 UV_VERSION := 0.13.9
-# Two processes, in the order of tests/conftest.py, which begins with the longest test. One of them runs all files that use
-# a shared service.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Two processes, each with one file after another; one of them runs all tests of the shared services (tests/conftest.py).
+PYTEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder
 # Real images and weights, for the tests that need them (they skip without), `make model` and `make baseline`.
 SEMSIM_DATA ?= $(abspath ../shared/data)
 export SEMSIM_DATA
@@ -15,13 +14,16 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test lint format bench bench-quick serving-profile endurance attacks attacks-picture batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test test-fast lint format bench bench-quick serving-profile endurance attacks attacks-picture batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
 
 test: $(DEV)/.done
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(DEV)/.done ## the tests that start no service and train nothing, for the inner loop: under 90 s
+	$(DEV)/bin/python -m pytest $(PYTEST_ARGS) -m "not slow"
 
 lint: $(DEV)/.done
 	$(DEV)/bin/ruff check .

@@ -1,12 +1,9 @@
 """What many tests share: data where it is to be had, small real artifacts, and live services, each started once."""
 
 import os
-import re
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,35 +15,26 @@ from tests.service.live import LiveService, serving
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "examples" / "images"
-LONGEST = ROOT / "tests" / "training" / "test_smoke.py"
-SHARED_SERVICE = re.compile(r"\b(service: LiveService|guarded: Guarded)\b")
+SHARED_SERVICES = frozenset({"service", "limited_service", "guarded"})
+"""The fixtures that start a service for all tests."""
+LONGEST = ("services", "tests/training/test_smoke.py", "tests/training/reconstructions/test_generate.py")
 CPU = ProviderSettings(order=(Provider.CPU,))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test: begun last, it would keep one of several processes busy alone."""
-    items.sort(key=lambda item: item.path != LONGEST)
+    """Group the tests of a file for one process, and all tests of the shared services, so that each starts once.
 
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With ``--dist loadfile``, run all files that use a shared service in one process: each service starts once."""
-    from xdist.scheduler import LoadFileScheduling
-
-    if config.getvalue("dist") != "loadfile":
-        return None
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = str(super()._split_scope(nodeid))
-            return "services" if _uses_service(file) else file
-
-    return Scheduling(config, log)
-
-
-@cache
-def _uses_service(file: str) -> bool:
-    return SHARED_SERVICE.search((ROOT / file).read_text()) is not None
+    The longest groups come first: begun last, they would keep one of several processes busy alone.
+    """
+    groups = {}
+    for item in items:
+        shares = SHARED_SERVICES & set(getattr(item, "fixturenames", ()))
+        groups[item] = "services" if shares else item.path.relative_to(ROOT).as_posix()
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+        if shares:
+            item.add_marker(pytest.mark.slow)
+    order = {group: number for number, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(groups[item], len(order)))
 
 
 @pytest.fixture(scope="session")
