@@ -4,7 +4,7 @@ PORT ?= 3000
 HOST ?= 127.0.0.1
 UV_VERSION := 0.13.9
 # Two processes, each with one file after another; one of them runs all tests of the shared services (tests/conftest.py).
-PYTEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # Real images and weights, for the tests that need them (they skip without), `make model` and `make baseline`.
 SEMSIM_DATA ?= $(abspath ../shared/data)
 export SEMSIM_DATA

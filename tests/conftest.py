@@ -1,9 +1,12 @@
 """What many tests share: data where it is to be had, small real artifacts, and live services, each started once."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,24 +20,45 @@ ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "examples" / "images"
 SHARED_SERVICES = frozenset({"service", "limited_service", "guarded"})
 """The fixtures that start a service for all tests."""
+USES_SERVICE = re.compile(rf"\b({'|'.join(SHARED_SERVICES)}): (LiveService|Guarded)\b")
 LONGEST = ("services", "tests/training/test_smoke.py", "tests/training/reconstructions/test_generate.py")
 CPU = ProviderSettings(order=(Provider.CPU,))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests of a file for one process, and all tests of the shared services, so that each starts once.
+    """Mark the tests of shared services as slow, and put the longest groups first.
 
-    The longest groups come first: begun last, they would keep one of several processes busy alone.
+    Begun last, these would keep one of several processes busy alone.
     """
-    groups = {}
     for item in items:
-        shares = SHARED_SERVICES & set(getattr(item, "fixturenames", ()))
-        groups[item] = "services" if shares else item.path.relative_to(ROOT).as_posix()
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
-        if shares:
+        if SHARED_SERVICES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     order = {group: number for number, group in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(groups[item], len(order)))
+    items.sort(key=lambda item: order.get(group_of(item.path.relative_to(ROOT).as_posix()), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, run all files that use a shared service in one process: each service starts once.
+
+    Marks (``--dist loadgroup``) cannot do it: pytest-xdist 3.8 writes them into node ids, which pytest 9 ignores.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(str(super()._split_scope(nodeid)))
+
+    return Scheduling(config, log)
+
+
+@cache
+def group_of(file: str) -> str:
+    """The group of a test file: the file itself, or ``services`` where it uses a shared service."""
+    return "services" if USES_SERVICE.search((ROOT / file).read_text()) else file
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -191,6 +191,7 @@ def test_a_pair_counts_once_wherever_its_embeddings_come_from(metrics: ServiceMe
     assert REGISTRY.get_sample_value("semsim_batch_pairs_sum") == before + 2
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(requests=st.lists(st.lists(st.integers(20, 60), min_size=1, max_size=11), min_size=1, max_size=12))
 def test_whoever_asks_gets_their_own(metrics: ServiceMetrics, requests: list[list[int]]) -> None:
     """Whatever is merged, split, shared or cached, each caller gets the embeddings of its own images."""

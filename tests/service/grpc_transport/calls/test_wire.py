@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from google.protobuf.message import Message
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsim.exceptions import InvalidRequest, TooManyPairs
@@ -87,6 +87,7 @@ def test_the_largest_requests_pass(make: Callable[[], Message]) -> None:
     assert parse(type(request), data, LIMITS) == request
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(data=st.binary(max_size=300), at=st.integers(0, 70_000))
 def test_any_bytes_are_parsed_or_refused(data: bytes, at: int) -> None:
     """Any bytes are parsed or refused, also within a large message, whose parts are counted first."""
