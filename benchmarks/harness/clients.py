@@ -52,7 +52,7 @@ def never_sent(error: grpc.aio.AioRpcError) -> bool:
 
 
 class Purpose(StrEnum):
-    """What a client means to do with a request."""
+    """The intention of a client with a request."""
 
     GOOD = "well-formed"
     MALFORMED = "malformed"

@@ -19,7 +19,7 @@ from semsim.scorer import Scorer
 FORMS = (Form.JSON, Form.OCTETS, Form.BATCH)
 _TIMES = 3.0
 _CHANNELS = 4
-_WATCH_SECONDS = 2.0
+WATCH_SECONDS = 2.0
 """Seconds between two looks at the queue's gauges: each costs the service milliseconds."""
 _WARM_SHARE = 0.25
 """The share of an overload that is not counted: the queue fills meanwhile."""
@@ -148,7 +148,7 @@ async def _watch(server: Server, overload: Overload, seconds: float) -> None:
         metrics = await asyncio.to_thread(scrape, server.port)
         overload.queue_pairs.append(metrics.gauge("semsim_queue_pairs"))
         overload.queue_bytes.append(metrics.gauge("semsim_queue_bytes"))
-        await asyncio.sleep(_WATCH_SECONDS)
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def _count_cpu(server: Server, overload: Overload, seconds: float) -> None:

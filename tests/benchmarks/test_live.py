@@ -16,6 +16,7 @@ from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.report import report as malformed_report
 from benchmarks.malformed.run import SETTINGS, blocks
 from benchmarks.malformed.run import run as run_malformed
+from benchmarks.overload import run as overload
 from benchmarks.overload.report import report as overload_report
 from benchmarks.overload.result import OverloadPlan
 from benchmarks.overload.run import run as run_overload
@@ -27,17 +28,24 @@ from benchmarks.soak.report import report as soak_report
 from benchmarks.soak.result import Fate, SoakPlan
 from benchmarks.soak.run import run as run_soak
 from semsim import Scorer
+from tests.conftest import CPU
 
 QUEUE_PAIRS = 256
 SIDE = 32
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The service with the bundled model and a small queue."""
+def server(tmp_path_factory: pytest.TempPathFactory, calibrated_artifact: Path) -> Iterator[Server]:
+    """The service with a small calibrated model, which answers fast, and a small queue."""
     settings = SETTINGS | {"SEMSIM_QUEUE__PAIRS": str(QUEUE_PAIRS)}
-    with running(semsim_serve(), tmp_path_factory.mktemp("benchmarks"), settings) as server:
+    with running(semsim_serve(calibrated_artifact), tmp_path_factory.mktemp("benchmarks"), settings) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def scorer(calibrated_artifact: Path) -> Scorer:
+    """A scorer of the same model."""
+    return Scorer(calibrated_artifact, providers=CPU)
 
 
 def _pairs(scorer: Scorer) -> Pairs:
@@ -53,71 +61,72 @@ def _measure(folder: Path, server: Server, form: Form, path: str = "/score") -> 
 
 
 @pytest.mark.parametrize("form", [Form.JSON, Form.OCTETS, Form.BATCH])
-def test_a_live_service_is_measured(form: Form, server: Server, bundled: Scorer, tmp_path: Path) -> None:
+def test_a_live_service_is_measured(form: Form, server: Server, scorer: Scorer, tmp_path: Path) -> None:
     """Over HTTP and gRPC, its answers checked against the library's."""
-    _pairs(bundled).save(tmp_path, SIDE)
+    _pairs(scorer).save(tmp_path, SIDE)
     run = _measure(tmp_path, server, form)
     assert run.pairs_per_second > 0
     assert 0 < run.p50 <= run.p99
 
 
-def test_wrong_distances_do_not_count(server: Server, bundled: Scorer, tmp_path: Path) -> None:
+def test_wrong_distances_do_not_count(server: Server, scorer: Scorer, tmp_path: Path) -> None:
     """A server that answers fast and wrong must not win."""
-    pairs = _pairs(bundled)
+    pairs = _pairs(scorer)
     Pairs(pairs.originals, pairs.reconstructions, pairs.distances + 0.01).save(tmp_path, SIDE)
     with pytest.raises(RuntimeError, match="expected distances"):
         _measure(tmp_path, server, Form.OCTETS)
 
 
-def test_refusals_do_not_count(server: Server, bundled: Scorer, tmp_path: Path) -> None:
+def test_refusals_do_not_count(server: Server, scorer: Scorer, tmp_path: Path) -> None:
     """Nor does any other answer that is no success."""
-    _pairs(bundled).save(tmp_path, SIDE)
+    _pairs(scorer).save(tmp_path, SIDE)
     with pytest.raises(RuntimeError, match="expected status 200, got 404"):
         _measure(tmp_path, server, Form.OCTETS, "/nowhere")
 
 
-def test_malformed_input_is_refused_in_order(server: Server, bundled: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_input_is_refused_in_order(server: Server, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few inputs of every kind: no fault, and the report tells each kind."""
     monkeypatch.setattr(lanes, "AT_ONCE_SECONDS", 0.1)
     findings = Findings(seed=2)
-    run_malformed(server, bundled, findings, list(blocks(400)))
+    run_malformed(server, scorer, findings, list(blocks(400)))
     text = malformed_report(findings)
     assert not findings.told()
     assert len(findings.outcomes) == findings.probes == text.count("\n| HTTP") + text.count("\n| gRPC")
 
 
-def test_an_overload_keeps_the_queue_bounded(server: Server, bundled: Scorer) -> None:
+def test_an_overload_keeps_the_queue_bounded(server: Server, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     """At three times capacity: right answers, refusals that say when to come again, the queue within its bound."""
+    monkeypatch.setattr(overload, "WATCH_SECONDS", 0.2)
     plan = OverloadPlan(
         rounds=2,
         seconds=2.0,
-        search_seconds=0.5,
-        capacity_seconds=1.0,
+        search_seconds=0.3,
+        capacity_seconds=0.7,
         clients=(4,),
-        patience=3.0,
+        patience=2.0,
         size=Size(pairs=8, side=32),
         questions=40,
         queue_pairs=QUEUE_PAIRS,
     )
-    overloads = run_overload(server, bundled, plan, (Form.OCTETS,))
+    overloads = run_overload(server, scorer, plan, (Form.OCTETS,))
     assert len(overloads) == 2
     assert overloads[0].capacities[1] is overloads[1].capacities[0]
-    for overload in overloads:
-        assert overload.record.answered
-        assert not overload.record.wrong
-        assert not overload.record.failed
-        assert overload.record.refused
-        assert all(attempt.retry_after for attempt in overload.record.refused)
-        assert overload.cpu > 0
-        assert not any(record.wrong or record.failed or record.refused for record in overload.busy)
-        assert max(overload.queue_pairs) <= QUEUE_PAIRS
+    for one in overloads:
+        assert one.record.answered
+        assert not one.record.wrong
+        assert not one.record.failed
+        assert one.record.refused
+        assert all(attempt.retry_after for attempt in one.record.refused)
+        assert one.cpu > 0
+        assert not any(record.wrong or record.failed or record.refused for record in one.busy)
+        assert max(one.queue_pairs) <= QUEUE_PAIRS
     assert overload_report(overloads, plan, apart=False).count("| HTTP octet-stream |") == 3
 
 
-def test_a_soak_loses_and_crosses_nothing(server: Server, bundled: Scorer, tmp_path: Path) -> None:
+def test_a_soak_loses_and_crosses_nothing(server: Server, scorer: Scorer, tmp_path: Path) -> None:
     """Mixed load, a worker killed, a stop: every accepted request answered once, with its own scores."""
-    plan = SoakPlan(seconds=3.0, seed=2, malformed=0.1, cancelled=0.1, think_seconds=0.1, burst=4)
-    soak = run_soak(plan, server, bundled)
+    plan = SoakPlan(seconds=3.0, seed=2, malformed=0.1, cancelled=0.1, think_seconds=0.1, burst=2)
+    soak = run_soak(plan, server, scorer)
     text = soak_report(soak, tmp_path / "memory.png")
     assert not soak.verdict.faults
     assert soak.verdict.fates[Fate.LOST] == 0
