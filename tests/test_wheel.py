@@ -16,6 +16,8 @@ import pytest
 from tests.conftest import IMAGES, ROOT
 from tests.service.live import CLIENT, serving
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = {
     "semsim": ROOT / "semsim",
     "semsim_service": ROOT / "service" / "semsim_service",

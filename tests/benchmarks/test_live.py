@@ -30,6 +30,8 @@ from benchmarks.soak.run import run as run_soak
 from semsim import Scorer
 from tests.conftest import CPU
 
+pytestmark = pytest.mark.slow
+
 QUEUE_PAIRS = 256
 SIDE = 32
 

@@ -15,6 +15,8 @@ from tests.deploy.promql import DEPLOY
 from tests.service.live import LiveService
 from tests.service.refusing import MODULE, refused
 
+pytestmark = pytest.mark.slow
+
 IMAGE = DEPLOY / "image"
 SKIPPED = 77
 

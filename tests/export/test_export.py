@@ -25,6 +25,8 @@ from semsim_training.embedding import EmbeddingNetwork
 from tests.conftest import CPU, IMAGES, ROOT
 from tests.encoded import encode, picture
 
+pytestmark = pytest.mark.slow
+
 SIZE = InputSpec(height=32, width=32)
 
 

@@ -13,6 +13,8 @@ from tests.conftest import IMAGES
 from tests.encoded import encode, picture
 from tests.service.live import CLIENT, LiveService, base64_pair, serving
 
+pytestmark = pytest.mark.slow
+
 
 def test_bentoml_serve_listens_on_loopback(service: LiveService) -> None:
     """`bentoml serve` from the repository root, which is how ``service`` is started, scores, on 127.0.0.1 only."""

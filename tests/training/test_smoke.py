@@ -12,6 +12,8 @@ import pytest
 from semsim.manifest import read_manifest
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def semsim(tmp_path: Path) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import Running, error_code, raw_batch
 
+pytestmark = pytest.mark.slow
+
 TRACES = ("Traceback", 'File "', "site-packages", ".py", "<class")
 METHODS = [f"/semsim.v1.Scorer/{name}" for name in ("Score", "GetModel")]
 METHODS += [

@@ -20,6 +20,8 @@ from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
 
+pytestmark = pytest.mark.slow
+
 DOUBLE = Options(dtype=torch.float64)
 SENT = Protocol(batchnorm="train", send_statistics=True)
 

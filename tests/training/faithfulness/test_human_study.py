@@ -15,6 +15,8 @@ from semsim_training.faithfulness.tables import markdown
 from tests.conftest import ROOT
 from tests.training.faithfulness import studies
 
+pytestmark = pytest.mark.slow
+
 SIGNS = {"mse": -1, "ssim": 1, "psnr": 1, "lpips": -1, "dreamsim": -1, "semsim": -1}
 COMMITTED = ROOT / "docs" / "faithfulness" / "human-study" / "report.json"
 

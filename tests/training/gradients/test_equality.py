@@ -19,6 +19,8 @@ from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
 
+pytestmark = pytest.mark.slow
+
 VICTIMS = [
     ("lenet", None, 32, 3), ("convnet", 8, 32, 3), ("resnet20", 16, 32, 3), ("resnet20", 4, 16, 3),
     ("resnet18", None, 16, 2), ("densenet", None, 32, 2), ("vit", 64, 32, 3), ("perceptron", 32, 32, 3),

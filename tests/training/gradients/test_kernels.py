@@ -17,6 +17,8 @@ from semsim_training.gradients.patches import Window
 from tests.training.gradients.test_equality import image_gradients, plain_image_gradient, relative
 from tests.training.small import observations, victim
 
+pytestmark = pytest.mark.slow
+
 
 def random(*shape: int, seed: int = 0) -> Tensor:
     """Standard normal numbers in float64."""

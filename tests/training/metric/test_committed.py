@@ -9,6 +9,8 @@ from semsim_training.metric.embedding_distances import majority_auc
 from semsim_training.metric.metric_recipe import MetricTraining
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ROOT / "configs" / "metric" / "default.yaml"
 
 

@@ -19,6 +19,8 @@ from semsim_training.metric.metric_training import build_network, rate, train_me
 from tests.conftest import ROOT
 from tests.training.metric.small import judged, recipe, with_recognised
 
+pytestmark = pytest.mark.slow
+
 SET = judged()
 
 

@@ -18,6 +18,8 @@ from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from tests.training.reconstructions.small_grid import SETTINGS, grid
 
+pytestmark = pytest.mark.slow
+
 
 def contents(directory: Path) -> dict[str, bytes]:
     """The shards of a set."""

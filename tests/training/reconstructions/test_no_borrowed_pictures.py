@@ -11,6 +11,8 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.training.reconstructions.borrowed import BORROWED_DB, Published, pictures_in, pieces, small
 
+pytestmark = pytest.mark.slow
+
 _COPY_DB = 40.0
 """A reconstruction in a table is a copy of its original from this PSNR on; attacks may come closer than 28 dB."""
 _NO_PICTURES = {".py", ".cpp", ".hpp", ".onnx", ".safetensors"}

@@ -19,6 +19,8 @@ from semsim_training.victims.victim_checkpoint import load_victim, load_weights,
 from semsim_training.victims.victim_training import train_victim
 from tests.training.small import smooth_images, victim
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -27,10 +27,13 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,900",
 )  # fmt: skip
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM.exists() and DRIVER.exists()),
-    reason=f"needs {CHROMIUM} and {DRIVER}: install Debian's packages chromium and chromium-driver",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (CHROMIUM.exists() and DRIVER.exists()),
+        reason=f"needs {CHROMIUM} and {DRIVER}: install Debian's packages chromium and chromium-driver",
+    ),
+]
 
 
 class Server:
