@@ -1,4 +1,4 @@
-"""How often labels are recovered from an update, against counting with uniform probabilities.
+"""The share of labels that are recovered from an update, against counting with uniform probabilities.
 
 python -m benchmarks.labels [--write FILE]
 """

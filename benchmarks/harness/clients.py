@@ -60,7 +60,7 @@ class Purpose(StrEnum):
 
 
 class End(StrEnum):
-    """How one attempt ended."""
+    """The end of one attempt."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -92,7 +92,7 @@ class Attempt:
     wanted_code: str | None = None
     """The refusal that a malformed one must get."""
     wrong: str | None = None
-    """What was wrong with the answer beside its rows: another request's id, or more than one answer."""
+    """A fault of the answer beside its rows: another request's id, or more than one answer."""
 
     def answer(self, rows: Callable[[], list[Row]]) -> None:
         """Note an answer: its rows, or that it cannot be read."""

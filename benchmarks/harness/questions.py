@@ -68,7 +68,7 @@ def encode(image: RGBImage, kind: str, mark: Mark) -> bytes:
 
 
 class Form(StrEnum):
-    """How a question travels."""
+    """The forms in which a question travels."""
 
     JSON = "HTTP JSON"
     MULTIPART = "HTTP multipart"
@@ -98,7 +98,7 @@ _BROKEN_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much one question asks: pairs, and the side of their images in pixels."""
+    """The size of one question: its pairs, and the side of their images in pixels."""
 
     pairs: int
     side: int

@@ -14,15 +14,15 @@ from semsim.scorer import PairScore, Scorer
 from semsim.summary import Summary
 
 DISTANCE_TOLERANCE = 1e-5
-"""How far a distance may lie from the offline scorer's: the network adds up in single precision, in an order that
+"""A distance may lie this far from the offline scorer's: the network adds up in single precision, in an order that
 depends on how many images it runs at once, and the service chooses those."""
 EXACT_TOLERANCE = 1e-9
-"""How far mse, psnr and ssim may lie off, as a share: they are computed in double precision, a pair at a time."""
+"""The share by which mse, psnr and ssim may lie off: they are computed in double precision, a pair at a time."""
 SINGLE_TOLERANCE = 1e-6
 """The same where they travel in single precision, as in the Open Inference Protocol; more than what a number in
 [0, 1] loses by it."""
 _SUM_TOLERANCE = 1e-9
-"""How far a mean may lie off, which depends on the order of adding up."""
+"""A mean may lie this far off, because it depends on the order of adding up."""
 _CHUNK_PAIRS = 64
 
 
@@ -43,13 +43,13 @@ class Row:
     ssim: float = 0.0
     code: str | None = None
     leakage_tolerance: float = 0.0
-    """How far the leakage may lie off because the distance may; only an expected row has it."""
+    """The leakage may lie this far off, because the distance may lie off; only an expected row has it."""
     undecided: bool = False
     """True for an expected row whose leakage is so near the threshold that it may be called recognizable or not."""
 
 
 def apart(got: float | None, wanted: float | None) -> float:
-    """How far two numbers lie apart; infinite where only one of them is there, or one is not a number."""
+    """The distance of two numbers; infinite where only one of them is there, or one is not a number."""
     if got is None or wanted is None:
         return 0.0 if got is wanted else inf
     distance = abs(got - wanted)
@@ -104,7 +104,7 @@ def _row(pair_id: str | None, result: PairScore | PairFailure, manifest: Manifes
 
 
 def differences(rows: Sequence[Row], expected: Sequence[Row], form: Form) -> list[str]:
-    """What is wrong with an answer; nothing when it is its question's."""
+    """The faults of an answer; none when it is its question's."""
     if len(rows) != len(expected):
         return [f"expected {len(expected)} results, got {len(rows)}"]
     tolerance = SINGLE_TOLERANCE if form is Form.INFER else EXACT_TOLERANCE
@@ -133,7 +133,7 @@ def _difference(got: Row, wanted: Row, tolerance: float) -> str | None:
 
 
 def confusable(rows: Iterable[Row]) -> int:
-    """How many neighbours, by mse, each could pass for the other: crossed answers of those would not be seen."""
+    """The number of neighbours, by mse, that could each pass for the other: their crossed answers would not be seen."""
     scored = sorted((row for row in rows if row.code is None), key=lambda row: row.mse)
     return sum(
         abs(one.distance - other.distance) <= 2 * DISTANCE_TOLERANCE

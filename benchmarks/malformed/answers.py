@@ -1,4 +1,4 @@
-"""What is wrong with an HTTP answer to a malformed request."""
+"""The faults of HTTP answers to malformed requests."""
 
 import json
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ def describe(answer: HTTPAnswer) -> str:
 
 
 def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
-    """What is wrong with an answer to whatever was sent; ``enveloped`` where an error must carry its code."""
+    """The fault of an answer, whatever was sent, or None; ``enveloped`` where an error must carry its code."""
     code = error_code(answer.body)
     if 200 < answer.status < 400:
         return f"{answer.status} to {answer.headers.get('location', 'nowhere')[:200]}"
@@ -35,7 +35,7 @@ def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
 
 
 def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
-    """What is wrong with an answer of 200 to a request for scores, which must have a result for each pair."""
+    """The fault of an answer of 200, or None: to a request for scores it must have a result for each pair."""
     head, _, body = request.partition(b"\r\n\r\n")
     line, headers = read_head(head)
     method, target, *_ = line.split(" ")

@@ -1,4 +1,4 @@
-"""What came of malformed inputs: counts by kind and outcome, and the faults."""
+"""The results of malformed inputs: counts by kind and outcome, and the faults."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Findings:
     refused: Counter[str] = field(default_factory=Counter)
     """By kind of input: connections that were refused, and got a moment later."""
     faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """What was wrong, and the inputs that brought it about."""
+    """By fault: the inputs that brought it about."""
     probes: int = 0
     memory_mib: list[float] = field(default_factory=list)
     """Before the first block, and after each."""
@@ -43,7 +43,7 @@ class Findings:
 
     @property
     def growth_mib(self) -> float:
-        """How much more memory there was at most than before."""
+        """The memory at its most, less the memory before."""
         return self.most_mib - self.memory_mib[0]
 
     def note(self, block: Block, index: int, outcome: str, *faults: str | None) -> None:

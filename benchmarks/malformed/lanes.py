@@ -1,4 +1,4 @@
-"""How malformed inputs are sent: requests and calls many at a time over few connections, scripts over one each."""
+"""Sending malformed inputs: requests and calls many at a time over few connections, scripts over one each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ _CALL_FAULTS = ("UNKNOWN", "INTERNAL", "DATA_LOSS", "UNAVAILABLE")
 """Statuses that no call may get; the last one is a connection that broke."""
 _REOPEN_TRIES, _REOPEN_SECONDS = 20, 0.25
 AT_ONCE_SECONDS = 0.5
-"""How long a script that may get no answer is given one, before its client says that it has ended."""
+"""A script that may get no answer waits this long for one, before its client says that it has ended."""
 
 
 async def at_once(workers: int, items: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
@@ -196,7 +196,7 @@ def _answer(channel: Any, call: Call) -> bytes:
 
 
 def _ended(error: Any, call: Call) -> list[str]:
-    """How a call ended that got no answer, and what is wrong with that."""
+    """The outcome of a call that got no answer, and its faults."""
     code, details = trailing(error, ERROR_CODE), error.details() or ""
     told = [f"{error.code().name} {code}" if code else error.code().name]
     if error.code().name in _CALL_FAULTS:

@@ -22,7 +22,7 @@ from semsim.scorer import Scorer
 
 BLOCK = 1000
 MEMORY_LIMIT_MIB = 512.0
-"""How much the service's memory may grow over what it was before, at most: twice its queue's limit of bytes."""
+"""The service's memory may grow by this much over what it was before: twice its queue's limit of bytes."""
 SETTINGS = {"SEMSIM_LIMITS__BODY_BYTES": str(2**22), "SEMSIM_LIMITS__REQUEST_PIXELS": str(2**22)}
 """Smaller limits than the default ones, so that going past them costs less."""
 _PROBE_SECONDS = 30.0
@@ -36,7 +36,7 @@ _LANES: dict[Lane, Callable[..., Awaitable[None]]] = {
 
 
 async def probe_fault(server: Server, expected: Iterable[tuple[Question, list[Row]]]) -> str | None:
-    """What is wrong with the answers to right questions, each with its rows; nothing when all is well."""
+    """The fault of the answers to right questions, each of which comes with its rows; None when all is well."""
     for question, rows in expected:
         client, attempt = client_of(question.form, server), Attempt(question.seed, question.form)
         try:

@@ -15,7 +15,7 @@ GOAL = 0.85
 
 
 def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:
-    """What should not have been."""
+    """Everything that should not have been."""
     lines = [
         f"{form}: goodput {ratio:.3f} of capacity, goal {GOAL}"
         for form, ratio in ratios(overloads).items()
@@ -41,7 +41,7 @@ def ratios(overloads: Sequence[Overload]) -> dict[Form, float]:
 
 
 def _wrong(records: Sequence[Record]) -> list[str]:
-    """What may be neither at capacity nor above it."""
+    """Everything that may be neither at capacity nor above it."""
     wrong = [what for record in records for what in record.wrong]
     failed = [attempt for record in records for attempt in record.failed]
     codes = sorted({attempt.code or attempt.wrong or attempt.end for attempt in failed})

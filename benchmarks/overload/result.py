@@ -1,4 +1,4 @@
-"""What an overload is asked to do, and all that it gave."""
+"""The plan of an overload, and its results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ QUEUE_PAIRS, QUEUE_BYTES = 1024, 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class OverloadPlan:
-    """How long, how often and how large."""
+    """The length, the number and the size of overloads."""
 
     rounds: int = 3
     seconds: float = 40.0
@@ -38,7 +38,7 @@ class Record:
     failed: list[Attempt] = field(default_factory=list)
     """Attempts that were neither answered nor refused for want of room."""
     wrong: list[str] = field(default_factory=list)
-    """What was wrong with answers, which count as none."""
+    """Faults of wrong answers, which count as none."""
     arrivals: int = 0
     gave_up: int = 0
     cut_short: int = 0
@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What clients get who always have a request open."""
+    """The service under clients that always have a request open."""
 
     rate: float
     cpu: float
@@ -63,7 +63,7 @@ class Overload:
     pairs: int
     clients: int
     search: Sequence[Capacity]
-    """What each number of clients got, once for all overloads of the form."""
+    """Capacity with each number of clients, once for all overloads of the form."""
     capacities: list[Capacity]
     """Before the overload, and after it; the one after is also before the next overload."""
     record: Record = field(default_factory=Record)

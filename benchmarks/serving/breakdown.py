@@ -1,4 +1,4 @@
-"""Where the service's CPU goes, and where a request's time goes.
+"""The service's CPU and a request's time, by what they are spent on.
 
     python -m benchmarks.serving.breakdown [--write FILE] [--picture FILE]
 

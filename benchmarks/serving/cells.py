@@ -1,4 +1,4 @@
-"""What is measured, under which loads, and how several measurements become one."""
+"""The loads, the loops and the figures of the benchmark."""
 
 import math
 from collections.abc import Sequence

@@ -43,7 +43,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class ContenderServer:
-    """How a server is started, and what it is asked."""
+    """The command of a server, and the requests that it takes."""
 
     name: str
     command: Sequence[str]

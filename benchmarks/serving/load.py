@@ -139,7 +139,7 @@ class HTTPConnection(Connection):
 
 @dataclass(slots=True)
 class _Window:
-    """What is measured; it opens and closes at an answer, where ``look`` reads the clocks."""
+    """The time that is measured: it begins and ends at an answer, when ``look`` reads the clocks."""
 
     look: Callable[[], tuple[float, float, float]]
     edges: list[tuple[float, float, float]] = field(default_factory=list)

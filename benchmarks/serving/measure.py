@@ -24,7 +24,7 @@ class Results:
     plan: ServingPlan
     contenders: Sequence[Contender]
     loops: dict[tuple[Cell, Contender, Loop], list[Run]] = field(default_factory=dict)
-    """What each loop reached beside each contender's runs: the mean of just before and just after."""
+    """Each loop beside each contender's runs: the mean of just before and just after."""
     servers: dict[tuple[Cell, Contender], list[Run]] = field(default_factory=dict)
 
     def figures(self, cell: Cell, who: Contender | Loop) -> Run:
@@ -34,7 +34,7 @@ class Results:
         return middle(self.servers[cell, who])
 
     def ratio(self, cell: Cell, contender: Contender, other: Contender | Loop) -> float:
-        """How many times the throughput of ``other``: round by round, the median.
+        """A contender's throughput over that of ``other``: round by round, the median.
 
         Against a loop beside the same run: what else the machine does changes within seconds.
         """

@@ -1,4 +1,4 @@
-"""What a sampled stack was busy with."""
+"""Parts of the service's CPU, from sampled stacks, and stages of a request's time, from its metrics."""
 
 import re
 from collections import Counter, defaultdict
@@ -34,7 +34,7 @@ def stages(before: Metrics, after: Metrics, transport: str) -> dict[Stage, float
 
 
 class Part(StrEnum):
-    """What CPU is spent on, from the work itself to what surrounds it."""
+    """The things that CPU is spent on, from the work itself to what surrounds it."""
 
     colour: str
 
@@ -95,7 +95,7 @@ _WAITING = re.compile(r"^(wait|\w+\.wait|get|\w+\.get|_worker) \(.*/(threading|q
 
 
 def part_of(frames: list[str]) -> Part | None:
-    """What a stack, outermost frame first, was busy with; None where it waits."""
+    """The part that a stack, outermost frame first, was busy with; None where it waits."""
     if _WAITING.match(frames[-1]):
         return None
     for frame in reversed(frames):

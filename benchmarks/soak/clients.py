@@ -64,7 +64,7 @@ def _grpc_ways(question: Question, model: str) -> list[tuple[bytes, str]]:
 
 @dataclass
 class Load:
-    """What the clients share: the plan, the gate, and the record."""
+    """The plan, the gate and the record, which all clients share."""
 
     plan: SoakPlan
     model: str

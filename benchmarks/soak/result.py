@@ -1,4 +1,4 @@
-"""What a soak is asked to do, and all that it gave."""
+"""The plan of a soak, and its results."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from benchmarks.harness.questions import Form, Mark, Size
 
 @dataclass(frozen=True, slots=True)
 class SoakPlan:
-    """How long, how many clients, and what they send."""
+    """The length of a soak, its clients, and the requests that they send."""
 
     seconds: float
     seed: int = 1
@@ -60,7 +60,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """How memory grows, MiB an hour, with a confidence interval of 95%."""
+    """The growth of memory, MiB an hour, with a confidence interval of 95%."""
 
     mib_per_hour: float
     low: float

@@ -129,7 +129,7 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
 
 
 def find_marks(mark: Mark, places: Iterable[Path]) -> tuple[int, list[Path]]:
-    """How many files lie below ``places``, and those that hold the mark: as it is, in hexadecimal or in base64."""
+    """The number of files below ``places``, and those that hold the mark: as it is, in hexadecimal or in base64."""
     text = mark.text
     # Without the first and last characters of base64, which depend on what stands beside it, at any alignment.
     aligned = [base64.b64encode(b"\0" * shift + text)[4:-4] for shift in range(3)]

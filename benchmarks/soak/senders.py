@@ -1,4 +1,4 @@
-"""What sends the requests of a soak, and can go before it has an answer: HTTP, unary gRPC, and one stream for many."""
+"""Clients that can go before they have an answer: over HTTP, with unary gRPC, and on one stream for many."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from benchmarks.harness.server import Server
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 LISTEN_SECONDS = 0.001
-"""How long a client waits behind an answer for a second one."""
+"""A client waits this long behind an answer for a second one."""
 _PIECES = 4
 
 

@@ -1,4 +1,4 @@
-"""What a soak shows: attempts judged by when they were, answers checked against the offline scorer, counts compared."""
+"""The verdict on a soak: attempts by when they were, answers against the offline scorer, counters, memory."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _ALL = "all"
 
 
 def fate(attempt: Attempt, times: Times) -> Fate:
-    """What became of an attempt that got no answer."""
+    """The fate of an attempt that got no answer."""
     connected = attempt.end is not End.UNCONNECTED
     if attempt.begun < times.killed <= attempt.ended:
         return Fate.CUT
@@ -201,7 +201,7 @@ def _blocks(samples: Sequence[tuple[float, float]]) -> list[list[tuple[float, fl
 
 
 def growth_fault(growth: Slope | None) -> str | None:
-    """What is wrong where even the low end of the slope's confidence interval is above what is allowed."""
+    """The fault where even the low end of the slope's confidence interval is above what is allowed."""
     if growth is None or growth.blocks < GROWTH_BLOCKS or growth.low <= GROWTH_MIB_PER_HOUR:
         return None
     return f"memory grows by {growth.low:.0f} MiB/hour or more, allowed {GROWTH_MIB_PER_HOUR:g}"

@@ -11,7 +11,7 @@ from benchmarks.malformed.inputs.corpus import Corpus
 
 
 class Lane(StrEnum):
-    """How inputs are sent."""
+    """The ways in which inputs are sent."""
 
     REQUESTS = "HTTP, whole requests"
     SCRIPTS = "HTTP, raw connections"

@@ -21,7 +21,7 @@ class Script:
     pieces: tuple[bytes, ...]
     pause_seconds: float = 0.0
     ends: bool = False
-    """Where no answer comes at once after the last piece, the client says that nothing more will come."""
+    """The client says that nothing more will come, where no answer comes at once after the last piece."""
     drops: bool = False
     """After the last piece the client is gone."""
     due: int = 0

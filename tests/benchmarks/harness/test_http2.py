@@ -5,7 +5,7 @@ from benchmarks.harness.http2 import END_STREAM, Frame, FrameType, take_frames
 
 
 def test_frames_are_taken_when_they_are_whole() -> None:
-    """What is left of the bytes waits for the rest."""
+    """The bytes that are left wait for the rest."""
     first, second = Frame(FrameType.DATA, END_STREAM, 3, b"x" * 70_000), Frame(FrameType.PING, 0, 0, b"12345678")
     sent = first.encode() + second.encode()
     assert take_frames(sent) == ([first, second], b"")

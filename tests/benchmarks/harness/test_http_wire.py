@@ -1,4 +1,4 @@
-"""Where an HTTP answer ends."""
+"""The end of an HTTP answer is found to the byte."""
 
 import pytest
 

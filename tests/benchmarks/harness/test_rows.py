@@ -1,4 +1,4 @@
-"""Whether an answer is its question's: crossed ones are told apart, and every number counts."""
+"""An answer is told from every other question's, and each of its numbers counts."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -47,7 +47,7 @@ def test_no_number_may_be_missing_or_another(bundled: Scorer, name: str) -> None
 
 
 def test_a_pair_at_the_threshold_may_be_called_either(bundled: Scorer) -> None:
-    """Where the leakage lies so near the threshold that its tolerance crosses it, and only there."""
+    """Only a leakage so near the threshold that its tolerance crosses it may be called recognizable or not."""
     ((_, rows),) = expected_rows([ask(1, Form.JSON, MARK, Size(pairs=1, side=32))], bundled)
     other = replace(rows[0], recognizable=not rows[0].recognizable)
     assert differences([other], rows, Form.JSON)

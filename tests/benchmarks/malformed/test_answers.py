@@ -1,4 +1,4 @@
-"""Which answers to malformed requests are faults."""
+"""Answers to malformed requests that are faults."""
 
 import json
 

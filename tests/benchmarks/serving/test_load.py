@@ -1,4 +1,4 @@
-"""What the load generator reads in answers."""
+"""The load generator reads whole answers only."""
 
 import asyncio
 import json

@@ -1,12 +1,22 @@
-"""What a sampled stack counts as."""
+"""Sampled stacks count as parts of the CPU, and metrics as stages of a request's time."""
 
 import pytest
 
-from benchmarks.serving.parts import Part, part_of, shares
+from benchmarks.harness.metrics import read_metrics
+from benchmarks.serving.parts import Part, Stage, part_of, shares, stages
 
 _EMBED = "thread (7): batcher;run (/x/threading.py:9);embed (/a/semsim/embedder.py:44);run (/x/onnxruntime/capi/a.py:1)"
 _LOOP = "thread (5): MainThread;run (/x/asyncio/runners.py:118)"
 _ACCESS = f"{_LOOP};send (/x/bentoml/_internal/server/http/access.py:1);info (/x/logging/__init__.py:2)"
+_BEFORE = """# TYPE semsim_request_seconds histogram
+semsim_request_seconds_bucket{le="0.5",transport="http"} 1.0
+semsim_request_seconds_sum{transport="http"} 1.0
+semsim_request_seconds_count{transport="http"} 2.0
+semsim_request_seconds_sum{transport="grpc"} 50.0
+# TYPE semsim_decode_seconds histogram
+semsim_decode_seconds_sum 0.25
+"""
+_AFTER = _BEFORE.replace("} 1.0", "} 9.0").replace("} 2.0", "} 6.0").replace("0.25", "2.25")
 
 
 @pytest.mark.parametrize(
@@ -32,3 +42,9 @@ def test_threads_weigh_what_they_took() -> None:
     """Whatever number of samples they have; one without samples is the server's own."""
     found = shares([f"{_EMBED} 10", f"{_LOOP} 30", f"{_ACCESS} 10"], {7: 6.0, 5: 2.0, 11: 2.0})
     assert found == {Part.NETWORK: 0.6, Part.SERVER: pytest.approx(0.35), Part.BENTOML: pytest.approx(0.05)}
+
+
+def test_stages_are_means_of_what_came_between() -> None:
+    """Only one transport's requests count; what no stage covers is the rest."""
+    means = stages(read_metrics(_BEFORE), read_metrics(_AFTER), "http")
+    assert means == {Stage.DECODE: 0.5, Stage.QUEUE: 0, Stage.INFERENCE: 0, Stage.REST: pytest.approx(1.5)}

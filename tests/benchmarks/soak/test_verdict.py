@@ -1,4 +1,4 @@
-"""What a soak would notice: doubled, missing and late answers, wrong scores, counts that do not balance."""
+"""A soak notices doubled, missing and late answers, wrong scores, counts that do not balance, and growth."""
 
 from collections import Counter
 from dataclasses import replace
@@ -9,8 +9,8 @@ from benchmarks.harness.clients import Attempt, End, Purpose
 from benchmarks.harness.metrics import Metrics, read_metrics
 from benchmarks.harness.questions import Form, Mark, ask
 from benchmarks.harness.rows import Row, expected_rows
-from benchmarks.soak.result import Fate, Times
-from benchmarks.soak.verdict import balances, check_scores, fate, judge
+from benchmarks.soak.result import Fate, Slope, Times
+from benchmarks.soak.verdict import balances, check_scores, fate, growth_fault, judge, slope
 from semsim import Scorer
 
 MARK = Mark.of(1)
@@ -103,3 +103,21 @@ def test_counters_must_lie_between_what_was_seen_and_what_may_have_been() -> Non
         before, after = _metrics({"ok": 5}, pairs=7), _metrics(Counter(ok=5) + Counter(codes), pairs=8)
         seen[0].rows = [Row(None)]
         assert {row.name for row in balances(seen, TIMES, before, after) if not row.holds} == broken
+
+
+def test_growth_is_a_fault_only_where_it_is_certain() -> None:
+    """The whole interval must be above what is allowed, and the means enough."""
+    assert growth_fault(Slope(100.0, 61.0, 139.0, 30)) is not None
+    assert growth_fault(Slope(100.0, 59.0, 141.0, 30)) is None
+    assert growth_fault(Slope(100.0, 61.0, 139.0, 10)) is None
+    assert growth_fault(None) is None
+
+
+def test_a_slope_is_found_over_stretches_of_different_levels() -> None:
+    """60 MiB an hour, on two levels, is found, with an interval that holds it; noise alone has one that holds zero."""
+    samples = [(t, 200 + t / 60 + (30 if t >= 300 else 0) + (t % 7) * 0.1) for t in range(600)]
+    growth = slope(samples, [(0, 300), (300, 600)])
+    assert growth is not None
+    assert growth.low <= 60 <= growth.high
+    assert growth.high - growth.low < 10
+    assert slope(samples, [(0, 20)]) is None

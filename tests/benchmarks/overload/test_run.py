@@ -1,4 +1,4 @@
-"""What counts as goodput."""
+"""Only right answers are goodput."""
 
 import asyncio
 
