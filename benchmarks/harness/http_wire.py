@@ -62,7 +62,7 @@ def take_answer(received: bytes, *, head_only: bool = False, ended: bool = False
     if (status := int(told[:3])) < _FINAL:
         return take_answer(rest, head_only=head_only, ended=ended)
     length = "0" if head_only or status in (204, 304) else headers.get("content-length")
-    if not (headers.get("connection") == "close" if length is None else length.isdecimal()):
+    if not (headers.get("connection", "").lower() == "close" if length is None else length.isdecimal()):
         raise NotHTTP("a body of no length")
     if len(rest) < int(length or 0) or (length is None and not ended):
         return None

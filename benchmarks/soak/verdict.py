@@ -1,4 +1,4 @@
-"""The verdict on a soak: attempts by when they were, answers against the offline scorer, counters, memory."""
+"""The verdict on a soak: its attempts, by when they were; its answers, by the offline scorer; its counters; its memory."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ GROWTH_MIB_PER_HOUR = 60.0
 """A MiB a minute, by which memory must not certainly grow: a quarter of an hour gives intervals of tens of MiB an
 hour, and says little of a slower rise."""
 GROWTH_BLOCKS = 20
-"""Fewer means say nothing about growth: that is five minutes."""
+"""So many means, those of five minutes, are needed to speak of growth."""
 _BLOCK_SECONDS = 15.0
 """Samples a second apart are alike: one observation is the mean over this long."""
 _CONFIDENCE = 0.95
