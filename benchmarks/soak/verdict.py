@@ -1,4 +1,4 @@
-"""The verdict on a soak: its attempts, by when they were; its answers, by the offline scorer; its counters; its memory."""
+"""The verdict on a soak, by the moments of its attempts, the offline scorer, the counters, and the memory."""
 
 from collections import Counter
 from collections.abc import Sequence
