@@ -1,4 +1,4 @@
-"""What many tests share: data where it is to be had, small real artifacts, and live services, each started once."""
+"""Fixtures that many tests share: data where it is to be had, small real artifacts, and live services."""
 
 import os
 import re

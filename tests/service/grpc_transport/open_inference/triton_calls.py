@@ -1,4 +1,4 @@
-"""What the tests do with the real tritonclient, in a process of its own.
+"""Calls of the real tritonclient, in a process of its own.
 
 Its generated code and this repository's describe the same protocol, and protobuf lets a process have only one of them:
 tritonclient is imported by the functions, which run in the other process, and none of ours is imported at all.
