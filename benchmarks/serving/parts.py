@@ -62,7 +62,7 @@ class Part(StrEnum):
 
 
 # The first frame from the inside out that one of these names decides: by file, and function where it matters.
-_RULES = tuple(
+RULES = tuple(
     (re.compile(pattern), part)
     for pattern, part in (
         (r"/semsim/embedder\.py", Part.NETWORK),
@@ -99,7 +99,7 @@ def part_of(frames: list[str]) -> Part | None:
     if _WAITING.match(frames[-1]):
         return None
     for frame in reversed(frames):
-        for pattern, part in _RULES:
+        for pattern, part in RULES:
             if pattern.search(frame):
                 return part
     return Part.OTHER

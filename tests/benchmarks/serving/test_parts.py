@@ -1,9 +1,13 @@
 """Sampled stacks count as parts of the CPU, and metrics as stages of a request's time."""
 
+import ast
+import re
+
 import pytest
 
 from benchmarks.harness.metrics import read_metrics
-from benchmarks.serving.parts import Part, Stage, part_of, shares, stages
+from benchmarks.serving.parts import RULES, Part, Stage, part_of, shares, stages
+from tests.conftest import ROOT
 
 _EMBED = "thread (7): batcher;run (/x/threading.py:9);embed (/a/semsim/embedder.py:44);run (/x/onnxruntime/capi/a.py:1)"
 _LOOP = "thread (5): MainThread;run (/x/asyncio/runners.py:118)"
@@ -48,3 +52,18 @@ def test_stages_are_means_of_what_came_between() -> None:
     """Only one transport's requests count; what no stage covers is the rest."""
     means = stages(read_metrics(_BEFORE), read_metrics(_AFTER), "http")
     assert means == {Stage.DECODE: 0.5, Stage.QUEUE: 0, Stage.INFERENCE: 0, Stage.REST: pytest.approx(1.5)}
+
+
+def test_every_rule_about_our_code_names_code_that_is_there() -> None:
+    """A file or a function that is renamed takes its rule along."""
+    frames = [
+        f"{node.name} ({path}:{node.lineno})"
+        for folder in (ROOT / "semsim", ROOT / "service" / "semsim_service")
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    for rule, part in RULES:
+        for alternative in rule.pattern.split("|") if "(" not in rule.pattern.replace(r"\(", "") else [rule.pattern]:
+            if "semsim" in alternative:
+                assert any(re.search(alternative, frame) for frame in frames), f"{part}: {alternative}"
