@@ -1,6 +1,5 @@
 """Sampled stacks count as parts of the CPU, and metrics as stages of a request's time."""
 
-import ast
 import re
 
 import pytest
@@ -57,11 +56,10 @@ def test_stages_are_means_of_what_came_between() -> None:
 def test_every_rule_about_our_code_names_code_that_is_there() -> None:
     """A file or a function that is renamed takes its rule along."""
     frames = [
-        f"{node.name} ({path}:{node.lineno})"
+        f"{name} ({path}:1)"
         for folder in (ROOT / "semsim", ROOT / "service" / "semsim_service")
         for path in folder.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in re.findall(r"def (\w+)", path.read_text())
     ]
     for rule, part in RULES:
         for alternative in rule.pattern.split("|") if "(" not in rule.pattern.replace(r"\(", "") else [rule.pattern]:
