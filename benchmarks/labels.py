@@ -11,9 +11,9 @@ import torch
 from benchmarks.harness.reports import options, publish, table
 from semsim_training.attacks.label_counts import naive_counts
 from semsim_training.attacks.labels import infer_labels, last_layer_gradient
+from semsim_training.client_images.labelled import LabelledImages
+from semsim_training.client_images.source import ImageSource
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.source import ImageSource
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network

@@ -16,7 +16,7 @@ from examples.make_images import IMAGES
 from semsim.images import decode
 from semsim_training.attacks.presets import preset
 from semsim_training.attacks.search import Search
-from semsim_training.images.folder import square
+from semsim_training.client_images.folder import square
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network

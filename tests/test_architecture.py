@@ -34,8 +34,8 @@ FLOORS = {
     "semsim": "stages memory progress calibration error_codes exceptions images pixel_metrics manifest artifact "
     "providers pairs embedder scorer summary bulk commands",
     "semsim_training": "seeds machine markdown configuration decay statistics fitting backbones embedding checkpoint "
-    "images gradients defenses victims observations attacks reference_metrics reconstructions annotation recognition "
-    "judged faithfulness metric commands",
+    "client_images gradients defenses victims observations attacks reference_metrics reconstructions annotation "
+    "recognition judged faithfulness metric subcommands",
     "semsim_export": "graph parity parity_pairs artifact_export export_command",
     "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
     "benchmarks": "harness attacks labels serving scoring soak overload malformed",
@@ -137,11 +137,12 @@ def test_rooms_import_downwards(package: str) -> None:
 
 
 def test_names_occur_once() -> None:
-    """No class and no module of the installed packages has the name of another one."""
-    stems = [path.stem for name, path in modules().items() if name.partition(".")[0] in PACKAGES]
-    for names in (Counter(stem for stem in stems if not stem.startswith("__") and not GENERATED.search(stem)),
-                  Counter(name for name, _ in classes())):  # fmt: skip
-        assert not [name for name, count in names.items() if count > 1]
+    """No class, no module and no package within the installed packages has the name of another one."""
+    installed = [name for name in modules() if name.partition(".")[0] in PACKAGES and ".protos." not in name]
+    leaves = Counter(name.rpartition(".")[2] for name in installed if "." in name)
+    leaves.pop("__main__")
+    for counts in (leaves, Counter(name for name, _ in classes())):
+        assert not [name for name, count in counts.items() if count > 1]
 
 
 def test_the_library_needs_no_framework() -> None:

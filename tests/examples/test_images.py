@@ -7,7 +7,7 @@ import numpy as np
 from examples import make_images
 from examples.invert_gradient import KEPT, SIDE
 from semsim.images import decode
-from semsim_training.images.folder import square
+from semsim_training.client_images.folder import square
 from tests.conftest import IMAGES
 
 

@@ -2,7 +2,7 @@
 
 Data passes through the rooms in this order:
 
-* ``images``: labelled images, and how clients augment them
+* ``client_images``: labelled images, and how clients augment them
 * ``victims``: the classifiers that clients train
 * ``gradients``, ``defenses``: what a client computes from its images, and what it does to its update
 * ``observations``: what an attacker sees of a client
@@ -13,6 +13,6 @@ Data passes through the rooms in this order:
 * ``metric``: SemSim, trained on judged sets
 * ``reference_metrics``, ``faithfulness``: other metrics, and how far each metric agrees with annotators
 
-``commands`` is the command line. ``statistics`` and the modules at the top serve several rooms; of these ``backbones``,
-``embedding`` and ``checkpoint`` are the metric's network, which the export reads, too.
+``subcommands`` is the command line. ``statistics`` and the modules at the top serve several rooms; of these
+``backbones``, ``embedding`` and ``checkpoint`` are the metric's network, which the export reads, too.
 """

@@ -14,8 +14,8 @@ from semsim_training.attacks.presets import PRESETS, preset
 from semsim_training.attacks.priors import BatchNormStatistics, Reference
 from semsim_training.attacks.search import Options, Search, SearchState, Status
 from semsim_training.attacks.steppers import Optimiser
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.normalisation import normalise
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim

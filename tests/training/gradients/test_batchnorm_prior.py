@@ -11,9 +11,9 @@ from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.objectives import Euclidean
 from semsim_training.attacks.presets import preset
 from semsim_training.attacks.priors import BatchNormStatistics, Reference
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.local_steps import LocalStepDeltas
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.normalisation import normalise
 from semsim_training.observations.batch_statistics import batch_statistics
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Observation

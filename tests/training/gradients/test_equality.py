@@ -11,10 +11,10 @@ from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
 from semsim_training.attacks.presets import preset
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.local_steps import LocalStepDeltas
 from semsim_training.gradients.shared_weights import SharedWeightGradients
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.normalisation import normalise
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim

@@ -12,7 +12,7 @@ from semsim.images import RGBImage
 from semsim.pixel_metrics import mse, psnr
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
-from semsim_training.images.png import encode_png
+from semsim_training.client_images.png import encode_png
 from semsim_training.judged.pair import Pair
 from semsim_training.reconstructions.dataset import DatasetDescription, ShardFile
 from semsim_training.reconstructions.near_copies import pixels_sha256

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.normalisation import normalise
 from semsim_training.observations.batch_statistics import batch_statistics
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Victim

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.normalisation import normalise
 from semsim_training.observations.batch_statistics import batch_statistics
 from semsim_training.observations.update_files import observation_from_files
 from semsim_training.observations.update_kind import UpdateKind

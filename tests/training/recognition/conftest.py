@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semsim_training.images.source import ImageSource
+from semsim_training.client_images.source import ImageSource
 from semsim_training.recognition.recogniser_configuration import RecogniserTraining
 from semsim_training.recognition.recogniser_training import train_recogniser
 from tests.training.annotation.sets import png, write_set

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semsim.pixel_metrics import mse, psnr
-from semsim_training.images.mode import NO_MODE
+from semsim_training.client_images.mode import NO_MODE
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.recognition.recogniser_configuration import RecogniserTrainings
 from semsim_training.reconstructions.dataset import DatasetDescription

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, InvalidVictim
-from semsim_training.images.folder import load_folder
-from semsim_training.images.source import ImageSource
+from semsim_training.client_images.folder import load_folder
+from semsim_training.client_images.source import ImageSource
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 from semsim_training.victims.schedule import SCHEDULES, Schedule, VictimTraining, VictimTrainings

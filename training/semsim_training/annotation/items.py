@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset
-from semsim_training.images.png import encode_png
+from semsim_training.client_images.png import encode_png
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.schema import ReconstructionRow
 from semsim_training.seeds import stable_hash

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.labels import infer_labels
 from semsim_training.attacks.search import Reconstruction, Status
-from semsim_training.images.normalisation import to_images
+from semsim_training.client_images.normalisation import to_images
 from semsim_training.observations.observation import Observation
 from semsim_training.victims.imprint import ImprintedPerceptron
 

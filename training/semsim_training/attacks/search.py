@@ -17,7 +17,7 @@ from semsim_training.attacks.compilation import compiled
 from semsim_training.attacks.initialisation import Initialisation, initial
 from semsim_training.attacks.labels import infer_labels
 from semsim_training.attacks.schedules import factor
-from semsim_training.images.normalisation import box, to_images
+from semsim_training.client_images.normalisation import box, to_images
 from semsim_training.observations.observation import Observation
 from semsim_training.seeds import stable_hash
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.client_images.mode import NO_MODE, Mode
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.defenses.defense import NO_DEFENSE, Defense
 from semsim_training.defenses.rules import defend
 from semsim_training.gradients.update import LocalTraining, Update
-from semsim_training.images.mode import NO_MODE, Mode
-from semsim_training.images.normalisation import normalise
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from semsim_training.client_images.source import ImageSource
 from semsim_training.configuration import Configuration, FrozenModel
-from semsim_training.images.source import ImageSource
 
 
 class RecogniserTraining(FrozenModel):

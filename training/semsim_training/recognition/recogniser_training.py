@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semsim.progress import Progress, silent
+from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.configuration import expanded
 from semsim_training.decay import half_cosine, warm_up
 from semsim_training.fitting import fit
-from semsim_training.images.labelled import LabelledImages
 from semsim_training.recognition.degradations import degrade
 from semsim_training.recognition.recogniser import Recogniser, load_recogniser, save_recogniser
 from semsim_training.recognition.recogniser_configuration import RecogniserTraining

@@ -3,7 +3,7 @@
 import numpy as np
 
 from semsim.exceptions import InvalidDataset
-from semsim_training.images.labelled import LabelledImages
+from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.seeds import stable_hash
 

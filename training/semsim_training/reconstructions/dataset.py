@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from semsim.exceptions import HashMismatch, InvalidDataset
+from semsim_training.client_images.source import ImageChoice
 from semsim_training.configuration import Description, FrozenModel
-from semsim_training.images.source import ImageChoice
 from semsim_training.machine import machine
 from semsim_training.reconstructions.schema import SCHEMA
 

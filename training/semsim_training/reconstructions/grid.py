@@ -10,11 +10,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from semsim_training.attacks.attack import AttackChoice
+from semsim_training.client_images.mode import NO_MODE, WrittenMode
+from semsim_training.client_images.source import ImageChoice
 from semsim_training.configuration import Configuration, FrozenModel
 from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.images.mode import NO_MODE, WrittenMode
-from semsim_training.images.source import ImageChoice
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import BatchNormMode, Victim
 from semsim_training.victims.building import build_network

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from semsim.images import RGBImage, decode
 from semsim.pixel_metrics import mse, psnr
-from semsim_training.images.png import encode_png
+from semsim_training.client_images.png import encode_png
 
 NEAR_DB = 30.0
 """From this PSNR on, a reconstruction is a near copy."""

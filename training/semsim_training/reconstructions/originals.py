@@ -7,7 +7,7 @@ from typing import Self
 
 from semsim.exceptions import HashMismatch, InvalidDataset
 from semsim.images import RGBImage
-from semsim_training.images.source import ImageSource
+from semsim_training.client_images.source import ImageSource
 from semsim_training.reconstructions.near_copies import pixels_sha256
 from semsim_training.reconstructions.schema import ReconstructionRow
 

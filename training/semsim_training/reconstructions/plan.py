@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset
 from semsim_training.attacks.search import Options
+from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.configuration import Description
-from semsim_training.images.labelled import LabelledImages
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.grid import Grid, Setting, Splits
 from semsim_training.reconstructions.shard import Shard

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from semsim.images import RGBImage, decode
-from semsim_training.images.png import encode_png
+from semsim_training.client_images.png import encode_png
 from semsim_training.reconstructions.dataset import DatasetDescription, read_shards
 from semsim_training.reconstructions.near_copies import opened
 from semsim_training.reconstructions.originals import Originals

@@ -13,8 +13,8 @@ from semsim.pixel_metrics import mse, psnr
 from semsim.progress import Progress, silent
 from semsim_training.attacks.attack import AttackChoice, ClosedForm, attack
 from semsim_training.attacks.search import Options, Reconstruction
-from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.png import encode_png
+from semsim_training.client_images.labelled import LabelledImages
+from semsim_training.client_images.png import encode_png
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.reconstructions.near_copies import near_copy, pixels_sha256, sealed

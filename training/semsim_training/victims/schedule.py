@@ -5,11 +5,11 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from semsim_training.client_images.mode import NO_MODE, WrittenMode
+from semsim_training.client_images.source import ImageSource
 from semsim_training.configuration import Configuration, FrozenModel
 from semsim_training.decay import stepped
 from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
-from semsim_training.images.mode import NO_MODE, WrittenMode
-from semsim_training.images.source import ImageSource
 from semsim_training.victims.description import Network
 
 

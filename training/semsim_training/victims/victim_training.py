@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from semsim.exceptions import InvalidDataset
 from semsim.progress import Progress, silent
+from semsim_training.client_images.labelled import LabelledImages
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.defenses.defense import NO_DEFENSE
 from semsim_training.defenses.rules import defend
 from semsim_training.fitting import fit
-from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.normalisation import normalise
 from semsim_training.seeds import stable_hash
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network

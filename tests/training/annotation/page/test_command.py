@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from semsim.exceptions import SemSimError
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
 from semsim_training.annotation.page.study_database import StudyDatabase
-from semsim_training.commands.annotate_command import app
+from semsim_training.subcommands.annotate_command import app
 from tests.service.live import free_port
 
 PROGRAM = "from semsim.commands.main import main; main()"

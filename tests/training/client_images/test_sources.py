@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset
-from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.published import PUBLISHED
-from semsim_training.images.source import ImageSource
+from semsim_training.client_images.labelled import LabelledImages
+from semsim_training.client_images.published import PUBLISHED
+from semsim_training.client_images.source import ImageSource
 from tests.training.small import smooth_images
 
 

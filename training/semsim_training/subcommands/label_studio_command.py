@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from semsim_training.commands.annotation_options import Limit, Noise, Split, splits
+from semsim_training.subcommands.annotation_options import Limit, Noise, Split, splits
 
 app = typer.Typer(no_args_is_help=True, help="Exchange tasks and annotations with Label Studio, as JSON.")
 

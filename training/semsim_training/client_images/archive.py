@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidDataset
 from semsim.images import RGBImage
-from semsim_training.images.folder import square
-from semsim_training.images.labelled import LabelledImages
+from semsim_training.client_images.folder import square
+from semsim_training.client_images.labelled import LabelledImages
 
 
 def load_archive(path: Path, size: int, split: str) -> LabelledImages:

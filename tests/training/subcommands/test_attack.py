@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from semsim.commands.main import main
 from semsim.pixel_metrics import mse, psnr
-from semsim_training.images.normalisation import normalise
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
 from tests.conftest import ROOT
 from tests.training.small import smooth_images, victim

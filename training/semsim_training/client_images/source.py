@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from semsim.images import RGBImage
+from semsim_training.client_images.archive import archived_images, load_archive
+from semsim_training.client_images.folder import folder_images, load_folder
+from semsim_training.client_images.labelled import LabelledImages
+from semsim_training.client_images.published import load_published, published_images
 from semsim_training.configuration import FrozenModel, expanded
-from semsim_training.images.archive import archived_images, load_archive
-from semsim_training.images.folder import folder_images, load_folder
-from semsim_training.images.labelled import LabelledImages
-from semsim_training.images.published import load_published, published_images
 from semsim_training.seeds import stable_hash
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from semsim.exceptions import InvalidConfiguration
+from semsim_training.client_images.mode import Mode
+from semsim_training.client_images.policies import OPERATIONS, Policies
 from semsim_training.defenses.defense import Defense
 from semsim_training.defenses.rules import defend
-from semsim_training.images.mode import Mode
-from semsim_training.images.policies import OPERATIONS, Policies
 from tests.training.small import smooth_images
 
 UPDATE = {

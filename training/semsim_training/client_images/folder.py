@@ -7,7 +7,7 @@ import numpy as np
 
 from semsim.exceptions import InvalidDataset, InvalidImage
 from semsim.images import RGBImage, decode, resize
-from semsim_training.images.labelled import LabelledImages
+from semsim_training.client_images.labelled import LabelledImages
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from semsim.exceptions import InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, append
-from semsim_training.commands.faithfulness_command import app
 from semsim_training.faithfulness.report import FaithfulnessReport
 from semsim_training.judged.pair import pairs_of
+from semsim_training.subcommands.faithfulness_command import app
 from tests.training.faithfulness.studies import made_up
 from tests.training.judged.made_up import judgements_of, made_up_set
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator
 
-from semsim_training.images.policies import Policies, crop_and_flip
+from semsim_training.client_images.policies import Policies, crop_and_flip
 
 Images = NDArray[np.uint8]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semsim.commands.options import Json
-from semsim_training.commands import label_studio_command
-from semsim_training.commands.annotation_options import Limit, Noise, Split, splits
+from semsim_training.subcommands import label_studio_command
+from semsim_training.subcommands.annotation_options import Limit, Noise, Split, splits
 
 if TYPE_CHECKING:
     from semsim_training.annotation.judgements import AnnotatorKind

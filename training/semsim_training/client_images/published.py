@@ -8,8 +8,8 @@ import numpy as np
 
 from semsim.exceptions import InvalidDataset
 from semsim.images import RGBImage
-from semsim_training.images.folder import square
-from semsim_training.images.labelled import LabelledImages
+from semsim_training.client_images.folder import square
+from semsim_training.client_images.labelled import LabelledImages
 
 
 def _cifar(kind: str) -> Callable[[Path, bool, bool], Any]:

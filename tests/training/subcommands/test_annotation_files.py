@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.annotation.keys import SheetKey
-from semsim_training.commands.annotate_command import app
+from semsim_training.subcommands.annotate_command import app
 from tests.training.annotation.sets import write_set
 
 SHEETS = ("--split", "test", "--limit", 40, "--clean", 3, "--noise", 2, "--repeats", 2)

@@ -1,1 +1,0 @@
-"""Labelled images, for victims to learn and for attacks to rebuild."""
