@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 Split = Annotated[list[str] | None, typer.Option(help="train, validation or test.", show_default="all")]
-Limit = Annotated[int | None, typer.Option(min=1, help="How many reconstructions.", show_default="all")]
-Noise = Annotated[int, typer.Option(min=0, help="Gold: how many images of noise.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Number of reconstructions.", show_default="all")]
+Noise = Annotated[int, typer.Option(min=0, help="Gold: number of images of noise.")]
 
 
 def splits(names: Sequence[str] | None) -> tuple[str, ...]:

@@ -18,23 +18,23 @@ Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 @app.command("run")
 def run(
     model: Annotated[Path, typer.Option(help="The model sent out: .safetensors, or a PyTorch state dict.")],
-    update: Annotated[Path, typer.Option(help="What came back, as names to tensors.")],
+    update: Annotated[Path, typer.Option(help="The client's update: tensors by name.")],
     out: Annotated[Path, typer.Option(help="Directory for the reconstructions (PNG) and result.json.")],
     description: Annotated[
-        Path | None, typer.Option(help="What the network is (JSON).", show_default="MODEL with suffix .json")
+        Path | None, typer.Option(help="Description of the network, JSON.", show_default="MODEL with suffix .json")
     ] = None,
-    kind: Annotated[str, typer.Option(metavar="gradient|delta|after", help="What UPDATE holds.")] = "gradient",
+    kind: Annotated[str, typer.Option(metavar="gradient|delta|after", help="Kind of UPDATE.")] = "gradient",
     attack: Annotated[str, typer.Option(help="A published attack; `semsim attack list` names them.")] = "inversed",
     iterations: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
     restarts: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
     total_variation: Annotated[float | None, typer.Option(min=0.0, show_default="the attack's own")] = None,
-    images: Annotated[int, typer.Option(min=1, help="How many images the client computed on.")] = 1,
+    images: Annotated[int, typer.Option(min=1, help="Number of the client's images.")] = 1,
     labels: Annotated[
-        str | None, typer.Option(help="Their classes, such as 3,5.", show_default="inferred from the update")
+        str | None, typer.Option(help="The images' classes, such as 3,5.", show_default="inferred from the update")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of local training, for delta and after.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate of local training.")] = None,
     local_batch: Annotated[int | None, typer.Option(min=1, show_default="all images")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Of local training.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of local training.")] = 1,
     batchnorm: Annotated[str, typer.Option(metavar="eval|train", help="The client's batch normalisation.")] = "eval",
     seed: Annotated[int, typer.Option()] = 0,
     device: Device = "cpu",
@@ -92,7 +92,9 @@ def run(
 def grid(
     config: Annotated[Path, typer.Argument(help="Settings, YAML.")],
     out: Annotated[Path, typer.Argument(help="The set's directory; an unfinished one is finished.")],
-    engine: Annotated[str, typer.Option(metavar="here|processes|ray", help="Where to compute.")] = "processes",
+    engine: Annotated[
+        str, typer.Option(metavar="here|processes|ray", help="Engine that computes the shards.")
+    ] = "processes",
     workers: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None,
     device: Device = "cpu",
 ) -> None:

@@ -22,7 +22,7 @@ Directions = Annotated[
 ]
 DrawCount = Annotated[int, typer.Option("--draws", min=100, help="Draws of the bootstrap.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
-Source = Annotated[str, typer.Option(help="Where the judgements come from and under which licence, for the report.")]
+Source = Annotated[str, typer.Option(help="Origin and licence of the judgements, for the report.")]
 Write = Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its <!-- NAME --> marks.")]
 
 
@@ -34,10 +34,10 @@ def judgements(
     kind: Kind,
     out: Out,
     name: Annotated[str | None, typer.Option(help="Name of the study.", show_default="the file's")] = None,
-    setting: Annotated[str, typer.Option(help="Column: what made the reconstruction.")] = "setting",
+    setting: Annotated[str, typer.Option(help="Column: the setting that made the reconstruction.")] = "setting",
     original: Annotated[str, typer.Option(help="Column: the original.")] = "image_id",
     label: Annotated[str, typer.Option(help="Column: the original's class.")] = "true_label",
-    annotators: Annotated[str, typer.Option(help="How the columns of judgements begin.")] = "annotator_",
+    annotators: Annotated[str, typer.Option(help="Prefix of the columns of judgements.")] = "annotator_",
     metric: Annotated[
         list[str] | None, typer.Option(help="Column of a metric.", show_default="all of known direction")
     ] = None,

@@ -77,7 +77,7 @@ def hold_out(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for hold-out.json; what is in it is not done again.")],
     field: Annotated[
-        list[str] | None, typer.Option(metavar="attack|victim|dataset", help="What to leave out.", show_default="all")
+        list[str] | None, typer.Option(metavar="attack|victim|dataset", help="Field to leave out.", show_default="all")
     ] = None,
     epochs: Epochs = None,
     device: Device = "cpu",
