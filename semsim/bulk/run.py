@@ -27,7 +27,7 @@ class Run:
     matching: Matching
     skipped_originals: tuple[Path, ...] = ()
     skipped_reconstructions: tuple[Path, ...] = ()
-    """Both tuples hold images that were not decoded for their name or format, and links that lead nodirectories."""
+    """Both tuples hold images that were not decoded for their name or format, and links that lead nowhere."""
 
 
 def score_directories(

@@ -1,4 +1,4 @@
-"""Changes that leave a reconstruction as recognisable as before."""
+"""Changes that leave a reconstruction as recognizable as before."""
 
 import math
 
