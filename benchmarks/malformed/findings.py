@@ -24,26 +24,26 @@ class Block:
 
 @dataclass
 class Findings:
-    """All that a run gave."""
+    """The outcomes, faults and memory of a run."""
 
     seed: int
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """By kind of input: how often each outcome was."""
+    """How often each kind of input had each outcome."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """By kind of input: the time that sending took."""
+    """The seconds that sending took, by kind of input."""
     refused: Counter[str] = field(default_factory=Counter)
-    """By kind of input: connections that were refused, and got a moment later."""
+    """The connections that were refused at first and succeeded a moment later, by kind of input."""
     faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """By fault: the inputs that brought it about."""
+    """The inputs that brought each fault about."""
     probes: int = 0
     memory_mib: list[float] = field(default_factory=list)
-    """Before the first block, and after each."""
+    """The service's memory before the first block and after each block."""
     most_mib: float = 0.0
-    """At any moment."""
+    """The service's memory at its highest."""
 
     @property
     def growth_mib(self) -> float:
-        """The memory at its most, less the memory before."""
+        """The growth from the memory before the first block to the highest."""
         return self.most_mib - self.memory_mib[0]
 
     def note(self, block: Block, index: int, outcome: str, *faults: str | None) -> None:
@@ -53,5 +53,5 @@ class Findings:
             self.faults[what].append(f"{block.kind.name} {block.first + index}")
 
     def told(self) -> list[str]:
-        """The faults, each with how often it was and where first."""
+        """The faults as lines of text: how often each one was, and where first."""
         return [f"{len(places)} times, {', '.join(places[:_KEPT])}: {what}" for what, places in self.faults.items()]

@@ -15,7 +15,7 @@ GOAL = 0.85
 
 
 def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:
-    """Everything that should not have been."""
+    """The faults of the overloads."""
     lines = [
         f"{form}: goodput {ratio:.3f} of capacity, goal {GOAL}"
         for form, ratio in ratios(overloads).items()
@@ -35,13 +35,13 @@ def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:
 
 
 def ratios(overloads: Sequence[Overload]) -> dict[Form, float]:
-    """For each form its goodput over its capacity, the mean of its overloads."""
+    """Each form's ratio of goodput to capacity, the mean over its overloads."""
     forms = dict.fromkeys(one.form for one in overloads)
     return {form: mean(one.ratio for one in overloads if one.form == form) for form in forms}
 
 
 def _wrong(records: Sequence[Record]) -> list[str]:
-    """Everything that may be neither at capacity nor above it."""
+    """The faults among answers, which load never excuses: wrong pairs and failed requests."""
     wrong = [what for record in records for what in record.wrong]
     failed = [attempt for record in records for attempt in record.failed]
     codes = sorted({attempt.code or attempt.wrong or attempt.end for attempt in failed})

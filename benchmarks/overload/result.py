@@ -65,7 +65,7 @@ class Overload:
     search: Sequence[Capacity]
     """Capacity with each number of clients, once for all overloads of the form."""
     capacities: list[Capacity]
-    """Before the overload, and after it; the one after is also before the next overload."""
+    """The capacities before and after the overload; the one after is also the one before the next overload."""
     record: Record = field(default_factory=Record)
     began: float = 0.0
     """The beginning of the time that is counted, ``time.monotonic``."""

@@ -89,7 +89,7 @@ def _thread_seconds(scoring: psutil.Process) -> dict[int, float]:
 
 
 def report(profiles: list[Profile]) -> str:
-    """Both tables."""
+    """The tables of CPU and of latency."""
     head = ["", *(profile.title for profile in profiles)]
     cpu = [[part, *(f"{one.cpu.get(part, 0) * 1e6:.0f}" for one in profiles)] for part in Part]
     cpu.append(["all", *(f"**{one.run.cpu_per_pair * 1e6:.0f}**" for one in profiles)])

@@ -67,7 +67,7 @@ SERVERS = (
 
 @contextmanager
 def started(servers: Sequence[ContenderServer], scratch: Path) -> Iterator[list[Contender]]:
-    """All of them at once, until the block ends, each paused: wake the one that is asked."""
+    """Run all servers until the block ends, each of them paused: a caller wakes the one it asks."""
     contenders = []
     with ExitStack() as stack:
         for one in servers:

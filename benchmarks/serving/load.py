@@ -145,7 +145,7 @@ class _Window:
     edges: list[tuple[float, float, float]] = field(default_factory=list)
     """The clocks when the window opened, and when it closed."""
     latencies: list[float] = field(default_factory=list)
-    """Seconds, of the answers within the window."""
+    """The latencies of the answers within the window, in seconds."""
     sample: list[tuple[int, bytes]] = field(default_factory=list)
     """Requests by index, and their answers."""
 

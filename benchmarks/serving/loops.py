@@ -22,7 +22,7 @@ _BATCH_PAIRS = BATCH_IMAGES // 2
 
 
 def measure_loop(folder: Path, loop: Loop, side: int, seconds: float) -> Run:
-    """Run one loop over the pairs of a folder for so long."""
+    """Run one loop over the pairs of a folder for ``seconds``."""
     step = _step(folder, loop, side)
     step(0)
     begin, cpu, count = time.perf_counter(), time.process_time(), 0

@@ -39,9 +39,9 @@ class Times:
     began: float
     killed: float = inf
     back: float = inf
-    """Both ports answer again."""
+    """The moment when both ports answered again."""
     burst: float = inf
-    """Large requests were sent at once, together more than the queue takes."""
+    """The moment when large requests were sent at once, together more than the queue takes."""
     stopped: float = inf
     exited: float = inf
 
@@ -50,10 +50,10 @@ class Fate(StrEnum):
     """Why an attempt got no answer."""
 
     CUT = "cut by the kill"
-    """Begun while the worker lived, unanswered when it was killed: nobody was left to answer."""
+    """The attempt began while the worker lived and had no answer when it was killed: nobody was left to answer."""
     NO_WORKER = "refused while there was no worker"
     STOPPED = "refused because of the stop"
-    """Not wholly sent a moment before SIGTERM."""
+    """The attempt was not wholly sent a moment before SIGTERM."""
     TURNED_AWAY = "refused while the service should have served"
     LOST = "lost"
 
@@ -106,7 +106,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Soak:
-    """All that a run gave."""
+    """A run: its plan, its times, its attempts and its measurements."""
 
     plan: SoakPlan
     times: Times
@@ -122,7 +122,7 @@ class Soak:
     counted_attempts: int = 0
     """Attempts that were over when the service's counters were read."""
     exit_code: int | None = None
-    """None where the service did not end in time."""
+    """The service's exit code; None where it did not end in time."""
     verdict: Verdict = field(default_factory=Verdict)
     balance: list[Balance] = field(default_factory=list)
     growth: Slope | None = None

@@ -19,14 +19,14 @@ then owes an answer. Later ones may still have been in the network when it stopp
 RECONNECT_SECONDS = 2.0
 """A gRPC client that found the port closed looks again up to a second later, and says "closed" until then."""
 WARM_UP_SECONDS = 60.0
-"""A process's memory is not looked at before it has served for so long."""
+"""A process's memory counts only after this many seconds of service."""
 GROWTH_MIB_PER_HOUR = 60.0
 """A MiB a minute, by which memory must not certainly grow: a quarter of an hour gives intervals of tens of MiB an
 hour, and says little of a slower rise."""
 GROWTH_BLOCKS = 20
-"""So many means, those of five minutes, are needed to speak of growth."""
+"""The number of means, those of five minutes, that are needed to speak of growth."""
 _BLOCK_SECONDS = 15.0
-"""Samples a second apart are alike: one observation is the mean over this long."""
+"""One observation is the mean over this many seconds, because samples a second apart are alike."""
 _CONFIDENCE = 0.95
 _ALL = "all"
 
@@ -78,7 +78,7 @@ def may_be_counted_as(attempt: Attempt, times: Times) -> set[str]:
 
 
 def judge(attempts: Sequence[Attempt], times: Times) -> Verdict:
-    """Everything that needs no scores."""
+    """The verdict on everything but the scores of the answers."""
     verdict = Verdict()
     answers: Counter[int] = Counter()
     last_attempts: dict[int, Attempt] = {}

@@ -64,7 +64,7 @@ def _measure(folder: Path, server: Server, form: Form, path: str = "/score") -> 
 
 @pytest.mark.parametrize("form", [Form.JSON, Form.OCTETS, Form.BATCH])
 def test_a_live_service_is_measured(form: Form, server: Server, scorer: Scorer, tmp_path: Path) -> None:
-    """Over HTTP and gRPC, its answers checked against the library's."""
+    """The load generator measures a service over HTTP and gRPC, and checks its answers against the library's."""
     _pairs(scorer).save(tmp_path, SIDE)
     run = _measure(tmp_path, server, form)
     assert run.pairs_per_second > 0
@@ -72,7 +72,7 @@ def test_a_live_service_is_measured(form: Form, server: Server, scorer: Scorer, 
 
 
 def test_wrong_distances_do_not_count(server: Server, scorer: Scorer, tmp_path: Path) -> None:
-    """A server that answers fast and wrong must not win."""
+    """Wrong distances end the measurement with an error, so that a fast and wrong server cannot win."""
     pairs = _pairs(scorer)
     Pairs(pairs.originals, pairs.reconstructions, pairs.distances + 0.01).save(tmp_path, SIDE)
     with pytest.raises(RuntimeError, match="expected distances"):
@@ -80,14 +80,14 @@ def test_wrong_distances_do_not_count(server: Server, scorer: Scorer, tmp_path: 
 
 
 def test_refusals_do_not_count(server: Server, scorer: Scorer, tmp_path: Path) -> None:
-    """Nor does any other answer that is no success."""
+    """An answer that is no success ends the measurement with an error."""
     _pairs(scorer).save(tmp_path, SIDE)
     with pytest.raises(RuntimeError, match="expected status 200, got 404"):
         _measure(tmp_path, server, Form.OCTETS, "/nowhere")
 
 
 def test_malformed_input_is_refused_in_order(server: Server, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few inputs of every kind: no fault, and the report tells each kind."""
+    """A few inputs of every kind give no fault, and the report names each kind."""
     monkeypatch.setattr(lanes, "AT_ONCE_SECONDS", 0.1)
     findings = Findings(seed=2)
     run_malformed(server, scorer, findings, list(blocks(400)))
@@ -97,7 +97,7 @@ def test_malformed_input_is_refused_in_order(server: Server, scorer: Scorer, mon
 
 
 def test_an_overload_keeps_the_queue_bounded(server: Server, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At three times capacity: right answers, refusals that say when to come again, the queue within its bound."""
+    """An overload gives right answers, refusals that say when to come again, and a queue within its bound."""
     monkeypatch.setattr(overload, "WATCH_SECONDS", 0.2)
     plan = OverloadPlan(
         rounds=2,
@@ -126,7 +126,7 @@ def test_an_overload_keeps_the_queue_bounded(server: Server, scorer: Scorer, mon
 
 
 def test_a_soak_loses_and_crosses_nothing(server: Server, scorer: Scorer, tmp_path: Path) -> None:
-    """Mixed load, a worker killed, a stop: every accepted request answered once, with its own scores."""
+    """Through a killed worker and a stop, every accepted request is answered once, with its own scores."""
     plan = SoakPlan(seconds=3.0, seed=2, malformed=0.1, cancelled=0.1, think_seconds=0.1, burst=2)
     soak = run_soak(plan, server, scorer)
     text = soak_report(soak, tmp_path / "memory.png")

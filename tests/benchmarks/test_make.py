@@ -13,7 +13,7 @@ PROOFS = ("soak", "overload", "malformed")
 
 @pytest.mark.parametrize("failing", [*PROOFS, "none"])
 def test_a_fault_does_not_stop_the_others(failing: str, tmp_path: Path) -> None:
-    """All three run, whichever finds a fault; then make fails."""
+    """All three proofs run, whichever finds a fault; then make fails."""
     if shutil.which("make") is None:
         pytest.skip("needs make")
     python = tmp_path / "dev" / "bin" / "python"

@@ -22,7 +22,7 @@ class LiveService:
 
     url: str
     home: Path
-    """Its BENTOML_HOME."""
+    """The server's BENTOML_HOME."""
     grpc: str
     """The address of gRPC."""
     process: int

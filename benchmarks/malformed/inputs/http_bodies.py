@@ -24,7 +24,7 @@ _TYPES = (
 )
 _METHODS = ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")
 FORGED = "FORGED-LOG-LINE"
-"""Must never stand at the beginning of a line of the service's log."""
+"""A forged log line, which must never begin a line of the service's log."""
 _PATHS = (
     *("/", "*", "http://other/score", "/%ff%fe", "/" + "a" * 6000),
     *("//score", "/score/", "/score;x", "/SCORE", "/score#x", "/score%00", "/score%0d%0a" + FORGED),

@@ -26,7 +26,7 @@ class InputKind:
     name: str
     lane: Lane
     share: float
-    """Its share of all inputs, in relation to the other kinds."""
+    """The share of all inputs, in relation to the other kinds."""
     makes: Callable[..., Any]
     """Makes one input, from a generator and the corpus; or many ``together``, from their count and a seed."""
     together: bool = False

@@ -23,7 +23,7 @@ class Script:
     ends: bool = False
     """The client says that nothing more will come, where no answer comes at once after the last piece."""
     drops: bool = False
-    """After the last piece the client is gone."""
+    """True where the client is gone after the last piece."""
     due: int = 0
     """Answers that must come in any case."""
 

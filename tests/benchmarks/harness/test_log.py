@@ -4,7 +4,7 @@ from benchmarks.harness.log import traces_of
 
 
 def test_stack_traces_are_found_in_plain_and_json_logs() -> None:
-    """By the error that they end with, counted."""
+    """Stack traces are counted by the error that they end with."""
     trace = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nx.Error: 0xabc'
     plain = f"{trace}\nINFO go on\n{trace}\n".encode()
     line = (

@@ -1,4 +1,4 @@
-"""Answers to malformed requests that are faults."""
+"""Some answers to malformed requests are faults."""
 
 import json
 
@@ -37,7 +37,7 @@ _SUMMARY = {"pairs": 1, "failed": 0, "max_leakage": 0.7, "mean_leakage": 0.7, "r
     ],
 )
 def test_which_answers_are_faults(status: int, body: bytes, faulty: bool) -> None:
-    """Undocumented 5xx, errors out of their envelope, and anything of a trace."""
+    """An undocumented 5xx, an error out of its envelope, and any part of a trace are faults."""
     assert (http_fault(HTTPAnswer(status, {}, body), enveloped=True) is not None) is faulty
 
 
@@ -55,7 +55,7 @@ def test_which_answers_are_faults(status: int, body: bytes, faulty: bool) -> Non
     ],
 )
 def test_an_answer_is_read_whole_or_not_at_all(results: object, summary: object, readable: bool) -> None:
-    """Its numbers are numbers, and its summary is that of its rows; a 200 to a malformed request is held to it, too."""
+    """An answer has numbers and the summary of its own rows; a 200 to a malformed request must have them, too."""
     body = json.dumps({"model": _MODEL, "results": results, "summary": summary}).encode()
     request = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{}]}')
     assert (scored_fault(request, HTTPAnswer(200, {}, body)) is None) is readable

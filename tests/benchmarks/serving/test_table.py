@@ -1,4 +1,4 @@
-"""The report, from figures made up."""
+"""The report is made from invented figures."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ def _results(alone: float, many: float) -> Results:
 
 
 def test_goals_are_judged_by_the_figures() -> None:
-    """By the worst load of many clients; one client alone does not count."""
+    """A goal is judged by the worst load of many clients; one client alone does not count."""
     reached = {goal.text: goal for goal in goals(_results(alone=10.0, many=95.0))}
     assert all(goal.met for goal in reached.values())
     missed = [goal.text for goal in goals(_results(alone=100.0, many=85.0)) if not goal.met]
@@ -37,7 +37,7 @@ def test_goals_are_judged_by_the_figures() -> None:
 
 
 def test_a_long_tail_is_told() -> None:
-    """With the load at which it is longest."""
+    """The goal of a short tail is missed, and the load with the longest tail is named."""
     results = _results(alone=95.0, many=95.0)
     worst = _PLAN.cells[-1]
     results.servers[worst, _MINE] = [dataclasses.replace(run, p99=0.5) for run in results.servers[worst, _MINE]]
@@ -46,7 +46,7 @@ def test_a_long_tail_is_told() -> None:
 
 
 def test_the_report_names_every_contender_under_every_load() -> None:
-    """And says which goals are reached."""
+    """The report has a figure for each contender and load, and says which goals are reached."""
     text = report(_results(alone=10.0, many=85.0), "a model")
     assert text.count("SemSim, raw over HTTP | 16 | 85 | 0.85") == 1
     assert "**yes**" in text

@@ -1,4 +1,4 @@
-"""Marks that images left behind are found."""
+"""The marks that images left behind are found."""
 
 import base64
 from pathlib import Path
@@ -10,7 +10,7 @@ MARK = Mark.of(1)
 
 
 def test_marks_are_found_in_any_shape(tmp_path: Path) -> None:
-    """As it is, in hexadecimal, in base64 at any alignment; a file without it is not reported."""
+    """A mark is found as it is, in hexadecimal, and in base64 at any alignment; a file without it is not reported."""
     (tmp_path / "none").write_bytes(b"x" * 100)
     for index, content in enumerate(
         (MARK.text, MARK.text.hex().encode(), *(base64.b64encode(b"abcd"[:n] + MARK.text + b"xyz") for n in range(4)))

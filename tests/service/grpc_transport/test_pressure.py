@@ -53,7 +53,7 @@ def test_the_services_own_deadline(
 
 
 def test_a_client_that_goes(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its request is counted as cancelled, and its room in the queue is free while the network still works."""
+    """A request whose client goes is counted as cancelled, and frees its room while the network still works."""
     before = counted(metrics, "cancelled")
     with blocked_network(monkeypatch) as go:
         call = server.scorer.Score.future(GOOD)
