@@ -9,9 +9,11 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import IMAGES, ROOT
 from tests.service.live import CLIENT, serving
@@ -38,19 +40,47 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the commands of an environment that has the wheel, and all other packages from this one."""
-    home = tmp_path_factory.mktemp("environment")
+def environment_with(wheel: Path, home: Path) -> tuple[Path, Path]:
+    """The folder of commands and the site-packages of a new environment at ``home`` that has the wheel alone."""
     venv.create(home, symlinks=True)
     python = home / "bin" / "python"
     uv = Path(sys.executable).with_name("uv")
     command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel]
     subprocess.run(command, check=True, capture_output=True)
     (site_packages,) = home.glob("lib/python*/site-packages")
+    return python.parent, site_packages
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the commands of an environment that has the wheel, and all other packages from this one."""
+    commands, site_packages = environment_with(wheel, tmp_path_factory.mktemp("environment"))
     # Python does not read the .pth files, such as that of an editable install, of a folder that a .pth file names.
     (site_packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return python.parent
+    return commands
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the commands of an environment that has the wheel and what it depends on, without any extra."""
+    commands, site_packages = environment_with(wheel, tmp_path_factory.mktemp("bare"))
+    for name in dependencies_of("semsim") - {"semsim"}:
+        for file in distribution(name).files or ():
+            top = file.parts[0]
+            if top not in ("..", "__pycache__") and not (site_packages / top).exists():
+                (site_packages / top).symlink_to(Path(str(distribution(name).locate_file(top))))
+    return commands
+
+
+def dependencies_of(name: str) -> set[str]:
+    """A distribution and all that it depends on without its extras, here."""
+    names, waiting = set(), [name]
+    while waiting:
+        names.add(name := waiting.pop())
+        needed = (Requirement(text) for text in requires(name) or ())
+        wanted = {one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})}
+        waiting += wanted - names
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +139,15 @@ def test_the_readmes_python_block_works(installed: Path, folder: Path) -> None:
     program = "\n".join([*lines, f"print({last})"])
     distance = float(run([installed / "python", "-c", program], folder))
     assert 0 < distance < 0.7
+
+
+def test_without_extras_it_scores_and_names_what_is_missing(bare: Path, folder: Path) -> None:
+    """The wheel's own dependencies do to list attacks and to score; a command that needs more names the extra."""
+    assert "dlg" in run([bare / "semsim", "attack", "list"], folder)
+    assert "distance" in run([bare / "semsim", "score", "original.png", "reconstruction.png"], folder)
+    refused = subprocess.run([bare / "semsim", "serve"], cwd=folder, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "pip install 'semsim[serve]'" in refused.stderr
 
 
 def test_serving_imports_no_module_of_the_user(installed: Path, folder: Path, tmp_path: Path) -> None:
