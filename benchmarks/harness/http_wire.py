@@ -56,10 +56,10 @@ def take_answer(received: bytes, *, head_only: bool = False, ended: bool = False
             raise NotHTTP("a head without an end")
         return None
     first, headers = read_head(head)
-    version, _, told = first.partition(" ")
-    if not version.startswith("HTTP/1.") or not told[:3].isdecimal():
+    version, _, status_text = first.partition(" ")
+    if not version.startswith("HTTP/1.") or not status_text[:3].isdecimal():
         raise NotHTTP("no status line")
-    if (status := int(told[:3])) < _FINAL:
+    if (status := int(status_text[:3])) < _FINAL:
         return take_answer(rest, head_only=head_only, ended=ended)
     length = "0" if head_only or status in (204, 304) else headers.get("content-length")
     if not (headers.get("connection", "").lower() == "close" if length is None else length.isdecimal()):

@@ -182,9 +182,9 @@ def response_rows(response: pb.ScoreResponse) -> list[Row]:
         scored = result.scored
         leakage, recognizable, psnr = (_optional(scored, name) for name in ("leakage", "recognizable", "psnr"))
         rows.append(Row(pair_id, scored.distance, leakage, recognizable, scored.mse, psnr, scored.ssim))
-    told = response.summary
-    optional = (_optional(told, name) for name in ("max_leakage", "mean_leakage", "recognizable"))
-    check_summary(rows, Summary(told.pairs, told.failed, *optional))
+    summary = response.summary
+    optional = (_optional(summary, name) for name in ("max_leakage", "mean_leakage", "recognizable"))
+    check_summary(rows, Summary(summary.pairs, summary.failed, *optional))
     return rows
 
 

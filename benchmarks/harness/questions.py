@@ -152,7 +152,7 @@ def ask(seed: int, form: Form, mark: Mark, size: Size | None = None) -> Question
     reconstructions = [dress(image) for image in degraded]
     if size is None and not raw and rng.random() < _BROKEN_SHARE:
         place = int(rng.integers(count))
-        whole = reconstructions[place]
-        reconstructions[place] = bytes(whole[: len(whole) // 3])
+        intact = reconstructions[place]
+        reconstructions[place] = bytes(intact[: len(intact) // 3])
     ids = [None if form in _NAMELESS else f"q{seed}.{i}" for i in range(count)]
     return Question(seed, form, tuple(ids), tuple(dress(image) for image in plain), tuple(reconstructions))

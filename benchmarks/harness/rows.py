@@ -108,8 +108,8 @@ def differences(rows: Sequence[Row], expected: Sequence[Row], form: Form) -> lis
     if len(rows) != len(expected):
         return [f"expected {len(expected)} results, got {len(rows)}"]
     tolerance = SINGLE_TOLERANCE if form is Form.INFER else EXACT_TOLERANCE
-    told = (_difference(got, wanted, tolerance) for got, wanted in zip(rows, expected, strict=True))
-    return [f"pair {index}: {what}" for index, what in enumerate(told) if what is not None]
+    faults = (_difference(got, wanted, tolerance) for got, wanted in zip(rows, expected, strict=True))
+    return [f"pair {index}: {what}" for index, what in enumerate(faults) if what is not None]
 
 
 def _difference(got: Row, wanted: Row, tolerance: float) -> str | None:

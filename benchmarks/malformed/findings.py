@@ -52,6 +52,6 @@ class Findings:
         for what in filter(None, faults):
             self.faults[what].append(f"{block.kind.name} {block.first + index}")
 
-    def told(self) -> list[str]:
+    def fault_lines(self) -> list[str]:
         """The faults as lines of text: how often each one was, and where first."""
         return [f"{len(places)} times, {', '.join(places[:_KEPT])}: {what}" for what, places in self.faults.items()]

@@ -173,11 +173,11 @@ async def make_calls(server: Server, block: Block, calls: Sequence[Call], findin
             index, call = numbered
             channel = channels[index % _CHANNELS]
             try:
-                told = await asyncio.get_running_loop().run_in_executor(threads, _answer, channel, call)
+                messages = await asyncio.get_running_loop().run_in_executor(threads, _answer, channel, call)
             except grpc.RpcError as error:
                 findings.note(block, index, *_ended(error, call))
                 return
-            shown = traces_in(told)
+            shown = traces_in(messages)
             findings.note(block, index, "OK", f"an answer shows {shown}" if shown else None)
 
         await at_once(_CALLS_AT_ONCE, enumerate(calls), make)
@@ -198,11 +198,11 @@ def _answer(channel: Any, call: Call) -> bytes:
 def _ended(error: Any, call: Call) -> list[str]:
     """The outcome of a call that got no answer, and its faults."""
     code, details = trailing(error, ERROR_CODE), error.details() or ""
-    told = [f"{error.code().name} {code}" if code else error.code().name]
+    ending = [f"{error.code().name} {code}" if code else error.code().name]
     if error.code().name in _CALL_FAULTS:
-        told.append(f"{told[0]}: {details[:200]}")
+        ending.append(f"{ending[0]}: {details[:200]}")
     elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and call.seconds is None:
-        told.append(f"no answer within {_CALL_SECONDS:g} s")
+        ending.append(f"no answer within {_CALL_SECONDS:g} s")
     if shown := traces_in(details.encode()):
-        told.append(f"the error shows {shown}: {details[:200]}")
-    return told
+        ending.append(f"the error shows {shown}: {details[:200]}")
+    return ending

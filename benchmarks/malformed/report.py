@@ -21,7 +21,7 @@ def report(findings: Findings) -> str:
             rate = f"{outcomes.total() / findings.seconds[kind.name]:.0f}"
             rows.append([kind.lane, kind.name, outcomes.total(), rate, _outcomes(outcomes)])
     parts = [
-        verdict_lines(findings.told()),
+        verdict_lines(findings.fault_lines()),
         f"{count} inputs, seed {findings.seed}, sent in {seconds:.0f} s, {count / seconds:.0f} a second. Machine: "
         f"{machine()}. After each of {findings.probes} blocks a right question over HTTP and one over gRPC got right "
         "answers, and the worker was the one before it, unless listed above.",
@@ -36,6 +36,6 @@ def report(findings: Findings) -> str:
 
 def _outcomes(outcomes: Counter[str]) -> str:
     most = outcomes.most_common()
-    told = [f"{outcome}: {count}" for outcome, count in most[:_SHOWN]]
+    counts = [f"{outcome}: {count}" for outcome, count in most[:_SHOWN]]
     more = sum(count for _, count in most[_SHOWN:])
-    return "; ".join(told) + (f"; others: {more}" if more else "")
+    return "; ".join(counts) + (f"; others: {more}" if more else "")

@@ -41,12 +41,12 @@ def ratios(overloads: Sequence[Overload]) -> dict[Form, float]:
 
 
 def _wrong(records: Sequence[Record]) -> list[str]:
-    """The faults among answers, which load never excuses: wrong pairs and failed requests."""
+    """The faults that no load excuses: wrong pairs and failed requests."""
     wrong = [what for record in records for what in record.wrong]
     failed = [attempt for record in records for attempt in record.failed]
     codes = sorted({attempt.code or attempt.wrong or attempt.end for attempt in failed})
-    told = [f"{len(wrong)} pairs were answered wrongly, such as: {wrong[0]}"] if wrong else []
-    return told + ([f"{len(failed)} requests failed: {', '.join(codes)}"] if failed else [])
+    lines = [f"{len(wrong)} pairs were answered wrongly, such as: {wrong[0]}"] if wrong else []
+    return lines + ([f"{len(failed)} requests failed: {', '.join(codes)}"] if failed else [])
 
 
 def report(overloads: Sequence[Overload], plan: OverloadPlan, *, apart: bool) -> str:
@@ -67,7 +67,7 @@ def report(overloads: Sequence[Overload], plan: OverloadPlan, *, apart: bool) ->
 
 def _row(one: Overload) -> dict[str, object]:
     accepted, refusals = one.counted(one.record.answered), one.counted(one.record.refused)
-    told = [attempt.retry_after for attempt in one.record.refused if attempt.retry_after is not None]
+    waits = [attempt.retry_after for attempt in one.record.refused if attempt.retry_after is not None]
     return {
         "over": one.form,
         "capacity before, after, pairs/s (clients)": f"{', '.join(f'{c.rate:.0f}' for c in one.capacities)} "
@@ -78,7 +78,7 @@ def _row(one: Overload) -> dict[str, object]:
         "arrivals": one.record.arrivals,
         "refusals": len(one.record.refused),
         "gave up (cut short)": f"{one.record.gave_up} ({one.record.cut_short})",
-        "Retry-After, s": f"{min(told)} to {max(told)}" if told else "none",
+        "Retry-After, s": f"{min(waits)} to {max(waits)}" if waits else "none",
         "p50, p99 of refusals": _percentiles(refusals),
         "CPU a refusal / a pair": _cost(one, len(refusals), len(accepted) * one.pairs),
         "most in the queue": f"{max(one.queue_pairs):.0f} pairs, {max(one.queue_bytes) / 2**20:.0f} MiB",

@@ -129,8 +129,8 @@ def main() -> None:
     parser = options(__doc__, "serving profile", images=True)
     parser.add_argument("--picture", type=Path, help="a PNG or SVG file")
     arguments = parser.parse_args()
-    here = str(Path(sys.executable).parent)
-    sampler = shutil.which("py-spy", path=os.pathsep.join([here, os.environ.get("PATH", "")]))
+    scripts = str(Path(sys.executable).parent)
+    sampler = shutil.which("py-spy", path=os.pathsep.join([scripts, os.environ.get("PATH", "")]))
     if sampler is None:
         parser.error("needs py-spy: pip install py-spy")
     profiles = profile(arguments.data, sampler)

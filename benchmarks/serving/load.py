@@ -51,7 +51,7 @@ class CallConnection(Connection):
         self._stream += 2
         self._stream_window = self._initial_window
         self._out += Frame(FrameType.HEADERS, http2.END_HEADERS, self._stream, _HEADERS).encode()
-        data, sent, told = http2.with_length(message), 0, b""
+        data, sent, payload = http2.with_length(message), 0, b""
         self._ended = False
         while not self._ended:
             size = max(0, min(len(data) - sent, self._window, self._stream_window))
@@ -63,8 +63,8 @@ class CallConnection(Connection):
             frames, self._received = http2.take_frames(self._received + piece)
             for frame in frames:
                 self._take(frame)
-                told += frame.payload if frame.kind == FrameType.DATA else b""
-        if (answer := http2.without_length(told)) is None:
+                payload += frame.payload if frame.kind == FrameType.DATA else b""
+        if (answer := http2.without_length(payload)) is None:
             raise RuntimeError("expected a message, got an error")
         return answer
 

@@ -29,8 +29,8 @@ def stages(before: Metrics, after: Metrics, transport: str) -> dict[Stage, float
         stage: passed(f"{stage.name.lower()}_seconds_sum") / count
         for stage in (Stage.DECODE, Stage.QUEUE, Stage.INFERENCE)
     }
-    whole = passed("request_seconds_sum", transport=transport) / count
-    return known | {Stage.REST: whole - sum(known.values())}
+    request_seconds = passed("request_seconds_sum", transport=transport) / count
+    return known | {Stage.REST: request_seconds - sum(known.values())}
 
 
 class Part(StrEnum):

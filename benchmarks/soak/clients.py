@@ -51,15 +51,15 @@ def _grpc_ways(question: Question, model: str) -> list[tuple[bytes, str]]:
         (pb.ScoreRequest(batch=pb.RawBatch(originals=short, reconstructions=short)), INVALID),
         (pb.ScoreRequest(pairs=[pb.Pair()] * _TOO_MANY_PAIRS), TOO_MANY),
     ]
-    whole = grpc_message(question, model)
+    serialized = grpc_message(question, model)
     match question.form:
         case Form.STREAM:  # bytes that are no message would end the stream
             streamed = ((pb.ScoreStreamRequest(sequence=question.seed, request=one), code) for one, code in wrong)
             return [(message.SerializeToString(), code) for message, code in streamed]
         case Form.INFER:
-            return [(grpc_message(question, model + "-not"), NOT_FOUND), (whole[: len(whole) // 2], INVALID)]
+            return [(grpc_message(question, model + "-not"), NOT_FOUND), (serialized[: len(serialized) // 2], INVALID)]
         case _:
-            return [(whole[:-1], INVALID), *((request.SerializeToString(), code) for request, code in wrong)]
+            return [(serialized[:-1], INVALID), *((request.SerializeToString(), code) for request, code in wrong)]
 
 
 @dataclass

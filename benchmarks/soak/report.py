@@ -59,10 +59,10 @@ def _requests(soak: Soak) -> str:
 
 def _memory(soak: Soak) -> str:
     growth, mib = soak.growth, [mib for _, mib in soak.samples]
-    told = f"Memory of all processes of the service: {min(mib):.0f} to {max(mib):.0f} MiB. "
+    extent = f"Memory of all processes of the service: {min(mib):.0f} to {max(mib):.0f} MiB. "
     if growth is None:
-        return told + "The run was too short for a slope."
-    return told + (
+        return extent + "The run was too short for a slope."
+    return extent + (
         f"Slope after {WARM_UP_SECONDS:g} s of warm-up of each worker: {growth.mib_per_hour:+.0f} MiB/hour (95% "
         f"confidence {growth.low:+.0f} to {growth.high:+.0f}; {growth.blocks} means of 15 s). A fault where the lower "
         f"end is above {GROWTH_MIB_PER_HOUR:g}, from {GROWTH_BLOCKS} means on."

@@ -36,8 +36,8 @@ def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
         soak = asyncio.run(_drive(server, plan, scorer.manifest.name, before))
     soak.samples = samples
     _judge(soak, scorer, server)
-    told = traces_of(server.log[looked:])
-    soak.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in told.items()]
+    traces = traces_of(server.log[looked:])
+    soak.verdict.faults += [f"{count} times in the service's log: {what}" for what, count in traces.items()]
     return soak
 
 

@@ -92,7 +92,7 @@ def test_malformed_input_is_refused_in_order(server: Server, scorer: Scorer, mon
     findings = Findings(seed=2)
     run_malformed(server, scorer, findings, list(blocks(400)))
     text = malformed_report(findings)
-    assert not findings.told()
+    assert not findings.fault_lines()
     assert len(findings.outcomes) == findings.probes == text.count("\n| HTTP") + text.count("\n| gRPC")
 
 

@@ -193,8 +193,8 @@ def test_the_update_strategy_is_the_operators() -> None:
 
 def test_prometheus_checks_the_certificate_as_it_is_told() -> None:
     """Prometheus checks nothing without tlsConfig, and otherwise exactly what tlsConfig says."""
-    told = {"ca": {"secret": {"name": "semsim-tls", "key": "ca.crt"}}, "serverName": "demo-semsim.fl.svc"}
-    for given, rendered in (({}, {"insecureSkipVerify": True}), (told, told)):
+    options = {"ca": {"secret": {"name": "semsim-tls", "key": "ca.crt"}}, "serverName": "demo-semsim.fl.svc"}
+    for given, rendered in (({}, {"insecureSkipVerify": True}), (options, options)):
         monitor = only(
             "ServiceMonitor", tls={"secretName": "semsim-tls"}, serviceMonitor={"enabled": True, "tlsConfig": given}
         )

@@ -69,8 +69,8 @@ def test_tensorrt_is_the_version_that_the_project_asks_for(dockerfile: str) -> N
 
 def test_what_it_runs_is_semsim_serve(tmp_path: Path) -> None:
     """The entry point refuses what `semsim serve` refuses, in one line, with exit code 2."""
-    told = refused(tmp_path, "--host", "127.0.0.1", command=MODULE, SEMSIM_ARTIFACT="/nowhere")
-    assert told.startswith("error [artifact_not_found]: expected")
+    error = refused(tmp_path, "--host", "127.0.0.1", command=MODULE, SEMSIM_ARTIFACT="/nowhere")
+    assert error.startswith("error [artifact_not_found]: expected")
 
 
 def test_the_check_of_helm_test_passes_a_live_service(service: LiveService) -> None:

@@ -71,7 +71,7 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"schema_version": 2}, "schema_version"),
         ({"extra": 1}, "extra"),
@@ -93,11 +93,11 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
         ({"training": {"summary": "", "on_annotations": True}}, "annotators"),
     ],
 )
-def test_an_invalid_manifest_names_the_field(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+def test_an_invalid_manifest_names_the_field(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     """A manifest that does not fit is refused with the field that is wrong."""
     directory = write_artifact(tmp_path / "artifact")
     path = directory / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(ArtifactError, match=told) as caught:
+    with pytest.raises(ArtifactError, match=message) as caught:
         Artifact.load(directory)
     assert caught.value.code is ErrorCode.INVALID_MANIFEST

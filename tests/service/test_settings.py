@@ -51,7 +51,7 @@ def test_a_group_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "No such file"),
         ("limits: [", "not YAML"),
@@ -61,28 +61,28 @@ def test_a_group_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, told: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, message: str
 ) -> None:
     """A file that is missing, is no YAML or has other names stops the start."""
     path = tmp_path / "semsim.yaml"
     if content is not None:
         path.write_text(content)
     monkeypatch.setenv("SEMSIM_CONFIG", str(path))
-    with pytest.raises(InvalidOption, match=f"expected .*{told}"):
+    with pytest.raises(InvalidOption, match=f"expected .*{message}"):
         load_settings()
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("SEMSIM_LIMITS__PAIRS", "0", "limits.pairs: Input should be"),
         ("SEMSIM_PROVIDERS__ORDER", "cpu", "providers"),
     ],
 )
-def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     """A wrong value is told in one line that names the setting."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(InvalidOption, match=told) as caught:
+    with pytest.raises(InvalidOption, match=message) as caught:
         load_settings()
     assert "\n" not in str(caught.value)
 

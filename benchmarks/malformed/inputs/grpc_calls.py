@@ -135,8 +135,8 @@ def streams(rng: Random, corpus: Corpus) -> Call:
         inner = pb.ScoreRequest.FromString(rng.choice(corpus.pair_messages + corpus.batch_messages))
         if rng.random() < 0.5:
             inner.ClearField("pairs")
-        whole = pb.ScoreStreamRequest(sequence=rng.choice((sequence, 0, 2**64 - 1)), request=inner).SerializeToString()
-        messages.append(rng.choice((whole, mutate(rng, whole), b"", rng.randbytes(20))))
+        sent = pb.ScoreStreamRequest(sequence=rng.choice((sequence, 0, 2**64 - 1)), request=inner).SerializeToString()
+        messages.append(rng.choice((sent, mutate(rng, sent), b"", rng.randbytes(20))))
     if rng.random() < 0.1:
         return Call(_REFLECTION, (rng.randbytes(20), b""), streams=True)
     return Call(STREAM, tuple(messages), streams=True)

@@ -86,16 +86,16 @@ def chunks(rng: Random, corpus: Corpus) -> Script:
 
 def cut(rng: Random, corpus: Corpus) -> Script:
     """A right request that ends within its head or its body: the client is gone, or says that it has ended."""
-    whole = request_bytes({"Content-Type": JSON_TYPE}, b'{"pairs":[' + b" " * rng.randint(0, 5000) + b"]}")
+    request = request_bytes({"Content-Type": JSON_TYPE}, b'{"pairs":[' + b" " * rng.randint(0, 5000) + b"]}")
     gone = rng.random() < 0.5
-    return Script((whole[: rng.randrange(len(whole))],), ends=not gone, drops=gone)
+    return Script((request[: rng.randrange(len(request))],), ends=not gone, drops=gone)
 
 
 def slow(rng: Random, corpus: Corpus) -> Script:
     """A request that comes a few bytes at a time: right, and answered, or given up."""
-    whole = request_bytes({"Content-Type": JSON_TYPE}, _GOOD)
+    request = request_bytes({"Content-Type": JSON_TYPE}, _GOOD)
     step = rng.randint(2, 30)
-    pieces = tuple(whole[i : i + step] for i in range(0, len(whole), step))
+    pieces = tuple(request[i : i + step] for i in range(0, len(request), step))
     if rng.random() < 0.5:
         return Script(pieces[: rng.randint(1, len(pieces) - 1)], pause_seconds=0.01, drops=True)
     return Script(pieces, pause_seconds=0.01, due=1)

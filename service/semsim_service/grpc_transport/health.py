@@ -58,10 +58,10 @@ class Health:
         except InvalidRequest as error:
             await refuse(context, read_caller(context.invocation_metadata()), error)
         # By the protocol the watch of an unknown name goes on, since a service of that name may come.
-        told = self._status(service)
-        await context.write(_message(told))
+        status = self._status(service)
+        await context.write(_message(status))
         await self._stopping.wait()
-        if self._status(service) != told:
+        if self._status(service) != status:
             await context.write(_message(self._status(service)))
 
     def _read(self, message: bytes) -> str:

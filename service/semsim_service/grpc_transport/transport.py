@@ -68,24 +68,24 @@ class GRPCTransport:
 
         grpcio's server stops at a call whose path is not UTF-8. The calls that it had begun go on.
         """
-        told = False
+        failure_logged = False
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._server is None or is_running(self._server):
-                told = False
+                failure_logged = False
                 continue
-            if not told:
+            if not failure_logged:
                 logger.error("the gRPC server stopped by itself: it is started again")
             try:
                 self._server, _ = await _serve(services, settings, credentials)
             except Exception as error:  # the port is taken, no descriptor is left: that may pass
-                if not told:
+                if not failure_logged:
                     logger.error(
                         "the gRPC server could not be started again, more attempts follow: %s",
                         error,
                         exc_info=not isinstance(error, InvalidOption),  # its message says enough
                     )
-                told = True
+                failure_logged = True
 
     async def stop(self, grace: float) -> None:
         """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called twice."""

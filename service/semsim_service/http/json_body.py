@@ -45,7 +45,7 @@ def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[
     """Keep the sound pairs, where every problem lies inside a pair."""
     inside = [problem for problem in problems if len(problem["loc"]) >= 2 and problem["loc"][0] == "pairs"]
     if len(inside) != len(problems):
-        raise InvalidRequest(f"expected {{'pairs': [{{'original', 'reconstruction'}}, ...]}}, got {_told(problems)}")
+        raise InvalidRequest(f"expected {{'pairs': [{{'original', 'reconstruction'}}, ...]}}, got {_listed(problems)}")
     by_index: dict[int, list[ErrorDetails]] = {}
     for problem in inside:
         by_index.setdefault(int(problem["loc"][1]), []).append(problem)
@@ -56,7 +56,7 @@ def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[
 
 
 def _rejected(raw: object, problems: Sequence[ErrorDetails]) -> RejectedPair:
-    message = f"expected {{'original', 'reconstruction'}}, got {_told(problems)}"
+    message = f"expected {{'original', 'reconstruction'}}, got {_listed(problems)}"
     return RejectedPair(_id(raw), PairFailure(ErrorCode.INVALID_PAIR, message))
 
 
@@ -65,15 +65,15 @@ def _id(raw: object) -> str | None:
     return pair_id if isinstance(pair_id, str) and len(pair_id) <= MAX_ID_LENGTH else None
 
 
-def _told(problems: Sequence[ErrorDetails]) -> str:
+def _listed(problems: Sequence[ErrorDetails]) -> str:
     """The problems and their places, in words that hold nothing of the body: its field names are the sender's, too."""
     known = {*ScoreRequest.model_fields, *PairInput.model_fields}
-    told = []
+    lines = []
     for problem in problems[:_SHOWN_PROBLEMS]:
         path = ".".join(str(part) if isinstance(part, int) or part in known else "?" for part in problem["loc"])
-        told.append(f"{path}: {problem['msg']}" if path else problem["msg"])
-    more = len(problems) - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more else "")
+        lines.append(f"{path}: {problem['msg']}" if path else problem["msg"])
+    more = len(problems) - len(lines)
+    return "; ".join(lines) + (f"; and {more} more" if more else "")
 
 
 def _decoded(pair: PairInput, limits: Limits) -> ReceivedPair | RejectedPair:

@@ -22,4 +22,4 @@ def test_malformed_inputs_can_be_made_again_one_by_one() -> None:
         planned[block.kind.name] += block.count
     assert abs(planned.total() - 10_000) < len(KINDS)
     assert set(planned) == {kind.name for kind in KINDS}
-    assert Findings(1).told() == []
+    assert Findings(1).fault_lines() == []

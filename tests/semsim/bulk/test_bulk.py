@@ -92,15 +92,15 @@ def test_matching_by_distance_undoes_a_shuffle(small_scorer: Scorer, where: Dire
 
 def test_rows_are_the_scorers_results(small_scorer: Scorer, where: Directories) -> None:
     """A run gives the scores of each pair alone, and tells its progress up to the end."""
-    told: list[tuple[str, int, int]] = []
-    run = score_directories(small_scorer, where, Match.INDEX, progress=lambda *step: told.append(step))
+    steps: list[tuple[str, int, int]] = []
+    run = score_directories(small_scorer, where, Match.INDEX, progress=lambda *step: steps.append(step))
     for row in run.rows:
         assert row.original is not None
         assert row.reconstruction is not None
         alone = small_scorer.score(where.originals / row.original, where.reconstructions / row.reconstruction)
         result = row.result()
         assert result.distance == pytest.approx(alone.distance, abs=1e-5)  # type: ignore[union-attr]
-    assert told[-1] == ("scoring", COUNT, COUNT)
+    assert steps[-1] == ("scoring", COUNT, COUNT)
 
 
 def test_an_unreadable_image_costs_its_own_pair(small_scorer: Scorer, where: Directories) -> None:

@@ -33,7 +33,7 @@ def test_a_token_is_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "at least 16 characters, which nobody guesses, got 0"),
         (b"\n\n", "got 0"),
@@ -43,11 +43,11 @@ def test_a_token_is_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
         (b"\xff" * 32, "letters, digits"),
     ],
 )
-def test_what_is_no_token_is_refused_and_not_repeated(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_is_no_token_is_refused_and_not_repeated(tmp_path: Path, content: bytes, message: str) -> None:
     """A text that is no token is refused: an empty secret must not mean that everybody may ask."""
     file = tmp_path / "token"
     file.write_bytes(content)
-    with pytest.raises(InvalidOption, match=told) as refusal:
+    with pytest.raises(InvalidOption, match=message) as refusal:
         read_token(AuthSettings(token_file=file))
     assert not content.strip() or content.decode(errors="replace").strip() not in str(refusal.value)
 

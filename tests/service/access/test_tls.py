@@ -64,7 +64,7 @@ def test_files_that_would_not_do_are_told(tmp_path: Path) -> None:
     empty.touch()
     check_tls(TLSSettings())
     check_tls(TLSSettings(certificate=one.certificate, key=one.key, client_ca=authority.certificate))
-    for certificate, of_key, client_ca, told in (
+    for certificate, of_key, client_ca, message in (
         (missing, one.key, None, "expected tls.certificate to be a readable PEM file"),
         (one.certificate, missing, None, "expected tls.key to be a readable PEM file"),
         (one.certificate, one.key, missing, "expected tls.client_ca to be a readable PEM file"),
@@ -75,5 +75,5 @@ def test_files_that_would_not_do_are_told(tmp_path: Path) -> None:
         (one.certificate, None, None, "got one of them"),
         (None, None, one.certificate, "got neither"),
     ):
-        with pytest.raises(InvalidOption, match=told):
+        with pytest.raises(InvalidOption, match=message):
             check_tls(TLSSettings(certificate=certificate, key=of_key, client_ca=client_ca))

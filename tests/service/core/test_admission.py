@@ -49,12 +49,12 @@ def test_those_sent_away_come_again_one_after_another(admission: Admission, monk
     call_of(admission).reserve_pairs(10)
 
     def waits(count: int) -> list[int]:
-        told = []
+        seconds = []
         for _ in range(count):
             with pytest.raises(Overloaded) as refused:
                 call_of(admission).reserve_pairs(10)
-            told.append(refused.value.retry_after)
-        return told
+            seconds.append(refused.value.retry_after)
+        return seconds
 
     first = waits(6)
     assert first == sorted(first)

@@ -51,9 +51,9 @@ def test_wrong_settings_are_one_line(
     with bentoml_serve(*address), pytest.raises(SystemExit) as end, hosting.refusing():
         preflight.check_deployment()
     assert end.value.code == 2
-    told = capsys.readouterr().err
-    assert told.startswith(message)
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(message)
+    assert printed.count("\n") == 1
 
 
 def test_bentomls_own_command_refuses_in_one_line(tmp_path: Path) -> None:

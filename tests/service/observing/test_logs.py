@@ -121,9 +121,9 @@ def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
     before = service.log
     assert service.post([base64_pair(image, image)]).status_code == 200
     assert service.log == before
-    told = [json.loads(line) for line in before.splitlines()]
-    assert {line["logger"] for line in told} >= {"bentoml.serve", "semsim.providers"}
-    assert all({"timestamp", "level", "event"} <= line.keys() for line in told)
+    lines = [json.loads(line) for line in before.splitlines()]
+    assert {line["logger"] for line in lines} >= {"bentoml.serve", "semsim.providers"}
+    assert all({"timestamp", "level", "event"} <= line.keys() for line in lines)
 
 
 def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
@@ -133,8 +133,9 @@ def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
     with guarded.client() as client:
         client.post("/score", json={"pairs": pairs}, headers={"x-request-id": "logged"})
         client.post("/score", json={"pairs": pairs}, headers={"x-request-id": "refused", "authorization": ""})
-    told = {line["request_id"]: line for line in map(json.loads, guarded.live.log.splitlines()) if "request_id" in line}
-    logged, refused = told["logged"], told["refused"]
+    lines = map(json.loads, guarded.live.log.splitlines())
+    by_id = {line["request_id"]: line for line in lines if "request_id" in line}
+    logged, refused = by_id["logged"], by_id["refused"]
     assert logged["event"] == "request"
     assert (logged["transport"], logged["code"], logged["pairs"], logged["failed"]) == ("http", "ok", 2, 1)
     assert logged["total_ms"] >= logged["decode_ms"] + logged["queue_ms"] + logged["inference_ms"] > 0

@@ -118,4 +118,4 @@ def test_traces_that_the_environment_turns_off_are_told(
     with collecting() as collector, caplog.at_level("WARNING", "semsim.service"):
         record(collector, 1, None)
         assert not collector.spans
-    assert len([told for told in caplog.records if told.name == "semsim.service"]) == 1
+    assert len([record for record in caplog.records if record.name == "semsim.service"]) == 1

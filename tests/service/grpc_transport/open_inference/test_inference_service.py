@@ -48,12 +48,12 @@ def assert_scores(answer: triton_calls.Arrays, scorer: Scorer, originals: np.nda
 
 def test_what_the_client_is_told(server: Running, triton: Triton[triton_calls.Described]) -> None:
     """The client learns that the server is live and ready, its model, and the tensors that it takes and gives."""
-    told = triton(triton_calls.describe, server.address, "small")
-    assert (told.live, told.ready, told.model_ready, told.other_ready) == (True, True, True, False)
-    assert (told.server, told.version, told.versions) == ("semsim", semsim.__version__, ["0.0.1"])
-    assert told.inputs == {name: ("UINT8", [-1, -1, -1, 3]) for name in ("originals", "reconstructions")}
-    assert list(told.outputs) == OUTPUTS
-    assert {kind for kind, _ in told.outputs.values()} == {"FP32", "BOOL", "BYTES"}
+    facts = triton(triton_calls.describe, server.address, "small")
+    assert (facts.live, facts.ready, facts.model_ready, facts.other_ready) == (True, True, True, False)
+    assert (facts.server, facts.version, facts.versions) == ("semsim", semsim.__version__, ["0.0.1"])
+    assert facts.inputs == {name: ("UINT8", [-1, -1, -1, 3]) for name in ("originals", "reconstructions")}
+    assert list(facts.outputs) == OUTPUTS
+    assert {kind for kind, _ in facts.outputs.values()} == {"FP32", "BOOL", "BYTES"}
 
 
 def test_raw_tensors(server: Running, calibrated: Scorer, triton: Triton[triton_calls.Arrays]) -> None:
