@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +25,7 @@ from semsim.manifest import (
     Parity,
     Precision,
 )
+from semsim.progress import Progress, silent
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim_export.graph import OPSET, to_onnx
 from semsim_export.parity import PairEmbeddings, check, compare, embed_with_torch
@@ -33,6 +33,7 @@ from semsim_export.parity_pairs import degraded_pairs
 from semsim_training.checkpoint import CheckpointDescription, load_network
 
 MIN_IMAGES = 32
+_STEPS = 3
 _LIBRARIES = ("torch", "timm", "onnx", "onnxscript", "numpy", "pillow")
 
 
@@ -63,7 +64,7 @@ def export_artifact(
     options: ExportOptions,
     *,
     settings: ProviderSettings | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Exported:
     """Write ``out/model.onnx`` and ``out/manifest.json``; an artifact that is there is replaced at the end.
 
@@ -74,18 +75,18 @@ def export_artifact(
     """
     if out.exists() and not (out / MANIFEST_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InvalidOption(f"expected a new or empty directory or an artifact to replace, got {out}")
-    progress("loading images and weights")
+    progress("loading images and weights", 0, _STEPS)
     images = _sample(image_directory, description.input, options)
     half = len(images) // 2
     network = load_network(checkpoint, description)
     originals, counterparts = degraded_pairs(images[half:], options.seed)
     reference = PairEmbeddings(embed_with_torch(network, originals), embed_with_torch(network, counterparts))
 
-    progress(f"exporting {options.precision}")
+    progress(f"exporting {options.precision}", 1, _STEPS)
     ranges = np.concatenate([images[:half], degraded_pairs(images[:half], options.seed + 1)[1]])
     graph = to_onnx(network, description.input, options.precision, ranges)
 
-    progress("comparing with the network")
+    progress("comparing with the network", 2, _STEPS)
     dimension = reference.originals.shape[1]
     runner = Embedder(graph, description.input, dimension, settings or ProviderSettings(), options.batch_size)
     candidate = PairEmbeddings(runner.embed(originals), runner.embed(counterparts))

@@ -47,7 +47,7 @@ def export(
         images,
         out,
         ExportOptions(precision=chosen, images=count, seed=seed),
-        progress=lambda step: typer.echo(step, err=True),
+        progress=lambda step, done, total: typer.echo(step, err=True),
     )
     manifest, provider = exported.manifest, exported.provider
     if as_json:

@@ -156,12 +156,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_checkpoint_becomes_an_artifact_that_scores(checkpoint: Path, image_directory: Path, tmp_path: Path) -> None:
     """A checkpoint becomes an artifact that a scorer loads, again with the same bytes; a model card in it stays."""
     out = tmp_path / "out"
-    steps: list[str] = []
+    steps: list[tuple[str, int, int]] = []
     options = ExportOptions(precision="fp32")
     exported = export_artifact(
-        checkpoint, description_of(), image_directory, out, options, settings=CPU, progress=steps.append
+        checkpoint,
+        description_of(),
+        image_directory,
+        out,
+        options,
+        settings=CPU,
+        progress=lambda *step: steps.append(step),
     )
-    assert len(steps) == 3
+    assert [done for _, done, _ in steps] == [0, 1, 2]
     assert exported.provider.active == "cpu"
     assert exported.manifest.parity.pairs == 20
     assert exported.manifest.versions["torch"] == torch.__version__.partition("+")[0]
