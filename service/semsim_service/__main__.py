@@ -1,4 +1,4 @@
-"""`semsim serve` as ``python -m semsim_service``, where the project is not installed but on the path, as in a container."""
+"""``python -m semsim_service`` is `semsim serve` for a project on the path that is not installed, as in a container."""
 
 from semsim.commands.main import main
 from semsim_service.serve_command import app

@@ -1,1 +1,4 @@
-"""Guards the way to the service: its token, the addresses that it listens on, and its certificates."""
+"""Access to the service.
+
+``auth`` checks callers' bearer tokens, ``addresses`` the addresses of HTTP and gRPC, ``tls`` the certificates of both.
+"""

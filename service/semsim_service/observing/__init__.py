@@ -1,1 +1,4 @@
-"""Tells operators of the service: log lines, traces, and the observers that write both when a request is over."""
+"""The service's reports to operators.
+
+``logs`` writes log lines, ``tracing`` makes traces, and ``observers`` writes both when a request is over.
+"""
