@@ -69,7 +69,7 @@ class End(StrEnum):
     UNCONNECTED = "unconnected"
     LEFT = "left"
     HUNG = "hung"
-    """No answer, and the connection still open, after the client's whole patience."""
+    """The client's patience ended without an answer while the connection was still open."""
     GARBLED = "garbled"
 
 
@@ -82,7 +82,7 @@ class Attempt:
     purpose: Purpose = Purpose.GOOD
     begun: float = field(default_factory=time.monotonic)
     written: float | None = None
-    """The moment when the last byte of it was handed to the system; None when it never was."""
+    """The moment when the request's last byte was handed to the system; None when it never was."""
     ended: float = 0.0
     end: End = End.UNANSWERED
     rows: list[Row] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Attempt:
     retry_after: int | None = None
     """Seconds after which a refused client may come again; None where it was not told."""
     wanted_code: str | None = None
-    """The refusal that a malformed one must get."""
+    """The code of the refusal that a malformed request must get."""
     wrong: str | None = None
     """A fault of the answer beside its rows: another request's id, or more than one answer."""
 

@@ -42,7 +42,7 @@ class Frame:
     payload: bytes = b""
 
     def encode(self, length: int | None = None) -> bytes:
-        """The frame as it goes over the wire; ``length`` where it shall say another length than it has."""
+        """The frame's bytes on the wire; ``length`` makes it state another length than it has."""
         size = len(self.payload) if length is None else length
         return _HEAD.pack(size >> 16, size & 0xFFFF, self.kind, self.flags, self.stream) + self.payload
 

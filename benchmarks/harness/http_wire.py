@@ -33,7 +33,7 @@ class HTTPAnswer:
 
     @property
     def closes(self) -> bool:
-        """True where the connection ends with it."""
+        """True where the connection ends with the answer."""
         return self.headers.get("connection", "").lower() == "close"
 
 
@@ -133,7 +133,7 @@ class Connection:
         return self._received
 
     async def close(self) -> None:
-        """Close it in order."""
+        """Close the connection in order."""
         self._writer.close()
         try:
             await self._writer.wait_closed()
@@ -141,5 +141,5 @@ class Connection:
             return
 
     def abort(self) -> None:
-        """Drop it as it is."""
+        """Drop the connection as it is."""
         self._writer.transport.abort()

@@ -112,7 +112,7 @@ class Question:
     form: Form
     ids: tuple[str | None, ...]
     originals: tuple[Picture, ...]
-    """One for each pair, or a single one for all."""
+    """The originals: one for each pair, or a single one for all pairs."""
     reconstructions: tuple[Picture, ...]
 
     @property
@@ -127,7 +127,7 @@ class Question:
 
     @property
     def pairs(self) -> list[tuple[Picture, Picture]]:
-        """Each pair; a shared original is one object."""
+        """The pairs; a shared original is one object."""
         originals = self.originals * (len(self.reconstructions) if self.shares_original else 1)
         return list(zip(originals, self.reconstructions, strict=True))
 

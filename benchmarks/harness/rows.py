@@ -19,8 +19,8 @@ depends on how many images it runs at once, and the service chooses those."""
 EXACT_TOLERANCE = 1e-9
 """The share by which mse, psnr and ssim may lie off: they are computed in double precision, a pair at a time."""
 SINGLE_TOLERANCE = 1e-6
-"""The same where they travel in single precision, as in the Open Inference Protocol; more than what a number in
-[0, 1] loses by it."""
+"""The share by which mse, psnr and ssim may lie off where they travel in single precision, as in the Open Inference
+Protocol. It is more than what a number in [0, 1] loses by that."""
 _SUM_TOLERANCE = 1e-9
 """A mean may lie this far off, because it depends on the order of adding up."""
 _CHUNK_PAIRS = 64

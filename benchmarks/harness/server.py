@@ -37,7 +37,7 @@ class Server:
     process: "subprocess.Popen[bytes]"
     port: int
     grpc_port: int
-    """0 where the server speaks no gRPC."""
+    """The port of gRPC; 0 where the server speaks none."""
     home: Path
     """The folder of everything that the server may write: its BENTOML_HOME, its TMPDIR and its log."""
     ready_path: str

@@ -24,7 +24,7 @@ class OverloadPlan:
     patience: float = 15.0
     size: Size = field(default_factory=lambda: Size(pairs=8, side=32))
     questions: int = 320
-    """Distinct questions; more than fit the queue, so that no two equal images are waiting at once."""
+    """The number of distinct questions, more than fit the queue, so that no two equal images are waiting at once."""
     queue_pairs: int = QUEUE_PAIRS
     seed: int = 1
 
@@ -38,11 +38,11 @@ class Record:
     failed: list[Attempt] = field(default_factory=list)
     """Attempts that were neither answered nor refused for want of room."""
     wrong: list[str] = field(default_factory=list)
-    """Faults of wrong answers, which count as none."""
+    """The faults of wrong answers; such answers do not count."""
     arrivals: int = 0
     gave_up: int = 0
     cut_short: int = 0
-    """Clients that would have come again after the end."""
+    """The number of clients that would have come again after the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Overload:
     pairs: int
     clients: int
     search: Sequence[Capacity]
-    """Capacity with each number of clients, once for all overloads of the form."""
+    """The capacity with each number of clients, measured once for all overloads of the form."""
     capacities: list[Capacity]
     """The capacities before and after the overload; the one after is also the one before the next overload."""
     record: Record = field(default_factory=Record)

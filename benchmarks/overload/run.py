@@ -85,7 +85,7 @@ async def arrive(send: Send, work: Sequence[Prepared], rate: float, plan: Overlo
 
 
 async def attempted(record: Record, send: Send, prepared: Prepared) -> Attempt:
-    """Ask once, and note what came of it."""
+    """Ask a question once, and note what came of it."""
     attempt = Attempt(prepared.question.seed, prepared.question.form)
     await send(prepared.request, attempt)
     wrong = [attempt.wrong] if attempt.wrong else []
@@ -152,7 +152,7 @@ async def _watch(server: Server, overload: Overload, seconds: float) -> None:
 
 
 async def _count_cpu(server: Server, overload: Overload, seconds: float) -> None:
-    """Read the processor time twice: what is counted is what came between the two."""
+    """Read the processor time at both ends of the time that is counted."""
     await asyncio.sleep(seconds * _WARM_SHARE)
     overload.began, before = time.monotonic(), server.cpu_seconds()
     await asyncio.sleep(seconds * (1 - _WARM_SHARE))

@@ -51,7 +51,7 @@ class Profile:
 
 
 def profile(data: Path, sampler: str) -> list[Profile]:
-    """All forms, under each load."""
+    """The profiles of all forms under each load."""
     with (
         prepared(PLAN, data) as folder,
         process() as load,

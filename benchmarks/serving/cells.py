@@ -47,9 +47,9 @@ class ServingPlan:
     """Length of one measurement of a server."""
     warm_up: float
     loop_seconds: float
-    """Length of one measurement of a loop; there is one before and one after each of a server."""
+    """The length of one measurement of a loop; one comes before and one after each measurement of a server."""
     pool: int
-    """Distinct pairs: enough that no two requests in flight share an image."""
+    """The number of distinct pairs, so large that no two requests in flight share an image."""
 
 
 _CELLS = tuple(Cell(side, pairs, clients) for side in (32, 64) for pairs in (1, 8) for clients in (1, 16, 64))
@@ -69,7 +69,7 @@ class Run:
     """Seconds of CPU of all of the server's processes, a pair."""
     memory: float
     load_cores: float
-    """Cores that the load generator took: the server did not have them."""
+    """The cores that the load generator took, which the server did not have."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:

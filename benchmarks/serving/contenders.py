@@ -48,7 +48,7 @@ class ContenderServer:
     name: str
     command: Sequence[str]
     ready_path: str
-    """A path that answers 200 once it is warm."""
+    """A path that answers 200 once the server is warm."""
     paths: dict[Form, str]
 
 

@@ -25,14 +25,14 @@ class Pairs:
     """N pairs of one size."""
 
     originals: NDArray[np.uint8]
-    """``(N, H, W, 3)``, no two equal."""
+    """The originals ``(N, H, W, 3)``, no two equal."""
     reconstructions: NDArray[np.uint8]
-    """The same shape."""
+    """The reconstructions, in the shape of the originals."""
     distances: NDArray[np.float64]
-    """``(N,)``, of the bundled model."""
+    """The distances of the bundled model, ``(N,)``."""
 
     def save(self, folder: Path, side: int) -> None:
-        """Write them where another process can read them."""
+        """Write the pairs where another process can read them."""
         np.savez(folder / f"{side}.npz", **vars(self))
 
     @staticmethod

@@ -15,7 +15,7 @@ class Stage(StrEnum):
     QUEUE = "waiting"
     INFERENCE = "in the network's batches"
     REST = "all else"
-    """Reading the body, the answer, and waiting for the event loop."""
+    """The rest: reading the body, the answer, and waiting for the event loop."""
 
 
 def stages(before: Metrics, after: Metrics, transport: str) -> dict[Stage, float]:

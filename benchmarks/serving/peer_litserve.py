@@ -49,7 +49,7 @@ class ScorerAPI(litserve.LitAPI):  # type: ignore[misc]  # it has no types
         return list(zip(*images, strict=True))
 
     def batch(self, inputs: list[_Pairs]) -> list[_Pairs]:
-        """Requests of any sizes stay apart here."""
+        """Keep requests apart, since their sizes differ."""
         return inputs
 
     def predict(self, x: list[_Pairs]) -> list[list[PairScore]]:
@@ -58,11 +58,11 @@ class ScorerAPI(litserve.LitAPI):  # type: ignore[misc]  # it has no types
         return [[next(scores) for _ in pairs] for pairs in x]
 
     def unbatch(self, output: list[list[PairScore]]) -> list[list[PairScore]]:
-        """An answer each."""
+        """Give each request its answer."""
         return output
 
     def encode_response(self, output: list[PairScore]) -> dict[str, Any]:
-        """JSON-ready."""
+        """Give the answer as JSON takes it."""
         return {"results": [asdict(score) for score in output]}
 
 

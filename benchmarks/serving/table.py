@@ -28,23 +28,23 @@ class Goal:
 
     @property
     def held(self) -> int:
-        """The number of loads under which it holds."""
+        """The number of loads under which the goal holds."""
         return sum(value >= self.bound if self.least else value <= self.bound for value in self.values.values())
 
     @property
     def met(self) -> bool:
-        """True where it holds under all of them."""
+        """True where the goal holds under all loads."""
         return self.held == len(self.values)
 
     @property
     def worst(self) -> Cell:
-        """The load that is furthest from it."""
+        """The load that is furthest from the goal."""
         choose: Callable[..., Cell] = min if self.least else max
         return choose(self.values, key=self.values.__getitem__)
 
 
 def goals(results: Results) -> list[Goal]:
-    """All goals, for the forms that ran."""
+    """The goals for the forms that ran."""
     cells = [cell for cell in results.plan.cells if cell.clients >= MANY_CLIENTS]
     reached = []
     for mine in (contender for contender in results.contenders if contender.ours):
@@ -116,7 +116,7 @@ def _ratios(results: Results) -> str:
 
 
 def _resources(results: Results) -> str:
-    """Memory belongs to a process, so that it is told once for each server."""
+    """The memory of each server, and the load generator's cores. Memory belongs to a process: a server has one row."""
     groups: dict[str, list[Contender | Loop]] = {}
     for contender in results.contenders:
         groups.setdefault(contender.name, []).append(contender)

@@ -69,12 +69,12 @@ class Load:
     plan: SoakPlan
     model: str
     seeds: Iterator[int]
-    """No two questions have the same seed."""
+    """The seeds of the questions, no two the same."""
     attempts: list[Attempt] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
-    """Cleared, no client begins another request."""
+    """The gate: while it is cleared, no client begins another request."""
     over: bool = False
-    """No client begins another request, ever."""
+    """True once the load has ended: no client begins another request."""
     busy: int = 0
 
     async def pause(self) -> None:

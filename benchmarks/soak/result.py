@@ -24,7 +24,7 @@ class SoakPlan:
     grpc_clients: int = 4
     stream_clients: int = 4
     burst: int = 4
-    """Large questions of each of five forms in flight when SIGTERM comes."""
+    """The number of large questions of each of five forms in flight when SIGTERM comes."""
 
     @property
     def mark(self) -> Mark:
@@ -34,7 +34,7 @@ class SoakPlan:
 
 @dataclass(slots=True)
 class Times:
-    """When things happened to the service, seconds of ``time.monotonic``; infinity = not yet."""
+    """The moments of a run in seconds of ``time.monotonic``; infinity = not yet."""
 
     began: float
     killed: float = inf
@@ -85,7 +85,7 @@ class Balance:
 
 @dataclass
 class Verdict:
-    """Counts, and the faults: none when the service kept its word."""
+    """The counts of a soak, and its faults, of which there are none when the service kept its word."""
 
     faults: list[str] = field(default_factory=list)
     requests: Counter[tuple[Form, Purpose]] = field(default_factory=Counter)

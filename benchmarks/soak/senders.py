@@ -66,7 +66,7 @@ class SharedStream:
         # gRPC sends one message of a call at a time.
         self._sending = asyncio.Lock()
         self.unasked = 0
-        """Answers to nothing that was open: a second one, or one of nobody."""
+        """The answers to nothing that was open: second answers, and answers to nobody."""
 
     async def send(self, message: bytes, attempt: Attempt) -> None:
         """Send a request, and note what became of it."""

@@ -21,8 +21,8 @@ RECONNECT_SECONDS = 2.0
 WARM_UP_SECONDS = 60.0
 """A process's memory counts only after this many seconds of service."""
 GROWTH_MIB_PER_HOUR = 60.0
-"""A MiB a minute, by which memory must not certainly grow: a quarter of an hour gives intervals of tens of MiB an
-hour, and says little of a slower rise."""
+"""The growth that memory must not certainly exceed, a MiB a minute. A slower rise is hard to see: a quarter of an hour
+gives intervals of tens of MiB an hour."""
 GROWTH_BLOCKS = 20
 """The number of means, those of five minutes, that are needed to speak of growth."""
 _BLOCK_SECONDS = 15.0
@@ -141,7 +141,7 @@ def check_scores(
 
 
 def balances(attempts: Sequence[Attempt], times: Times, before: Metrics, after: Metrics) -> list[Balance]:
-    """The service's counters against what the clients saw until then.
+    """The balances of the service's counters with what the clients saw until then.
 
     What a client left, or the kill cut off, may have been counted or not: once, with one of the codes that it may have
     had. So all requests of a transport must balance together, too.

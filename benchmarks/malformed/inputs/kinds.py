@@ -28,7 +28,7 @@ class InputKind:
     share: float
     """The share of all inputs, in relation to the other kinds."""
     makes: Callable[..., Any]
-    """Makes one input, from a generator and the corpus; or many ``together``, from their count and a seed."""
+    """Makes one input from a generator and the corpus, or makes many ``together`` from a count and a seed."""
     together: bool = False
 
     def make(self, seed: int, corpus: Corpus, first: int, count: int) -> list[Any]:

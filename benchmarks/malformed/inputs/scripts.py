@@ -25,7 +25,7 @@ class Script:
     drops: bool = False
     """True where the client is gone after the last piece."""
     due: int = 0
-    """Answers that must come in any case."""
+    """The number of answers that must come in any case."""
 
 
 def request_line(rng: Random, corpus: Corpus) -> Script:
