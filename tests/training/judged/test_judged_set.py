@@ -11,6 +11,7 @@ from semsim.exceptions import InvalidAnnotations
 from semsim.images import resize
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, append
+from semsim_training.attacks.search import Status
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.judged_sources import JudgedSource, JudgedSources
 from semsim_training.judged.pair import Pair, pairs_of
@@ -67,7 +68,8 @@ def test_judgements_of_other_items_are_refused(table: Path) -> None:
 
 def test_a_diverged_attack_made_no_pair() -> None:
     """The rows of diverged attacks are left out."""
-    diverged = replace(SET, rows=(replace(SET.rows[0], status="diverged"), *SET.rows[1:]))
+    diverged = replace(SET, rows=(replace(SET.rows[0], status=Status.DIVERGED.value), *SET.rows[1:]))
+    assert not diverged.rows[0].done
     assert [pair.row for pair in pairs_of(diverged)] == list(SET.rows[1:])
 
 
@@ -81,15 +83,15 @@ def test_half_is_no_majority(table: Path) -> None:
 def test_items_are_taken_by_columns(table: Path) -> None:
     """Columns stay together; values come once, in order; a split without items is refused."""
     judged = JudgedSet.read(SET, table, MODEL)
-    some = judged.take(judged.where(split=["train"], victim=["victim-0"]))
+    some = judged.take(judged.where(lambda row: row.split, "train") & judged.where(lambda row: row.victim, "victim-0"))
     assert [pair.row for pair in some.pairs] == [
         row for row in SET.rows if row.split == "train" and row.victim == "victim-0"
     ]
     assert some.items == tuple(pair.item for pair in some.pairs)
     assert some.recognised.tolist() == [2, 0] * 2
-    assert some.setting_names == some.values("setting") == ("setting-0", "setting-2")
+    assert some.setting_names == some.values(lambda row: row.setting) == ("setting-0", "setting-2")
     assert some.original_names == ("set-0/image-00.png", "set-0/image-01.png")
-    assert judged.of_splits(["test"]).values("split") == ("test",)
+    assert judged.of_splits(["test"]).values(lambda row: row.split) == ("test",)
     with pytest.raises(InvalidAnnotations, match="expected judged reconstructions of validation, got none"):
         some.of_splits(["validation"])
 
@@ -117,7 +119,7 @@ def test_pictures_come_at_one_size(table: Path) -> None:
     for place, pair in enumerate(PAIRS):
         np.testing.assert_array_equal(sized.reconstructions[place], resize(pair.reconstruction(), 16, 16))
         np.testing.assert_array_equal(sized.originals[sized.original_of[place]], resize(pair.original(), 16, 16))
-    part = sized.take(judged.where(split=["test"]))
+    part = sized.take(judged.where(lambda row: row.split, "test"))
     assert (len(part), len(part.originals), part.original_of.tolist()) == (3, 4, [3, 3, 3])
     np.testing.assert_array_equal(part.reconstructions, sized.reconstructions[9:])
     assert part.labels.tolist() == ["", "", "", "class-0"]

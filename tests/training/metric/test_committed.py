@@ -26,8 +26,8 @@ def test_the_figures_come_out_again(bundled: Scorer) -> None:
     distances = np.linalg.norm(originals.astype(np.float64) - bundled.embed(list(test.reconstructions)), axis=1)
     results = {(one.metric.split(" at ")[0], one.data.split(",")[0]): one for one in manifest.results}
     card = (ROOT / "models" / manifest.name / "README.md").read_text()
-    for dataset in ("all", *judged.values("dataset")):
-        rows = np.ones(len(test), dtype=bool) if dataset == "all" else judged.where(dataset=[dataset])
+    for dataset in ("all", *judged.values(lambda row: row.dataset)):
+        rows = np.ones(len(test), dtype=bool) if dataset == "all" else judged.where(lambda row: row.dataset, dataset)
         stated = results["AUC", dataset]
         assert stated.items == rows.sum()
         assert majority_auc(judged.take(rows), distances[rows]) == pytest.approx(stated.value, abs=0.003)

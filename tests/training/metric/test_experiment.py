@@ -1,5 +1,6 @@
 """From judged sets to a calibrated, exportable checkpoint, and its evaluation."""
 
+import operator
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_recipes_are_compared_without_the_test_split(
     assert [score.mean for score in scores] == sorted((score.mean for score in scores), reverse=True)
     assert all(0 <= value <= 1 for score in scores for fold in score.folds for value in _of(fold))
     assert len(seen) == 4
-    assert not any("test" in sized.judged.values("split") for sized in seen)
+    assert not any("test" in sized.judged.values(lambda row: row.split) for sized in seen)
     assert sorted(score.recipe for score in scores) == ["other", "small"]
     assert select(training, tmp_path, tmp_path, folds=2) == scores
     assert len(seen) == 4
@@ -128,11 +129,12 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
         ("dataset", "set-0"), ("dataset", "set-1"),
     }  # fmt: skip
     assert set(held_out.left_out) == {f"attack attack-{number}" for number in range(4)}
-    where = many.judged.where
-    for one in held_out.results:
-        assert one.trained_on == int((where(split=["train"]) & ~where(**{one.field: [one.value]})).sum())
-        assert one.comparison.items == int(where(split=["validation", "test"], **{one.field: [one.value]}).sum())
-        assert one.comparison.what == f"{one.field} {one.value}"
+    unseen = many.judged.where(lambda row: row.split, "validation", "test")
+    for result in held_out.results:
+        rows = many.judged.where(operator.attrgetter(result.field), result.value)
+        assert result.trained_on == int((~unseen & ~rows).sum())
+        assert result.comparison.items == int((unseen & rows).sum())
+        assert result.comparison.what == f"{result.field} {result.value}"
 
 
 def test_the_same_reconstructions_are_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,8 @@ from PIL import Image
 from semsim.exceptions import InvalidDataset
 from semsim_training.client_images.png import encode_png
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.schema import ReconstructionRow
+from semsim_training.reconstructions.schema import SPLITS, ReconstructionRow
 from semsim_training.seeds import stable_hash
-
-SPLITS = ("train", "validation", "test")
 
 
 class Shown(StrEnum):
@@ -75,7 +73,7 @@ class ItemSet:
                 row,
             )
             for row in reconstructions.rows
-            if row.split in splits and row.status == "done"
+            if row.split in splits and row.done
         )
         if not items:
             raise InvalidDataset(f"expected reconstructions of {', '.join(splits)} in {directory}, got none")

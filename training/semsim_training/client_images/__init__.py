@@ -1,1 +1,1 @@
-"""Labelled images, for victims to learn and for attacks to rebuild: where they come from, and how clients augment them."""
+"""Labelled images, for victims to learn and for attacks to rebuild: their sources, and the clients' augmentation."""

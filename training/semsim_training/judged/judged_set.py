@@ -1,7 +1,7 @@
 """Reconstructions, and how many annotators recognised each."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,7 @@ from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.judged.pair import Pair, PictureSource, pairs_of
+from semsim_training.reconstructions.schema import ReconstructionRow
 
 Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -151,17 +152,13 @@ class JudgedSet:
             pairs=tuple(self.pairs[row] for row in rows) if self.pairs else (),
         )
 
-    def where(self, **wanted: Iterable[str]) -> Mask:
-        """True for items whose row has a wanted value in each named column, ``(N,)``: ``where(split=["train"])``."""
-        columns = {column: frozenset(values) for column, values in wanted.items()}
-        return np.array(
-            [all(getattr(pair.row, column) in values for column, values in columns.items()) for pair in self.pairs],
-            dtype=np.bool_,
-        )
+    def where(self, column: Callable[[ReconstructionRow], str], *values: str) -> Mask:
+        """True for items with one of the values in a column, ``(N,)``: ``where(lambda row: row.split, "test")``."""
+        return np.array([column(pair.row) in values for pair in self.pairs], dtype=np.bool_)
 
-    def values(self, column: str) -> tuple[str, ...]:
-        """The values in a column of the rows, each once, in the order in which they first come."""
-        return tuple(dict.fromkeys(getattr(pair.row, column) for pair in self.pairs))
+    def values(self, column: Callable[[ReconstructionRow], str]) -> tuple[str, ...]:
+        """The values of a column of the rows, each once, in the order in which they first come."""
+        return tuple(dict.fromkeys(column(pair.row) for pair in self.pairs))
 
     def of_splits(self, splits: Collection[str]) -> Self:
         """The items whose originals are in some splits.
@@ -169,7 +166,7 @@ class JudgedSet:
         Raises:
             InvalidAnnotations: none of them is.
         """
-        chosen = self.where(split=splits)
+        chosen = self.where(lambda row: row.split, *splits)
         if not chosen.any():
             raise InvalidAnnotations(f"expected judged reconstructions of {', '.join(splits)}, got none")
         return self.take(chosen)

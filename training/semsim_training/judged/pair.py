@@ -62,4 +62,4 @@ class Pair:
 
 def pairs_of(source: PictureSource) -> tuple[Pair, ...]:
     """The pairs of a set in the order of its rows; a diverged attack made none."""
-    return tuple(Pair(source, row) for row in source.rows if row.status == "done")
+    return tuple(Pair(source, row) for row in source.rows if row.done)

@@ -29,10 +29,10 @@ def describe(training: MetricTraining, judged: JudgedSet, annotators: Annotators
         training=ManifestRecord(
             summary=_sentence(recipe, judged),
             on_annotations=True,
-            datasets=judged.values("dataset"),
-            victims=judged.values("victim"),
-            attacks=judged.values("preset"),
-            defenses=tuple(value for value in judged.values("defense") if value != "none"),
+            datasets=judged.values(lambda row: row.dataset),
+            victims=judged.values(lambda row: row.victim),
+            attacks=judged.values(lambda row: row.preset),
+            defenses=tuple(value for value in judged.values(lambda row: row.defense) if value != "none"),
             annotators=(annotators,),
         ),
     )

@@ -22,8 +22,8 @@ def held_out_results(
     ``distances`` ``(N,)`` are those of the judged reconstructions.
     """
     results = []
-    for dataset in (None, *judged.values("dataset")):
-        rows = np.ones(len(judged), dtype=bool) if dataset is None else judged.where(dataset=[dataset])
+    for dataset in (None, *judged.values(lambda row: row.dataset)):
+        rows = np.ones(len(judged), dtype=bool) if dataset is None else judged.where(lambda row: row.dataset, dataset)
         part = judged.take(rows)
         data = f"{dataset or 'all'}, test originals, judged by a {judged.kind}"
         draws = Draws.of(part.originals, DRAWS, SEED)

@@ -1,6 +1,6 @@
 """Leaves one attack, one victim, one data set out of training, and measures the metric there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,16 +9,21 @@ from semsim.exceptions import InvalidAnnotations
 from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import Description
 from semsim_training.faithfulness.metric_values import Metric
-from semsim_training.judged.judged_set import Mask
+from semsim_training.judged.judged_set import JudgedSet, Mask
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.embedding_distances import measure
 from semsim_training.metric.metric_comparison import Comparison, compare
-from semsim_training.metric.metric_recipe import MetricTraining
+from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
 from semsim_training.metric.metric_training import train_metric
+from semsim_training.reconstructions.schema import ReconstructionRow
 
 Field = Literal["attack", "victim", "dataset"]
 FIELDS: tuple[Field, ...] = ("attack", "victim", "dataset")
-_COLUMN = {"attack": "preset", "victim": "victim", "dataset": "dataset"}
+_COLUMN: dict[Field, Callable[[ReconstructionRow], str]] = {
+    "attack": lambda row: row.preset,
+    "victim": lambda row: row.victim,
+    "dataset": lambda row: row.dataset,
+}
 _FEWEST = 20
 """The fewest recognised and the fewest unrecognised reconstructions to measure on; of fewer, an AUC says little."""
 
@@ -51,14 +56,72 @@ class HeldOuts(Description):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Value:
-    """A value to leave out, and the rows that have it."""
+    """A value to leave out, and the reconstructions that have it."""
 
     field: Field
     value: str
     rows: Mask
+    train: Mask
+    """The reconstructions to train on, none of which has the value."""
+    test: Mask
+    """The reconstructions to measure on, which have the value and originals that training did not see."""
 
     def __str__(self) -> str:
         return f"{self.field} {self.value}"
+
+    def named(self, result: HeldOut) -> HeldOut:
+        """A result on the same reconstructions under the name of this value."""
+        comparison = result.comparison.model_copy(update={"what": str(self)})
+        return result.model_copy(update={"field": self.field, "value": self.value, "comparison": comparison})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """Everything that the measures of all values share."""
+
+    sized: SizedSet
+    recipe: MetricRecipe
+    seed: int
+    base: Path
+    out: Path
+    baselines: tuple[Metric, ...]
+    progress: Progress
+    device: str
+
+    def reason_against(self, value: _Value) -> str | None:
+        """Why a value cannot be measured; ``None`` where it can."""
+        majority = self.sized.judged.majority[value.test]
+        few = min(int(majority.sum()), int((~majority).sum()))
+        if few >= _FEWEST and value.train.any():
+            return None
+        return f"{few} of {len(majority)} reconstructions are of the rarer kind, recognised or not"
+
+    def results(self, values: Sequence[_Value]) -> tuple[HeldOut, ...]:
+        """The results of the values, each in its file; those of the same reconstructions are made once."""
+        results, by_rows = [], dict[bytes, HeldOut]()
+        for value in values:
+            path, rows = self.out / f"{value.field}-{value.value}.json", value.rows.tobytes()
+            if not path.exists():
+                result = by_rows.get(rows) or self._measured(value, path.with_suffix(".jsonl"))
+                path.write_text(value.named(result).model_dump_json(indent=2) + "\n")
+            results.append(HeldOut.read(path))
+            by_rows.setdefault(rows, results[-1])
+        return tuple(results)
+
+    def _measured(self, value: _Value, log: Path) -> HeldOut:
+        train, test = self.sized.take(value.train), self.sized.take(value.test)
+        network = train_metric(
+            train, None, self.recipe, self.seed, log,
+            base=self.base, device=self.device, progress=prefixed(self.progress, f"without {value}"),
+        )  # fmt: skip
+        others = tuple(metric.take(value.test) for metric in self.baselines)
+        return HeldOut(
+            field=value.field,
+            value=value.value,
+            trained_on=len(train),
+            epochs=self.recipe.epochs,
+            comparison=compare(test.judged, str(value), measure(network, test), others),
+        )
 
 
 def hold_out(
@@ -95,50 +158,20 @@ def hold_out(
     """
     recipe = training.chosen
     recipe = recipe.model_copy(update={"epochs": epochs or recipe.epochs})
-    judged = sized.judged
-    unseen = judged.where(split=["validation", "test"])
-    results: list[HeldOut] = []
-    left_out, same = {}, dict[bytes, HeldOut]()
-    for one in _values(sized, fields):
-        test, train = sized.take(one.rows & unseen), sized.take(~one.rows & judged.where(split=["train"]))
-        few = min(int(test.judged.majority.sum()), int((~test.judged.majority).sum()))
-        if few < _FEWEST or not len(train):
-            left_out[str(one)] = f"{few} of {len(test)} reconstructions are of the rarer kind, recognised or not"
-            continue
-        path = out / f"{one.field}-{one.value}.json"
-        if not path.exists():
-            result = same.get(one.rows.tobytes())
-            if result is None:
-                network = train_metric(
-                    train, None, recipe, training.seeds[0], path.with_suffix(".jsonl"),
-                    base=base, device=device, progress=prefixed(progress, f"without {one}"),
-                )  # fmt: skip
-                others = tuple(metric.take(one.rows & unseen) for metric in baselines)
-                result = HeldOut(
-                    field=one.field,
-                    value=one.value,
-                    trained_on=len(train),
-                    epochs=recipe.epochs,
-                    comparison=compare(test.judged, str(one), measure(network, test), others),
-                )
-            path.write_text(_named(result, one).model_dump_json(indent=2) + "\n")
-        results.append(HeldOut.read(path))
-        same.setdefault(one.rows.tobytes(), results[-1])
-    every = HeldOuts(results=tuple(results), left_out=left_out)
-    (out / HeldOuts.FILE).write_text(every.model_dump_json(indent=2) + "\n")
-    return every
+    trial = _Trial(sized, recipe, training.seeds[0], base, out, baselines, progress, device)
+    values = _values(sized.judged, fields)
+    left_out = {str(value): reason for value in values if (reason := trial.reason_against(value)) is not None}
+    results = trial.results([value for value in values if str(value) not in left_out])
+    held_outs = HeldOuts(results=results, left_out=left_out)
+    (out / HeldOuts.FILE).write_text(held_outs.model_dump_json(indent=2) + "\n")
+    return held_outs
 
 
-def _values(sized: SizedSet, fields: Sequence[Field]) -> list[_Value]:
-    judged = sized.judged
-    return [
-        _Value(field, value, judged.where(**{_COLUMN[field]: [value]}))
-        for field in fields
-        for value in judged.values(_COLUMN[field])
-    ]
-
-
-def _named(result: HeldOut, one: _Value) -> HeldOut:
-    """The same result under the name of ``one``."""
-    comparison = result.comparison.model_copy(update={"what": str(one)})
-    return result.model_copy(update={"field": one.field, "value": one.value, "comparison": comparison})
+def _values(judged: JudgedSet, fields: Sequence[Field]) -> list[_Value]:
+    seen = judged.where(lambda row: row.split, "train")
+    values = []
+    for field in fields:
+        for value in judged.values(_COLUMN[field]):
+            rows = judged.where(_COLUMN[field], value)
+            values.append(_Value(field, value, rows, train=~rows & seen, test=rows & ~seen))
+    return values

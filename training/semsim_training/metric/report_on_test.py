@@ -53,8 +53,8 @@ def report_on_test(
 def _comparisons(judged: JudgedSet, distances: Floats, others: tuple[Metric, ...]) -> tuple[Comparison, ...]:
     """The comparison over all reconstructions, and over those of each data set."""
     comparisons = [compare(judged, "all", distances, others)]
-    for dataset in judged.values("dataset"):
-        rows = judged.where(dataset=[dataset])
+    for dataset in judged.values(lambda row: row.dataset):
+        rows = judged.where(lambda row: row.dataset, dataset)
         part = tuple(metric.take(rows) for metric in others)
         comparisons.append(compare(judged.take(rows), dataset, distances[rows], part))
     return tuple(comparisons)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Self
 
 from semsim.exceptions import InvalidAnnotations
-from semsim_training.annotation.items import SPLITS
 from semsim_training.judged.judged_sources import JudgedSources
 from semsim_training.judged.sized_set import SizedSet
+from semsim_training.reconstructions.schema import SPLITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class TrainingSplits:
             InvalidAnnotations: judgements are missing, or in a split all were recognised, or none.
         """
         sized = SizedSet.of(sources.read(base), size)
-        splits = cls(*(sized.take(sized.judged.where(split=[split])) for split in SPLITS))
+        splits = cls(*(sized.take(sized.judged.where(lambda row: row.split, split)) for split in SPLITS))
         for name, part in splits.parts.items():
             if part.judged.majority.all() or not part.judged.majority.any():
                 raise InvalidAnnotations(

@@ -13,7 +13,7 @@ from semsim.exceptions import HashMismatch, InvalidDataset
 from semsim_training.client_images.source import ImageChoice
 from semsim_training.configuration import Description, FrozenModel
 from semsim_training.machine import machine
-from semsim_training.reconstructions.schema import SCHEMA
+from semsim_training.reconstructions.schema import SCHEMA, ReconstructionRow
 
 if TYPE_CHECKING:
     from semsim_training.reconstructions.grid import Grid  # brings torch, which reading a set does not need
@@ -71,12 +71,13 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
         table = pq.read_table(pa.BufferReader(data))
         if table.schema != SCHEMA:
             raise InvalidDataset(f"expected the columns {', '.join(SCHEMA.names)} in {path}, got {table.schema.names}")
-        settings |= set(table["setting"].to_pylist())
-        diverged += table["status"].to_pylist().count("diverged")
+        rows = ReconstructionRow.read_table(table)
+        settings |= {row.setting for row in rows}
+        diverged += sum(not row.done for row in rows)
         files.append(
             ShardFile(
                 name=path.name,
-                rows=len(table),
+                rows=len(rows),
                 sha256=hashlib.sha256(data).hexdigest(),
                 seconds=seconds.get(path.stem),
             )

@@ -43,7 +43,7 @@ def draw_gallery(directory: Path, *, columns: int = _COLUMNS, settings: str = ""
             for line, picture in enumerate((drawn.original(row), drawn.reconstruction(row))):
                 tile = Image.fromarray(picture).resize((_TILE, _TILE), Image.Resampling.NEAREST)
                 sheet.paste(tile, (left, top + _LABEL + line * (_TILE + _GAP)))
-            if row.status != "done":
+            if not row.done:
                 pen.text((left + 2, top + _LABEL + _TILE + _GAP), row.status, (255, 0, 0), font)
     return sheet
 

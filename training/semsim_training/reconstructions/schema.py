@@ -6,6 +6,9 @@ from typing import Any, Self, get_type_hints
 
 import pyarrow as pa
 
+SPLITS = ("train", "validation", "test")
+"""The splits of originals."""
+
 _ARROW = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
 _ARROW_OR_NONE = {kind | None: arrow for kind, arrow in _ARROW.items()}
 
@@ -61,6 +64,11 @@ class ReconstructionRow:
     """The objective of the winning start, without priors; ``None`` for a closed form."""
     psnr: float
     """dB, 8-bit RGB, against the original before any policy."""
+
+    @property
+    def done(self) -> bool:
+        """True where the attack did not diverge."""
+        return self.status == "done"
 
     @classmethod
     def read_table(cls, table: pa.Table) -> tuple[Self, ...]:

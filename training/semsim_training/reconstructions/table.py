@@ -102,7 +102,7 @@ def _result(rows: list[ReconstructionRow], seconds: float) -> Result:
         psnr_median=median(psnr),
         above_20_db=sum(value > _GOOD_DB for value in psnr) / len(rows),
         labels_right=None if silent else sum(row.label == row.label_used for row in rows) / len(rows),
-        diverged=sum(row.status == "diverged" for row in rows),
+        diverged=sum(not row.done for row in rows),
         seconds=seconds,
         published=_PUBLISHED.get((first.preset, first.trained), "") if first.defense == "none" else "",
     )

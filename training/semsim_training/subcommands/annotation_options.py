@@ -17,7 +17,7 @@ def splits(names: Sequence[str] | None) -> tuple[str, ...]:
         InvalidOption: there is no such split.
     """
     from semsim.exceptions import InvalidOption
-    from semsim_training.annotation.items import SPLITS
+    from semsim_training.reconstructions.schema import SPLITS
 
     unknown = [name for name in names or () if name not in SPLITS]
     if unknown:

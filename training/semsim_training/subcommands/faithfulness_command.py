@@ -89,7 +89,6 @@ def reconstruction_set(
     """Measure metrics by a reconstruction set and the judgements of it; the metrics are computed."""
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
-    from semsim_training.annotation.items import SPLITS
     from semsim_training.faithfulness.directions import parse_directions
     from semsim_training.faithfulness.evaluate import evaluate
     from semsim_training.faithfulness.set_distance import fid_by_setting
@@ -99,6 +98,7 @@ def reconstruction_set(
     from semsim_training.judged.judged_set import JudgedSet
     from semsim_training.judged.pair import pairs_of
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+    from semsim_training.reconstructions.schema import SPLITS
     from semsim_training.reference_metrics.frechet import ArtifactFeatures
     from semsim_training.reference_metrics.lpips import InputRange
 

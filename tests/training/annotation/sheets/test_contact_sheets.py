@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from semsim.exceptions import InvalidDataset, InvalidOption
-from semsim_training.annotation.items import SPLITS, ItemSet, Shown
+from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.annotation.keys import SheetKey
 from semsim_training.annotation.sheets.contact_sheets import SheetRequest, make_sheets
 from semsim_training.annotation.sheets.sheet_image import SheetLayout, draw_sheet
+from semsim_training.reconstructions.schema import SPLITS
 
 REQUEST = SheetRequest("ada", 3, AnnotatorKind.PERSON, ("test",), limit=50, clean=4, noise=2, repeats=3)
 

@@ -15,10 +15,11 @@ from xml.etree import ElementTree as Xml
 
 from semsim.exceptions import InvalidOption
 from semsim_training.annotation.enlargement import enlarged
-from semsim_training.annotation.items import SPLITS, ItemSet
+from semsim_training.annotation.items import ItemSet
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import ShownItem, TaskKey, write_key
 from semsim_training.annotation.order import chosen
+from semsim_training.reconstructions.schema import SPLITS
 
 PROTOCOL = "label-studio/1"
 QUESTION, IMAGE = "shows", "image"

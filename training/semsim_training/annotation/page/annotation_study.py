@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import SPLITS, Item, ItemSet, Shown
+from semsim_training.annotation.items import Item, ItemSet, Shown
+from semsim_training.reconstructions.schema import SPLITS
 from semsim_training.seeds import stable_hash
 
 PROTOCOL = "page/1"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import SPLITS, ItemSet
+from semsim_training.annotation.items import ItemSet
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.annotation.keys import SheetKey, ShownItem, pseudonym, write_key
 from semsim_training.annotation.order import chosen, showing_order
 from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE, SheetLayout, draw_sheet
+from semsim_training.reconstructions.schema import SPLITS
 
 PROTOCOL = "sheets/1"
 ANSWERS = "answers.json"
