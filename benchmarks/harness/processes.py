@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -26,8 +26,12 @@ def worker(pid: int) -> psutil.Process | None:
 
 
 def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
-    """Processor time that the processes have taken so far, as users and in the system."""
-    return float(sum(sum(process.cpu_times()[:2]) for process in processes))
+    """Processor time that the processes have taken so far, as users and in the system; one that has ended counts 0."""
+    seconds = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a helper that the server started and that ended meanwhile
+            seconds += sum(process.cpu_times()[:2])
+    return seconds
 
 
 def memory_bytes(processes: Sequence[psutil.Process], *, proportional: bool = False) -> int:
