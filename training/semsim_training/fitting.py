@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-import torch.distributed as dist
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from semsim.progress import Progress, silent
+from semsim_training.distributed import average_gradients, rank
 
 _Batch = TypeVar("_Batch")
 
@@ -69,26 +69,6 @@ def fit(
         progress("epochs", epoch + 1, epochs)
     if rank() == 0:
         state.unlink(missing_ok=True)
-
-
-def rank() -> int:
-    """The number of this process under ``torchrun``; 0 without it."""
-    return dist.get_rank() if dist.is_initialized() else 0
-
-
-def processes() -> int:
-    """How many processes train together; 1 without ``torchrun``."""
-    return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def average_gradients(model: nn.Module) -> None:
-    """Replace every gradient by its mean over the processes."""
-    if processes() == 1:
-        return
-    for parameter in model.parameters():
-        if parameter.grad is not None:
-            dist.all_reduce(parameter.grad)
-            parameter.grad /= processes()
 
 
 def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, epochs: int, path: Path) -> None:

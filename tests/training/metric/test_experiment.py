@@ -1,4 +1,4 @@
-"""From judged sets to a calibrated, exportable checkpoint, and its evaluation."""
+"""The way from judged sets to a calibrated, exportable checkpoint, and its evaluation."""
 
 import operator
 from dataclasses import replace

@@ -128,8 +128,7 @@ import sys
 from pathlib import Path
 import torch
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-from semsim_training.fitting import rank
-from semsim_training.metric.distributed import together
+from semsim_training.distributed import rank, together
 from semsim_training.metric.metric_training import train_metric
 from tests.training.metric.small import judged, recipe
 

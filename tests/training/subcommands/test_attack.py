@@ -26,7 +26,7 @@ COMMITTED = ROOT / "datasets" / "cifar10"
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The end of a command."""
 
     returncode: int
     stdout: str

@@ -1,4 +1,4 @@
-"""How far annotators agree with each other, with gold items and with themselves. Each kind of annotator is apart."""
+"""The agreement of annotators with each other, with gold items and with themselves, for each kind of annotator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class AgreementReport:
     dataset: str
     kind: AnnotatorKind
     items: int
-    """How many reconstructions were judged."""
+    """The number of reconstructions that were judged."""
     classes: Alpha
     """Agreement on the answer: a class, or unrecognizable."""
     recognised: Alpha
@@ -40,7 +40,7 @@ class AgreementReport:
     drawn: str
     """originals where they are known, else items: the bootstrap draws these."""
     draws: int
-    """How many draws the bootstrap made."""
+    """The number of draws that the bootstrap made."""
     annotators: tuple[AnnotatorReport, ...]
 
 

@@ -1,4 +1,4 @@
-"""How a small image is enlarged for annotators."""
+"""The enlargement of small images for annotators."""
 
 import io
 

@@ -57,9 +57,9 @@ class Judgement:
     truth: str | None
     """The original's class; ``None`` for noise."""
     protocol: str
-    """How the item was shown, with a version: ``page/1``, ``sheets/1`` or ``classifier/1``."""
+    """The way in which the item was shown, with a version: ``page/1``, ``sheets/1`` or ``classifier/1``."""
     repeat: int = 0
-    """1 where the annotator had judged the item before."""
+    """1 where the annotator had judged the item before; otherwise 0."""
     confidence: float | None = None
     """Confidence in the best class, 0..1, where the annotator has one."""
     seconds: float | None = None

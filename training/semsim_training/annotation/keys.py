@@ -20,7 +20,7 @@ class ShownItem(FrozenModel):
     truth: str | None
     """The original's class; ``None`` for noise."""
     repeat: int = 0
-    """1 where the annotator has seen the item before."""
+    """1 where the annotator has seen the item before; otherwise 0."""
 
 
 class SheetKey(Description):
@@ -33,7 +33,7 @@ class SheetKey(Description):
     dataset: str
     annotator: str
     kind: AnnotatorKind | None
-    """``None`` where it was not known when the sheets were made."""
+    """The kind of annotator; ``None`` where it was not known when the sheets were made."""
     seed: int
     classes: tuple[str, ...]
     """An answer may be an index into these."""

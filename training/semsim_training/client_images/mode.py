@@ -1,4 +1,4 @@
-"""How a client changes its images before it computes an update."""
+"""The changes that a client makes to its images before it computes an update."""
 
 from dataclasses import dataclass, field
 from typing import Annotated

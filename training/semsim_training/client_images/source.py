@@ -1,4 +1,4 @@
-"""Where images come from, as a configuration says it."""
+"""The sources of images, as a configuration names them."""
 
 import os
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class ImageSource(FrozenModel):
     split: Literal["train", "test"] = "train"
     """The split of an archive or a published data set, or the one that ``test_share`` makes."""
     test_share: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """For data without a split of its own: the share of images held out, chosen by their names."""
+    """The share of images held out, chosen by their names, of data without a split of its own."""
     name: str | None = None
     """The data set's name where its images are in a folder; ``None`` for the folder's own."""
     size: int = Field(ge=16, le=512)
@@ -98,7 +98,7 @@ class ImageChoice(ImageSource):
 
     count: int = Field(ge=1)
     classes: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
-    """How many classes to choose from, or which; ``None`` for all."""
+    """The number of classes to choose from, or their names; ``None`` for all."""
     seed: int = 0
 
     def load(self) -> LabelledImages:

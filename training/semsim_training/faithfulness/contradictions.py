@@ -1,4 +1,4 @@
-"""Where metrics contradict each other, and the annotators."""
+"""Settings and reconstructions on which metrics contradict each other, or the annotators."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations

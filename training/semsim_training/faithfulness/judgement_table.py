@@ -52,13 +52,13 @@ def read_judgement_table(
         path: the table.
         kind: the annotators who judged.
         columns: the names of the columns.
-        directions: of metrics that are not known by name.
-        name: the study's; by default the file's.
+        directions: the directions of metrics that are not known by name.
+        name: the study's name; by default the file's.
 
     Raises:
         InvalidAnnotations: there is no table, a column is missing, or the rows are no judged set.
         InvalidOption: the direction of a metric is neither known nor given.
-        InvalidDataset: the metric values do not do.
+        InvalidDataset: the metric values cannot be used.
     """
     columns, directions = columns or JudgementColumns(), directions or {}
     table = _read(path, columns)

@@ -1,4 +1,4 @@
-"""How far each metric agrees with the annotators, in every draw."""
+"""The agreement of each metric with the annotators, in every draw."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

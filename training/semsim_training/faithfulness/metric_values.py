@@ -14,9 +14,9 @@ class Direction(StrEnum):
     """The meaning of a higher value of a metric."""
 
     UP = "up"
-    """More leakage."""
+    """A higher value means more leakage."""
     DOWN = "down"
-    """Less leakage."""
+    """A higher value means less leakage."""
 
     @property
     def sign(self) -> float:

@@ -42,7 +42,7 @@ class MetricRecord(FiniteModel):
 
 
 class Agreement(FiniteModel):
-    """How far a metric agrees with the annotators; higher = better, whatever the metric's direction."""
+    """The agreement of a metric with the annotators; higher = better, whatever the metric's direction."""
 
     metric: str
     statistic: Statistic
@@ -50,7 +50,7 @@ class Agreement(FiniteModel):
 
 
 class Difference(FiniteModel):
-    """How much further ``first`` agrees with the annotators than ``second``, over the same draws."""
+    """The lead of ``first`` over ``second`` in agreement with the annotators, over the same draws."""
 
     first: str
     second: str
@@ -129,9 +129,9 @@ class ImagePair(FiniteModel):
     annotators: int
     """The number of annotators who judged it."""
     rank_first: float
-    """Its rank by ``first``, 0..1 from the least leakage of the study to the most."""
+    """The rank of the reconstruction by ``first``, 0..1 from the least leakage of the study to the most."""
     rank_second: float
-    """Its rank by ``second``."""
+    """The rank of the reconstruction by ``second``."""
 
 
 class SettingFid(FiniteModel):
@@ -193,7 +193,7 @@ class FaithfulnessReport(FiniteModel, Description):
     versions: Mapping[str, str]
 
     def figure(self, metric: str, statistic: Statistic) -> Figure:
-        """How far ``metric`` agrees with the annotators by ``statistic``."""
+        """The agreement of ``metric`` with the annotators by ``statistic``."""
         return next(one.figure for one in self.agreement if (one.metric, one.statistic) == (metric, statistic))
 
     @property

@@ -62,7 +62,7 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
 
 
 def _counts(names: tuple[str, ...], pairs: tuple[SettingPair, ...]) -> list[list[int]]:
-    """How many pairs of settings each two metrics order differently."""
+    """The number of pairs of settings that each two metrics order differently."""
     counts = Counter(frozenset((one.first, one.second)) for one in pairs)
     return [[counts[frozenset((first, second))] for second in names] for first in names]
 

@@ -30,11 +30,11 @@ def metrics_of(
 
     Args:
         dataset: the name of the set.
-        pairs: of the set.
+        pairs: the pairs to measure.
         wanted: the metrics to compute.
         table: where values are kept. Where it does not exist yet, it is written with those of ``everything``.
         everything: all pairs of the set, for the table.
-        directions: of metrics that are not known by name.
+        directions: the directions of metrics that are not known by name.
         progress: called as values are computed.
 
     Raises:

@@ -42,7 +42,7 @@ class JudgedSources(FrozenModel):
         return JudgedSet.joined("all", [one.read(base, self.kind) for one in self.sets])
 
     def annotators(self, base: Path) -> Annotators:
-        """Who judged, for the description of a checkpoint."""
+        """The annotators who judged, for the description of a checkpoint."""
         judgements = [
             one for source in self.sets for one in read(base / expanded(source.annotations)) if one.kind is self.kind
         ]

@@ -38,7 +38,7 @@ class CardSet:
     recognised: float
     """The share that the majority recognised."""
     agreements: tuple[AgreementReport, ...]
-    """How far the annotators agree."""
+    """The agreement of the annotators."""
 
     @classmethod
     def of(cls, judged: JudgedSet, table: Path) -> "CardSet":

@@ -1,9 +1,9 @@
-"""From judged reconstructions to a calibrated checkpoint: several seeds, the best on validation, measured on test."""
+"""Trains a metric with several seeds, calibrates the best one on validation, and measures it on test."""
 
 from pathlib import Path
 
 from semsim.progress import Progress, silent
-from semsim_training.fitting import rank
+from semsim_training.distributed import rank
 from semsim_training.metric.baselines import baseline_metrics
 from semsim_training.metric.calibrated_network import CalibratedNetwork
 from semsim_training.metric.checkpoint_writing import describe, write_checkpoint
@@ -23,7 +23,7 @@ def run(
     measures and writes; the others give ``None``.
 
     Raises:
-        InvalidDataset, InvalidAnnotations: sets or judgements are missing or do not do.
+        InvalidDataset, InvalidAnnotations: sets or judgements are missing or cannot be used.
         InvalidCheckpoint: there is no such architecture, or there are no such weights.
     """
     splits = TrainingSplits.read(training.judged, base, training.chosen.size)

@@ -89,7 +89,7 @@ class _Trial:
     device: str
 
     def reason_against(self, value: _Value) -> str | None:
-        """Why a value cannot be measured; ``None`` where it can."""
+        """The reason that a value cannot be measured; ``None`` where it can."""
         majority = self.sized.judged.majority[value.test]
         few = min(int(majority.sum()), int((~majority).sum()))
         if few >= _FEWEST and value.train.any():

@@ -20,12 +20,12 @@ TRAINED = "semsim"
 
 
 class MetricAuc(FrozenModel):
-    """How far a metric agrees with the majority of annotators."""
+    """The agreement of a metric with the majority of annotators."""
 
     metric: str
     auc: Figure
     gain: Figure | None
-    """How much further the trained embedding agrees, over the same draws; ``None`` for itself."""
+    """The lead of the trained embedding in AUC, over the same draws; ``None`` for itself."""
 
 
 class Comparison(FrozenModel):

@@ -13,8 +13,9 @@ from semsim.progress import Progress, silent
 from semsim_training.backbones import build_backbone
 from semsim_training.configuration import expanded
 from semsim_training.decay import half_cosine, stepped, warm_up
+from semsim_training.distributed import processes, rank
 from semsim_training.embedding import EmbeddingNetwork
-from semsim_training.fitting import fit, processes, rank
+from semsim_training.fitting import fit
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, soften
 from semsim_training.metric.embedding_distances import majority_auc, measure
@@ -54,7 +55,7 @@ def train_metric(
 
     Args:
         train: the reconstructions to train on.
-        validation: those to measure after every epoch; ``None`` measures none.
+        validation: the reconstructions to measure after every epoch; ``None`` for none.
         recipe: the network, comparisons, loss and schedule.
         seed: makes first weights, batches and augmentation.
         log: gets a JSON line for each epoch: loss, learning rate, AUC on validation.

@@ -76,7 +76,7 @@ def _folds(names: tuple[str, ...], folds: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """How every fold is trained and measured."""
+    """Everything that the training and the measure of all folds share."""
 
     seed: int
     folds: int
@@ -123,7 +123,7 @@ def select(
         training: the configuration.
         base: the directory of the configuration.
         out: the directory of the results; those that are there are not made again.
-        folds: of originals and of settings.
+        folds: the number of folds of originals, and of settings.
         epochs: in place of the recipes' numbers.
         progress: called after every step.
         device: ``cpu`` or ``cuda``.

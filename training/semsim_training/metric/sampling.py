@@ -28,7 +28,7 @@ class Batch:
     farther: _Indices
     """Anchor and reconstruction of each comparison, ``(T, 2)``, as in ``nearer``."""
     difference: NDArray[np.float64]
-    """By how much the recognised share of the nearer one is greater, ``(T,)``, 0..1; that of a stranger counts as 0."""
+    """The recognised share of the nearer one less that of the farther, ``(T,)``, 0..1; that of a stranger is 0."""
 
 
 def steps_per_epoch(train: SizedSet, recipe: MetricRecipe) -> int:

@@ -6,8 +6,8 @@ from typing import Self
 
 from semsim.progress import Progress, prefixed
 from semsim_training.checkpoint import CheckpointDescription, load_network
+from semsim_training.distributed import rank
 from semsim_training.embedding import EmbeddingNetwork
-from semsim_training.fitting import rank
 from semsim_training.metric.checkpoint_writing import save_network
 from semsim_training.metric.embedding_distances import majority_auc, measure
 from semsim_training.metric.metric_recipe import MetricTraining

@@ -31,8 +31,8 @@ def strangers_auc(distances: Floats, embeddings: Floats, sized: SizedSet) -> flo
     images or only tells noise from photographs. NaN without recognised ones or strangers.
 
     Args:
-        distances: those of the reconstructions, ``(N,)``.
-        embeddings: those of all originals, ``(M, D)``.
+        distances: the distances of the reconstructions from their originals, ``(N,)``.
+        embeddings: the embeddings of all originals, ``(M, D)``.
         sized: the N reconstructions and M originals.
     """
     majority = sized.judged.majority

@@ -7,7 +7,7 @@ from torch import Tensor
 from semsim_training.metric.metric_recipe import MetricRecipe
 
 _SMALL = 1e-12
-"""It is added under the root, since the distance of equal embeddings has no gradient."""
+"""A constant that is added under the root, since the distance of equal embeddings has no gradient."""
 
 
 def distances(anchors: Tensor, reconstructions: Tensor) -> Tensor:

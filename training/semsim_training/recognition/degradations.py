@@ -11,7 +11,7 @@ from torch import Tensor
 
 _CLEAN_SHARE = 0.2
 _MOST = 3
-"""How many kinds of degradation one image gets at most."""
+"""The greatest number of kinds of degradation that one image gets."""
 
 
 def degrade(images: Tensor, rng: torch.Generator) -> Tensor:

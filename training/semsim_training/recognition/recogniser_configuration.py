@@ -28,7 +28,7 @@ class RecogniserTraining(FrozenModel):
     """Images are enlarged to this side, in pixels."""
     epochs: int = Field(ge=1)
     epoch_images: int = Field(ge=1)
-    """How many images an epoch has, drawn evenly from all classes."""
+    """The number of images of an epoch, drawn evenly from all classes."""
     batch_size: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)

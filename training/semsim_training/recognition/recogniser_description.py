@@ -7,12 +7,12 @@ from semsim_training.configuration import Description, FrozenModel
 
 
 class RecogniserRecord(FrozenModel):
-    """How well a recogniser does on images that it has not seen."""
+    """The measure of a recogniser on images that it has not seen."""
 
     trained_on: str
     """The name of the data set."""
     images: int
-    """How many images it was trained on."""
+    """The number of images that the recogniser was trained on."""
     test_images: int
     clean_accuracy: float
     """Share of test images whose most probable class is right, whatever the confidence."""

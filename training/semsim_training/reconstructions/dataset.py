@@ -26,7 +26,7 @@ class ShardFile(FrozenModel):
     rows: int
     sha256: str
     seconds: float | None = None
-    """How long one worker took; the time of several at once counts for each. For a resumed shard, of its last run."""
+    """The time that one worker took, in its last run where the shard was resumed. Workers at once count one by one."""
 
 
 class DatasetDescription(Description):
@@ -54,7 +54,7 @@ class DatasetDescription(Description):
 
     @property
     def sources(self) -> tuple[ImageChoice, ...]:
-        """Where the originals come from."""
+        """The sources of the originals."""
         images = self.grid.get("images", {})
         return tuple(TypeAdapter(dict[str, ImageChoice]).validate_python(images).values())
 

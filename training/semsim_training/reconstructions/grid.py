@@ -65,14 +65,14 @@ class Setting(FrozenModel):
     mode: WrittenMode = NO_MODE
     defense: WrittenDefense = NO_DEFENSE
     batch: int = Field(default=1, ge=1)
-    """How many images a client holds."""
+    """The number of images that a client holds."""
     batchnorm: BatchNormMode = "eval"
     send_statistics: bool = Field(default=False, exclude_if=operator.not_)
     """True where the client's running statistics come with its update. Grids without it keep their hash."""
     local_training: FederatedAveraging | None = None
     reveal_labels: bool = True
     count: int | None = Field(default=None, ge=1)
-    """How many of the images; ``None`` for all that were chosen."""
+    """The number of images that are attacked; ``None`` for all that were chosen."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -94,7 +94,7 @@ class Setting(FrozenModel):
 
     @property
     def protocol(self) -> Protocol:
-        """How the client takes part."""
+        """The client's part in the round."""
         training = self.local_training
         return Protocol(
             local_training=None if training is None else LocalTraining(**training.model_dump()),

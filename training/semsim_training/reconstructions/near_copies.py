@@ -16,7 +16,7 @@ from semsim.pixel_metrics import mse, psnr
 from semsim_training.client_images.png import encode_png
 
 NEAR_DB = 30.0
-"""From this PSNR on, a reconstruction is a near copy."""
+"""The least PSNR of a near copy."""
 
 
 def near_copy(reconstruction: RGBImage, originals: NDArray[np.uint8], shared: NDArray[np.uint8]) -> int | None:

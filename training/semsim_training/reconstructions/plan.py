@@ -1,4 +1,4 @@
-"""From a grid to shards. The plan is made once and kept beside the set, so that a resumed run makes the same shards."""
+"""Divides a grid into shards. The plan is made once and kept beside the set, so that a resumed run makes the same."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ class ShardPlan(Description):
     grid_sha256: str
     device: str
     batch_sizes: Mapping[str, int]
-    """How many clients go into one graph, by setting."""
+    """The number of clients in one graph, by setting."""
 
     @classmethod
     def begun(cls, directory: Path) -> Self | None:

@@ -15,7 +15,7 @@ _ARROW_OR_NONE = {kind | None: arrow for kind, arrow in _ARROW.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconstructionRow:
-    """Where one reconstruction comes from. Its picture and its original stand apart: see :class:`ReconstructionSet`."""
+    """The origin of one reconstruction. Its picture and its original stand apart: see :class:`ReconstructionSet`."""
 
     setting: str
     """Name of the setting, unique in the set."""
@@ -51,15 +51,15 @@ class ReconstructionRow:
     iterations: int
     """Iterations of the search; 0 for a closed form."""
     batch: int
-    """How many images the client held."""
+    """The number of images that the client held."""
     batchnorm: str
-    """How the client's batch normalisation ran: eval or train."""
+    """The mode of the client's batch normalisation: eval or train."""
     local_steps: int
     """Steps of local training; 0 for a gradient."""
     client_seed: int
     """Seed of the client and of the attack on it; the rows of one client share it."""
     status: str
-    """done or diverged."""
+    """The end of the attack: done or diverged."""
     objective: float | None
     """The objective of the winning start, without priors; ``None`` for a closed form."""
     psnr: float

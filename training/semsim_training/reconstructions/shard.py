@@ -69,7 +69,7 @@ class Shard:
 
     @property
     def clients(self) -> int:
-        """How many clients are attacked."""
+        """The number of clients that are attacked."""
         return len(self.images) // self.batch
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""How many clients to put into one graph, measured on the machine that will do the work."""
+"""The number of clients to put into one graph, measured on the machine that will do the work."""
 
 import time
 from collections.abc import Callable

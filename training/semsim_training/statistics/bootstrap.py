@@ -21,7 +21,7 @@ _TRIES = 200
 
 
 def resampled(groups: int, draws: int, seed: int | np.random.Generator) -> Floats:
-    """How often each group is in each draw, ``(draws, groups)``; every row sums to ``groups``."""
+    """The count of each group in each draw, ``(draws, groups)``; every row sums to ``groups``."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(np.float64)
 
@@ -34,7 +34,7 @@ class Draws:
     """
 
     counts: Floats
-    """How often each draw takes each group, ``(1 + draws, groups)``; row 0 is ones."""
+    """The count of each group in each draw, ``(1 + draws, groups)``; row 0 is ones."""
     group: NDArray[np.intp]
     """The group of each item, ``(N,)``."""
 
@@ -46,10 +46,10 @@ class Draws:
 
         Args:
             groups: the group of each item.
-            draws: how many to make.
+            draws: the number of draws to make.
             seed: makes the draws.
             settings: the setting of each item. A draw that leaves one without items is made again.
-            name: what the items are, for the error.
+            name: the name of the items, for the error.
 
         Raises:
             InvalidAnnotations: hardly any draw holds an item of every setting, since some settings have too few.

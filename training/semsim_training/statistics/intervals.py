@@ -25,7 +25,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many of so many, with Wilson's score interval (Wilson, JASA 1927)."""
+    """A count of a total, with Wilson's score interval of the share (Wilson, JASA 1927)."""
 
     count: int
     of: int

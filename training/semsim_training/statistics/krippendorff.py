@@ -17,7 +17,7 @@ from semsim_training.statistics.intervals import Floats, Interval, percentiles
 
 @dataclass(frozen=True, slots=True)
 class Alpha:
-    """How far annotators agree."""
+    """Krippendorff's alpha of annotators."""
 
     value: float | None
     interval: Interval | None
@@ -70,7 +70,7 @@ def nominal_alpha(
 def _counted(
     judgements: Sequence[tuple[Hashable, Hashable]], groups: Sequence[Hashable] | None
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """How many gave each value to each item, ``(items, values)``, and the number of each item's group, ``(items,)``."""
+    """The count of each value by item, ``(items, values)``, and the number of each item's group, ``(items,)``."""
     items = {item: row for row, item in enumerate(dict.fromkeys(item for item, _ in judgements))}
     values = {value: column for column, value in enumerate(dict.fromkeys(value for _, value in judgements))}
     counts = np.zeros((len(items), len(values)))

@@ -62,7 +62,7 @@ def auc(ranking: Ranking, positive: Floats, negative: Floats) -> Floats:
     It is Mann and Whitney's U over the number of pairs; NaN where a draw has no positive or no negative.
 
     Args:
-        ranking: of the N items.
+        ranking: the ranking of the N items.
         positive: how many positives each item stands for in each draw, ``(R, N)``.
         negative: how many negatives each item stands for in each draw, ``(R, N)``.
     """

@@ -27,7 +27,7 @@ def run(
     """
     from semsim.commands.progress_bar import progress_bar
     from semsim.memory import keep_freed_memory
-    from semsim_training.metric.distributed import together
+    from semsim_training.distributed import together
     from semsim_training.metric.experiment import run as train
     from semsim_training.metric.metric_recipe import MetricTraining
 

@@ -17,7 +17,7 @@ from semsim_training.annotation.label_studio.labelling_tasks import QUESTION, UN
 
 
 class _ResultMeta(BaseModel):
-    """Where a judgement that went out came from."""
+    """The origin of a judgement that went out."""
 
     annotator: str | None = None
     protocol: str | None = None

@@ -13,10 +13,10 @@ from semsim_training.reconstructions.schema import SPLITS
 from semsim_training.seeds import stable_hash
 
 PROTOCOL = "page/1"
-"""How the page shows images and takes answers. A change that may change answers raises the number."""
+"""The way in which the page shows images and takes answers. A change that may change answers raises the number."""
 
 _NOISE = 100
-"""How many images of noise of each set one annotator can be shown."""
+"""The number of images of noise of each set that one annotator can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class StudySettings:
     """
 
     annotators: int = 5
-    """How many annotators judge a reconstruction."""
+    """The number of annotators who judge a reconstruction."""
     clean: float = 0.05
     """The share of places that show a clean original."""
     noise: float = 0.05
@@ -36,13 +36,13 @@ class StudySettings:
     repeats: float = 0.05
     """The share of places that show once more what the annotator has judged."""
     repeat_distance: int = 20
-    """How many places lie between an item and its repeat, at least."""
+    """The least number of places between an item and its repeat."""
     practice: int = 6
-    """How many images with feedback come before the first that counts."""
+    """The number of images with feedback before the first that counts."""
     lease_seconds: float = 600.0
-    """How long an image is kept for an annotator who does not answer."""
+    """The time for which an image is kept for an annotator who does not answer."""
     longest_hold_seconds: float = 3600.0
-    """How long a pause can keep an image."""
+    """The longest time for which a pause can keep an image."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -40,7 +40,7 @@ class AnnotatorRegistry:
         return None if row is None else pseudonym
 
     def practised(self, annotator: str) -> int:
-        """How many practice images the annotator has answered."""
+        """The number of practice images that the annotator has answered."""
         with self._database.transaction() as connection:
             row = connection.execute("SELECT practised FROM annotator WHERE pseudonym = ?", (annotator,)).fetchone()
         return int(row["practised"])

@@ -48,7 +48,7 @@ def close(connection: sqlite3.Connection, row: sqlite3.Row, state: str) -> None:
 
 
 def occupied(connection: sqlite3.Connection, now: float) -> dict[str, int]:
-    """How many judgements and valid leases each item has, repeats apart."""
+    """The number of judgements and valid leases of each item, repeats apart."""
     return {row["item"]: row["count"] for row in connection.execute(_OCCUPIED, {"now": now})}
 
 

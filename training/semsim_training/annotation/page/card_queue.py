@@ -45,12 +45,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorProgress:
-    """How far one annotator has come."""
+    """The progress of one annotator."""
 
     judged: int
-    """How many judgements stand, of gold items and repeats, too."""
+    """The number of judgements that stand, those of gold items and repeats included."""
     left: int
-    """How many reconstructions the annotator could still be given, with the one shown."""
+    """The number of reconstructions that the annotator could still be given, the one shown included."""
 
 
 class CardQueue:
@@ -161,7 +161,7 @@ class CardQueue:
         return None if row is None else self._selection.by_item[row["item"]]
 
     def progress(self, annotator: str) -> AnnotatorProgress:
-        """How many judgements of the annotator stand, and how many reconstructions are left."""
+        """The number of the annotator's judgements that stand, and of the reconstructions left."""
         now = self._clock()
         with self._database.transaction() as connection:
             past, occupied = assignments.past(connection, annotator), assignments.occupied(connection, now)

@@ -14,9 +14,9 @@ class PastShowing(NamedTuple):
 
     item: str
     repeat: int
-    """1 where it was given for the second time."""
+    """1 where the item was given for the second time."""
     judged: bool
-    """True where a judgement of it stands."""
+    """True where a judgement of the item stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ChosenCard:
 
     card: Card
     repeat: int = 0
-    """1 where it is shown for the second time."""
+    """1 where the item is shown for the second time."""
 
 
 class CardSelection:

@@ -32,16 +32,16 @@ class SheetRequest:
     seed: int
     """The seed of the choice of items and of their order."""
     kind: AnnotatorKind | None = None
-    """``None`` where the import says it."""
+    """The kind of annotator; ``None`` where the import says it."""
     splits: Collection[str] = SPLITS
     limit: int | None = None
-    """How many reconstructions, the same ones for every annotator; ``None`` for all."""
+    """The number of reconstructions, the same ones for every annotator; ``None`` for all."""
     clean: int = 10
-    """How many clean originals."""
+    """The number of clean originals."""
     noise: int = 5
-    """How many images of noise."""
+    """The number of images of noise."""
     repeats: int = 20
-    """How many reconstructions are shown a second time."""
+    """The number of reconstructions that are shown a second time."""
     layout: SheetLayout = _LAYOUT
 
 

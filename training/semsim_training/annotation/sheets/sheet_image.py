@@ -19,7 +19,7 @@ _NUMBER_SIZE, _TEXT_SIZE = 21, 19
 
 @dataclass(frozen=True, slots=True)
 class SheetLayout:
-    """How large the tiles of a sheet are, and how many there are.
+    """The size of the tiles of a sheet, and their number.
 
     Raises:
         InvalidOption: tiles too small to be judged, or none.
@@ -43,7 +43,7 @@ class SheetLayout:
 
     @property
     def tiles(self) -> int:
-        """How many tiles a full sheet has."""
+        """The number of tiles of a full sheet."""
         return self.columns * self.rows
 
 

@@ -1,1 +1,1 @@
-"""Where shards are computed: here, in processes, or on a Ray cluster. The bytes are the same."""
+"""Engines compute shards here, in processes, or on a Ray cluster. The bytes are the same."""

@@ -4,11 +4,11 @@ from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """Where shards are computed."""
+    """The place where shards are computed."""
 
     HERE = "here"
     """One after another in this process: for a GPU, and for debugging."""
     PROCESSES = "processes"
-    """On the CPU's cores, one thread each."""
+    """The CPU's cores, one thread each."""
     RAY = "ray"
-    """On a Ray cluster (extra ``ray``)."""
+    """A Ray cluster (extra ``ray``)."""

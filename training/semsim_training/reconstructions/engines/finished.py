@@ -17,7 +17,7 @@ class Finished:
     name: str
     data: bytes
     seconds: float
-    """The time of one worker; where the shard was resumed, that of the last run."""
+    """The time of one worker, in the last run where the shard was resumed."""
 
     @classmethod
     def by(cls, shard: Shard, partial: Path | None = None, progress: Progress = silent) -> Self:

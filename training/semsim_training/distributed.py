@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 
 @contextmanager
@@ -22,3 +23,23 @@ def together(device: str) -> Iterator[str]:
         yield device_here
     finally:
         dist.destroy_process_group()
+
+
+def rank() -> int:
+    """The number of this process under ``torchrun``; 0 without it."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def processes() -> int:
+    """The number of processes that train together; 1 without ``torchrun``."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def average_gradients(model: nn.Module) -> None:
+    """Replace every gradient by its mean over the processes."""
+    if processes() == 1:
+        return
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= processes()
