@@ -48,7 +48,7 @@ def fit(
         finished: called after each epoch with its number and mean loss.
         progress: called after each batch and each epoch.
     """
-    first = load_state(model, optimiser, state) if state.exists() else 0
+    first = load_training_state(model, optimiser, state) if state.exists() else 0
     for epoch in range(first, epochs):
         model.train()
         total = 0.0
@@ -65,13 +65,13 @@ def fit(
             progress(f"epoch {epoch + 1}", number + 1, steps)
         finished(epoch, total / steps)
         if rank() == 0:
-            save_state(model, optimiser, epoch + 1, state)
+            save_training_state(model, optimiser, epoch + 1, state)
         progress("epochs", epoch + 1, epochs)
     if rank() == 0:
         state.unlink(missing_ok=True)
 
 
-def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, epochs: int, path: Path) -> None:
+def save_training_state(model: nn.Module, optimiser: torch.optim.Optimizer, epochs: int, path: Path) -> None:
     """Write weights, buffers and optimiser state after ``epochs`` epochs, whole or not at all."""
     tensors: dict[str, Tensor] = {f"model.{name}": value for name, value in model.state_dict().items()}
     for name, parameter in model.named_parameters():
@@ -84,8 +84,8 @@ def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, epochs: int, 
     partial.replace(path)
 
 
-def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> int:
-    """Restore the state that :func:`save_state` wrote, and return how many epochs were done."""
+def load_training_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> int:
+    """Restore the state that :func:`save_training_state` wrote, and return how many epochs were done."""
     tensors = load_file(path)
     model.load_state_dict(
         {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}

@@ -7,7 +7,7 @@ import pytest
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.faithfulness.evaluate import evaluate
-from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement
+from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement_draws
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import FaithfulnessReport
 from tests.training.faithfulness.studies import made_up, spearman, with_judged
@@ -24,7 +24,7 @@ def test_a_draw_is_the_study_of_its_originals() -> None:
     study = made_up()
     judged = study.judged
     draws = study.draws(100, seed=0)
-    values = agreement(study, draws, SettingMeans.of(study, draws))
+    values = agreement_draws(study, draws, SettingMeans.of(study, draws))
     times = draws.counts[7, draws.group].astype(int)
     leakage, shares = (np.repeat(one, times) for one in (study.metrics[2].leakage, judged.shares))
     assert values["guess", Statistic.IMAGE_SPEARMAN][7] == pytest.approx(spearman(list(leakage), list(shares)))

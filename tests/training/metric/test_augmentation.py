@@ -2,7 +2,7 @@
 
 import torch
 
-from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, soften
+from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, soften
 
 
 def images(count: int) -> torch.Tensor:
@@ -24,7 +24,7 @@ def test_a_group_is_changed_alike() -> None:
 def test_crops_are_parts_of_the_image() -> None:
     """The middle of every crop is in the image, flipped or not, moved by at most an eighth."""
     pixels = images(8)
-    for image, crop in zip(pixels, crop_and_flip(pixels, torch.Generator().manual_seed(2)), strict=True):
+    for image, crop in zip(pixels, crop_and_flip_batch(pixels, torch.Generator().manual_seed(2)), strict=True):
         middle = crop[8:24, 8:24]
         assert any(
             torch.equal(middle, source[top : top + 16, left : left + 16])

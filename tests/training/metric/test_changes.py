@@ -4,14 +4,14 @@ import numpy as np
 
 from semsim.calibration import LogisticCalibration
 from semsim_training.metric.changes import CHANGES, changed_originals, copies_auc
-from semsim_training.metric.metric_training import build_network
+from semsim_training.metric.metric_training import build_embedding_network
 from tests.training.metric.small import judged, recipe
 from tests.training.small import smooth_images
 
 
 def test_every_change_is_measured_and_none_is_none() -> None:
     """A copy has the leakage of distance 0; any other change has less, or as much where it changes nothing."""
-    network = build_network(recipe(), seed=0)
+    network = build_embedding_network(recipe(), seed=0)
     originals = smooth_images(4, 32)
     calibration = LogisticCalibration(slope=5.0, intercept=-2.0)
     changed = {one.change: one for one in changed_originals(network, originals, calibration, threshold=0.8)}
@@ -25,7 +25,7 @@ def test_every_change_is_measured_and_none_is_none() -> None:
 
 def test_copies_are_compared_with_what_was_not_recognised() -> None:
     """Mild copies are nearer than reconstructions as far as can be, and farther than any at distance 0."""
-    network, few = build_network(recipe(), seed=0), judged(originals=4)
+    network, few = build_embedding_network(recipe(), seed=0), judged(originals=4)
     count = len(few)
     assert copies_auc(network, few, np.full(count, 3.0)) == 1
     assert copies_auc(network, few, np.zeros(count)) == 0

@@ -15,7 +15,7 @@ from semsim.exceptions import InvalidCheckpoint
 from semsim_training import fitting
 from semsim_training.metric.embedding_distances import majority_auc, measure
 from semsim_training.metric.metric_recipe import PAPER
-from semsim_training.metric.metric_training import build_network, rate, train_metric
+from semsim_training.metric.metric_training import build_embedding_network, rate, train_metric
 from tests.conftest import ROOT
 from tests.training.metric.small import judged, recipe, with_recognised
 
@@ -48,7 +48,7 @@ def test_training_learns_to_order(tmp_path: Path) -> None:
     """After training, images that it has not seen are ordered by their noise, nearly right and better than before."""
     other = judged(seed=1)
     chosen = recipe(epochs=12, anchors="any", loss="soft", margin=0.5, learning_rate=3e-3)
-    before = build_network(chosen, 0)
+    before = build_embedding_network(chosen, 0)
     after = train_metric(SET, None, chosen, 0, tmp_path / "log.jsonl")
     first, last = (majority_auc(other.judged, measure(network, other)) for network in (before, after))
     assert last > max(first, 0.9)
@@ -57,13 +57,13 @@ def test_training_learns_to_order(tmp_path: Path) -> None:
 def test_an_interrupted_training_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights and log after an interruption are those of a run without one."""
     whole = train_metric(SET, SET, recipe(), 0, tmp_path / "whole.jsonl")
-    save = fitting.save_state
+    save = fitting.save_training_state
 
     def stop(*arguments: object) -> None:
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "save_state", stop)
+    monkeypatch.setattr(fitting, "save_training_state", stop)
     with pytest.raises(KeyboardInterrupt):
         train_metric(SET, SET, recipe(), 0, tmp_path / "cut.jsonl")
     monkeypatch.undo()
@@ -75,7 +75,7 @@ def test_an_interrupted_training_ends_the_same(tmp_path: Path, monkeypatch: pyte
 
 def test_the_papers_network_and_schedule() -> None:
     """ResNet-18 with a 3x3 stem gives 512 features of unit length; the rate falls at 3/8, 5/8 and 7/8."""
-    network = build_network(PAPER, 0).eval()
+    network = build_embedding_network(PAPER, 0).eval()
     embeddings = network(torch.zeros((2, 32, 32, 3), dtype=torch.uint8))
     assert embeddings.shape == (2, 512)
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
@@ -86,7 +86,7 @@ def test_the_papers_network_and_schedule() -> None:
 
 def test_distances_of_equal_images_are_zero_and_batches_do_not_matter() -> None:
     """The distances are the same however many images are embedded at once."""
-    network = build_network(recipe(), 0).eval()
+    network = build_embedding_network(recipe(), 0).eval()
     np.testing.assert_allclose(measure(network, SET, batch_size=5), measure(network, SET), atol=1e-6)
     same = replace(SET, reconstructions=SET.originals[SET.original_of])
     np.testing.assert_allclose(measure(network, same), 0, atol=1e-6)
@@ -104,9 +104,9 @@ def test_a_batch_without_recognised_reconstructions_trains(tmp_path: Path) -> No
 def test_no_such_backbone_or_weights(tmp_path: Path) -> None:
     """The error names the architecture or the file."""
     with pytest.raises(InvalidCheckpoint, match="or a timm architecture, got resnet1"):
-        build_network(recipe(architecture="resnet1"), 0)
+        build_embedding_network(recipe(architecture="resnet1"), 0)
     with pytest.raises(InvalidCheckpoint, match="expected a safetensors file at"):
-        build_network(recipe(pretrained=tmp_path / "none.safetensors"), 0)
+        build_embedding_network(recipe(pretrained=tmp_path / "none.safetensors"), 0)
 
 
 def test_processes_that_torchrun_starts_train_together(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     place: Path, training: RecogniserTraining, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A training stopped after an epoch goes on when it starts again, and ends with the same weights and record."""
-    save = fitting.save_state
+    save = fitting.save_training_state
 
     def stop(*arguments: object) -> None:
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "save_state", stop)
+    monkeypatch.setattr(fitting, "save_training_state", stop)
     with pytest.raises(KeyboardInterrupt):
         train_recogniser("small", training, 0, place, tmp_path / "cut.safetensors")
     monkeypatch.undo()

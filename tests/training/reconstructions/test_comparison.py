@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semsim_training.reconstructions.comparison import compare, comparison_table
+from semsim_training.reconstructions.comparison import compare_attacks, comparison_table
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from tests.training.reconstructions.small_grid import grid
@@ -25,7 +25,7 @@ def compared(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_paired_with_the_first_attack_of_a_group(compared: Path) -> None:
     """Groups differ in more than the attack; differences are those of the means, within their interval."""
-    first, second, other = compare(compared)
+    first, second, other = compare_attacks(compared)
     assert (first.images, first.clients, first.differences, other.differences) == (12, 4, {}, {})
     assert first.group == second.group != other.group
     for metric in ("PSNR", "SSIM"):
@@ -38,6 +38,6 @@ def test_differences_that_are_sure_are_bold(compared: Path) -> None:
     """A row an attack; bold where the interval leaves zero out."""
     lines = comparison_table(compared).splitlines()
     assert len(lines) == 7
-    _, second, _ = compare(compared)
+    _, second, _ = compare_attacks(compared)
     for cell, (_, interval) in zip(lines[5].split(" | ")[2:], second.differences.values(), strict=True):
         assert ("**" in cell) == (interval.low > 0 or interval.high < 0)

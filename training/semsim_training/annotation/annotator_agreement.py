@@ -44,7 +44,7 @@ class AgreementReport:
     annotators: tuple[AnnotatorReport, ...]
 
 
-def agreement(
+def agreement_reports(
     judgements: Sequence[Judgement],
     originals: Mapping[str, Mapping[str, str]] | None = None,
     *,

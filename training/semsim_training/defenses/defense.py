@@ -83,7 +83,7 @@ def _parse(part: str) -> list[DefenseStep]:
         return [DefenseStep("clip", values[0]), DefenseStep("gaussian", values[0] * values[1])]
     known = VALUES.get(name)
     if known is None:
-        raise InvalidConfiguration(f"expected a defense of none, dp, {', '.join(VALUES)}, got {name}")
+        raise InvalidConfiguration(f"expected a defense of {', '.join(DEFENSES)}, got {name}")
     value = values[0] if values else 0.0
     if len(values) != (name != "sign") or not (math.isfinite(value) and known.allows(value)):
         raise InvalidConfiguration(f"expected {known.expected} for the defense {name}, got {part}")

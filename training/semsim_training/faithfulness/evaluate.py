@@ -12,7 +12,7 @@ from semsim_training.faithfulness.contradictions import (
     setting_contradictions,
     setting_correlations,
 )
-from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement
+from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement_draws
 from semsim_training.faithfulness.report import (
     Agreement,
     Correlations,
@@ -52,7 +52,7 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
     study, left_out = study.without_small_settings()
     drawn, judged = study.draws(draws, seed), study.judged
     means = SettingMeans.of(study, drawn)
-    agreements = agreement(study, drawn, means)
+    agreements = agreement_draws(study, drawn, means)
     return FaithfulnessReport(
         name=judged.name,
         source=source,

@@ -73,7 +73,7 @@ class SettingMeans:
         return cls(shares, metrics, {ANNOTATORS: shares, **turned})
 
 
-def agreement(study: Study, draws: Draws, means: SettingMeans) -> dict[tuple[str, Statistic], Floats]:
+def agreement_draws(study: Study, draws: Draws, means: SettingMeans) -> dict[tuple[str, Statistic], Floats]:
     """Each statistic of each metric in each draw, ``(1 + draws,)``; NaN where it is not defined."""
     statistics = _over_images(study, draws)
     for metric in study.metrics:

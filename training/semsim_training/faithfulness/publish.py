@@ -5,7 +5,7 @@ from pathlib import Path
 from semsim_training.faithfulness.figures import agreement_figure, correlation_figure, settings_figure
 from semsim_training.faithfulness.report import FaithfulnessReport
 from semsim_training.faithfulness.report_page import render
-from semsim_training.faithfulness.sheet import draw_sheet
+from semsim_training.faithfulness.sheet import draw_contradictions
 from semsim_training.judged.judged_set import JudgedSet
 
 
@@ -21,7 +21,7 @@ def publish(report: FaithfulnessReport, directory: Path, shown: JudgedSet | None
         "correlation": correlation_figure(report),
     }
     if shown is not None:
-        pictures["sheet"] = draw_sheet(report, shown)
+        pictures["sheet"] = draw_contradictions(report, shown)
     directory.mkdir(parents=True, exist_ok=True)
     # A sheet that an earlier run was asked for must not stay behind a report that shows no image.
     (directory / "sheet.png").unlink(missing_ok=True)

@@ -17,7 +17,7 @@ _TILE, _GAP, _CAPTION, _HEADING = 64, 8, 32, 26
 _GROUND, _INK, _PALE = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 
 
-def draw_sheet(report: FaithfulnessReport, judged: JudgedSet) -> bytes:
+def draw_contradictions(report: FaithfulnessReport, judged: JudgedSet) -> bytes:
     """A PNG with a row for each two of the annotators and the metrics.
 
     Each image is an original with its reconstruction beside it. On the left are images that leak by the first and not

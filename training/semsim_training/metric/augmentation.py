@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def crop_and_flip(images: Tensor, rng: torch.Generator) -> Tensor:
+def crop_and_flip_batch(images: Tensor, rng: torch.Generator) -> Tensor:
     """Pad images ``(N, S, S, 3)`` by an eighth with black, crop each for itself to its size, and flip half."""
     side = images.shape[1]
     reach = side // 8

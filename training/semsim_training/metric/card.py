@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from semsim.manifest import HeldOutResult
 from semsim_training.annotation.agreement_table import PLURALS
-from semsim_training.annotation.annotator_agreement import AgreementReport, agreement
+from semsim_training.annotation.annotator_agreement import AgreementReport, agreement_reports
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.checkpoint import CheckpointDescription
 from semsim_training.configuration import expanded
@@ -50,7 +50,7 @@ class CardSet:
             len(judged.setting_names),
             len(judged.original_names),
             float(judged.majority.mean()),
-            agreement(judgements, {judged.name: dict(zip(judged.items, judged.originals, strict=True))}),
+            agreement_reports(judgements, {judged.name: dict(zip(judged.items, judged.originals, strict=True))}),
         )
 
 

@@ -12,7 +12,7 @@ from semsim_training.faithfulness.metric_values import Metric
 from semsim_training.judged.judged_set import JudgedSet, Mask
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.embedding_distances import measure
-from semsim_training.metric.metric_comparison import Comparison, compare
+from semsim_training.metric.metric_comparison import Comparison, compare_metrics
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
 from semsim_training.metric.metric_training import train_metric
 from semsim_training.reconstructions.schema import ReconstructionRow
@@ -120,7 +120,7 @@ class _Trial:
             value=value.value,
             trained_on=len(train),
             epochs=self.recipe.epochs,
-            comparison=compare(test.judged, str(value), measure(network, test), others),
+            comparison=compare_metrics(test.judged, str(value), measure(network, test), others),
         )
 
 

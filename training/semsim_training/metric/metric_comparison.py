@@ -49,7 +49,7 @@ class Comparison(FrozenModel):
         return next(one for one in self.metrics if one.metric == metric)
 
 
-def compare(judged: JudgedSet, what: str, distances: Floats, others: tuple[Metric, ...]) -> Comparison:
+def compare_metrics(judged: JudgedSet, what: str, distances: Floats, others: tuple[Metric, ...]) -> Comparison:
     """The AUC of ``distances`` ``(N,)`` and of ``others``, and the differences, over the same draws of originals."""
     study = Study(judged, (Metric(TRAINED, Direction.DOWN, distances), *others))
     draws = Draws.of(judged.originals, DRAWS, SEED)

@@ -17,14 +17,14 @@ from semsim_training.distributed import processes, rank
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.fitting import fit
 from semsim_training.judged.sized_set import SizedSet
-from semsim_training.metric.augmentation import crop_and_flip, move_and_colour, soften
+from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, soften
 from semsim_training.metric.embedding_distances import majority_auc, measure
 from semsim_training.metric.metric_recipe import MetricRecipe
 from semsim_training.metric.sampling import Batch, batches, steps_per_epoch
 from semsim_training.metric.triplet_loss import comparison_loss, distances
 
 
-def build_network(recipe: MetricRecipe, seed: int, base: Path = Path()) -> EmbeddingNetwork:
+def build_embedding_network(recipe: MetricRecipe, seed: int, base: Path = Path()) -> EmbeddingNetwork:
     """The network that a recipe begins with; a relative path to its weights starts at ``base``.
 
     Raises:
@@ -67,7 +67,7 @@ def train_metric(
         InvalidAnnotations: there is nothing to compare.
         InvalidCheckpoint: there is no such architecture, or there are no such weights.
     """
-    network = build_network(recipe, seed, base).to(device)
+    network = build_embedding_network(recipe, seed, base).to(device)
     optimiser = _optimiser(network, recipe)
     steps = max(1, steps_per_epoch(train, recipe) // processes())
     state = log.with_suffix(".state.safetensors")
@@ -158,7 +158,7 @@ def _augmented(train: SizedSet, batch: Batch, recipe: MetricRecipe, noise: torch
         reconstructions[recognised] = soften(reconstructions[recognised], recipe.blur, noise)
     images = torch.cat([originals, reconstructions])
     if recipe.augmentation == "crop":
-        return crop_and_flip(images, noise)
+        return crop_and_flip_batch(images, noise)
     if recipe.augmentation == "joint":
         group = np.concatenate([np.arange(len(batch.originals)), batch.group])
         return move_and_colour(images, torch.from_numpy(group), noise)

@@ -35,7 +35,7 @@ class Measured:
     """The mean difference of each metric, with a 95% interval of a bootstrap over clients. The first has none."""
 
 
-def compare(directory: Path, lpips: Lpips | None = None) -> list[Measured]:
+def compare_attacks(directory: Path, lpips: Lpips | None = None) -> list[Measured]:
     """Every attack of a set, by groups of settings that differ in the attack alone, in the set's order.
 
     A client's images come and go together in the bootstrap: they were made in one search.
@@ -74,7 +74,7 @@ def compare(directory: Path, lpips: Lpips | None = None) -> list[Measured]:
 
 def comparison_table(directory: Path, lpips: Lpips | None = None) -> str:
     """The comparison as Markdown."""
-    measured = compare(directory, lpips)
+    measured = compare_attacks(directory, lpips)
     names = list(measured[0].means)
     lines = [
         "Differences from the first attack of a group, on the same clients, with 95% intervals of "

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from semsim_training.attacks.search import SearchState
 
 
-def save_state(state: SearchState, path: Path) -> None:
+def save_search_state(state: SearchState, path: Path) -> None:
     """Write a state; a reader sees the old file or the new one."""
     tensors = {"x": state.x, "diverged": state.diverged, "iteration": torch.tensor(state.iteration)}
     tensors |= {f"stepper/{name}": value for name, value in state.stepper.items()}
@@ -19,7 +19,7 @@ def save_state(state: SearchState, path: Path) -> None:
     fresh.replace(path)
 
 
-def load_state(path: Path) -> SearchState | None:
+def load_search_state(path: Path) -> SearchState | None:
     """The state of an interrupted search, or nothing where none is to be had."""
     try:
         tensors = load_file(path)

@@ -19,7 +19,7 @@ from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.reconstructions.near_copies import near_copy, pixels_sha256, sealed
 from semsim_training.reconstructions.schema import StoredReconstruction, table_of
-from semsim_training.reconstructions.search_state_file import forget, load_state, save_state
+from semsim_training.reconstructions.search_state_file import forget, load_search_state, save_search_state
 from semsim_training.seeds import stable_hash
 
 
@@ -56,8 +56,8 @@ class Shard:
             [self._observation(client) for client in range(self.clients)],
             seeds,
             self.options,
-            state=load_state(partial) if partial is not None else None,
-            save=None if partial is None else lambda state: save_state(state, partial),
+            state=load_search_state(partial) if partial is not None else None,
+            save=None if partial is None else lambda state: save_search_state(state, partial),
             progress=progress,
         )
         rows = [row for client, made in enumerate(reconstructions) for row in self._rows(client, seeds[client], made)]

@@ -127,7 +127,7 @@ def agreement(
 
     from semsim.exceptions import InvalidAnnotations
     from semsim_training.annotation.agreement_table import agreement_table
-    from semsim_training.annotation.annotator_agreement import agreement as measured
+    from semsim_training.annotation.annotator_agreement import agreement_reports
     from semsim_training.annotation.items import ItemSet
     from semsim_training.annotation.judgements import read
 
@@ -135,7 +135,7 @@ def agreement(
     if not judgements:
         raise InvalidAnnotations(f"expected judgements in {table}, got none")
     originals = {one.name: one.originals for one in map(ItemSet.read, dataset or ())}
-    reports = measured(judgements, originals, draws=draws, seed=seed)
+    reports = agreement_reports(judgements, originals, draws=draws, seed=seed)
     if as_json:
         typer.echo(json.dumps([asdict(report) for report in reports], indent=2))
     else:

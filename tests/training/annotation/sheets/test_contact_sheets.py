@@ -15,7 +15,7 @@ from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.annotation.keys import SheetKey
 from semsim_training.annotation.sheets.contact_sheets import SheetRequest, make_sheets
-from semsim_training.annotation.sheets.sheet_image import SheetLayout, draw_sheet
+from semsim_training.annotation.sheets.sheet_image import SheetLayout, draw_contact_sheet
 from semsim_training.reconstructions.schema import SPLITS
 
 REQUEST = SheetRequest("ada", 3, AnnotatorKind.PERSON, ("test",), limit=50, clean=4, noise=2, repeats=3)
@@ -144,10 +144,10 @@ def test_a_sheet_is_as_high_as_its_tiles_need() -> None:
     """Two tiles make one row, however many a sheet could hold. A sheet is as wide as its text needs."""
     sink = io.BytesIO()
     Image.new("L", (32, 32), 255).save(sink, "PNG")
-    short = draw_sheet("title", ["cat", "dog"], {1: sink.getvalue(), 2: sink.getvalue()}, SheetLayout())
+    short = draw_contact_sheet("title", ["cat", "dog"], {1: sink.getvalue(), 2: sink.getvalue()}, SheetLayout())
     assert short.mode == "RGB"
     assert short.height < 350
-    narrow = draw_sheet("title " * 20, ["cat", "dog"], {1: sink.getvalue()}, SheetLayout(columns=1))
+    narrow = draw_contact_sheet("title " * 20, ["cat", "dog"], {1: sink.getvalue()}, SheetLayout(columns=1))
     assert narrow.width > 800
     assert np.asarray(short)[-40, 40].tolist() == [255, 255, 255]
     assert np.asarray(short)[-10, 10].tolist() == [128, 128, 128]

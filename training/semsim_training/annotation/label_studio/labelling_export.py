@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import TaskKey, pseudonym
-from semsim_training.annotation.label_studio.labelling_tasks import QUESTION, UNRECOGNIZABLE
+from semsim_training.annotation.label_studio.labelling_tasks import QUESTION, UNRECOGNIZABLE_CHOICE
 
 
 class _ResultMeta(BaseModel):
@@ -126,8 +126,8 @@ def not_yet_known(known: Sequence[Judgement], exported: Sequence[Judgement]) -> 
         before = answers.get(one.key, one.answer)
         if before != one.answer:
             raise InvalidAnnotations(
-                f"expected {before or UNRECOGNIZABLE} by {one.annotator} for {one.item}, as the table has it, "
-                f"got {one.answer or UNRECOGNIZABLE}"
+                f"expected {before or UNRECOGNIZABLE_CHOICE} by {one.annotator} for {one.item}, as the table has it, "
+                f"got {one.answer or UNRECOGNIZABLE_CHOICE}"
             )
     return tuple(one for one in exported if one.key not in answers)
 
@@ -148,11 +148,11 @@ def _answer(annotation: _ExportedAnnotation, classes: Sequence[str], item: str) 
     choices = [choice for one in results for choice in one.value.get("choices") or ()]
     if len(choices) != 1:
         raise InvalidAnnotations(f"expected one choice for the item {item}, got {len(choices)}")
-    if choices[0] == UNRECOGNIZABLE:
+    if choices[0] == UNRECOGNIZABLE_CHOICE:
         return None, results[0].meta
     if choices[0] not in classes:
         raise InvalidAnnotations(
-            f"expected a class of the key or {UNRECOGNIZABLE} for the item {item}, got {str(choices[0])[:40]!r}"
+            f"expected a class of the key or {UNRECOGNIZABLE_CHOICE} for the item {item}, got {str(choices[0])[:40]!r}"
         )
     return choices[0], results[0].meta
 

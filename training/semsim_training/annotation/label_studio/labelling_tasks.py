@@ -23,7 +23,7 @@ from semsim_training.reconstructions.schema import SPLITS
 
 PROTOCOL = "label-studio/1"
 QUESTION, IMAGE = "shows", "image"
-UNRECOGNIZABLE = "Unrecognizable"
+UNRECOGNIZABLE_CHOICE = "Unrecognizable"
 
 
 def write_tasks(
@@ -51,8 +51,10 @@ def write_tasks(
             or a key that is there already.
     """
     item_set = ItemSet.read(dataset, splits)
-    if UNRECOGNIZABLE in item_set.classes:
-        raise InvalidOption(f"expected no class called {UNRECOGNIZABLE}, which is the answer for none, in {dataset}")
+    if UNRECOGNIZABLE_CHOICE in item_set.classes:
+        raise InvalidOption(
+            f"expected no class called {UNRECOGNIZABLE_CHOICE}, which is the answer for none, in {dataset}"
+        )
     others = [split for split in SPLITS if split not in splits]
     if clean and not others:
         raise InvalidOption(
@@ -86,7 +88,7 @@ def labelling_interface(classes: Sequence[str]) -> str:
     choices = Xml.SubElement(
         view, "Choices", name=QUESTION, toName=IMAGE, choice="single", showInline="true", required="true"
     )
-    for name in (*classes, UNRECOGNIZABLE):
+    for name in (*classes, UNRECOGNIZABLE_CHOICE):
         Xml.SubElement(choices, "Choice", value=name)
     Xml.indent(view)
     return Xml.tostring(view, encoding="unicode") + "\n"
@@ -120,5 +122,5 @@ def _result(judgement: Judgement) -> dict[str, Any]:
         "from_name": QUESTION,
         "to_name": IMAGE,
         "type": "choices",
-        "value": {"choices": [UNRECOGNIZABLE if judgement.answer is None else judgement.answer]},
+        "value": {"choices": [UNRECOGNIZABLE_CHOICE if judgement.answer is None else judgement.answer]},
     }

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from semsim.exceptions import InvalidRequest
 
 _CLASS = "class:"
-_UNRECOGNIZABLE = "unrecognizable"
+_UNRECOGNIZABLE_VALUE = "unrecognizable"
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -62,7 +62,7 @@ def chosen_class(choice: str, classes: Collection[str]) -> str | None:
     Raises:
         InvalidRequest: the choice is neither one of ``classes`` nor unrecognizable.
     """
-    if choice == _UNRECOGNIZABLE:
+    if choice == _UNRECOGNIZABLE_VALUE:
         return None
     if not choice.startswith(_CLASS) or choice.removeprefix(_CLASS) not in classes:
         raise InvalidRequest(f"expected a class or unrecognizable, got {choice[:80]!r}")

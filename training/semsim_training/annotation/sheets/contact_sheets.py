@@ -12,7 +12,7 @@ from semsim_training.annotation.items import ItemSet
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.annotation.keys import SheetKey, ShownItem, pseudonym, write_key
 from semsim_training.annotation.order import chosen, showing_order
-from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE, SheetLayout, draw_sheet
+from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE_INDEX, SheetLayout, draw_contact_sheet
 from semsim_training.reconstructions.schema import SPLITS
 
 PROTOCOL = "sheets/1"
@@ -112,7 +112,7 @@ def _write_sheets(
         tiles = dict(enumerate(images[start : start + layout.tiles], start + 1))
         title = f"Sheet {page} of {len(starts)} ({code}): tiles {min(tiles)} to {max(tiles)}. What does each show?"
         sink = io.BytesIO()
-        draw_sheet(title, classes, tiles, layout).save(sink, "PNG")
+        draw_contact_sheet(title, classes, tiles, layout).save(sink, "PNG")
         path = out / f"sheet-{page:0{len(str(len(starts)))}d}.png"
         path.write_bytes(sink.getvalue())
         hashes[path.name] = hashlib.sha256(sink.getvalue()).hexdigest()
@@ -128,7 +128,7 @@ There are {tiles} small images, numbered 1 to {tiles}, on {sheets} sheets. The n
 For each image answer with the class that you recognise, by its index or its name:
 
 {choices}
-* `{UNRECOGNIZABLE}` = unrecognizable: you cannot tell, or it is none of these
+* `{UNRECOGNIZABLE_INDEX}` = unrecognizable: you cannot tell, or it is none of these
 
 Many images may be unrecognizable, and some are as plain as the sheet. Do not guess: choose a class only if you would
 say that the image shows it.
@@ -141,7 +141,7 @@ as it is.
 {{
   "{CODE}": "{code}",
   "1": {len(classes) - 1},
-  "2": {UNRECOGNIZABLE},
+  "2": {UNRECOGNIZABLE_INDEX},
   "3": {json.dumps(classes[0])}
 }}
 ```

@@ -8,7 +8,7 @@ from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import SheetKey
 from semsim_training.annotation.sheets.contact_sheets import CODE
-from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE
+from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE_INDEX
 
 _NAMED = 5
 
@@ -83,12 +83,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _class(answer: Any, tile: str, classes: tuple[str, ...]) -> str | None:
     # A boolean is an int to Python, and 3.0 equals 3: neither is an answer that somebody meant.
-    if type(answer) is int and UNRECOGNIZABLE <= answer < len(classes):
-        return None if answer == UNRECOGNIZABLE else classes[answer]
+    if type(answer) is int and UNRECOGNIZABLE_INDEX <= answer < len(classes):
+        return None if answer == UNRECOGNIZABLE_INDEX else classes[answer]
     if isinstance(answer, str) and answer in classes:
         return answer
     raise InvalidAnnotations(
-        f"expected a class, its index 0 to {len(classes) - 1} or {UNRECOGNIZABLE} for tile {tile}, "
+        f"expected a class, its index 0 to {len(classes) - 1} or {UNRECOGNIZABLE_INDEX} for tile {tile}, "
         f"got {json.dumps(answer)[:60]}"
     )
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from semsim.exceptions import InvalidOption
 from semsim_training.annotation.enlargement import enlarged
 
-UNRECOGNIZABLE = -1
+UNRECOGNIZABLE_INDEX = -1
 """The answer for an image that shows none of the classes as far as the annotator can tell."""
 
 _GAP, _MARGIN = 24, 28
@@ -47,10 +47,12 @@ class SheetLayout:
         return self.columns * self.rows
 
 
-def draw_sheet(title: str, classes: Sequence[str], tiles: Mapping[int, bytes], layout: SheetLayout) -> Image.Image:
+def draw_contact_sheet(
+    title: str, classes: Sequence[str], tiles: Mapping[int, bytes], layout: SheetLayout
+) -> Image.Image:
     """A sheet of tiles (number to PNG), RGB, as high as they need."""
     pitch = layout.tile + _GAP
-    choices = [f"{index} = {name}" for index, name in enumerate(classes)] + [f"{UNRECOGNIZABLE} = unrecognizable"]
+    choices = [f"{index} = {name}" for index, name in enumerate(classes)] + [f"{UNRECOGNIZABLE_INDEX} = unrecognizable"]
     font = ImageFont.load_default(_TEXT_SIZE)
     within = max(layout.columns * pitch - _GAP, *(int(font.getlength(text)) + 1 for text in (title, *choices)))
     columns = max(1, within // int(max(map(font.getlength, choices)) + _GAP))
