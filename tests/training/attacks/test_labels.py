@@ -35,23 +35,23 @@ def batch(seed: int, images: int, classes: int, scale: float) -> tuple[LastLayer
 @pytest.mark.parametrize("architecture", ["lenet", "resnet20", "vit"])
 def test_the_label_of_one_image_is_certain(architecture: str) -> None:
     """The rule of iDLG finds every label, from gradients and from weight deltas of one step."""
-    of = victim(architecture)
+    attacked = victim(architecture)
     for protocol in (Protocol(), Protocol(local_training=LocalTraining(0.01, 1))):
-        for observation in observations(of, 6, protocol=protocol):
+        for observation in observations(attacked, 6, protocol=protocol):
             assert infer_labels(observation) == observation.labels
 
 
 def test_counts_beat_naive_ones_on_a_confident_network() -> None:
     """More labels are counted right than by naive counting where predictions are far from uniform."""
-    of = victim("lenet")
+    attacked = victim("lenet")
     with torch.no_grad():
-        of.model.get_parameter("classifier.weight").mul_(0.3)
-        of.model.get_parameter("classifier.bias").copy_(torch.linspace(-1.5, 1.5, 10))
+        attacked.model.get_parameter("classifier.weight").mul_(0.3)
+        attacked.model.get_parameter("classifier.bias").copy_(torch.linspace(-1.5, 1.5, 10))
     right = {"ours": 0, "naive": 0}
     rng = np.random.default_rng(0)
     for seed in range(10):
         labels = np.sort(rng.integers(0, 10, 16))
-        observation = observe(of, smooth_images(16, seed=seed), labels, Protocol(reveal_labels=False), seed)
+        observation = observe(attacked, smooth_images(16, seed=seed), labels, Protocol(reveal_labels=False), seed)
         _, bias = last_layer_gradient(observation)
         truth = torch.bincount(torch.from_numpy(labels), minlength=10)
         counts = {"ours": count_labels(observation), "naive": naive_counts(bias, 16)}
@@ -112,10 +112,10 @@ def test_the_order_of_classes_does_not_matter(seed: int, order: list[int]) -> No
 
 def test_noise_proves_no_class() -> None:
     """Negative entries of a defense's noise prove no class, and counts still sum."""
-    of, labels = victim("resnet20"), np.array([1, 1, 1, 1, 5, 5, 5, 8])
+    attacked, labels = victim("resnet20"), np.array([1, 1, 1, 1, 5, 5, 5, 8])
     protocol = Protocol(defense=Defense("gaussian:1e-2"), reveal_labels=False)
     for seed in range(5):
-        observation = observe(of, smooth_images(8), labels, protocol, seed)
+        observation = observe(attacked, smooth_images(8), labels, protocol, seed)
         presence = present_classes(*last_layer_gradient(observation), 8)
         assert not set(torch.nonzero(presence.proven).flatten().tolist()) - {1, 5, 8}
         assert len(infer_labels(observation)) == 8

@@ -67,12 +67,12 @@ def test_order_and_batch_do_not_matter(seen: list[Observation]) -> None:
 
 def test_one_local_step_is_a_gradient() -> None:
     """In float64 an attack ends at the same images whether the client sends its gradient or its weights."""
-    of = victim("resnet20", 4, 16)
-    of.model.double()
+    attacked = victim("resnet20", 4, 16)
+    attacked.model.double()
     recipe = replace(preset("batch-statistics"), iterations=6)
     protocols = (SENT, replace(SENT, local_training=LocalTraining(0.1, 2)))
     by_gradient, by_delta = (
-        Search(recipe, observations(of, 2, 2, protocol), [0, 1], DOUBLE).run() for protocol in protocols
+        Search(recipe, observations(attacked, 2, 2, protocol), [0, 1], DOUBLE).run() for protocol in protocols
     )
     for one, two in zip(by_gradient, by_delta, strict=True):
         assert np.array_equal(one.images, two.images)

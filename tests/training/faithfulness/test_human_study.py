@@ -55,10 +55,10 @@ def test_figures_are_those_of_an_independent_computation(
     leakage = [SIGNS[metric] * float(row[metric]) for row in rows]
     counts = [right(row) for row in rows]
     settings = sorted({row["setting"] for row in rows})
-    of = [[place for place, row in enumerate(rows) if row["setting"] == setting] for setting in settings]
-    means = [fmean(leakage[place] for place in places) for places in of]
+    places_of = [[place for place, row in enumerate(rows) if row["setting"] == setting] for setting in settings]
+    means = [fmean(leakage[place] for place in places) for places in places_of]
     # Whole numbers: two settings with as many right judgements must tie.
-    shares = [float(sum(counts[place] for place in places)) for places in of]
+    shares = [float(sum(counts[place] for place in places)) for places in places_of]
     expected = {
         Statistic.SETTING_SPEARMAN: studies.spearman(means, shares),
         Statistic.SETTING_KENDALL: studies.kendall(means, shares),

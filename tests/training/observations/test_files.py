@@ -20,18 +20,18 @@ STEP = LocalTraining(0.1, 4)
 
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:
     """The state dict, or its difference from the one before, gives them; evaluation mode would contradict it."""
-    of = victim("resnet20", 4, 16)
-    pixels, model = normalise(smooth_images(4, 16), of.network), copy.deepcopy(of.model).train()
+    attacked = victim("resnet20", 4, 16)
+    pixels, model = normalise(smooth_images(4, 16), attacked.network), copy.deepcopy(attacked.model).train()
     F.cross_entropy(model(pixels), torch.arange(4)).backward()
     torch.optim.SGD(model.parameters(), lr=0.1).step()
-    after, before = model.state_dict(), of.model.state_dict()
+    after, before = model.state_dict(), attacked.model.state_dict()
     torch.save(after, tmp_path / "after.pt")
     torch.save({name: after[name] - before[name] for name in after}, tmp_path / "delta.pt")
     torch.save({name: value for name, value in after.items() if "running" not in name}, tmp_path / "silent.pt")
 
     def read(name: str, kind: UpdateKind, batchnorm: str = "train") -> object:
         return observation_from_files(
-            of,
+            attacked,
             tmp_path / name,
             kind,
             images=4,
@@ -39,7 +39,7 @@ def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> Non
             batchnorm=batchnorm,  # type: ignore[arg-type]
         )
 
-    entered = F.conv2d(pixels, of.model.conv1.weight, padding=1)
+    entered = F.conv2d(pixels, attacked.model.conv1.weight, padding=1)
     for name, kind in (("after.pt", UpdateKind.AFTER), ("delta.pt", UpdateKind.DELTA)):
         first = batch_statistics(read(name, kind))[0]  # type: ignore[arg-type]
         assert torch.allclose(first.mean.float(), entered.mean((0, 2, 3)), atol=1e-5)

@@ -43,10 +43,10 @@ def reachable(root: object) -> list[object]:
 )
 def test_the_original_cannot_be_reached(architecture: str, protocol: Protocol) -> None:
     """Nothing that hangs on an observation holds the pixels, as bytes or normalised, nor a graph that might."""
-    of = victim(architecture)
+    attacked = victim(architecture)
     images = smooth_images(1)
-    observation = observe(of, images, np.array([3]), protocol, seed=0)
-    pixels = normalise(images, of.network)
+    observation = observe(attacked, images, np.array([3]), protocol, seed=0)
+    pixels = normalise(images, attacked.network)
     things = reachable(observation)
     tensors = [thing for thing in things if isinstance(thing, torch.Tensor)]
     assert len(tensors) >= 2 * len(observation.update.tensors) + len(observation.update.running_statistics)

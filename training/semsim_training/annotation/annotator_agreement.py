@@ -65,8 +65,8 @@ def agreement_reports(
         InvalidAnnotations: an item was judged that the set of its name does not have.
     """
     groups: dict[tuple[str, AnnotatorKind], list[Judgement]] = {}
-    for one in judgements:
-        groups.setdefault((one.dataset, one.kind), []).append(one)
+    for judgement in judgements:
+        groups.setdefault((judgement.dataset, judgement.kind), []).append(judgement)
     return tuple(
         _report(dataset, kind, groups[dataset, kind], (originals or {}).get(dataset), draws, seed)
         for dataset, kind in sorted(groups)
@@ -81,39 +81,45 @@ def _report(
     draws: int,
     seed: int,
 ) -> AgreementReport:
-    firsts = [one for one in judgements if one.shown is Shown.RECONSTRUCTION and one.repeat == 0]
+    firsts = [
+        judgement for judgement in judgements if judgement.shown is Shown.RECONSTRUCTION and judgement.repeat == 0
+    ]
     groups = None
     if originals is not None:
-        unknown = next((one.item for one in firsts if one.item not in originals), None)
+        unknown = next((judgement.item for judgement in firsts if judgement.item not in originals), None)
         if unknown is not None:
             raise InvalidAnnotations(f"expected judgements of items in {dataset}, got one of {unknown}")
-        groups = [originals[one.item] for one in firsts]
+        groups = [originals[judgement.item] for judgement in firsts]
     return AgreementReport(
         dataset,
         kind,
-        len({one.item for one in firsts}),
-        nominal_alpha([(one.item, one.answer) for one in firsts], groups=groups, draws=draws, seed=seed),
-        nominal_alpha([(one.item, one.recognised) for one in firsts], groups=groups, draws=draws, seed=seed),
+        len({judgement.item for judgement in firsts}),
+        nominal_alpha(
+            [(judgement.item, judgement.answer) for judgement in firsts], groups=groups, draws=draws, seed=seed
+        ),
+        nominal_alpha(
+            [(judgement.item, judgement.recognised) for judgement in firsts], groups=groups, draws=draws, seed=seed
+        ),
         "items" if originals is None else "originals",
         draws,
         tuple(
-            _annotator(name, [one for one in judgements if one.annotator == name])
-            for name in sorted({one.annotator for one in judgements})
+            _annotator(name, [judgement for judgement in judgements if judgement.annotator == name])
+            for name in sorted({judgement.annotator for judgement in judgements})
         ),
     )
 
 
 def _annotator(name: str, judgements: Sequence[Judgement]) -> AnnotatorReport:
-    firsts = {one.item: one for one in judgements if one.repeat == 0}
-    seconds = [one for one in judgements if one.repeat == 1 and one.item in firsts]
+    firsts = {judgement.item: judgement for judgement in judgements if judgement.repeat == 0}
+    seconds = [judgement for judgement in judgements if judgement.repeat == 1 and judgement.item in firsts]
 
     def of(shown: Shown) -> list[Judgement]:
-        return [one for one in firsts.values() if one.shown is shown]
+        return [judgement for judgement in firsts.values() if judgement.shown is shown]
 
     return AnnotatorReport(
         name,
-        Rate.of_outcomes([one.recognised for one in of(Shown.RECONSTRUCTION)]),
-        Rate.of_outcomes([one.recognised for one in of(Shown.CLEAN)]),
-        Rate.of_outcomes([one.answer is None for one in of(Shown.NOISE)]),
-        Rate.of_outcomes([one.answer == firsts[one.item].answer for one in seconds]),
+        Rate.of_outcomes([judgement.recognised for judgement in of(Shown.RECONSTRUCTION)]),
+        Rate.of_outcomes([judgement.recognised for judgement in of(Shown.CLEAN)]),
+        Rate.of_outcomes([judgement.answer is None for judgement in of(Shown.NOISE)]),
+        Rate.of_outcomes([judgement.answer == firsts[judgement.item].answer for judgement in seconds]),
     )

@@ -62,7 +62,8 @@ def _repeat(order: list[Showing], first: Showing, distance: int, rng: np.random.
     """Show an item once more where there is room before its clean original."""
     image = first.item.image
     last = next(
-        (at for at, one in enumerate(order) if one.item.shown is Shown.CLEAN and one.item.image == image), len(order)
+        (at for at, showing in enumerate(order) if showing.item.shown is Shown.CLEAN and showing.item.image == image),
+        len(order),
     )
     earliest = order.index(first) + distance
     if earliest > last:

@@ -67,7 +67,8 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
         draws=draws,
         seed=seed,
         metrics=tuple(
-            MetricRecord(name=one.name, direction=one.direction, infinite=one.infinite) for one in study.metrics
+            MetricRecord(name=metric.name, direction=metric.direction, infinite=metric.infinite)
+            for metric in study.metrics
         ),
         settings=_settings(study, means),
         agreement=tuple(

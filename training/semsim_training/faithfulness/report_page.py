@@ -42,7 +42,7 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
         "full_statistic": statistic_name,
         "metric": lambda name: metric_name(report, name),
     }
-    judged = [one for one in report.setting_pairs if one.first == ANNOTATORS]
+    judged = [pair for pair in report.setting_pairs if pair.first == ANNOTATORS]
     return environment.get_template("report.html").render(
         report=report,
         title=title(report),
@@ -63,7 +63,7 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
 
 def _counts(names: tuple[str, ...], pairs: tuple[SettingPair, ...]) -> list[list[int]]:
     """The number of pairs of settings that each two metrics order differently."""
-    counts = Counter(frozenset((one.first, one.second)) for one in pairs)
+    counts = Counter(frozenset((pair.first, pair.second)) for pair in pairs)
     return [[counts[frozenset((first, second))] for second in names] for first in names]
 
 
@@ -71,9 +71,9 @@ def _furthest(report: FaithfulnessReport) -> list[ImagePair]:
     """A few images of which each metric and the annotators differ most; those of equal metrics once."""
     seen: Counter[tuple[str, str]] = Counter()
     furthest = []
-    for one in report.image_pairs:
-        pair = one.first, one.second
-        seen[pair] += 1
-        if ANNOTATORS in pair and seen[pair] <= _SHOWN_IMAGES and not set(pair) & set(report.correlations.twins):
-            furthest.append(one)
+    for pair in report.image_pairs:
+        names = pair.first, pair.second
+        seen[names] += 1
+        if ANNOTATORS in names and seen[names] <= _SHOWN_IMAGES and not set(names) & set(report.correlations.twins):
+            furthest.append(pair)
     return furthest

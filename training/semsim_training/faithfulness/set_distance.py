@@ -30,14 +30,14 @@ def fid_by_setting(judged: JudgedSet, extractor: FeatureExtractor, progress: Pro
     for done, (name, part) in enumerate(zip(names, parts, strict=True), start=1):
         distances.append(_distance(name, part.pairs, extractor))
         progress("fid", done, len(names))
-    closeness = np.array([[-one.value for one in distances]])
+    closeness = np.array([[-distance.value for distance in distances]])
     shares = np.round(np.array([[part.shares.mean() for part in parts]]), 12)
     return FidRecord(
         extractor=extractor.name,
         dimension=distances[0].dimension,
         settings=tuple(
-            SettingFid(setting=name, value=one.value, images=len(part))
-            for name, one, part in zip(names, distances, parts, strict=True)
+            SettingFid(setting=name, value=distance.value, images=len(part))
+            for name, distance, part in zip(names, distances, parts, strict=True)
         ),
         spearman=_figure(spearman_rows(closeness, shares)),
         kendall=_figure(kendall_rows(closeness, shares)),

@@ -24,13 +24,13 @@ def draw_contradictions(report: FaithfulnessReport, judged: JudgedSet) -> bytes:
     by the second, on the right those that leak by the second and not by the first.
     """
     images = dict(zip(judged.items, judged.pairs, strict=True))
-    of: dict[tuple[str, str], list[ImagePair]] = {}
-    for one in report.image_pairs:
-        of.setdefault((one.first, one.second), []).append(one)
+    by_metrics: dict[tuple[str, str], list[ImagePair]] = {}
+    for image_pair in report.image_pairs:
+        by_metrics.setdefault((image_pair.first, image_pair.second), []).append(image_pair)
     twins = report.correlations.twins
     names = [name for name in report.correlations.names if name not in twins]
-    rows = [pair for pair in combinations(names, 2) if pair in of or pair[::-1] in of]
-    count = max(map(len, of.values()), default=0)
+    rows = [pair for pair in combinations(names, 2) if pair in by_metrics or pair[::-1] in by_metrics]
+    count = max(map(len, by_metrics.values()), default=0)
     block = count * (2 * _TILE + _GAP)
     height = _HEADING + _TILE + _CAPTION + _GAP
     sheet = Image.new("RGB", (2 * block + 4 * _GAP, _HEADING + 22 + height * len(rows)), _GROUND)
@@ -44,7 +44,7 @@ def draw_contradictions(report: FaithfulnessReport, judged: JudgedSet) -> bytes:
     for number, (first, second) in enumerate(rows):
         top = _HEADING + 22 + number * height
         for left, order in ((_GAP, (first, second)), (3 * _GAP + block, (second, first))):
-            _draw_block(sheet, (left, top), report, order, of.get(order, ()), images)
+            _draw_block(sheet, (left, top), report, order, by_metrics.get(order, ()), images)
     sink = io.BytesIO()
     sheet.save(sink, "PNG", optimize=True)
     return sink.getvalue()
@@ -62,14 +62,14 @@ def _draw_block(
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     leaky, safe = (metric_name(report, name) for name in order)
     pen.text((left, top + 6), _heading(order, leaky, safe), _INK, ImageFont.load_default(14))
-    for place, one in enumerate(chosen):
+    for place, image_pair in enumerate(chosen):
         x, y = left + place * (2 * _TILE + _GAP), top + _HEADING
-        pair = images[one.item]
+        pair = images[image_pair.item]
         for half, pixels in enumerate((pair.original(), pair.reconstruction())):
             tile = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.NEAREST)
             sheet.paste(tile, (x + half * _TILE, y))
-        pen.text((x, y + _TILE + 2), f"{one.recognised} of {one.annotators} recognised", _INK, font)
-        ranks = f"ranks {one.rank_first:.0%}, {one.rank_second:.0%}"
+        pen.text((x, y + _TILE + 2), f"{image_pair.recognised} of {image_pair.annotators} recognised", _INK, font)
+        ranks = f"ranks {image_pair.rank_first:.0%}, {image_pair.rank_second:.0%}"
         pen.text((x, y + _TILE + 15), ranks, _PALE, font)
 
 

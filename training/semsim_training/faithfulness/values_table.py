@@ -62,9 +62,13 @@ def metrics_of(
 
 def write_values(path: Path, dataset: str, pairs: Sequence[Pair], metrics: Sequence[Metric]) -> None:
     """Write a Parquet table with a row for each pair: its ``item``, and a column for each metric with its direction."""
-    columns = [pa.field(one.name, pa.float64(), metadata={_DIRECTION: one.direction.encode()}) for one in metrics]
+    columns = [
+        pa.field(metric.name, pa.float64(), metadata={_DIRECTION: metric.direction.encode()}) for metric in metrics
+    ]
     schema = pa.schema([pa.field("item", pa.string()), *columns], metadata={b"dataset": dataset.encode()})
-    pq.write_table(pa.table([[pair.item for pair in pairs], *(one.values for one in metrics)], schema=schema), path)
+    pq.write_table(
+        pa.table([[pair.item for pair in pairs], *(metric.values for metric in metrics)], schema=schema), path
+    )
 
 
 def read_values(
@@ -83,9 +87,9 @@ def read_values(
         raise InvalidDataset(f"expected metric values in {path}: {error}") from error
     if "item" not in table.column_names:
         raise InvalidDataset(f"expected a column item in {path}, got {', '.join(table.column_names)}")
-    of = (table.schema.metadata or {}).get(b"dataset", dataset.encode()).decode()
-    if of != dataset:
-        raise InvalidDataset(f"expected metric values of {dataset} in {path}, got those of {of}")
+    owner = (table.schema.metadata or {}).get(b"dataset", dataset.encode()).decode()
+    if owner != dataset:
+        raise InvalidDataset(f"expected metric values of {dataset} in {path}, got those of {owner}")
     rows = {item: row for row, item in enumerate(table["item"].to_pylist())}
     missing = [pair.item for pair in pairs if pair.item not in rows]
     if missing:

@@ -97,9 +97,9 @@ def caveats(report: FaithfulnessReport) -> tuple[str, ...]:
 def unseparated(report: FaithfulnessReport, statistic: Statistic) -> tuple[str, ...]:
     """The pairs of metrics between which the interval of the difference holds 0."""
     return tuple(
-        f"{one.first} and {one.second}"
-        for one in report.differences
-        if one.statistic is statistic and one.better is None
+        f"{difference.first} and {difference.second}"
+        for difference in report.differences
+        if difference.statistic is statistic and difference.better is None
     )
 
 

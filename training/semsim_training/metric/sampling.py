@@ -60,14 +60,14 @@ def _triplets(train: SizedSet, recipe: MetricRecipe, rng: np.random.Generator) -
     """Each recognised reconstruction with an unrecognised one of the same original, or, if none, of any other."""
     shares, majority = train.judged.shares, train.judged.majority
     unrecognised = np.flatnonzero(~majority)
-    of = {
+    candidates = {
         original: unrecognised[train.original_of[unrecognised] == original] for original in np.unique(train.original_of)
     }
     positives = rng.permutation(np.flatnonzero(majority))
     for start in range(0, len(positives), recipe.batch):
         chosen = positives[start : start + recipe.batch]
         anchors = train.original_of[chosen]
-        negatives = np.asarray([rng.choice(of[a] if len(of[a]) else unrecognised) for a in anchors])
+        negatives = np.asarray([rng.choice(candidates[a] if len(candidates[a]) else unrecognised) for a in anchors])
         count = np.arange(len(chosen))
         # Repeated images are kept apart: each is cropped for itself.
         yield Batch(

@@ -40,7 +40,7 @@ class Originals:
     def _read(self, sha256: str) -> None:
         """Read the data set of an original: all of its originals that the set needs, and no other images."""
         dataset, image = self.names[sha256]
-        wanted = {other for of, other in self.names.values() if of == dataset}
+        wanted = {name for source, name in self.names.values() if source == dataset}
         sources = [source for source in self.sources if source.dataset == dataset]
         if not sources:
             raise InvalidDataset(f"expected the data set {dataset} among the images of the set's grid, got none")

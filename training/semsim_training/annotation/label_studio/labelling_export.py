@@ -90,7 +90,7 @@ def read_export(key: TaskKey, path: Path, names: Mapping[str, str] | None = None
         raise InvalidAnnotations(f"expected a Label Studio export at {path}: {error.strerror}") from error
     except ValidationError as error:
         raise InvalidAnnotations(f"expected {path} as Label Studio exports JSON or JSON-MIN: {_where(error)}") from None
-    items = {one.item: one for one in key.items}
+    items = {item.item: item for item in key.items}
     judgements = []
     for task in tasks:
         name = task.data.item if isinstance(task, _ExportedTask) else task.item
@@ -121,20 +121,20 @@ def not_yet_known(known: Sequence[Judgement], exported: Sequence[Judgement]) -> 
     Raises:
         InvalidAnnotations: an exported judgement has another answer than the known one.
     """
-    answers = {one.key: one.answer for one in known}
-    for one in exported:
-        before = answers.get(one.key, one.answer)
-        if before != one.answer:
+    answers = {judgement.key: judgement.answer for judgement in known}
+    for judgement in exported:
+        before = answers.get(judgement.key, judgement.answer)
+        if before != judgement.answer:
             raise InvalidAnnotations(
-                f"expected {before or UNRECOGNIZABLE_CHOICE} by {one.annotator} for {one.item}, as the table has it, "
-                f"got {one.answer or UNRECOGNIZABLE_CHOICE}"
+                f"expected {before or UNRECOGNIZABLE_CHOICE} by {judgement.annotator} for {judgement.item}, "
+                f"as the table has it, got {judgement.answer or UNRECOGNIZABLE_CHOICE}"
             )
-    return tuple(one for one in exported if one.key not in answers)
+    return tuple(judgement for judgement in exported if judgement.key not in answers)
 
 
 def _annotations(task: _ExportedTask | _FlatAnnotation) -> list[_ExportedAnnotation]:
     if isinstance(task, _ExportedTask):
-        return [one for one in task.annotations if not one.was_cancelled]
+        return [annotation for annotation in task.annotations if not annotation.was_cancelled]
     if task.annotation_id is None:
         return []
     chosen = (task.model_extra or {}).get(QUESTION)
@@ -144,8 +144,8 @@ def _annotations(task: _ExportedTask | _FlatAnnotation) -> list[_ExportedAnnotat
 
 
 def _answer(annotation: _ExportedAnnotation, classes: Sequence[str], item: str) -> tuple[str | None, _ResultMeta]:
-    results = [one for one in annotation.result if one.from_name == QUESTION]
-    choices = [choice for one in results for choice in one.value.get("choices") or ()]
+    results = [result for result in annotation.result if result.from_name == QUESTION]
+    choices = [choice for result in results for choice in result.value.get("choices") or ()]
     if len(choices) != 1:
         raise InvalidAnnotations(f"expected one choice for the item {item}, got {len(choices)}")
     if choices[0] == UNRECOGNIZABLE_CHOICE:

@@ -66,12 +66,12 @@ def write_tasks(
         protocol=PROTOCOL,
         dataset=item_set.name,
         classes=item_set.classes,
-        items=tuple(ShownItem(item=one.identifier, shown=one.shown, truth=one.truth) for one in items),
+        items=tuple(ShownItem(item=item.identifier, shown=item.shown, truth=item.truth) for item in items),
     )
     known: dict[str, list[Judgement]] = defaultdict(list)
-    for one in judgements:
-        if one.dataset == item_set.name and one.repeat == 0:
-            known[one.item].append(one)
+    for judgement in judgements:
+        if judgement.dataset == item_set.name and judgement.repeat == 0:
+            known[judgement.item].append(judgement)
     tasks = [_task(item.identifier, item_set.png(item), side, known[item.identifier]) for item in items]
     write_key(made, key)
     out.mkdir(parents=True, exist_ok=True)
@@ -98,12 +98,12 @@ def _task(item: str, png: bytes, side: int, judgements: Sequence[Judgement]) -> 
     sink = io.BytesIO()
     enlarged(png, side, smooth=False).save(sink, "PNG")
     uri = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
-    people = [one for one in judgements if one.kind is AnnotatorKind.PERSON]
-    models = [one for one in judgements if one.kind is not AnnotatorKind.PERSON]
+    people = [judgement for judgement in judgements if judgement.kind is AnnotatorKind.PERSON]
+    models = [judgement for judgement in judgements if judgement.kind is not AnnotatorKind.PERSON]
     return {
         "data": {IMAGE: uri, "item": item},
-        "annotations": [_annotation(one) for one in people],
-        "predictions": [_prediction(one) for one in models],
+        "annotations": [_annotation(judgement) for judgement in people],
+        "predictions": [_prediction(judgement) for judgement in models],
     }
 
 

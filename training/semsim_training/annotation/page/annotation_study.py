@@ -91,14 +91,14 @@ class AnnotationStudy:
         if not set(splits) <= set(SPLITS):
             raise InvalidOption(f"expected splits of {', '.join(SPLITS)}, got {', '.join(splits)}")
         sets = [ItemSet.read(directory, splits) for directory in directories]
-        names = [one.name for one in sets]
+        names = [item_set.name for item_set in sets]
         if len(set(names)) < len(names):
             raise InvalidOption(f"expected sets of different names, got {', '.join(names)}")
         study = cls(
             settings,
             dict(zip(names, sets, strict=True)),
-            tuple(Card(one.name, item) for one in sets for item in one.items),
-            tuple(Card(one.name, item) for one in sets for item in _gold(one, settings, splits)),
+            tuple(Card(item_set.name, item) for item_set in sets for item in item_set.items),
+            tuple(Card(item_set.name, item) for item_set in sets for item in _gold(item_set, settings, splits)),
         )
         study.check_images()
         return study

@@ -169,7 +169,7 @@ class CardQueue:
                 "SELECT count(*) FROM assignment WHERE annotator = ? AND state = 'open'", (annotator,)
             ).fetchone()[0]
         left = waiting + len(self._selection.candidates(annotator, past, occupied))
-        return AnnotatorProgress(sum(one.judged for one in past), left)
+        return AnnotatorProgress(sum(showing.judged for showing in past), left)
 
     def _assigned(self, connection: sqlite3.Connection, annotator: str, now: float) -> sqlite3.Row | None:
         """The annotator's assignment, a new one where there is none or it expired; ``None`` where no card is left."""

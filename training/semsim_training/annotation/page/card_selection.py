@@ -42,7 +42,7 @@ class CardSelection:
         ``past`` holds the items the annotator was given, ``occupied`` how many judgements and valid leases an item has.
         An item never comes back to the same annotator, and no reconstruction comes after its clean original.
         """
-        given, revealed = {one.item for one in past}, self.revealed(annotator, past)
+        given, revealed = {showing.item for showing in past}, self.revealed(annotator, past)
         most = self._study.settings.annotators
         return [
             card
@@ -63,7 +63,7 @@ class CardSelection:
         if not open_cards:
             return None
         sets = self._study.order(annotator)
-        met = Counter(self.by_item[one.item].original for one in past)
+        met = Counter(self.by_item[showing.item].original for showing in past)
         nearest = min(
             open_cards,
             key=lambda card: (
@@ -77,7 +77,7 @@ class CardSelection:
 
     def revealed(self, annotator: str, past: Iterable[PastShowing]) -> set[tuple[str, str]]:
         """The originals that the annotator has seen clean, in practice or afterwards."""
-        seen = [self.by_item[one.item] for one in past]
+        seen = [self.by_item[showing.item] for showing in past]
         return {card.original for card in (*seen, *self._study.practice(annotator)) if card.item.shown is Shown.CLEAN}
 
     def _interspersed(
@@ -99,7 +99,7 @@ class CardSelection:
         return None
 
     def _gold(self, annotator: str, past: Sequence[PastShowing], dataset: str, shown: Shown) -> list[Card]:
-        given = {one.item for one in past} | {card.item.identifier for card in self._study.practice(annotator)}
+        given = {showing.item for showing in past} | {card.item.identifier for card in self._study.practice(annotator)}
         fresh = (
             card
             for card in self._study.gold
@@ -109,13 +109,13 @@ class CardSelection:
 
     def _repeat(self, annotator: str, past: Sequence[PastShowing], dataset: str) -> ChosenCard | None:
         """The reconstruction judged longest ago that can be shown once more."""
-        repeated = {one.item for one in past if one.repeat}
+        repeated = {showing.item for showing in past if showing.repeat}
         revealed = self.revealed(annotator, past)
-        for one in past[: max(0, len(past) - self._study.settings.repeat_distance)]:
-            card = self.by_item[one.item]
+        for showing in past[: max(0, len(past) - self._study.settings.repeat_distance)]:
+            card = self.by_item[showing.item]
             if (
-                one.judged
-                and one.item not in repeated
+                showing.judged
+                and showing.item not in repeated
                 and card.dataset == dataset
                 and card.item.shown is Shown.RECONSTRUCTION
                 and card.original not in revealed

@@ -66,13 +66,15 @@ def make_sheets(dataset: Path, out: Path, key: Path, request: SheetRequest) -> S
         repeats=request.repeats,
         distance=request.layout.tiles,
     )
-    images = [item_set.png(one.item) for one in showings]
+    images = [item_set.png(showing.item) for showing in showings]
     shown = [
-        ShownItem(item=one.item.identifier, shown=one.item.shown, truth=one.item.truth, repeat=one.repeat)
-        for one in showings
+        ShownItem(
+            item=showing.item.identifier, shown=showing.item.shown, truth=showing.item.truth, repeat=showing.repeat
+        )
+        for showing in showings
     ]
     protocol = f"{PROTOCOL}-smooth" if request.layout.smooth else PROTOCOL
-    code = hashlib.sha256("\n".join([protocol, name, *(one.item for one in shown)]).encode()).hexdigest()[:8]
+    code = hashlib.sha256("\n".join([protocol, name, *(item.item for item in shown)]).encode()).hexdigest()[:8]
     out.mkdir(parents=True, exist_ok=True)
     hashes = _write_sheets(out, code, item_set.classes, images, request.layout)
     form = {CODE: code} | {str(number): None for number in range(1, len(shown) + 1)}
