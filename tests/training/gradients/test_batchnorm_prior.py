@@ -68,12 +68,12 @@ def test_local_steps_leave_the_statistics_that_are_sent(training: LocalTraining)
 
     In float64: over four steps of an untrained network float32 drifts by a hundredth.
     """
-    of = victim("resnet20", 4, 16)
-    of.model.double()
+    attacked = victim("resnet20", 4, 16)
+    attacked.model.double()
     protocol = Protocol(batchnorm="train", send_statistics=True, local_training=training)
-    seen = observations(of, 2, 4, protocol)
-    path = LocalStepDeltas(of.model, 4, training, train_batchnorm=True)
-    path(normalise(smooth_images(8, 16), of.network).double(), torch.arange(8))
+    seen = observations(attacked, 2, 4, protocol)
+    path = LocalStepDeltas(attacked.model, 4, training, train_batchnorm=True)
+    path(normalise(smooth_images(8, 16), attacked.network).double(), torch.arange(8))
     sent = zip(*(batch_statistics(observation) for observation in seen), strict=True)
     for simulated, clients in zip(path.statistics(), sent, strict=True):
         for client, statistics in enumerate(clients):

@@ -89,14 +89,14 @@ def test_clients_with_several_images(batchnorm: str) -> None:
 @pytest.mark.parametrize("objective", [Cosine(), Euclidean(), Manhattan(), PerOutputCosine()])
 def test_shared_weights_and_local_steps_agree(objective: object) -> None:
     """Both paths to a gradient give the same objective, as one step of rate 1 is minus the gradient."""
-    of = victim("convnet", 4)
-    seen = observations(of, 2, images=3)
+    attacked = victim("convnet", 4)
+    seen = observations(attacked, 2, images=3)
     x = torch.randn(6, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     labels = torch.tensor([label for observation in seen for label in observation.labels or ()])
     values = []
     for path in (
-        SharedWeightGradients(of.model, 3, train_batchnorm=True),
-        LocalStepDeltas(of.model, 3, LocalTraining(1.0, 3), train_batchnorm=True, sign=-1.0),
+        SharedWeightGradients(attacked.model, 3, train_batchnorm=True),
+        LocalStepDeltas(attacked.model, 3, LocalTraining(1.0, 3), train_batchnorm=True, sign=-1.0),
     ):
         path.network.to(torch.float64)
         stacked = [torch.stack([o.update.tensors[name].double() for o in seen]) for name in path.names]
@@ -106,12 +106,12 @@ def test_shared_weights_and_local_steps_agree(objective: object) -> None:
 
 def test_local_steps_are_the_clients_own() -> None:
     """The weight delta simulated for the originals is the one that a client's plain SGD sends."""
-    of = victim("convnet", 4)
+    attacked = victim("convnet", 4)
     training = LocalTraining(learning_rate=0.05, batch_size=2, epochs=2)
     protocol = Protocol(local_training=training)
-    seen = observations(of, 2, images=4, protocol=protocol)
-    path = LocalStepDeltas(of.model, 4, training, train_batchnorm=False)
-    pixels = normalise(smooth_images(8), of.network)
+    seen = observations(attacked, 2, images=4, protocol=protocol)
+    path = LocalStepDeltas(attacked.model, 4, training, train_batchnorm=False)
+    pixels = normalise(smooth_images(8), attacked.network)
     deltas = path(pixels, torch.arange(8))
     for term, name in zip(deltas, path.names, strict=True):
         sent = torch.stack([observation.update.tensors[name] for observation in seen])

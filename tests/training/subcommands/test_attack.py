@@ -59,11 +59,11 @@ def round_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LeNet, the gradient of one image and the state dict after a step on it; a perceptron, its gradient."""
     root = tmp_path_factory.mktemp("round")
     for name in ("lenet", "perceptron"):
-        of = victim(name, 32 if name == "perceptron" else None)
-        save_victim(of.model, VictimDescription(network=of.network), root / f"{name}.safetensors")
-        pixels, label = normalise(smooth_images(1), of.network), torch.tensor([4])
-        loss = F.cross_entropy(of.model(pixels), label)
-        parameters = dict(of.model.named_parameters())
+        attacked = victim(name, 32 if name == "perceptron" else None)
+        save_victim(attacked.model, VictimDescription(network=attacked.network), root / f"{name}.safetensors")
+        pixels, label = normalise(smooth_images(1), attacked.network), torch.tensor([4])
+        loss = F.cross_entropy(attacked.model(pixels), label)
+        parameters = dict(attacked.model.named_parameters())
         gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
         gradients = {key: value.contiguous() for key, value in gradients.items()}
         save_file(gradients, root / f"{name}-gradient.safetensors")
