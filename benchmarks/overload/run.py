@@ -17,7 +17,8 @@ from benchmarks.overload.result import Capacity, Overload, OverloadPlan, Record
 from semsim.scorer import Scorer
 
 FORMS = (Form.JSON, Form.OCTETS, Form.BATCH)
-_TIMES = 3.0
+TIMES = 3.0
+"""Arrivals, as a multiple of capacity."""
 _CHANNELS = 4
 WATCH_SECONDS = 2.0
 """Seconds between two looks at the queue's gauges: each costs the service milliseconds."""
@@ -131,7 +132,7 @@ async def _measure(server: Server, plan: OverloadPlan, work: list[Prepared], for
     for number in range(plan.rounds):
         overload = Overload(form, plan.size.pairs, clients, search, [before])
         watches = asyncio.gather(_watch(server, overload, plan.seconds), _count_cpu(server, overload, plan.seconds))
-        rate, rng = _TIMES * before.rate / plan.size.pairs, Random(plan.seed + number)
+        rate, rng = TIMES * before.rate / plan.size.pairs, Random(plan.seed + number)
         overload.record = await arrive(client.send, work, rate, plan, rng)
         await watches
         before = await capacity(clients, plan.capacity_seconds)
