@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch", "torchvision", "timm", "matplotlib", "sklearn", "scipy", "bentoml", "grpc"}
 COMMANDS = (
     "--help", "attack list", "attack --help", "victim --help", "train --help", "faithfulness --help", "annotate --help",

@@ -19,6 +19,8 @@ from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import running
 from tests.service.live import base64_pair
 
+pytestmark = pytest.mark.slow
+
 LARGE = 2**20
 NOISE = b"\x89PNG\r\n\x1a\n" + bytes(LARGE)
 

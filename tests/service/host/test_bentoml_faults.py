@@ -15,6 +15,8 @@ from semsim_service.host import bentoml_faults
 from tests.conftest import ROOT
 from tests.service.host.bentoml_application import REQUESTS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def applications(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

@@ -1,7 +1,11 @@
 """Each server has a BENTOML_HOME of its own."""
 
+import pytest
+
 from tests.service.live import CLIENT, LiveService
 from tests.service.refusing import BENTOML_SERVE, refused
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_second_server_does_not_wipe_the_firsts_metrics(service: LiveService) -> None:

@@ -11,6 +11,8 @@ from tests.service.host.serving import bentoml_serve, bentoml_worker
 from tests.service.live import free_port
 from tests.service.refusing import BENTOML_SERVE, refused
 
+pytestmark = pytest.mark.slow
+
 ANY = "0.0.0.0"  # noqa: S104
 BEYOND_LOOPBACK = f"expected SEMSIM_AUTH__TOKEN or SEMSIM_AUTH__TOKEN_FILE beyond loopback, on {ANY}, got neither"
 

@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from tests.service.live import LiveService
+
+pytestmark = pytest.mark.slow
 
 _WORKER = """
 import asyncio, os

@@ -13,6 +13,8 @@ from semsim_training.annotation.keys import SheetKey
 from semsim_training.subcommands.annotate_command import app
 from tests.training.annotation.sets import write_set
 
+pytestmark = pytest.mark.slow
+
 SHEETS = ("--split", "test", "--limit", 40, "--clean", 3, "--noise", 2, "--repeats", 2)
 
 

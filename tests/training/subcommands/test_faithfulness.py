@@ -16,6 +16,8 @@ from semsim_training.subcommands.faithfulness_command import app
 from tests.training.faithfulness.studies import made_up
 from tests.training.judged.made_up import judgements_of, made_up_set
 
+pytestmark = pytest.mark.slow
+
 PICTURES = {"agreement.png", "settings.png", "correlation.png"}
 
 

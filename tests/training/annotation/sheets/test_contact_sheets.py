@@ -18,6 +18,8 @@ from semsim_training.annotation.sheets.contact_sheets import SheetRequest, make_
 from semsim_training.annotation.sheets.sheet_image import SheetLayout, draw_contact_sheet
 from semsim_training.reconstructions.schema import SPLITS
 
+pytestmark = pytest.mark.slow
+
 REQUEST = SheetRequest("ada", 3, AnnotatorKind.PERSON, ("test",), limit=50, clean=4, noise=2, repeats=3)
 
 
