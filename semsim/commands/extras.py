@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 
 PROJECT = "semsim"
 
@@ -29,7 +29,11 @@ def extra_with(module: str, preferred: tuple[str, ...]) -> str | None:
     Of several extras it is one of the ``preferred``, or else the one that installs least.
     """
     requirements: dict[str, set[str]] = defaultdict(set)
-    for requirement in requires(PROJECT) or ():
+    try:
+        all_requirements = requires(PROJECT) or ()
+    except PackageNotFoundError:  # the sources run without an installation, as in the container image
+        return None
+    for requirement in all_requirements:
         if (match := _REQUIREMENT.match(requirement)) is not None:
             requirements[match["extra"]].add(_normalised(match["name"]))
     distribution = _DISTRIBUTION_OF.get(module, _normalised(module))

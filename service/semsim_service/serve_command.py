@@ -50,7 +50,10 @@ def serve(
         "SEMSIM_TLS__KEY": tls_key,
         "SEMSIM_TLS__CLIENT_CA": tls_client_ca,
     }
-    os.environ.update({name: str(path.absolute()) for name, path in files.items() if path is not None})
+    os.environ.update({name: str(path) for name, path in files.items() if path is not None})
+    for name in (*files, "SEMSIM_CONFIG", "SEMSIM_AUTH__TOKEN_FILE"):  # the workers run in another folder
+        if os.environ.get(name):
+            os.environ[name] = str(Path(os.environ[name]).absolute())
     if workers is not None:
         os.environ["SEMSIM_WORKERS"] = str(workers)
     os.environ.update(_grpc(host, port, grpc_port))

@@ -43,7 +43,7 @@ class CardSet:
     @classmethod
     def of(cls, judged: JudgedSet, table: Path) -> "CardSet":
         """The line of a judged set; ``table`` is the directory of its judgements."""
-        judgements = [one for one in read(table) if one.kind is judged.kind]
+        judgements = [one for one in read(table) if one.kind is judged.kind and one.dataset == judged.name]
         return cls(
             judged.name,
             len(judged),

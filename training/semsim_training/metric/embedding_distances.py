@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from semsim.exceptions import InvalidCheckpoint
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.sized_set import SizedSet
@@ -33,6 +34,13 @@ def majority_auc(judged: JudgedSet, distances: Floats) -> float:
     """The chance that a recognised reconstruction is nearer to its original than one that was not.
 
     ``distances`` ``(N,)`` are those of the judged reconstructions. NaN where the majority recognised all, or none.
+
+    Raises:
+        InvalidCheckpoint: a distance is not a number, as those of a training that diverged.
     """
+    if np.isnan(distances).any():
+        raise InvalidCheckpoint(
+            f"expected distances, got {int(np.isnan(distances).sum())} that are not numbers: the training diverged"
+        )
     recognised = judged.majority[None].astype(np.float64)
     return float(auc(Ranking.of(-distances), recognised, 1 - recognised)[0])

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from semsim.exceptions import InvalidDataset
 from semsim.images import RGBImage, decode
 from semsim_training.client_images.png import encode_png
 from semsim_training.reconstructions.dataset import DatasetDescription, read_shards
@@ -39,6 +40,8 @@ class ReconstructionSet:
         rows = ReconstructionRow.read_table(table)
         keys = ((row.setting, row.image) for row in rows)
         pictures = dict(zip(keys, table["picture"].to_pylist(), strict=True))
+        if len(pictures) != len(rows):
+            raise InvalidDataset(f"expected one reconstruction of an original in a setting of {directory}, got several")
         return cls(directory, description, rows, Originals.of(rows, description.sources), pictures)
 
     @property
