@@ -4,9 +4,12 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel  # `semsim serve --help` does without
 
 app = typer.Typer()
 
@@ -51,13 +54,10 @@ def serve(
         "SEMSIM_TLS__CLIENT_CA": tls_client_ca,
     }
     os.environ.update({name: str(path) for name, path in files.items() if path is not None})
-    for name in (*files, "SEMSIM_CONFIG", "SEMSIM_AUTH__TOKEN_FILE"):  # the workers run in another folder
-        if os.environ.get(name):
-            os.environ[name] = str(Path(os.environ[name]).absolute())
     if workers is not None:
         os.environ["SEMSIM_WORKERS"] = str(workers)
     os.environ.update(_grpc(host, port, grpc_port))
-    _check(host, port)
+    os.environ.update(_check(host, port))
     Path(os.environ["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "semsim_service.service:SemSimService"]
@@ -68,14 +68,30 @@ def serve(
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 
-def _check(host: str, port: int) -> None:
-    """Refuse a start that cannot succeed. BentoML's process checks again, but takes seconds to get there."""
+def _check(host: str, port: int) -> dict[str, str]:
+    """Refuse a start that cannot succeed, and give the absolute paths of the settings as environment variables.
+
+    BentoML's process checks again, but takes seconds to get there. Its workers run in another folder.
+    """
     from semsim_service.host.preflight import check_addresses, check_settings
     from semsim_service.settings import load_settings
 
     settings = load_settings()
     check_settings(settings)
     check_addresses(settings, host, port)
+    config = os.environ.get("SEMSIM_CONFIG")
+    return _absolute(settings) | ({"SEMSIM_CONFIG": str(Path(config).absolute())} if config else {})
+
+
+def _absolute(settings: "BaseModel", prefix: str = "SEMSIM_") -> dict[str, str]:
+    """The paths among the settings, from wherever they come, as absolute ones by their environment variables."""
+    paths: dict[str, str] = {}
+    for name, value in settings:
+        if isinstance(value, Path):
+            paths[f"{prefix}{name.upper()}"] = str(value.absolute())
+        elif hasattr(value, "model_fields_set"):
+            paths |= _absolute(value, f"{prefix}{name.upper()}__")
+    return paths
 
 
 def _grpc(host: str, port: int, grpc_port: int | None) -> dict[str, str]:

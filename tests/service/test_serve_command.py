@@ -34,6 +34,23 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve:
     return run
 
 
+def test_relative_paths_are_those_of_the_callers_folder(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, calibrated_artifact: Path
+) -> None:
+    """The workers run in another folder; paths of the environment and of the YAML file go to them as absolute ones."""
+    (tmp_path / "model").symlink_to(calibrated_artifact)
+    (tmp_path / "token").write_text("a-token-that-is-long-enough-to-be-one")
+    (tmp_path / "settings.yaml").write_text("artifact: model\nauth: {token_file: token}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEMSIM_CONFIG", "settings.yaml")
+    port = str(free_neighbours())
+    _, settings = serve("--port", port)
+    assert settings.artifact == tmp_path / "model"
+    assert settings.auth.token_file == tmp_path / "token"
+    monkeypatch.setenv("SEMSIM_ARTIFACT", "./model")
+    assert serve("--port", port)[1].artifact == tmp_path / "model"
+
+
 def free_neighbours() -> int:
     """A port that nobody listens on, nor on the next one."""
     while True:
