@@ -51,6 +51,12 @@ print(json.dumps(printed))
 """A program that runs one command after another, each without one module."""
 
 
+def test_without_an_installation_no_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources that run without metadata, as in the image, let the error of the missing module through."""
+    monkeypatch.setattr("semsim.commands.extras.PROJECT", "no-such-distribution")
+    assert extra_with("torch", ()) is None
+
+
 def test_the_extra_that_installs_the_missing_module_is_named(tmp_path: Path) -> None:
     """One line names the extra that installs the module, not another one that the command needs and has."""
     for name in ("before.safetensors", "gradient.safetensors"):

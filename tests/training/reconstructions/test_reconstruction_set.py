@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from semsim_training.reconstructions.near_copies import NEAR_DB, opened, pixels_
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.schema import SCHEMA
 from tests.conftest import ROOT
+from tests.training.judged.made_up import made_up_set
 from tests.training.reconstructions.small_grid import SETTINGS, grid, write_images
 from tests.training.small import smooth_images
 
@@ -58,6 +60,14 @@ def test_only_what_is_far_from_every_original_can_be_seen(made: Path, folder: Pa
         else:
             image = decode(picture)
             assert psnr(mse(originals, np.broadcast_to(image, originals.shape))).max() < NEAR_DB
+
+
+def test_a_row_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """The pictures of two rows with one setting and original cannot be told apart."""
+    one = made_up_set(originals=2, settings=1)
+    twice = replace(one, rows=(*one.rows, one.rows[0]))
+    with pytest.raises(InvalidDataset, match="one reconstruction of an original in a setting"):
+        ReconstructionSet.read(twice.write(tmp_path / "set"))
 
 
 def test_a_seal_opens_with_its_original_alone() -> None:
