@@ -1,12 +1,14 @@
 """Sets from grids: the same bytes however they are made, and errors before any work."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -110,6 +112,19 @@ def test_another_grid_is_refused(folder: Path, made: Path) -> None:
     """A directory holds one set."""
     with pytest.raises(InvalidConfiguration, match="expected an empty directory, or one of the same grid"):
         generate(grid(folder, seed=1), folder, made, engine=Engine.HERE)
+
+
+def test_a_set_of_another_version_is_refused_before_any_work(folder: Path, made: Path, tmp_path: Path) -> None:
+    """Nothing of a set with other columns is computed or removed, also where a shard of it is missing."""
+    shutil.copytree(made, tmp_path / "set")
+    first, *_, last = sorted((tmp_path / "set" / "shards").glob("*.parquet"))
+    pq.write_table(pq.read_table(first).drop_columns(["preset"]), first)
+    last.unlink()
+    before = contents(tmp_path / "set")
+    with pytest.raises(InvalidDataset, match="another version of SemSim began this set"):
+        generate(grid(folder), folder, tmp_path / "set", engine=Engine.HERE)
+    assert contents(tmp_path / "set") == before
+    assert (tmp_path / "set" / "dataset.json").is_file()
 
 
 def test_a_changed_shard_is_found(folder: Path, tmp_path: Path) -> None:

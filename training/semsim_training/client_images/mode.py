@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from semsim_training.client_images.policies import Policies, crop_and_flip
 
@@ -47,7 +47,7 @@ NO_MODE = Mode("none")
 
 WrittenMode = Annotated[
     Mode,
-    PlainValidator(lambda value: value if isinstance(value, Mode) else Mode(str(value))),
+    PlainValidator(lambda value: value if isinstance(value, Mode) else Mode(TypeAdapter(str).validate_python(value))),
     PlainSerializer(str, return_type=str),
 ]
 """A mode in a configuration, where it is written as its text."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from semsim.exceptions import InvalidConfiguration
 
@@ -63,9 +63,14 @@ class Defense:
 
 NO_DEFENSE = Defense("none")
 
+
+def _read(value: object) -> Defense:
+    return value if isinstance(value, Defense) else Defense(TypeAdapter(str).validate_python(value))
+
+
 WrittenDefense = Annotated[
     Defense,
-    PlainValidator(lambda value: value if isinstance(value, Defense) else Defense(str(value))),
+    PlainValidator(_read),
     PlainSerializer(str, return_type=str),
 ]
 """A defense in a configuration, where it is written as its text."""

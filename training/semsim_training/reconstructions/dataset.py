@@ -59,18 +59,31 @@ class DatasetDescription(Description):
         return tuple(TypeAdapter(dict[str, ImageChoice]).validate_python(images).values())
 
 
+def check_shards(directory: Path) -> None:
+    """Refuse a set that another version of SemSim began, before anything is computed for it or removed from it.
+
+    Raises:
+        InvalidDataset: a shard has other columns.
+    """
+    for path in sorted((directory / "shards").glob("*.parquet")):
+        if (schema := pq.read_schema(path)) != SCHEMA:
+            raise InvalidDataset(
+                f"expected the columns {', '.join(SCHEMA.names)} in {path}, got {', '.join(schema.names)}: another "
+                "version of SemSim began this set, begin it again in an empty directory"
+            )
+
+
 def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetDescription:
     """Write ``dataset.json`` over the shards that are there, which must be all of them.
 
     Raises:
-        InvalidDataset: a shard that another version of SemSim began.
+        InvalidDataset: a shard that another version of SemSim wrote.
     """
+    check_shards(directory)
     files, settings, diverged, seconds = [], set[str](), 0, _seconds(directory)
     for path in sorted((directory / "shards").glob("*.parquet")):
         data = path.read_bytes()
         table = pq.read_table(pa.BufferReader(data))
-        if table.schema != SCHEMA:
-            raise InvalidDataset(f"expected the columns {', '.join(SCHEMA.names)} in {path}, got {table.schema.names}")
         rows = ReconstructionRow.read_table(table)
         settings |= {row.setting for row in rows}
         diverged += sum(not row.done for row in rows)

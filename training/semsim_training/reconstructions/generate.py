@@ -6,7 +6,7 @@ from pathlib import Path
 from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
 from semsim_training.observations.observation import Victim
-from semsim_training.reconstructions.dataset import DatasetDescription, describe, remember_seconds
+from semsim_training.reconstructions.dataset import DatasetDescription, check_shards, describe, remember_seconds
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.engines.running import run_shards
 from semsim_training.reconstructions.grid import Grid
@@ -29,6 +29,7 @@ def generate(
 
     Raises:
         InvalidConfiguration: ``out`` holds a set of another grid.
+        InvalidDataset: ``out`` holds shards that another version of SemSim wrote.
         SemSimError: data, victims or settings that do not go together; nothing has been attacked then.
     """
     workload = Workload(grid, base, device)
@@ -40,6 +41,7 @@ def generate(
         plan = workload.plan()
         (out / "shards").mkdir(parents=True, exist_ok=True)
         plan.write(out)
+    check_shards(out)
     shards = list(workload.shards(plan))
     waiting = [shard for shard in shards if not _path(out, shard.name).exists()]
     total = sum(len(shard.images) for shard in shards)
