@@ -59,11 +59,11 @@ def decode_pairs(
 
 
 def merge_outcomes(
-    indices: Sequence[int], scores: Sequence[_Score], failures: Mapping[int, PairFailure]
+    count: int, indices: Sequence[int], scores: Sequence[_Score], failures: Mapping[int, PairFailure]
 ) -> list[_Score | PairFailure]:
-    """One outcome a pair, in the order of the pairs: the scores of those at ``indices``, and the others' failures."""
+    """The outcomes of ``count`` pairs in their order: scores of those at ``indices``, and the others' failures."""
     outcomes: dict[int, _Score | PairFailure] = {**failures, **dict(zip(indices, scores, strict=True))}
-    return [outcomes[index] for index in range(len(outcomes))]
+    return [outcomes[index] for index in range(count)]
 
 
 class _Reader:

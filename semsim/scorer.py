@@ -115,7 +115,7 @@ class Scorer:
         with clock.measure(Stage.DECODE):
             decoded = decode_pairs(pairs, limits=limits)
         scores = self.score_images(decoded.originals, decoded.reconstructions, clock=clock)
-        return merge_outcomes(decoded.indices, scores, decoded.failures)
+        return merge_outcomes(len(pairs), decoded.indices, scores, decoded.failures)
 
     def score_images(
         self,

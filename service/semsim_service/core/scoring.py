@@ -181,7 +181,7 @@ class ScoringCore:
             call.timings.end_wait(time.monotonic())
             self.metrics.queue_seconds.observe(call.timings.queue)
             raise
-        results = merge_outcomes(prepared.indices, scores, prepared.failures)
+        results = merge_outcomes(len(prepared.ids), prepared.indices, scores, prepared.failures)
         call.failed = len(prepared.failures)
         self.metrics.observe_pairs(results)
         self.metrics.decode_seconds.observe(call.timings.decode)

@@ -6,8 +6,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.exceptions import InvalidDataset
 from semsim.images import resize
 from semsim_training.judged.judged_set import JudgedSet, Mask
+from semsim_training.judged.pair import Pair
 from semsim_training.statistics.bootstrap import positions
 
 
@@ -31,9 +33,12 @@ class SizedSet:
         """Read the pictures of ``judged``, ``size`` pixels a side.
 
         Raises:
-            InvalidDataset: a picture is not there.
+            InvalidDataset: a picture is not there, or two sets have different originals by one name.
         """
-        pairs = dict(zip(judged.originals, judged.pairs, strict=True))
+        pairs: dict[str, Pair] = {}
+        for name, pair in zip(judged.originals, judged.pairs, strict=True):
+            if pairs.setdefault(name, pair).row.original_sha256 != pair.row.original_sha256:
+                raise InvalidDataset(f"expected one original by the name {name}, got others in other sets")
         return cls(
             judged,
             np.stack([resize(pairs[name].original(), size, size) for name in judged.original_names]),
