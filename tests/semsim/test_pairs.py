@@ -1,7 +1,9 @@
 """The decoding of many pairs, and its limits of pixels."""
 
+import pytest
+
 from semsim.exceptions import ErrorCode
-from semsim.pairs import decode_pairs
+from semsim.pairs import PairFailure, decode_pairs, merge_outcomes
 from tests.encoded import encode, picture
 
 
@@ -21,3 +23,11 @@ def test_nothing_is_decoded_past_the_limit() -> None:
     decoded = decode_pairs(pairs, max_total_pixels=16 * 33)
     assert decoded.indices == [0, 2]
     assert decoded.failures[1].code is ErrorCode.TOO_MANY_PIXELS
+
+
+def test_every_pair_has_an_outcome() -> None:
+    """Scores and failures come in the order of the pairs; a pair without an outcome is an error, not a shorter list."""
+    failure = PairFailure(ErrorCode.NOT_AN_IMAGE, "expected an image")
+    assert merge_outcomes(3, [0, 2], ["first", "last"], {1: failure}) == ["first", failure, "last"]
+    with pytest.raises(KeyError):
+        merge_outcomes(3, [0], ["first"], {1: failure})

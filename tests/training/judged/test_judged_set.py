@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semsim.exceptions import InvalidAnnotations
+from semsim.exceptions import InvalidAnnotations, InvalidDataset
 from semsim.images import resize
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, append
@@ -149,3 +149,15 @@ def test_several_sets_are_read_as_one(tmp_path: Path) -> None:
 
 def _items(pairs: tuple[Pair, ...]) -> tuple[str, ...]:
     return tuple(pair.item for pair in pairs)
+
+
+def test_one_name_is_one_original() -> None:
+    """Two sets that have different originals by one name are refused: one would be scored against the other's."""
+    parts = [
+        JudgedSet(
+            "part", MODEL, (item,), ("setting",), (PAIRS[0].original_name,), np.array([1]), np.array([1]), (pair,)
+        )
+        for item, pair in (("a", PAIRS[0]), ("b", replace(PAIRS[0], row=replace(PAIRS[0].row, original_sha256="00"))))
+    ]
+    with pytest.raises(InvalidDataset, match="expected one original by the name"):
+        SizedSet.of(JudgedSet.joined("all", parts), 32)
