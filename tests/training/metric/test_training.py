@@ -113,9 +113,11 @@ def test_processes_that_torchrun_starts_train_together(tmp_path: Path) -> None:
     """Two processes end with the same weights, and write one log."""
     program = tmp_path / "train.py"
     program.write_text(TOGETHER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [sys.executable, str(program), str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+        [*command, str(program), str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     first, second = (torch.load(tmp_path / f"{number}.pt", weights_only=True) for number in (0, 1))
@@ -127,18 +129,13 @@ TOGETHER = """
 import sys
 from pathlib import Path
 import torch
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from semsim_training.distributed import rank, together
 from semsim_training.metric.metric_training import train_metric
 from tests.training.metric.small import judged, recipe
 
-def train(out):
-    torch.set_num_threads(1)
-    with together("cpu"):
-        network = train_metric(judged(), None, recipe(frozen_statistics=True), 0, out / "log.jsonl")
-        torch.save(network.state_dict(), out / f"{rank()}.pt")
-
-config = LaunchConfig(1, 1, 2, run_id="two", rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork")
-elastic_launch(config, train)(Path(sys.argv[1]))
+out = Path(sys.argv[1])
+with together("cpu"):
+    network = train_metric(judged(), None, recipe(frozen_statistics=True), 0, out / "log.jsonl")
+    torch.save(network.state_dict(), out / f"{rank()}.pt")
 """
-"""It starts processes as torchrun does, but forked, since imports take longer than the training."""
+"""The program of each process."""
