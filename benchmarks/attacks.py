@@ -100,7 +100,7 @@ def _row(case: AttackCase, device: torch.device) -> dict[str, object]:
 def _observations(case: AttackCase, clients: int) -> list[Observation]:
     network = Network(architecture=case.architecture, width=case.width, classes=100, size=32)
     victim = Victim(
-        build_network(network, 0, "uniform" if case.architecture is Architecture.LENET else "default"), network
+        build_network(network, 0, "uniform" if case.architecture is Architecture.LENET else "default"), network.inputs
     )
     images = np.random.default_rng(0).integers(0, 256, (clients, 32, 32, 3), dtype=np.uint8)
     labels = np.arange(clients) % 100

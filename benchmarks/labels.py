@@ -34,7 +34,7 @@ def main() -> None:
     rows = [
         [name, kind, *(_cell(victim, images, protocol, size, classes) for size in SIZES)]
         for name, victim, images, protocol in _settings(arguments.data)
-        for kind, classes in (("any class", victim.network.classes), ("three classes", FEW_CLASSES))
+        for kind, classes in (("any class", victim.inputs.classes), ("three classes", FEW_CLASSES))
     ]
     head = ["victim", "clients of", *(f"{size} image{'s' * (size > 1)}" for size in SIZES)]
     what = f"{CLIENTS} clients each, test images at random; the share of labels recovered, naively in brackets."
@@ -48,8 +48,8 @@ def _settings(data: Path) -> list[tuple[str, Victim, LabelledImages, Protocol]]:
     resnet = Network(architecture=Architecture.RESNET20, classes=10, size=32)
     trained = _trained("resnet20-cifar10")
     return [
-        ("CIFAR-10, LeNet, untrained", Victim(build_network(lenet, 0), lenet), cifar, GRADIENT),
-        ("CIFAR-10, ResNet20, untrained", Victim(build_network(resnet, 0), resnet), cifar, GRADIENT),
+        ("CIFAR-10, LeNet, untrained", Victim(build_network(lenet, 0), lenet.inputs), cifar, GRADIENT),
+        ("CIFAR-10, ResNet20, untrained", Victim(build_network(resnet, 0), resnet.inputs), cifar, GRADIENT),
         ("CIFAR-10, ResNet20, trained", trained, cifar, GRADIENT),
         ("the same, weight deltas of steps on 4 images", trained, cifar, DELTA),
         ("Caltech-101, ResNet20, trained", _trained("resnet20-caltech101"), caltech, GRADIENT),
@@ -58,13 +58,13 @@ def _settings(data: Path) -> list[tuple[str, Victim, LabelledImages, Protocol]]:
 
 def _trained(name: str) -> Victim:
     model, description = load_victim(Path(f"models/victims/{name}.safetensors"))
-    return Victim(model, description.network, trained=True)
+    return Victim(model, description.network.inputs, trained=True)
 
 
 def _cell(victim: Victim, images: LabelledImages, protocol: Protocol, size: int, classes: int) -> str:
     if protocol.local_training is not None and size % protocol.local_training.batch_size:
         return ""
-    rng, ours, naive, all_classes = np.random.default_rng(size), 0, 0, victim.network.classes
+    rng, ours, naive, all_classes = np.random.default_rng(size), 0, 0, victim.inputs.classes
     for client in range(CLIENTS):
         held = np.flatnonzero(np.isin(images.labels, rng.permutation(all_classes)[:classes]))
         client_images = images.take(rng.choice(held, size))

@@ -33,7 +33,7 @@ def main() -> None:
     original = square(decode(IMAGES / "cat.jpg"), SIDE)
     Image.fromarray(original).save(IMAGES / "cat_32.png")
     network = Network(architecture=Architecture.LENET, classes=100, size=SIDE)
-    victim = Victim(build_network(network, SEED, "uniform"), network)
+    victim = Victim(build_network(network, SEED, "uniform"), network.inputs)
     observation = observe(victim, original[None], np.array([LABEL]), Protocol(), SEED)
     folder = IMAGES / "cat_32"
     folder.mkdir(exist_ok=True)

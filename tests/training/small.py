@@ -21,11 +21,16 @@ def smooth_images(count: int, size: int = 32, seed: int = 0) -> NDArray[np.uint8
     return wide.round().astype(np.uint8)
 
 
+def described(architecture: str, width: int | None = None, size: int = 32, classes: int = 10) -> Network:
+    """The description of a victim."""
+    return Network(architecture=Architecture(architecture), width=width, classes=classes, size=size)
+
+
 def victim(architecture: str, width: int | None = None, size: int = 32, classes: int = 10, seed: int = 0) -> Victim:
     """An untrained victim; batch normalisation with statistics that are not those of a new layer."""
     import torch
 
-    network = Network(architecture=Architecture(architecture), width=width, classes=classes, size=size)
+    network = described(architecture, width, size, classes)
     model = build_network(network, seed, "uniform" if architecture == "lenet" else "default")
     rng = torch.Generator().manual_seed(seed)
     for name, buffer in model.named_buffers():
@@ -33,12 +38,12 @@ def victim(architecture: str, width: int | None = None, size: int = 32, classes:
             buffer.copy_(torch.randn(buffer.shape, generator=rng) * 0.1)
         elif name.endswith("running_var"):
             buffer.copy_(torch.rand(buffer.shape, generator=rng) + 0.5)
-    return Victim(model, network)
+    return Victim(model, network.inputs, network.label)
 
 
 def observations(of: Victim, clients: int, images: int = 1, protocol: Protocol = PROTOCOL) -> list[Observation]:
     """The observations of ``clients`` clients that hold different images."""
-    size, classes = of.network.size, of.network.classes
+    (_, size, _), classes = of.inputs.shape, of.inputs.classes
     pixels = smooth_images(clients * images, size)
     labels = np.arange(clients * images) % classes
     return [

@@ -68,7 +68,9 @@ def test_several_local_steps_give_the_labels_of_an_untrained_victim_away(archite
     network = Network(architecture=Architecture(architecture), width=width, classes=10, size=32)
     labels = np.array([0] * 7 + [3] * 5 + [4] * 3 + [9])
     protocol = Protocol(local_training=LocalTraining(1e-4, 4), reveal_labels=False)
-    observation = observe(Victim(build_network(network, 0), network), smooth_images(16), labels, protocol, seed=0)
+    observation = observe(
+        Victim(build_network(network, 0), network.inputs), smooth_images(16), labels, protocol, seed=0
+    )
     assert infer_labels(observation) == tuple(labels)
 
 

@@ -111,7 +111,7 @@ def test_local_steps_are_the_clients_own() -> None:
     protocol = Protocol(local_training=training)
     seen = observations(attacked, 2, images=4, protocol=protocol)
     path = LocalStepDeltas(attacked.model, 4, training, train_batchnorm=False)
-    pixels = normalise(smooth_images(8), attacked.network)
+    pixels = normalise(smooth_images(8), attacked.inputs)
     deltas = path(pixels, torch.arange(8))
     for term, name in zip(deltas, path.names, strict=True):
         sent = torch.stack([observation.update.tensors[name] for observation in seen])

@@ -11,7 +11,7 @@ from semsim.exceptions import InvalidAnnotations, InvalidDataset
 from semsim.images import resize
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, append
-from semsim_training.attacks.search import Status
+from semsim_training.attacks.reconstruction import Status
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.judged_sources import JudgedSource, JudgedSources
 from semsim_training.judged.pair import Pair, pairs_of

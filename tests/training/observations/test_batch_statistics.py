@@ -35,7 +35,7 @@ def test_one_step_gives_the_batch_away(training: LocalTraining | None) -> None:
     """Every layer's means and biased variances come out, with a gradient and with a weight delta."""
     attacked = victim("resnet20", 4, 16)
     (seen,) = observations(attacked, 1, 4, replace(SENT, local_training=training))
-    expected = activations(attacked, normalise(smooth_images(4, 16), attacked.network))
+    expected = activations(attacked, normalise(smooth_images(4, 16), attacked.inputs))
     recovered = batch_statistics(seen)
     assert len(recovered) == len(expected) == 21
     for statistics, values in zip(recovered, expected, strict=True):
@@ -49,7 +49,7 @@ def test_several_steps_leave_their_weighted_average() -> None:
     attacked = victim("resnet20", 4, 16)
     training = LocalTraining(0.05, 2)
     (seen,) = observations(attacked, 1, 4, replace(SENT, local_training=training))
-    pixels, labels = normalise(smooth_images(4, 16), attacked.network), torch.arange(4)
+    pixels, labels = normalise(smooth_images(4, 16), attacked.inputs), torch.arange(4)
     first = activations(attacked, pixels[:2])
     stepped = copy.deepcopy(attacked.model).train()
     F.cross_entropy(stepped(pixels[:2]), labels[:2]).backward()

@@ -11,7 +11,7 @@ from semsim.exceptions import InvalidUpdate
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.batch_statistics import batch_statistics
-from semsim_training.observations.update_files import observation_from_files
+from semsim_training.observations.update_files import observation_of
 from semsim_training.observations.update_kind import UpdateKind
 from tests.training.small import smooth_images, victim
 
@@ -21,7 +21,7 @@ STEP = LocalTraining(0.1, 4)
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:
     """The state dict, or its difference from the one before, gives them; evaluation mode would contradict it."""
     attacked = victim("resnet20", 4, 16)
-    pixels, model = normalise(smooth_images(4, 16), attacked.network), copy.deepcopy(attacked.model).train()
+    pixels, model = normalise(smooth_images(4, 16), attacked.inputs), copy.deepcopy(attacked.model).train()
     F.cross_entropy(model(pixels), torch.arange(4)).backward()
     torch.optim.SGD(model.parameters(), lr=0.1).step()
     after, before = model.state_dict(), attacked.model.state_dict()
@@ -30,7 +30,7 @@ def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> Non
     torch.save({name: value for name, value in after.items() if "running" not in name}, tmp_path / "silent.pt")
 
     def read(name: str, kind: UpdateKind, batchnorm: str = "train") -> object:
-        return observation_from_files(
+        return observation_of(
             attacked,
             tmp_path / name,
             kind,

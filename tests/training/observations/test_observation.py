@@ -46,7 +46,7 @@ def test_the_original_cannot_be_reached(architecture: str, protocol: Protocol) -
     attacked = victim(architecture)
     images = smooth_images(1)
     observation = observe(attacked, images, np.array([3]), protocol, seed=0)
-    pixels = normalise(images, attacked.network)
+    pixels = normalise(images, attacked.inputs)
     things = reachable(observation)
     tensors = [thing for thing in things if isinstance(thing, torch.Tensor)]
     assert len(tensors) >= 2 * len(observation.update.tensors) + len(observation.update.running_statistics)

@@ -19,7 +19,7 @@ from semsim.pixel_metrics import mse, psnr
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
 from tests.conftest import ROOT
-from tests.training.small import smooth_images, victim
+from tests.training.small import described, smooth_images, victim
 
 COMMITTED = ROOT / "datasets" / "cifar10"
 
@@ -59,9 +59,10 @@ def round_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LeNet, the gradient of one image and the state dict after a step on it; a perceptron, its gradient."""
     root = tmp_path_factory.mktemp("round")
     for name in ("lenet", "perceptron"):
-        attacked = victim(name, 32 if name == "perceptron" else None)
-        save_victim(attacked.model, VictimDescription(network=attacked.network), root / f"{name}.safetensors")
-        pixels, label = normalise(smooth_images(1), attacked.network), torch.tensor([4])
+        network = described(name, 32 if name == "perceptron" else None)
+        attacked = victim(name, network.width)
+        save_victim(attacked.model, VictimDescription(network=network), root / f"{name}.safetensors")
+        pixels, label = normalise(smooth_images(1), attacked.inputs), torch.tensor([4])
         loss = F.cross_entropy(attacked.model(pixels), label)
         parameters = dict(attacked.model.named_parameters())
         gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))

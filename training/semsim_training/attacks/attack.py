@@ -1,90 +1,76 @@
-"""Searches and closed forms by their names, and one call for both."""
+"""The front door: one client's update to the images that it gives away."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
-from pydantic import Field
+from torch import nn
 
-from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
-from semsim_training.attacks.attack_recipe import AttackRecipe
-from semsim_training.attacks.catalogue import ATTACKS
-from semsim_training.attacks.closed_form import closed_form, imprint
-from semsim_training.attacks.presets import PRESETS
-from semsim_training.attacks.priors import TotalVariation
-from semsim_training.attacks.search import DEFAULT_OPTIONS, Options, Reconstruction, Save, Search, SearchState
-from semsim_training.configuration import FrozenModel
-from semsim_training.observations.observation import Observation
+from semsim_training.attacks.choice import AttackChoice
+from semsim_training.attacks.dispatch import run_attack
+from semsim_training.attacks.reconstruction import Explanation, Reconstruction, Status
+from semsim_training.attacks.search import Options
+from semsim_training.client_images.network_inputs import Inputs
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.observation import BatchNormMode, Victim
+from semsim_training.observations.update_files import SentUpdate, observation_of
+from semsim_training.observations.update_kind import UpdateKind
 
-
-@dataclass(frozen=True, slots=True)
-class ClosedForm:
-    """An attack that searches nothing."""
-
-    name: str
-    solve: Callable[[Observation], Reconstruction]
-
-
-CLOSED_FORMS = {form.name: form for form in (ClosedForm("closed-form", closed_form), ClosedForm("imprint", imprint))}
-
-
-class AttackChoice(FrozenModel):
-    """A published attack, with changes; ``None`` changes nothing."""
-
-    preset: str
-    iterations: int | None = Field(default=None, ge=1)
-    restarts: int | None = Field(default=None, ge=1)
-    total_variation: float | None = Field(default=None, ge=0)
-    """The weight of the prior of that name."""
-
-    @property
-    def label(self) -> str:
-        """A short name for tables: ``inversed it1000 tv0.05``."""
-        changes = (("it", self.iterations), ("r", self.restarts), ("tv", self.total_variation))
-        return " ".join([self.preset, *(f"{name}{value:g}" for name, value in changes if value is not None)])
-
-    def resolve(self) -> AttackRecipe | ClosedForm:
-        """The attack itself.
-
-        Raises:
-            InvalidConfiguration: no attack has this name, or it does not have what is changed.
-        """
-        if self.preset in CLOSED_FORMS:
-            if self.iterations or self.restarts or self.total_variation is not None:
-                raise InvalidConfiguration(f"expected no options for {self.preset}, which searches nothing")
-            return CLOSED_FORMS[self.preset]
-        if self.preset not in PRESETS:
-            raise InvalidConfiguration(f"expected an attack of {', '.join(ATTACKS)}, got {self.preset}")
-        recipe = PRESETS[self.preset]
-        priors = recipe.priors
-        if self.total_variation is not None:
-            if not any(isinstance(prior, TotalVariation) for prior in priors):
-                raise InvalidConfiguration(f"expected an attack with total variation, got {self.preset}")
-            weight = self.total_variation
-            priors = tuple(replace(p, weight=weight) if isinstance(p, TotalVariation) else p for p in priors)
-        return replace(
-            recipe,
-            iterations=self.iterations or recipe.iterations,
-            restarts=self.restarts or recipe.restarts,
-            priors=priors,
-        )
+__all__ = [
+    "AttackChoice", "Explanation", "Inputs", "LocalTraining", "Reconstruction", "Status", "UpdateKind", "attack",
+]  # fmt: skip
 
 
 def attack(
-    choice: AttackRecipe | ClosedForm,
-    observations: Sequence[Observation],
-    seeds: Sequence[int],
-    options: Options = DEFAULT_OPTIONS,
+    model: nn.Module,
+    update: SentUpdate,
     *,
-    state: SearchState | None = None,
-    save: Save | None = None,
+    inputs: Inputs,
+    kind: UpdateKind | str = UpdateKind.GRADIENT,
+    images: int = 1,
+    labels: Sequence[int] | None = None,
+    training: LocalTraining | None = None,
+    batchnorm: BatchNormMode = "eval",
+    attack: AttackChoice | str = "inversed",
+    seconds: float | None = None,
+    seed: int = 0,
+    device: str = "cpu",
     progress: Progress = silent,
-) -> list[Reconstruction]:
-    """Attack observations of one victim that differ in tensors and labels only; each has one of the seeds.
+) -> Reconstruction:
+    """Attack one client's update.
+
+    Args:
+        model: the network as the server sent it out.
+        update: the client's answer, by parameter names or in ``state_dict`` order, in memory or in a file.
+        inputs: the size, channels, classes and normalisation of the images that the network takes.
+        kind: ``gradient`` of the mean loss, ``delta`` (after minus before), or ``after``, the state after training.
+        images: the number of images behind the update.
+        labels: their classes, where they are known; otherwise they are inferred from the update.
+        training: the local training behind a ``delta`` or a state ``after`` it.
+        batchnorm: ``train`` where the client's batch normalisation used the statistics of its batches.
+        attack: a published attack by name, or with changes.
+        seconds: the time after which the search ends with the best so far.
+        seed: the seed of the first candidates.
+        device: ``cpu`` or ``cuda``.
+        progress: it is told how many iterations are done.
+
+    Returns:
+        The images with the share of the update that they explain. A ``status`` other than ``matched`` says that this
+        attack has not shown a leak. It does not say that there is none.
 
     Raises:
-        InvalidUpdate: the attack cannot work on an observation.
+        InvalidUpdate: the update is not the model's, contradicts what is said of it, or the attack cannot work on it.
+        InvalidVictim: the model cannot be attacked; the message names the layer.
+        InvalidConfiguration: no attack has this name.
     """
-    if isinstance(choice, ClosedForm):
-        return [choice.solve(observation) for observation in observations]
-    return Search(choice, observations, seeds, options).run(state, save=save, progress=progress)
+    choice = AttackChoice(preset=attack) if isinstance(attack, str) else attack
+    observation = observation_of(
+        Victim(model, inputs, type(model).__name__),
+        update,
+        UpdateKind(kind),
+        images=images,
+        labels=None if labels is None else tuple(labels),
+        local_training=training,
+        batchnorm=batchnorm,
+    )
+    options = Options(device=device, seconds=seconds if seconds is not None else choice.seconds)
+    return run_attack(choice.resolve(), [observation], [seed], options, progress=progress)[0]

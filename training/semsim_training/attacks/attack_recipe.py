@@ -65,8 +65,7 @@ class AttackRecipe:
         """
         if self.references and not has_batchnorm(observation.victim.model):
             raise InvalidUpdate(
-                f"expected a victim with batch normalisation for the attack {self.name}, "
-                f"got {observation.victim.network.label}"
+                f"expected a victim with batch normalisation for the attack {self.name}, got {observation.victim.name}"
             )
         if Reference.BATCH in self.references and not observation.update.running_statistics:
             raise InvalidUpdate(
@@ -75,5 +74,8 @@ class AttackRecipe:
             )
         if self.infers_labels(observation):
             last_layer_gradient(observation)
-        if self.labels is Labels.OPTIMISED and observation.update.local_training is not None:
-            raise InvalidUpdate(f"expected a gradient for the attack {self.name}, got a weight delta")
+        if self.labels is Labels.OPTIMISED and observation.update.gradient(observation.images) is None:
+            raise InvalidUpdate(
+                f"expected a gradient or the delta of one step of plain SGD for the attack {self.name}, got "
+                f"{observation.update.local_training}"
+            )

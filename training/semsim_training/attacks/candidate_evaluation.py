@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semsim.exceptions import InvalidUpdate, InvalidVictim
+from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.priors import Candidates, Reference
+from semsim_training.attacks.simulation import simulation
 from semsim_training.gradients.attackable import batchnorm_layers
 from semsim_training.gradients.batchnorm import ChannelStatistics
-from semsim_training.gradients.local_steps import LocalStepDeltas
-from semsim_training.gradients.shared_weights import SharedWeightGradients
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.batch_statistics import batch_statistics
 from semsim_training.observations.observation import Observation
@@ -47,8 +46,8 @@ class Evaluation:
         if len({_kind(observation) for observation in observations}) > 1:
             raise InvalidUpdate("expected observations of one victim, update, number of images and batch normalisation")
         self.recipe, self.images = recipe, first.images
-        self.shape = (first.images, 3, first.victim.network.size, first.victim.network.size)
-        self._simulated = _simulation(first)
+        self.shape = (first.images, *first.victim.inputs.shape)
+        self._simulated = simulation(first)
         self._simulated.network.to(device, dtype)
         layers = batchnorm_layers(self._simulated.network)
         for layer in layers:
@@ -71,8 +70,13 @@ class Evaluation:
                 self.targets.append(stacked(one.mean for one in clients))
                 self.targets.append(stacked(one.variance for one in clients))
 
+    @property
+    def path(self) -> str:
+        """The way in which gradients are computed."""
+        return self._simulated.path
+
     def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
-        """Evaluate candidates ``(N, images, 3, H, W)``.
+        """Evaluate candidates ``(N, images, C, H, W)``.
 
         ``labels`` are classes ``(N, images)``, or logits ``(N, images, classes)`` of probabilities to search.
         """
@@ -102,17 +106,3 @@ def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str
         observation.images,
         observation.batchnorm,
     )
-
-
-def _simulation(observation: Observation) -> SharedWeightGradients | LocalStepDeltas:
-    """The client's computation: by shared weights for a gradient or one local step where the layers allow it."""
-    model, images = observation.victim.model, observation.images
-    train_batchnorm = observation.batchnorm == "train"
-    training = observation.update.local_training
-    if training is not None and training.steps(images) > 1:
-        return LocalStepDeltas(model, images, training, train_batchnorm=train_batchnorm)
-    try:
-        return SharedWeightGradients(model, images, train_batchnorm=train_batchnorm)
-    except InvalidVictim:  # a layer of a kind unknown to it
-        whole = LocalTraining(learning_rate=1.0, batch_size=images)
-        return LocalStepDeltas(model, images, whole, train_batchnorm=train_batchnorm, sign=-1.0)

@@ -5,12 +5,15 @@ et al., 2020, proposition 3.1). Behind an imprint module, neighbouring rows diff
 (Fowl et al., ICLR 2022).
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.explanation import explanations, status_of
 from semsim_training.attacks.labels import infer_labels
-from semsim_training.attacks.search import Reconstruction, Status
+from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.client_images.normalisation import to_images
 from semsim_training.observations.observation import Observation
 from semsim_training.victims.imprint import ImprintedPerceptron
@@ -30,9 +33,9 @@ def closed_form(observation: Observation) -> Reconstruction:
         raise InvalidUpdate(f"expected one image for the attack closed-form, got {observation.images}")
     row = int(bias.abs().argmax())
     if not bias[row]:
-        return _reconstruction(observation, torch.zeros_like(weight[:1]), Status.DIVERGED, infer_labels(observation))
+        return _reconstruction(observation, torch.zeros_like(weight[:1]), True, infer_labels(observation))
     labels = observation.labels if observation.labels is not None else infer_labels(observation)
-    return _reconstruction(observation, (weight[row] / bias[row])[None], Status.DONE, labels)
+    return _reconstruction(observation, (weight[row] / bias[row])[None], False, labels)
 
 
 def imprint(observation: Observation) -> Reconstruction:
@@ -46,7 +49,7 @@ def imprint(observation: Observation) -> Reconstruction:
     """
     if not isinstance(observation.victim.model, ImprintedPerceptron):
         raise InvalidUpdate(
-            f"expected a victim with an imprint module for the attack imprint, got {observation.victim.network.label}"
+            f"expected a victim with an imprint module for the attack imprint, got {observation.victim.name}"
         )
     weight, bias = _first_layer(observation, "imprint")
     # Unit i fires for images brighter than threshold i: the difference to the next leaves one bin.
@@ -55,30 +58,40 @@ def imprint(observation: Observation) -> Reconstruction:
     speaking = biases.abs() > max(float(biases.abs().max()) * 1e-6, _SILENT)
     strongest = biases.abs().masked_fill(~speaking, 0).topk(min(observation.images, len(biases))).indices.sort().values
     images = [weights[i] / biases[i] for i in strongest if speaking[i]]
-    status = Status.DONE if images else Status.DIVERGED
     grey = [torch.zeros_like(weight[0])] * (observation.images - len(images))
-    return _reconstruction(observation, torch.stack([*images, *grey]), status, (-1,) * observation.images)
+    return _reconstruction(observation, torch.stack([*images, *grey]), not images, (-1,) * observation.images)
 
 
 def _first_layer(observation: Observation, attack: str) -> tuple[Tensor, Tensor]:
     """The gradients of the first layer's weight and bias, in float64."""
     model, update = observation.victim.model, observation.update
-    if update.local_training is not None:
-        raise InvalidUpdate(f"expected a gradient for the attack {attack}, got a weight delta")
-    size = observation.victim.network.size
+    gradient = update.gradient(observation.images)
+    if gradient is None:
+        raise InvalidUpdate(
+            f"expected a gradient or the delta of one step of plain SGD for the attack {attack}, got "
+            f"{update.local_training}"
+        )
     leaves = [(name, module) for name, module in model.named_modules() if next(module.children(), None) is None]
     name, layer = next((name, module) for name, module in leaves if next(module.parameters(), None) is not None)
-    if not isinstance(layer, nn.Linear) or layer.bias is None or layer.in_features != 3 * size * size:
+    if (
+        not isinstance(layer, nn.Linear)
+        or layer.bias is None
+        or layer.in_features != math.prod(observation.victim.inputs.shape)
+    ):
         raise InvalidUpdate(
             f"expected a victim whose first layer is fully connected with a bias for the attack {attack}, "
             f"got {name}: {layer}"
         )
-    return update.tensors[f"{name}.weight"].double(), update.tensors[f"{name}.bias"].double()
+    return gradient[f"{name}.weight"].double(), gradient[f"{name}.bias"].double()
 
 
-def _reconstruction(
-    observation: Observation, pixels: Tensor, status: Status, labels: tuple[int, ...]
-) -> Reconstruction:
-    size = observation.victim.network.size
-    finite = pixels.nan_to_num(posinf=0.0, neginf=0.0).unflatten(1, (3, size, size))
-    return Reconstruction(to_images(finite, observation.victim.network), status, 0.0, labels)
+def _reconstruction(observation: Observation, pixels: Tensor, silent: bool, labels: tuple[int, ...]) -> Reconstruction:
+    inputs = observation.victim.inputs
+    finite = pixels.nan_to_num(posinf=0.0, neginf=0.0).unflatten(1, inputs.shape)
+    images = to_images(finite, inputs)
+    if silent:
+        return Reconstruction(images, Status.DIVERGED, float("nan"), labels, None, "closed form")
+    # Nothing says which image has which label where there are several.
+    given = labels if min(labels) >= 0 else observation.labels or infer_labels(observation)
+    (explanation,) = explanations([observation], [images], [given])
+    return Reconstruction(images, status_of(explanation), 0.0, labels, explanation, "closed form")

@@ -61,8 +61,8 @@ def last_layer_gradient(observation: Observation) -> tuple[Tensor, Tensor]:
 
 def _has_non_negative_features(victim: Victim, layer: nn.Linear) -> bool:
     """True where noise gives the last layer no negative input, as after a ReLU or a sigmoid."""
-    size, smallest = victim.network.size, []
-    probes = torch.randn(_PROBES, 3, size, size, generator=torch.Generator().manual_seed(0))
+    smallest: list[float] = []
+    probes = torch.randn(_PROBES, *victim.inputs.shape, generator=torch.Generator().manual_seed(0))
     hook = layer.register_forward_pre_hook(lambda _, inputs: smallest.append(float(inputs[0].min())))
     try:
         with torch.no_grad():

@@ -1,46 +1,26 @@
 """Attacks that search: many clients at once, each as if it were alone."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.candidate_evaluation import Evaluated, Evaluation
 from semsim_training.attacks.compilation import compiled
+from semsim_training.attacks.explanation import explanations, status_of
 from semsim_training.attacks.initialisation import Initialisation, initial
 from semsim_training.attacks.labels import infer_labels
+from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.attacks.schedules import factor
 from semsim_training.client_images.normalisation import box, to_images
 from semsim_training.observations.observation import Observation
 from semsim_training.seeds import stable_hash
-
-
-class Status(StrEnum):
-    """The end of an attack."""
-
-    DONE = "done"
-    DIVERGED = "diverged"
-    """Every start left the finite numbers. The image is the last finite candidate and worth nothing."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reconstruction:
-    """The result of an attack on one observation."""
-
-    images: NDArray[np.uint8]
-    """The reconstructed images, ``(images, H, W, 3)``."""
-    status: Status
-    objective: float
-    """The objective of the winning start, without priors; NaN where it diverged."""
-    labels: tuple[int, ...]
-    """The labels that were known, inferred or searched for; -1 where an attack says nothing of an image's label."""
 
 
 @dataclass(slots=True)
@@ -63,10 +43,12 @@ class SearchState:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The way of computing. None of these changes what is searched for."""
+    """The way of computing. None of these changes what is searched for; ``seconds`` changes for how long."""
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
+    seconds: float | None = None
+    """The time after which a search ends with the best so far; ``None`` for the iterations of its recipe."""
     compile: bool = False
     """True to compile through TorchInductor, which takes minutes once; where that fails, the plain graph runs."""
 
@@ -96,11 +78,12 @@ class Search:
         self._device = torch.device(options.device)
         self._evaluation = Evaluation(recipe, observations, self._device, options.dtype)
         self._pixels = int(np.prod(self._evaluation.shape))
-        self._classes = observations[0].victim.network.classes
-        low, high = box(observations[0].victim.network, options.dtype)
+        self._classes = observations[0].victim.inputs.classes
+        low, high = box(observations[0].victim.inputs, options.dtype)
         self._low, self._high = low.to(self._device), high.to(self._device)
         self._labels = [self._given_labels(observation) for observation in observations]
         self._evaluate: Callable[[Tensor, Tensor, Sequence[Tensor]], Evaluated] = self._evaluation
+        self._began = time.monotonic()
 
     def run(
         self, state: SearchState | None = None, *, save: Save | None = None, save_every: int = 200,
@@ -110,15 +93,17 @@ class Search:
         state = self.start(attempt=0) if state is None else state.to(self._device)
         results = self._finish(self._iterate(state, save, save_every, progress))
         for attempt in range(1, self._recipe.retries + 1):
-            lost = [index for index, item in enumerate(results) if item.status is Status.DIVERGED]
-            if not lost:
+            lost = [index for index, item in enumerate(results) if item.status not in (Status.MATCHED, Status.PARTLY)]
+            if not lost or self._late():
                 break
-            # Another search, from other seeds, tries only those again that diverged.
+            # Another search, from other seeds, tries only those again that diverged or stalled.
             seeds = [stable_hash(f"{self._seeds[index]}/retry {attempt}") for index in lost]
             again = Search(self._recipe, [self._observations[index] for index in lost], seeds, self._options)
+            again._began = self._began
             retried = again._finish(again._iterate(again.start(attempt), None, save_every, silent))
             for index, item in zip(lost, retried, strict=True):
-                results[index] = item
+                if results[index].status is Status.DIVERGED or _share(item) > _share(results[index]):
+                    results[index] = item
         return results
 
     def start(self, attempt: int = 0) -> SearchState:
@@ -145,6 +130,8 @@ class Search:
             stepper.restore(state.stepper)
         x, diverged = state.x, state.diverged
         for iteration in range(state.iteration, recipe.iterations):
+            if self._late():
+                break
             gradient = self._gradient(x, iteration)
             finite = torch.isfinite(gradient).all(dim=1)
             diverged = diverged | ~finite
@@ -160,6 +147,10 @@ class Search:
             if done % 10 == 0 or done == recipe.iterations:
                 progress("iterations", done, recipe.iterations)
         return SearchState(recipe.iterations, x, diverged, stepper.state())
+
+    def _late(self) -> bool:
+        """True where the time for the search is over."""
+        return self._options.seconds is not None and time.monotonic() - self._began > self._options.seconds
 
     def _gradient(self, x: Tensor, iteration: int) -> Tensor:
         """The gradient of objective and priors by the unknowns, ``(N, P)``."""
@@ -189,12 +180,27 @@ class Search:
             chosen = labels[winner].argmax(dim=-1) if self._searches_labels else labels[winner]
             results.append(
                 Reconstruction(
-                    images=to_images(images[winner].nan_to_num(), observation.victim.network),
-                    status=Status.DIVERGED if failed else Status.DONE,
+                    images=to_images(images[winner].nan_to_num(), observation.victim.inputs),
+                    status=Status.DIVERGED if failed else Status.NOTHING_FOUND,
                     objective=float("nan") if failed else float(objective[winner]),
                     labels=tuple(int(label) for label in chosen.tolist()),
+                    explanation=None,
+                    path=self._evaluation.path,
                 )
             )
+        return self._explained(results)
+
+    def _explained(self, results: list[Reconstruction]) -> list[Reconstruction]:
+        """The results with the part of each update that they explain, and the status that follows from it."""
+        rest = [index for index, result in enumerate(results) if result.status is not Status.DIVERGED]
+        if rest:
+            explained = explanations(
+                [self._observations[index] for index in rest],
+                [results[index].images for index in rest],
+                [results[index].labels for index in rest],
+            )
+            for index, explanation in zip(rest, explained, strict=True):
+                results[index] = replace(results[index], explanation=explanation, status=status_of(explanation))
         return results
 
     @property
@@ -209,7 +215,7 @@ class Search:
         return observation.labels
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The images ``(N, images, 3, H, W)`` and the labels that the unknowns hold."""
+        """The images ``(N, images, C, H, W)`` and the labels that the unknowns hold."""
         images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
         if self._searches_labels:
             return images, x[:, self._pixels :].unflatten(1, (self._evaluation.images, self._classes))
@@ -220,3 +226,8 @@ class Search:
         images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
         boxed = torch.maximum(torch.minimum(images, self._high), self._low).flatten(1)
         return torch.cat([boxed, x[:, self._pixels :]], dim=1)
+
+
+def _share(result: Reconstruction) -> float:
+    """The share of the update that a result explains; minus infinity where it diverged."""
+    return float("-inf") if result.explanation is None else result.explanation.share

@@ -4,14 +4,16 @@ After the first step clients no longer share weights, so everything runs once fo
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from semsim.exceptions import InvalidUpdate
 from semsim_training.gradients.attackable import attackable_copy, batchnorm_layers
 from semsim_training.gradients.batchnorm import ChannelStatistics, shares_of_steps
-from semsim_training.gradients.loss import client_losses
+from semsim_training.gradients.loss import client_losses, logits_of
 from semsim_training.gradients.terms import DenseTerm, GradientTerm
 from semsim_training.gradients.update import LocalTraining
 
@@ -22,6 +24,8 @@ _Pair = tuple[Tensor, Tensor]
 class LocalStepDeltas:
     """Each client's weight delta (after minus before), by the parameters of a victim in their order."""
 
+    path = "vmap"
+
     def __init__(
         self, model: nn.Module, images: int, training: LocalTraining, *, train_batchnorm: bool, sign: float = 1.0
     ) -> None:
@@ -29,6 +33,8 @@ class LocalStepDeltas:
 
         One step of rate 1 with sign -1 is the gradient itself, for victims that :class:`SharedWeightGradients` refuses.
         """
+        if training != replace(LocalTraining(training.learning_rate, training.batch_size), epochs=training.epochs):
+            raise InvalidUpdate(f"expected local training by plain SGD, got {training}")
         self.images = images
         self._sign = sign
         self.training = training
@@ -67,7 +73,7 @@ class LocalStepDeltas:
         return tuple(self._sign * (weights[name] - before[name]) for name in self.names), self._averaged(steps)
 
     def _loss(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, list[_Pair]]:
-        logits = functional_call(self.network, weights, (images,))
+        logits = logits_of(functional_call(self.network, weights, (images,)))
         recorded = [layer.statistics for layer in self._layers if layer.statistics is not None]
         pairs = [(statistics.mean[0], statistics.variance[0]) for statistics in recorded]
         return client_losses(logits, labels, len(images))[0], pairs

@@ -40,6 +40,8 @@ class _Seen:
 class SharedWeightGradients:
     """Every client's gradient, by the parameters of a victim in their order."""
 
+    path = "shared weights"
+
     def __init__(self, model: nn.Module, images: int, *, train_batchnorm: bool) -> None:
         """Prepare clients of ``images`` images; with ``train_batchnorm`` each normalises by its own batch statistics.
 

@@ -1,30 +1,69 @@
 """A client's update: a gradient, or the change of its weights after training on its images."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate
 
+OptimiserName = Literal["sgd", "adam", "adamw"]
+
 
 @dataclass(frozen=True, slots=True)
 class LocalTraining:
-    """The training of a client of federated averaging: plain SGD over its images in order."""
+    """The training of a client of federated averaging, with ``torch.optim``'s names and defaults.
+
+    Raises:
+        InvalidUpdate: an optimiser that is not known, a number outside its range, or an option of another optimiser.
+    """
 
     learning_rate: float
     batch_size: int
-    """The number of images of each step; it divides the number that the client holds."""
+    """The number of images of each step; the last step of an epoch takes what is left."""
     epochs: int = 1
+    optimiser: OptimiserName = "sgd"
+    momentum: float = 0.0
+    """Of SGD."""
+    nesterov: bool = False
+    """True for SGD with Nesterov's momentum."""
+    weight_decay: float = 0.0
+    """An L2 penalty for SGD and Adam, decoupled for AdamW."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """The decays of Adam's and AdamW's moments."""
+    epsilon: float = 1e-8
+    """The number that Adam and AdamW add to the denominator."""
+    clip_norm: float | None = None
+    """The L2 norm to which each step's whole gradient is clipped, as ``torch.nn.utils.clip_grad_norm_`` does."""
+    schedule: tuple[float, ...] = ()
+    """The factor of the learning rate at each step, in order; empty for a constant rate."""
+    order: tuple[tuple[int, ...], ...] = ()
+    """The indices of the images as each epoch takes them, in order; empty where every epoch keeps the images' order."""
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0 or self.batch_size < 1 or self.epochs < 1:
+        if self.optimiser not in ("sgd", "adam", "adamw"):
+            raise InvalidUpdate(f"expected the optimiser sgd, adam or adamw, got {self.optimiser}")
+        if not 0 < self.learning_rate < math.inf or self.batch_size < 1 or self.epochs < 1:
             raise InvalidUpdate(f"expected a positive learning rate, batch size and number of epochs, got {self}")
+        if not 0 <= self.momentum < 1 or not 0 <= self.weight_decay < math.inf:
+            raise InvalidUpdate(
+                f"expected a momentum of 0 to 1 and a weight decay >= 0, got {self.momentum} and {self.weight_decay}"
+            )
+        if self.optimiser != "sgd" and (self.momentum or self.nesterov):
+            raise InvalidUpdate(f"expected no momentum for {self.optimiser}, whose betas say it, got {self.momentum}")
+        if self.nesterov and not self.momentum:
+            raise InvalidUpdate("expected a momentum for Nesterov's momentum, got none")
+        if not all(0 <= beta < 1 for beta in self.betas) or not self.epsilon > 0:
+            raise InvalidUpdate(f"expected betas of 0 to 1 and an epsilon > 0, got {self.betas} and {self.epsilon}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise InvalidUpdate(f"expected a norm > 0 to clip to, got {self.clip_norm}")
 
     def steps(self, images: int) -> int:
         """The number of gradient steps on ``images`` images."""
-        return self.epochs * (images // self.batch_size)
+        return self.epochs * -(-images // self.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +83,11 @@ class Update:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def gradient(self, images: int) -> Mapping[str, Tensor] | None:
-        """The gradient of the mean loss over ``images`` images; ``None`` after several local steps."""
+        """The gradient of the mean loss over ``images`` images; ``None`` where the update does not give it."""
         training = self.local_training
         if training is None:
             return self.tensors
-        if training.steps(images) > 1:
+        plain = LocalTraining(training.learning_rate, training.batch_size)
+        if training.steps(images) > 1 or training != plain:
             return None
         return {name: value / -training.learning_rate for name, value in self.tensors.items()}

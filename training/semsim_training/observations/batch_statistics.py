@@ -51,7 +51,7 @@ def _before_momentum(before: Tensor, after: Tensor, kept: float) -> Tensor:
 
 def _positions(victim: Victim) -> dict[str, int]:
     """The number of positions of an image that each batch normalisation sees."""
-    model, size, seen = copy.deepcopy(victim.model).eval(), victim.network.size, dict[str, int]()
+    model, seen = copy.deepcopy(victim.model).eval(), dict[str, int]()
 
     def remember(name: str, inputs: tuple[Tensor, ...]) -> None:
         seen[name] = inputs[0].shape[2:].numel()
@@ -60,5 +60,5 @@ def _positions(victim: Victim) -> dict[str, int]:
         layer.register_forward_pre_hook(lambda _, inputs, name=name: remember(name, inputs))
     with torch.no_grad():
         parameter = next(model.parameters())
-        model(torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device))
+        model(torch.zeros(1, *victim.inputs.shape, dtype=parameter.dtype, device=parameter.device))
     return seen

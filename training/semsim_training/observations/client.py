@@ -14,6 +14,7 @@ from semsim_training.client_images.mode import NO_MODE, Mode
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.defenses.defense import NO_DEFENSE, Defense
 from semsim_training.defenses.rules import defend
+from semsim_training.gradients.loss import logits_of
 from semsim_training.gradients.update import LocalTraining, Update
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 
@@ -38,23 +39,24 @@ class Protocol:
 def observe(
     victim: Victim, images: NDArray[np.uint8], labels: NDArray[np.int64], protocol: Protocol, seed: int
 ) -> Observation:
-    """The observation of a client that takes part with ``images`` ``(m, H, W, 3)`` and ``labels`` ``(m,)``.
+    """The observation of a client that takes part with ``images`` ``(m, H, W, C)`` and ``labels`` ``(m,)``.
 
     Raises:
         InvalidUpdate: images or labels do not fit the victim.
     """
-    size, classes = victim.network.size, victim.network.classes
-    if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3) or labels.shape != images.shape[:1]:
+    channels, height, width = victim.inputs.shape
+    classes = victim.inputs.classes
+    if images.dtype != np.uint8 or images.shape[1:] != (height, width, channels) or labels.shape != images.shape[:1]:
         raise InvalidUpdate(
-            f"expected uint8 images (m, {size}, {size}, 3) and as many labels, got {images.dtype} {images.shape} "
-            f"and {labels.shape}"
+            f"expected uint8 images (m, {height}, {width}, {channels}) and as many labels, got {images.dtype} "
+            f"{images.shape} and {labels.shape}"
         )
     known = tuple(int(label) for label in labels)
     if known and not 0 <= min(known) <= max(known) < classes:
         raise InvalidUpdate(f"expected labels 0..{classes - 1}, got {min(known)}..{max(known)}")
     shared = protocol.mode.share(images, np.random.default_rng(seed))
     model = copy.deepcopy(victim.model)
-    tensors = _update(model, victim, normalise(shared, victim.network), torch.from_numpy(labels), protocol)
+    tensors = _update(model, victim, normalise(shared, victim.inputs), torch.from_numpy(labels), protocol)
     defended = defend(tensors, protocol.defense, seed)
     sent = running_statistics(model) if protocol.send_statistics else {}
     return Observation(
@@ -74,14 +76,14 @@ def _update(model: nn.Module, victim: Victim, pixels: Tensor, labels: Tensor, pr
     model.requires_grad_(True)
     training = protocol.local_training
     if training is None:
-        F.cross_entropy(model(pixels), labels).backward()
+        F.cross_entropy(logits_of(model(pixels)), labels).backward()
         return {name: _gradient(parameter) for name, parameter in model.named_parameters()}
     optimiser = torch.optim.SGD(model.parameters(), lr=training.learning_rate)
     for _ in range(training.epochs):
         for start in range(0, len(pixels), training.batch_size):
             batch = slice(start, start + training.batch_size)
             optimiser.zero_grad()
-            F.cross_entropy(model(pixels[batch]), labels[batch]).backward()
+            F.cross_entropy(logits_of(model(pixels[batch])), labels[batch]).backward()
             optimiser.step()
     before = dict(victim.model.named_parameters())
     return {name: (after - before[name]).detach() for name, after in model.named_parameters()}

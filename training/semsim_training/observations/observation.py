@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.gradients.update import Update
-from semsim_training.victims.description import Network
 
 BatchNormMode = Literal["eval", "train"]
 
@@ -18,7 +18,9 @@ class Victim:
     """A classifier as the server sent it to its clients."""
 
     model: nn.Module
-    network: Network
+    inputs: Inputs
+    name: str = "a network"
+    """A short name for errors and tables: ``resnet20-w64``."""
     trained: bool = False
     """True where the classifier was trained."""
 
@@ -59,7 +61,7 @@ class Observation:
                 f"expected a local batch size that divides {self.images} images, got {training.batch_size}"
             )
         if self.labels is not None:
-            _check_labels(self.labels, self.images, self.victim.network.classes)
+            _check_labels(self.labels, self.images, self.victim.inputs.classes)
 
     def _check_statistics(self) -> None:
         sent, expected = self.update.running_statistics, running_statistics(self.victim.model)

@@ -30,12 +30,16 @@ def victim_from_files(model: Path, description: Path | None = None) -> Victim:
         known = VictimDescription.read(description)
         network = build_network(known.network, known.seed, known.initialisation)
         load_weights(network, read_tensors(model), str(model))
-    return Victim(network, known.network, trained=known.training is not None)
+    return Victim(network, known.network.inputs, known.network.label, trained=known.training is not None)
 
 
-def observation_from_files(
+SentUpdate = Path | Mapping[str, Tensor]
+"""An update as it comes: a file, or tensors by name."""
+
+
+def observation_of(
     victim: Victim,
-    update: Path,
+    update: SentUpdate,
     kind: UpdateKind,
     *,
     images: int = 1,
@@ -53,7 +57,7 @@ def observation_from_files(
         wanted = "no learning rate" if kind is UpdateKind.GRADIENT else "the learning rate of local training"
         raise InvalidUpdate(f"expected {wanted} for an update of kind {kind}, got {got}")
     try:
-        tensors = read_tensors(update)
+        tensors = read_tensors(update) if isinstance(update, Path) else dict(update)
     except InvalidVictim as error:
         raise InvalidUpdate(str(error)) from error
     parameters = dict(victim.model.named_parameters())

@@ -36,8 +36,8 @@ class DatasetDescription(Description):
     REFUSAL: ClassVar = InvalidDataset
     FILE: ClassVar[str] = "dataset.json"
 
-    format_version: Literal[2] = 2
-    """Sets of version 1 held their originals."""
+    format_version: Literal[2, 3] = 3
+    """Sets of version 1 held their originals; those of version 2 do not say what their reconstructions explain."""
     name: str
     rows: int
     settings: int

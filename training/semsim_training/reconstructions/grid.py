@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from semsim_training.attacks.attack import AttackChoice
+from semsim_training.attacks.choice import AttackChoice
 from semsim_training.client_images.mode import NO_MODE, WrittenMode
 from semsim_training.client_images.source import ImageChoice
 from semsim_training.configuration import Configuration, FrozenModel
@@ -43,9 +43,11 @@ class VictimChoice(FrozenModel):
             InvalidVictim: it cannot be built or read.
         """
         if self.network is not None:
-            return Victim(build_network(self.network, self.seed, self.initialisation), self.network)
+            built = build_network(self.network, self.seed, self.initialisation)
+            return Victim(built, self.network.inputs, self.network.label)
         model, description = load_victim(base / Path(str(self.checkpoint)))
-        return Victim(model, description.network, trained=description.training is not None)
+        network = description.network
+        return Victim(model, network.inputs, network.label, trained=description.training is not None)
 
 
 class FederatedAveraging(FrozenModel):

@@ -83,14 +83,14 @@ class Workload:
         """
         for setting in self.grid.settings:
             victim, images = self._victim(setting.victim), self._chosen(setting)
-            if images.images.shape[1] != victim.network.size:
+            if images.images.shape[1:3] != victim.inputs.size:
                 raise InvalidConfiguration(
-                    f"expected images of {victim.network.size} pixels for {setting.victim}, "
-                    f"got {images.images.shape[1]} in {setting.key}"
+                    f"expected images of {victim.inputs.size} pixels for {setting.victim}, "
+                    f"got {images.images.shape[1:3]} in {setting.key}"
                 )
-            if int(images.labels.max()) >= victim.network.classes:
+            if int(images.labels.max()) >= victim.inputs.classes:
                 raise InvalidConfiguration(
-                    f"expected labels below {victim.network.classes} for {setting.victim}, "
+                    f"expected labels below {victim.inputs.classes} for {setting.victim}, "
                     f"got {int(images.labels.max())} in {setting.key}"
                 )
             self._shard(setting, 0, 1).check()
@@ -108,7 +108,7 @@ class Workload:
             attack=setting.attack,
             protocol=setting.protocol,
             seed=self.grid.seed,
-            options=Options(device=self.device, compile=self.grid.compile),
+            options=Options(device=self.device, compile=self.grid.compile, seconds=setting.attack.seconds),
         )
 
     def _chosen(self, setting: Setting) -> LabelledImages:

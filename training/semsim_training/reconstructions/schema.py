@@ -1,7 +1,7 @@
 """A row of a reconstruction set, and the columns that follow from it: one row for each image that a client held."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Self, get_type_hints
 
 import pyarrow as pa
@@ -59,21 +59,27 @@ class ReconstructionRow:
     client_seed: int
     """Seed of the client and of the attack on it; the rows of one client share it."""
     status: str
-    """The end of the attack: done or diverged."""
+    """The end of the attack: matched, partly, nothing_found or diverged; done in sets that do not tell the first three
+    apart."""
     objective: float | None
     """The objective of the winning start, without priors; ``None`` for a closed form."""
+    explained: float | None = None
+    """The share of the update that the client's reconstructions explain; ``None`` where the attack diverged, and in
+    sets of format 2."""
+    explained_by_random: float | None = None
+    """The largest share that random or grey images explain."""
     psnr: float
     """dB, 8-bit RGB, against the original before any policy."""
 
     @property
     def done(self) -> bool:
         """True where the attack did not diverge."""
-        return self.status == "done"
+        return self.status != "diverged"
 
     @classmethod
     def read_table(cls, table: pa.Table) -> tuple[Self, ...]:
         """The rows of a table that has these columns, and perhaps others."""
-        names = [field.name for field in fields(cls)]
+        names = [field.name for field in fields(cls) if field.name in table.column_names or field.default is MISSING]
         return tuple(cls(**row) for row in table.select(names).to_pylist())
 
 

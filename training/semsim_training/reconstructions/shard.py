@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from semsim.pixel_metrics import mse, psnr
 from semsim.progress import Progress, silent
-from semsim_training.attacks.attack import AttackChoice, ClosedForm, attack
-from semsim_training.attacks.search import Options, Reconstruction
+from semsim_training.attacks.choice import AttackChoice, ClosedForm
+from semsim_training.attacks.dispatch import run_attack
+from semsim_training.attacks.reconstruction import Reconstruction
+from semsim_training.attacks.search import Options
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.png import encode_png
 from semsim_training.observations.client import Protocol, observe
@@ -51,7 +53,7 @@ class Shard:
         if self.options.device == "cpu":
             torch.set_num_threads(1)  # one worker a core is faster, and the bytes do not hang on the core count
         seeds = [self._client_seed(client) for client in range(self.clients)]
-        reconstructions = attack(
+        reconstructions = run_attack(
             self.attack.resolve(),
             [self._observation(client) for client in range(self.clients)],
             seeds,
@@ -136,6 +138,8 @@ class Shard:
                     client_seed=seed,
                     status=made.status.value,
                     objective=made.objective,
+                    explained=None if made.explanation is None else made.explanation.share,
+                    explained_by_random=None if made.explanation is None else made.explanation.worthless,
                     psnr=float(psnr(mse(held.images[index][None], reconstruction[None]))[0]),
                     picture=picture,
                 )

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from semsim_training.attacks.attack import ClosedForm
 from semsim_training.attacks.candidate_evaluation import Evaluation
+from semsim_training.attacks.choice import ClosedForm
 from semsim_training.attacks.initialisation import initial
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.observations.client import observe

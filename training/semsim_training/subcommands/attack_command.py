@@ -53,16 +53,16 @@ def run(
     from PIL import Image
 
     from semsim.commands.progress_bar import progress_bar
-    from semsim_training.attacks.attack import AttackChoice
-    from semsim_training.attacks.attack import attack as run_attack
+    from semsim_training.attacks.choice import AttackChoice
+    from semsim_training.attacks.dispatch import run_attack
     from semsim_training.attacks.search import Options
     from semsim_training.gradients.update import LocalTraining
-    from semsim_training.observations.update_files import observation_from_files, victim_from_files
+    from semsim_training.observations.update_files import observation_of, victim_from_files
 
     choice = AttackChoice(preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation)
     recipe = choice.resolve()
     training = None if learning_rate is None else LocalTraining(learning_rate, local_batch or images, epochs)
-    observation = observation_from_files(
+    observation = observation_of(
         victim_from_files(model, description),
         update,
         UpdateKind(kind),

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.configuration import FrozenModel
 
 
@@ -44,6 +45,11 @@ class Network(FrozenModel):
     """The mean of each channel, in levels 0..255."""
     std: tuple[float, float, float] = (63.75, 63.75, 63.75)
     """The standard deviation of each channel, in levels, positive."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """The images that the network takes."""
+        return Inputs(size=self.size, classes=self.classes, mean=self.mean, std=self.std)
 
     @property
     def label(self) -> str:

@@ -84,7 +84,7 @@ def accuracy(model: nn.Module, images: LabelledImages, network: Network) -> floa
     model.eval()
     right = 0
     for start in range(0, len(images), 256):
-        logits = model(normalise(images.images[start : start + 256], network).to(device))
+        logits = model(normalise(images.images[start : start + 256], network.inputs).to(device))
         right += int((logits.argmax(1).cpu().numpy() == images.labels[start : start + 256]).sum())
     return right / len(images)
 
@@ -97,7 +97,7 @@ def _batches(images: LabelledImages, training: VictimTraining, epoch: int) -> It
     order = rng.permutation(len(images))
     for start, stop in _cuts(len(images), training.resolved.batch_size):
         chosen = order[start:stop]
-        pixels = normalise(mode.train(images.images[chosen], rng), training.network)
+        pixels = normalise(mode.train(images.images[chosen], rng), training.network.inputs)
         yield pixels, torch.from_numpy(images.labels[chosen])
 
 

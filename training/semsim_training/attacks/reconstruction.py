@@ -1,0 +1,62 @@
+"""The result of an attack, and what the attack says of itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Status(StrEnum):
+    """The end of an attack, by the share of the update that its images explain."""
+
+    MATCHED = "matched"
+    """The images explain the update."""
+    PARTLY = "partly"
+    """The images explain more of the update than random images do, and leave much of it unexplained."""
+    NOTHING_FOUND = "nothing_found"
+    """The images explain no more of the update than random images do. This says nothing about the client's safety."""
+    DIVERGED = "diverged"
+    """Every start left the finite numbers. The images are worth nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The part of an update that images explain, beside the parts that images of no worth explain.
+
+    The share is ``1 - |g - g*|^2 / |g*|^2`` for the observed update ``g*`` and the update ``g`` that the images make:
+    1 for equal updates, 0 for no update at all, negative where the images make it worse.
+    """
+
+    share: float
+    cosine: float
+    """The cosine between both updates, in [-1, 1]."""
+    zero: float
+    """The share that images explain whose normalised pixels are all zero."""
+    random: float
+    """The largest share that random images explain."""
+
+    @property
+    def worthless(self) -> float:
+        """The largest share that images of no worth explain, at least 0."""
+        return max(self.zero, self.random, 0.0)
+
+    hint: str = ""
+    """The mistake that the numbers suggest, in a sentence; empty where they suggest none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """The result of an attack on one observation."""
+
+    images: NDArray[np.uint8]
+    """The reconstructed images, ``(images, H, W, C)``. They are worth nothing where the attack diverged."""
+    status: Status
+    objective: float
+    """The objective of the winning start, without priors; 0 for a closed form, NaN where it diverged."""
+    labels: tuple[int, ...]
+    """The labels that were known, inferred or searched for; -1 where an attack says nothing of an image's label."""
+    explanation: Explanation | None
+    """The part of the update that the images explain; ``None`` where the attack diverged."""
+    path: str
+    """The way in which gradients were computed: ``shared weights``, ``vmap``, ``loop`` or ``closed form``."""
