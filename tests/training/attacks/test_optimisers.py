@@ -57,5 +57,6 @@ def test_equal_to_pytorch_and_to_itself_resumed(kind: str, rate: float, interrup
             stepper = optimiser.start(x)
             stepper.restore(state)
         gradient = (hessians @ (x - minima)[:, :, None])[:, :, 0]
-        x = stepper.step(x, gradient, rate)
+        total = 0.5 * ((x - minima) * gradient).sum(dim=1)
+        x = stepper.step(x, gradient, total, rate)
     assert torch.allclose(x, reference(kind, rate, 12), rtol=1e-8, atol=1e-10)

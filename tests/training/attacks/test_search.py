@@ -1,5 +1,6 @@
 """Searches find images, and no client of a batch changes another's result."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -101,8 +102,7 @@ def test_resumes_to_the_same_bytes(seen: list[Observation], normalising: list[Ob
     states: list[SearchState] = []
 
     def keep(state: SearchState) -> None:
-        stepper = {key: value.clone() for key, value in state.stepper.items()}
-        states.append(SearchState(state.iteration, state.x.clone(), state.diverged.clone(), stepper))
+        states.append(copy.deepcopy(state))
 
     whole = Search(recipe, seen, range(len(seen))).run(save=keep, save_every=5)
     assert [state.iteration for state in states] == [5, 10]

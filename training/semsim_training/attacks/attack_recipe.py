@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.initialisation import Initialisation
-from semsim_training.attacks.labels import last_layer_gradient
+from semsim_training.attacks.labels import infer_labels, last_layer_gradient
 from semsim_training.attacks.objectives import Objective
-from semsim_training.attacks.priors import BatchNormStatistics, Prior, Reference
+from semsim_training.attacks.priors import BatchNormStatistics, FeatureMatching, Prior, Reference
 from semsim_training.attacks.schedules import Decay
 from semsim_training.attacks.steppers import Optimiser
 from semsim_training.gradients.attackable import has_batchnorm
@@ -41,7 +41,9 @@ class AttackRecipe:
     boxed: bool = True
     """True where candidates are kept in the range of 8-bit images after every step."""
     langevin: float = 0.0
-    """The standard deviation of the normal noise that is added to every gradient (Yin et al., 2021)."""
+    """The standard deviation of the normal noise that every step adds, as a share of its rate (Yin et al., 2021)."""
+    keeps_best: bool = False
+    """True where the best candidate that was seen is the result, False where the last one is."""
     restarts: int = 1
     """The number of independent starts; the one with the best objective wins."""
     retries: int = 0
@@ -52,10 +54,27 @@ class AttackRecipe:
         """The statistics that the priors compare with."""
         return frozenset(prior.reference for prior in self.priors if isinstance(prior, BatchNormStatistics))
 
+    @property
+    def matches_features(self) -> bool:
+        """True where a prior compares the last layer's inputs."""
+        return any(isinstance(prior, FeatureMatching) for prior in self.priors)
+
     def infers_labels(self, observation: Observation) -> bool:
         """True where the labels come from the update."""
         unknown = self.labels is Labels.KNOWN_OR_INFERRED and observation.labels is None
         return unknown or self.labels is Labels.INFERRED
+
+    def labels_for(self, observation: Observation) -> tuple[int, ...]:
+        """The labels that the search works with; none where it searches for them.
+
+        Raises:
+            InvalidUpdate: they cannot be inferred.
+        """
+        if self.labels is Labels.OPTIMISED:
+            return ()
+        if self.infers_labels(observation) or observation.labels is None:
+            return infer_labels(observation)
+        return observation.labels
 
     def check(self, observation: Observation) -> None:
         """Refuse an observation that the attack cannot work on, before any work.
@@ -72,7 +91,7 @@ class AttackRecipe:
                 f"expected a client that sends the running statistics of its batch normalisation, in training mode, "
                 f"for the attack {self.name}, got none"
             )
-        if self.infers_labels(observation):
+        if self.infers_labels(observation) or self.matches_features:
             last_layer_gradient(observation)
         if self.labels is Labels.OPTIMISED and observation.update.gradient(observation.images) is None:
             raise InvalidUpdate(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.features import FeatureRecorder, implied_features
 from semsim_training.attacks.priors import Candidates, Reference
 from semsim_training.attacks.simulation import simulation
 from semsim_training.gradients.attackable import batchnorm_layers
@@ -64,8 +65,13 @@ class Evaluation:
         tensors = [stacked(update[name] for update in updates) for name in self._simulated.names]
         self.targets = recipe.objective.prepare(self._simulated.lay_out(tensors))
         self._terms = len(self.targets)
+        # Behind the gradients, so that a compiled evaluation takes all that clients differ in as arguments.
+        self._recorder: FeatureRecorder | None = None
+        if recipe.matches_features:
+            self._recorder = FeatureRecorder(first.victim.model, self._simulated.network)
+            implied = [implied_features(observation, recipe.labels_for(observation)) for observation in observations]
+            self.targets.append(stacked(implied))
         if Reference.BATCH in recipe.references:
-            # Behind the gradients, so that a compiled evaluation takes them as arguments, too.
             for clients in zip(*(batch_statistics(observation) for observation in observations), strict=True):
                 self.targets.append(stacked(one.mean for one in clients))
                 self.targets.append(stacked(one.variance for one in clients))
@@ -88,14 +94,28 @@ class Evaluation:
             given = labels.softmax(dim=-1) if searched else labels
             terms = self._simulated(images.flatten(0, 1), given.flatten(0, 1))
             objective = self.recipe.objective(terms, targets[: self._terms])
-            means, variances = targets[self._terms :: 2], targets[self._terms + 1 :: 2]
-            sent = [ChannelStatistics(*pair) for pair in zip(means, variances, strict=True)]
-            expected = {Reference.TRAINING: self._running, Reference.BATCH: sent}
-            candidates = Candidates(images, self.recipe.restarts, self._simulated.statistics(), expected)
+            candidates = self._candidates(images, targets[self._terms :])
             total = objective + sum(prior(candidates) for prior in self.recipe.priors)
             wanted = (images, labels) if searched else (images,)
             gradients = torch.autograd.grad(total.sum(), wanted)
         return Evaluated(objective.detach(), total.detach(), gradients[0], gradients[1] if searched else None)
+
+    def _candidates(self, images: Tensor, others: Sequence[Tensor]) -> Candidates:
+        """The candidates as priors see them; ``others`` are the targets beside the gradients."""
+        features = observed_features = None
+        if self._recorder is not None:
+            observed_features, *others = others
+            again = self.path != "shared weights"
+            features = self._recorder.features(images.flatten(0, 1), again=again).unflatten(0, images.shape[:2])
+        sent = [ChannelStatistics(*pair) for pair in zip(others[::2], others[1::2], strict=True)]
+        return Candidates(
+            images,
+            self.recipe.restarts,
+            self._simulated.statistics(),
+            {Reference.TRAINING: self._running, Reference.BATCH: sent},
+            features,
+            observed_features,
+        )
 
 
 def _kind(observation: Observation) -> tuple[int, LocalTraining | None, int, str]:

@@ -27,7 +27,7 @@ class PublishedAttack:
 ATTACKS = {
     attack.name: attack
     for attack in (
-        # DLG's code takes 300 steps of up to 20 iterations each.
+        # The codes with L-BFGS take 300 steps of up to 20 iterations each.
         PublishedAttack("dlg", _DLG, 6000),
         PublishedAttack("idlg", _IDLG, 6000),
         PublishedAttack("inverting-gradients", _INVERTING, 24_000),
@@ -35,7 +35,7 @@ ATTACKS = {
         PublishedAttack("inversed-zero", _SEMSIM, 4800),
         PublishedAttack("inversed-per-output", _SEMSIM, 4800),
         PublishedAttack("inversed-sgd", _SEMSIM, 4800),
-        PublishedAttack("inversed-lbfgs", _SEMSIM, 50),
+        PublishedAttack("inversed-lbfgs", _SEMSIM, 6000),
         PublishedAttack("inversed-l1", _SEMSIM, 4800),
         PublishedAttack("inversed-l2", _SEMSIM, 4800),
         PublishedAttack("inversed-large", _SEMSIM, 12_000),

@@ -38,20 +38,20 @@ def count_labels(observation: Observation) -> Tensor:
         InvalidUpdate: the victim ends in no fully connected layer with a bias.
     """
     weight_gradient, bias_gradient = (tensor.cpu() for tensor in last_layer_gradient(observation))
-    _, layer = _last_layer(observation.victim.model)
+    _, layer = last_layer(observation.victim.model)
     weight, bias = (parameter.detach().double().cpu() for parameter in (layer.weight, layer.bias))
     non_negative = _has_non_negative_features(observation.victim, layer)
     if non_negative:
         presence = present_classes(weight_gradient, bias_gradient, observation.images)
     else:
         presence = Presence.unknown(len(bias))
-    last_layer = LastLayer(weight, bias, weight_gradient, bias_gradient, non_negative)
-    return class_counts(last_layer, presence, observation.images)
+    observed = LastLayer(weight, bias, weight_gradient, bias_gradient, non_negative)
+    return class_counts(observed, presence, observation.images)
 
 
 def last_layer_gradient(observation: Observation) -> tuple[Tensor, Tensor]:
     """The mean-loss gradients of the last layer, ``(classes, features)`` and ``(classes,)``, in float64."""
-    name, layer = _last_layer(observation.victim.model)
+    name, layer = last_layer(observation.victim.model)
     tensors, training = observation.update.tensors, observation.update.local_training
     scale = 1.0 if training is None else -1 / (training.learning_rate * training.steps(observation.images))
     if layer.bias is None:
@@ -72,7 +72,12 @@ def _has_non_negative_features(victim: Victim, layer: nn.Linear) -> bool:
     return min(smallest) >= 0
 
 
-def _last_layer(model: nn.Module) -> tuple[str, nn.Linear]:
+def last_layer(model: nn.Module) -> tuple[str, nn.Linear]:
+    """The name and the module of a victim's last layer.
+
+    Raises:
+        InvalidUpdate: it is not fully connected.
+    """
     layers = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
     with_parameters = [(name, layer) for name, layer in layers if next(layer.parameters(), None) is not None]
     name, layer = with_parameters[-1]

@@ -71,7 +71,11 @@ class Manhattan(Objective):
 
 @dataclass(frozen=True, slots=True)
 class PerOutputCosine(Objective):
-    """One minus the cosine for every output of every layer (its row of the weights), averaged over all of them."""
+    """One minus the cosine for every output of every layer, averaged over all of them.
+
+    An output has its row of the weights. Parameters with one dimension, such as biases, are one more row each. This is
+    ``out_sim`` of the code of Automatic Transformation Search and of the SemSim paper.
+    """
 
     scale: float = 1.0
 
@@ -79,9 +83,9 @@ class PerOutputCosine(Objective):
         """The distances ``(N,)``."""
         rows = []
         for term, target in zip(terms, targets, strict=True):
-            if target.shape[2] == 1:
-                continue  # the cosine of a single number is only its sign
             gradient = term.dense()
+            if target.shape[2] == 1:
+                gradient, target = gradient.transpose(1, 2), target.transpose(1, 2)
             norms = (gradient.square().sum(dim=2) * target.square().sum(dim=2)).clamp_min(_TINY).sqrt()
             rows.append(1 - (gradient * target).sum(dim=2) / norms)
         return self.scale * torch.cat(rows, dim=1).mean(dim=1)

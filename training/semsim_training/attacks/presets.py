@@ -7,7 +7,15 @@ from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.initialisation import Initialisation
 from semsim_training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
-from semsim_training.attacks.priors import BatchNormStatistics, GroupConsistency, Norm, Reference, TotalVariation
+from semsim_training.attacks.priors import (
+    BatchNormStatistics,
+    BorderedTotalVariation,
+    FeatureMatching,
+    GroupConsistency,
+    Norm,
+    Reference,
+    TotalVariation,
+)
 from semsim_training.attacks.schedules import Decay
 from semsim_training.attacks.steppers import Optimiser, Sign
 
@@ -18,8 +26,16 @@ def _named(name: str, **parts: Any) -> AttackRecipe:
 
 
 def _deep_leakage(name: str, labels: Labels) -> AttackRecipe:
-    optimiser = Optimiser("l-bfgs", 1.0)
-    return _named(name, objective=Euclidean(), optimiser=optimiser, labels=labels, boxed=False, retries=3)
+    # The codes return the last candidate; the best one that was seen is never worse.
+    return _named(
+        name,
+        objective=Euclidean(),
+        optimiser=Optimiser("l-bfgs", 1.0),
+        labels=labels,
+        boxed=False,
+        keeps_best=True,
+        retries=3,
+    )
 
 
 def _inversed(name: str, total_variation: float = 1e-4, **changes: Any) -> AttackRecipe:
@@ -41,9 +57,15 @@ PRESETS = {
         _inversed("inverting-gradients", 1e-1),
         _inversed("inversed"),
         _inversed("inversed-zero", initialisation=Initialisation.ZEROS),
-        _inversed("inversed-per-output", objective=PerOutputCosine()),
-        _inversed("inversed-sgd", optimiser=Optimiser("sgd", 0.1)),
-        _inversed("inversed-lbfgs", optimiser=Optimiser("l-bfgs", 1e-4)),
+        _inversed("inversed-per-output", objective=PerOutputCosine(), initialisation=Initialisation.ZEROS),
+        # The code does not use its configuration's rate of 0.1 here.
+        _inversed("inversed-sgd", optimiser=Optimiser("sgd", 0.01, Sign.HARD)),
+        _inversed(
+            "inversed-lbfgs",
+            optimiser=Optimiser("l-bfgs", 1e-4, Sign.HARD, inner=20),
+            decay=Decay.CONSTANT,
+            restarts=16,
+        ),
         _inversed("inversed-l1", objective=Manhattan()),
         _inversed("inversed-l2", objective=Euclidean()),
         _inversed("inversed-large", 1e-2),
@@ -51,21 +73,31 @@ PRESETS = {
         _named(
             "modern",
             objective=Cosine(),
-            priors=(TotalVariation(0.1, inner=2.0, outer=0.5, double_opponents=True),),
+            priors=(
+                BorderedTotalVariation(0.1, inner=2.0, outer=0.5, double_opponents=True),
+                FeatureMatching(0.1),
+            ),
             optimiser=Optimiser("adam", 0.1, Sign.SOFT),
             decay=Decay.COSINE,
             warmup=50,
             initialisation=Initialisation.PATTERNED,
+            keeps_best=True,
         ),
         _named(
             "grad-inversion",
-            objective=Euclidean(1e-4),
-            priors=(TotalVariation(1e-4), Norm(1e-6), BatchNormStatistics(0.1), GroupConsistency(0.01)),
+            objective=Euclidean(0.5e-4),
+            priors=(
+                BorderedTotalVariation(1e-4),
+                Norm(1e-6),
+                BatchNormStatistics(0.1, first=10.0),
+                GroupConsistency(0.01),
+            ),
             optimiser=Optimiser("adam", 0.1),
             decay=Decay.COSINE,
             warmup=50,
             labels=Labels.INFERRED,
-            langevin=0.01,
+            langevin=0.2,
+            keeps_best=True,
             restarts=4,
         ),
         _inversed("smooth", 5e-2, initialisation=Initialisation.ZEROS, decay=Decay.COSINE),

@@ -8,7 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from semsim_training.attacks.registration import registered_mean
 from semsim_training.gradients.batchnorm import ChannelStatistics
+
+_EPSILON = 1e-8
+"""The constant that the breaching framework adds to every difference of pixels."""
 
 
 class Reference(StrEnum):
@@ -33,6 +37,10 @@ class Candidates:
     prior asks for them."""
     expected: Mapping[Reference, Sequence[ChannelStatistics]]
     """The statistics that these are compared with, in the same order, ``(1, C)`` or ``(N * restarts, C)``."""
+    features: Tensor | None = None
+    """The last layer's inputs ``(N * restarts, images, F)``; ``None`` where no prior asks for them."""
+    observed_features: Tensor | None = None
+    """The inputs that the update implies, of the same shape; see :class:`FeatureMatching`."""
 
 
 class Prior(Protocol):
@@ -44,40 +52,71 @@ class Prior(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TotalVariation:
-    """The mean absolute difference of neighbouring pixels, down plus right (Geiping et al., 2020).
-
-    Other exponents than one, and opponent colours, follow the breaching framework's modern attack.
-    """
+    """The mean absolute difference of neighbouring pixels, down plus right (Geiping et al., 2020)."""
 
     weight: float
-    inner: float = 1.0
-    outer: float = 1.0
-    double_opponents: bool = False
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
         x = candidates.images
-        if self.double_opponents:
+        down, right = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
+        return self.weight * (down.abs().flatten(1).mean(dim=1) + right.abs().flatten(1).mean(dim=1))
+
+
+@dataclass(frozen=True, slots=True)
+class BorderedTotalVariation(TotalVariation):
+    """The total variation of the breaching framework: the mean of ``(down^inner + right^inner)^outer`` over pixels.
+
+    Beyond the last row and the last column there are zeros, so that the border counts.
+    """
+
+    inner: float = 1.0
+    outer: float = 1.0
+    double_opponents: bool = False
+    """True to add the differences of the colours as three more channels, where there are three colours."""
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+        x = candidates.images
+        if self.double_opponents and x.shape[2] == 3:
             red, green, blue = x.unbind(dim=2)
             x = torch.cat([x, torch.stack([red - green, red - blue, green - blue], dim=2)], dim=2)
-        down, right = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
-        if self.inner == self.outer == 1.0:
-            return self.weight * (down.abs().flatten(1).mean(dim=1) + right.abs().flatten(1).mean(dim=1))
-        down, right = down[..., :-1].abs(), right[..., :-1, :].abs()
-        # The root of a flat patch has no finite derivative, hence the small constant.
-        powers = (down**self.inner + right**self.inner + 1e-8) ** self.outer
+        padded = torch.nn.functional.pad(x, (0, 1, 0, 1))
+        down, right = padded[..., 1:, :-1] - x, padded[..., :-1, 1:] - x
+        powers = (down.abs() + _EPSILON) ** self.inner + (right.abs() + _EPSILON) ** self.inner
+        if self.outer != 1.0:
+            powers = powers**self.outer
         return self.weight * powers.flatten(1).mean(dim=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Norm:
-    """The mean square of the pixels (Yin et al., CVPR 2021, equation 10, averaged)."""
+class FeatureMatching:
+    """The mean squared distance of the last layer's inputs from those that its gradient implies.
+
+    It is the feature term of the breaching framework. The weight's row of a class, divided by the class's entry of the
+    bias, is the input of an image of this class where the client holds one image, and a mixture of all inputs where it
+    holds several.
+    """
 
     weight: float
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
-        return self.weight * candidates.images.flatten(1).square().mean(dim=1)
+        if candidates.features is None or candidates.observed_features is None:
+            raise ValueError("expected the last layer's inputs, got none")
+        distances = candidates.features - candidates.observed_features
+        return self.weight * distances.flatten(1).square().mean(dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """Half the mean square of the pixels (Yin et al., CVPR 2021, equation 10, as the breaching framework has it)."""
+
+    weight: float
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """The penalties ``(N * restarts,)``."""
+        return 0.5 * self.weight * candidates.images.flatten(1).square().mean(dim=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +140,18 @@ class BatchNormStatistics:
 
 @dataclass(frozen=True, slots=True)
 class GroupConsistency:
-    """The L2 distance from the mean of a client's restarts (Yin et al., equation 12, without registration)."""
+    """The L2 distance from the mean of a client's restarts (Yin et al., CVPR 2021, equations 12 and 13).
+
+    Each restart's images are laid over the mean of all restarts before they are averaged.
+    """
 
     weight: float
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
-        groups = candidates.images.flatten(1).unflatten(0, (-1, candidates.restarts))
-        return self.weight * _length((groups - groups.mean(dim=1, keepdim=True)).flatten(0, 1))
+        groups = candidates.images.unflatten(0, (-1, candidates.restarts))
+        consensus = registered_mean(groups.detach())[:, None]
+        return self.weight * _length((groups - consensus).flatten(0, 1).flatten(1))
 
 
 def _length(rows: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
+from semsim_training.attacks.best_seen import BestSeen
 from semsim_training.attacks.candidate_evaluation import Evaluated, Evaluation
 from semsim_training.attacks.compilation import compiled
 from semsim_training.attacks.explanation import explanations, status_of
 from semsim_training.attacks.initialisation import Initialisation, initial
-from semsim_training.attacks.labels import infer_labels
 from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.attacks.schedules import factor
 from semsim_training.client_images.normalisation import box, to_images
@@ -34,11 +34,14 @@ class SearchState:
     """True for rows that left the finite numbers, ``(N,)``."""
     stepper: dict[str, Tensor]
     """The optimiser's state."""
+    best: BestSeen | None = None
+    """The best candidates so far; ``None`` where the last ones are the result."""
 
     def to(self, device: torch.device) -> Self:
         """The same state on a device."""
         stepper = {name: value.to(device) for name, value in self.stepper.items()}
-        return type(self)(self.iteration, self.x.to(device), self.diverged.to(device), stepper)
+        best = None if self.best is None else self.best.to(device)
+        return type(self)(self.iteration, self.x.to(device), self.diverged.to(device), stepper, best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Search:
         self._classes = observations[0].victim.inputs.classes
         low, high = box(observations[0].victim.inputs, options.dtype)
         self._low, self._high = low.to(self._device), high.to(self._device)
-        self._labels = [self._given_labels(observation) for observation in observations]
+        given = torch.tensor([recipe.labels_for(observation) for observation in observations], device=self._device)
+        self._labels = given.repeat_interleave(recipe.restarts, dim=0)
         self._evaluate: Callable[[Tensor, Tensor, Sequence[Tensor]], Evaluated] = self._evaluation
         self._began = time.monotonic()
 
@@ -118,8 +122,8 @@ class Search:
                     labels = initial(Initialisation.NORMAL, shape, stable_hash(f"{start_seed}/labels"))
                     rows[-1] = torch.cat([rows[-1], labels.flatten()])
         x = torch.stack(rows).to(self._device, self._options.dtype)
-        x = self._boxed(x) if self._recipe.boxed else x
-        return SearchState(0, x, torch.zeros(len(x), dtype=torch.bool, device=self._device), {})
+        diverged = torch.zeros(len(x), dtype=torch.bool, device=self._device)
+        return SearchState(0, x, diverged, {}, BestSeen.none(x) if self._recipe.keeps_best else None)
 
     def _iterate(self, state: SearchState, save: Save | None, save_every: int, progress: Progress) -> SearchState:
         recipe = self._recipe
@@ -128,50 +132,58 @@ class Search:
         stepper = recipe.optimiser.start(state.x)
         if state.stepper:
             stepper.restore(state.stepper)
-        x, diverged = state.x, state.diverged
+        x, diverged, best = state.x, state.diverged, state.best
         for iteration in range(state.iteration, recipe.iterations):
             if self._late():
                 break
-            gradient = self._gradient(x, iteration)
-            finite = torch.isfinite(gradient).all(dim=1)
-            diverged = diverged | ~finite
-            gradient = torch.where(diverged[:, None], 0.0, gradient)
+            gradient, total = self._gradient(x)
+            if best is not None:
+                best.see(x, total)
             rate = recipe.optimiser.rate * factor(recipe.decay, iteration, recipe.iterations, recipe.warmup)
-            moved = stepper.step(x, recipe.optimiser.seen(gradient, iteration / recipe.iterations), rate)
-            moved = self._boxed(moved) if recipe.boxed else moved
-            diverged = diverged | ~torch.isfinite(moved).all(dim=1)
+            moved = stepper.step(x, recipe.optimiser.seen(gradient, iteration / recipe.iterations), total, rate)
+            if recipe.langevin:
+                moved.add_(self._noise(moved, iteration), alpha=rate * recipe.langevin)
+            if recipe.boxed:
+                self._put_into_the_box(moved, stepper.settled)
+            # A sum is finite only where all its terms are. A lost row may spoil its own part of the optimiser.
+            diverged = diverged | ~torch.isfinite(moved.sum(dim=1) + total)
             x = torch.where(diverged[:, None], x, moved)
             done = iteration + 1
             if save is not None and done % save_every == 0 and done < recipe.iterations:
-                save(SearchState(done, x, diverged, stepper.state()))
+                save(SearchState(done, x, diverged, stepper.state(), best))
             if done % 10 == 0 or done == recipe.iterations:
                 progress("iterations", done, recipe.iterations)
-        return SearchState(recipe.iterations, x, diverged, stepper.state())
+        return SearchState(recipe.iterations, x, diverged, stepper.state(), best)
 
     def _late(self) -> bool:
         """True where the time for the search is over."""
         return self._options.seconds is not None and time.monotonic() - self._began > self._options.seconds
 
-    def _gradient(self, x: Tensor, iteration: int) -> Tensor:
-        """The gradient of objective and priors by the unknowns, ``(N, P)``."""
+    def _gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient of objective and priors by the unknowns, ``(N, P)``, and their sum, ``(N,)``."""
         evaluated = self._evaluate(*self._split(x), self._evaluation.targets)
-        parts = [evaluated.by_images.flatten(1)]
+        gradient = evaluated.by_images.flatten(1)
         if evaluated.by_labels is not None:
-            parts.append(evaluated.by_labels.flatten(1))
-        gradient = torch.cat(parts, dim=1)
-        if self._recipe.langevin:
-            noise = [
-                initial(Initialisation.NORMAL, (1, x.shape[1]), stable_hash(f"{seed}/{restart}/noise {iteration}"))
-                for seed in self._seeds
-                for restart in range(self._recipe.restarts)
-            ]
-            gradient = gradient + self._recipe.langevin * torch.cat(noise).to(gradient)
-        return gradient
+            gradient = torch.cat([gradient, evaluated.by_labels.flatten(1)], dim=1)
+        return gradient, evaluated.total
+
+    def _noise(self, x: Tensor, iteration: int) -> Tensor:
+        """The standard normal noise of an iteration, of the shape of ``x`` ``(N, P)``: a function of the seeds."""
+        rows = [
+            initial(Initialisation.NORMAL, (1, x.shape[1]), stable_hash(f"{seed}/{restart}/noise {iteration}"))
+            for seed in self._seeds
+            for restart in range(self._recipe.restarts)
+        ]
+        return torch.cat(rows).to(x)
 
     def _finish(self, state: SearchState) -> list[Reconstruction]:
-        images, labels = self._split(state.x)
+        x, lost = state.x, state.diverged
+        if state.best is not None:
+            state.best.see(x, self._evaluate(*self._split(x), self._evaluation.targets).total)
+            x, lost = state.best.x, ~torch.isfinite(state.best.total)
+        images, labels = self._split(x)
         objective = self._evaluate(images, labels, self._evaluation.targets).objective
-        lost = state.diverged | ~torch.isfinite(objective)
+        lost = lost | ~torch.isfinite(objective)
         ranked = torch.where(lost, torch.inf, objective).unflatten(0, (-1, self._recipe.restarts)).cpu()
         results = []
         for index, observation in enumerate(self._observations):
@@ -207,25 +219,21 @@ class Search:
     def _searches_labels(self) -> bool:
         return self._recipe.labels is Labels.OPTIMISED
 
-    def _given_labels(self, observation: Observation) -> tuple[int, ...]:
-        if self._searches_labels:
-            return ()
-        if self._recipe.infers_labels(observation) or observation.labels is None:
-            return infer_labels(observation)
-        return observation.labels
-
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The images ``(N, images, C, H, W)`` and the labels that the unknowns hold."""
         images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
         if self._searches_labels:
             return images, x[:, self._pixels :].unflatten(1, (self._evaluation.images, self._classes))
-        labels = torch.tensor(self._labels, device=self._device)
-        return images, labels.repeat_interleave(self._recipe.restarts, dim=0)
+        return images, self._labels
 
-    def _boxed(self, x: Tensor) -> Tensor:
+    def _put_into_the_box(self, x: Tensor, settled: Tensor | None) -> None:
+        """Clamp the images of ``x`` ``(N, P)``, or of its ``settled`` rows, to what 8-bit images can be, in place."""
         images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
-        boxed = torch.maximum(torch.minimum(images, self._high), self._low).flatten(1)
-        return torch.cat([boxed, x[:, self._pixels :]], dim=1)
+        if settled is None:
+            torch.clamp(images, self._low, self._high, out=images)
+        else:
+            chosen = settled[:, None, None, None, None]
+            images.copy_(torch.where(chosen, torch.clamp(images, self._low, self._high), images))
 
 
 def _share(result: Reconstruction) -> float:

@@ -25,9 +25,12 @@ class Sign(StrEnum):
 class Stepper(ABC):
     """Moves the rows of ``x`` ``(N, P)`` along their gradients; no row sees another."""
 
+    settled: Tensor | None = None
+    """True for the rows ``(N,)`` that a box may move after the last step; ``None`` for all of them."""
+
     @abstractmethod
-    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
-        """The next ``x``."""
+    def step(self, x: Tensor, gradient: Tensor, total: Tensor, rate: float) -> Tensor:
+        """The next ``x``, from the gradients ``(N, P)`` and the values ``(N,)`` of what is minimised."""
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
@@ -44,7 +47,7 @@ class _Adam(Stepper):
     def __init__(self, x: Tensor) -> None:
         self._first, self._second, self._steps = torch.zeros_like(x), torch.zeros_like(x), 0
 
-    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+    def step(self, x: Tensor, gradient: Tensor, total: Tensor, rate: float) -> Tensor:
         """The next ``x``."""
         self._steps += 1
         self._first.lerp_(gradient, 0.1)
@@ -67,7 +70,7 @@ class _SGD(Stepper):
     def __init__(self, x: Tensor) -> None:
         self._momentum = torch.zeros_like(x)
 
-    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+    def step(self, x: Tensor, gradient: Tensor, total: Tensor, rate: float) -> Tensor:
         """The next ``x``."""
         self._momentum.mul_(0.9).add_(gradient)
         return x - rate * (gradient + 0.9 * self._momentum)
@@ -84,12 +87,13 @@ class _SGD(Stepper):
 class _LBFGS(Stepper):
     """L-BFGS without a line search, as PyTorch has it."""
 
-    def __init__(self, x: Tensor) -> None:
-        self._state = LBFGSState.empty(x)
+    def __init__(self, x: Tensor, length: int | None) -> None:
+        self._state, self._length = LBFGSState.empty(x), length
 
-    def step(self, x: Tensor, gradient: Tensor, rate: float) -> Tensor:
+    def step(self, x: Tensor, gradient: Tensor, total: Tensor, rate: float) -> Tensor:
         """The next ``x``."""
-        return x + self._state.advance(gradient, rate)
+        step, self.settled = self._state.advance(gradient, total, rate, self._length)
+        return x + step
 
     def state(self) -> dict[str, Tensor]:
         """The history."""
@@ -107,6 +111,8 @@ class Optimiser:
     kind: Literal["adam", "sgd", "l-bfgs"]
     rate: float
     sign: Sign = Sign.NONE
+    inner: int | None = None
+    """The most iterations of L-BFGS in one round; a box acts between rounds only. ``None`` for a single round."""
 
     def start(self, x: Tensor) -> Stepper:
         """A stepper for the rows of ``x`` ``(N, P)``."""
@@ -116,15 +122,15 @@ class Optimiser:
             case "sgd":
                 return _SGD(x)
             case _:
-                return _LBFGS(x)
+                return _LBFGS(x, self.inner)
 
     def seen(self, gradient: Tensor, progress: float) -> Tensor:
-        """The gradient ``(N, P)`` as the optimiser sees it; ``progress`` runs from 0 to 1."""
+        """The gradient ``(N, P)`` as the optimiser sees it; ``progress`` runs from 0 to just below 1."""
         match self.sign:
             case Sign.HARD:
                 return gradient.sign()
             case Sign.SOFT:
-                scale = max(1 - progress, 1e-3)
+                scale = 1 - progress
                 return torch.tanh(gradient * scale) / scale
             case Sign.NONE:
                 return gradient

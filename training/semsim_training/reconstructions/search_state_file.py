@@ -6,6 +6,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from semsim_training.attacks.best_seen import BestSeen
 from semsim_training.attacks.search import SearchState
 
 
@@ -13,6 +14,8 @@ def save_search_state(state: SearchState, path: Path) -> None:
     """Write a state; a reader sees the old file or the new one."""
     tensors = {"x": state.x, "diverged": state.diverged, "iteration": torch.tensor(state.iteration)}
     tensors |= {f"stepper/{name}": value for name, value in state.stepper.items()}
+    if state.best is not None:
+        tensors |= {"best/x": state.best.x, "best/total": state.best.total}
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     save_file({name: value.cpu().contiguous().clone() for name, value in tensors.items()}, fresh)
@@ -26,7 +29,8 @@ def load_search_state(path: Path) -> SearchState | None:
     except (FileNotFoundError, SafetensorError):
         return None  # a search starts over rather than from a damaged state
     stepper = {name.removeprefix("stepper/"): value for name, value in tensors.items() if name.startswith("stepper/")}
-    return SearchState(int(tensors["iteration"]), tensors["x"], tensors["diverged"], stepper)
+    best = BestSeen(tensors["best/x"], tensors["best/total"]) if "best/x" in tensors else None
+    return SearchState(int(tensors["iteration"]), tensors["x"], tensors["diverged"], stepper, best)
 
 
 def forget(path: Path) -> None:
