@@ -1,1 +1,1 @@
-"""Defenses of a client on its update: how they are written (``defense``) and what they do (``rules``)."""
+"""Defenses of a client on its update: how they are written (``defense``), what they do (``rules``), and plug-ins."""

@@ -1,34 +1,26 @@
 """Defenses as they are written: ``clip:1.0+gaussian:1e-3`` is two steps, left to right."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from semsim.exceptions import InvalidConfiguration
-
-
-@dataclass(frozen=True, slots=True)
-class DefenseValue:
-    """The number behind a defense's name."""
-
-    expected: str
-    allows: Callable[[float], bool]
-
+from semsim_training.defenses.defense_plug_ins import NO_VALUE, DefenseFunction, DefenseValue, plugged_defense
+from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
 
 VALUES = {
     "gaussian": DefenseValue("a standard deviation >= 0", lambda value: value >= 0),
     "laplace": DefenseValue("a scale >= 0", lambda value: value >= 0),
     "prune": DefenseValue("a share to zero, 0 <= share < 1", lambda value: 0 <= value < 1),
     "top-k": DefenseValue("a share to keep, 0 < share <= 1", lambda value: 0 < value <= 1),
-    "sign": DefenseValue("no value", lambda value: value == 0),
+    "sign": NO_VALUE,
     "clip": DefenseValue("a norm > 0", lambda value: value > 0),
 }
 """The value that each single defense takes."""
 DEFENSES = ("none", *VALUES, "dp")
-"""All names that a defense is written with."""
+"""All names that a built-in defense is written with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +29,36 @@ class DefenseStep:
 
     kind: str
     value: float
+    function: DefenseFunction | None = None
+    """The caller's function; ``None`` for a defense that is written as text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Defense:
     """A sequence of defenses; ``none`` is the empty one.
 
     ``gaussian:STD``, ``laplace:SCALE``, ``prune:SHARE``, ``top-k:SHARE``, ``sign``, ``clip:NORM`` and
     ``dp:NORM:MULTIPLIER``, which is clipping with Gaussian noise of MULTIPLIER times the norm (Abadi et al., CCS 2016).
-
-    Raises:
-        InvalidConfiguration: an unknown defense, or a value outside its range.
+    A plug-in is written as ``NAME:VALUE``, or ``NAME`` where it takes no value.
     """
 
     text: str
-    steps: tuple[DefenseStep, ...] = field(init=False, repr=False, compare=False)
+    steps: tuple[DefenseStep, ...]
 
-    def __post_init__(self) -> None:
-        parts = [] if self.text == "none" else self.text.split("+")
-        object.__setattr__(self, "steps", tuple(step for part in parts for step in _parse(part)))
+    def __init__(self, written: str | DefenseFunction, value: float = 0.0) -> None:
+        """Read a defense from its text, or make one of a function, which is called with ``value``.
+
+        Raises:
+            InvalidConfiguration: an unknown defense, a value outside its range, or a plug-in that cannot be loaded.
+        """
+        if isinstance(written, str):
+            parts = [] if written == "none" else written.split("+")
+            text, steps = written, tuple(step for part in parts for step in _parse(part))
+        else:
+            name = getattr(written, "__name__", type(written).__name__)
+            text, steps = f"{name}:{value:g}", (DefenseStep(name, value, written),)
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "steps", steps)
 
     def __str__(self) -> str:
         return self.text
@@ -64,8 +67,23 @@ class Defense:
 NO_DEFENSE = Defense("none")
 
 
+def defense_plug_in(name: str) -> PlugIn | None:
+    """The plug-in of this name; ``None`` for a built-in defense and for an unknown name.
+
+    Raises:
+        InvalidConfiguration: the name stands for several defenses.
+    """
+    return plug_in(PlugInKind.DEFENSE, name, DEFENSES)
+
+
 def _read(value: object) -> Defense:
-    return value if isinstance(value, Defense) else Defense(TypeAdapter(str).validate_python(value))
+    defense = value if isinstance(value, Defense) else Defense(TypeAdapter(str).validate_python(value))
+    if any(step.function is not None for step in defense.steps):
+        raise InvalidConfiguration(
+            f"expected a defense that can be written down, got the function {defense}: register it as an entry point "
+            f"of the group {PlugInKind.DEFENSE.group}"
+        )
+    return defense
 
 
 WrittenDefense = Annotated[
@@ -82,14 +100,15 @@ def _parse(part: str) -> list[DefenseStep]:
         values = [float(text) for text in texts]
     except ValueError:
         raise InvalidConfiguration(f"expected numbers in the defense, got {part}") from None
+    plugged = defense_plug_in(name)
     if name == "dp":
         if len(values) != 2 or not (values[0] > 0 and 0 <= values[1] < math.inf):
             raise InvalidConfiguration(f"expected dp:NORM:MULTIPLIER with a norm > 0 and a multiplier >= 0, got {part}")
         return [DefenseStep("clip", values[0]), DefenseStep("gaussian", values[0] * values[1])]
-    known = VALUES.get(name)
+    known = VALUES.get(name) if plugged is None else plugged_defense(plugged).value
     if known is None:
-        raise InvalidConfiguration(f"expected a defense of {', '.join(DEFENSES)}, got {name}")
+        raise InvalidConfiguration(f"expected a defense of {known_names(PlugInKind.DEFENSE, DEFENSES)}, got {name}")
     value = values[0] if values else 0.0
-    if len(values) != (name != "sign") or not (math.isfinite(value) and known.allows(value)):
+    if len(values) != known.written or not (math.isfinite(value) and known.allows(value)):
         raise InvalidConfiguration(f"expected {known.expected} for the defense {name}, got {part}")
     return [DefenseStep(name, value)]

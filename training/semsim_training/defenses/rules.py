@@ -6,18 +6,53 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from semsim_training.defenses.defense import Defense
+from semsim.exceptions import InvalidConfiguration
+from semsim_training.defenses.defense import Defense, DefenseStep, defense_plug_in
+from semsim_training.defenses.defense_plug_ins import plugged_defense
 
 Tensors = Mapping[str, Tensor]
 
 
 def defend(update: Tensors, defense: Defense, seed: int) -> dict[str, Tensor]:
-    """The defended update; the same for the same seed."""
+    """The defended update; the same for the same seed.
+
+    Raises:
+        InvalidConfiguration: a plug-in or a function of the caller fails, or gives other tensors than an update has.
+    """
     rng = torch.Generator().manual_seed(seed)
     defended = dict(update)
     for step in defense.steps:
-        defended = _RULES[step.kind](defended, step.value, rng)
+        rule = _RULES.get(step.kind)
+        defended = _others(step, defended, rng) if step.function or rule is None else rule(defended, step.value, rng)
     return defended
+
+
+def _others(step: DefenseStep, update: Tensors, rng: torch.Generator) -> dict[str, Tensor]:
+    """The update after a function of the caller, or of a plug-in, which gets copies of the tensors."""
+    copies = {name: value.detach().clone() for name, value in update.items()}
+    if step.function is not None:
+        return _checked(step.kind, step.function(copies, step.value, rng), update)
+    plugged = defense_plug_in(step.kind)
+    if plugged is None:
+        raise InvalidConfiguration(f"expected the plug-in of the defense {step.kind} to be installed, got none")
+    made = plugged.call(plugged_defense(plugged).function, copies, step.value, rng)
+    return _checked(f"{step.kind} of {plugged.origin}", made, update)
+
+
+def _checked(defense: str, made: object, update: Tensors) -> dict[str, Tensor]:
+    """The tensors of a defense that is not built in, in the update's order and types."""
+    if not isinstance(made, Mapping) or set(made) != set(update):
+        got = ", ".join(map(str, made)) or "no tensors" if isinstance(made, Mapping) else type(made).__name__
+        raise InvalidConfiguration(f"expected the tensors {', '.join(update)} from the defense {defense}, got {got}")
+    for name, value in update.items():
+        shape = tuple(made[name].shape) if isinstance(made[name], Tensor) else type(made[name]).__name__
+        if shape != tuple(value.shape):
+            raise InvalidConfiguration(
+                f"expected {name} of shape {tuple(value.shape)} from the defense {defense}, got {shape}"
+            )
+        if not torch.isfinite(made[name]).all():
+            raise InvalidConfiguration(f"expected finite values of {name} from the defense {defense}, got others")
+    return {name: made[name].detach().to(value) for name, value in update.items()}
 
 
 def _gaussian(update: Tensors, scale: float, rng: torch.Generator) -> dict[str, Tensor]:
