@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pydantic import Field
 
 from semsim.exceptions import InvalidConfiguration
+from semsim_training.attacks.attack_plug_ins import solved_by
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.closed_form import closed_form, imprint
@@ -14,6 +16,7 @@ from semsim_training.attacks.priors import TotalVariation
 from semsim_training.attacks.reconstruction import Reconstruction
 from semsim_training.configuration import FrozenModel
 from semsim_training.observations.observation import Observation
+from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ CLOSED_FORMS = {form.name: form for form in (ClosedForm("closed-form", closed_fo
 
 
 class AttackChoice(FrozenModel):
-    """A published attack, with changes; ``None`` changes nothing."""
+    """A published attack or a plug-in, with changes; ``None`` changes nothing."""
 
     preset: str
     iterations: int | None = Field(default=None, ge=1)
@@ -48,24 +51,42 @@ class AttackChoice(FrozenModel):
         """The attack itself.
 
         Raises:
-            InvalidConfiguration: no attack has this name, or it does not have what is changed.
+            InvalidConfiguration: no attack has this name, several have it, it is a plug-in that cannot be used, or it
+                does not have what is changed.
         """
-        if self.preset in CLOSED_FORMS:
+        attack = _attack(self.preset)
+        if isinstance(attack, ClosedForm):
             if self.iterations or self.restarts or self.total_variation is not None:
                 raise InvalidConfiguration(f"expected no options for {self.preset}, which searches nothing")
-            return CLOSED_FORMS[self.preset]
-        if self.preset not in PRESETS:
-            raise InvalidConfiguration(f"expected an attack of {', '.join(ATTACKS)}, got {self.preset}")
-        recipe = PRESETS[self.preset]
-        priors = recipe.priors
+            return attack
+        priors = attack.priors
         if self.total_variation is not None:
             if not any(isinstance(prior, TotalVariation) for prior in priors):
                 raise InvalidConfiguration(f"expected an attack with total variation, got {self.preset}")
             weight = self.total_variation
             priors = tuple(replace(p, weight=weight) if isinstance(p, TotalVariation) else p for p in priors)
         return replace(
-            recipe,
-            iterations=self.iterations or recipe.iterations,
-            restarts=self.restarts or recipe.restarts,
+            attack,
+            iterations=self.iterations or attack.iterations,
+            restarts=self.restarts or attack.restarts,
             priors=priors,
         )
+
+
+def _attack(name: str) -> AttackRecipe | ClosedForm:
+    plugged = plug_in(PlugInKind.ATTACK, name, ATTACKS)
+    if plugged is not None:
+        return _plugged(plugged)
+    if name not in ATTACKS:
+        raise InvalidConfiguration(f"expected an attack of {known_names(PlugInKind.ATTACK, ATTACKS)}, got {name}")
+    return CLOSED_FORMS[name] if name in CLOSED_FORMS else PRESETS[name]
+
+
+def _plugged(plugged: PlugIn) -> AttackRecipe | ClosedForm:
+    """The recipe that a plug-in registers, by the plug-in's name, or its function as a closed form."""
+    attack = plugged.load()
+    if isinstance(attack, AttackRecipe):
+        return replace(attack, name=plugged.name)
+    if not callable(attack) or isinstance(attack, type):
+        raise plugged.refused("an AttackRecipe or a function of an Observation", type(attack).__name__)
+    return ClosedForm(plugged.name, partial(solved_by, plugged, attack))

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from semsim.exceptions import InvalidVictim
+from semsim_training.gradients.loss import logits_of
+from semsim_training.plug_ins import PlugIn
 from semsim_training.victims.convnet import ConvNet
-from semsim_training.victims.description import DEFAULT_WIDTH, Architecture, Network
+from semsim_training.victims.description import DEFAULT_WIDTH, Architecture, Network, victim_plug_in
 from semsim_training.victims.imprint import ImprintedPerceptron
 from semsim_training.victims.lenet import LeNet
 from semsim_training.victims.perceptron import Perceptron
@@ -20,12 +22,14 @@ def build_network(network: Network, seed: int, initialisation: Literal["default"
 
     Raises:
         InvalidVictim: the architecture does not have an option that is set.
+        InvalidConfiguration: a plug-in cannot be loaded, fails, or makes no network of these inputs and classes.
     """
-    if network.width is not None and network.architecture not in DEFAULT_WIDTH:
+    plugged = victim_plug_in(network.architecture)
+    if network.width is not None and network.architecture not in DEFAULT_WIDTH and plugged is None:
         raise InvalidVictim(f"expected no width for {network.architecture}, got {network.width}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = _module(network)
+        model = _module(network) if plugged is None else _plugged(plugged, network)
         if initialisation == "uniform":
             if not isinstance(model, LeNet):
                 raise InvalidVictim(f"expected lenet for the uniform initialisation, got {network.architecture}")
@@ -53,9 +57,25 @@ def _module(network: Network) -> nn.Module:
             return ImprintedPerceptron(classes, size, width)
         case Architecture.RESNET18 | Architecture.DENSENET:
             return _torchvision(network.architecture, classes)
+    raise InvalidVictim(f"expected an architecture of {', '.join(Architecture)}, got {network.architecture}")
 
 
-def _torchvision(architecture: Architecture, classes: int) -> nn.Module:
+def _plugged(plugged: PlugIn, network: Network) -> nn.Module:
+    """The network that a plug-in's factory makes, called with the inputs, and with the width where there is one."""
+    factory, inputs = plugged.load(), network.inputs
+    if not callable(factory):
+        raise plugged.refused("a function or a class that makes a torch.nn.Module", type(factory).__name__)
+    model = plugged.call(factory, inputs, **({} if network.width is None else {"width": network.width}))
+    if not isinstance(model, nn.Module):
+        raise plugged.refused("a torch.nn.Module", type(model).__name__)
+    with torch.no_grad():
+        shape = tuple(plugged.call(lambda: logits_of(model.eval()(torch.zeros(1, *inputs.shape)))).shape)
+    if shape != (1, inputs.classes):
+        raise plugged.refused(f"logits (1, {inputs.classes}) for one image {inputs.shape}", str(shape))
+    return model
+
+
+def _torchvision(architecture: str, classes: int) -> nn.Module:
     from torchvision.models import densenet121, resnet18  # a second of import that most victims do not need
 
     builder = resnet18 if architecture is Architecture.RESNET18 else densenet121

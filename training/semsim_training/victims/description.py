@@ -1,15 +1,18 @@
 """A victim's network, as a configuration or the file beside its weights says it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.configuration import FrozenModel
+from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
 
 
 class Architecture(StrEnum):
-    """The victims that can be built by name."""
+    """The victims that can be built by name, plug-ins apart."""
 
     LENET = "lenet"
     CONVNET = "convnet"
@@ -21,7 +24,7 @@ class Architecture(StrEnum):
     IMPRINT = "imprint"
 
 
-DEFAULT_WIDTH = {
+DEFAULT_WIDTH: Mapping[str, int] = {
     Architecture.CONVNET: 64,
     Architecture.RESNET20: 16,
     Architecture.VIT: 96,
@@ -31,13 +34,33 @@ DEFAULT_WIDTH = {
 """The width of each architecture that has one, where a description gives none."""
 
 
+def victim_plug_in(architecture: str) -> PlugIn | None:
+    """The plug-in of this name; ``None`` for an :class:`Architecture` and for an unknown name.
+
+    Raises:
+        InvalidConfiguration: the name stands for several victims.
+    """
+    return plug_in(PlugInKind.VICTIM, architecture, tuple(Architecture))
+
+
+def _known(architecture: str) -> str:
+    """The architecture, an :class:`Architecture` where it is built in."""
+    if victim_plug_in(architecture) is not None:
+        return architecture
+    if architecture not in set(Architecture):
+        names = known_names(PlugInKind.VICTIM, tuple(Architecture))
+        raise ValueError(f"expected an architecture of {names}, got {architecture}")
+    return Architecture(architecture)
+
+
 class Network(FrozenModel):
     """A network, and the images that it takes."""
 
-    architecture: Architecture
+    architecture: Annotated[str, AfterValidator(_known)]
+    """An :class:`Architecture`, or the name of a plug-in."""
     width: int | None = Field(default=None, ge=1)
     """Channels of the first layer (ConvNet, ResNet20; the paper's ResNet20-4 has 64), hidden units (perceptron),
-    the tokens' dimension (ViT) or bins (imprint); ``None`` for :data:`DEFAULT_WIDTH`."""
+    the tokens' dimension (ViT) or bins (imprint); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it means."""
     classes: int = Field(ge=2)
     size: int = Field(ge=16, le=512)
     """The side of the square input, in pixels."""
