@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from semsim.progress import Progress, silent
+from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import AttackChoice
 from semsim_training.attacks.dispatch import run_attack
 from semsim_training.attacks.reconstruction import Explanation, Reconstruction, Status
@@ -30,7 +31,7 @@ def attack(
     labels: Sequence[int] | None = None,
     training: LocalTraining | None = None,
     batchnorm: BatchNormMode = "eval",
-    attack: AttackChoice | str = "inversed",
+    attack: AttackChoice | AttackRecipe | str = "inversed",
     seconds: float | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -47,7 +48,7 @@ def attack(
         labels: their classes, where they are known; otherwise they are inferred from the update.
         training: the local training behind a ``delta`` or a state ``after`` it.
         batchnorm: ``train`` where the client's batch normalisation used the statistics of its batches.
-        attack: a published attack by name, or with changes.
+        attack: a published attack or a plug-in by name, or with changes; or a recipe of your own.
         seconds: the time after which the search ends with the best so far.
         seed: the seed of the first candidates.
         device: ``cpu`` or ``cuda``.
@@ -63,6 +64,9 @@ def attack(
         InvalidConfiguration: no attack has this name.
     """
     choice = AttackChoice(preset=attack) if isinstance(attack, str) else attack
+    if isinstance(choice, AttackChoice) and seconds is None:
+        seconds = choice.seconds
+    recipe = choice.resolve() if isinstance(choice, AttackChoice) else choice
     observation = observation_of(
         Victim(model, inputs, type(model).__name__),
         update,
@@ -72,5 +76,5 @@ def attack(
         local_training=training,
         batchnorm=batchnorm,
     )
-    options = Options(device=device, seconds=seconds if seconds is not None else choice.seconds)
-    return run_attack(choice.resolve(), [observation], [seed], options, progress=progress)[0]
+    options = Options(device=device, seconds=seconds)
+    return run_attack(recipe, [observation], [seed], options, progress=progress)[0]

@@ -173,12 +173,16 @@ def compare(
 
 @app.command("list")
 def list_attacks() -> None:
-    """The published attacks."""
+    """The published attacks, and the attacks, defenses and victims of plug-ins."""
     from semsim_training.attacks.catalogue import ATTACKS
+    from semsim_training.plug_ins import PlugInKind, plug_ins
 
     for attack in ATTACKS.values():
         length = "   closed form   " if attack.iterations is None else f"{attack.iterations:6} iterations"
         typer.echo(f"{attack.name:22} {length}  {attack.citation}")
+    for kind in PlugInKind:
+        for name, alike in plug_ins(kind).items():
+            typer.echo(f"{name:22} {f'{kind} plug-in':17}  {' and '.join(one.origin for one in alike)}")
 
 
 def _one_of(option: str, value: str, known: Iterable[str]) -> None:
