@@ -73,7 +73,7 @@ def test_local_steps_leave_the_statistics_that_are_sent(training: LocalTraining)
     protocol = Protocol(batchnorm="train", send_statistics=True, local_training=training)
     seen = observations(attacked, 2, 4, protocol)
     path = LocalStepDeltas(attacked.model, 4, training, train_batchnorm=True)
-    path(normalise(smooth_images(8, 16), attacked.inputs).double(), torch.arange(8))
+    path(normalise(smooth_images(8, 16), attacked.inputs, torch.float64), torch.arange(8))
     sent = zip(*(batch_statistics(observation) for observation in seen), strict=True)
     for simulated, clients in zip(path.statistics(), sent, strict=True):
         for client, statistics in enumerate(clients):

@@ -80,8 +80,8 @@ def test_refuses_what_does_not_fit(lenet: Victim) -> None:
         Observation(lenet, good.update, labels=(10,))
     with pytest.raises(InvalidUpdate, match="expected one label for each of 2 images, got 1"):
         Observation(lenet, good.update, images=2, labels=(1,))
-    with pytest.raises(InvalidUpdate, match="expected a local batch size that divides 3 images, got 2"):
-        Observation(lenet, Update(tensors, LocalTraining(0.1, 2)), images=3)
+    with pytest.raises(InvalidUpdate, match="expected a schedule of 2 steps, got 3 factors"):
+        Observation(lenet, Update(tensors, LocalTraining(0.1, 2, schedule=(1.0, 0.5, 0.1))), images=3)
     with pytest.raises(InvalidUpdate, match="expected a positive learning rate"):
         LocalTraining(0.0, 1)
 

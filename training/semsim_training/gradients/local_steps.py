@@ -1,19 +1,19 @@
 """The weight deltas of many clients after several local steps (federated averaging), differentiable by the images.
 
-After the first step clients no longer share weights, so everything runs once for each client, under ``vmap``.
+After the first step clients no longer share weights, so everything runs once for each client, under ``vmap`` or one
+after another.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from semsim.exceptions import InvalidUpdate
-from semsim_training.gradients.attackable import attackable_copy, batchnorm_layers
-from semsim_training.gradients.batchnorm import ChannelStatistics, shares_of_steps
+from semsim_training.gradients.attackable import attackable_copy, batchnorm_layers, trained_names
+from semsim_training.gradients.batchnorm import ChannelStatistics, ClientBatchNorm, shares_of_steps
 from semsim_training.gradients.loss import client_losses, logits_of
+from semsim_training.gradients.optimiser_steps import Moments, step
 from semsim_training.gradients.terms import DenseTerm, GradientTerm
 from semsim_training.gradients.update import LocalTraining
 
@@ -24,31 +24,50 @@ _Pair = tuple[Tensor, Tensor]
 class LocalStepDeltas:
     """Each client's weight delta (after minus before), by the parameters of a victim in their order."""
 
-    path = "vmap"
-
     def __init__(
-        self, model: nn.Module, images: int, training: LocalTraining, *, train_batchnorm: bool, sign: float = 1.0
+        self,
+        model: nn.Module,
+        images: int,
+        training: LocalTraining,
+        *,
+        train_batchnorm: bool,
+        sign: float = 1.0,
+        vectorised: bool = True,
     ) -> None:
         """Prepare clients that train on ``images`` images each; their deltas are multiplied by ``sign``.
 
         One step of rate 1 with sign -1 is the gradient itself, for victims that :class:`SharedWeightGradients` refuses.
+        ``vectorised`` is false for victims that ``vmap`` refuses.
+
+        Raises:
+            InvalidUpdate: the training's schedule or order is not of ``images`` images.
         """
-        if training != replace(LocalTraining(training.learning_rate, training.batch_size), epochs=training.epochs):
-            raise InvalidUpdate(f"expected local training by plain SGD, got {training}")
+        training.check(images)
+        self.path = "vmap" if vectorised else "loop"
         self.images = images
         self._sign = sign
         self.training = training
         self.network = attackable_copy(model, training.batch_size, train_batchnorm=train_batchnorm)
-        self.names = tuple(name for name, _ in self.network.named_parameters())
+        self.names = trained_names(model)
         self._layers = batchnorm_layers(self.network)
+        self._batches = training.batches(images)
+        self._used: tuple[str, ...] | None = None
         self._statistics: list[ChannelStatistics] = []
 
     def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
         """The deltas for images ``(N * images, C, H, W)`` and labels, as the shared-weight gradients take them."""
-        per_client = (t.unflatten(0, (-1, self.images)) for t in (images, labels))
-        deltas, statistics = vmap(self._delta)(*per_client)
+        pixels, classes = (t.unflatten(0, (-1, self.images)) for t in (images, labels))
+        if self._used is None:
+            self._used = self._used_names(pixels[0], classes[0])
+        if self.path == "vmap":
+            deltas, statistics = vmap(self._delta)(pixels, classes)
+        else:
+            each = [self._delta(*client) for client in zip(pixels, classes, strict=True)]
+            deltas = tuple(torch.stack(values) for values in zip(*(one for one, _ in each), strict=True))
+            layers = zip(*(pairs for _, pairs in each), strict=True)
+            statistics = [tuple(torch.stack(values) for values in zip(*pairs, strict=True)) for pairs in layers]
         self._statistics = [ChannelStatistics(mean, variance) for mean, variance in statistics]
-        return [DenseTerm(delta.reshape(*delta.shape[:2], -1)) for delta in deltas]
+        return [DenseTerm(_rows(delta)) for delta in deltas]
 
     def statistics(self) -> list[ChannelStatistics]:
         """The statistics of the last call's images at the batch normalisations that keep them, in order.
@@ -59,24 +78,38 @@ class LocalStepDeltas:
 
     def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
         """The targets ``(N, *parameter)``, laid out as the terms are: ``(N, out, rest)``."""
-        return [value.reshape(*value.shape[:2], -1).contiguous() for value in values]
+        return [_rows(value).contiguous() for value in values]
 
     def _delta(self, images: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], list[_Pair]]:
-        before: dict[str, Tensor] = dict(self.network.named_parameters())
-        weights, steps = before, []
-        for _ in range(self.training.epochs):
-            for start in range(0, self.images, self.training.batch_size):
-                stop = start + self.training.batch_size
-                gradient, statistics = grad(self._loss, has_aux=True)(weights, images[start:stop], labels[start:stop])
-                weights = {name: weights[name] - self.training.learning_rate * gradient[name] for name in weights}
-                steps.append(statistics)
+        before = {name: self.network.get_parameter(name) for name in self.names}
+        weights, moments, steps = dict[str, Tensor](before), Moments(), []
+        for indices in self._batches:
+            gradients, statistics = grad(self._loss, has_aux=True)(
+                weights, *(t[list(indices)] for t in (images, labels))
+            )
+            weights, moments = step(
+                self.training, weights, {name: gradients[name] for name in self._used or ()}, moments
+            )
+            steps.append(statistics)
         return tuple(self._sign * (weights[name] - before[name]) for name in self.names), self._averaged(steps)
 
     def _loss(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, list[_Pair]]:
+        for module in self.network.modules():
+            if isinstance(module, ClientBatchNorm):
+                module.images = len(images)
         logits = logits_of(functional_call(self.network, weights, (images,)))
         recorded = [layer.statistics for layer in self._layers if layer.statistics is not None]
         pairs = [(statistics.mean[0], statistics.variance[0]) for statistics in recorded]
         return client_losses(logits, labels, len(images))[0], pairs
+
+    def _used_names(self, images: Tensor, labels: Tensor) -> tuple[str, ...]:
+        """The parameters that the loss depends on; ``torch.optim`` leaves the others alone, decay included."""
+        first = list(self._batches[0])
+        weights = {name: self.network.get_parameter(name).detach().requires_grad_() for name in self.names}
+        with torch.enable_grad():
+            loss, _ = self._loss(weights, *(t[first].detach() for t in (images, labels)))
+            gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+        return tuple(name for name, gradient in zip(weights, gradients, strict=True) if gradient is not None)
 
     def _averaged(self, steps: list[list[_Pair]]) -> list[_Pair]:
         """Each layer's mean and variance over the steps."""
@@ -90,3 +123,8 @@ class LocalStepDeltas:
 
 def _weighted(values: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
     return torch.stack([share * value for share, value in zip(shares, values, strict=True)]).sum(dim=0)
+
+
+def _rows(value: Tensor) -> Tensor:
+    """``(N, *parameter)`` as ``(N, out, rest)``; a parameter that is one number has one output."""
+    return value[:, None, None] if value.ndim == 1 else value.reshape(*value.shape[:2], -1)

@@ -60,10 +60,37 @@ class LocalTraining:
             raise InvalidUpdate(f"expected betas of 0 to 1 and an epsilon > 0, got {self.betas} and {self.epsilon}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise InvalidUpdate(f"expected a norm > 0 to clip to, got {self.clip_norm}")
+        if not all(0 <= factor < math.inf for factor in self.schedule):
+            raise InvalidUpdate(f"expected factors >= 0 of the learning rate, got {self.schedule}")
 
     def steps(self, images: int) -> int:
         """The number of gradient steps on ``images`` images."""
         return self.epochs * -(-images // self.batch_size)
+
+    def batches(self, images: int) -> list[tuple[int, ...]]:
+        """The indices of the images of each step, in order."""
+        orders = self.order or (tuple(range(images)),) * self.epochs
+        starts = range(0, images, self.batch_size)
+        return [order[start : start + self.batch_size] for order in orders for start in starts]
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from zero."""
+        return self.learning_rate * (self.schedule[step] if self.schedule else 1.0)
+
+    def check(self, images: int) -> None:
+        """Refuse a schedule or an order that is not of ``images`` images.
+
+        Raises:
+            InvalidUpdate: they are of another number of steps, epochs or images.
+        """
+        steps = self.steps(images)
+        if self.schedule and len(self.schedule) != steps:
+            raise InvalidUpdate(f"expected a schedule of {steps} steps, got {len(self.schedule)} factors")
+        if self.order and len(self.order) != self.epochs:
+            raise InvalidUpdate(f"expected an order for each of {self.epochs} epochs, got {len(self.order)}")
+        for order in self.order:
+            if sorted(order) != list(range(images)):
+                raise InvalidUpdate(f"expected each of {images} images once in the order of an epoch, got {order}")
 
 
 @dataclass(frozen=True, slots=True)

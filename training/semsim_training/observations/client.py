@@ -14,9 +14,10 @@ from semsim_training.client_images.mode import NO_MODE, Mode
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.defenses.defense import NO_DEFENSE, Defense
 from semsim_training.defenses.rules import defend
+from semsim_training.gradients.attackable import trained_names
 from semsim_training.gradients.loss import logits_of
 from semsim_training.gradients.update import LocalTraining, Update
-from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
+from semsim_training.observations.observation import BatchNormMode, Observation, Victim, batchnorms, running_statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ def observe(
         raise InvalidUpdate(f"expected labels 0..{classes - 1}, got {min(known)}..{max(known)}")
     shared = protocol.mode.share(images, np.random.default_rng(seed))
     model = copy.deepcopy(victim.model)
-    tensors = _update(model, victim, normalise(shared, victim.inputs), torch.from_numpy(labels), protocol)
+    double = next(model.parameters()).dtype == torch.float64
+    pixels = normalise(shared, victim.inputs, torch.float64 if double else torch.float32)
+    tensors = _update(model, victim, pixels, torch.from_numpy(labels), protocol)
     defended = defend(tensors, protocol.defense, seed)
     sent = running_statistics(model) if protocol.send_statistics else {}
     return Observation(
@@ -71,22 +74,41 @@ def observe(
 def _update(model: nn.Module, victim: Victim, pixels: Tensor, labels: Tensor, protocol: Protocol) -> dict[str, Tensor]:
     """The gradient of the mean loss, or the weight delta, computed on ``model``, the client's copy of the victim's."""
     pixels = pixels.to(next(model.parameters()))
-    for module in model.modules():
-        module.train(protocol.batchnorm == "train" and isinstance(module, nn.BatchNorm2d))
-    model.requires_grad_(True)
+    model.eval()
+    for _, layer in batchnorms(model):
+        layer.train(protocol.batchnorm == "train")
+    trained = {name: model.get_parameter(name).requires_grad_() for name in trained_names(model)}
     training = protocol.local_training
     if training is None:
         F.cross_entropy(logits_of(model(pixels)), labels).backward()
-        return {name: _gradient(parameter) for name, parameter in model.named_parameters()}
-    optimiser = torch.optim.SGD(model.parameters(), lr=training.learning_rate)
-    for _ in range(training.epochs):
-        for start in range(0, len(pixels), training.batch_size):
-            batch = slice(start, start + training.batch_size)
-            optimiser.zero_grad()
-            F.cross_entropy(logits_of(model(pixels[batch])), labels[batch]).backward()
-            optimiser.step()
-    before = dict(victim.model.named_parameters())
-    return {name: (after - before[name]).detach() for name, after in model.named_parameters()}
+        return {name: _gradient(parameter) for name, parameter in trained.items()}
+    _train(model, list(trained.values()), training, pixels, labels)
+    return {name: (after - victim.model.get_parameter(name)).detach() for name, after in trained.items()}
+
+
+def _train(
+    model: nn.Module, parameters: list[nn.Parameter], training: LocalTraining, pixels: Tensor, labels: Tensor
+) -> None:
+    """The client's local training, by ``torch.optim``."""
+    optimiser = _optimiser(parameters, training)
+    training.check(len(pixels))
+    for step, batch in enumerate(training.batches(len(pixels))):
+        optimiser.param_groups[0]["lr"] = training.rate(step)
+        optimiser.zero_grad()
+        F.cross_entropy(logits_of(model(pixels[list(batch)])), labels[list(batch)]).backward()
+        if training.clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, training.clip_norm)
+        optimiser.step()
+
+
+def _optimiser(parameters: list[nn.Parameter], training: LocalTraining) -> torch.optim.Optimizer:
+    rate, decay = training.learning_rate, training.weight_decay
+    if training.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, rate, momentum=training.momentum, nesterov=training.nesterov, weight_decay=decay
+        )
+    of_adam = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimiser]
+    return of_adam(parameters, rate, betas=training.betas, eps=training.epsilon, weight_decay=decay)
 
 
 def _gradient(parameter: Tensor) -> Tensor:

@@ -5,9 +5,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from semsim.exceptions import InvalidUpdate
 from semsim_training.client_images.network_inputs import Inputs
+from semsim_training.gradients.attackable import trained_names
 from semsim_training.gradients.update import Update
 
 BatchNormMode = Literal["eval", "train"]
@@ -43,7 +45,8 @@ class Observation:
     """The class of each image, where the attacker knows them."""
 
     def __post_init__(self) -> None:
-        parameters = dict(self.victim.model.named_parameters())
+        model = self.victim.model
+        parameters = {name: model.get_parameter(name) for name in trained_names(model)}
         _check_names(set(parameters), set(self.update.tensors))
         for name, value in self.update.tensors.items():
             if value.shape != parameters[name].shape:
@@ -55,11 +58,8 @@ class Observation:
         self._check_statistics()
         if self.images < 1:
             raise InvalidUpdate(f"expected at least one image, got {self.images}")
-        training = self.update.local_training
-        if training is not None and self.images % training.batch_size:
-            raise InvalidUpdate(
-                f"expected a local batch size that divides {self.images} images, got {training.batch_size}"
-            )
+        if self.update.local_training is not None:
+            self.update.local_training.check(self.images)
         if self.labels is not None:
             _check_labels(self.labels, self.images, self.victim.inputs.classes)
 
@@ -79,9 +79,10 @@ class Observation:
                 raise InvalidUpdate(f"expected finite {name} of shape {tuple(expected[name].shape)} in the update")
 
 
-def batchnorms(model: nn.Module) -> list[tuple[str, nn.BatchNorm2d]]:
-    """A model's batch normalisations by name, in order."""
-    return [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
+def batchnorms(model: nn.Module) -> list[tuple[str, _BatchNorm]]:
+    """A model's batch normalisations with running statistics by name, in order."""
+    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, _BatchNorm)]
+    return [(name, layer) for name, layer in layers if layer.running_mean is not None]
 
 
 def running_statistics(model: nn.Module) -> dict[str, Tensor]:
