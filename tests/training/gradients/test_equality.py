@@ -93,10 +93,12 @@ def test_shared_weights_and_local_steps_agree(objective: object) -> None:
     seen = observations(attacked, 2, images=3)
     x = torch.randn(6, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     labels = torch.tensor([label for observation in seen for label in observation.labels or ()])
+    # In training mode a bias before batch normalisation has no gradient but rounding, and a cosine of its own here.
+    train = not isinstance(objective, PerOutputCosine)
     values = []
     for path in (
-        SharedWeightGradients(attacked.model, 3, train_batchnorm=True),
-        LocalStepDeltas(attacked.model, 3, LocalTraining(1.0, 3), train_batchnorm=True, sign=-1.0),
+        SharedWeightGradients(attacked.model, 3, train_batchnorm=train),
+        LocalStepDeltas(attacked.model, 3, LocalTraining(1.0, 3), train_batchnorm=train, sign=-1.0),
     ):
         path.network.to(torch.float64)
         stacked = [torch.stack([o.update.tensors[name].double() for o in seen]) for name in path.names]

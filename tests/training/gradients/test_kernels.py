@@ -42,7 +42,7 @@ def test_winograd_is_a_convolution(
     batch = clients * images
     x = random(batch, inputs, height, width).requires_grad_()
     layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).double().requires_grad_(False)
-    assert winograd.takes(layer, x)
+    assert winograd.takes(Window((3, 3), (1, 1), (1, 1)), (inputs, outputs), x)
     delta, probe = random(batch, outputs, height, width, seed=1), random(clients, outputs, 9 * inputs, seed=2)
 
     output, entering, leaving = winograd.convolve(x, winograd.Kernel.of(layer.weight))

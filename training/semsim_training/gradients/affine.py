@@ -16,7 +16,9 @@ _SOURCE = Path(__file__).with_name("affine.cpp")
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """The map of ``x`` ``(B, C, H, W)`` by ``scale`` and ``shift`` ``(B, C)``; differentiable twice by ``x``."""
+    """The map of ``x`` ``(B, C, ...)`` by ``scale`` and ``shift`` ``(B, C)``; differentiable twice by ``x``."""
+    if x.ndim != 4:
+        return affine(x.reshape(*x.shape[:2], -1, 1), scale, shift).reshape(x.shape)
     return _AffineForward.apply(x.contiguous(memory_format=torch.channels_last), scale, shift)[0]  # type: ignore[no-any-return]
 
 

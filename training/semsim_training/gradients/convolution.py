@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from semsim_training.gradients.patches import Window, fold, unfold
 
@@ -13,18 +13,6 @@ _convolution_backward = torch.ops.aten.convolution_backward
 _NARROW = 16
 """The number of channels below which products of patches are faster the other way round, and oneDNN's strided
 convolutions are slow."""
-
-
-def window_of(layer: nn.Conv2d) -> Window:
-    """The window of a layer that is :func:`supported`."""
-    (top, left), (down, right), padding = layer.kernel_size, layer.stride, layer.padding
-    vertical, horizontal = (0, 0) if isinstance(padding, str) else padding
-    return Window((top, left), (down, right), (vertical, horizontal))
-
-
-def supported(layer: nn.Conv2d) -> bool:
-    """True where the layer has no groups, no dilation, and zero padding given in numbers."""
-    return layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros" and layer.padding != "same"
 
 
 class SharedConvolution(torch.autograd.Function):
@@ -38,7 +26,7 @@ class SharedConvolution(torch.autograd.Function):
         """``x`` ``(B, in, H, W)`` to ``(B, out, h, w)``."""
         ctx.save_for_backward(weight)
         ctx.window, ctx.shape = window, x.shape
-        return F.conv2d(x, weight, bias, window.stride, window.padding)
+        return _convolve(x, weight, bias, window)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -54,11 +42,11 @@ class _TransposedConvolution(torch.autograd.Function):
     def forward(ctx: Any, gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
         ctx.save_for_backward(weight)
         ctx.window = window
-        if shape[1] < _NARROW and window.stride != (1, 1):
+        if shape[1] < _NARROW and window.stride != (1, 1) and window.dilation == (1, 1) and window.groups == 1:
             return _sub_pixel_convolution(gradient, weight, shape, window)
         data: Tensor = _convolution_backward(
             gradient, gradient.new_empty(1).expand(shape), weight, None, window.stride, window.padding,
-            [1, 1], False, [0, 0], 1, [True, False, False],
+            window.dilation, False, [0, 0], window.groups, [True, False, False],
         )[0]  # fmt: skip
         return data
 
@@ -66,7 +54,11 @@ class _TransposedConvolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients by the inputs."""
         (weight,) = ctx.saved_tensors
-        return F.conv2d(gradients[0], weight, None, ctx.window.stride, ctx.window.padding), None, None, None
+        return _convolve(gradients[0], weight, None, ctx.window), None, None, None
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+    return F.conv2d(x, weight, bias, window.stride, window.padding, window.dilation, window.groups)
 
 
 def _sub_pixel_convolution(gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
@@ -90,34 +82,54 @@ def _sub_pixel_convolution(gradient: Tensor, weight: Tensor, shape: torch.Size, 
 
 
 class PatchWeightGradient(torch.autograd.Function):
-    """The weight gradients ``(N, out, taps * in)`` of N clients, as matrix products over patches."""
+    """The weight gradients ``(N, out, taps * in of a group)`` of N clients, as matrix products over patches."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, clients: int) -> Tensor:
         """The gradients from the input ``x`` ``(N * images, in, H, W)`` and the loss's gradient by the output."""
-        patches = unfold(x, window)
-        deltas = delta.permute(0, 2, 3, 1).reshape(len(x), -1, delta.shape[1])
-        patches, deltas = (t.reshape(clients, -1, t.shape[-1]) for t in (patches, deltas))
+        patches, deltas = unfold(x, window), delta.permute(0, 2, 3, 1)
+        patches = _by_group(patches.reshape(clients, -1, patches.shape[2]), window)
+        deltas = _by_group(deltas.reshape(clients, -1, deltas.shape[3]), window, taps=1)
         ctx.save_for_backward(patches, deltas)
         ctx.window, ctx.shapes = window, (x.shape, delta.shape)
-        return torch.bmm(deltas.transpose(1, 2), patches)
+        return torch.bmm(deltas.transpose(1, 2), patches).view(clients, delta.shape[1], -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients by the inputs."""
         patches, deltas = ctx.saved_tensors
         shape, (batch, channels, rows, columns) = ctx.shapes
-        weight, window = gradients[0], ctx.window
+        clients, window = len(gradients[0]), ctx.window
+        weight = gradients[0].reshape(len(patches), -1, patches.shape[2])
         if channels < _NARROW:
             to_delta = torch.bmm(weight, patches.transpose(1, 2)).transpose(1, 2)
         else:
             to_delta = torch.bmm(patches, weight.transpose(1, 2))
-        to_delta = to_delta.reshape(batch, rows, columns, channels)
-        if window.is_same and len(weight) == batch and shape[1] >= channels:
+        to_delta = _all_groups(to_delta, window, clients, taps=1).reshape(batch, rows, columns, channels)
+        if window.is_same and clients == batch and shape[1] >= channels and window.groups == 1:
             to_x = _transposed_patches(deltas.view(batch, rows, columns, channels), weight, window)
         else:
-            to_x = fold(torch.bmm(deltas, weight).flatten(0, 1), shape, window)
+            to_patches = _all_groups(torch.bmm(deltas, weight), window, clients)
+            to_x = fold(to_patches.reshape(batch, rows * columns, -1), shape, window)
         return to_x, to_delta.permute(0, 3, 1, 2), None, None
+
+
+def _by_group(rows: Tensor, window: Window, *, taps: int | None = None) -> Tensor:
+    """Rows ``(N, positions, taps * C)`` as ``(N * groups, positions, taps * C of a group)``."""
+    if window.groups == 1:
+        return rows
+    taps = window.kernel[0] * window.kernel[1] if taps is None else taps
+    split = rows.view(*rows.shape[:2], taps, window.groups, -1).permute(0, 3, 1, 2, 4)
+    return split.reshape(len(rows) * window.groups, rows.shape[1], -1)
+
+
+def _all_groups(rows: Tensor, window: Window, clients: int, *, taps: int | None = None) -> Tensor:
+    """The inverse of :func:`_by_group`."""
+    if window.groups == 1:
+        return rows
+    taps = window.kernel[0] * window.kernel[1] if taps is None else taps
+    split = rows.reshape(clients, window.groups, rows.shape[1], taps, -1).permute(0, 2, 3, 1, 4)
+    return split.reshape(clients, rows.shape[1], -1)
 
 
 def _transposed_patches(deltas: Tensor, weight: Tensor, window: Window) -> Tensor:

@@ -13,22 +13,29 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The geometry of a convolution without dilation or groups."""
+    """The geometry of a convolution."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
 
     @property
     def is_same(self) -> bool:
         """True where the output has the input's size and the window its centre on the pixel."""
-        centred = all(2 * pad + 1 == kernel for pad, kernel in zip(self.padding, self.kernel, strict=True))
+        centred = all(
+            2 * pad == dilation * (kernel - 1)
+            for pad, kernel, dilation in zip(self.padding, self.kernel, self.dilation, strict=True)
+        )
         return centred and self.stride == (1, 1)
 
     def positions(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of the output for an input of ``height x width``."""
-        size = zip((height, width), self.kernel, self.stride, self.padding, strict=True)
-        rows, columns = ((side + 2 * pad - kernel) // stride + 1 for side, kernel, stride, pad in size)
+        size = zip((height, width), self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        rows, columns = (
+            (side + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1 for side, kernel, stride, pad, dilation in size
+        )
         return rows, columns
 
 
@@ -37,9 +44,10 @@ def unfold(x: Tensor, window: Window) -> Tensor:
     batch, channels, height, width = x.shape
     rows, columns = window.positions(height, width)
     pixels = _padded(x, window.padding)
-    # A row of a patch is one run of memory, so that one strided copy makes all patches.
-    runs = (rows, columns, window.kernel[0], window.kernel[1] * channels)
-    return pixels.as_strided((batch, *runs), _strides(pixels, window)).reshape(batch, rows * columns, -1)
+    # Without dilation a row of a patch is one run of memory. One strided copy makes all patches.
+    taps = (window.kernel[0], window.kernel[1], channels)
+    patches = pixels.as_strided((batch, rows, columns, *taps), _strides(pixels, window))
+    return patches.reshape(batch, rows * columns, -1)
 
 
 def fold(patches: Tensor, shape: torch.Size, window: Window) -> Tensor:
@@ -48,19 +56,22 @@ def fold(patches: Tensor, shape: torch.Size, window: Window) -> Tensor:
     rows, columns = window.positions(height, width)
     down, right = window.padding
     pixels = patches.new_zeros(batch, height + 2 * down, width + 2 * right, channels)
-    per_row = patches.view(batch, rows, columns, window.kernel[0], window.kernel[1] * channels)
+    # Without dilation the taps of a row are one run of memory.
+    runs = window.kernel[1] if window.dilation[1] > 1 else 1
+    per_run = patches.view(batch, rows, columns, window.kernel[0], runs, -1)
     # Columns this far apart share no pixel, so that their runs can be added at once.
-    apart = -(-window.kernel[1] // window.stride[1])
-    image, down_one, right_one, tap_row, _ = _strides(pixels, window)
+    apart = 1 if runs > 1 else -(-window.kernel[1] // window.stride[1])
+    image, down_one, right_one, tap_row, tap_column, _ = _strides(pixels, window)
     for first in range(min(apart, columns)):
-        part = per_row[:, :, first::apart]
+        part = per_run[:, :, first::apart]
         for tap in range(window.kernel[0]):
-            target = pixels.as_strided(
-                (batch, rows, part.shape[2], part.shape[4]),
-                (image, down_one, apart * right_one, 1),
-                first * right_one + tap * tap_row,
-            )
-            target += part[:, :, :, tap]
+            for run in range(runs):
+                target = pixels.as_strided(
+                    (batch, rows, part.shape[2], part.shape[5]),
+                    (image, down_one, apart * right_one, 1),
+                    first * right_one + tap * tap_row + run * tap_column,
+                )
+                target += part[:, :, :, tap, run]
     return pixels[:, down : down + height, right : right + width].permute(0, 3, 1, 2)
 
 
@@ -71,7 +82,8 @@ def _padded(x: Tensor, padding: tuple[int, int]) -> Tensor:
     return F.pad(pixels, (0, 0, right, right, down, down)).contiguous() if down or right else pixels.contiguous()
 
 
-def _strides(pixels: Tensor, window: Window) -> tuple[int, int, int, int, int]:
-    """The strides of patches within padded pixels: image, position down, position right, tap row, tap column."""
+def _strides(pixels: Tensor, window: Window) -> tuple[int, int, int, int, int, int]:
+    """The strides of patches within padded pixels: image, position down and right, tap row and column, channel."""
     image, row, pixel, _ = pixels.stride()
-    return image, window.stride[0] * row, window.stride[1] * pixel, row, 1
+    down, right = window.stride
+    return image, down * row, right * pixel, window.dilation[0] * row, window.dilation[1] * pixel, 1

@@ -6,7 +6,6 @@ per-example gradients in this way (Goodfellow, 2015, arXiv 1510.01799). Here all
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
@@ -14,27 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
-from semsim_training.gradients import winograd
-from semsim_training.gradients.attackable import attackable_copy, batchnorm_layers
-from semsim_training.gradients.batchnorm import ChannelStatistics, ClientBatchNorm
-from semsim_training.gradients.convolution import PatchWeightGradient, SharedConvolution, supported, window_of
-from semsim_training.gradients.loss import client_losses
-from semsim_training.gradients.position import AddedPositions
-from semsim_training.gradients.terms import DenseTerm, GradientTerm, OuterTerm
-
-_LAYERS = (nn.Conv2d, nn.Linear, ClientBatchNorm, nn.LayerNorm, AddedPositions)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A layer's input and output, and the tensors that the loss's gradients are taken by."""
-
-    entered: Tensor
-    """The input, or its frequencies."""
-    left: Tensor
-    """The output."""
-    by: tuple[Tensor, ...]
-    """The output or tensors in its place, by which the loss's gradients give those of the layer's parameters."""
+from semsim_training.gradients.attackable import attackable_copy, batchnorm_layers, trained_names
+from semsim_training.gradients.batchnorm import ChannelStatistics
+from semsim_training.gradients.known_layers import known_layer
+from semsim_training.gradients.loss import client_losses, logits_of
+from semsim_training.gradients.shared_layer import LayerRun, SharedLayer
+from semsim_training.gradients.terms import DenseTerm, GradientTerm, rows
 
 
 class SharedWeightGradients:
@@ -50,69 +34,112 @@ class SharedWeightGradients:
         """
         self.images = images
         self.network = attackable_copy(model, images, train_batchnorm=train_batchnorm)
-        self.names = tuple(name for name, _ in self.network.named_parameters())
-        self._layers = {
-            module: prefix
-            for prefix, module in self.network.named_modules()
-            if next(module.parameters(recurse=False), None) is not None
-        }
-        self._seen: dict[nn.Module, _Seen] = {}
-        self._frequencies: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-        self._kernels: dict[tuple[nn.Module, torch.dtype], winograd.Kernel] = {}
+        self.names = trained_names(model)
+        self._runs: list[tuple[nn.Module, LayerRun]] = []
+        self._batch = 0
         self._overwritten: set[nn.Module] = set()
-        for layer, prefix in self._layers.items():
-            if not isinstance(layer, _LAYERS) or (isinstance(layer, nn.Conv2d) and not supported(layer)):
-                raise InvalidVictim(
-                    f"expected the parameters in plain convolutions, fully connected layers, batch or layer "
-                    f"normalisation, got {prefix}: {layer}"
-                )
-            if isinstance(layer, ClientBatchNorm):
-                layer.probe = True
-            if isinstance(layer, nn.Conv2d):
-                layer.forward = partial(self._convolve, layer)  # type: ignore[method-assign]
-            layer.register_forward_hook(self._remember)
+        self._checked = False
+        self._copies: dict[str, Tensor] = {}
+        """Copies for each client of parameters outside known layers; here there are none."""
+        first_names = {parameter: name for name, parameter in self.network.named_parameters()}
+        self._names: dict[nn.Module, dict[str, str]] = {}  # by the layers' own names for them
+        self._prefixes = {layer: prefix for prefix, layer in self.network.named_modules()}
+        for layer in self._prefixes:
+            names = {own: first_names[parameter] for own, parameter in layer.named_parameters(recurse=False)}
+            if not names.keys() or not {*names.values()} & {*self.names}:
+                continue
+            run = known_layer(layer)
+            if run is None:
+                self._take_unknown(layer, names)
+                continue
+            self._names[layer] = names
+            layer.forward = partial(self._run, layer, run)
 
-    def _remember(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        if layer in self._seen:
-            raise InvalidVictim(f"expected each layer to run once, got {self._layers[layer]} a second time")
-        entered: Tensor = inputs[0]
-        by: tuple[Tensor, ...] = (output,)
-        if isinstance(layer, ClientBatchNorm) and layer.probes is not None:
-            by = layer.probes
-        elif layer in self._frequencies:
-            entered, leaving = self._frequencies.pop(layer)
-            by = (leaving, output)
-        self._seen[layer] = _Seen(entered, output, by)
-        return output.clone() if layer in self._overwritten else None
+    def _take_unknown(self, layer: nn.Module, names: dict[str, str]) -> None:
+        """Take a layer that is not known, with the names of its parameters by its own names for them."""
+        raise InvalidVictim(
+            f"expected the parameters in convolutions, fully connected layers and normalisations as PyTorch computes "
+            f"them, got {self._prefixes[layer] or 'the network'}: {type(layer).__name__} with {', '.join(names)}"
+        )
 
-    def _forward(self, images: Tensor) -> tuple[Tensor, dict[nn.Module, _Seen]]:
-        """The logits, and what entered and left each layer."""
+    def _run(self, layer: nn.Module, run: SharedLayer, input: Tensor) -> Tensor:
+        if len(input) != self._batch:
+            raise InvalidVictim(
+                f"expected {self._batch} images in the first dimension of what enters {self._prefixes[layer]}, got "
+                f"{tuple(input.shape)}"
+            )
+        layer_run = run(input, self.images)
+        self._runs.append((layer, layer_run))
+        return layer_run.output.clone() if layer in self._overwritten else layer_run.output
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, list[tuple[nn.Module, LayerRun]]]:
+        """The logits, and the runs of the layers in their order."""
+        self._batch = len(images)
         while True:
-            self._seen = {}
-            logits = self.network(images)
-            seen, self._seen = self._seen, {}
+            self._runs = []
+            logits = self._pass(images)
+            runs, self._runs = self._runs, []
             # Functional in-place operations (DenseNet's last ReLU) would change a layer's output.
-            overwritten = {layer for layer, one in seen.items() if one.left._version} - self._overwritten
+            overwritten = {layer for layer, run in runs if run.output._version} - self._overwritten
             if not overwritten:
-                return logits, seen
+                return logits, runs
             self._overwritten |= overwritten
+
+    def _pass(self, images: Tensor) -> Tensor:
+        """The logits; each layer that is known notes its run."""
+        return logits_of(self.network(images))
 
     def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
         """Each client's gradient of its mean cross-entropy: a term for each parameter, in the order of ``names``.
 
         ``images`` ``(N * images, C, H, W)`` normalised, requiring a gradient; ``labels`` ``(N * images,)`` classes, or
         ``(N * images, classes)`` probabilities.
+
+        Raises:
+            InvalidVictim: a layer gets other than the images in its first dimension, or its parameters are used
+                without the layer.
         """
-        logits, seen = self._forward(images)
+        if not self._checked:
+            self._check(images, labels)
+        logits, runs = self._forward(images)
         losses = client_losses(logits, labels, self.images)
-        gradients = iter(
-            torch.autograd.grad(losses.sum(), [t for one in seen.values() for t in one.by], create_graph=True)
-        )
+        by = [*(tensor for _, run in runs for tensor in run.by), *self._copies.values()]
+        gradients = iter(torch.autograd.grad(losses.sum(), by, create_graph=True, materialize_grads=True))
         terms: dict[str, GradientTerm] = {}
-        for layer, one in seen.items():
-            for name, term in self._terms(layer, one.entered, *islice(gradients, len(one.by))).items():
-                terms[f"{self._layers[layer]}.{name}".removeprefix(".")] = term
-        return [terms[name] for name in self.names]
+        for layer, run in runs:
+            for own, term in run.terms(*islice(gradients, len(run.by))).items():
+                name = self._names[layer][own]
+                terms[name] = DenseTerm(terms[name].dense() + term.dense()) if name in terms else term
+        terms |= {name: DenseTerm(rows(gradient)) for name, gradient in zip(self._copies, gradients, strict=True)}
+        clients = len(images) // self.images
+        return [terms[name] if name in terms else self._zero(name, clients) for name in self.names]
+
+    def _zero(self, name: str, clients: int) -> GradientTerm:
+        """The gradients by a parameter of which the loss is independent, because no layer ran with it."""
+        parameter = self.network.get_parameter(name)
+        return DenseTerm(rows(parameter.new_zeros(clients, *parameter.shape)))
+
+    def _check(self, images: Tensor, labels: Tensor) -> None:
+        """Refuse a network that uses a parameter in another way than by running the layer that owns it."""
+        if used := self._used_elsewhere(images, labels):
+            raise InvalidVictim(f"expected parameters to be used by the layers that own them only, got {used[0]}")
+        self._checked = True
+
+    def _used_elsewhere(self, images: Tensor, labels: Tensor) -> list[str]:
+        """The parameters that the network uses in another way than by running a known layer that owns them.
+
+        Runs of known layers are constants to autograd by their parameters, so that it sees every other use.
+        """
+        parameters = [self.network.get_parameter(name) for name in self.names]
+        try:
+            for parameter in parameters:
+                parameter.requires_grad_()
+            logits, _ = self._forward(images)
+            losses = client_losses(logits, labels, self.images).sum()
+            gradients = torch.autograd.grad(losses, parameters, allow_unused=True)
+        finally:
+            self.network.requires_grad_(False)
+        return [name for name, gradient in zip(self.names, gradients, strict=True) if gradient is not None]
 
     def statistics(self) -> list[ChannelStatistics]:
         """The statistics of the last call's images at the batch normalisations that keep them, in order."""
@@ -121,59 +148,11 @@ class SharedWeightGradients:
 
     def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
         """The targets ``(N, *parameter)``, in the order of ``names``, laid out as the terms are: ``(N, out, rest)``."""
-        weights = {f"{prefix}.weight".removeprefix("."): layer for layer, prefix in self._layers.items()}
+        convolved = {
+            names["weight"] for layer, names in self._names.items() if isinstance(layer, nn.Conv1d | nn.Conv2d)
+        }
         laid_out = []
         for name, value in zip(self.names, values, strict=True):
-            layer = weights.get(name)
-            if isinstance(layer, nn.Conv2d):
-                value = value.permute(0, 1, 3, 4, 2)
-            laid_out.append(value.reshape(*value.shape[:2], -1).contiguous())
+            value = value.movedim(2, -1) if name in convolved else value
+            laid_out.append(rows(value).contiguous())
         return laid_out
-
-    def _terms(self, layer: nn.Module, x: Tensor, delta: Tensor, *others: Tensor) -> dict[str, GradientTerm]:
-        """The gradients by a layer's parameters, from its input ``x`` and the gradients by ``_Seen.by``."""
-        terms: dict[str, GradientTerm] = {}
-        match layer:
-            case nn.Conv2d():
-                clients = len(delta) // self.images
-                if others:  # from frequencies
-                    frequencies, (delta,) = delta, others
-                    weight = winograd.WeightGradient.apply(x, frequencies, len(delta) // self.images)
-                else:
-                    weight = PatchWeightGradient.apply(x, delta, window_of(layer), clients)
-                terms["weight"] = DenseTerm(weight)
-                by_bias = delta.sum(dim=(2, 3)) if layer.bias is not None else delta
-            case nn.Linear():
-                inputs, deltas = (t.reshape(len(x) // self.images, -1, t.shape[-1]) for t in (x, delta))
-                terms["weight"] = OuterTerm(inputs, deltas)
-                by_bias = delta.reshape(len(x), -1, delta.shape[-1]).sum(dim=1)
-            case ClientBatchNorm():
-                (by_bias,) = others
-                terms["weight"] = self._summed(delta)
-            case nn.LayerNorm():
-                normalised = nn.functional.layer_norm(x, layer.normalized_shape, eps=layer.eps)
-                products = (t.reshape(len(x), -1, x.shape[-1]) for t in (delta * normalised, delta))
-                by_weight, by_bias = (t.sum(dim=1) for t in products)
-                terms["weight"] = self._summed(by_weight)
-            case _:
-                return {"positions": self._summed(delta)}
-        if layer.bias is not None:
-            terms["bias"] = self._summed(by_bias)
-        return terms
-
-    def _summed(self, per_image: Tensor) -> DenseTerm:
-        """Each image's gradients ``(N * images, out, ...)``, summed over each client's images to ``(N, out, rest)``."""
-        total = per_image.unflatten(0, (-1, self.images)).sum(dim=1)
-        return DenseTerm(total.reshape(*total.shape[:2], -1))
-
-    def _convolve(self, layer: nn.Conv2d, x: Tensor) -> Tensor:
-        """The output of a convolution, in channels-last memory."""
-        if not winograd.takes(layer, x):
-            x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, layer.weight))
-            plain: Tensor = SharedConvolution.apply(x, weight, layer.bias, window_of(layer))
-            return plain
-        if (layer, x.dtype) not in self._kernels:
-            self._kernels[layer, x.dtype] = winograd.Kernel.of(layer.weight)
-        output, entering, leaving = winograd.convolve(x, self._kernels[layer, x.dtype])
-        self._frequencies[layer] = (entering, leaving)
-        return output if layer.bias is None else output + layer.bias[:, None, None]

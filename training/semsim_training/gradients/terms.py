@@ -58,6 +58,16 @@ class OuterTerm(GradientTerm):
         return dot, (inputs * deltas).sum(dim=(1, 2))
 
 
+def rows(values: Tensor) -> Tensor:
+    """``(N, *parameter)`` as ``(N, out, rest)``; a parameter that is one number has one output."""
+    return values[:, None, None] if values.ndim == 1 else values.reshape(*values.shape[:2], -1)
+
+
+def summed(per_image: Tensor, images: int) -> DenseTerm:
+    """The gradients ``(N * images, *parameter)`` of images, summed over the ``images`` of each client."""
+    return DenseTerm(rows(per_image if images == 1 else per_image.unflatten(0, (-1, images)).sum(dim=1)))
+
+
 class _Products(torch.autograd.Function):
     """The row-wise ``<a, b>`` and ``<a, a>``, with one pass each way; ``b`` is a constant."""
 

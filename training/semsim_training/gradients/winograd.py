@@ -12,25 +12,26 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from semsim_training.gradients.native import call, usable
+from semsim_training.gradients.patches import Window
 
 _SOURCE = Path(__file__).with_name("winograd.cpp")
+_WINDOW = Window((3, 3), (1, 1), (1, 1))
 _FREQUENCIES, _TAPS, _PANEL_BYTES = 36, 9, 64
 _LEAST_CHANNELS = 8
 _LEAST_TILES = 32
 """The number of tiles below which reading the kernels' frequencies takes longer than four times the multiplications."""
 
 
-def takes(layer: nn.Conv2d, x: Tensor) -> bool:
-    """True where a layer is computed here for ``x`` ``(B, in, H, W)``.
+def takes(window: Window, channels: tuple[int, int], x: Tensor) -> bool:
+    """True where a convolution of ``x`` ``(B, in, H, W)`` is computed here; ``channels`` are those in and out.
 
     Shapes decide and not a measurement, because a resumed run must take the same path to the same bytes.
     """
     return (
-        layer.kernel_size == (3, 3) and layer.stride == layer.dilation == layer.padding == (1, 1)
-        and layer.groups == 1 and min(layer.in_channels, layer.out_channels) >= _LEAST_CHANNELS
+        window == _WINDOW and min(channels) >= _LEAST_CHANNELS
         and len(x) * _tiles(*x.shape[2:]) >= _LEAST_TILES
         and usable(_SOURCE, x)
     )  # fmt: skip
