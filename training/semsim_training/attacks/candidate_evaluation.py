@@ -48,9 +48,10 @@ class Evaluation:
             raise InvalidUpdate("expected observations of one victim, update, number of images and batch normalisation")
         self.recipe, self.images = recipe, first.images
         self.shape = (first.images, *first.victim.inputs.shape)
-        self._simulated = simulation(first)
-        self._simulated.network.to(device, dtype)
-        layers = batchnorm_layers(self._simulated.network)
+        self.simulated = simulation(first)
+        """The client's computation, on the device of the search."""
+        self.simulated.network.to(device, dtype)
+        layers = batchnorm_layers(self.simulated.network)
         for layer in layers:
             layer.record = bool(recipe.references)
         self._running = [
@@ -62,13 +63,13 @@ class Evaluation:
             return torch.stack(list(values)).to(device, dtype).repeat_interleave(recipe.restarts, dim=0)
 
         updates = [seen.update.gradient(first.images) or seen.update.tensors for seen in observations]
-        tensors = [stacked(update[name] for update in updates) for name in self._simulated.names]
-        self.targets = recipe.objective.prepare(self._simulated.lay_out(tensors))
+        tensors = [stacked(update[name] for update in updates) for name in self.simulated.names]
+        self.targets = recipe.objective.prepare(self.simulated.lay_out(tensors))
         self._terms = len(self.targets)
         # Behind the gradients, so that a compiled evaluation takes all that clients differ in as arguments.
         self._recorder: FeatureRecorder | None = None
         if recipe.matches_features:
-            self._recorder = FeatureRecorder(first.victim.model, self._simulated.network)
+            self._recorder = FeatureRecorder(first.victim.model, self.simulated.network)
             implied = [implied_features(observation, recipe.labels_for(observation)) for observation in observations]
             self.targets.append(stacked(implied))
         if Reference.BATCH in recipe.references:
@@ -79,7 +80,7 @@ class Evaluation:
     @property
     def path(self) -> str:
         """The way in which gradients are computed."""
-        return self._simulated.path
+        return self.simulated.path
 
     def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
         """Evaluate candidates ``(N, images, C, H, W)``.
@@ -92,7 +93,7 @@ class Evaluation:
             labels = labels.detach().requires_grad_()
         with torch.enable_grad():
             given = labels.softmax(dim=-1) if searched else labels
-            terms = self._simulated(images.flatten(0, 1), given.flatten(0, 1))
+            terms = self.simulated(images.flatten(0, 1), given.flatten(0, 1))
             objective = self.recipe.objective(terms, targets[: self._terms])
             candidates = self._candidates(images, targets[self._terms :])
             total = objective + sum(prior(candidates) for prior in self.recipe.priors)
@@ -111,7 +112,7 @@ class Evaluation:
         return Candidates(
             images,
             self.recipe.restarts,
-            self._simulated.statistics(),
+            self.simulated.statistics(),
             {Reference.TRAINING: self._running, Reference.BATCH: sent},
             features,
             observed_features,

@@ -6,6 +6,7 @@ et al., 2020, proposition 3.1). Behind an imprint module, neighbouring rows diff
 """
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,18 @@ from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.explanation import explanations, status_of
 from semsim_training.attacks.labels import infer_labels
 from semsim_training.attacks.reconstruction import Reconstruction, Status
-from semsim_training.client_images.normalisation import to_images
+from semsim_training.client_images.network_inputs import Inputs
+from semsim_training.client_images.normalisation import box, to_images
 from semsim_training.observations.observation import Observation
 from semsim_training.victims.imprint import ImprintedPerceptron
 
 _SILENT = 1e-12
 """The magnitude of a bias gradient below which a row says nothing."""
+_CUT = 0.01
+"""The share of pixels beyond black and white from which the normalisation is doubted."""
+_OTHER_NORMALISATION = (
+    "Pixels lie beyond black and white: noise was added to the update, or the images were normalised otherwise."
+)
 
 
 def closed_form(observation: Observation) -> Reconstruction:
@@ -91,7 +98,15 @@ def _reconstruction(observation: Observation, pixels: Tensor, silent: bool, labe
     images = to_images(finite, inputs)
     if silent:
         return Reconstruction(images, Status.DIVERGED, float("nan"), labels, None, "closed form")
-    # Nothing says which image has which label where there are several.
-    given = labels if min(labels) >= 0 else observation.labels or infer_labels(observation)
-    (explanation,) = explanations([observation], [images], [given])
-    return Reconstruction(images, status_of(explanation), 0.0, labels, explanation, "closed form")
+    (explanation,) = explanations([observation], [images], [labels])
+    status = status_of(explanation)
+    if status is not Status.MATCHED and _outside(finite, inputs) > _CUT:
+        explanation = replace(explanation, hint=_OTHER_NORMALISATION)
+    return Reconstruction(images, status, 0.0, labels, explanation, "closed form")
+
+
+def _outside(pixels: Tensor, inputs: Inputs) -> float:
+    """The share of pixels that are more than a level beyond black and white."""
+    black, white = box(inputs, pixels.dtype)
+    level = (white - black) / 255
+    return float(((pixels < black - level) | (pixels > white + level)).double().mean())

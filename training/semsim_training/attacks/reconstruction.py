@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 
 class Status(StrEnum):
-    """The end of an attack, by the share of the update that its images explain."""
+    """The end of an attack, by the share of the update that its images explain.
+
+    None of them says that a client is safe.
+    """
 
     MATCHED = "matched"
     """The images explain the update."""
@@ -17,32 +20,40 @@ class Status(StrEnum):
     NOTHING_FOUND = "nothing_found"
     """The images explain no more of the update than random images do. This says nothing about the client's safety."""
     DIVERGED = "diverged"
-    """Every start left the finite numbers. The images are worth nothing."""
+    """No image came out: every start left the finite numbers, or the layer that a closed form reads says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """The part of an update that images explain, beside the parts that images of no worth explain.
 
-    The share is ``1 - |g - g*|^2 / |g*|^2`` for the observed update ``g*`` and the update ``g`` that the images make:
-    1 for equal updates, 0 for no update at all, negative where the images make it worse.
+    The share is ``1 - |s g - g*|^2 / |g*|^2`` for the observed update ``g*`` and the update ``g`` that the images make
+    with their labels: 1 for equal updates, 0 for no update at all, negative where the images make it worse. The scale
+    ``s`` is 1, except where images explain the direction of an update and not its length, as that of a clipped one.
     """
 
     share: float
     cosine: float
     """The cosine between both updates, in [-1, 1]."""
     zero: float
-    """The share that images explain whose normalised pixels are all zero."""
+    """The share that images explain whose normalised pixels are all zero, at their own best scale where ``scale`` is
+    not 1."""
     random: float
-    """The largest share that random images explain."""
+    """The largest share that random images explain, at their own best scale where ``scale`` is not 1."""
+    scale: float = 1.0
+    """The factor that the images' update is multiplied by before it is compared."""
+    hint: str = ""
+    """The mistake that the numbers suggest, in a sentence; empty where they suggest none."""
 
     @property
     def worthless(self) -> float:
         """The largest share that images of no worth explain, at least 0."""
         return max(self.zero, self.random, 0.0)
 
-    hint: str = ""
-    """The mistake that the numbers suggest, in a sentence; empty where they suggest none."""
+    @property
+    def gain(self) -> float:
+        """The part explained of what images of no worth leave unexplained: 1 for all, 0 or less for nothing."""
+        return (self.share - self.worthless) / max(1 - self.worthless, 1e-9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

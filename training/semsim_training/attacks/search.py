@@ -97,7 +97,7 @@ class Search:
         state = self.start(attempt=0) if state is None else state.to(self._device)
         results = self._finish(self._iterate(state, save, save_every, progress))
         for attempt in range(1, self._recipe.retries + 1):
-            lost = [index for index, item in enumerate(results) if item.status not in (Status.MATCHED, Status.PARTLY)]
+            lost = [index for index, item in enumerate(results) if item.status is not Status.MATCHED]
             if not lost or self._late():
                 break
             # Another search, from other seeds, tries only those again that diverged or stalled.
@@ -123,7 +123,7 @@ class Search:
                     rows[-1] = torch.cat([rows[-1], labels.flatten()])
         x = torch.stack(rows).to(self._device, self._options.dtype)
         diverged = torch.zeros(len(x), dtype=torch.bool, device=self._device)
-        return SearchState(0, x, diverged, {}, BestSeen.none(x) if self._recipe.keeps_best else None)
+        return SearchState(0, x, diverged, {}, BestSeen.none(x) if self._keeps_best else None)
 
     def _iterate(self, state: SearchState, save: Save | None, save_every: int, progress: Progress) -> SearchState:
         recipe = self._recipe
@@ -142,7 +142,7 @@ class Search:
             rate = recipe.optimiser.rate * factor(recipe.decay, iteration, recipe.iterations, recipe.warmup)
             moved = stepper.step(x, recipe.optimiser.seen(gradient, iteration / recipe.iterations), total, rate)
             if recipe.langevin:
-                moved.add_(self._noise(moved, iteration), alpha=rate * recipe.langevin)
+                moved.add_(self.noise(moved, iteration), alpha=rate * recipe.langevin)
             if recipe.boxed:
                 self._put_into_the_box(moved, stepper.settled)
             # A sum is finite only where all its terms are. A lost row may spoil its own part of the optimiser.
@@ -167,7 +167,7 @@ class Search:
             gradient = torch.cat([gradient, evaluated.by_labels.flatten(1)], dim=1)
         return gradient, evaluated.total
 
-    def _noise(self, x: Tensor, iteration: int) -> Tensor:
+    def noise(self, x: Tensor, iteration: int) -> Tensor:
         """The standard normal noise of an iteration, of the shape of ``x`` ``(N, P)``: a function of the seeds."""
         rows = [
             initial(Initialisation.NORMAL, (1, x.shape[1]), stable_hash(f"{seed}/{restart}/noise {iteration}"))
@@ -210,10 +210,16 @@ class Search:
                 [self._observations[index] for index in rest],
                 [results[index].images for index in rest],
                 [results[index].labels for index in rest],
+                self._evaluation.simulated,
             )
             for index, explanation in zip(rest, explained, strict=True):
                 results[index] = replace(results[index], explanation=explanation, status=status_of(explanation))
         return results
+
+    @property
+    def _keeps_best(self) -> bool:
+        """True where the result is the best candidate seen; also where time may end the search anywhere."""
+        return self._recipe.keeps_best or self._options.seconds is not None
 
     @property
     def _searches_labels(self) -> bool:

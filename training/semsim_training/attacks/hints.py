@@ -1,0 +1,163 @@
+"""Mistakes in what is said of an update, as its numbers suggest them.
+
+Each is a suggestion for a person: it changes no result.
+"""
+
+import itertools
+import statistics
+
+import torch
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.labels import last_layer_gradient
+from semsim_training.attacks.reconstruction import Explanation
+from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.observation import Observation
+
+_EXPLAINED = 0.9
+"""The gain from which nothing is suggested."""
+_EVEN = 0.2
+"""The median magnitude of an update's entries by the largest, from which magnitudes are nearly equal.
+
+Gradients and deltas of SGD are below .09 on six victims, deltas of one to nine steps of Adam above .24, and normal
+noise is at .15 to .18.
+"""
+_SPEAKS = 0.05
+"""The part of the last bias's largest entry from which a negative entry says that there is an image of its class."""
+_ORTHOGONAL, _SLANTED = 0.005, 0.02
+"""The cosine between weights and gradients before batch normalisation, below and above which the mode is clear."""
+_SCATTERED = 0.5
+"""The share of zeros, among entries whose row and column are not silent, from which an update looks pruned."""
+_FAR = 2.0
+"""The factor between the lengths of two updates, of nearly one direction, from which one is not the other."""
+_FAR_FROM_RANDOM = 10.0
+"""The factor between the lengths of an update and of the longest that random images make, from which it is too long."""
+
+
+def hint(observation: Observation, explanation: Explanation, scale: float, random_norm: float) -> str:
+    """The mistake that the numbers suggest, in a sentence; empty where they suggest none.
+
+    ``scale`` brings the images' update nearest to the observed one; ``random_norm`` is the length of the longest update
+    that random images make.
+    """
+    if explanation.gain >= _EXPLAINED and explanation.scale == 1:
+        return ""
+    for suggestion in (_even, _mode, _classes, _pruned):
+        told = suggestion(observation)
+        if told:
+            return told
+    return _length(observation, explanation, scale, random_norm)
+
+
+def _even(observation: Observation) -> str:
+    training = observation.update.local_training
+    if training is not None and training.optimiser != "sgd":
+        return ""
+    entries = torch.cat([value.flatten() for value in observation.update.tensors.values()]).abs()
+    entries = entries[entries > 0]
+    if not len(entries) or float(entries.median()) < _EVEN * float(entries.max()):
+        return ""
+    declared = "a gradient is" if training is None else "SGD is"
+    return (
+        "The update's entries have nearly equal magnitudes, as after Adam or where only signs are sent, and "
+        f"{declared} declared: check the optimiser and the kind of the update."
+    )
+
+
+def _mode(observation: Observation) -> str:
+    """In training mode a layer's scale does not matter, so that gradients stand upright on the weights."""
+    slants = [
+        float((weight * update).sum(dim=1).abs().sum() / (weight.norm(dim=1) * update.norm(dim=1)).sum())
+        for weight, update in _normalised_weights(observation)
+        if update.any()
+    ]
+    if not slants:
+        return ""
+    slant = statistics.median(slants)
+    if slant < _ORTHOGONAL and observation.batchnorm == "eval":
+        return (
+            "The update stands upright on the weights before batch normalisation, as in training mode: "
+            "declare batch normalisation in training mode."
+        )
+    if slant > _SLANTED and observation.batchnorm == "train":
+        return (
+            "The update does not stand upright on the weights before batch normalisation, as it does in training mode "
+            "where nothing is added to it: check the mode of batch normalisation."
+        )
+    return ""
+
+
+def _normalised_weights(observation: Observation) -> list[tuple[Tensor, Tensor]]:
+    """The weights of layers before batch normalisation and their updates, each ``(out, rest)``."""
+    leaves = [(name, one) for name, one in observation.victim.model.named_modules() if not list(one.children())]
+    pairs = []
+    for (name, layer), (_, norm) in itertools.pairwise(leaves):
+        normalised = isinstance(norm, nn.modules.batchnorm._BatchNorm)
+        weight, update = getattr(layer, "weight", None), observation.update.tensors.get(f"{name}.weight")
+        if not normalised or update is None or not isinstance(weight, Tensor) or weight.ndim < 2:
+            continue
+        if weight.shape[0] == norm.num_features:
+            pairs.append((weight.detach().cpu().double().flatten(1), update.cpu().double().flatten(1)))
+    return pairs
+
+
+def _classes(observation: Observation) -> str:
+    """The gradient by the last bias is negative only for classes of images; its negative entries sum to -1 at least."""
+    training = observation.update.local_training
+    if training is not None and training != _plain(training):
+        return ""
+    try:
+        bias = last_layer_gradient(observation)[1].cpu()
+    except InvalidUpdate:  # no such layer
+        return ""
+    present = (bias < -_SPEAKS * float(bias.abs().max())).nonzero().flatten().tolist()
+    if len(present) > observation.images:
+        return (
+            f"The last bias speaks of images of at least {len(present)} classes, and {observation.images} images are "
+            "declared: check the number of images."
+        )
+    if observation.labels is not None and not set(present) <= set(observation.labels):
+        missing = min(set(present) - set(observation.labels))
+        return f"The last bias speaks of an image of class {missing}, which is not among the labels that are declared."
+    if float(bias.clamp_max(0).sum()) < -1.05:
+        checked = "whether losses were summed" if training is None else "the learning rate and the number of steps"
+        return f"The last bias's entries are larger than a mean gradient's can be: check {checked}."
+    return ""
+
+
+def _pruned(observation: Observation) -> str:
+    zeros = alive = 0
+    for value in observation.update.tensors.values():
+        if value.ndim > 1:
+            nonzero = value.flatten(1) != 0
+            entries = nonzero[nonzero.any(dim=1)][:, nonzero.any(dim=0)]
+            zeros, alive = zeros + int((~entries).sum()), alive + entries.numel()
+    if alive and zeros > _SCATTERED * alive:
+        return "Zeros are scattered over the update, as after pruning: no images explain the rest of it alone."
+    return ""
+
+
+def _length(observation: Observation, explanation: Explanation, scale: float, random_norm: float) -> str:
+    training = observation.update.local_training
+    checked = (
+        "or losses were summed, or it is no gradient"
+        if training is None
+        else "or the declared learning rate, optimiser, batch size or number of epochs is another"
+    )
+    similar = explanation.cosine > _EXPLAINED and not 1 / _FAR < scale < _FAR
+    if scale > 0 and (explanation.scale != 1 or similar):
+        return (
+            f"The update points where that of these images does and is {scale:.3g} times as long: it was clipped, "
+            f"{checked}."
+        )
+    norm = sum(float(value.double().square().sum()) for value in observation.update.tensors.values()) ** 0.5
+    if random_norm > 0 and norm > _FAR_FROM_RANDOM * random_norm:
+        times = f"{norm / random_norm:.3g} times"
+        return f"The update is {times} as long as that of random images: noise was added, {checked}."
+    return ""
+
+
+def _plain(training: LocalTraining) -> LocalTraining:
+    """The same training by SGD alone."""
+    return LocalTraining(training.learning_rate, training.batch_size, training.epochs)
