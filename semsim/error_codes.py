@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     # Attacks on federated learning
     INVALID_VICTIM = "invalid_victim"
     INVALID_UPDATE = "invalid_update"
+    ATTACK_DIVERGED = "attack_diverged"
     INVALID_CONFIGURATION = "invalid_configuration"
     INVALID_DATASET = "invalid_dataset"
     # Annotation and training of the metric

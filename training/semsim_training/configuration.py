@@ -1,12 +1,19 @@
 """Values with a schema, read from YAML that people write or from JSON that runs write."""
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import ErrorDetails
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, SemSimError
+
+_LONGEST = 60
+"""The most characters of a wrong value in an error."""
+_NO_MAPPING = {"model_type", "model_attributes_type", "dataclass_type", "dict_type", "mapping_type"}
+"""Pydantic's errors for a value that should be a mapping of fields."""
 
 
 class FrozenModel(BaseModel):
@@ -31,8 +38,10 @@ class Configuration(FrozenModel):
             return cls.model_validate(yaml.safe_load(path.read_text()))
         except OSError as error:
             raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
-        except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-            raise InvalidConfiguration(f"{path} does not fit the schema: {error}") from error
+        except ValidationError as error:
+            raise InvalidConfiguration(f"{path} does not fit the schema:{mistakes(error, cls)}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InvalidConfiguration(f"expected YAML in {path}, got: {' '.join(str(error).split())}") from error
 
 
 class Description(FrozenModel):
@@ -58,7 +67,70 @@ class Description(FrozenModel):
         except OSError as error:
             raise cls.REFUSAL(f"expected {cls.CONTENT} at {path}: {error.strerror}") from error
         except ValidationError as error:
-            raise cls.REFUSAL(f"{path} does not fit the schema: {error}") from error
+            raise cls.REFUSAL(f"{path} does not fit the schema:{mistakes(error, cls)}") from error
+
+
+def _as_value_error(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except SemSimError as error:
+        raise ValueError(str(error)) from error
+
+
+LOCATED = WrapValidator(_as_value_error)
+"""Makes an error of this project, raised while a field is read, one of that field, so that its place is told."""
+
+
+def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
+    """The mistakes in a value of a model: the only one behind a space, several on a line each.
+
+    Each says where it is, what was expected and what came: ``settings.3.count: expected ..., got 0``.
+    """
+    lines = list(dict.fromkeys(_mistake(details, model) for details in error.errors(include_url=False)))
+    return (" " if len(lines) == 1 else "\n  ").join(["", *lines])
+
+
+def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
+    place, kind, message = details["loc"], details["type"], details["msg"]
+    got = repr(details["input"])
+    got = got if len(got) <= _LONGEST else f"{got[:_LONGEST]}..."
+    if kind == "value_error":
+        text = str(details["ctx"]["error"])
+    elif kind == "missing":
+        text = "expected a value, got none"
+    elif kind == "extra_forbidden":
+        known = ", ".join(name for one in _models_at(model, place[:-1]) for name in one.model_fields)
+        place, text = place[:-1], f"expected a field of {known}, got {place[-1]}"
+    elif kind in _NO_MAPPING:
+        text = f"expected a mapping, got {got}"
+    elif message.startswith("Input should be "):
+        wanted = message.removeprefix("Input should be ").partition(", unable to")[0]
+        text = f"expected {'a number ' * wanted.startswith(('greater', 'less'))}{wanted}, got {got}"
+    else:
+        text = f"{message[0].lower()}{message[1:]}"
+    where = ".".join(map(str, place))
+    return f"{where}: {text}" if where else text
+
+
+def _models_at(model: type[BaseModel], place: Sequence[int | str]) -> list[type[BaseModel]]:
+    """The models of the values at a place inside a value of ``model``."""
+    models = [model]
+    for part in place:
+        inner = [
+            one
+            for outer in models
+            if part in outer.model_fields
+            for one in _models_in(outer.model_fields[str(part)].annotation)
+        ]
+        models = inner or models  # the index of an item and the key of a mapping name no field
+    return models
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def expanded(path: Path) -> Path:

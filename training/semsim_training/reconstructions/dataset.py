@@ -3,11 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, BaseModel
 
 from semsim.exceptions import HashMismatch, InvalidDataset
 from semsim_training.client_images.source import ImageChoice
@@ -29,6 +29,17 @@ class ShardFile(FrozenModel):
     """The time that one worker took, in its last run where the shard was resumed. Workers at once count one by one."""
 
 
+class _Images(BaseModel):
+    """The part of a grid that tells where its originals are."""
+
+    images: dict[str, ImageChoice] = {}
+
+
+def _with_sources(grid: dict[str, Any]) -> dict[str, Any]:
+    _Images.model_validate(grid)
+    return grid
+
+
 class DatasetDescription(Description):
     """A finished set, as ``dataset.json`` in its directory describes it."""
 
@@ -48,15 +59,14 @@ class DatasetDescription(Description):
     """The versions of the libraries that made the set."""
     machine: str
     """The machine on which the set was finished."""
-    grid: dict[str, Any]
+    grid: Annotated[dict[str, Any], AfterValidator(_with_sources)]
     """The grid as its configuration said it, without what is left at its default."""
     shards: tuple[ShardFile, ...]
 
     @property
     def sources(self) -> tuple[ImageChoice, ...]:
         """The sources of the originals."""
-        images = self.grid.get("images", {})
-        return tuple(TypeAdapter(dict[str, ImageChoice]).validate_python(images).values())
+        return tuple(_Images.model_validate(self.grid).images.values())
 
 
 def check_shards(directory: Path) -> None:

@@ -3,20 +3,22 @@
 import itertools
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails
 
+from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.choice import AttackChoice
 from semsim_training.client_images.mode import NO_MODE, WrittenMode
 from semsim_training.client_images.source import ImageChoice
-from semsim_training.configuration import Configuration, FrozenModel
+from semsim_training.configuration import LOCATED, Configuration, FrozenModel
 from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
-from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import BatchNormMode, Victim
+from semsim_training.reconstructions.federated_averaging import FederatedAveraging
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network
 from semsim_training.victims.victim_checkpoint import load_victim
@@ -26,9 +28,12 @@ class VictimChoice(FrozenModel):
     """A trained victim from its checkpoint, or an untrained one from its description."""
 
     checkpoint: Path | None = None
+    """The weights, safetensors, with their description beside them; relative to the grid's file."""
     network: Network | None = None
     initialisation: Literal["default", "uniform"] = "default"
+    """The weights of an untrained victim: those of its layers, or uniform ones, for ``lenet`` alone."""
     seed: int = 0
+    """The seed of an untrained victim's weights."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -50,35 +55,43 @@ class VictimChoice(FrozenModel):
         return Victim(model, network.inputs, network.label, trained=description.training is not None)
 
 
-class FederatedAveraging(FrozenModel):
-    """Local training before a weight delta is sent."""
-
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
-    epochs: int = Field(default=1, ge=1)
+def _resolved(attack: AttackChoice) -> AttackChoice:
+    attack.resolve()
+    return attack
 
 
 class Setting(FrozenModel):
     """One way to attack one victim on one data set."""
 
     images: str
+    """The name of some of the grid's ``images``."""
     victim: str
-    attack: AttackChoice
-    mode: WrittenMode = NO_MODE
-    defense: WrittenDefense = NO_DEFENSE
+    """The name of one of the grid's ``victims``."""
+    attack: Annotated[AttackChoice, AfterValidator(_resolved), LOCATED]
+    mode: Annotated[WrittenMode, LOCATED] = NO_MODE
+    """The augmentation policies by which clients change their images, such as ``3-1-7``."""
+    defense: Annotated[WrittenDefense, LOCATED] = NO_DEFENSE
+    """The client's defense of its update, such as ``clip:1.0+gaussian:1e-3``."""
     batch: int = Field(default=1, ge=1)
     """The number of images that a client holds."""
     batchnorm: BatchNormMode = "eval"
+    """The mode of the client's batch normalisation."""
     send_statistics: bool = Field(default=False, exclude_if=operator.not_)
     """True where the client's running statistics come with its update. Grids without it keep their hash."""
-    local_training: FederatedAveraging | None = None
+    local_training: Annotated[FederatedAveraging | None, LOCATED] = None
+    """The training after which a client sends the change of its weights; ``None`` where it sends a gradient."""
     reveal_labels: bool = True
+    """True where the attacker knows the labels of the client's images."""
     count: int | None = Field(default=None, ge=1)
     """The number of images that are attacked; ``None`` for all that were chosen."""
 
     @model_validator(mode="after")
-    def _known(self) -> Self:
-        self.attack.resolve()
+    def _trained_on_the_batch(self) -> Self:
+        try:
+            if self.local_training is not None:
+                self.local_training.training.check(self.batch)
+        except InvalidUpdate as error:
+            raise ValueError(str(error)) from error
         return self
 
     @property
@@ -88,9 +101,7 @@ class Setting(FrozenModel):
         parts += [f"mode {self.mode}"] * (self.mode != NO_MODE) + [self.defense.text] * (self.defense != NO_DEFENSE)
         parts += [f"b{self.batch}"] * (self.batch > 1) + ["bn-train"] * (self.batchnorm == "train")
         parts += ["statistics-sent"] * self.send_statistics
-        if self.local_training is not None:
-            training = self.local_training
-            parts.append(f"fedavg lr{training.learning_rate:g} b{training.batch_size} e{training.epochs}")
+        parts += [] if self.local_training is None else [self.local_training.label]
         parts += ["labels-inferred"] * (not self.reveal_labels)
         return re.sub(r"[^A-Za-z0-9.+:-]+", "-", "--".join(parts))
 
@@ -99,7 +110,7 @@ class Setting(FrozenModel):
         """The client's part in the round."""
         training = self.local_training
         return Protocol(
-            local_training=None if training is None else LocalTraining(**training.model_dump()),
+            local_training=None if training is None else training.training,
             batchnorm=self.batchnorm,
             mode=self.mode,
             defense=self.defense,
@@ -113,6 +124,7 @@ class Splits(FrozenModel):
 
     train: float = Field(default=0.6, ge=0, le=1)
     validation: float = Field(default=0.2, ge=0, le=1)
+    """The originals of neither share are in the split ``test``."""
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
@@ -121,31 +133,56 @@ class Splits(FrozenModel):
         return self
 
 
+def _combined(entries: Any) -> Any:
+    """The settings of entries whose values may be lists: one for each combination. A mistake is one of its entry."""
+    if not isinstance(entries, list):
+        return entries
+    settings: list[Setting] = []
+    wrong: list[InitErrorDetails] = []
+    for number, entry in enumerate(entries):
+        for combination in _combinations(entry):
+            try:
+                settings.append(Setting.model_validate(combination))
+            except ValidationError as error:
+                wrong += [_of_entry(number, details) for details in error.errors(include_url=False)]
+    if wrong:
+        raise ValidationError.from_exception_data("settings", wrong)
+    return settings
+
+
+def _combinations(entry: Any) -> Iterable[Any]:
+    if not isinstance(entry, dict):
+        return [entry]
+    # An empty list is no choice: it stays, and is refused as the value that it is.
+    choices = [value if isinstance(value, list) and value else [value] for value in entry.values()]
+    return (dict(zip(entry, chosen, strict=True)) for chosen in itertools.product(*choices))
+
+
+def _of_entry(number: int, details: ErrorDetails) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=details["type"], loc=(number, *details["loc"]), input=details["input"], ctx=details.get("ctx", {})
+    )
+
+
 class Grid(Configuration):
     """Data sets, victims and settings. In ``settings`` any value may be a list: all combinations are meant."""
 
     name: str
+    """The name of the reconstruction set."""
     seed: int = 0
+    """The seed of clients and attacks."""
     splits: Splits = Splits()
+    """The shares of the originals that are for training and for validation."""
     batch_size: int | None = Field(default=None, ge=1)
     """Clients in one graph; ``None`` to measure what is fastest for each victim."""
     compile: bool = False
+    """True to send each victim's graph through TorchInductor."""
     images: Mapping[str, ImageChoice]
+    """Images by names of your own."""
     victims: Mapping[str, VictimChoice]
-    settings: tuple[Setting, ...] = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not isinstance(values.get("settings"), list):
-            return values
-        expanded = []
-        for entry in values["settings"]:
-            if not isinstance(entry, dict):
-                return values
-            choices = [value if isinstance(value, list) else [value] for value in entry.values()]
-            expanded += [dict(zip(entry, chosen, strict=True)) for chosen in itertools.product(*choices)]
-        return values | {"settings": expanded}
+    """Victims by names of your own."""
+    settings: Annotated[tuple[Setting, ...], BeforeValidator(_combined), Field(min_length=1)]
+    """What is attacked, and how."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -83,6 +83,12 @@ class Workload:
         """
         for setting in self.grid.settings:
             victim, images = self._victim(setting.victim), self._chosen(setting)
+            if victim.inputs.channels != 3 or len(set(victim.inputs.size)) > 1:
+                raise InvalidConfiguration(
+                    f"expected a victim of square RGB images, which are what the sources of a grid give, got "
+                    f"{setting.victim} of {victim.inputs.channels} channels and {victim.inputs.size} pixels: attack it "
+                    "from Python, or with semsim attack run"
+                )
             if images.images.shape[1:3] != victim.inputs.size:
                 raise InvalidConfiguration(
                     f"expected images of {victim.inputs.size} pixels for {setting.victim}, "

@@ -1,21 +1,32 @@
-"""The figures of each setting of a set, beside the published ones."""
+"""The figures of each setting of a set: what leaks, how near the reconstructions are, and the published figures."""
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, pstdev
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from semsim.progress import Progress, silent
+from semsim.scorer import Scorer
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.schema import ReconstructionRow
+from semsim_training.reconstructions.scored_rows import ScoredRow, score_rows
+from semsim_training.reconstructions.verdict import Verdict, verdict_of
 
-_GOOD_DB = 20.0
-_CAP_DB = 60.0
+if TYPE_CHECKING:
+    from semsim_training.reference_metrics.lpips import Lpips
+
+CAP_DB = 60.0
 """An exact copy has an infinite PSNR; for means it counts as this."""
+_MIDDLE = (0.05, 0.95)
+_STATUSES = ("matched", "partly", "nothing_found", "diverged", "done")
 
 _COLUMNS = (
-    "setting", "images", "iterations", "PSNR mean ± sd (median)", "above 20 dB", "labels", "diverged",
-    "s an image", "published",
+    "setting", "images", "status", "explained (random)", "leakage mean (90% of images)", "recognizable", "verdict",
+    "PSNR mean ± sd (median)", "SSIM", "LPIPS", "labels", "iterations", "s an image", "published",
 )  # fmt: skip
 
 _PUBLISHED = {
@@ -30,79 +41,164 @@ _PUBLISHED = {
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """The mean of some numbers, and how they spread."""
+
+    mean: float
+    deviation: float
+    median: float
+    low: float
+    """90% of the numbers are between ``low`` and ``high``."""
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread | None":
+        """The spread of numbers; ``None`` where there are none."""
+        if not values:
+            return None
+        low, high = np.quantile(values, _MIDDLE)
+        return cls(mean(values), pstdev(values), median(values), float(low), float(high))
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """One setting's figures."""
+    """One setting's figures. Reconstructions of attacks that diverged take no part in them, but in ``statuses``."""
 
     setting: str
     images: int
     iterations: int
-    psnr_mean: float
-    """dB, as the deviation and the median are."""
-    psnr_deviation: float
-    psnr_median: float
-    above_20_db: float
-    """The share of reconstructions, 0..1."""
+    statuses: dict[str, int]
+    """The number of images of each status that occurs."""
+    explained: float | None
+    """The mean share of the update that reconstructions explain; ``None`` where the set does not say it."""
+    explained_by_random: float | None
+    scored: int
+    """The images that were scored; leakage, SSIM and LPIPS are of them."""
+    leakage: Spread | None
+    """``None`` where no image was scored or the model is not calibrated."""
+    recognizable: int | None
+    """The number of recognizable images among the scored ones; ``None`` as ``leakage`` is."""
+    verdict: Verdict
+    psnr: Spread | None
+    """dB; ``None`` where every attack diverged."""
+    ssim: float | None
+    lpips: float | None
     labels_right: float | None
     """The share of labels that the attack used or found right; ``None`` where it says nothing of labels."""
-    diverged: int
-    seconds: float
-    """Time of one worker for all images."""
+    seconds: float | None
+    """Time of one worker for all images; ``None`` where the set does not say it."""
     published: str
     """The published figure, or nothing."""
 
 
-def results(made: ReconstructionSet) -> list[Result]:
-    """The figures of every setting, in the set's order."""
-    seconds: dict[str, float] = defaultdict(float)
-    by_setting: dict[str, list[ReconstructionRow]] = defaultdict(list)
-    rows = iter(made.rows)
+def results(made: ReconstructionSet, scored: Sequence[ScoredRow]) -> list[Result]:
+    """The figures of every setting, in the set's order; ``scored`` are the set's rows."""
+    seconds: dict[str, list[float | None]] = defaultdict(list)
+    by_setting: dict[str, list[ScoredRow]] = defaultdict(list)
+    rows = iter(scored)
     for file in made.description.shards:
         of_shard = list(itertools.islice(rows, file.rows))
-        by_setting[of_shard[0].setting] += of_shard
-        seconds[of_shard[0].setting] += file.seconds or 0.0
+        for one in of_shard:
+            by_setting[one.row.setting].append(one)
+        seconds[of_shard[0].row.setting].append(file.seconds)
     return [_result(of_setting, seconds[setting]) for setting, of_setting in by_setting.items()]
 
 
-def markdown(directory: Path) -> str:
-    """The figures as a table.
+def markdown(directory: Path, scorer: Scorer, lpips: "Lpips | None" = None, progress: Progress = silent) -> str:
+    """The figures as a table, and above it what they are.
+
+    Where originals are missing, the table comes without the figures that need them, and says why.
 
     Raises:
         InvalidDataset: no finished set there.
     """
     made = ReconstructionSet.read(directory)
+    scored = score_rows(made, made.rows, scorer, lpips, progress)
+    figures = results(made, scored)
+    columns = [name for name in _COLUMNS if name != "LPIPS" or lpips is not None]
     lines = [
-        f"One worker with one thread on {made.description.machine}; other work ran on the machine. PSNR against the "
-        f"client's original; an exact copy counts as {_CAP_DB:.0f} dB in means. Labels: the share that the attack used "
-        "or found right.",
+        f"One worker with one thread on {made.description.machine}; other work ran on the machine. Leakage by "
+        f"{scorer.manifest.name} {scorer.manifest.version}, recognizable from {scorer.manifest.threshold} on. "
+        f"PSNR in dB against the client's original; an exact copy counts as {CAP_DB:.0f}. Attacks that diverged are "
+        "counted and take no part in means. Labels: the share that the attack used or found right.",
+        *_not_computed(scored, scorer),
         "",
-        f"| {' | '.join(_COLUMNS)} |",
-        "|---" * len(_COLUMNS) + "|",
+        f"| {' | '.join(columns)} |",
+        "|---" * len(columns) + "|",
     ]
-    for result in results(made):
-        psnr = f"{result.psnr_mean:.1f} ± {result.psnr_deviation:.1f} ({result.psnr_median:.1f})"
-        labels = "" if result.labels_right is None else f"{result.labels_right:.0%}"
-        seconds = f"{result.seconds / result.images:.2f}"
-        lines.append(
-            f"| {result.setting} | {result.images} | {result.iterations} | {psnr} | {result.above_20_db:.0%} "
-            f"| {labels} | {result.diverged} | {seconds} | {result.published} |"
-        )
+    for figure in figures:
+        cells = dict(zip(_COLUMNS, _cells(figure), strict=True))
+        lines.append(f"| {' | '.join(cells[name] for name in columns)} |")
     return "\n".join(lines)
 
 
-def _result(rows: list[ReconstructionRow], seconds: float) -> Result:
-    first = rows[0]
-    psnr = [min(row.psnr, _CAP_DB) for row in rows]
-    silent = {row.label_used for row in rows} == {-1}
+def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
+    """The sentences that say what the table lacks."""
+    sentences = []
+    failures = [one.failure for one in scored if one.failure is not None]
+    if failures:
+        sentences.append(
+            f"**Leakage and SSIM could not be computed for {len(failures)} of {len(scored)} reconstructions**, which "
+            f"says nothing about them: {failures[0].message}."
+        )
+    if scorer.manifest.calibration is None:
+        sentences.append(f"**Leakage could not be computed**: {scorer.manifest.name} carries no calibration.")
+    return [line for sentence in sentences for line in ("", sentence)]
+
+
+def _cells(figure: Result) -> tuple[str, ...]:
+    leakage, psnr = figure.leakage, figure.psnr
+    recognizable = "-" if figure.recognizable is None else f"{figure.recognizable / figure.scored:.0%}"
+    partial = f" of {figure.scored}" * (figure.scored < figure.images - figure.statuses.get("diverged", 0))
+    return (
+        figure.setting,
+        str(figure.images),
+        ", ".join(f"{count} {status}" for status, count in figure.statuses.items()),
+        "-" if figure.explained is None else f"{figure.explained:.2f} ({_number(figure.explained_by_random)})",
+        "-" if leakage is None else f"{leakage.mean:.2f} ({leakage.low:.2f} to {leakage.high:.2f}){partial}",
+        recognizable,
+        figure.verdict,
+        "-" if psnr is None else f"{psnr.mean:.1f} ± {psnr.deviation:.1f} ({psnr.median:.1f})",
+        _number(figure.ssim),
+        _number(figure.lpips),
+        "" if figure.labels_right is None else f"{figure.labels_right:.0%}",
+        str(figure.iterations),
+        "-" if figure.seconds is None else f"{figure.seconds / figure.images:.2f}",
+        figure.published,
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _result(rows: Sequence[ScoredRow], seconds: Sequence[float | None]) -> Result:
+    first, finished = rows[0].row, [one.row for one in rows if one.row.done]
+    scores = [one.score for one in rows if one.score is not None]
+    leakages = [score.leakage for score in scores if score.leakage is not None]
+    counts = Counter(one.row.status for one in rows)
+    silent = {one.row.label_used for one in rows} == {-1}
     return Result(
         setting=first.setting,
         images=len(rows),
         iterations=first.iterations,
-        psnr_mean=mean(psnr),
-        psnr_deviation=pstdev(psnr),
-        psnr_median=median(psnr),
-        above_20_db=sum(value > _GOOD_DB for value in psnr) / len(rows),
-        labels_right=None if silent else sum(row.label == row.label_used for row in rows) / len(rows),
-        diverged=sum(not row.done for row in rows),
-        seconds=seconds,
+        statuses={status: counts[status] for status in _STATUSES if counts[status]},
+        explained=_mean([row.explained for row in finished]),
+        explained_by_random=_mean([row.explained_by_random for row in finished]),
+        scored=len(scores),
+        leakage=Spread.of(leakages),
+        recognizable=sum(score.recognizable is True for score in scores) if leakages else None,
+        verdict=verdict_of(rows),
+        psnr=Spread.of([min(row.psnr, CAP_DB) for row in finished]),
+        ssim=_mean([score.ssim for score in scores]),
+        lpips=_mean([one.lpips for one in rows]),
+        labels_right=None if silent else sum(one.row.label == one.row.label_used for one in rows) / len(rows),
+        seconds=sum(taken for taken in seconds if taken is not None) if all(seconds) else None,
         published=_PUBLISHED.get((first.preset, first.trained), "") if first.defense == "none" else "",
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean of the numbers that are there; ``None`` where there are none."""
+    given = [value for value in values if value is not None]
+    return mean(given) if given else None

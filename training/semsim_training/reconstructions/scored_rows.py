@@ -1,0 +1,92 @@
+"""Reconstructions of a set with their scores against their originals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from semsim.exceptions import ErrorCode, SemSimError
+from semsim.images import RGBImage
+from semsim.pairs import PairFailure
+from semsim.progress import Progress, silent
+from semsim.scorer import PairScore, Scorer
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.schema import ReconstructionRow
+
+if TYPE_CHECKING:
+    from semsim_training.reference_metrics.lpips import Lpips  # brings torch
+
+_CHUNK = 256
+"""Pairs that are held at once."""
+DIVERGED = PairFailure(ErrorCode.ATTACK_DIVERGED, "expected a reconstruction, got none: the attack diverged")
+"""The outcome of a row that has no reconstruction. It says nothing about the client's safety."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """One reconstruction, and its scores or the reason why it has none."""
+
+    row: ReconstructionRow
+    outcome: PairScore | PairFailure
+    lpips: float | None = None
+    """LPIPS where its weights were given; lower is closer."""
+
+    @property
+    def score(self) -> PairScore | None:
+        """The scores; ``None`` where there are none."""
+        return self.outcome if isinstance(self.outcome, PairScore) else None
+
+    @property
+    def failure(self) -> PairFailure | None:
+        """The reason why a reconstruction that is there was not scored; ``None`` for others."""
+        return self.outcome if isinstance(self.outcome, PairFailure) and self.row.done else None
+
+
+def score_rows(
+    made: ReconstructionSet,
+    rows: Sequence[ReconstructionRow],
+    scorer: Scorer,
+    lpips: "Lpips | None" = None,
+    progress: Progress = silent,
+) -> list[ScoredRow]:
+    """Score some rows of a set, in their order. A row that cannot be scored fails alone: it never gets a low leakage.
+
+    Raises:
+        ImageTooSmall: LPIPS is asked for, and the images are too small for it.
+    """
+    scored: dict[int, ScoredRow] = {}
+    # Rows of one original stand together, so that it is embedded once.
+    order = sorted(range(len(rows)), key=lambda index: rows[index].original_sha256)
+    for start in range(0, len(order), _CHUNK):
+        chunk = order[start : start + _CHUNK]
+        pairs = {index: _pair(made, rows[index]) for index in chunk}
+        read = {index: pair for index, pair in pairs.items() if not isinstance(pair, PairFailure)}
+        scores = scorer.score_images([pair[0] for pair in read.values()], [pair[1] for pair in read.values()])
+        outcomes: dict[int, PairScore | PairFailure] = dict(zip(read, scores, strict=True))
+        outcomes |= {index: pair for index, pair in pairs.items() if isinstance(pair, PairFailure)}
+        distances = {} if lpips is None else _distances(lpips, read)
+        scored |= {index: ScoredRow(rows[index], outcomes[index], distances.get(index)) for index in chunk}
+        progress("scoring", min(start + _CHUNK, len(order)), len(order))
+    return [scored[index] for index in range(len(rows))]
+
+
+def _pair(made: ReconstructionSet, row: ReconstructionRow) -> tuple[RGBImage, RGBImage] | PairFailure:
+    if not row.done:
+        return DIVERGED
+    try:
+        return made.original(row), made.reconstruction(row)
+    except SemSimError as error:
+        return PairFailure(error.code, str(error))
+
+
+def _distances(lpips: "Lpips", pairs: dict[int, tuple[RGBImage, RGBImage]]) -> dict[int, float]:
+    """LPIPS of pairs, those of one size together."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index, (original, _) in pairs.items():
+        by_shape.setdefault(original.shape, []).append(index)
+    distances: dict[int, float] = {}
+    for indices in by_shape.values():
+        originals, reconstructions = (np.stack([pairs[index][side] for index in indices]) for side in (0, 1))
+        distances |= dict(zip(indices, lpips.distances(originals, reconstructions).tolist(), strict=True))
+    return distances

@@ -1,0 +1,29 @@
+"""The statement that the scored reconstructions of a setting allow. None of them says that anything is safe."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from semsim_training.reconstructions.scored_rows import ScoredRow
+
+
+class Verdict(StrEnum):
+    """The statements about a setting."""
+
+    LEAKS = "leaks"
+    """At least one reconstruction is recognizable."""
+    NOT_SHOWN = "not shown to leak by this attack"
+    """Nothing was found, or what was found is not recognizable. Another attack may find more."""
+    UNKNOWN = "could not tell"
+    """Every attack diverged, or a reconstruction that may show something was not scored."""
+
+
+def verdict_of(rows: Sequence[ScoredRow]) -> Verdict:
+    """The statement about the setting of these rows."""
+    if any(one.score is not None and one.score.recognizable for one in rows):
+        return Verdict.LEAKS
+    finished = [one for one in rows if one.row.done]
+    judged = [
+        one.row.status == "nothing_found" or (one.score is not None and one.score.recognizable is not None)
+        for one in finished
+    ]
+    return Verdict.NOT_SHOWN if judged and all(judged) else Verdict.UNKNOWN
