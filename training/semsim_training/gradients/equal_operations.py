@@ -1,0 +1,86 @@
+"""Operations that autograd cannot differentiate twice, computed by equal ones that it can."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+_READS_VALUES = {
+    getattr(Tensor, name)
+    for name in (
+        "__bool__", "__float__", "__int__", "__index__", "item", "tolist", "numpy", "nonzero", "masked_select",
+        "unique",
+    )
+} | {torch.nonzero, torch.masked_select, torch.unique}  # fmt: skip
+"""The operations by which a network's course can depend on the values of tensors."""
+
+
+class ReadsValues(RuntimeError):
+    """A network reads the values of tensors, so that clients who share a pass could change each other's."""
+
+
+class EqualOperations(TorchFunctionMode):
+    """Replaces operations within its context; ``Tensor.view`` becomes ``reshape``, which takes any memory layout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replaced: set[str] = set()
+        """The operations that were replaced so far."""
+        self.values_are_read = True
+        """False to raise :class:`ReadsValues` where a network reads the values of tensors."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        equal = _EQUAL.get(func)
+        if equal is not None:
+            self.replaced.add(func.__name__.rstrip("_"))
+            return equal(*args, **(kwargs or {}))
+        if not self.values_are_read and func in _READS_VALUES:
+            raise ReadsValues(f"the network reads values by {func.__name__}")
+        if func in _ATTENTION:
+            self.replaced.add("fused attention")
+        if func is Tensor.view and not any(isinstance(arg, torch.dtype) for arg in args[1:]) and not kwargs:
+            func = Tensor.reshape
+        return func(*args, **(kwargs or {}))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """The context in which operations are replaced; PyTorch's fused attention gives way to its plain form."""
+        with sdpa_kernel(SDPBackend.MATH), self:
+            yield
+
+
+def use_equal_operations(network: nn.Module) -> None:
+    """Make a network's passes use the equal operations from now on."""
+    network.forward = partial(_forward, network.forward, EqualOperations())
+
+
+def operations_of(network: nn.Module) -> EqualOperations:
+    """The operations that the passes of an attackable copy use."""
+    forward: Any = network.forward
+    operations: EqualOperations = forward.args[1]
+    return operations
+
+
+def _forward(forward: Callable[..., Any], operations: EqualOperations, *args: Any, **kwargs: Any) -> Any:
+    with operations.in_use():
+        return forward(*args, **kwargs)
+
+
+def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
+    if inplace:
+        return x.copy_(_hardsigmoid(x.clone()))  # the network may go on with ``x`` itself
+    return F.relu6(x + 3) / 6
+
+
+_EQUAL: dict[Any, Callable[..., Tensor]] = {
+    F.hardsigmoid: _hardsigmoid,
+    torch._C._nn.hardsigmoid: _hardsigmoid,
+    torch._C._nn.hardsigmoid_: partial(_hardsigmoid, inplace=True),
+}
+_ATTENTION = (F.scaled_dot_product_attention, F.multi_head_attention_forward)

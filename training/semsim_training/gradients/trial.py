@@ -1,0 +1,141 @@
+"""A trial step: two clients' gradients and image gradients by a path, beside those of plain autograd."""
+
+import copy
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidVictim
+from semsim_training.gradients.difference import Difference, norms, relative, total_norm
+from semsim_training.gradients.looped_clients import LoopedClientGradients
+from semsim_training.gradients.plain_client import PlainClient, by_images, own_randomness
+from semsim_training.gradients.refusing_layer import refusing_layer
+from semsim_training.gradients.terms import GradientTerm
+
+_CLIENTS = 2
+"""One client alone would not show that a path mixes clients."""
+_LARGE = 30_000_000
+"""The number of parameters above which a trial keeps the network's own precision, to spare memory."""
+
+
+class TriedPath(Protocol):
+    """A path as a trial needs it."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, images: Tensor, labels: Tensor) -> list[GradientTerm]:
+        """Each client's gradient."""
+        ...
+
+    def lay_out(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """Targets laid out as the terms are."""
+        ...
+
+
+class Trial:
+    """Two clients' derivatives by plain autograd, for seeded random images.
+
+    ``model`` is a copy of the victim to build paths on, for clients of ``images`` images.
+    """
+
+    def __init__(
+        self, model: nn.Module, images: int, shape: tuple[int, int, int], *, train_batchnorm: bool, dtype: torch.dtype
+    ) -> None:
+        """Compute the derivatives for clients of one or two images ``(C, H, W)``.
+
+        Raises:
+            InvalidVictim: the network does not take such images, gives no logits, changes from call to call, or has
+                no second derivative; the message names the layer.
+        """
+        self.images = min(images, 2)
+        self.model = copy.deepcopy(model).to(dtype)
+        self._tolerance = 1e-6 if dtype == torch.float64 else 1e-3
+        self._generator = torch.Generator().manual_seed(0)
+        client = PlainClient(self.model, train_batchnorm=train_batchnorm)
+        self._pixels = self._normal((_CLIENTS * self.images, *shape))
+        with own_randomness():
+            logits = client.steady_logits(self._pixels[: self.images])
+            labels = torch.randint(logits.shape[1], (len(self._pixels),), generator=self._generator)
+            self._labels = labels.to(logits.device)
+            clients = [client.gradient(*one) for one in self._by_client()]
+            stacked = map(torch.stack, zip(*clients, strict=True))
+            self._gradients = dict(zip(client.names, stacked, strict=True))
+            self._floor = self._tolerance * total_norm(self._gradients)
+            self._directions = {name: self._direction(value) for name, value in self._gradients.items()}
+            self._by_images = self._image_gradients(client, train_batchnorm=train_batchnorm)
+        for name, value in (self._gradients | {"the images": self._by_images}).items():
+            if not torch.isfinite(value).all():
+                raise InvalidVictim(f"expected finite derivatives at random images, got NaN or infinity by {name}")
+
+    def difference(self, path: TriedPath) -> Difference:
+        """Compare a path, built on ``model`` for clients of ``images`` images, with plain autograd.
+
+        Raises:
+            RuntimeError: an operation of the network does not work on this path.
+        """
+        with own_randomness():
+            pixels = self._pixels.clone().requires_grad_()
+            terms = [term.dense() for term in path(pixels, self._labels)]
+            expected, directions = (
+                path.lay_out([values[name] for name in path.names]) for values in (self._gradients, self._directions)
+            )
+            image_gradient = by_images(terms, directions, pixels)
+        by_parameter = {
+            name: relative(term.detach(), value, self._floor)
+            for name, term, value in zip(path.names, terms, expected, strict=True)
+        }
+        by_client, expected_by_client = (
+            value.unflatten(0, (_CLIENTS, -1)) for value in (image_gradient, self._by_images)
+        )
+        by_pixels = relative(by_client, expected_by_client, torch.zeros_like(self._floor))
+        return Difference(by_parameter, by_pixels, self._tolerance)
+
+    def _image_gradients(self, client: PlainClient, *, train_batchnorm: bool) -> Tensor:
+        """The gradient by the pixels of the sum of all gradients' products with the directions."""
+        directions = [list(values) for values in zip(*self._directions.values(), strict=True)]
+        try:
+            return torch.cat(
+                [client.image_gradient(*one, by) for one, by in zip(self._by_client(), directions, strict=True)]
+            )
+        except RuntimeError:  # an operation that has an equal one in the copies for attacks, or has not
+            loop = LoopedClientGradients(self.model, self.images, train_batchnorm=train_batchnorm)
+            pixels = self._pixels.clone().requires_grad_()
+            try:
+                terms = [term.dense() for term in loop(pixels, self._labels)]
+                return by_images(terms, loop.lay_out(list(self._directions.values())), pixels)
+            except RuntimeError as error:
+                culprit = refusing_layer(loop.network, self._pixels[: self.images])
+                raise InvalidVictim(f"expected layers that can be differentiated twice, got {culprit}") from error
+
+    def _by_client(self) -> list[tuple[Tensor, Tensor]]:
+        pairs = zip(self._pixels.split(self.images), self._labels.split(self.images), strict=True)
+        return list(pairs)
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """Random numbers of the gradient's shape, so scaled that each parameter has a like share in their product."""
+        size = norms(gradient).maximum(self._floor).clamp_min(1e-30)
+        return self._normal(gradient.shape) / size.reshape(-1, *(1,) * (gradient.ndim - 1))
+
+    def _normal(self, shape: Sequence[int]) -> Tensor:
+        parameter = next(self.model.parameters())
+        values = torch.randn(*shape, generator=self._generator)
+        return values.to(parameter.device, parameter.dtype)
+
+
+def trial_of(model: nn.Module, images: int, shape: tuple[int, int, int], *, train_batchnorm: bool) -> Trial:
+    """The trial in float64, or in the network's own precision where it is large or takes no other.
+
+    Raises:
+        InvalidVictim: as :class:`Trial` says.
+    """
+    parameters = list(model.parameters())
+    if not parameters:
+        raise InvalidVictim(f"expected a network with parameters, got {type(model).__name__} without any")
+    if sum(parameter.numel() for parameter in parameters) <= _LARGE:
+        try:
+            return Trial(model, images, shape, train_batchnorm=train_batchnorm, dtype=torch.float64)
+        except InvalidVictim:
+            pass  # the network may ask for its precision by name; if not, it is refused below as well
+    return Trial(model, images, shape, train_batchnorm=train_batchnorm, dtype=parameters[0].dtype)
