@@ -20,21 +20,19 @@ from semsim_training.gradients.terms import GradientTerm, OuterTerm, summed
 _Terms = Callable[..., Mapping[str, GradientTerm]]
 
 
-def known_layer(layer: nn.Module) -> SharedLayer | None:
-    """The run of a layer whose parameters are known here, or ``None``.
+def known_layer(layer: nn.Module) -> tuple[type[nn.Module], SharedLayer] | None:
+    """The known class that a layer is of, and the run of that class's function by the layer's parameters, or ``None``.
 
-    A subclass counts only where it computes what its known ancestor does, from that one's parameters. The run does not
-    differentiate by the layer's own parameters, so that autograd sees only what else a network does with them.
+    The run does not differentiate by the layer's own parameters, so that autograd sees only what else a network does
+    with them.
     """
     if isinstance(layer, ClientBatchNorm):
         layer.probe = True
-        return partial(_batchnorm, layer, layer.forward)
+        return type(layer), partial(_batchnorm, layer, layer.forward)
     own = {name for name, value in vars(layer)["_parameters"].items() if value is not None}
-    for kind, run in _KINDS.items():
-        inherited = ("forward", "_conv_forward", "_apply_instance_norm")
-        plain = all(getattr(type(layer), name, None) is getattr(kind, name, None) for name in inherited)
-        if isinstance(layer, kind) and plain and not {*inherited} & {*vars(layer)} and own <= _PARAMETERS:
-            return run(layer)
+    for kind, run_of in _KINDS.items():
+        if isinstance(layer, kind) and own <= _PARAMETERS and (run := run_of(layer)) is not None:
+            return kind, run
     return None
 
 

@@ -17,6 +17,7 @@ from semsim_training.gradients.attackable import attackable_copy, batchnorm_laye
 from semsim_training.gradients.batchnorm import ChannelStatistics
 from semsim_training.gradients.known_layers import known_layer
 from semsim_training.gradients.loss import client_losses, logits_of
+from semsim_training.gradients.own_forward import forward_by
 from semsim_training.gradients.shared_layer import LayerRun, SharedLayer
 from semsim_training.gradients.terms import DenseTerm, GradientTerm, rows
 
@@ -48,12 +49,13 @@ class SharedWeightGradients:
             names = {own: first_names[parameter] for own, parameter in layer.named_parameters(recurse=False)}
             if not names.keys() or not {*names.values()} & {*self.names}:
                 continue
-            run = known_layer(layer)
-            if run is None:
+            known = known_layer(layer)
+            if known is None:
                 self._take_unknown(layer, names)
                 continue
+            kind, run = known
             self._names[layer] = names
-            layer.forward = partial(self._run, layer, run)
+            layer.forward = forward_by(layer, kind, partial(self._run, layer, run))
 
     def _take_unknown(self, layer: nn.Module, names: dict[str, str]) -> None:
         """Take a layer that is not known, with the names of its parameters by its own names for them."""
