@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from tests.conftest import IMAGES, ROOT
 from tests.service.live import CLIENT, serving
+from tests.training.reconstructions.small_grid import write_images
 
 pytestmark = pytest.mark.slow
 
@@ -33,20 +35,29 @@ NEEDED_BY_BENTOML = ("bentoml", "typing", "yaml")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this working tree."""
-    folder = tmp_path_factory.mktemp("wheel")
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(source: Path, folder: Path) -> Path:
+    """The wheel of a package's source, built in ``folder``."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
     return path
+
+
+def install(wheel: Path, python: Path) -> None:
+    """Install a wheel, and nothing that it depends on, into the environment of ``python``."""
+    uv = Path(sys.executable).with_name("uv")
+    command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def environment_with(wheel: Path, home: Path) -> tuple[Path, Path]:
     """The folder of commands and the site-packages of a new environment at ``home`` that has the wheel alone."""
     venv.create(home, symlinks=True)
     python = home / "bin" / "python"
-    uv = Path(sys.executable).with_name("uv")
-    command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel]
-    subprocess.run(command, check=True, capture_output=True)
+    install(wheel, python)
     (site_packages,) = home.glob("lib/python*/site-packages")
     return python.parent, site_packages
 
@@ -148,6 +159,28 @@ def test_without_extras_it_scores_and_names_what_is_missing(bare: Path, folder: 
     refused = subprocess.run([bare / "semsim", "serve"], cwd=folder, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert "pip install 'semsim[serve]'" in refused.stderr
+
+
+def test_a_package_of_plug_ins_works_beside_the_wheel(installed: Path, folder: Path, tmp_path: Path) -> None:
+    """The package of docs/attacks.md, built and installed, is listed; its grid runs in a process of its own."""
+    section = (ROOT / "docs" / "attacks.md").read_text().partition("## Your own attacks")[2]
+    package = tmp_path / "package"
+    package.mkdir()
+    for language in ("toml", "python", "yaml"):
+        *_, block = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+        name = re.match(r"# (\S+)\n", block)
+        (package / (name.group(1) if name else "grid.yaml")).write_text(block)
+    write_images(package / "images")
+    install(built(package, tmp_path), installed / "python")
+    listed = run([installed / "semsim", "attack", "list"], folder)
+    for line in ("strongest-row", "quantise", "two-layers"):
+        assert re.search(rf"^{line} .* semsim-mine 0.1 \(semsim_mine:", listed, re.MULTILINE)
+    run([installed / "semsim", "attack", "grid", "grid.yaml", "set", "--workers", "1"], package)
+    table = run([installed / "semsim", "attack", "table", "set"], package)
+    assert "small--two-layers--strongest-row" in table
+    assert "small--two-layers--patient-it20--quantise:64+clip:1" in table
+    statuses = {(row.preset, row.defense): row.status for row in ReconstructionSet.read(package / "set").rows}
+    assert statuses["strongest-row", "none"] == "matched"
 
 
 def test_serving_imports_no_module_of_the_user(installed: Path, folder: Path, tmp_path: Path) -> None:
