@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.decoder import Decoder
 from semsim_training.attacks.initialisation import Initialisation
 from semsim_training.attacks.labels import infer_labels, last_layer_gradient
 from semsim_training.attacks.objectives import Objective
@@ -39,7 +40,9 @@ class AttackRecipe:
     initialisation: Initialisation = Initialisation.NORMAL
     labels: Labels = Labels.KNOWN_OR_INFERRED
     boxed: bool = True
-    """True where candidates are kept in the range of 8-bit images after every step."""
+    """True where candidates are kept in the range of 8-bit images after every step; decoders keep them there anyway."""
+    decoder: Decoder | None = None
+    """The images of the unknowns, where these are no pixels; the decoder then says where a search begins."""
     langevin: float = 0.0
     """The standard deviation of the normal noise that every step adds, as a share of its rate (Yin et al., 2021)."""
     keeps_best: bool = False
@@ -82,6 +85,8 @@ class AttackRecipe:
         Raises:
             InvalidUpdate: the observation lacks what the attack needs.
         """
+        if self.decoder is not None:
+            self.decoder.check((observation.images, *observation.victim.inputs.shape))
         if self.references and not has_batchnorm(observation.victim.model):
             raise InvalidUpdate(
                 f"expected a victim with batch normalisation for the attack {self.name}, got {observation.victim.name}"

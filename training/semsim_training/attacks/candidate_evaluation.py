@@ -9,8 +9,10 @@ from torch import Tensor
 from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.features import FeatureRecorder, implied_features
+from semsim_training.attacks.initialisation import initial
 from semsim_training.attacks.priors import Candidates, Reference
 from semsim_training.attacks.simulation import simulation
+from semsim_training.client_images.normalisation import box
 from semsim_training.gradients.attackable import batchnorm_layers
 from semsim_training.gradients.batchnorm import ChannelStatistics
 from semsim_training.gradients.update import LocalTraining
@@ -27,7 +29,7 @@ class Evaluated:
     total: Tensor
     """The objective plus the priors, ``(N,)``."""
     by_images: Tensor
-    """The gradient of the total by the images, of their shape."""
+    """The gradient of the total by the images, or by the unknowns that a decoder makes them of, of their shape."""
     by_labels: Tensor | None
     """The gradient of the total by the labels' logits; ``None`` where labels are not searched."""
 
@@ -48,6 +50,7 @@ class Evaluation:
             raise InvalidUpdate("expected observations of one victim, update, number of images and batch normalisation")
         self.recipe, self.images = recipe, first.images
         self.shape = (first.images, *first.victim.inputs.shape)
+        self._black, self._white = (end.to(device) for end in box(first.victim.inputs, dtype))
         self.simulated = simulation(first)
         """The client's computation, on the device of the search."""
         self.simulated.network.to(device, dtype)
@@ -82,26 +85,39 @@ class Evaluation:
         """The way in which gradients are computed."""
         return self.simulated.path
 
-    def __call__(self, images: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
-        """Evaluate candidates ``(N, images, C, H, W)``.
+    def start(self, seed: int) -> Tensor:
+        """The first unknowns of one client, in float64: a function of the seed alone."""
+        if self.recipe.decoder is None:
+            return initial(self.recipe.initialisation, self.shape, seed)
+        return self.recipe.decoder.start(self.shape, seed)
+
+    def images_of(self, unknowns: Tensor) -> Tensor:
+        """The candidates ``(N, images, C, H, W)``, normalised, that unknowns ``(N, ...)`` stand for."""
+        if self.recipe.decoder is None:
+            return unknowns
+        return self.recipe.decoder(unknowns, self.shape) * (self._white - self._black) + self._black
+
+    def __call__(self, unknowns: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> Evaluated:
+        """Evaluate unknowns ``(N, ...)``, of the shape that :meth:`start` gives for one client.
 
         ``labels`` are classes ``(N, images)``, or logits ``(N, images, classes)`` of probabilities to search.
         """
-        images = images.detach().requires_grad_()
+        unknowns = unknowns.detach().requires_grad_()
         searched = labels.is_floating_point()
         if searched:
             labels = labels.detach().requires_grad_()
         with torch.enable_grad():
+            images = self.images_of(unknowns)
             given = labels.softmax(dim=-1) if searched else labels
             terms = self.simulated(images.flatten(0, 1), given.flatten(0, 1))
             objective = self.recipe.objective(terms, targets[: self._terms])
-            candidates = self._candidates(images, targets[self._terms :])
+            candidates = self._candidates(unknowns, images, targets[self._terms :])
             total = objective + sum(prior(candidates) for prior in self.recipe.priors)
-            wanted = (images, labels) if searched else (images,)
+            wanted = (unknowns, labels) if searched else (unknowns,)
             gradients = torch.autograd.grad(total.sum(), wanted)
         return Evaluated(objective.detach(), total.detach(), gradients[0], gradients[1] if searched else None)
 
-    def _candidates(self, images: Tensor, others: Sequence[Tensor]) -> Candidates:
+    def _candidates(self, unknowns: Tensor, images: Tensor, others: Sequence[Tensor]) -> Candidates:
         """The candidates as priors see them; ``others`` are the targets beside the gradients."""
         features = observed_features = None
         if self._recorder is not None:
@@ -116,6 +132,7 @@ class Evaluation:
             {Reference.TRAINING: self._running, Reference.BATCH: sent},
             features,
             observed_features,
+            unknowns,
         )
 
 

@@ -41,6 +41,8 @@ class Candidates:
     """The last layer's inputs ``(N * restarts, images, F)``; ``None`` where no prior asks for them."""
     observed_features: Tensor | None = None
     """The inputs that the update implies, of the same shape; see :class:`FeatureMatching`."""
+    unknowns: Tensor | None = None
+    """All that the search moves, ``(N * restarts, ...)``: the images themselves, or what a decoder makes them of."""
 
 
 class Prior(Protocol):

@@ -1,11 +1,11 @@
 """Attacks that search: many clients at once, each as if it were alone."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,7 +80,8 @@ class Search:
         self._recipe, self._observations, self._seeds, self._options = recipe, observations, list(seeds), options
         self._device = torch.device(options.device)
         self._evaluation = Evaluation(recipe, observations, self._device, options.dtype)
-        self._pixels = int(np.prod(self._evaluation.shape))
+        self._shape = tuple(self._evaluation.start(0).shape)
+        self._unknowns = math.prod(self._shape)
         self._classes = observations[0].victim.inputs.classes
         low, high = box(observations[0].victim.inputs, options.dtype)
         self._low, self._high = low.to(self._device), high.to(self._device)
@@ -116,7 +117,7 @@ class Search:
         for seed in self._seeds:
             for restart in range(self._recipe.restarts):
                 start_seed = stable_hash(f"{seed}/{attempt}/{restart}")
-                rows.append(initial(self._recipe.initialisation, self._evaluation.shape, start_seed).flatten())
+                rows.append(self._evaluation.start(start_seed).flatten())
                 if self._searches_labels:
                     shape = (self._evaluation.images, 1, 1, self._classes)
                     labels = initial(Initialisation.NORMAL, shape, stable_hash(f"{start_seed}/labels"))
@@ -143,7 +144,7 @@ class Search:
             moved = stepper.step(x, recipe.optimiser.seen(gradient, iteration / recipe.iterations), total, rate)
             if recipe.langevin:
                 moved.add_(self.noise(moved, iteration), alpha=rate * recipe.langevin)
-            if recipe.boxed:
+            if recipe.boxed and recipe.decoder is None:
                 self._put_into_the_box(moved, stepper.settled)
             # A sum is finite only where all its terms are. A lost row may spoil its own part of the optimiser.
             diverged = diverged | ~torch.isfinite(moved.sum(dim=1) + total)
@@ -183,6 +184,7 @@ class Search:
             x, lost = state.best.x, ~torch.isfinite(state.best.total)
         images, labels = self._split(x)
         objective = self._evaluate(images, labels, self._evaluation.targets).objective
+        images = self._evaluation.images_of(images).detach()
         lost = lost | ~torch.isfinite(objective)
         ranked = torch.where(lost, torch.inf, objective).unflatten(0, (-1, self._recipe.restarts)).cpu()
         results = []
@@ -226,15 +228,15 @@ class Search:
         return self._recipe.labels is Labels.OPTIMISED
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The images ``(N, images, C, H, W)`` and the labels that the unknowns hold."""
-        images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
+        """The images ``(N, images, C, H, W)``, or what a decoder makes them of, and the labels that the rows hold."""
+        images = x[:, : self._unknowns].unflatten(1, self._shape)
         if self._searches_labels:
-            return images, x[:, self._pixels :].unflatten(1, (self._evaluation.images, self._classes))
+            return images, x[:, self._unknowns :].unflatten(1, (self._evaluation.images, self._classes))
         return images, self._labels
 
     def _put_into_the_box(self, x: Tensor, settled: Tensor | None) -> None:
         """Clamp the images of ``x`` ``(N, P)``, or of its ``settled`` rows, to what 8-bit images can be, in place."""
-        images = x[:, : self._pixels].unflatten(1, self._evaluation.shape)
+        images = x[:, : self._unknowns].unflatten(1, self._evaluation.shape)
         if settled is None:
             torch.clamp(images, self._low, self._high, out=images)
         else:

@@ -8,7 +8,6 @@ import torch
 
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.choice import ClosedForm
-from semsim_training.attacks.initialisation import initial
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.observations.client import observe
 from semsim_training.reconstructions.shard import Shard
@@ -39,7 +38,7 @@ def tuned_batch_size(shard: Shard, images: LabelledImages) -> int:
         recipe = replace(choice, iterations=1)
         try:
             evaluation = Evaluation(recipe, [observation] * size, device, torch.float32)
-            start = initial(recipe.initialisation, evaluation.shape, 0).to(device, torch.float32)
+            start = evaluation.start(0).to(device, torch.float32)
             candidates = start.expand(size * recipe.restarts, *start.shape).contiguous()
             labels = torch.zeros(len(candidates), shard.batch, dtype=torch.int64, device=device)
             taken = _seconds(lambda: evaluation(candidates, labels, evaluation.targets), device)  # noqa: B023
