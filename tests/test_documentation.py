@@ -2,16 +2,23 @@
 
 import json
 import re
+import runpy
 import shlex
 import subprocess
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import BaseModel
 
 from semsim.exceptions import ErrorCode
 from semsim_service.settings import Settings
+from semsim_training.attacks import objectives, parts, priors
+from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.catalogue import ATTACKS
+from semsim_training.attacks.initialisation import Initialisation
+from semsim_training.attacks.schedules import Decay
 from semsim_training.defenses.defense import DEFENSES
 from semsim_training.faithfulness.directions import KNOWN_DIRECTIONS
 from semsim_training.victims.description import Architecture
@@ -60,6 +67,31 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Relative links and pictures of every page exist."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_guides_recipe_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The recipe of docs/attacks.md attacks a gradient, and tells how much of it its images explain."""
+    section = (ROOT / "docs" / "attacks.md").read_text().partition("## Your own attacks")[2]
+    recipe, *_ = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "recipe.py").write_text(recipe)
+    runpy.run_path(str(tmp_path / "recipe.py"))
+    assert re.match(r"(matched|partly) Explanation\(share=0\.", capsys.readouterr().out)
+
+
+def test_every_part_of_a_recipe_is_documented() -> None:
+    """docs/attacks.md has a row for each part of a recipe, and names every objective, prior and choice for it."""
+    section = (ROOT / "docs" / "attacks.md").read_text().partition("## Your own attacks")[2]
+    rows = "\n".join(re.findall(r"^\| `.*", section, re.MULTILINE))
+    named = set(re.findall(r"`(\w+)", rows))
+    choices = {*Decay.__members__, *Initialisation.__members__, *Labels.__members__}
+    assert {field.name for field in fields(AttackRecipe)} | choices <= named
+    assert named_in(objectives, "scale") | named_in(priors, "weight") <= named & set(parts.__all__)
+
+
+def named_in(module: ModuleType, factor: str) -> set[str]:
+    """The public dataclasses of a module that have a field of this name."""
+    classes = {name: value for name, value in vars(module).items() if is_dataclass(value) and not name.startswith("_")}
+    return {name for name, value in classes.items() if factor in {field.name for field in fields(value)}}
 
 
 def test_the_readmes_curl_orders_sensibly(service: LiveService) -> None:

@@ -1,13 +1,16 @@
 """Defenses on an update, and augmentation policies on the client's image."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.client_images.mode import Mode
 from semsim_training.client_images.policies import OPERATIONS, Policies
-from semsim_training.defenses.defense import Defense
+from semsim_training.defenses.defense import Defense, WrittenDefense
 from semsim_training.defenses.rules import defend
 from tests.training.small import smooth_images
 
@@ -60,6 +63,23 @@ def test_refuses_what_is_no_defense(text: str) -> None:
     """Unknown names, missing and impossible values are named."""
     with pytest.raises(InvalidConfiguration, match="expected"):
         Defense(text)
+
+
+def test_a_function_is_a_defense_but_no_text() -> None:
+    """A function is called with its value and seeded numbers; a configuration cannot hold it."""
+
+    def shrunk(update: Mapping[str, torch.Tensor], value: float, rng: torch.Generator) -> dict[str, torch.Tensor]:
+        return {name: value * tensor * torch.rand(1, generator=rng) for name, tensor in update.items()}
+
+    defense = Defense(shrunk, 0.5)
+    assert str(defense) == "shrunk:0.5"
+    assert defense == Defense(shrunk, 0.5) != Defense(shrunk, 0.25)
+    assert torch.equal(flat(defend(UPDATE, defense, 1)), flat(defend(UPDATE, defense, 1)))
+    assert not torch.equal(flat(defend(UPDATE, defense, 1)), flat(defend(UPDATE, defense, 2)))
+    with pytest.raises(InvalidConfiguration, match=r"expected the tensors a, b from the defense <lambda>, got no tens"):
+        defend(UPDATE, Defense(lambda update, value, rng: {}), 0)
+    with pytest.raises(InvalidConfiguration, match="expected a defense that can be written down, got the function shr"):
+        TypeAdapter(WrittenDefense).validate_python(defense)
 
 
 def test_every_policy_operation_changes_an_image_or_has_no_strength() -> None:
