@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.client_images.mode import Mode
 from semsim_training.client_images.policies import OPERATIONS, Policies
-from semsim_training.defenses.defense import Defense, WrittenDefense
+from semsim_training.defenses.defense import VALUES, Defense, WrittenDefense
 from semsim_training.defenses.rules import defend
 from tests.training.small import smooth_images
 
@@ -54,6 +54,19 @@ def test_signs_clipping_and_dp() -> None:
     composed = defend(UPDATE, Defense("clip:2+gaussian:1"), 5)
     assert torch.equal(flat(defend(UPDATE, Defense("dp:2:0.5"), 5)), flat(composed))
     assert torch.equal(flat(defend(UPDATE, Defense("none"), 0)), flat(UPDATE))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_defense_gives_an_update(name: str) -> None:
+    """Each single defense keeps names, shapes, types and finite numbers, and leaves the client's tensors alone."""
+    before = {key: value.clone() for key, value in UPDATE.items()}
+    defended = defend(UPDATE, Defense(f"{name}:0.5" if VALUES[name].written else name), 0)
+    assert {key: (value.shape, value.dtype) for key, value in defended.items()} == {
+        key: (value.shape, value.dtype) for key, value in UPDATE.items()
+    }
+    assert flat(defended).isfinite().all()
+    assert not torch.equal(flat(defended), flat(UPDATE))
+    assert all(torch.equal(before[key], value) for key, value in UPDATE.items())
 
 
 @pytest.mark.parametrize(
