@@ -10,6 +10,8 @@ from torch import Tensor
 from semsim_training.gradients.terms import GradientTerm
 
 _TINY = 1e-37
+_SHORTEST = 1e-10
+"""The least norm that a row counts with. Images of zeros have rows of zeros, whose directions this makes steep."""
 
 
 class Objective(ABC):
@@ -81,11 +83,11 @@ class PerOutputCosine(Objective):
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
-        rows = []
+        distances = []
         for term, target in zip(terms, targets, strict=True):
             gradient = term.dense()
             if target.shape[2] == 1:
                 gradient, target = gradient.transpose(1, 2), target.transpose(1, 2)
-            norms = (gradient.square().sum(dim=2) * target.square().sum(dim=2)).clamp_min(_TINY).sqrt()
-            rows.append(1 - (gradient * target).sum(dim=2) / norms)
-        return self.scale * torch.cat(rows, dim=1).mean(dim=1)
+            norms = [rows.square().sum(dim=2).clamp_min(_SHORTEST**2).sqrt() for rows in (gradient, target)]
+            distances.append(1 - (gradient * target).sum(dim=2) / (norms[0] * norms[1]))
+        return self.scale * torch.cat(distances, dim=1).mean(dim=1)

@@ -1,0 +1,1 @@
+"""The presets beside plain loops that were written after their sources."""
