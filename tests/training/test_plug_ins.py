@@ -190,7 +190,7 @@ def test_defenses_are_written_like_the_built_in_ones(mine: None) -> None:
     ],
 )
 def test_defenses_that_do_not_work(mine: None, text: str, message: str) -> None:
-    """What is no update any more is refused, with the plug-in's name."""
+    """A result that is no update any more is refused with the name of the plug-in."""
     with pytest.raises(InvalidConfiguration, match=message):
         defend({"a": torch.ones(2, 2), "b": torch.ones(1)}, Defense(text), 0)
 
