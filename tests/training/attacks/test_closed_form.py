@@ -38,7 +38,7 @@ def test_closed_forms_refuse_other_victims_and_updates() -> None:
     with pytest.raises(InvalidUpdate, match="expected one image for the attack closed-form, got 2"):
         closed_form(observations(victim("perceptron", 32), 1, 2)[0])
     delta = observations(victim("perceptron", 32), 1, 1, Protocol(local_training=LocalTraining(0.1, 1, epochs=2)))[0]
-    with pytest.raises(InvalidUpdate, match="expected a gradient or the delta of one step of plain SGD"):
+    with pytest.raises(InvalidUpdate, match="expected a gradient or the delta of one step of SGD"):
         closed_form(delta)
     with pytest.raises(InvalidUpdate, match="expected a victim with an imprint module"):
         imprint(delta)

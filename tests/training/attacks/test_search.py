@@ -147,7 +147,7 @@ def test_restarts_keep_the_best(seen: list[Observation]) -> None:
         assert chosen.objective <= single.objective + 1e-6
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"ggl"}))  # which needs a generator
 def test_every_preset_runs(normalising: list[Observation], sending: list[Observation], name: str) -> None:
     """Five iterations of each preset on a victim with batch normalisation end finite or tell that they diverged."""
     seen = sending if name == "batch-statistics" else normalising
@@ -175,6 +175,6 @@ def test_refuses_what_an_attack_cannot_work_on(seen: list[Observation], normalis
         Search(preset("inversed"), [seen[0], normalising[0]], [0, 1])
     delta = observations(victim("lenet"), 1, 2, Protocol(local_training=LocalTraining(0.1, 1)))
     with pytest.raises(
-        InvalidUpdate, match="expected a gradient or the delta of one step of plain SGD for the attack dlg"
+        InvalidUpdate, match="expected a gradient or the delta of one step of SGD for the attack dlg"
     ):
         Search(preset("dlg"), delta, [0])

@@ -13,8 +13,10 @@ from semsim_training.attacks.search import Options
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.observation import BatchNormMode, Victim
-from semsim_training.observations.update_files import SentUpdate, observation_of
+from semsim_training.observations.sent_tensors import SentTensors
+from semsim_training.observations.update_files import observation_of, with_weights
 from semsim_training.observations.update_kind import UpdateKind
+from semsim_training.victims.state_dicts import plain_module
 
 __all__ = [
     "AttackChoice", "Explanation", "Inputs", "LocalTraining", "Reconstruction", "Status", "UpdateKind", "attack",
@@ -23,10 +25,11 @@ __all__ = [
 
 def attack(
     model: nn.Module,
-    update: SentUpdate,
+    update: SentTensors,
     *,
     inputs: Inputs,
     kind: UpdateKind | str = UpdateKind.GRADIENT,
+    before: SentTensors | None = None,
     images: int = 1,
     labels: Sequence[int] | None = None,
     training: LocalTraining | None = None,
@@ -44,6 +47,7 @@ def attack(
         update: the client's answer, by parameter names or in ``state_dict`` order, in memory or in a file.
         inputs: the size, channels, classes and normalisation of the images that the network takes.
         kind: ``gradient`` of the mean loss, ``delta`` (after minus before), or ``after``, the state after training.
+        before: the weights that were sent out, where they are not those of ``model``; in any form of ``update``.
         images: the number of images behind the update.
         labels: their classes, where they are known; otherwise they are inferred from the update.
         training: the local training behind a ``delta`` or a state ``after`` it.
@@ -67,8 +71,10 @@ def attack(
     if isinstance(choice, AttackChoice) and seconds is None:
         seconds = choice.seconds
     recipe = choice.resolve() if isinstance(choice, AttackChoice) else choice
+    network = plain_module(model)
+    network = network if before is None else with_weights(network, before)
     observation = observation_of(
-        Victim(model, inputs, type(model).__name__),
+        Victim(network, inputs, type(network).__name__),
         update,
         UpdateKind(kind),
         images=images,

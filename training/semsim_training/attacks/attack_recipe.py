@@ -98,8 +98,8 @@ class AttackRecipe:
             )
         if self.infers_labels(observation) or self.matches_features:
             last_layer_gradient(observation)
-        if self.labels is Labels.OPTIMISED and observation.update.gradient(observation.images) is None:
+        if self.labels is Labels.OPTIMISED and observation.gradient is None:
             raise InvalidUpdate(
-                f"expected a gradient or the delta of one step of plain SGD for the attack {self.name}, got "
+                f"expected a gradient or the delta of one step of SGD for the attack {self.name}, got "
                 f"{observation.update.local_training}"
             )

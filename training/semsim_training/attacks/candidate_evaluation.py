@@ -65,7 +65,7 @@ class Evaluation:
         def stacked(values: Iterable[Tensor]) -> Tensor:
             return torch.stack(list(values)).to(device, dtype).repeat_interleave(recipe.restarts, dim=0)
 
-        updates = [seen.update.gradient(first.images) or seen.update.tensors for seen in observations]
+        updates = [seen.target for seen in observations]
         tensors = [stacked(update[name] for update in updates) for name in self.simulated.names]
         self.targets = recipe.objective.prepare(self.simulated.lay_out(tensors))
         self._terms = len(self.targets)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semsim_training.attacks.hints import hint
-from semsim_training.attacks.label_pairing import paired_labels
+from semsim_training.attacks.hints import contradicts_sgd, hint
+from semsim_training.attacks.label_pairing import ComparedPart, paired_labels
 from semsim_training.attacks.reconstruction import Explanation, Status
 from semsim_training.attacks.simulation import Simulation, simulation
 from semsim_training.client_images.normalisation import normalise
@@ -71,6 +71,7 @@ def explanations(
     images: Sequence[NDArray[np.uint8]],
     labels: Sequence[Sequence[int]],
     simulated: Simulation | None = None,
+    part: ComparedPart | None = None,
 ) -> list[Explanation]:
     """The part of each observation's update that its ``images`` ``(images, H, W, C)`` with their ``labels`` explain.
 
@@ -87,13 +88,13 @@ def explanations(
     first = observations[0]
     simulated = simulation(first) if simulated is None else simulated
     parameter = next(simulated.network.parameters())
-    updates = [seen.update.gradient(first.images) or seen.update.tensors for seen in observations]
+    updates = [seen.target for seen in observations]
     targets = simulated.lay_out([torch.stack([u[name] for u in updates]).to(parameter) for name in simulated.names])
-    paired = [paired_labels(*client) for client in zip(observations, images, labels, strict=True)]
+    paired = [paired_labels(*client, part) for client in zip(observations, images, labels, strict=True)]
     given = torch.tensor(paired, device=parameter.device).flatten()
 
     def compared(pixels: Tensor) -> _Compared:
-        return _compared(simulated, pixels.to(parameter), given, targets)
+        return _compared(simulated, pixels.to(parameter), given, targets, part)
 
     pixels = torch.stack([normalise(made, first.victim.inputs) for made in images])
     result, zero = compared(pixels), compared(torch.zeros_like(pixels))
@@ -102,7 +103,7 @@ def explanations(
     ]
     explained = []
     for index, observation in enumerate(observations):
-        explanation = _explanation(result, zero, random, index)
+        explanation = _explanation(result, zero, random, index, contradicts_sgd(observation))
         norm = max(float(other.made[index]) for other in random) ** 0.5
         explained.append(replace(explanation, hint=hint(observation, explanation, float(result.scale[index]), norm)))
     return explained
@@ -110,17 +111,21 @@ def explanations(
 
 def status_of(explanation: Explanation) -> Status:
     """The status that an explanation stands for."""
-    if not explanation.gain >= _MORE:  # NaN, too, where the victim's gradient of the images is not finite
+    # NaN is less, too: the victim's gradient of the images is not finite.
+    if explanation.contradicted or not explanation.gain >= _MORE:
         return Status.NOTHING_FOUND
     # Images that explain the update at another scale only do not make the update that was observed.
     return Status.MATCHED if explanation.gain >= _MATCHED and explanation.scale == 1 else Status.PARTLY
 
 
-def _explanation(result: _Compared, zero: _Compared, random: Sequence[_Compared], index: int) -> Explanation:
+def _explanation(
+    result: _Compared, zero: _Compared, random: Sequence[_Compared], index: int, contradicted: bool
+) -> Explanation:
     """The explanation of one client's update, at scale 1 or, where it says nothing there, at the best scale.
 
     An attacker does not know of an update whether it was clipped or reduced to signs. At scale 1 the original itself
-    then explains less than random images do: -1900 against -390, for a clipped update of LeNet.
+    then explains less than random images do: -1900 against -390, for a clipped update of LeNet. No other scale counts
+    for an update that the declared training cannot have made: its direction is another, too.
     """
     plain, scaled = (
         Explanation(
@@ -129,19 +134,26 @@ def _explanation(result: _Compared, zero: _Compared, random: Sequence[_Compared]
             zero=float(getattr(zero, kind)[index]),
             random=max(float(getattr(other, kind)[index]) for other in random),
             scale=1.0 if kind == "share" else float(result.scale[index]),
+            contradicted=contradicted,
         )
         for kind in ("share", "scaled")
     )
-    return scaled if plain.gain < _MORE <= scaled.gain else plain
+    return scaled if not contradicted and plain.gain < _MORE <= scaled.gain else plain
 
 
-def _compared(simulated: Simulation, pixels: Tensor, labels: Tensor, targets: Sequence[Tensor]) -> _Compared:
+def _compared(
+    simulated: Simulation, pixels: Tensor, labels: Tensor, targets: Sequence[Tensor], part: ComparedPart | None
+) -> _Compared:
     """The updates of images ``(N, images, C, H, W)`` beside the targets, laid out as the simulation does."""
     with torch.enable_grad():
         terms = simulated(pixels.flatten(0, 1).detach().clone().requires_grad_(), labels)
     sums = []
-    for term, target in zip(terms, targets, strict=True):
+    for name, term, target in zip(simulated.names, terms, targets, strict=True):
+        if part is not None and name != part.name:
+            continue
         made = term.dense().detach()
+        if part is not None:
+            made, target = part.seen(made), part.seen(target)
         # Not from products: near a match the difference is far smaller than the norms.
         parts = (made * target, made.square(), (made - target).square(), target.square())
         sums.append(torch.stack([part.sum(dim=(1, 2), dtype=torch.float64) for part in parts]))

@@ -17,7 +17,7 @@ def simulation(observation: Observation) -> Simulation:
     model, images, shape = observation.victim.model, observation.images, observation.victim.inputs.shape
     train_batchnorm = observation.batchnorm == "train"
     training = observation.update.local_training
-    if training is None or training.steps(images) == 1:
+    if training is None or observation.gradient is not None:
         return client_gradients(model, images, shape, train_batchnorm=train_batchnorm)
     step = min(images, training.batch_size)
     one = chosen_path(model, step, shape, train_batchnorm=train_batchnorm)

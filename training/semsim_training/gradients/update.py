@@ -11,6 +11,8 @@ from torch import Tensor
 from semsim.exceptions import InvalidUpdate
 
 OptimiserName = Literal["sgd", "adam", "adamw"]
+_UNCLIPPED = 0.999
+"""The share of the norm that a client clips to under which a gradient was certainly not clipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,35 @@ class Update:
         for name in ("tensors", "running_statistics"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
-    def gradient(self, images: int) -> Mapping[str, Tensor] | None:
-        """The gradient of the mean loss over ``images`` images; ``None`` where the update does not give it."""
+    def direction(self, images: int, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor] | None:
+        """A positive multiple of the gradient of the mean loss over ``images`` images.
+
+        One step of SGD gives it, whatever its momentum, weight decay and clipping: the first step of a momentum is
+        plain, Nesterov's is ``1 + momentum`` times as long, and the decay's part follows from the ``weights`` that were
+        sent out, by name.
+
+        Returns:
+            The tensors, or ``None`` where the update does not give them.
+        """
         training = self.local_training
         if training is None:
             return self.tensors
-        plain = LocalTraining(training.learning_rate, training.batch_size)
-        if training.steps(images) > 1 or training != plain:
+        rate = training.rate(0) if training.steps(images) == 1 else 0.0
+        if training.optimiser != "sgd" or not rate:
             return None
-        return {name: value / -training.learning_rate for name, value in self.tensors.items()}
+        scale = -1 / (rate * (1 + training.momentum if training.nesterov else 1))
+        decay = training.weight_decay
+        # A parameter that does not move has no gradient, and PyTorch does not let it decay.
+        return {
+            name: value * scale - decay * weights[name].detach() if decay and value.any() else value * scale
+            for name, value in self.tensors.items()
+        }
+
+    def gradient(self, images: int, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor] | None:
+        """The gradient of the mean loss itself: :meth:`direction`, unless the client clipped it."""
+        direction = self.direction(images, weights)
+        training = self.local_training
+        if direction is None or training is None or training.clip_norm is None:
+            return direction
+        norm = math.sqrt(sum(float(value.double().square().sum()) for value in direction.values()))
+        return direction if norm < _UNCLIPPED * training.clip_norm else None

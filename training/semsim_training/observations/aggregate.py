@@ -13,20 +13,25 @@ from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.scaled_imprint import ScaledImprint
 
 
-def observe_aggregate(
+def clients_behind(victim: Victim) -> int:
+    """The number of clients whose updates are added up: those of LOKI's module, else one."""
+    return victim.model.clients if isinstance(victim.model, ScaledImprint) else 1
+
+
+def observe_round(
     victim: Victim, images: NDArray[np.uint8], labels: NDArray[np.int64], protocol: Protocol, seed: int
 ) -> Observation:
-    """The mean update of the clients of LOKI's module; each gets a module of its own and holds an equal part of images.
+    """The client's update, or the mean update of all clients of LOKI's module, each of which gets a module of its own.
 
-    ``images`` are ``(clients * m, H, W, C)`` and ``labels`` ``(clients * m,)``; a client's images follow each other. Each
-    client defends its own update.
+    ``images`` are ``(clients * m, H, W, C)`` and ``labels`` ``(clients * m,)``; a client's images follow each other.
+    Each client defends its own update.
 
     Raises:
-        InvalidUpdate: a victim without LOKI's module, or images that its clients cannot share equally.
+        InvalidUpdate: images or labels do not fit the victim, or the clients cannot share them equally.
     """
     model = victim.model
     if not isinstance(model, ScaledImprint):
-        raise InvalidUpdate(f"expected a victim with the module of LOKI for an aggregate, got {victim.name}")
+        return observe(victim, images, labels, protocol, seed)
     held = len(images) // model.clients
     if not held or held * model.clients != len(images):
         raise InvalidUpdate(f"expected images for {model.clients} clients, as many for each, got {len(images)}")

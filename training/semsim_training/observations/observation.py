@@ -1,5 +1,6 @@
 """The attacker's view: the model that was sent out, and the update that came back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,8 @@ class Observation:
     """``eval`` where batch normalisation used its running statistics, ``train`` where it used those of the batch."""
     labels: tuple[int, ...] | None = None
     """The class of each image, where the attacker knows them."""
+    rounding: float = 0.0
+    """The share of the update's energy that comes from the rounding of the numbers in which it was sent."""
 
     def __post_init__(self) -> None:
         model = self.victim.model
@@ -62,6 +65,22 @@ class Observation:
             self.update.local_training.check(self.images)
         if self.labels is not None:
             _check_labels(self.labels, self.images, self.victim.inputs.classes)
+
+    @property
+    def gradient(self) -> Mapping[str, Tensor] | None:
+        """The gradient of the mean loss; ``None`` where the update does not give it."""
+        return self.update.gradient(self.images, dict(self.victim.model.named_parameters()))
+
+    @property
+    def direction(self) -> Mapping[str, Tensor] | None:
+        """A positive multiple of the gradient of the mean loss; ``None`` where the update does not give it."""
+        return self.update.direction(self.images, dict(self.victim.model.named_parameters()))
+
+    @property
+    def target(self) -> Mapping[str, Tensor]:
+        """The tensors that the client's computation, repeated on its images, makes: the gradient, or else the delta."""
+        gradient = self.gradient
+        return self.update.tensors if gradient is None else gradient
 
     def _check_statistics(self) -> None:
         sent, expected = self.update.running_statistics, running_statistics(self.victim.model)

@@ -1,0 +1,129 @@
+"""Tensors as federated learning hands them over: by name or in order, in memory or in a file."""
+
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidUpdate, SemSimError
+from semsim_training.gradients.attackable import trained_names
+from semsim_training.victims.state_dicts import plain_names, state_dict_of
+
+Array = Tensor | NDArray[Any]
+SentTensors = Path | Mapping[str, Array] | Sequence[Array]
+"""Tensors or arrays by name, or in the order of ``state_dict`` or of the parameters; or a file of them.
+
+Files are .safetensors, .npz (by name, or ``arr_0`` and so on in order), and PyTorch files of a state dict, of a
+checkpoint with a state dict, or of a list of tensors.
+"""
+_UNNAMED = re.compile(r"arr_(\d+)")
+_COUNTER = "num_batches_tracked"
+
+
+def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError] = InvalidUpdate) -> dict[str, Tensor]:
+    """The tensors on the CPU, dense, by the names of ``model``'s parameters and buffers.
+
+    Prefixes of wrappers are taken off. Of a parameter with two names the first one counts. What is not the model's
+    stays under its own name, for the caller to refuse.
+
+    Raises:
+        SemSimError: of the class ``refusal``: a file cannot be read or holds something else than tensors, a list does
+            not fit the model, or two tensors have one name.
+    """
+    source = str(sent) if isinstance(sent, Path) else "the tensors"
+    content = _loaded(sent, refusal) if isinstance(sent, Path) else sent
+    if isinstance(content, Mapping):
+        dense = {name: _dense(value, str(name), refusal) for name, value in content.items() if _is_array(value)}
+        tensors = plain_names(state_dict_of({**content, **dense}, source, refusal), model, refusal)
+    elif isinstance(content, Sequence) and not isinstance(content, str):
+        tensors = _in_order([_dense(value, f"tensor {i}", refusal) for i, value in enumerate(content)], model, refusal)
+    else:
+        raise refusal(f"expected tensors by name or in a list from {source}, got {type(content).__name__}")
+    aliases = {name for name, _ in model.named_parameters(remove_duplicate=False)} - {
+        name for name, _ in model.named_parameters()
+    }
+    return {name: _dense(value, name, refusal) for name, value in tensors.items() if name not in aliases}
+
+
+def _loaded(path: Path, refusal: type[SemSimError]) -> object:
+    """The content of a file; nothing in it is executed."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                return _named_or_listed({name: archive[name] for name in archive.files})
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise refusal(f"expected a file of tensors at {path}: {error.strerror or error}") from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise refusal(f"expected a file of tensors at {path}: {error}") from error
+    except Exception as error:  # unpickling raises what the file likes
+        raise refusal(
+            f"expected tensors in a PyTorch file, .safetensors or .npz at {path}, got something else (arrays of NumPy "
+            f"belong into .npz): {error}"
+        ) from error
+
+
+def _named_or_listed(arrays: dict[str, NDArray[Any]]) -> object:
+    """The arrays as a list where ``numpy.savez`` had no names for them."""
+    numbers = {int(match[1]): name for name in arrays if (match := _UNNAMED.fullmatch(name))}
+    if len(numbers) < len(arrays) or sorted(numbers) != list(range(len(arrays))):
+        return arrays
+    return [arrays[numbers[number]] for number in range(len(arrays))]
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, Tensor | np.ndarray | np.generic)
+
+
+def _dense(value: object, name: str, refusal: type[SemSimError]) -> Tensor:
+    """The value as a dense tensor of real numbers on the CPU."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = _from_numpy(np.asarray(value), name, refusal)
+    if not isinstance(value, Tensor):
+        raise refusal(f"expected a tensor or an array for {name}, got {type(value).__name__}")
+    if value.is_quantized or value.is_complex():
+        raise refusal(f"expected real numbers in {name}, got {value.dtype}")
+    value = value.detach()
+    return (value if value.layout is torch.strided else value.to_dense()).cpu()
+
+
+def _from_numpy(array: NDArray[Any], name: str, refusal: type[SemSimError]) -> Tensor:
+    if array.dtype.name == "bfloat16":  # of the package ml_dtypes, which PyTorch does not know
+        return torch.from_numpy(array.astype(np.float32)).bfloat16()
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise refusal(f"expected real numbers in {name}, got an array of {array.dtype}")
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
+
+
+def _in_order(values: list[Tensor], model: nn.Module, refusal: type[SemSimError]) -> dict[str, Tensor]:
+    """The values by name: in the order of the state dict, with or without its counters, or of the parameters."""
+    state = {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+    parameters = [name for name, _ in model.named_parameters()]
+    orders = {
+        "state_dict": list(state),
+        f"state_dict without {_COUNTER}": [name for name in state if not name.endswith(_COUNTER)],
+        "parameters": parameters,
+        "parameters that require a gradient": list(trained_names(model)),
+    }
+    fitting = [names for names in orders.values() if len(names) == len(values)]
+    for names in fitting:
+        if all(state[name].shape == value.shape for name, value in zip(names, values, strict=True)):
+            return dict(zip(names, values, strict=True))
+    if not fitting:
+        lengths = ", ".join(f"{len(names)} ({order})" for order, names in orders.items())
+        raise refusal(f"expected a list of as many tensors as the model has: {lengths}; got {len(values)}")
+    place, name = next((i, name) for i, name in enumerate(fitting[0]) if state[name].shape != values[i].shape)
+    raise refusal(
+        f"expected {name} of shape {tuple(state[name].shape)} at place {place} of the list, got "
+        f"{tuple(values[place].shape)}"
+    )
