@@ -5,6 +5,7 @@ Each is a suggestion for a person: it changes no result.
 
 import itertools
 import statistics
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from semsim_training.observations.observation import Observation
 
 _EXPLAINED = 0.9
 """The gain from which nothing is suggested."""
+_SIMILAR = 0.9
+"""The cosine from which two updates point the same way."""
 _EVEN = 0.2
 """The median magnitude of an update's entries by the largest, from which magnitudes are nearly equal.
 
@@ -29,10 +32,11 @@ _ORTHOGONAL, _SLANTED = 0.005, 0.02
 """The cosine between weights and gradients before batch normalisation, below and above which the mode is clear."""
 _SCATTERED = 0.5
 """The share of zeros, among entries whose row and column are not silent, from which an update looks pruned."""
-_FAR = 2.0
-"""The factor between the lengths of two updates, of nearly one direction, from which one is not the other."""
-_FAR_FROM_RANDOM = 10.0
-"""The factor between the lengths of an update and of the longest that random images make, from which it is too long."""
+_FAR = 10.0
+"""The factor between the lengths of two updates from which one is doubted.
+
+A search by the cosine does not look at lengths, which differ by up to 4 where all is declared rightly.
+"""
 
 
 def hint(observation: Observation, explanation: Explanation, scale: float, random_norm: float) -> str:
@@ -43,26 +47,40 @@ def hint(observation: Observation, explanation: Explanation, scale: float, rando
     """
     if explanation.gain >= _EXPLAINED and explanation.scale == 1:
         return ""
-    for suggestion in (_even, _mode, _classes, _pruned):
+    for suggestion in (_pruned, _even, _mode, _classes):
         told = suggestion(observation)
         if told:
             return told
     return _length(observation, explanation, scale, random_norm)
 
 
-def _even(observation: Observation) -> str:
+def contradicts_sgd(observation: Observation) -> bool:
+    """True for a weight delta that is declared as one of SGD, and whose entries are nearly equal as Adam's are.
+
+    Entries that are equal to the last bit are signs, which a defense makes of any update; pruning leaves large entries.
+    """
     training = observation.update.local_training
-    if training is not None and training.optimiser != "sgd":
-        return ""
+    even = training is not None and training.optimiser == "sgd" and _evenness(observation) == "nearly equal"
+    return even and not _pruned(observation)
+
+
+def _even(observation: Observation) -> str:
+    if contradicts_sgd(observation):
+        return (
+            "The update's entries have nearly equal magnitudes, as those of Adam, and SGD is declared: check the "
+            "optimiser."
+        )
+    if _evenness(observation) == "equal":
+        return "The update's entries have one magnitude: only signs were sent, or a step of Adam."
+    return ""
+
+
+def _evenness(observation: Observation) -> Literal["", "nearly equal", "equal"]:
     entries = torch.cat([value.flatten() for value in observation.update.tensors.values()]).abs()
     entries = entries[entries > 0]
     if not len(entries) or float(entries.median()) < _EVEN * float(entries.max()):
         return ""
-    declared = "a gradient is" if training is None else "SGD is"
-    return (
-        "The update's entries have nearly equal magnitudes, as after Adam or where only signs are sent, and "
-        f"{declared} declared: check the optimiser and the kind of the update."
-    )
+    return "equal" if float(entries.min()) == float(entries.max()) else "nearly equal"
 
 
 def _mode(observation: Observation) -> str:
@@ -115,7 +133,7 @@ def _classes(observation: Observation) -> str:
     if len(present) > observation.images:
         return (
             f"The last bias speaks of images of at least {len(present)} classes, and {observation.images} images are "
-            "declared: check the number of images."
+            "declared: check the number of images, or whether noise was added."
         )
     if observation.labels is not None and not set(present) <= set(observation.labels):
         missing = min(set(present) - set(observation.labels))
@@ -145,14 +163,14 @@ def _length(observation: Observation, explanation: Explanation, scale: float, ra
         if training is None
         else "or the declared learning rate, optimiser, batch size or number of epochs is another"
     )
-    similar = explanation.cosine > _EXPLAINED and not 1 / _FAR < scale < _FAR
-    if scale > 0 and (explanation.scale != 1 or similar):
+    similar = explanation.cosine > _SIMILAR or explanation.scale != 1
+    if similar and scale > 0 and not 1 / _FAR < scale < _FAR:
         return (
             f"The update points where that of these images does and is {scale:.3g} times as long: it was clipped, "
             f"{checked}."
         )
     norm = sum(float(value.double().square().sum()) for value in observation.update.tensors.values()) ** 0.5
-    if random_norm > 0 and norm > _FAR_FROM_RANDOM * random_norm:
+    if random_norm > 0 and norm > _FAR * random_norm:
         times = f"{norm / random_norm:.3g} times"
         return f"The update is {times} as long as that of random images: noise was added, {checked}."
     return ""

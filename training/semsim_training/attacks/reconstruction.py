@@ -42,6 +42,8 @@ class Explanation:
     """The largest share that random images explain, at their own best scale where ``scale`` is not 1."""
     scale: float = 1.0
     """The factor that the images' update is multiplied by before it is compared."""
+    contradicted: bool = False
+    """True where the training that is declared cannot have made the update: no share of it means anything then."""
     hint: str = ""
     """The mistake that the numbers suggest, in a sentence; empty where they suggest none."""
 
