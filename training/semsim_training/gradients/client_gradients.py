@@ -11,6 +11,7 @@ from semsim_training.gradients.difference import Difference
 from semsim_training.gradients.equal_operations import operations_of
 from semsim_training.gradients.looped_clients import LoopedClientGradients
 from semsim_training.gradients.loose_parameters import LooseParameterGradients
+from semsim_training.gradients.refusing_layer import first_line
 from semsim_training.gradients.shared_weights import SharedWeightGradients
 from semsim_training.gradients.trial import Trial, trial_of
 
@@ -71,7 +72,7 @@ def _choose(model: nn.Module, trial: Trial, train_batchnorm: bool) -> ChosenPath
             operations_of(path.network).values_are_read = kind is not SharedWeightGradients
             difference = trial.difference(path)
         except (InvalidVictim, RuntimeError, NotImplementedError, TypeError, ValueError) as error:
-            reasons.append(f"no {kind.path}: {_first_line(error)}")
+            reasons.append(f"no {kind.path}: {first_line(error)}")
             continue
         if difference.agrees:
             _log.info("%s by %s%s", type(model).__name__, kind.path, "".join(f"; {reason}" for reason in reasons))
@@ -82,7 +83,3 @@ def _choose(model: nn.Module, trial: Trial, train_batchnorm: bool) -> ChosenPath
         f"expected a path whose derivatives are those of plain autograd for {type(model).__name__}, got "
         f"{'; '.join(reasons)}"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

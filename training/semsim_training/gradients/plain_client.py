@@ -13,6 +13,10 @@ from semsim_training.gradients.attackable import trained_names
 from semsim_training.gradients.loss import client_losses, logits_of
 
 
+class DoesNotRun(InvalidVictim):
+    """A network raises an error on images."""
+
+
 class PlainClient:
     """A client's gradient by the parameters that are trained, and the image gradient of that."""
 
@@ -60,7 +64,7 @@ class PlainClient:
             raise
         except Exception as error:  # the network is the user's, and raises what it likes
             shape = " x ".join(map(str, pixels.shape[1:]))
-            raise InvalidVictim(
+            raise DoesNotRun(
                 f"expected a network that takes images of {shape}, got {type(error).__name__}: {error}"
             ) from error
         if not torch.allclose(first, second, rtol=1e-6, atol=1e-9, equal_nan=True):
@@ -97,7 +101,25 @@ class PlainClient:
 def by_images(terms: Sequence[Tensor], directions: Sequence[Tensor], pixels: Tensor) -> Tensor:
     """The gradient by ``pixels`` of the sum of the terms' products with ``directions`` of the same shapes."""
     function = torch.stack([(term * by).sum() for term, by in zip(terms, directions, strict=True)]).sum()
+    refuse_once_differentiable(function)
     return torch.autograd.grad(function, pixels)[0]
+
+
+def refuse_once_differentiable(value: Tensor) -> None:
+    """Raise the error that autograd keeps to itself where a gradient is taken by some tensors only.
+
+    Raises:
+        RuntimeError: ``value`` depends on the backward pass of a function that is marked ``once_differentiable``.
+    """
+    seen, waiting = set(), [value.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if node.name().endswith("Error"):
+            raise RuntimeError("a function is marked with once_differentiable")
+        seen.add(node)
+        waiting += [following for following, _ in node.next_functions]
 
 
 @contextmanager

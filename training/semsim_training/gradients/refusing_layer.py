@@ -4,9 +4,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from semsim_training.gradients.equal_operations import EqualOperations
+from semsim_training.gradients.finite_differences import holds
+from semsim_training.gradients.plain_client import refuse_once_differentiable
 
 
 def refusing_layer(network: nn.Module, pixels: Tensor) -> str:
@@ -23,7 +25,7 @@ def refusing_layer(network: nn.Module, pixels: Tensor) -> str:
     try:
         network(pixels)
     except RuntimeError as error:
-        return f"{type(network).__name__}: {_first_line(error)}"
+        return f"{type(network).__name__}: {first_line(error)}"
     finally:
         for hook in hooks:
             hook.remove()
@@ -39,30 +41,41 @@ def _inside_out(layer: nn.Module) -> list[nn.Module]:
 
 
 def _second_derivative_error(layer: nn.Module, args: Any, kwargs: Any) -> str | None:
-    """The error of a layer's second derivative; ``None`` where it has one, or takes nothing that has a gradient."""
-    args, kwargs = tree_map(_leaf, (args, kwargs))
-    entering = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor) and value.requires_grad]
-    if not entering:
-        return None
+    """The fault of a layer's second derivative; ``None`` where it is right, or nothing that enters has a gradient."""
+    values, structure = tree_flatten((args, kwargs))
+    places = [place for place, value in enumerate(values) if isinstance(value, Tensor) and value.is_floating_point()]
+    entered = [values[place].detach() for place in places]
     parameters = [parameter.requires_grad_() for parameter in layer.parameters()]
-    try:
+
+    def function(flat: Tensor) -> Tensor:
+        """The sum of squares of the layer's first derivatives, by what enters and by its parameters."""
+        entering = [part.view_as(value) for part, value in zip(flat.split(sizes), entered, strict=True)]
+        given = list(values)
+        for place, value in zip(places, entering, strict=True):
+            given[place] = value
+        args, kwargs = tree_unflatten(given, structure)
         with EqualOperations().in_use():
             output = layer(*args, **kwargs)
         leaving = [value for value in tree_leaves(output) if isinstance(value, Tensor) and value.requires_grad]
-        first = torch.autograd.grad(
-            [value.square().sum() for value in leaving], [*entering, *parameters], create_graph=True, allow_unused=True
-        )
-        second = sum(value.square().sum() for value in first if value is not None and value.requires_grad)
-        if isinstance(second, Tensor):
-            torch.autograd.grad(second, entering, allow_unused=True)
+        loss = torch.stack([value.square().sum() for value in leaving]).sum()
+        first = torch.autograd.grad(loss, [flat, *parameters], create_graph=True, materialize_grads=True)
+        return torch.stack([value.square().sum() for value in first]).sum()
+
+    sizes = [value.numel() for value in entered]
+    if not entered or not sum(sizes):
+        return None
+    flat = torch.cat([value.flatten() for value in entered]).requires_grad_()
+    try:
+        value = function(flat)
+        refuse_once_differentiable(value)
+        second = torch.autograd.grad(value, flat, materialize_grads=True)[0]
+        if flat.dtype == torch.float64 and not holds(function, flat, second):
+            return "autograd's second derivative is not that of finite differences"
     except RuntimeError as error:
-        return _first_line(error)
+        return first_line(error)
     return None
 
 
-def _leaf(value: Any) -> Any:
-    return value.detach().requires_grad_() if isinstance(value, Tensor) and value.is_floating_point() else value
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's message."""
     return str(error).strip().partition("\n")[0]

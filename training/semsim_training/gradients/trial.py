@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
+from semsim_training.gradients.attackable import attackable_copy
 from semsim_training.gradients.difference import Difference, norms, relative, total_norm
+from semsim_training.gradients.finite_differences import holds
 from semsim_training.gradients.looped_clients import LoopedClientGradients
-from semsim_training.gradients.plain_client import PlainClient, by_images, own_randomness
-from semsim_training.gradients.refusing_layer import refusing_layer
+from semsim_training.gradients.plain_client import DoesNotRun, PlainClient, by_images, own_randomness
+from semsim_training.gradients.refusing_layer import first_line, refusing_layer
 from semsim_training.gradients.terms import GradientTerm
 
 _CLIENTS = 2
@@ -51,7 +53,7 @@ class Trial:
         """
         self.images = min(images, 2)
         self.model = copy.deepcopy(model).to(dtype)
-        self._tolerance = 1e-6 if dtype == torch.float64 else 1e-3
+        self._tolerance, share = (1e-6, 1e-6) if dtype == torch.float64 else (5e-2, 1e-3)
         self._generator = torch.Generator().manual_seed(0)
         client = PlainClient(self.model, train_batchnorm=train_batchnorm)
         self._pixels = self._normal((_CLIENTS * self.images, *shape))
@@ -59,15 +61,15 @@ class Trial:
             logits = client.steady_logits(self._pixels[: self.images])
             labels = torch.randint(logits.shape[1], (len(self._pixels),), generator=self._generator)
             self._labels = labels.to(logits.device)
-            clients = [client.gradient(*one) for one in self._by_client()]
-            stacked = map(torch.stack, zip(*clients, strict=True))
-            self._gradients = dict(zip(client.names, stacked, strict=True))
-            self._floor = self._tolerance * total_norm(self._gradients)
+            self._gradients = self._plain_gradients(client, self._pixels)
+            self._floor = share * total_norm(self._gradients)
             self._directions = {name: self._direction(value) for name, value in self._gradients.items()}
             self._by_images = self._image_gradients(client, train_batchnorm=train_batchnorm)
         for name, value in (self._gradients | {"the images": self._by_images}).items():
             if not torch.isfinite(value).all():
                 raise InvalidVictim(f"expected finite derivatives at random images, got NaN or infinity by {name}")
+        if logits.dtype == torch.float64:  # others have too few digits for differences
+            self._check_second_derivative(client, train_batchnorm=train_batchnorm)
 
     def difference(self, path: TriedPath) -> Difference:
         """Compare a path, built on ``model`` for clients of ``images`` images, with plain autograd.
@@ -92,13 +94,23 @@ class Trial:
         by_pixels = relative(by_client, expected_by_client, torch.zeros_like(self._floor))
         return Difference(by_parameter, by_pixels, self._tolerance)
 
+    def _plain_gradients(self, client: PlainClient, pixels: Tensor) -> dict[str, Tensor]:
+        """The gradients ``(clients, *parameter)`` of the network as it is."""
+        pairs = zip(pixels.split(self.images), self._labels.split(self.images), strict=True)
+        try:
+            gradients = [client.gradient(*one) for one in pairs]
+        except RuntimeError as error:
+            raise InvalidVictim(
+                f"expected a network that autograd can differentiate, got {first_line(error)}"
+            ) from error
+        return dict(zip(client.names, map(torch.stack, zip(*gradients, strict=True)), strict=True))
+
     def _image_gradients(self, client: PlainClient, *, train_batchnorm: bool) -> Tensor:
         """The gradient by the pixels of the sum of all gradients' products with the directions."""
         directions = [list(values) for values in zip(*self._directions.values(), strict=True)]
+        pairs = zip(self._pixels.split(self.images), self._labels.split(self.images), strict=True)
         try:
-            return torch.cat(
-                [client.image_gradient(*one, by) for one, by in zip(self._by_client(), directions, strict=True)]
-            )
+            return torch.cat([client.image_gradient(*one, by) for one, by in zip(pairs, directions, strict=True)])
         except RuntimeError:  # an operation that has an equal one in the copies for attacks, or has not
             loop = LoopedClientGradients(self.model, self.images, train_batchnorm=train_batchnorm)
             pixels = self._pixels.clone().requires_grad_()
@@ -106,12 +118,21 @@ class Trial:
                 terms = [term.dense() for term in loop(pixels, self._labels)]
                 return by_images(terms, loop.lay_out(list(self._directions.values())), pixels)
             except RuntimeError as error:
-                culprit = refusing_layer(loop.network, self._pixels[: self.images])
-                raise InvalidVictim(f"expected layers that can be differentiated twice, got {culprit}") from error
+                raise self._not_twice(train_batchnorm=train_batchnorm) from error
 
-    def _by_client(self) -> list[tuple[Tensor, Tensor]]:
-        pairs = zip(self._pixels.split(self.images), self._labels.split(self.images), strict=True)
-        return list(pairs)
+    def _check_second_derivative(self, client: PlainClient, *, train_batchnorm: bool) -> None:
+        def function(pixels: Tensor) -> Tensor:
+            gradients = self._plain_gradients(client, pixels)
+            return torch.stack([(gradients[name] * by).sum() for name, by in self._directions.items()]).sum()
+
+        with own_randomness():
+            if not holds(function, self._pixels, self._by_images):
+                raise self._not_twice(train_batchnorm=train_batchnorm)
+
+    def _not_twice(self, *, train_batchnorm: bool) -> InvalidVictim:
+        network = attackable_copy(self.model, self.images, train_batchnorm=train_batchnorm)
+        culprit = refusing_layer(network, self._pixels[: self.images])
+        return InvalidVictim(f"expected layers that can be differentiated twice, got {culprit}")
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """Random numbers of the gradient's shape, so scaled that each parameter has a like share in their product."""
@@ -131,11 +152,13 @@ def trial_of(model: nn.Module, images: int, shape: tuple[int, int, int], *, trai
         InvalidVictim: as :class:`Trial` says.
     """
     parameters = list(model.parameters())
+    if any(isinstance(layer, torch.jit.ScriptModule) for layer in model.modules()):
+        raise InvalidVictim(f"expected layers in Python, got {type(model).__name__} with layers of TorchScript")
     if not parameters:
         raise InvalidVictim(f"expected a network with parameters, got {type(model).__name__} without any")
     if sum(parameter.numel() for parameter in parameters) <= _LARGE:
         try:
             return Trial(model, images, shape, train_batchnorm=train_batchnorm, dtype=torch.float64)
-        except InvalidVictim:
+        except DoesNotRun:
             pass  # the network may ask for its precision by name; if not, it is refused below as well
     return Trial(model, images, shape, train_batchnorm=train_batchnorm, dtype=parameters[0].dtype)
