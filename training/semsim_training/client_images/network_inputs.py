@@ -1,15 +1,20 @@
 """The images that a network takes, apart from the network itself."""
 
 import math
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from semsim_training.configuration import FrozenModel
+from semsim.exceptions import InvalidConfiguration
+from semsim_training.configuration import FrozenModel, mistakes
 
 
 class Inputs(FrozenModel):
-    """The size, channels and normalisation of the images that a network takes, and the number of its classes."""
+    """The size, channels and normalisation of the images that a network takes, and the number of its classes.
+
+    Raises:
+        InvalidConfiguration: a value outside its range, or statistics that do not fit ``white``.
+    """
 
     size: tuple[int, int]
     """Height and width in pixels, at least 16 and at most 1024. One number stands for a square."""
@@ -21,7 +26,18 @@ class Inputs(FrozenModel):
     std: tuple[float, ...]
     """The positive number that the difference is divided by, of each channel. One number stands for all channels."""
     white: Literal[1, 255] = 255
-    """The value of a white pixel in the unit of ``mean`` and ``std``: 255 for levels, 1 for fractions of white."""
+    """The value of a white pixel in the unit of ``mean`` and ``std``: 255 for levels, 1 for fractions of white.
+
+    A network that takes levels as they are has ``white=1``, mean 0 and std 1 / 255.
+    """
+
+    if not TYPE_CHECKING:  # type checkers know the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise InvalidConfiguration(f"inputs:{mistakes(error, Inputs)}") from error
 
     @field_validator("size", mode="before")
     @classmethod
@@ -55,8 +71,10 @@ class Inputs(FrozenModel):
                 raise ValueError(f"expected one {name} or one for each of {self.channels} channels, got {len(values)}")
             if not all(math.isfinite(value) for value in values):
                 raise ValueError(f"expected finite numbers in {name}, got {values}")
-        if not all(value > 0 for value in self.std):
-            raise ValueError(f"expected a positive std, got {self.std}")
+        if not all(0 < value <= self.white for value in self.std):
+            raise ValueError(
+                f"expected a std above 0 and up to {self.white} where white is {self.white}, got {self.std}"
+            )
         if not all(0 <= value <= self.white for value in self.mean):
             raise ValueError(f"expected a mean of 0 to {self.white} where white is {self.white}, got {self.mean}")
         if self.white == 255 and max(*self.mean, *self.std) < 2:
