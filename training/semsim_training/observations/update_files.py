@@ -108,8 +108,11 @@ def _running_statistics(
     if kind is not UpdateKind.AFTER and not any(value.any() for value in came.values()):
         return {}  # zeros in the place of a gradient, or of a change
     if kind is UpdateKind.DELTA:
+        moved = [name for name, value in came.items() if value.any()]
         came = {name: before[name] + value for name, value in came.items()}
-    moved = [name for name, value in came.items() if not torch.equal(value, before[name])]
+    else:  # a statistic that was sent in half precision is rounded and has not moved
+        still = {name: before[name].to(sent[name].dtype).to(value) for name, value in came.items()}
+        moved = [name for name, value in came.items() if not torch.equal(value, still[name])]
     if moved and batchnorm == "eval":
         raise InvalidUpdate(
             f"expected batch normalisation in training mode (--batchnorm train) of a client that moved {moved[0]}"
