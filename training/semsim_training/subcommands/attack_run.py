@@ -1,0 +1,130 @@
+"""``semsim attack run``: one round of the user's own."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semsim.commands.options import Json
+from semsim_training.subcommands.attack_run_files import AttackFolder
+from semsim_training.subcommands.attack_run_training import DeclaredTraining
+from semsim_training.subcommands.attack_run_victim import DeclaredVictim
+from semsim_training.subcommands.option_checks import DEVICES, existing, one_of, present, whole_numbers
+
+if TYPE_CHECKING:
+    from semsim_training.attacks.choice import AttackChoice
+
+
+def run(
+    model: Annotated[Path, typer.Option(help="The weights sent out: .safetensors, .npz, or a PyTorch state dict.")],
+    update: Annotated[Path, typer.Option(help="The client's update: tensors by name or in order.")],
+    out: Annotated[Path, typer.Option(help="Folder for the reconstructions (PNG) and result.json.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Remove earlier reconstructions in OUT.")] = False,
+    description: Annotated[
+        Path | None, typer.Option(help="Description of the network, JSON.", show_default="MODEL with suffix .json")
+    ] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.py:NAME|MODULE:NAME", help="The network, as code that makes it. It is executed."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="With --module: pixels of its images.")] = None,
+    channels: Annotated[int | None, typer.Option(help="With --module: 1 or 3.", show_default="3")] = None,
+    classes: Annotated[int | None, typer.Option(help="With --module: the number of classes.")] = None,
+    mean: Annotated[str | None, typer.Option(help="With --module: subtracted from each channel.")] = None,
+    std: Annotated[str | None, typer.Option(help="With --module: what the difference is divided by.")] = None,
+    white: Annotated[
+        int | None, typer.Option(metavar="255|1", help="White in the unit of mean and std.", show_default="255")
+    ] = None,
+    kind: Annotated[str, typer.Option(metavar="gradient|delta|after", help="Kind of UPDATE.")] = "gradient",
+    attack: Annotated[str, typer.Option(help="A published attack; `semsim attack list` names them.")] = "inversed",
+    iterations: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
+    restarts: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
+    total_variation: Annotated[float | None, typer.Option(min=0.0, show_default="the attack's own")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="End with the best so far after this time.")] = None,
+    images: Annotated[int, typer.Option(min=1, help="Number of the client's images.")] = 1,
+    labels: Annotated[
+        str | None, typer.Option(help="The images' classes, such as 3,5.", show_default="inferred from the update")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate of local training.")] = None,
+    local_batch: Annotated[int | None, typer.Option(min=1, show_default="all images")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of local training.", show_default="1")] = None,
+    optimiser: Annotated[str | None, typer.Option(metavar="sgd|adam|adamw", show_default="sgd")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD.")] = None,
+    nesterov: Annotated[bool | None, typer.Option("--nesterov", help="SGD with Nesterov's momentum.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay of local training.")] = None,
+    betas: Annotated[str | None, typer.Option(help="Of Adam and AdamW.", show_default="0.9,0.999")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Of Adam and AdamW.", show_default="1e-8")] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Norm that each step's gradient is clipped to.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Factor of the learning rate at each step: 1,0.5.")] = None,
+    order: Annotated[str | None, typer.Option(help="Images as each epoch takes them: 0,1,2;2,0,1.")] = None,
+    batchnorm: Annotated[str, typer.Option(metavar="eval|train", help="The client's batch normalisation.")] = "eval",
+    original: Annotated[
+        list[Path] | None, typer.Option(help="A client's image, for each: score what was found, draw it beside.")
+    ] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Attack one round of your own.
+
+    Exit codes: 0 the images explain the update (matched); 4 part of it (partly); 5 no more than random images do
+    (nothing_found); 6 no image came out (diverged); 2 refused. None of them says that the client is safe.
+    """
+    from semsim_training.observations.update_kind import UpdateKind
+
+    one_of("--kind", kind, UpdateKind)
+    one_of("--batchnorm", batchnorm, ("eval", "train"))
+    one_of("--device", device, DEVICES)
+    known = None if labels is None else whole_numbers("--labels", labels, "3,5")
+    training = DeclaredTraining(
+        learning_rate, local_batch, epochs, optimiser, momentum, nesterov, weight_decay, betas, epsilon, clip_norm,
+        schedule, order,
+    )  # fmt: skip
+    training.check()
+    victim = DeclaredVictim(model, description, module, size, channels, classes, mean, std, white)
+    victim.check()
+    existing("a file of tensors", model)
+    existing("a file of tensors", update)
+    folder = AttackFolder(out, replace, tuple(original or ()))
+    folder.check(images)
+
+    from semsim.commands.progress_bar import progress_bar
+    from semsim_training.attacks.dispatch import run_attack
+    from semsim_training.attacks.search import Options
+    from semsim_training.observations.update_files import observation_of
+    from semsim_training.subcommands.attack_run_result import attack_result, exit_code, sentences
+
+    choice = _choice(attack, iterations, restarts, total_variation, seconds)
+    recipe = choice.resolve()
+    observation = observation_of(
+        victim.built(),
+        update,
+        UpdateKind(kind),
+        images=images,
+        labels=known,
+        local_training=training.local_training(images),
+        batchnorm="train" if batchnorm == "train" else "eval",
+    )
+    options = Options(device=present(device), seconds=seconds)
+    began = time.monotonic()
+    with progress_bar() as show:
+        (made,) = run_attack(recipe, [observation], [seed], options, progress=show)
+    took = time.monotonic() - began
+    written = folder.write(made)
+    result = attack_result(choice.label, made, written, took)
+    folder.write_result(result)
+    typer.echo(json.dumps(result, indent=2) if as_json else "\n".join(sentences(out, result)))
+    if code := exit_code(made.status):
+        raise typer.Exit(code)
+
+
+def _choice(
+    attack: str, iterations: int | None, restarts: int | None, total_variation: float | None, seconds: float | None
+) -> "AttackChoice":
+    from semsim_training.attacks.choice import AttackChoice
+
+    return AttackChoice(
+        preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation, seconds=seconds
+    )

@@ -1,0 +1,110 @@
+"""The result of ``semsim attack run``: as JSON, in sentences, and as an exit code."""
+
+import math
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import semsim
+from semsim_training.attacks.reconstruction import Reconstruction, Status
+
+if TYPE_CHECKING:
+    from semsim_training.reconstructions.beside import Beside
+
+_EXIT = {Status.MATCHED: 0, Status.PARTLY: 4, Status.NOTHING_FOUND: 5, Status.DIVERGED: 6}
+"""1, 2 and 3 are those of every command: pairs that failed, a refusal, a leakage above a limit."""
+_VERDICT = {
+    Status.MATCHED: "the images explain the update, as the client's own would",
+    Status.PARTLY: "the images explain more of the update than random images do, and leave the rest unexplained",
+    Status.NOTHING_FOUND: (
+        "not shown to leak by this attack; it explains no more of the update than random images do, and says nothing "
+        "about the client's safety"
+    ),
+    Status.DIVERGED: "no image came out, which says nothing about the client's safety",
+}
+
+
+def exit_code(status: Status) -> int:
+    """The exit code that stands for a status; 0 for a match alone."""
+    return _EXIT[status]
+
+
+def attack_result(
+    label: str, made: Reconstruction, written: "tuple[tuple[str, ...], Beside | None]", seconds: float
+) -> dict[str, Any]:
+    """All that there is to say of an attack, for JSON: no NaN and no infinity."""
+    explanation, (names, beside) = made.explanation, written
+    explained: dict[str, Any] | None = None
+    if explanation is not None:
+        explained = {name: _finite(value) for name, value in asdict(explanation).items() if name != "hint"}
+    result = {
+        "attack": label,
+        "status": made.status.value,
+        "verdict": _VERDICT[made.status],
+        "explained": explained,
+        "hint": explanation.hint or None if explanation is not None else None,
+        "path": made.path,
+        "objective": _finite(made.objective),
+        "labels": list(made.labels),
+        "reconstructions": [
+            {"file": name, "label": label} for name, label in zip(names, made.labels[: len(names)], strict=True)
+        ],
+        "seconds": round(seconds, 3),
+        "versions": {"semsim": semsim.__version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+    if beside is not None:
+        result["originals"] = [
+            {"original": str(path), "file": names[partner]} | _values(asdict(score))
+            for path, partner, score in zip(beside.originals, beside.partners, beside.scores, strict=True)
+        ]
+    return result
+
+
+def sentences(out: Path, result: Mapping[str, Any]) -> Iterator[str]:
+    """The result in lines for people."""
+    yield f"{out}: {result['attack']}, {result['status']}: {result['verdict']}"
+    explained = result["explained"]
+    if explained is not None:
+        at = "" if explained["scale"] == 1 else f" at {explained['scale']:.3g} times its length"
+        worthless = max(explained["random"] or 0.0, explained["zero"] or 0.0, 0.0)
+        yield (
+            f"explained {_number(explained['share'])} of the update{at}, images of no worth {worthless:.3f}; "
+            f"cosine {_number(explained['cosine'])}; gradients by {result['path']}; {result['seconds']:.1f} s"
+        )
+    if result["hint"]:
+        yield f"hint: {result['hint']}"
+    for pair in result.get("originals", ()):
+        yield _scored(pair)
+    if "originals" in result:
+        yield f"{out / 'beside.png'} shows originals: keep it to yourself"
+        if result["status"] != Status.MATCHED:
+            yield "the scores are of what this attack found; a better attack may find more"
+
+
+def _scored(pair: Mapping[str, Any]) -> str:
+    leakage = "not calibrated"
+    if pair["leakage"] is not None:
+        ends = [pair.get("leakage_low"), pair.get("leakage_high")]
+        between = "" if None in ends else f" ({ends[0]:.3f} to {ends[1]:.3f})"
+        leakage = f"{pair['leakage']:.3f}{between} {'recognizable' if pair['recognizable'] else 'not recognizable'}"
+    psnr = "equal" if pair["psnr"] is None else f"{pair['psnr']:.2f} dB"
+    return (
+        f"{pair['original']} in {pair['file']}: leakage {leakage}, distance {pair['distance']:.4f}, psnr {psnr}, "
+        f"ssim {pair['ssim']:.4f}"
+    )
+
+
+def _values(score: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _finite(value) if isinstance(value, float) else value for name, value in score.items()}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> str:
+    return "an unknown part" if value is None else f"{value:.3f}"
