@@ -1,6 +1,6 @@
 // Convolutions with one channel a group, their adjoints and their weight gradients. Images are (batch, height, width, channels)
 // in memory, kernels (clients, taps, channels); each client has a kernel of its own, and `images` images follow each other.
-#include "winograd_maps.hpp"
+#include "vectors.hpp"
 
 namespace {
 

@@ -5,10 +5,15 @@ A fully connected layer's gradient is an outer product, whose products and norm 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from semsim_training.gradients.native import call, usable
+
+_SOURCE = Path(__file__).with_name("products.cpp")
 
 
 class GradientTerm(ABC):
@@ -73,13 +78,22 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = a.contiguous(), b.contiguous()
         ctx.save_for_backward(a, b)
-        # Matrix products write nothing of the rows' size.
-        dot, square = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
+        if not usable(_SOURCE, a):
+            # Matrix products write nothing of the rows' size.
+            dot, square = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
+            return dot, square
+        dot, square = a.new_empty(len(a)), a.new_empty(len(a))
+        call(_SOURCE, "products", a, b, dot, square, sizes=(len(a), a.shape[1]))
         return dot, square
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         a, b = ctx.saved_tensors
         dot, square = gradients
-        return (a * (2 * square)[:, None]).addcmul_(b, dot[:, None]), None
+        if not usable(_SOURCE, a):
+            return (a * (2 * square)[:, None]).addcmul_(b, dot[:, None]), None
+        by_a = torch.empty_like(a)
+        call(_SOURCE, "adjoint", a, b, dot.contiguous(), square.contiguous(), by_a, sizes=(len(a), a.shape[1]))
+        return by_a, None

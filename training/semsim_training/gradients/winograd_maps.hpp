@@ -1,33 +1,9 @@
 // The linear maps of Winograd's F(4x4, 3x3) (Lavin and Gray, CVPR 2016), their adjoints, and the tiles of images that they map.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-#include <vector>
+#include "vectors.hpp"
 
 namespace {
-
-using Size = std::int64_t;
-
-template <class T>
-struct Lanes {
-    static constexpr Size count = 32 / sizeof(T);
-    typedef T Vector __attribute__((vector_size(32)));
-};
-
-// Reads a vector of channels, or the `left` last ones where it is not `Whole`.
-template <class T, bool Whole>
-inline typename Lanes<T>::Vector load(const T* from, Size left) {
-    typename Lanes<T>::Vector vector{};
-    std::memcpy(&vector, from, Whole ? sizeof(vector) : left * sizeof(T));
-    return vector;
-}
-template <class T, bool Whole>
-inline void store(const typename Lanes<T>::Vector& vector, T* to, Size left) {
-    std::memcpy(to, &vector, Whole ? sizeof(vector) : left * sizeof(T));
-}
 
 struct Input {  // B^T
     static constexpr int from = 6, to = 6;
@@ -119,24 +95,13 @@ inline void both_ways(Load load, Store store) {
     }
 }
 
-template <bool Flag> using Is = std::integral_constant<bool, Flag>;
-
 // Images cut into tiles of 4x4 pixels.
 struct Images {
     Size batch, height, width, channels;
-    Size din_place() const { return (height + 3) / 4; }
+    Size down() const { return (height + 3) / 4; }
     Size right() const { return (width + 3) / 4; }
-    Size tiles() const { return batch * din_place() * right(); }
+    Size tiles() const { return batch * down() * right(); }
 };
-
-// Calls `each` with the first channel of every vector, the number of channels left, and whether they fill the vector.
-template <class T, class Each>
-inline void each_vector(Size channels, Each each) {
-    Size channel = 0;
-    for (; channel + Lanes<T>::count <= channels; channel += Lanes<T>::count)
-        each(channel, channels - channel, Is<true>{});
-    if (channel < channels) each(channel, channels - channel, Is<false>{});
-}
 
 // Walks the tiles of images in order. A window is a tile with `Margin` pixels around it. One image at a time lies on a canvas
 // that is wide enough for all its windows, or is walked in place where no window reaches over an edge.
@@ -144,7 +109,7 @@ template <class T, class Pixel, int Margin>
 class Walk {
   public:
     Walk(Pixel* pixels, const Images& images)
-        : images(images), height(4 * images.din_place() + 2 * Margin), width(4 * images.right() + 2 * Margin), pixels(pixels),
+        : images(images), height(4 * images.down() + 2 * Margin), width(4 * images.right() + 2 * Margin), pixels(pixels),
           canvas(in_place() ? 0 : height * width * images.channels) {}
 
     // The first pixel of the next tile's window, in an image that is read.
@@ -177,7 +142,7 @@ class Walk {
         const T* first = in_place() ? pixels + image * height * width * images.channels : canvas.data();
         first += (4 * row * width + 4 * column) * images.channels;
         if (++column == images.right()) column = 0, row++;
-        if (row == images.din_place()) row = 0, image++;
+        if (row == images.down()) row = 0, image++;
         return first;
     }
     template <class Each>
