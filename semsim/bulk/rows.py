@@ -58,6 +58,11 @@ class ScoreRow:
             error_message=text(str(error)),
         )
 
+    def origin(self) -> dict[str, Any]:
+        """The values of the row that do not come from its scoring, by the names of their columns."""
+        scored = {field.name for field in fields(PairScore)} | {"error_code", "error_message"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in scored}
+
     def result(self) -> PairScore | PairFailure:
         """The result that the row was made of."""
         if self.error_code is not None:
@@ -89,15 +94,20 @@ class TableFormat(StrEnum):
         return chosen
 
 
-def write_table(path: Path, rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> None:
-    """Write ``rows`` as Parquet, CSV or JSON, by the suffix of ``path``; an interruption leaves no half a file."""
+def write_table(
+    path: Path, rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary, kind: type[ScoreRow] = ScoreRow
+) -> None:
+    """Write ``rows`` as Parquet, CSV or JSON, by the suffix of ``path``; an interruption leaves no half a file.
+
+    The fields of ``kind`` are the columns.
+    """
     partial = path.with_name(path.name + ".writing")
     try:
         match TableFormat.of(path):
             case TableFormat.PARQUET:
-                _write_parquet(partial, rows, manifest)
+                _write_parquet(partial, rows, manifest, kind)
             case TableFormat.CSV:
-                _write_csv(partial, rows)
+                _write_csv(partial, rows, kind)
             case TableFormat.JSON:
                 partial.write_text(json.dumps(report(rows, manifest, summary), indent=2, allow_nan=False) + "\n")
         partial.replace(path)
@@ -115,26 +125,25 @@ def report(rows: Sequence[ScoreRow], manifest: Manifest, summary: Summary) -> di
 
 
 def _json_row(row: ScoreRow) -> dict[str, Any]:
-    names = {"original": row.original, "reconstruction": row.reconstruction}
-    result = row.result()
+    origin, result = row.origin(), row.result()
     if isinstance(result, PairFailure):
-        return names | {"error": {"code": result.code.value, "message": result.message}}
-    return names | asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
+        return origin | {"error": {"code": result.code.value, "message": result.message}}
+    return origin | asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
 
 
-def _write_csv(path: Path, rows: Sequence[ScoreRow]) -> None:
+def _write_csv(path: Path, rows: Sequence[ScoreRow], kind: type[ScoreRow]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(ScoreRow)])
+        writer = csv.DictWriter(file, [field.name for field in fields(kind)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
 
 
-def _write_parquet(path: Path, rows: Sequence[ScoreRow], manifest: Manifest) -> None:
+def _write_parquet(path: Path, rows: Sequence[ScoreRow], manifest: Manifest, kind: type[ScoreRow]) -> None:
     pyarrow, parquet = _pyarrow()
     types = {str: pyarrow.string(), float: pyarrow.float64(), bool: pyarrow.bool_()}
     columns = {
-        field.name: next(kind for python, kind in types.items() if python.__name__ in str(field.type))
-        for field in fields(ScoreRow)
+        field.name: next(arrow for python, arrow in types.items() if python.__name__ in str(field.type))
+        for field in fields(kind)
     }
     schema = pyarrow.schema(
         columns,

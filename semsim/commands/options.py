@@ -1,12 +1,16 @@
-"""Options that several sub-commands share, and the scorer that they describe."""
+"""Options that several sub-commands share, the scorer that they describe, and the exit code that they ask for."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
+
 if TYPE_CHECKING:
     from semsim.scorer import Scorer
+    from semsim.summary import Summary
 
 Model = Annotated[
     Path | None,
@@ -21,6 +25,35 @@ FailAbove = Annotated[
     float | None,
     typer.Option("--fail-above", min=0.0, max=1.0, help="Exit 3 when a leakage is above this.", metavar="X"),
 ]
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Table to write: .parquet, .csv or .json.")]
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse a table that could not be written, before anything is scored.
+
+    Raises:
+        InvalidOption: no such directory, a directory, or no format of tables.
+        MissingExtra: Parquet is asked for, and pyarrow is not installed.
+    """
+    from semsim.bulk.rows import TableFormat
+    from semsim.exceptions import InvalidOption
+
+    if output is None:
+        return
+    TableFormat.of(output)
+    parent = output.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InvalidOption(f"expected an output file in an existing directory to write to, got {output}")
+    if output.is_dir():
+        raise InvalidOption(f"expected an output file, got the directory {output}")
+
+
+def exit_code(summary: "Summary", fail_above: float | None) -> int:
+    """The exit code of a command that scored many pairs: a leak comes before pairs that could not be scored."""
+    if fail_above is not None and summary.max_leakage is not None and summary.max_leakage > fail_above:
+        return EXIT_LEAKS
+    return EXIT_FAILED_PAIRS if summary.failed else 0
 
 
 def load_scorer(model: Path | None, require: str | None, fail_above: float | None = None) -> "Scorer":

@@ -1,14 +1,12 @@
 """The command ``semsim score-dir``: it scores two directories of images."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
-from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
+from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
 from semsim.commands.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -34,9 +32,7 @@ def score_dir(
             "best: each original with its closest reconstruction; assignment: one to one, least total distance.",
         ),
     ] = "name",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Table to write: .parquet, .csv or .json.")
-    ] = None,
+    output: Output = None,
     allow_unmatched: Annotated[
         bool, typer.Option("--allow-unmatched", help="Go on when a reconstruction has no original, or is skipped.")
     ] = False,
@@ -51,7 +47,7 @@ def score_dir(
     """
     from semsim.bulk.files import Directories
     from semsim.bulk.matching import Match
-    from semsim.bulk.rows import TableFormat, report, write_table
+    from semsim.bulk.rows import report, write_table
     from semsim.bulk.run import score_directories
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
@@ -59,13 +55,13 @@ def score_dir(
 
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
-    if output is not None:
-        TableFormat.of(output)
-        parent = output.absolute().parent
-        if not parent.is_dir() or not os.access(parent, os.W_OK):
-            raise InvalidOption(f"expected an output file in an existing directory to write to, got {output}")
-        if output.is_dir():
-            raise InvalidOption(f"expected an output file, got the directory {output}")
+    for path in (originals, reconstructions):
+        if (path / "dataset.json").is_file() and (path / "shards").is_dir():
+            raise InvalidOption(
+                f"expected two directories of images, got the reconstruction set {path}: "
+                f"semsim score-set {path} scores it"
+            )
+    check_output(output)
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
     scorer = load_scorer(model, require, fail_above)
@@ -94,13 +90,7 @@ def score_dir(
         typer.echo(json.dumps(report(run.rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
         _print(run.rows, summary, output)
-    raise typer.Exit(_exit_code(summary, fail_above))
-
-
-def _exit_code(summary: "Summary", fail_above: float | None) -> int:
-    if fail_above is not None and summary.max_leakage is not None and summary.max_leakage > fail_above:
-        return EXIT_LEAKS
-    return EXIT_FAILED_PAIRS if summary.failed else 0
+    raise typer.Exit(exit_code(summary, fail_above))
 
 
 def _warn(run: "Run") -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from semsim.exceptions import InvalidOption
 
 
-def write_between(page: Path, mark: str, text: str) -> None:
-    """Replace the text between two ``<!-- mark -->`` of a page.
+def around_marks(page: Path, mark: str) -> tuple[str, str]:
+    """The text of a page before its first ``<!-- mark -->`` and behind its second.
 
     Raises:
         InvalidOption: there is no such page, or it does not hold the mark twice.
@@ -18,4 +18,11 @@ def write_between(page: Path, mark: str, text: str) -> None:
         raise InvalidOption(f"expected a page at {page}: {error.strerror}") from error
     if len(parts) != 3:
         raise InvalidOption(f"expected two {marker} marks in {page}, got {len(parts) - 1}")
-    page.write_text(f"{parts[0]}{marker}\n{text.strip()}\n{marker}{parts[2]}")
+    return parts[0], parts[2]
+
+
+def write_between(page: Path, mark: str, text: str) -> None:
+    """Replace the text between two ``<!-- mark -->`` of a page, with the errors of :func:`around_marks`."""
+    before, behind = around_marks(page, mark)
+    marker = f"<!-- {mark} -->"
+    page.write_text(f"{before}{marker}\n{text.strip()}\n{marker}{behind}")

@@ -1,43 +1,133 @@
-"""Attacks of a set against each other."""
+"""Settings of a set against each other."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from semsim_training.reconstructions.comparison import compare_attacks, comparison_table
+from semsim import Scorer
+from semsim.exceptions import ErrorCode, InvalidDataset
+from semsim.pairs import PairFailure
+from semsim_training.reconstructions.comparison import Compared, Difference, check_comparable, compare_settings
+from semsim_training.reconstructions.comparison_plot import comparison_plot
+from semsim_training.reconstructions.comparison_table import comparison_table
 from semsim_training.reconstructions.engines.engine import Engine
 from semsim_training.reconstructions.generate import generate
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.scored_rows import DIVERGED, ScoredRow, score_rows
+from tests.conftest import CPU
+from tests.training.judged.made_up import made_up_set
 from tests.training.reconstructions.small_grid import grid
+
+MEASURES = ("leakage", "recognizable", "PSNR", "SSIM")
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search of 5 and of 40 iterations on four clients of three images, and of 5 on another kind of update."""
+def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ReconstructionSet:
+    """Searches of 5 and of 40 iterations on four clients of three images, under a defense, and on fewer clients."""
     out = tmp_path_factory.mktemp("compared") / "set"
     attacks = [{"preset": "smooth", "iterations": 5}, {"preset": "smooth", "iterations": 40}]
+    common = {"images": "small", "victim": "lenet", "batch": 3}
     settings = [
-        {"images": "small", "victim": "lenet", "attack": attacks, "batch": 3},
-        {"images": "small", "victim": "lenet", "attack": attacks[:1], "batch": 3, "defense": "sign"},
+        common | {"attack": attacks[:1], "defense": "sign"},
+        common | {"attack": attacks},
+        common | {"attack": {"preset": "inversed", "iterations": 5}, "count": 6},
     ]
     generate(grid(folder, settings=settings), folder, out, engine=Engine.HERE)
-    return out
+    return ReconstructionSet.read(out)
 
 
-def test_paired_with_the_first_attack_of_a_group(compared: Path) -> None:
-    """Groups differ in more than the attack; differences are those of the means, within their interval."""
-    first, second, other = compare_attacks(compared)
-    assert (first.images, first.clients, first.differences, other.differences) == (12, 4, {}, {})
-    assert first.group == second.group != other.group
-    for metric in ("PSNR", "SSIM"):
-        value, interval = second.differences[metric]
-        assert value == pytest.approx(second.means[metric] - first.means[metric])
-        assert interval.low <= value <= interval.high
+@pytest.fixture(scope="module")
+def scored(made: ReconstructionSet, calibrated_artifact: Path) -> list[ScoredRow]:
+    """The rows of the set with their scores."""
+    return score_rows(made, made.rows, Scorer(calibrated_artifact, providers=CPU))
 
 
-def test_differences_that_are_sure_are_bold(compared: Path) -> None:
-    """A row an attack; bold where the interval leaves zero out."""
-    lines = comparison_table(compared).splitlines()
-    assert len(lines) == 7
-    _, second, _ = compare_attacks(compared)
-    for cell, (_, interval) in zip(lines[5].split(" | ")[2:], second.differences.values(), strict=True):
-        assert ("**" in cell) == (interval.low > 0 or interval.high < 0)
+def mean(rows: Sequence[ScoredRow], setting: str) -> float:
+    """The mean PSNR of some rows of a setting."""
+    return float(np.mean([one.row.psnr for one in rows if one.row.setting == setting]))
+
+
+def test_paired_with_the_first_of_a_group(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """Only settings with a peer are compared; differences are over the clients that both have, within an interval."""
+    first, second, other = compare_settings(made, scored, Difference.ATTACK)
+    assert (first.images, first.clients, first.diverged, first.differences) == (12, 4, 0, {})
+    assert first.group == second.group == other.group
+    assert [one.name for one in (first, second, other)] == ["smooth it5", "smooth it40", "inversed it5"]
+    for measure in MEASURES:
+        difference = second.differences[measure]
+        assert difference.value == pytest.approx(second.means[measure].value - first.means[measure].value)
+        assert difference.interval is not None
+        assert difference.interval.low <= difference.value <= difference.interval.high
+    assert (other.images, other.clients, other.paired) == (6, 2, 2)
+    baseline, fewer = scored[12].row.setting, scored[-1].row.setting
+    images = {one.row.image for one in scored if one.row.setting == fewer}
+    paired = mean(scored, fewer) - mean([one for one in scored if one.row.image in images], baseline)
+    assert other.differences["PSNR"].value == pytest.approx(paired)
+
+
+def test_defenses_are_compared_with_none(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """The setting without a defense comes first, wherever the grid has it; without peers nothing is compared."""
+    none, sign = compare_settings(made, scored, Difference.DEFENSE)
+    assert (none.name, sign.name, none.differences) == ("none", "sign", {})
+    with pytest.raises(InvalidDataset, match="expected settings of small that differ in the victim alone, got none"):
+        check_comparable(made, Difference.VICTIM)
+
+
+def test_diverged_clients_are_counted_and_take_no_part(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """A client that diverged is in no mean and no pair; a setting of which every client did has no figures."""
+
+    def diverged(one: ScoredRow) -> ScoredRow:
+        return ScoredRow(replace(one.row, status="diverged"), DIVERGED)
+
+    rows = [diverged(one) if place in range(24, 27) or place >= 36 else one for place, one in enumerate(scored)]
+    first, second, other = compare_settings(made, rows, Difference.ATTACK)
+    assert (first.clients, second.clients, second.diverged, second.paired) == (4, 3, 1, 3)
+    assert second.means["PSNR"].value == pytest.approx(np.mean([one.row.psnr for one in scored[27:36]]))
+    assert (other.clients, other.diverged, other.means, other.differences) == (0, 2, {}, {})
+    lines = comparison_table([first, second, other], Difference.ATTACK).splitlines()
+    assert "9 images of 3 clients, 1 more diverged" in lines[-2]
+    assert lines[-1].count("could not tell") == len(MEASURES)
+
+
+def test_what_could_not_be_scored_is_not_compared(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """A missing original is an error: the others alone are another comparison."""
+    rows = [replace(scored[0], outcome=PairFailure(ErrorCode.INVALID_DATASET, "no such image")), *scored[1:]]
+    with pytest.raises(InvalidDataset, match=r"expected the originals of all reconstructions.*no such image"):
+        compare_settings(made, rows, Difference.ATTACK)
+
+
+def test_a_set_that_does_not_tell_its_settings(tmp_path: Path) -> None:
+    """Without the grid nobody knows in what settings differ."""
+    made = ReconstructionSet.read(made_up_set(originals=2, settings=2).write(tmp_path / "set"))
+    with pytest.raises(InvalidDataset, match=r"expected the 2 settings of made-up in its dataset\.json, got 0"):
+        check_comparable(made, Difference.ATTACK)
+
+
+def bold(one: Compared) -> list[bool]:
+    """True for each measure whose difference is sure."""
+    return [difference.sure for difference in one.differences.values()]
+
+
+def test_differences_that_are_sure_are_bold(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """A row for each attack; bold where the interval leaves zero out."""
+    compared = compare_settings(made, scored, Difference.ATTACK)
+    lines = comparison_table(compared, Difference.ATTACK).splitlines()
+    assert len(lines) == 4 + 3
+    assert lines[2] == f"| clients | attack | {' | '.join(MEASURES)} |"
+    assert ["**" in cell for cell in lines[5].split(" | ")[2:]] == bold(compared[1])
+
+
+def test_plot(made: ReconstructionSet, scored: list[ScoredRow], tmp_path: Path) -> None:
+    """A PNG, taller with more settings."""
+    compared = compare_settings(made, scored, Difference.ATTACK)
+    sizes = []
+    for count in (2, 3):
+        path = tmp_path / f"{count}.png"
+        path.write_bytes(comparison_plot(compared[:count], Difference.ATTACK, "small"))
+        sizes.append(Image.open(path).size)
+    assert sizes[0][0] == sizes[1][0]
+    assert sizes[0][1] < sizes[1][1]

@@ -14,7 +14,6 @@ import yaml
 
 from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
 from semsim_training.reconstructions.engines.engine import Engine
-from semsim_training.reconstructions.gallery import draw_gallery
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
@@ -134,14 +133,6 @@ def test_a_changed_shard_is_found(folder: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(HashMismatch, match=path.name):
         ReconstructionSet.read(tmp_path / "set")
-
-
-def test_gallery(made: Path) -> None:
-    """A row for each setting, and an error for none."""
-    sheet = draw_gallery(made, columns=6)
-    assert sheet.size == (4 + 6 * 68, 4 * (18 + 2 * 64 + 12))
-    with pytest.raises(InvalidDataset, match="expected a setting whose name contains 'vit'"):
-        draw_gallery(made, settings="vit")
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,15 @@ class ImageSource(FrozenModel):
     """
 
     folder: Path | None = None
+    """A folder with a folder of PNG, JPEG or WebP files for each class."""
     archive: Path | None = None
+    """An .npz file with ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``."""
     published: str | None = None
     """A name in torchvision; ``root`` says where it lies."""
     root: Path = Path("data")
+    """The folder of a data set of torchvision."""
     download: bool = False
+    """True to let torchvision download what is not there."""
     split: Literal["train", "test"] = "train"
     """The split of an archive or a published data set, or the one that ``test_share`` makes."""
     test_share: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -97,9 +101,11 @@ class ImageChoice(ImageSource):
     """Some images of a source, chosen by names and seed, classes as even as can be."""
 
     count: int = Field(ge=1)
+    """The number of images to choose."""
     classes: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
     """The number of classes to choose from, or their names; ``None`` for all."""
     seed: int = 0
+    """The seed of the choice."""
 
     def load(self) -> LabelledImages:
         """Read the source and choose; fewer images than ``count`` where it does not hold more.

@@ -1,134 +1,206 @@
-"""Attacks of a set against each other, on the same clients: paired differences and their intervals."""
+"""Settings of a set against each other that differ in one thing, on the same clients: means, paired differences."""
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidDataset
-from semsim.pixel_metrics import mse, psnr, ssim
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.schema import ReconstructionRow
-from semsim_training.reference_metrics.lpips import Lpips
+from semsim_training.reconstructions.scored_rows import ScoredRow
 from semsim_training.statistics.bootstrap import resampled
-from semsim_training.statistics.intervals import Interval, percentiles
+from semsim_training.statistics.intervals import Floats, Interval, percentiles, wilson
 
 DRAWS = 5000
 _CAP_DB = 60.0
-_METRICS = {"PSNR": 1, "SSIM": 3, "LPIPS": 3}
-"""The digits of each metric in tables."""
+
+
+class Difference(StrEnum):
+    """The one thing in which the settings of a group differ; the values are the names of their fields."""
+
+    ATTACK = "attack"
+    DEFENSE = "defense"
+    VICTIM = "victim"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One attack on a group of settings that differ in nothing else, and its differences from the group's first."""
+class Measure:
+    """A number of a reconstruction."""
+
+    name: str
+    digits: int
+    """The digits of its means in tables."""
+    of: Callable[[ScoredRow], float | None]
+    """The number; ``None`` where it is not to be had."""
+
+
+MEASURES = (
+    Measure("leakage", 2, lambda one: None if one.score is None else one.score.leakage),
+    Measure("recognizable", 2, lambda one: None if one.score is None else one.score.recognizable),
+    Measure("PSNR", 1, lambda one: None if one.score is None else min(one.score.psnr, _CAP_DB)),
+    Measure("SSIM", 3, lambda one: None if one.score is None else one.score.ssim),
+    Measure("LPIPS", 3, lambda one: one.lpips),
+)
+"""Higher leakage, rate of recognizable images, PSNR (dB) and SSIM, and lower LPIPS: closer to the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over clients with its 95% interval; ``None`` where there are too few clients for one."""
+
+    value: float
+    interval: Interval | None
+
+    @property
+    def sure(self) -> bool:
+        """True where the interval leaves zero out."""
+        return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One setting of a group whose settings differ in one thing."""
 
     group: str
-    attack: str
+    """The things that the group has in common."""
+    name: str
+    """The thing in which this setting differs: an attack, a defense or a victim."""
     images: int
+    """Images of the clients whose attacks did not diverge; the means are of them."""
     clients: int
-    means: dict[str, float]
-    """The mean of each metric: PSNR in dB, SSIM, and LPIPS where its weights are there."""
-    differences: dict[str, tuple[float, Interval]]
-    """The mean difference of each metric, with a 95% interval of a bootstrap over clients. The first has none."""
+    diverged: int
+    """The clients whose attacks diverged. They take no part in anything else."""
+    paired: int
+    """The clients of whom this setting and the group's first one both have reconstructions."""
+    means: Mapping[str, Estimate]
+    """By the name of the measure; empty where every attack diverged."""
+    differences: Mapping[str, Estimate]
+    """The mean difference from the group's first setting, over the paired clients. The first has none."""
 
 
-def compare_attacks(directory: Path, lpips: Lpips | None = None) -> list[Measured]:
-    """Every attack of a set, by groups of settings that differ in the attack alone, in the set's order.
+_Client = tuple[str, ...]
+"""A client by the names of its images."""
 
-    A client's images come and go together in the bootstrap: they were made in one search.
+
+def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: Difference) -> list[Compared]:
+    """The settings of a set that have peers from which they differ in ``by`` alone, group by group in the set's order.
+
+    The first of a group is what the others are compared with: the one without a defense where there is one. A client's
+    images come and go together: they were made in one search. ``scored`` are the set's rows.
 
     Raises:
-        InvalidDataset: no finished set there, attacks of one group that do not have the same images, or no originals.
-        HashMismatch: other originals are there.
+        InvalidDataset: a row could not be scored, or as :func:`check_comparable` says.
     """
-    compared = ReconstructionSet.read(directory)
-    groups: dict[tuple[object, ...], dict[str, list[ReconstructionRow]]] = defaultdict(lambda: defaultdict(list))
-    for row in compared.rows:
-        alike = (row.dataset, row.victim, row.mode, row.defense, row.batch, row.batchnorm, row.local_steps)
-        groups[alike][row.attack].append(row)
-    measured = []
-    for attacks in groups.values():
-        first = next(iter(attacks.values()))
-        clients = _clients(first)
-        baseline = _values(compared, first, lpips)
-        for attack, rows in attacks.items():
-            if [row.image for row in rows] != [row.image for row in first]:
-                raise InvalidDataset(f"expected the same images for {rows[0].setting} as for {first[0].setting}")
-            values = _values(compared, rows, lpips)
-            differences = {name: _difference(values[name] - baseline[name], clients) for name in values}
-            measured.append(
-                Measured(
-                    group=_group(rows[0]),
-                    attack=attack,
-                    images=len(rows),
-                    clients=int(clients.max()) + 1,
-                    means={name: float(of_metric.mean()) for name, of_metric in values.items()},
-                    differences={} if rows is first else differences,
-                )
+    failure = next((one.failure for one in scored if one.failure is not None), None)
+    if failure is not None:
+        raise InvalidDataset(f"expected the originals of all reconstructions to compare, got: {failure.message}")
+    by_setting: dict[str, list[ScoredRow]] = defaultdict(list)
+    for one in scored:
+        by_setting[one.row.setting].append(one)
+    groups = [[by_setting[setting] for setting in group] for group in _groups(made, by)]
+    ordered = [sorted(group, key=lambda rows: rows[0].row.defense != "none") for group in groups]
+    return [one for group in ordered for one in _compared(group, by)]
+
+
+def check_comparable(made: ReconstructionSet, by: Difference) -> None:
+    """Refuse a set that has nothing to compare, before anything is scored.
+
+    Raises:
+        InvalidDataset: no two settings differ in this alone, or the set's description does not tell its settings.
+    """
+    if not _groups(made, by):
+        raise InvalidDataset(f"expected settings of {made.name} that differ in the {by} alone, got none")
+
+
+def _groups(made: ReconstructionSet, by: Difference) -> list[list[str]]:
+    """The names of settings that differ in one thing alone, where there are several."""
+    settings = list(dict.fromkeys(row.setting for row in made.rows))
+    groups: dict[str, list[str]] = defaultdict(list)
+    for setting, choices in zip(settings, _choices(made, len(settings)), strict=True):
+        alike = sorted((name, str(value)) for name, value in choices.items() if name not in (by, "count"))
+        groups[str(alike)].append(setting)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _choices(made: ReconstructionSet, settings: int) -> list[Mapping[str, Any]]:
+    """The settings as the set's grid writes them, in order."""
+    choices = made.description.grid.get("settings", [])
+    if len(choices) != settings:
+        raise InvalidDataset(
+            f"expected the {settings} settings of {made.name} in its {made.description.FILE}, got {len(choices)}"
+        )
+    return list(choices)
+
+
+def _compared(group: list[list[ScoredRow]], by: Difference) -> list[Compared]:
+    common = _common(group, by)
+    everybody = [_clients(rows) for rows in group]
+    names = [measure for measure in MEASURES if all(_has(measure, clients) for clients in everybody)]
+    first = everybody[0]
+    compared = []
+    for rows, clients in zip(group, everybody, strict=True):
+        both = [client for client in clients if client in first]
+        means, differences = {}, {}
+        for measure in names:
+            if clients:
+                means[measure.name] = _mean(measure, [_of_client(measure, clients[client]) for client in clients])
+            if both and clients is not first:
+                one, other = (np.array([_of_client(measure, of[client]) for client in both]) for of in (clients, first))
+                differences[measure.name] = Estimate(float((one - other).mean()), _bootstrap(one - other))
+        held = len(rows) // rows[0].row.batch
+        compared.append(
+            Compared(
+                group=common,
+                name=getattr(rows[0].row, by),
+                images=sum(map(len, clients.values())),
+                clients=len(clients),
+                diverged=held - len(clients),
+                paired=len(both),
+                means=means,
+                differences=differences,
             )
-    return measured
+        )
+    return compared
 
 
-def comparison_table(directory: Path, lpips: Lpips | None = None) -> str:
-    """The comparison as Markdown."""
-    measured = compare_attacks(directory, lpips)
-    names = list(measured[0].means)
-    lines = [
-        "Differences from the first attack of a group, on the same clients, with 95% intervals of "
-        f"{DRAWS} bootstrap draws of clients. Higher PSNR (dB) and SSIM, lower LPIPS: closer to the original.",
-        "",
-        f"| clients | attack | {' | '.join(names)} |",
-        "|---" * (2 + len(names)) + "|",
-    ]
-    for one in measured:
-        cells = [_cell(one, name) for name in names]
-        lines.append(f"| {one.group}, {one.images} images of {one.clients} | {one.attack} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def _clients(rows: Sequence[ScoredRow]) -> dict[_Client, list[ScoredRow]]:
+    """The rows of each client whose attack did not diverge; a client's rows follow each other."""
+    batch = rows[0].row.batch
+    together = [list(rows[start : start + batch]) for start in range(0, len(rows), batch)]
+    return {tuple(one.row.image for one in held): held for held in together if held[0].row.done}
 
 
-def _values(
-    compared: ReconstructionSet, rows: list[ReconstructionRow], lpips: Lpips | None
-) -> dict[str, NDArray[np.float64]]:
-    originals = np.stack([compared.original(row) for row in rows])
-    reconstructions = np.stack([compared.reconstruction(row) for row in rows])
-    values = {
-        "PSNR": np.minimum(psnr(mse(originals, reconstructions)), _CAP_DB),
-        "SSIM": ssim(originals, reconstructions),
-    }
-    return values if lpips is None else values | {"LPIPS": lpips.distances(originals, reconstructions)}
+def _has(measure: Measure, clients: Mapping[_Client, Sequence[ScoredRow]]) -> bool:
+    return all(measure.of(one) is not None for held in clients.values() for one in held)
 
 
-def _clients(rows: list[ReconstructionRow]) -> NDArray[np.intp]:
-    """The number of each row's client, counted from 0."""
-    return np.unique([row.client_seed for row in rows], return_inverse=True)[1]
+def _of_client(measure: Measure, held: Sequence[ScoredRow]) -> float:
+    return float(np.mean([measure.of(one) for one in held]))
 
 
-def _difference(values: NDArray[np.float64], clients: NDArray[np.intp]) -> tuple[float, Interval]:
-    # Clients hold equally many images: the mean over clients is the mean over images.
-    means = np.bincount(clients, values) / np.bincount(clients)
-    drawn = resampled(len(means), DRAWS, seed=0) @ means / len(means)
-    interval = percentiles(drawn)
-    if interval is None:
-        raise InvalidDataset("expected numbers to compare, got none")
-    return float(values.mean()), interval
+def _mean(measure: Measure, values: Sequence[float]) -> Estimate:
+    mean = float(np.mean(values))
+    if measure.name == "recognizable":
+        # A bootstrap of zeros alone would claim to be sure. A client's images count as one.
+        return Estimate(mean, wilson(mean * len(values), len(values)))
+    return Estimate(mean, _bootstrap(np.array(values)))
 
 
-def _group(row: ReconstructionRow) -> str:
-    parts = [row.dataset, row.victim, f"batch {row.batch}", f"batch normalisation {row.batchnorm}"]
-    parts += [row.defense] * (row.defense != "none") + [f"mode {row.mode}"] * (row.mode != "none")
+def _bootstrap(values: Floats) -> Interval | None:
+    if len(values) < 2:
+        return None
+    return percentiles(resampled(len(values), DRAWS, seed=0) @ values / len(values))
+
+
+def _common(group: list[list[ScoredRow]], by: Difference) -> str:
+    """The things that the settings of a group have in common."""
+    row = group[0][0].row
+    parts = [row.dataset, *(getattr(row, one) for one in Difference if one not in (by, Difference.DEFENSE))]
+    parts += [row.defense] * (row.defense != "none" and by is not Difference.DEFENSE)
+    parts += [f"batch {row.batch}", f"batch normalisation {row.batchnorm}"]
+    parts += [f"mode {row.mode}"] * (row.mode != "none")
     parts += [f"{row.local_steps} local steps"] * (row.local_steps > 0)
     return ", ".join(parts)
-
-
-def _cell(one: Measured, name: str) -> str:
-    digits = _METRICS[name]
-    text = f"{one.means[name]:.{digits}f}"
-    if name not in one.differences:
-        return text
-    value, interval = one.differences[name]
-    sure = interval.low > 0 or interval.high < 0
-    difference = f"{value:+.{digits}f} ({interval.low:+.{digits}f}..{interval.high:+.{digits}f})"
-    return f"{text}, **{difference}**" if sure else f"{text}, {difference}"

@@ -22,12 +22,15 @@ class FederatedAveraging(FrozenModel):
     """Local training before the change of the weights is sent, with ``torch.optim``'s names and defaults."""
 
     learning_rate: float = Field(gt=0)
+    """The learning rate of each step, where ``schedule`` does not change it."""
     batch_size: int = Field(ge=1)
     """The number of images of each step; the last step of an epoch takes what is left."""
     epochs: int = Field(default=1, ge=1)
+    """The passes over all of the client's images."""
     optimiser: OptimiserName = _added("sgd")
+    """The optimiser of ``torch.optim``."""
     momentum: float = _added(0.0)
-    """Of SGD."""
+    """The momentum of SGD."""
     nesterov: bool = _added(False)
     """True for SGD with Nesterov's momentum."""
     weight_decay: float = _added(0.0)

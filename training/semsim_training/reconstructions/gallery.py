@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import mean, median
 from typing import TypeVar
@@ -23,8 +24,6 @@ _LEAST_TILE, _LARGEST_TILE = 80, 128
 _COLUMNS = 12
 _GROUND, _INK, _PALE, _WARNING = (40, 40, 40), (240, 240, 240), (160, 160, 160), (255, 120, 100)
 """A recognizable reconstruction has its caption in the last of these colours."""
-
-
 _NOTHING = 1e9
 """The closeness, negated, of a row without a score."""
 _Item = TypeVar("_Item")
@@ -123,7 +122,11 @@ def _caption(one: ScoredRow | None) -> tuple[str, bool]:
     if one.score is None:
         return one.row.status, False
     leakage = "" if one.score.leakage is None else f"{one.score.leakage:.2f}  "
-    return f"{leakage}{one.row.psnr:.1f} dB", bool(one.score.recognizable)
+    return f"{leakage}{_decibels(one.row.psnr)}", bool(one.score.recognizable)
+
+
+def _decibels(psnr: float) -> str:
+    return f"{psnr:.1f} dB" if isfinite(psnr) else "exact"
 
 
 def _title(setting: str, rows: Sequence[ScoredRow]) -> str:
@@ -134,7 +137,7 @@ def _title(setting: str, rows: Sequence[ScoredRow]) -> str:
     parts = [setting, f"{len(rows)} images"]
     parts += [f"{diverged} diverged"] * (diverged > 0)
     parts += [f"mean leakage {mean(leakages):.2f}"] if leakages else []
-    parts += [f"median {median(decibels):.1f} dB"] if decibels else []
+    parts += [f"median {_decibels(median(decibels))}"] if decibels else []
     return "   ".join([*parts, verdict_of(rows)])
 
 

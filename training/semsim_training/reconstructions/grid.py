@@ -30,6 +30,7 @@ class VictimChoice(FrozenModel):
     checkpoint: Path | None = None
     """The weights, safetensors, with their description beside them; relative to the grid's file."""
     network: Network | None = None
+    """The description of an untrained victim. Either this or ``checkpoint`` is given."""
     initialisation: Literal["default", "uniform"] = "default"
     """The weights of an untrained victim: those of its layers, or uniform ones, for ``lenet`` alone."""
     seed: int = 0
@@ -68,6 +69,7 @@ class Setting(FrozenModel):
     victim: str
     """The name of one of the grid's ``victims``."""
     attack: Annotated[AttackChoice, AfterValidator(_resolved), LOCATED]
+    """The attack, with what is changed of its preset."""
     mode: Annotated[WrittenMode, LOCATED] = NO_MODE
     """The augmentation policies by which clients change their images, such as ``3-1-7``."""
     defense: Annotated[WrittenDefense, LOCATED] = NO_DEFENSE
@@ -76,8 +78,8 @@ class Setting(FrozenModel):
     """The number of images that a client holds."""
     batchnorm: BatchNormMode = "eval"
     """The mode of the client's batch normalisation."""
-    send_statistics: bool = Field(default=False, exclude_if=operator.not_)
-    """True where the client's running statistics come with its update. Grids without it keep their hash."""
+    send_statistics: bool = Field(default=False, exclude_if=operator.not_)  # grids without it keep their hash
+    """True where the client's running statistics come with its update."""
     local_training: Annotated[FederatedAveraging | None, LOCATED] = None
     """The training after which a client sends the change of its weights; ``None`` where it sends a gradient."""
     reveal_labels: bool = True
@@ -123,8 +125,9 @@ class Splits(FrozenModel):
     """Shares of the originals; every reconstruction of one original is in one split."""
 
     train: float = Field(default=0.6, ge=0, le=1)
+    """The share of the originals that are for training."""
     validation: float = Field(default=0.2, ge=0, le=1)
-    """The originals of neither share are in the split ``test``."""
+    """The share of the originals that are for validation; what is left is the split ``test``."""
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
@@ -174,7 +177,7 @@ class Grid(Configuration):
     splits: Splits = Splits()
     """The shares of the originals that are for training and for validation."""
     batch_size: int | None = Field(default=None, ge=1)
-    """Clients in one graph; ``None`` to measure what is fastest for each victim."""
+    """The number of clients in one graph; ``None`` to measure what is fastest for each victim."""
     compile: bool = False
     """True to send each victim's graph through TorchInductor."""
     images: Mapping[str, ImageChoice]

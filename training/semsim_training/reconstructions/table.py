@@ -4,7 +4,6 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, median, pstdev
 from typing import TYPE_CHECKING
 
@@ -104,15 +103,11 @@ def results(made: ReconstructionSet, scored: Sequence[ScoredRow]) -> list[Result
     return [_result(of_setting, seconds[setting]) for setting, of_setting in by_setting.items()]
 
 
-def markdown(directory: Path, scorer: Scorer, lpips: "Lpips | None" = None, progress: Progress = silent) -> str:
+def markdown(made: ReconstructionSet, scorer: Scorer, lpips: "Lpips | None" = None, progress: Progress = silent) -> str:
     """The figures as a table, and above it what they are.
 
     Where originals are missing, the table comes without the figures that need them, and says why.
-
-    Raises:
-        InvalidDataset: no finished set there.
     """
-    made = ReconstructionSet.read(directory)
     scored = score_rows(made, made.rows, scorer, lpips, progress)
     figures = results(made, scored)
     columns = [name for name in _COLUMNS if name != "LPIPS" or lpips is not None]
@@ -193,7 +188,7 @@ def _result(rows: Sequence[ScoredRow], seconds: Sequence[float | None]) -> Resul
         ssim=_mean([score.ssim for score in scores]),
         lpips=_mean([one.lpips for one in rows]),
         labels_right=None if silent else sum(one.row.label == one.row.label_used for one in rows) / len(rows),
-        seconds=sum(taken for taken in seconds if taken is not None) if all(seconds) else None,
+        seconds=sum(taken for taken in seconds if taken is not None) if None not in seconds else None,
         published=_PUBLISHED.get((first.preset, first.trained), "") if first.defense == "none" else "",
     )
 

@@ -41,7 +41,7 @@ class Rate:
         return cls(count, of, count / of if of else None, wilson(count, of))
 
 
-def wilson(count: int, of: int) -> Interval | None:
+def wilson(count: float, of: int) -> Interval | None:
     """Wilson's interval of a share, within 0..1; ``None`` where there is nothing to count."""
     if of == 0:
         return None

@@ -1,0 +1,90 @@
+"""``semsim score-set``: the scores of a finished set, and what has none."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.training.judged.made_up import made_up_set
+from tests.training.subcommands.command_line import Command
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A set of two settings; the attack on the first original diverged in one, and found nothing in the other."""
+    one = made_up_set(originals=4, settings=2)
+    first = replace(one.rows[0], status="diverged")
+    second = replace(one.rows[1], status="nothing_found", explained=0.03)
+    others = (replace(row, status="matched", explained=0.97) for row in one.rows[2:])
+    return replace(one, rows=(first, second, *others)).write(tmp_path / "set")
+
+
+def test_a_row_for_each_reconstruction(semsim: Command, home: Path, calibrated_artifact: Path, tmp_path: Path) -> None:
+    """JSON, CSV and Parquet hold the columns of score-dir, and what the set says; a diverged row has no scores."""
+    arguments = ("score-set", home, "--model", calibrated_artifact)
+    done = semsim(*arguments, "--json")
+    assert done.returncode == 1, "a row could not be scored"
+    answer = json.loads(done.stdout)
+    first, second, *others = answer["results"]
+    assert first["error"]["code"] == "attack_diverged"
+    assert "leakage" not in first
+    assert (second["status"], second["explained"], second["setting"]) == ("nothing_found", 0.03, "setting-1")
+    assert second["original"] == "set-0/image-00.png"
+    assert second["reconstruction"] == "setting-1/image-00.png"
+    assert all(0 < row["leakage"] < 1 for row in others)
+    assert (answer["summary"]["pairs"], answer["summary"]["failed"]) == (8, 1)
+
+    assert semsim(*arguments, "-o", tmp_path / "scores.csv").returncode == 1
+    assert semsim(*arguments, "-o", tmp_path / "scores.parquet").returncode == 1
+    with (tmp_path / "scores.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert list(lines[0]) == table.column_names
+    assert [line["leakage"] == "" for line in lines] == [value is None for value in table["leakage"].to_pylist()]
+    assert (
+        table["status"].to_pylist()
+        == [line["status"] for line in lines]
+        == ["diverged", "nothing_found"] + ["matched"] * 6
+    )
+
+
+def test_what_is_printed(semsim: Command, home: Path, calibrated_artifact: Path) -> None:
+    """A line for each setting with its statement and statuses, and the number that was not scored."""
+    done = semsim("score-set", home, "--model", calibrated_artifact)
+    assert "setting-0: leaks (1 diverged, 3 matched)" in done.stdout
+    assert "8 reconstructions, 1 not scored" in done.stdout
+    (home / "originals").rename(home / "elsewhere")
+    done = semsim("score-set", home, "--model", calibrated_artifact, "--settings", "setting-0")
+    assert done.returncode == 1
+    assert "-  setting-0: could not tell (1 diverged, 3 matched)" in done.stdout
+    assert (
+        "not scored: 2 reconstructions: expected the originals of set-0" in done.stderr
+        or "not scored: 3" in done.stderr
+    )
+
+
+def test_exit_codes(semsim: Command, home: Path, calibrated_artifact: Path, small_artifact: Path) -> None:
+    """A leakage above the limit comes first; what cannot be told is refused or counted, and never passes."""
+    arguments = ("score-set", home, "--model", calibrated_artifact)
+    assert semsim(*arguments, "--fail-above", 0.1).returncode == 3
+    assert semsim(*arguments, "--fail-above", 1.0).returncode == 1
+    assert semsim(*arguments, "--fail-above", 1.0, "--settings", "setting-1").returncode == 0
+    for wrong, code in (
+        (("--model", small_artifact, "--fail-above", 0.5), "not_calibrated"),
+        (("--settings", "vit"), "invalid_dataset"),
+        (("-o", home / "scores.txt"), "invalid_option"),
+    ):
+        done = semsim("score-set", home, *wrong)
+        assert done.returncode == 2
+        assert f"error [{code}]: expected" in done.stderr
+
+
+def test_score_dir_names_the_command_for_sets(semsim: Command, home: Path) -> None:
+    """A set is no directory of reconstructions, nor of originals."""
+    for pair in ((home, home.parent), (home.parent, home)):
+        done = semsim("score-dir", *pair)
+        assert done.returncode == 2
+        assert f"got the reconstruction set {home}: semsim score-set {home} scores it" in done.stderr

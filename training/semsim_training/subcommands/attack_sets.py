@@ -1,0 +1,140 @@
+"""``semsim attack gallery``, ``table`` and ``compare``: what a finished reconstruction set shows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semsim.commands.options import Model, Require, load_scorer
+
+if TYPE_CHECKING:
+    from semsim_training.reference_metrics.lpips import Lpips
+
+Dataset = Annotated[Path, typer.Argument(help="A finished reconstruction set.")]
+LpipsWeights = Annotated[Path | None, typer.Option("--lpips", help="Weights of LPIPS v0.1, AlexNet, .safetensors.")]
+Write = Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its <!-- MARK --> marks.")]
+
+
+def gallery(
+    dataset: Dataset,
+    out: Annotated[Path | None, typer.Option(help="PNG to write.", show_default="DATASET/gallery.png")] = None,
+    columns: Annotated[int, typer.Option(min=1, max=100, help="Images of each setting.")] = 12,
+    settings: Annotated[str, typer.Option(help="Only settings whose name contains this.")] = "",
+    align: Annotated[bool, typer.Option("--align", help="The same originals for all settings of a data set.")] = False,
+    model: Model = None,
+    require: Require = None,
+) -> None:
+    """Draw originals above reconstructions, by setting, with the leakage and PSNR of each, from most leakage to least.
+
+    The picture shows originals: keep it to yourself.
+    """
+    from semsim.commands.progress_bar import progress_bar
+    from semsim_training.reconstructions.gallery import draw_gallery
+
+    path = _writable(out or dataset / "gallery.png", "--out")
+    with progress_bar() as show:
+        drawn = draw_gallery(
+            dataset, load_scorer(model, require), columns=columns, settings=settings, align=align, progress=show
+        )
+    drawn.save(path)
+    typer.echo(str(path))
+
+
+def table(
+    dataset: Dataset,
+    lpips: LpipsWeights = None,
+    write: Write = None,
+    mark: Annotated[str, typer.Option(help="Name of the marks.")] = "attacks",
+    model: Model = None,
+    require: Require = None,
+) -> None:
+    """Leakage, explained share, PSNR and SSIM, status, labels and time of every setting, as Markdown."""
+    from semsim.commands.progress_bar import progress_bar
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+    from semsim_training.reconstructions.table import markdown
+
+    _checked(write, mark)
+    made, scorer = ReconstructionSet.read(dataset), load_scorer(model, require)
+    with progress_bar() as show:
+        text = markdown(made, scorer, _lpips(lpips), show)
+    _told(text, write, mark)
+
+
+def compare(
+    dataset: Dataset,
+    by: Annotated[
+        str, typer.Option(metavar="attack|defense|victim", help="The one thing in which compared settings differ.")
+    ] = "attack",
+    lpips: LpipsWeights = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG to write, with a panel for each measure.")] = None,
+    write: Write = None,
+    mark: Annotated[str, typer.Option(help="Name of the marks.")] = "comparison",
+    model: Model = None,
+    require: Require = None,
+) -> None:
+    """Attacks, defenses or victims on the same clients against each other: means and paired differences, as Markdown.
+
+    Every figure has a 95% interval.
+    """
+    from semsim.commands.progress_bar import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim_training.reconstructions.comparison import Difference, check_comparable, compare_settings
+    from semsim_training.reconstructions.comparison_table import comparison_table
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+    from semsim_training.reconstructions.scored_rows import score_rows
+
+    if by not in set(Difference):
+        raise InvalidOption(f"expected --by {' or '.join(Difference)}, got {by}")
+    difference = Difference(by)
+    if plot is not None:
+        _writable(plot, "--plot")
+    _checked(write, mark)
+    made = ReconstructionSet.read(dataset)
+    check_comparable(made, difference)
+    scorer = load_scorer(model, require)
+    with progress_bar() as show:
+        scored = score_rows(made, made.rows, scorer, _lpips(lpips), show)
+    compared = compare_settings(made, scored, difference)
+    if plot is not None:
+        from semsim_training.reconstructions.comparison_plot import comparison_plot
+
+        plot.write_bytes(comparison_plot(compared, difference, f"{made.name}: means with 95% intervals, by {by}"))
+    _told(comparison_table(compared, difference), write, mark)
+
+
+def _writable(path: Path, option: str) -> Path:
+    from semsim.exceptions import InvalidOption
+
+    if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
+        raise InvalidOption(f"expected {option} as a .png file in an existing directory, got {path}")
+    return path
+
+
+def _lpips(weights: Path | None) -> "Lpips | None":
+    """LPIPS with these weights. Torch is imported for a file that is there alone."""
+    from semsim.exceptions import InvalidCheckpoint
+
+    if weights is None:
+        return None
+    if not weights.is_file():
+        raise InvalidCheckpoint(f"expected a safetensors file at {weights}, got none")
+    from semsim_training.reference_metrics.lpips import Lpips
+
+    return Lpips(weights)
+
+
+def _checked(page: Path | None, mark: str) -> None:
+    """Refuse a page without marks before any work."""
+    from semsim_training.markdown import around_marks
+
+    if page is not None:
+        around_marks(page, mark)
+
+
+def _told(text: str, page: Path | None, mark: str) -> None:
+    from semsim_training.markdown import write_between
+
+    if page is None:
+        typer.echo(text)
+    else:
+        write_between(page, mark, text)

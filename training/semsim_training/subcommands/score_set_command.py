@@ -1,0 +1,90 @@
+"""``semsim score-set``: the scores of a finished reconstruction set."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
+
+if TYPE_CHECKING:
+    from semsim.summary import Summary
+    from semsim_training.reconstructions.scored_rows import ScoredRow
+
+app = typer.Typer(add_completion=False)
+
+_SHOWN = 3
+"""The reasons for missing scores that are printed."""
+
+
+@app.command()
+def score_set(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    settings: Annotated[str, typer.Option(help="Only settings whose name contains this.")] = "",
+    output: Output = None,
+    model: Model = None,
+    require: Require = None,
+    fail_above: FailAbove = None,
+    as_json: Json = False,
+) -> None:
+    """Score every reconstruction of a set against its original.
+
+    A row whose attack diverged, or that cannot be read, is told as such and counts as not scored.
+    """
+    from semsim.bulk.rows import report, write_table
+    from semsim.commands.progress_bar import progress_bar
+    from semsim.exceptions import InvalidDataset
+    from semsim.memory import keep_freed_memory
+    from semsim.summary import summarize
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+    from semsim_training.reconstructions.scored_rows import score_rows
+    from semsim_training.reconstructions.set_score_rows import SetScoreRow
+
+    check_output(output)
+    made = ReconstructionSet.read(dataset)
+    chosen = [row for row in made.rows if settings in row.setting]
+    if not chosen:
+        raise InvalidDataset(f"expected a setting whose name contains {settings!r} in {dataset}, got none")
+    keep_freed_memory()
+    scorer = load_scorer(model, require, fail_above)
+    with progress_bar() as progress:
+        scored = score_rows(made, chosen, scorer, progress=progress)
+    rows = [SetScoreRow.of_row(one) for one in scored]
+    summary = summarize((one.outcome for one in scored), calibrated=scorer.manifest.calibration is not None)
+    if output is not None:
+        write_table(output, rows, scorer.manifest, summary, SetScoreRow)
+    if as_json:
+        typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
+    else:
+        _print(scored, summary, output)
+    raise typer.Exit(exit_code(summary, fail_above))
+
+
+def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | None) -> None:
+    from semsim_training.reconstructions.verdict import verdict_of
+
+    by_setting: dict[str, list[ScoredRow]] = {}
+    for one in scored:
+        by_setting.setdefault(one.row.setting, []).append(one)
+    typer.echo(f"{'max':>5} {'mean':>5} {'recognizable':>12}  leakage by setting")
+    for setting, rows in by_setting.items():
+        leakages = [one.score.leakage for one in rows if one.score is not None and one.score.leakage is not None]
+        recognizable = sum(one.score is not None and one.score.recognizable is True for one in rows)
+        numbers = f"{'-':>5} {'-':>5} {'-':>12}"
+        if leakages:
+            share = f"{recognizable} of {len(leakages)}"
+            numbers = f"{max(leakages):>5.2f} {sum(leakages) / len(leakages):>5.2f} {share:>12}"
+        statuses = ", ".join(f"{count} {status}" for status, count in Counter(one.row.status for one in rows).items())
+        typer.echo(f"{numbers}  {setting}: {verdict_of(rows)} ({statuses})")
+    reasons = Counter(one.failure.message for one in scored if one.failure is not None)
+    for reason, count in reasons.most_common(_SHOWN):
+        typer.echo(f"not scored: {count} reconstructions: {reason}", err=True)
+    if len(reasons) > _SHOWN:
+        typer.echo(f"not scored for {len(reasons) - _SHOWN} other reasons; a table (-o) holds all of them", err=True)
+    typer.echo(
+        f"{summary.pairs} reconstructions, {summary.failed} not scored"
+        + ("" if output is None else f"; table in {output}")
+    )
