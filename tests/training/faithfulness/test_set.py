@@ -14,7 +14,7 @@ from semsim.images import RGBImage, resize
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.faithfulness.metric_values import Direction
 from semsim_training.faithfulness.set_distance import fid_by_setting
-from semsim_training.faithfulness.values import Wanted, compute_metrics
+from semsim_training.faithfulness.values import ALWAYS, Wanted, compute_metrics
 from semsim_training.faithfulness.values_table import metrics_of, read_values, write_values
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.pair import Pair, pairs_of
@@ -74,8 +74,8 @@ def test_lpips_of_images_of_several_sizes(tmp_path: Path) -> None:
     mixed = pairs_of(Grown(SET.name, SET.rows, SET.originals, SET.reconstructions))[:12:3]
     wanted = Wanted(lpips=weights, input_ranges=tuple(InputRange))
     metrics = compute_metrics(mixed, wanted, lambda *step: seen.append(step))
-    assert [metric.name for metric in metrics[3:]] == ["lpips", "lpips_0_1"]
-    for metric, input_range in zip(metrics[3:], InputRange, strict=True):
+    assert [metric.name for metric in metrics] == [*ALWAYS, "lpips", "lpips_0_1"]
+    for metric, input_range in zip(metrics[len(ALWAYS) :], InputRange, strict=True):
         for row, pair in enumerate(mixed):
             original = pair.original()
             reconstruction = resize(pair.reconstruction(), *original.shape[:2])
@@ -101,7 +101,7 @@ def test_values_are_kept_for_the_whole_set_and_read_again(small_artifact: Path, 
         metrics_of("made-up", some, wanted, table=tmp_path / "nowhere" / "values.parquet", directions={})
     with pytest.raises(InvalidOption, match="expected no --artifact and no --lpips beside the values in"):
         metrics_of("made-up", some, wanted, table=table, directions={})
-    with pytest.raises(InvalidOption, match="--direction of one of mse, psnr, ssim, small, got other"):
+    with pytest.raises(InvalidOption, match=f"--direction of one of {', '.join(ALWAYS)}, small, got other"):
         metrics_of("made-up", some, Wanted(), table=table, directions={"other": Direction.UP})
     with pytest.raises(InvalidDataset, match=r"metric values of caltech101 in .* got those of made-up"):
         read_values(table, "caltech101", some, {})

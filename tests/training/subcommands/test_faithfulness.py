@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from semsim.exceptions import InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, append
 from semsim_training.faithfulness.report import FaithfulnessReport
+from semsim_training.faithfulness.values import ALWAYS
 from semsim_training.judged.pair import pairs_of
 from semsim_training.subcommands.faithfulness_command import app
 from tests.training.faithfulness.studies import made_up
@@ -95,7 +96,7 @@ def test_a_set_becomes_a_report_without_images(judged: Path, small_artifact: Pat
     assert "3 of 3 settings have no more images than the 12 dimensions" in printed
     assert "judged by 2 vision models" in printed
     report = FaithfulnessReport.read(out / "report.json")
-    assert [metric.name for metric in report.metrics] == ["mse", "psnr", "ssim", "small"]
+    assert [metric.name for metric in report.metrics] == [*ALWAYS, "small"]
     assert report.fid is not None
     assert "FID by setting" in (out / "report.html").read_text()
     assert {path.name for path in out.iterdir()} == {"report.json", "report.html", *PICTURES}

@@ -17,12 +17,14 @@ from semsim_training.judged.pair import Pair
 from semsim_training.reference_metrics.lpips import InputRange, Lpips
 from semsim_training.statistics.intervals import Floats
 
+ALWAYS = ("mse", "psnr", "ssim")
+"""The metrics that need nothing but the images, in the order in which they are computed."""
 _AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The metrics to compute beside MSE, PSNR and SSIM."""
+    """The metrics to compute beside those that are always computed."""
 
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     """The directories of model artifacts whose distances are wanted, by the name of the metric."""
@@ -32,7 +34,7 @@ class Wanted:
 
 
 def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = silent) -> tuple[Metric, ...]:
-    """MSE, PSNR and SSIM of each pair, LPIPS where its weights are given, and the distance of each artifact.
+    """The metrics ``ALWAYS`` of each pair, LPIPS where its weights are given, and the distance of each artifact.
 
     A reconstruction of another size than its original is resized to it (bicubic), except for artifacts, which have a
     size of their own.
@@ -42,7 +44,7 @@ def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = 
         ImageTooSmall: an image too small for a metric.
         ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
     """
-    taken = {ANNOTATORS, "mse", "psnr", "ssim", *InputRange}
+    taken = {ANNOTATORS, *ALWAYS, *InputRange}
     clash = sorted(taken & set(wanted.artifacts))
     if clash:
         raise InvalidOption(f"expected --artifact with another name than {', '.join(sorted(taken))}, got {clash[0]}")
