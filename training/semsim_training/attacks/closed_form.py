@@ -68,7 +68,7 @@ def imprint(observation: Observation) -> Reconstruction:
     images = [weights[i] / biases[i] for i in strongest if speaking[i]]
     grey = [torch.zeros_like(weight[0])] * (observation.images - len(images))
     labels = (-1,) * observation.images
-    return _reconstruction(observation, torch.stack([*images, *grey]), not images, labels, _IMPRINTED)
+    return _reconstruction(observation, torch.stack([*images, *grey]), not images, labels, IMPRINTED)
 
 
 def _bins(rows: Tensor, dim: int) -> Tensor:
@@ -76,7 +76,7 @@ def _bins(rows: Tensor, dim: int) -> Tensor:
     return rows - torch.cat([rows.narrow(dim, 1, rows.shape[dim] - 1), torch.zeros_like(rows.narrow(dim, 0, 1))], dim)
 
 
-_IMPRINTED = ComparedPart("imprint.weight", partial(_bins, dim=1))
+IMPRINTED = ComparedPart("imprint.weight", partial(_bins, dim=1))
 """The part of an update that images behind an imprint module explain.
 
 Behind the module labels alone explain nine tenths of an update. In its bins each image stands for itself, and a mixture

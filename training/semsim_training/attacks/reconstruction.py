@@ -49,8 +49,8 @@ class Explanation:
 
     @property
     def worthless(self) -> float:
-        """The largest share that images of no worth explain, at least 0."""
-        return max(self.zero, self.random, 0.0)
+        """The largest share that images of no worth explain, at least 0; NaN does not count."""
+        return max(0.0, self.zero, self.random)  # of a number and a NaN behind it, max takes the number
 
     @property
     def gain(self) -> float:
