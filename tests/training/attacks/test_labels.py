@@ -1,14 +1,20 @@
 """Labels that are inferred from updates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
+from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.label_counts import LastLayer, class_counts, naive_counts
 from semsim_training.attacks.label_presence import Presence, present_classes
-from semsim_training.attacks.labels import count_labels, infer_labels, last_layer_gradient
+from semsim_training.attacks.labels import count_labels, infer_labels, last_layer_gradient, require_labels
+from semsim_training.attacks.victim_head import victim_head
+from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.defenses.defense import Defense
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.client import Protocol, observe
@@ -121,3 +127,103 @@ def test_noise_proves_no_class() -> None:
         presence = present_classes(*last_layer_gradient(observation), 8)
         assert not set(torch.nonzero(presence.proven).flatten().tolist()) - {1, 5, 8}
         assert len(infer_labels(observation)) == 8
+
+
+class OddlyEnded(nn.Module):
+    """A network whose last layer in the code is not the one that makes the logits."""
+
+    def __init__(self, end: str) -> None:
+        super().__init__()
+        self.fully, self.convolved = nn.Linear(16, 10), nn.Conv2d(16, 10, 1)
+        self.unbiased = nn.Linear(16, 10, bias=False)
+        self.features = nn.Conv2d(3, 16, 5, stride=4)
+        self.unused = nn.Linear(7, 10)
+        self.end = end
+
+    def forward(self, x: Tensor) -> object:
+        """The logits of images ``(N, 3, H, W)``, among other outputs or in odd ways."""
+        maps = torch.relu(self.features(x))
+        pooled = maps.mean(dim=(2, 3))
+        match self.end:
+            case "heads":
+                return {"coarse": self.unbiased(pooled), "logits": self.fully(pooled)}
+            case "log-softmax":
+                return self.fully(pooled).log_softmax(dim=1)
+            case "convolution":
+                return self.convolved(maps).mean(dim=(2, 3))
+            case "tokens":
+                return self.fully(maps.flatten(2).transpose(1, 2)).mean(dim=1)
+            case "unbiased":
+                return self.unbiased(pooled)
+            case "unbiased, signed":
+                return self.unbiased(pooled - 1)
+        return self.fully(pooled) * 2
+
+
+def oddly_ended(end: str) -> Victim:
+    """A victim of that end."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Victim(OddlyEnded(end), Inputs(size=32, classes=10, mean=127.5, std=63.75))
+
+
+@pytest.mark.parametrize(
+    ("end", "layer"),
+    [
+        ("heads", "fully"), ("log-softmax", "fully"), ("convolution", "convolved"), ("tokens", "fully"),
+        ("unbiased", "unbiased"),
+    ],
+)  # fmt: skip
+def test_the_layer_that_makes_the_logits_tells_the_labels(end: str, layer: str) -> None:
+    """Among several heads and unused ones, as a convolution, averaged over tokens and without a bias."""
+    attacked = oddly_ended(end)
+    assert victim_head(attacked).name == layer
+    for protocol in (Protocol(), Protocol(local_training=LocalTraining(0.01, 1, momentum=0.9, weight_decay=0.1))):
+        for observation in observations(attacked, 6, protocol=protocol):
+            assert infer_labels(observation) == observation.labels
+    labels = np.array([0] * 7 + [3] * 5 + [4] * 3 + [9])
+    observation = observe(attacked, smooth_images(16), labels, Protocol(reveal_labels=False), seed=0)
+    assert infer_labels(observation) == tuple(labels)
+
+
+@pytest.mark.parametrize("architecture", ["lenet", "convnet", "vit"])
+def test_without_a_bias(architecture: str) -> None:
+    """One label needs none; several need features that are never negative, and four of five are then right."""
+    attacked = victim(architecture, None if architecture == "lenet" else 32)
+    head = victim_head(attacked)
+    head.layer.bias = None
+    for observation in observations(attacked, 3):
+        assert infer_labels(observation) == observation.labels
+    rng = np.random.default_rng(0)
+    right = 0
+    for seed in range(5):
+        labels = np.sort(rng.integers(0, 10, 16))
+        observation = observe(attacked, smooth_images(16, seed=seed), labels, Protocol(reveal_labels=False), seed)
+        if not head.non_negative:
+            with pytest.raises(InvalidUpdate, match="or features before it that are never negative"):
+                infer_labels(observation)
+            return
+        right += int(
+            torch.minimum(count_labels(observation), torch.bincount(torch.from_numpy(labels), minlength=10)).sum()
+        )
+    assert right >= 0.8 * 80
+
+
+def test_says_what_to_give_where_labels_cannot_be_inferred() -> None:
+    """Logits that no layer makes, a frozen head, signed features without a bias, and the counts behind Adam."""
+    (scaled,) = observations(oddly_ended("scaled"), 1)
+    with pytest.raises(InvalidUpdate, match="got another end of a network: give the labels"):
+        require_labels(scaled)
+    (several,) = observations(oddly_ended("unbiased, signed"), 1, 2)
+    with pytest.raises(InvalidUpdate, match="expected a bias in the victim's last layer unbiased"):
+        require_labels(several)
+    frozen = oddly_ended("heads")
+    frozen.model.get_submodule("fully").requires_grad_(False)
+    with pytest.raises(InvalidUpdate, match="expected a client that trains fully"):
+        require_labels(observations(frozen, 1)[0])
+    adam = Protocol(local_training=LocalTraining(0.001, 2, optimiser="adam"))
+    (one,) = observations(victim("lenet"), 1, protocol=adam)
+    assert infer_labels(one) == one.labels
+    (several,) = observations(victim("lenet"), 1, 4, adam)
+    with pytest.raises(InvalidUpdate, match="expected the labels of 4 images after adam"):
+        require_labels(replace(several, labels=None))

@@ -5,8 +5,9 @@ from enum import StrEnum
 
 from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.decoder import Decoder
+from semsim_training.attacks.features import require_features
 from semsim_training.attacks.initialisation import Initialisation
-from semsim_training.attacks.labels import infer_labels, last_layer_gradient
+from semsim_training.attacks.labels import infer_labels, require_labels
 from semsim_training.attacks.objectives import Objective
 from semsim_training.attacks.priors import BatchNormStatistics, FeatureMatching, Prior, Reference
 from semsim_training.attacks.schedules import Decay
@@ -96,8 +97,10 @@ class AttackRecipe:
                 f"expected a client that sends the running statistics of its batch normalisation, in training mode, "
                 f"for the attack {self.name}, got none"
             )
-        if self.infers_labels(observation) or self.matches_features:
-            last_layer_gradient(observation)
+        if self.infers_labels(observation):
+            require_labels(observation)
+        if self.matches_features:
+            require_features(observation)
         if self.labels is Labels.OPTIMISED and observation.gradient is None:
             raise InvalidUpdate(
                 f"expected a gradient or the delta of one step of SGD for the attack {self.name}, got "

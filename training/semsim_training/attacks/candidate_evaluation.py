@@ -72,7 +72,7 @@ class Evaluation:
         # Behind the gradients, so that a compiled evaluation takes all that clients differ in as arguments.
         self._recorder: FeatureRecorder | None = None
         if recipe.matches_features:
-            self._recorder = FeatureRecorder(first.victim.model, self.simulated.network)
+            self._recorder = FeatureRecorder(first.victim, self.simulated.network)
             implied = [implied_features(observation, recipe.labels_for(observation)) for observation in observations]
             self.targets.append(stacked(implied))
         if Reference.BATCH in recipe.references:

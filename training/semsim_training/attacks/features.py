@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from semsim_training.attacks.labels import last_layer, last_layer_gradient
-from semsim_training.observations.observation import Observation
+from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.labels import last_layer_gradient
+from semsim_training.attacks.victim_head import victim_head
+from semsim_training.observations.observation import Observation, Victim
 
 
 def implied_features(observation: Observation, labels: tuple[int, ...]) -> Tensor:
@@ -21,19 +23,30 @@ def implied_features(observation: Observation, labels: tuple[int, ...]) -> Tenso
     return rows[list(labels)]
 
 
+def require_features(observation: Observation) -> None:
+    """Refuse an observation whose update does not imply the last layer's inputs.
+
+    Raises:
+        InvalidUpdate: the victim ends in no fully connected layer with a bias.
+    """
+    head = victim_head(observation.victim)
+    if not isinstance(head.layer, nn.Linear):
+        raise InvalidUpdate(f"expected a fully connected last layer to match features, got {head.name}: {head.layer}")
+    last_layer_gradient(observation)
+
+
 class FeatureRecorder:
     """Keeps what enters the last layer of an attackable copy of a victim."""
 
-    def __init__(self, victim: nn.Module, network: nn.Module) -> None:
+    def __init__(self, victim: Victim, network: nn.Module) -> None:
         """Watch the layer of ``network`` that has the name of the victim's last layer.
 
         Raises:
             InvalidUpdate: the victim ends in no fully connected layer.
         """
-        name, _ = last_layer(victim)
         self._network = network
         self._entered: Tensor | None = None
-        network.get_submodule(name).register_forward_pre_hook(self._keep)
+        network.get_submodule(victim_head(victim).name).register_forward_pre_hook(self._keep)
 
     def _keep(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._entered = inputs[0]

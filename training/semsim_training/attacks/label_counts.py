@@ -47,6 +47,26 @@ def naive_counts(bias_gradient: Tensor, images: int) -> Tensor:
     return _whole_numbers(shares, -bias_gradient, images)
 
 
+def implied_bias_gradient(weight: Tensor, bias: Tensor, weight_gradient: Tensor) -> Tensor:
+    """The gradient ``(classes,)`` that a bias would have, where only the weight's ``(classes, features)`` is sent.
+
+    A class's row sums to its entry of the bias's gradient times the features' sum, if that sum is alike for all images.
+    Classes without images tell it: their entries are the mean predictions, which the layer makes of the features. The
+    features must not be negative.
+    """
+    sums = weight_gradient.sum(dim=1)
+    absent = (weight_gradient >= -1e-6 * weight_gradient.abs().max()).all(dim=1) & (sums > 0)
+    if not absent.any():
+        absent = sums > 0
+    direction = weight_gradient[absent].sum(dim=0).clamp_min(0)
+    direction, seen = direction / direction.sum().clamp_min(1e-30), sums[absent].sum()
+    total = seen * len(sums) / absent.sum()
+    for _ in range(_ITERATIONS):
+        predictions = (weight @ (total * direction) + bias).softmax(dim=0)
+        total = (total + seen / predictions[absent].sum().clamp_min(1e-12)) / 2
+    return sums / total
+
+
 def class_counts(layer: LastLayer, presence: Presence, images: int) -> Tensor:
     """The counts, ``(classes,)``, that sum to ``images``; at least one for each proven class.
 

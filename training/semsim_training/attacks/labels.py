@@ -1,31 +1,40 @@
 """Labels from the update alone, before any image is searched for."""
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate
-from semsim_training.attacks.label_counts import LastLayer, class_counts
+from semsim_training.attacks.label_counts import LastLayer, class_counts, implied_bias_gradient
 from semsim_training.attacks.label_presence import Presence, present_classes
-from semsim_training.observations.observation import Observation, Victim
-
-_PROBES = 4
-"""The number of images of noise that show whether a victim's features can be negative."""
+from semsim_training.attacks.victim_head import VictimHead, head_gradient
+from semsim_training.observations.observation import Observation
 
 
 def infer_labels(observation: Observation) -> tuple[int, ...]:
     """The client's labels, sorted: for one image by iDLG, for several by class counts.
 
     iDLG names the class whose entry of the last bias's gradient is negative: the entry is p - 1 for the true class and
-    p for the others (Zhao et al., 2020, equation 4). Several labels come from :func:`count_labels`. A weight delta is
-    read as minus its mean gradient, which is exact for one local step.
+    p for the others (Zhao et al., 2020, equation 4). Without a bias the same factors stand before the features in each
+    row of the weight's gradient, so that the true class has the longest row. Several labels come from
+    :func:`count_labels`. A weight delta is read as minus its mean gradient, which is exact for one local step.
 
     Raises:
-        InvalidUpdate: the victim ends in no fully connected layer with a bias.
+        InvalidUpdate: :func:`require_labels` says why.
     """
-    if observation.images == 1:
-        return (int(last_layer_gradient(observation)[1].argmin()),)
-    counts = count_labels(observation)
-    return tuple(label for label, count in enumerate(counts.tolist()) for _ in range(count))
+    if observation.images > 1:
+        counts = count_labels(observation)
+        return tuple(label for label, count in enumerate(counts.tolist()) for _ in range(count))
+    _, weight, bias = head_gradient(observation)
+    return (int(weight.norm(dim=1).argmax() if bias is None else bias.argmin()),)
+
+
+def require_labels(observation: Observation) -> None:
+    """Refuse an observation whose labels cannot be inferred.
+
+    Raises:
+        InvalidUpdate: the victim's logits are no layer's output, or several images were trained on by Adam, or the last
+            layer has no bias where features may be negative.
+    """
+    _require(observation, *_head_and_bias(observation))
 
 
 def count_labels(observation: Observation) -> Tensor:
@@ -35,52 +44,45 @@ def count_labels(observation: Observation) -> Tensor:
     class may be there.
 
     Raises:
-        InvalidUpdate: the victim ends in no fully connected layer with a bias.
+        InvalidUpdate: :func:`require_labels` says why.
     """
-    weight_gradient, bias_gradient = (tensor.cpu() for tensor in last_layer_gradient(observation))
-    _, layer = last_layer(observation.victim.model)
-    weight, bias = (parameter.detach().double().cpu() for parameter in (layer.weight, layer.bias))
-    non_negative = _has_non_negative_features(observation.victim, layer)
-    if non_negative:
-        presence = present_classes(weight_gradient, bias_gradient, observation.images)
-    else:
-        presence = Presence.unknown(len(bias))
-    observed = LastLayer(weight, bias, weight_gradient, bias_gradient, non_negative)
-    return class_counts(observed, presence, observation.images)
+    head, weight, bias = head_gradient(observation)
+    _require(observation, head, bias)
+    if bias is None:
+        bias = implied_bias_gradient(head.weight, head.bias, weight)
+    known = present_classes(weight, bias, observation.images) if head.non_negative else Presence.unknown(len(bias))
+    layer = LastLayer(head.weight, head.bias, weight, bias, head.non_negative)
+    return class_counts(layer, known, observation.images)
 
 
 def last_layer_gradient(observation: Observation) -> tuple[Tensor, Tensor]:
-    """The mean-loss gradients of the last layer, ``(classes, features)`` and ``(classes,)``, in float64."""
-    name, layer = last_layer(observation.victim.model)
-    tensors, training = observation.update.tensors, observation.update.local_training
-    scale = 1.0 if training is None else -1 / (training.learning_rate * training.steps(observation.images))
-    if layer.bias is None:
-        raise InvalidUpdate(f"expected a bias in the victim's last layer {name} to infer labels, got none")
-    return tensors[f"{name}.weight"].double() * scale, tensors[f"{name}.bias"].double() * scale
-
-
-def _has_non_negative_features(victim: Victim, layer: nn.Linear) -> bool:
-    """True where noise gives the last layer no negative input, as after a ReLU or a sigmoid."""
-    smallest: list[float] = []
-    probes = torch.randn(_PROBES, *victim.inputs.shape, generator=torch.Generator().manual_seed(0))
-    hook = layer.register_forward_pre_hook(lambda _, inputs: smallest.append(float(inputs[0].min())))
-    try:
-        with torch.no_grad():
-            victim.model(probes.to(layer.weight))
-    finally:
-        hook.remove()
-    return min(smallest) >= 0
-
-
-def last_layer(model: nn.Module) -> tuple[str, nn.Linear]:
-    """The name and the module of a victim's last layer.
+    """The mean-loss gradients of the last layer, ``(classes, features)`` and ``(classes,)``, in float64.
 
     Raises:
-        InvalidUpdate: it is not fully connected.
+        InvalidUpdate: the victim's logits are not the output of one layer with a bias that the client trains.
     """
-    layers = [(name, layer) for name, layer in model.named_modules() if not list(layer.children())]
-    with_parameters = [(name, layer) for name, layer in layers if next(layer.parameters(), None) is not None]
-    name, layer = with_parameters[-1]
-    if not isinstance(layer, nn.Linear):
-        raise InvalidUpdate(f"expected a fully connected last layer to infer labels, got {name}: {layer}")
-    return name, layer
+    head, weight, bias = head_gradient(observation)
+    if bias is None:
+        raise InvalidUpdate(f"expected a bias that the client trains in the victim's last layer {head.name}, got none")
+    return weight, bias
+
+
+def _head_and_bias(observation: Observation) -> tuple[VictimHead, Tensor | None]:
+    head, _, bias = head_gradient(observation)
+    return head, bias
+
+
+def _require(observation: Observation, head: VictimHead, bias: Tensor | None) -> None:
+    training = observation.update.local_training
+    if observation.images == 1:
+        return
+    if training is not None and training.optimiser != "sgd":
+        raise InvalidUpdate(
+            f"expected the labels of {observation.images} images after {training.optimiser}, whose steps hide their "
+            "number in each class, got none: give the labels, or attack with dlg, which searches them"
+        )
+    if bias is None and not head.non_negative:
+        raise InvalidUpdate(
+            f"expected a bias in the victim's last layer {head.name}, or features before it that are never negative, "
+            f"to infer the labels of {observation.images} images, got neither: give the labels"
+        )

@@ -79,6 +79,14 @@ class LocalTraining:
         """The learning rate of a step, counted from zero."""
         return self.learning_rate * (self.schedule[step] if self.schedule else 1.0)
 
+    def reach(self, images: int) -> float:
+        """The factor by which SGD's steps together carry the mean gradient: their learning rates, and its momentum."""
+        carried, velocity = 0.0, 0.0
+        for step in range(self.steps(images)):
+            velocity = 1 + self.momentum * velocity
+            carried += self.rate(step) * (1 + self.momentum * velocity if self.nesterov else velocity)
+        return carried
+
     def check(self, images: int) -> None:
         """Refuse a schedule or an order that is not of ``images`` images.
 
