@@ -245,7 +245,8 @@ def test_plug_ins_work_in_other_processes(mine: None, tmp_path: Path, engine: En
     small = grid(folder, victims={"mine": {"network": network}}, settings=[setting])
     shards = []
     for name, where in (("here", Engine.HERE), ("there", engine)):
-        generate(small, folder, tmp_path / name, engine=where, workers=1)
+        made = generate(small, folder, tmp_path / name, engine=where, workers=1)
+        assert made.libraries["mine"] == "0.1"
         shards.append([path.read_bytes() for path in sorted((tmp_path / name / "shards").glob("*.parquet"))])
     assert len(shards[0]) == 2
     assert shards[0] == shards[1]

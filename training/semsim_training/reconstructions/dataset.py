@@ -13,6 +13,7 @@ from semsim.exceptions import HashMismatch, InvalidDataset
 from semsim_training.client_images.source import ImageChoice
 from semsim_training.configuration import Description, FrozenModel
 from semsim_training.machine import machine
+from semsim_training.plug_ins import PlugInKind, plug_ins
 from semsim_training.reconstructions.schema import SCHEMA, ReconstructionRow
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class DatasetDescription(Description):
     victims: dict[str, str]
     """The hash of each victim's weights."""
     libraries: dict[str, str]
-    """The versions of the libraries that made the set."""
+    """The versions of the libraries that made the set, and of the packages whose plug-ins its grid names."""
     machine: str
     """The machine on which the set was finished."""
     grid: Annotated[dict[str, Any], AfterValidator(_with_sources)]
@@ -111,7 +112,7 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
         settings=len(settings),
         diverged=diverged,
         victims=victims,
-        libraries=_libraries(),
+        libraries=_libraries() | _packages_of_plug_ins(grid),
         machine=machine(),
         grid=json.loads(grid.model_dump_json(exclude_defaults=True)),
         shards=tuple(files),
@@ -156,3 +157,12 @@ def _libraries() -> dict[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in ("semsim", "torch", "torchvision", "numpy", "pillow", "pyarrow")}
+
+
+def _packages_of_plug_ins(grid: "Grid") -> dict[str, str]:
+    named = {(PlugInKind.ATTACK, setting.attack.preset) for setting in grid.settings}
+    named |= {(PlugInKind.DEFENSE, step.kind) for setting in grid.settings for step in setting.defense.steps}
+    networks = (victim.network for victim in grid.victims.values())
+    named |= {(PlugInKind.VICTIM, network.architecture) for network in networks if network is not None}
+    packages = (plugged.entry.dist for kind, name in named for plugged in plug_ins(kind).get(name, ()))
+    return {package.name: package.version for package in sorted(filter(None, packages), key=lambda one: one.name)}
