@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from semsim.exceptions import InvalidConfiguration
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.configuration import FrozenModel
 from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
@@ -68,6 +69,14 @@ class Network(FrozenModel):
     """The mean of each channel, in levels 0..255."""
     std: tuple[float, float, float] = (63.75, 63.75, 63.75)
     """The standard deviation of each channel, in levels, positive."""
+
+    @model_validator(mode="after")
+    def _normalises(self) -> Self:
+        try:
+            _ = self.inputs
+        except InvalidConfiguration as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @property
     def inputs(self) -> Inputs:
