@@ -1,0 +1,188 @@
+"""``semsim attack run``: what it refuses before any work, and what it says of its end."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from semsim_training.client_images.network_inputs import Inputs
+from semsim_training.client_images.normalisation import normalise
+from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
+from tests.training.small import described, smooth_images, victim
+from tests.training.subcommands.command_line import Command
+
+GREY = Inputs(size=(20, 16), channels=1, classes=4, mean=0.5, std=0.25, white=1)
+MODULE = """
+from torch import nn
+
+def make_net(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(320, 24), nn.ReLU(), nn.Linear(24, num_classes))
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grey round (module, weights, two gradients, originals) and a perceptron's (weights, gradients, a state)."""
+    root = tmp_path_factory.mktemp("run")
+    (root / "net.py").write_text(MODULE)
+    torch.manual_seed(0)
+    grey = nn.Sequential(nn.Flatten(), nn.Linear(320, 24), nn.ReLU(), nn.Linear(24, 4))
+    torch.save({"state_dict": {f"module.{name}": value for name, value in grey.state_dict().items()}}, root / "grey.pt")
+    images = smooth_images(1, 32)[:, :20, :16, :1]
+    Image.fromarray(images[0, :, :, 0]).save(root / "original.png")
+    F.cross_entropy(grey(normalise(images, GREY)), torch.tensor([2])).backward()
+    save_file({name: value.grad for name, value in grey.named_parameters()}, root / "grey-gradient.safetensors")
+    attacked = victim("perceptron", 32)
+    save_victim(attacked.model, VictimDescription(network=described("perceptron", 32)), root / "model.safetensors")
+    pixels = normalise(smooth_images(1), attacked.inputs)
+    loss = F.cross_entropy(attacked.model(pixels), torch.tensor([4]))
+    parameters = dict(attacked.model.named_parameters())
+    names = list(parameters)
+    gradient = dict(zip(names, torch.autograd.grad(loss, list(parameters.values())), strict=True))
+    save_file(gradient, root / "gradient.safetensors")
+    save_file({name: torch.zeros_like(value) for name, value in gradient.items()}, root / "zero.safetensors")
+    silent = {name: value if name != names[1] else torch.zeros_like(value) for name, value in gradient.items()}
+    save_file(silent, root / "silent.safetensors")
+    noise = torch.Generator().manual_seed(1)
+    random = {name: torch.randn(value.shape, generator=noise) for name, value in gradient.items()}
+    random[names[-1]] -= random[names[-1]].mean()
+    save_file(random, root / "noise.safetensors")
+    return root
+
+
+GREY_ROUND = {
+    "--module": "net.py:make_net", "--model": "grey.pt", "--update": "grey-gradient.safetensors", "--size": "20x16",
+    "--channels": "1", "--classes": "4", "--mean": "0.5", "--std": "0.25", "--white": "1", "--attack": "closed-form",
+}  # fmt: skip
+ROUND = {"--model": "model.safetensors", "--update": "gradient.safetensors", "--attack": "closed-form"}
+
+
+def _arguments(files: Path, options: dict[str, str], out: Path) -> list[object]:
+    """The arguments of the command; files are those of the fixture."""
+    placed = {
+        name: str(files / value) if name in ("--model", "--update", "--module", "--original") else value
+        for name, value in options.items()
+    }
+    return ["attack", "run", "--out", out, *(part for pair in placed.items() for part in pair)]
+
+
+def test_a_grey_module_and_its_original(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """A network of a Python file is attacked; the picture is grey, scored and drawn beside its original."""
+    done = semsim(*_arguments(files, GREY_ROUND | {"--original": "original.png"}, tmp_path), "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result == json.loads((tmp_path / "result.json").read_text())
+    assert (result["status"], result["labels"], result["path"]) == ("matched", [2], "closed form")
+    assert set(result["versions"]) == {"semsim", "torch", "python"}
+    picture = Image.open(tmp_path / "reconstruction-0.png")
+    assert picture.mode == "L"
+    difference = np.asarray(picture).astype(int) - np.asarray(Image.open(files / "original.png"))
+    assert int(np.abs(difference).max()) <= 1
+    (pair,) = result["originals"]
+    assert pair["file"] == "reconstruction-0.png"
+    assert pair["leakage"] > 0.5
+    assert Image.open(tmp_path / "beside.png").size[1] > 2 * 128
+
+
+def test_the_sentences_say_what_is_known(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """The text names attack, status, shares, path and what is private; it never says done."""
+    done = semsim(*_arguments(files, GREY_ROUND | {"--original": "original.png"}, tmp_path / "found"))
+    assert "closed-form, matched: the images explain the update" in done.stdout
+    assert "images of no worth 0.0" in done.stdout
+    assert "shows originals: keep it to yourself" in done.stdout
+    assert "done" not in done.stdout
+
+
+def test_noise_ends_as_nothing_found(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """An update that no image explains has an exit code of its own, and a sentence that does not sound like safety."""
+    done = semsim(*_arguments(files, ROUND | {"--update": "noise.safetensors"}, tmp_path))
+    assert done.returncode == 5, done.stderr
+    assert "not shown to leak by this attack" in done.stdout
+    assert "says nothing about the client's safety" in done.stdout
+    assert json.loads((tmp_path / "result.json").read_text())["hint"]
+
+
+def test_an_attack_without_images_writes_no_picture(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """Earlier pictures are refused or replaced, and an attack that diverged leaves none."""
+    done = semsim(*_arguments(files, ROUND, tmp_path))
+    assert done.returncode == 0, done.stderr
+    again = semsim(*_arguments(files, ROUND, tmp_path))
+    assert again.returncode == 2
+    assert "expected a folder without an earlier attack, got reconstruction-0.png in" in again.stderr
+    replaced = semsim(*_arguments(files, ROUND | {"--update": "silent.safetensors"}, tmp_path), "--replace")
+    assert replaced.returncode == 6, replaced.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["status"], result["explained"], result["reconstructions"]) == ("diverged", None, [])
+
+
+def test_time_is_a_budget(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """A search of very many iterations ends after its seconds, with a picture."""
+    options = ROUND | {"--attack": "inversed", "--iterations": "10000000", "--seconds": "0.5"}
+    done = semsim(*_arguments(files, options, tmp_path))
+    assert done.returncode in (0, 4, 5), done.stderr
+    assert json.loads((tmp_path / "result.json").read_text())["seconds"] < 30
+    assert (tmp_path / "reconstruction-0.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (GREY_ROUND | {"--std": "0"}, "inputs: expected a std above 0"),
+        (GREY_ROUND | {"--std": "nan"}, "inputs: expected finite numbers in std"),
+        (GREY_ROUND | {"--white": "255"}, "which look like fractions of white: multiply both by 255, or say white=1"),
+        (GREY_ROUND | {"--mean": "127"}, "expected a mean of 0 to 1 where white is 1"),
+        (GREY_ROUND | {"--mean": "0.5,0.5"}, "expected one mean or one for each of 1 channels, got 2"),
+        (GREY_ROUND | {"--size": "20y16"}, "expected --size as numbers, such as 32 or 28x36, got 20y16"),
+        (GREY_ROUND | {"--size": "8"}, "size: expected a height and a width of 16 to 1024 pixels"),
+        (GREY_ROUND | {"--channels": "2"}, "expected --channels 1 or 3"),
+        (GREY_ROUND | {"--description": "x.json"}, "expected --module or --description, got both"),
+        ({k: v for k, v in GREY_ROUND.items() if k != "--std"}, "expected --std with --module, got none"),
+        (ROUND | {"--std": "60"}, "expected --module with --std, got none"),
+        (ROUND | {"--momentum": "0.9"}, "expected --learning-rate with --momentum, got none"),
+        (ROUND | {"--kind": "delta", "--learning-rate": "-1"}, "expected a positive learning rate"),
+        (
+            ROUND | {"--optimiser": "lion", "--learning-rate": "1"},
+            "expected --optimiser sgd or adam or adamw",
+        ),
+        (ROUND | {"--betas": "0.9", "--learning-rate": "1"}, "expected --betas as two numbers"),
+        (ROUND | {"--order": "0;a", "--learning-rate": "1"}, "expected --order as numbers, such as 0,1,2;2,0,1, got a"),
+        (ROUND | {"--original": "nowhere.png"}, "expected an original at"),
+        (
+            ROUND | {"--original": "original.png", "--images": "2"},
+            "expected --original once for each of 2 images",
+        ),
+        (ROUND | {"--update": "zero.safetensors"}, "got zeros"),
+        (ROUND | {"--update": "model.safetensors"}, "expected a gradient"),
+        (ROUND | {"--seconds": "-1"}, "--seconds"),
+    ],
+)
+def test_refusals_come_before_any_work(
+    semsim: Command, files: Path, tmp_path: Path, options: dict[str, str], message: str
+) -> None:
+    """One line, exit code 2, nothing written."""
+    done = semsim(*_arguments(files, options, tmp_path / "out"))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("broken", ['"std": [0, 1, 1]', '"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]'])
+def test_descriptions_with_impossible_statistics_are_refused(
+    semsim: Command, files: Path, tmp_path: Path, broken: str
+) -> None:
+    """A description's mean and std are levels, and are checked as those of options are."""
+    path = tmp_path / "network.json"
+    network = f'{{"architecture": "perceptron", "width": 32, "classes": 10, "size": 32, {broken}}}'
+    path.write_text(f'{{"network": {network}}}')
+    done = semsim(*_arguments(files, ROUND, tmp_path / "out"), "--description", path)
+    assert done.returncode == 2
+    assert "does not fit the schema: network: inputs: expected" in done.stderr
+    assert done.stderr.count("\n") == 1
