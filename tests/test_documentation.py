@@ -69,9 +69,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def section_of(page: str, title: str) -> str:
+    """The section of a page of docs/ under a title."""
+    return (ROOT / "docs" / page).read_text().partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
 def test_the_guides_recipe_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The recipe of docs/attacks.md attacks a gradient, and tells how much of it its images explain."""
-    section = (ROOT / "docs" / "attacks.md").read_text().partition("## Your own attacks")[2]
+    section = section_of("attacks.md", "Your own attacks, defenses and victims")
     recipe, *_ = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     (tmp_path / "recipe.py").write_text(recipe)
     runpy.run_path(str(tmp_path / "recipe.py"))
@@ -80,7 +85,7 @@ def test_the_guides_recipe_runs(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_every_part_of_a_recipe_is_documented() -> None:
     """docs/attacks.md has a row for each part of a recipe, and names every objective, prior and choice for it."""
-    section = (ROOT / "docs" / "attacks.md").read_text().partition("## Your own attacks")[2]
+    section = section_of("attacks.md", "Your own attacks, defenses and victims")
     rows = "\n".join(re.findall(r"^\| `.*", section, re.MULTILINE))
     named = set(re.findall(r"`(\w+)", rows))
     choices = {*Decay.__members__, *Initialisation.__members__, *Labels.__members__}
