@@ -174,7 +174,5 @@ def test_refuses_what_an_attack_cannot_work_on(seen: list[Observation], normalis
     with pytest.raises(InvalidUpdate, match="of one victim"):
         Search(preset("inversed"), [seen[0], normalising[0]], [0, 1])
     delta = observations(victim("lenet"), 1, 2, Protocol(local_training=LocalTraining(0.1, 1)))
-    with pytest.raises(
-        InvalidUpdate, match="expected a gradient or the delta of one step of SGD for the attack dlg"
-    ):
+    with pytest.raises(InvalidUpdate, match="expected a gradient or the delta of one step of SGD for the attack dlg"):
         Search(preset("dlg"), delta, [0])

@@ -12,6 +12,9 @@ _SMOOTH = "Inverting Gradients with a strong prior, from zeros, decaying by a co
 _BATCH = "`smooth` held to the batch statistics that clients sent (Huang et al., NeurIPS 2021); for CPUs"
 _CLOSED = "Phong et al.: Privacy-Preserving Deep Learning. IEEE TIFS 2018; Geiping et al., 2020, proposition 3.1"
 _IMPRINT = "Fowl et al.: Robbing the Fed. ICLR 2022, arXiv 2110.13057"
+_LOKI = "Zhao et al.: LOKI. IEEE S&P 2024, arXiv 2303.12233"
+_GGL = "Li et al.: Auditing Privacy Defenses via Generative Gradient Leakage. CVPR 2022, arXiv 2203.15696"
+_CI_NET = "Zhang et al.: Generative Gradient Inversion via Over-Parameterized Networks. ICCV 2023"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ ATTACKS = {
         PublishedAttack("grad-inversion", _SEE_THROUGH, 20_000),
         PublishedAttack("smooth", _SMOOTH, 1000),
         PublishedAttack("batch-statistics", _BATCH, 1000),
+        PublishedAttack("ggl", _GGL, 2500),
+        PublishedAttack("ci-net", _CI_NET, 5000),
         PublishedAttack("closed-form", _CLOSED),
         PublishedAttack("imprint", _IMPRINT),
+        PublishedAttack("loki", _LOKI),
     )
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from pydantic import Field
 
@@ -11,6 +12,8 @@ from semsim_training.attacks.attack_plug_ins import solved_by
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.catalogue import ATTACKS
 from semsim_training.attacks.closed_form import closed_form, imprint
+from semsim_training.attacks.generative.chosen_generator import with_generator
+from semsim_training.attacks.loki import loki
 from semsim_training.attacks.presets import PRESETS
 from semsim_training.attacks.priors import TotalVariation
 from semsim_training.attacks.reconstruction import Reconstruction
@@ -27,25 +30,35 @@ class ClosedForm:
     solve: Callable[[Observation], Reconstruction]
 
 
-CLOSED_FORMS = {form.name: form for form in (ClosedForm("closed-form", closed_form), ClosedForm("imprint", imprint))}
+CLOSED_FORMS = {
+    form.name: form
+    for form in (ClosedForm("closed-form", closed_form), ClosedForm("imprint", imprint), ClosedForm("loki", loki))
+}
 
 
 class AttackChoice(FrozenModel):
     """A published attack or a plug-in, with changes; ``None`` changes nothing."""
 
     preset: str
+    """The attack's name, as ``semsim attack list`` gives it."""
     iterations: int | None = Field(default=None, ge=1)
+    """The length of the search."""
     restarts: int | None = Field(default=None, ge=1)
+    """The number of starts, of which the best wins."""
     total_variation: float | None = Field(default=None, ge=0)
     """The weight of the prior of that name."""
     seconds: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     """The time after which the search ends with the best so far, for all clients that are attacked together."""
+    generator: Path | None = Field(default=None, exclude_if=lambda value: value is None)
+    """The generator whose codes ``ggl`` searches, safetensors, with its description beside it; the path is that from
+    the working directory and may name variables: ``$SEMSIM_DATA``."""
 
     @property
     def label(self) -> str:
         """A short name for tables: ``inversed it1000 tv0.05``."""
         changes = (("it", self.iterations), ("r", self.restarts), ("tv", self.total_variation), ("s", self.seconds))
-        return " ".join([self.preset, *(f"{name}{value:g}" for name, value in changes if value is not None)])
+        made_by = [] if self.generator is None else [self.generator.stem]
+        return " ".join([self.preset, *made_by, *(f"{name}{value:g}" for name, value in changes if value is not None)])
 
     def resolve(self) -> AttackRecipe | ClosedForm:
         """The attack itself.
@@ -56,9 +69,10 @@ class AttackChoice(FrozenModel):
         """
         attack = _attack(self.preset)
         if isinstance(attack, ClosedForm):
-            if self.iterations or self.restarts or self.total_variation is not None:
+            if self.iterations or self.restarts or self.total_variation is not None or self.generator is not None:
                 raise InvalidConfiguration(f"expected no options for {self.preset}, which searches nothing")
             return attack
+        attack = with_generator(attack, self.generator)
         priors = attack.priors
         if self.total_variation is not None:
             if not any(isinstance(prior, TotalVariation) for prior in priors):

@@ -70,7 +70,7 @@ def _read(parts: Tensor, centres: Tensor, held: int) -> tuple[Tensor, float]:
 
 
 def _loudest(parts: Tensor, held: int) -> Tensor:
-    """The bins ``(clients, held)`` of each client with the longest parts, from dark to bright; all where it has fewer."""
+    """The bins ``(clients, held)`` with each client's longest parts, from dark to bright; all where it has fewer."""
     return parts.norm(dim=2).topk(min(held, parts.shape[1]), dim=1).indices.sort(dim=1).values
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.catalogue import ATTACKS
+from semsim_training.attacks.generative.generative_presets import GENERATIVE_PRESETS
 from semsim_training.attacks.initialisation import Initialisation
 from semsim_training.attacks.objectives import Cosine, Euclidean, Manhattan, PerOutputCosine
 from semsim_training.attacks.priors import (
@@ -107,9 +108,10 @@ PRESETS = {
             initialisation=Initialisation.ZEROS,
             decay=Decay.COSINE,
         ),
+        *GENERATIVE_PRESETS,
     )
 }
-"""The searches by name. The closed forms of the catalogue are functions of ``closed_form``."""
+"""The searches by name. The closed forms of the catalogue are functions of ``closed_form`` and ``loki``."""
 
 
 def preset(name: str) -> AttackRecipe:

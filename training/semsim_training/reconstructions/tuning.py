@@ -9,7 +9,7 @@ import torch
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.choice import ClosedForm
 from semsim_training.client_images.labelled import LabelledImages
-from semsim_training.observations.client import observe
+from semsim_training.observations.aggregate import observe_round
 from semsim_training.reconstructions.shard import Shard
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -30,7 +30,7 @@ def tuned_batch_size(shard: Shard, images: LabelledImages) -> int:
         return _CLOSED_FORM
     clients = len(images) // shard.batch
     best, best_time = 1, float("inf")
-    observation = observe(shard.victim, shard.images.images, shard.images.labels, shard.protocol, 0)
+    observation = observe_round(shard.victim, shard.images.images, shard.images.labels, shard.protocol, 0)
     device = torch.device(shard.options.device)
     for size in _SIZES:
         if size // 2 >= clients or (device.type == "cpu" and size * choice.restarts * shard.batch > _CPU_LIMIT):

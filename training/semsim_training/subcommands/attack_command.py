@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from semsim_training.subcommands.attack_examples import example
+from semsim_training.subcommands.attack_generators import train_generator_of
 from semsim_training.subcommands.attack_run import run
 from semsim_training.subcommands.attack_sets import compare, gallery, table
 from semsim_training.subcommands.option_checks import DEVICES, one_of, present
@@ -53,6 +54,7 @@ app.command("gallery")(gallery)
 app.command("table")(table)
 app.command("compare")(compare)
 app.command("example")(example)
+app.command("train-generator")(train_generator_of)
 
 
 @app.command("list")

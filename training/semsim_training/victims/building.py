@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from semsim.exceptions import InvalidVictim
+from semsim_training.client_images.normalisation import box
 from semsim_training.gradients.loss import logits_of
 from semsim_training.plug_ins import PlugIn
 from semsim_training.victims.convnet import ConvNet
@@ -14,6 +15,7 @@ from semsim_training.victims.imprint import ImprintedPerceptron
 from semsim_training.victims.lenet import LeNet
 from semsim_training.victims.perceptron import Perceptron
 from semsim_training.victims.resnet20 import ResNet20
+from semsim_training.victims.scaled_imprint import ScaledImprint
 from semsim_training.victims.vision_transformer import VisionTransformer
 
 
@@ -27,6 +29,10 @@ def build_network(network: Network, seed: int, initialisation: Literal["default"
     plugged = victim_plug_in(network.architecture)
     if network.width is not None and network.architecture not in DEFAULT_WIDTH and plugged is None:
         raise InvalidVictim(f"expected no width for {network.architecture}, got {network.width}")
+    if (network.clients is not None) != (network.architecture == Architecture.LOKI):
+        raise InvalidVictim(
+            f"expected a number of clients for loki alone, got {network.clients} for {network.architecture}"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _module(network) if plugged is None else _plugged(plugged, network)
@@ -55,6 +61,8 @@ def _module(network: Network) -> nn.Module:
             return Perceptron(classes, size, width)
         case Architecture.IMPRINT:
             return ImprintedPerceptron(classes, size, width)
+        case Architecture.LOKI:
+            return ScaledImprint(classes, size, width, network.clients or 1, *box(network.inputs))
         case Architecture.RESNET18 | Architecture.DENSENET:
             return _torchvision(network.architecture, classes)
     raise InvalidVictim(f"expected an architecture of {', '.join(Architecture)}, got {network.architecture}")

@@ -23,6 +23,7 @@ class Architecture(StrEnum):
     VIT = "vit"
     PERCEPTRON = "perceptron"
     IMPRINT = "imprint"
+    LOKI = "loki"
 
 
 DEFAULT_WIDTH: Mapping[str, int] = {
@@ -31,6 +32,7 @@ DEFAULT_WIDTH: Mapping[str, int] = {
     Architecture.VIT: 96,
     Architecture.PERCEPTRON: 256,
     Architecture.IMPRINT: 128,
+    Architecture.LOKI: 256,
 }
 """The width of each architecture that has one, where a description gives none."""
 
@@ -58,11 +60,15 @@ class Network(FrozenModel):
     """A network, and the images that it takes."""
 
     architecture: Annotated[str, AfterValidator(_known)]
-    """An :class:`Architecture`, or the name of a plug-in."""
+    """A built-in architecture, such as ``resnet20``, or the name of a plug-in."""
     width: int | None = Field(default=None, ge=1)
     """Channels of the first layer (ConvNet, ResNet20; the paper's ResNet20-4 has 64), hidden units (perceptron),
-    the tokens' dimension (ViT) or bins (imprint); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it means."""
+    the tokens' dimension (ViT) or bins (imprint, LOKI); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it
+    means."""
+    clients: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
+    """The clients whose updates LOKI's module keeps apart; for ``loki`` alone, which needs it."""
     classes: int = Field(ge=2)
+    """The number of classes: above the largest label of the images."""
     size: int = Field(ge=16, le=512)
     """The side of the square input, in pixels."""
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
@@ -87,4 +93,5 @@ class Network(FrozenModel):
     def label(self) -> str:
         """A short name for tables: ``resnet20-w64``."""
         width = self.width or DEFAULT_WIDTH.get(self.architecture)
-        return self.architecture if width is None else f"{self.architecture}-w{width}"
+        named = self.architecture if width is None else f"{self.architecture}-w{width}"
+        return named if self.clients is None else f"{named}-c{self.clients}"

@@ -1,4 +1,4 @@
-"""The unknowns of Generative Gradient Leakage (Li et al., CVPR 2022, arXiv 2203.15696): codes of a trained generator."""
+"""The unknowns of GGL (Li et al., CVPR 2022, arXiv 2203.15696): codes of a trained generator."""
 
 from dataclasses import dataclass
 

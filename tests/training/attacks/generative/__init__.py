@@ -1,0 +1,1 @@
+"""Tests of attacks with generative priors."""

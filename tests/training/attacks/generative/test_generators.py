@@ -1,0 +1,103 @@
+"""Generators are trained, kept in files and chosen by attacks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from semsim.exceptions import InvalidConfiguration, InvalidUpdate
+from semsim.pixel_metrics import mse, psnr
+from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.choice import AttackChoice
+from semsim_training.attacks.generative.generator_file import GeneratorDescription, load_generator
+from semsim_training.attacks.generative.generator_training import GeneratorTraining, train_generator
+from semsim_training.attacks.generative.image_generator import ImageGenerator
+from semsim_training.attacks.search import Search
+from semsim_training.client_images.png import encode_png
+from semsim_training.defenses.defense import Defense
+from semsim_training.observations.client import Protocol
+from tests.training.small import observations, smooth_images, victim
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> GeneratorTraining:
+    """A training on 256 smooth images of 16 pixels."""
+    folder = tmp_path_factory.mktemp("images")
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+    for index, image in enumerate(smooth_images(256, 16, seed=1)):
+        (folder / ("one", "other")[index % 2] / f"{index:03}.png").write_bytes(encode_png(image))
+    images = {"folder": folder, "name": "smooth", "size": 16}
+    return GeneratorTraining.model_validate(
+        {"images": images, "code": 32, "width": 8, "epochs": 60, "batch_size": 32, "learning_rate": 4e-3}
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(training: GeneratorTraining, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the trained generator."""
+    path = tmp_path_factory.mktemp("generators") / "smooth.safetensors"
+    train_generator(training, path)
+    return path
+
+
+def test_a_trained_generator_makes_what_it_learned_from(trained: Path) -> None:
+    """Its images of codes are near the images, and images of normal codes are as bright."""
+    description = GeneratorDescription.read(trained.with_suffix(".json"))
+    assert (description.images, description.dataset, description.code) == (256, "smooth", 32)
+    assert description.psnr > 20
+    made = load_generator(trained)(torch.randn(64, 32, generator=torch.Generator().manual_seed(0)))
+    assert made.shape == (64, 3, 16, 16)
+    assert abs(float(made.mean()) * 255 - smooth_images(256, 16, seed=1).mean()) < 15
+
+
+def test_an_interrupted_training_ends_alike(training: GeneratorTraining, tmp_path: Path) -> None:
+    """A run that stopped within its second epoch goes on after the first, to the same weights."""
+    short = training.model_copy(update={"epochs": 2})
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what == "epoch 2":
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_generator(short, tmp_path / "parts.safetensors", progress=interrupt)
+    train_generator(short, tmp_path / "parts.safetensors")
+    train_generator(short, tmp_path / "whole.safetensors")
+    assert (tmp_path / "parts.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert not (tmp_path / "parts.state.safetensors").exists()
+
+
+def test_ggl_finds_images_that_the_generator_never_saw(trained: Path) -> None:
+    """After 150 iterations on a clipped and pruned update, images are 5 dB nearer than grey is."""
+    protocol = Protocol(defense=Defense("prune:0.5+clip:1.0"))
+    seen = observations(victim("lenet", size=16), 3, protocol=protocol)
+    recipe = AttackChoice(preset="ggl", generator=trained, iterations=150).resolve()
+    assert isinstance(recipe, AttackRecipe)
+    results = Search(recipe, seen, range(3)).run()
+    values = psnr(mse(smooth_images(3, 16), np.concatenate([result.images for result in results])))
+    grey = psnr(mse(smooth_images(3, 16), np.full((3, 16, 16, 3), 127, dtype=np.uint8)))
+    assert (values - grey).mean() > 5
+
+
+def test_generators_are_chosen_where_they_belong(trained: Path, tmp_path: Path) -> None:
+    """Without a generator, with one for another attack, with one of other images and with a missing one: refused."""
+    with pytest.raises(InvalidConfiguration, match="expected a generator of images for the attack ggl, got none"):
+        AttackChoice(preset="ggl").resolve()
+    with pytest.raises(InvalidConfiguration, match="expected no generator for the attack smooth"):
+        AttackChoice(preset="smooth", generator=trained).resolve()
+    with pytest.raises(InvalidConfiguration, match="expected no options for closed-form"):
+        AttackChoice(preset="closed-form", generator=trained).resolve()
+    with pytest.raises(InvalidConfiguration, match="expected a generator's description"):
+        AttackChoice(preset="ggl", generator=tmp_path / "none.safetensors").resolve()
+    with pytest.raises(InvalidConfiguration, match="expected a size of 16, 32, 64 or 128 pixels"):
+        ImageGenerator(8, 8, 24)
+    choice = AttackChoice(preset="ggl", generator=trained)
+    assert choice.label == "ggl smooth"
+    with pytest.raises(InvalidUpdate, match=r"expected a generator of images \(3, 32, 32\), got one of \(3, 16, 16\)"):
+        choice.resolve().check(observations(victim("lenet"), 1)[0])  # type: ignore[union-attr]
