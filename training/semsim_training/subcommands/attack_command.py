@@ -1,5 +1,6 @@
 """``semsim attack``: one update, a grid of settings, and what came of it."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -41,13 +42,16 @@ def grid(
     from semsim.commands.progress_bar import progress_bar
     from semsim_training.reconstructions.generate import generate
     from semsim_training.reconstructions.grid import Grid
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 
     with progress_bar() as show:
         made = generate(
             Grid.read(config), config.parent, out,
             engine=Engine(engine), workers=workers, device=present(device), progress=show,
         )  # fmt: skip
-    typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings, {made.diverged} diverged")
+    counts = Counter(row.status for row in ReconstructionSet.read(out).rows)
+    statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings: {statuses}")
 
 
 app.command("gallery")(gallery)

@@ -1,0 +1,100 @@
+"""Configurations and descriptions from files: each mistake is told in a line, with its place."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pytest
+from pydantic import Field
+
+from semsim.exceptions import InvalidConfiguration, InvalidDataset
+from semsim_training.configuration import Configuration, Description, FrozenModel
+
+
+class Part(FrozenModel):
+    """A part of the configuration of these tests."""
+
+    side: int = Field(ge=1)
+    kind: Literal["left", "right"] = "left"
+    names: tuple[str, ...] = ()
+
+
+class Whole(Configuration):
+    """The configuration of these tests."""
+
+    title: str
+    parts: Mapping[str, Part] = {}
+    others: tuple[Part, ...] = ()
+
+
+class Written(Description):
+    """The description of these tests."""
+
+    CONTENT: ClassVar[str] = "a description"
+    REFUSAL: ClassVar = InvalidDataset
+
+    count: int
+    part: Part | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "mistakes"),
+    [
+        ("title: a\nparts: {b: {side: 0}}", ["parts.b.side: expected a number greater than or equal to 1, got 0"]),
+        ("title: a\nothers: [{side: 1}, {side: x}]", ["others.1.side: expected a valid integer, got 'x'"]),
+        ("title: a\nothers: [{side: 1, kind: up}]", ["others.0.kind: expected 'left' or 'right', got 'up'"]),
+        ("title: a\nothers: [{side: 1, names: ab}]", ["others.0.names: expected a valid tuple, got 'ab'"]),
+        ("title: a\nparts: {b: {width: 3, side: 1}}", ["parts.b: expected a field of side, kind, names, got width"]),
+        ("title: a\nparts: {b: 3}", ["parts.b: expected a mapping, got 3"]),
+        ("3", ["expected a mapping, got 3"]),
+        ("", ["expected a mapping, got None"]),
+        ("others: [{}]\nsize: 2", [
+            "title: expected a value, got none",
+            "others.0.side: expected a value, got none",
+            "expected a field of title, parts, others, got size",
+        ]),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_a_line(tmp_path: Path, text: str, mistakes: list[str]) -> None:
+    """The place, what was expected and what came; one mistake stands behind the file's name."""
+    path = tmp_path / "whole.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidConfiguration) as caught:
+        Whole.read(path)
+    expected = f" {mistakes[0]}" if len(mistakes) == 1 else "".join(f"\n  {line}" for line in mistakes)
+    assert str(caught.value) == f"{path} does not fit the schema:{expected}"
+
+
+@pytest.mark.parametrize("text", ["title: [", "a: b: c", b"title: \xff\xfe"])
+def test_what_is_no_yaml_is_one_line(tmp_path: Path, text: str | bytes) -> None:
+    """Half a list, two colons, and bytes that are no text."""
+    path = tmp_path / "whole.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InvalidConfiguration, match="expected YAML in ") as caught:
+        Whole.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_long_values_are_cut(tmp_path: Path) -> None:
+    """A value of a thousand characters does not hide the message."""
+    path = tmp_path / "whole.yaml"
+    path.write_text(f"title: a\nothers: {'x' * 1000}")
+    with pytest.raises(InvalidConfiguration, match=r"others: expected a valid tuple, got 'x+\.\.\.$") as caught:
+        Whole.read(path)
+    assert len(str(caught.value)) < len(str(path)) + 150
+
+
+def test_descriptions_tell_the_same(tmp_path: Path) -> None:
+    """A JSON file that a run wrote, with the error of its kind."""
+    path = tmp_path / "written.json"
+    path.write_text('{"count": "many", "part": {"side": 0}}')
+    message = (
+        "does not fit the schema:\n  count: expected a valid integer, got 'many'"
+        "\n  part.side: expected a number greater than or equal to 1, got 0"
+    )
+    with pytest.raises(InvalidDataset) as caught:
+        Written.read(path)
+    assert message in str(caught.value)
+    path.write_text("{")
+    with pytest.raises(InvalidDataset, match="does not fit the schema: invalid JSON: EOF"):
+        Written.read(path)
