@@ -114,13 +114,14 @@ def run(command: list[str | Path], folder: Path) -> str:
 
 
 def test_the_wheel_holds_everything_under_names_of_its_own(wheel: Path) -> None:
-    """Every file of the packages and the bundled model is in the wheel, below the four packages and nowhere else."""
+    """Files of the packages, the bundled model and grids are in the wheel, below the four packages and nowhere else."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     roots = {name.partition("/")[0] for name in names}
     assert {root for root in roots if not root.endswith(".dist-info")} == set(PACKAGES)
     assert len(roots) == len(PACKAGES) + 1
     expected = {f"semsim/models/semsim-default/{path.name}" for path in (ROOT / "models" / "semsim-default").iterdir()}
+    expected |= {f"semsim_training/reconstructions/grids/{name}.yaml" for name in ("cifar10-many", "caltech101-many")}
     for package, directory in PACKAGES.items():
         files = [path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         expected |= {f"{package}/{path.relative_to(directory).as_posix()}" for path in files}
