@@ -161,6 +161,7 @@ def test_time_is_a_budget(semsim: Command, files: Path, tmp_path: Path) -> None:
         (ROUND | {"--update": "zero.safetensors"}, "got zeros"),
         (ROUND | {"--update": "model.safetensors"}, "expected a gradient"),
         (ROUND | {"--seconds": "-1"}, "--seconds"),
+        (ROUND | {"--seconds": "0"}, "attack: seconds: expected a number greater than 0, got 0.0"),
     ],
 )
 def test_refusals_come_before_any_work(

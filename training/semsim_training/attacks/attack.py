@@ -1,9 +1,12 @@
 """The front door: one client's update to the images that it gives away."""
 
 from collections.abc import Sequence
+from typing import get_args
 
+import torch
 from torch import nn
 
+from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import AttackChoice
@@ -65,8 +68,15 @@ def attack(
     Raises:
         InvalidUpdate: the update is not the model's, contradicts what is said of it, or the attack cannot work on it.
         InvalidVictim: the model cannot be attacked; the message names the layer.
-        InvalidConfiguration: no attack has this name.
+        InvalidConfiguration: no attack, kind of update or device has this name, or there is no time.
     """
+    if kind not in set(UpdateKind):
+        raise InvalidConfiguration(f"expected a kind of update of {', '.join(UpdateKind)}, got {kind}")
+    if batchnorm not in get_args(BatchNormMode):
+        raise InvalidConfiguration(
+            f"expected batch normalisation {' or '.join(get_args(BatchNormMode))}, got {batchnorm}"
+        )
+    _require_device(device)
     choice = AttackChoice(preset=attack) if isinstance(attack, str) else attack
     if isinstance(choice, AttackChoice) and seconds is None:
         seconds = choice.seconds
@@ -84,3 +94,11 @@ def attack(
     )
     options = Options(device=device, seconds=seconds)
     return run_attack(recipe, [observation], [seed], options, progress=progress)[0]
+
+
+def _require_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidConfiguration(f"expected a device of this machine, got {device}: {reason}") from error

@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.best_seen import BestSeen
@@ -46,7 +47,11 @@ class SearchState:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The way of computing. None of these changes what is searched for; ``seconds`` changes for how long."""
+    """The way of computing. None of these changes what is searched for; ``seconds`` changes for how long.
+
+    Raises:
+        InvalidConfiguration: there is no time.
+    """
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
@@ -54,6 +59,10 @@ class Options:
     """The time after which a search ends with the best so far; ``None`` for the iterations of its recipe."""
     compile: bool = False
     """True to compile through TorchInductor, which takes minutes once; where that fails, the plain graph runs."""
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not self.seconds > 0:
+            raise InvalidConfiguration(f"expected more than 0 seconds, got {self.seconds}")
 
 
 DEFAULT_OPTIONS = Options()
@@ -147,7 +156,8 @@ class Search:
             if recipe.boxed and recipe.decoder is None:
                 self._put_into_the_box(moved, stepper.settled)
             # A sum is finite only where all its terms are. A lost row may spoil its own part of the optimiser.
-            diverged = diverged | ~torch.isfinite(moved.sum(dim=1) + total)
+            finite = moved.sum(dim=1).add_(total)
+            diverged = diverged | (finite.sub_(finite) != 0)
             x = torch.where(diverged[:, None], x, moved)
             done = iteration + 1
             if save is not None and done % save_every == 0 and done < recipe.iterations:

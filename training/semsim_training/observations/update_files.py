@@ -13,6 +13,7 @@ from semsim_training.gradients.update import LocalTraining, Update
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 from semsim_training.observations.plausibility import refuse_another_kind, refuse_other_steps, rounding_share
 from semsim_training.observations.sent_tensors import SentTensors, named_tensors
+from semsim_training.observations.taken_inputs import refuse_other_inputs
 from semsim_training.observations.update_kind import UpdateKind
 from semsim_training.victims.building import build_network
 from semsim_training.victims.victim_checkpoint import VictimDescription, load_victim, load_weights
@@ -65,11 +66,13 @@ def observation_of(
     Raises:
         InvalidUpdate: the file cannot be read, does not fit the model, is of another kind, or the options contradict
             it.
+        InvalidVictim: the victim does not take its inputs, or has another number of classes.
     """
     if (kind is UpdateKind.GRADIENT) != (local_training is None):
         got = "none" if local_training is None else "one"
         wanted = "no learning rate" if kind is UpdateKind.GRADIENT else "the learning rate of local training"
         raise InvalidUpdate(f"expected {wanted} for an update of kind {kind}, got {got}")
+    refuse_other_inputs(victim)
     model = victim.model
     sent = named_tensors(update, model)
     before = {name: value.detach().cpu() for name, value in model.state_dict().items() if isinstance(value, Tensor)}

@@ -123,8 +123,15 @@ def run(
 def _choice(
     attack: str, iterations: int | None, restarts: int | None, total_variation: float | None, seconds: float | None
 ) -> "AttackChoice":
-    from semsim_training.attacks.choice import AttackChoice
+    from pydantic import ValidationError
 
-    return AttackChoice(
-        preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation, seconds=seconds
-    )
+    from semsim.exceptions import InvalidConfiguration
+    from semsim_training.attacks.choice import AttackChoice
+    from semsim_training.configuration import mistakes
+
+    try:
+        return AttackChoice(
+            preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation, seconds=seconds
+        )
+    except ValidationError as error:
+        raise InvalidConfiguration(f"attack:{mistakes(error, AttackChoice)}") from error

@@ -1,0 +1,124 @@
+"""One call from a model and an update to images: what it takes, what it refuses, and what it leaves alone."""
+
+import copy
+import random
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsim.exceptions import InvalidConfiguration, InvalidUpdate, InvalidVictim
+from semsim_training.attacks.attack import AttackChoice, Inputs, LocalTraining, Status, attack
+from semsim_training.client_images.normalisation import normalise
+from tests.conftest import ROOT
+from tests.training.small import smooth_images
+
+INPUTS = Inputs(size=16, classes=10, mean=127.5, std=63.75)
+
+
+def _perceptron() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(768, 16), nn.ReLU(), nn.Dropout(0.0), nn.Linear(16, 10))
+
+
+def _gradient(model: nn.Module, label: int = 3) -> dict[str, Tensor]:
+    pixels = normalise(smooth_images(1, 16), INPUTS)
+    loss = F.cross_entropy(model(pixels), torch.tensor([label]))
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    return dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
+
+
+def test_the_first_lines_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """What docs/attacks.md begins with can be pasted, and finds the image."""
+    (first, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "attacks.md").read_text(), re.DOTALL)
+    assert len(first.strip().splitlines()) <= 9
+    with torch.random.fork_rng(devices=[]):
+        exec(first, {})  # noqa: S102
+    assert capsys.readouterr().out.startswith("matched (3,) (1, 28, 28, 1) Explanation(share=")
+
+
+def test_one_step_s_delta_and_state_are_a_gradient() -> None:
+    """The closed form takes a delta and a state after a step, by name and in order, wrapped or not."""
+    model = _perceptron()
+    gradient = _gradient(model)
+    delta = {name: -0.1 * value for name, value in gradient.items()}
+    after = [value + delta[name] for name, value in model.state_dict().items()]
+    training = LocalTraining(0.1, 1)
+    ways = [
+        attack(model, gradient, inputs=INPUTS, attack="closed-form"),
+        attack(nn.DataParallel(model), gradient, inputs=INPUTS, attack="closed-form"),
+        attack(model, delta, inputs=INPUTS, attack="closed-form", kind="delta", training=training),
+        attack(model, after, inputs=INPUTS, attack="closed-form", kind="after", training=training),
+        attack(
+            model, [value.numpy() for value in after], inputs=INPUTS, attack="closed-form", kind="after",
+            training=LocalTraining(0.1, 1, momentum=0.9),
+        ),
+    ]  # fmt: skip
+    for found in ways:
+        assert (found.status, found.labels) == (Status.MATCHED, (3,))
+        assert int(np.abs(found.images[0].astype(int) - smooth_images(1, 16)[0]).max()) <= 1
+
+
+def test_the_caller_s_model_and_torch_stay_as_they_are() -> None:
+    """Mode, weights, buffers, gradients, hooks and the global state of torch, numpy and random are untouched."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(), nn.Dropout(0.5), nn.Linear(784, 10)
+    ).train()
+    update = {name: torch.randn_like(value) * 0.01 for name, value in model.named_parameters()}
+    update["5.bias"] -= update["5.bias"].mean()
+    before, flags = copy.deepcopy(model.state_dict()), _global_state()
+    attack(model, update, inputs=INPUTS, attack=AttackChoice(preset="inversed", iterations=2))
+    assert _global_state() == flags
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def _global_state() -> list[object]:
+    return [
+        torch.get_rng_state().tolist(), torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(), torch.backends.mkldnn.enabled, random.getstate(),
+        repr(np.random.get_state()),
+    ]  # fmt: skip
+
+
+def test_a_search_ends_in_time() -> None:
+    """Seconds end a search of any length with its best."""
+    model = _perceptron()
+    found = attack(
+        model, _gradient(model), inputs=INPUTS, attack=AttackChoice(preset="inversed", iterations=10**7), seconds=0.3
+    )
+    assert found.status is not Status.DIVERGED
+    assert found.images.shape == (1, 16, 16, 3)
+
+
+def test_mistakes_are_refused_in_a_line() -> None:
+    """Impossible inputs, updates and names are errors of the project before any work."""
+    model = _perceptron()
+    gradient = _gradient(model)
+    for statistics in ({"std": 0}, {"std": float("nan")}, {"mean": 0.5, "std": 0.2}, {"mean": (1.0, 2.0)}):
+        with pytest.raises(InvalidConfiguration, match=r"^inputs: expected [^\n]*$"):
+            Inputs(**{"size": 16, "classes": 10, "mean": 127.5, "std": 63.75, **statistics})
+    with pytest.raises(InvalidUpdate, match="got zeros"):
+        attack(model, {name: torch.zeros_like(value) for name, value in gradient.items()}, inputs=INPUTS)
+    with pytest.raises(InvalidUpdate, match="expected a gradient"):
+        attack(model, model.state_dict(), inputs=INPUTS)
+    with pytest.raises(InvalidConfiguration, match="expected an attack of"):
+        attack(model, gradient, inputs=INPUTS, attack="magic")
+    with pytest.raises(InvalidConfiguration, match="expected a kind of update of gradient, delta, after, got state"):
+        attack(model, gradient, inputs=INPUTS, kind="state")
+    with pytest.raises(InvalidUpdate, match=r"expected labels 0\.\.9, got 11"):
+        attack(model, gradient, inputs=INPUTS, labels=[11])
+    with pytest.raises(InvalidVictim, match="to take images of 3 channels and 20 x 20 pixels, got RuntimeError"):
+        attack(model, gradient, inputs=Inputs(size=20, classes=10, mean=127.5, std=63.75))
+    with pytest.raises(InvalidVictim, match="expected logits of 12 classes"):
+        attack(model, gradient, inputs=Inputs(size=16, classes=12, mean=127.5, std=63.75))
+    with pytest.raises(InvalidConfiguration, match="expected a device of this machine, got tpu"):
+        attack(model, gradient, inputs=INPUTS, device="tpu")
+    with pytest.raises(InvalidConfiguration, match="expected more than 0 seconds, got 0"):
+        attack(model, gradient, inputs=INPUTS, seconds=0)
