@@ -79,7 +79,7 @@ def _require(observation: Observation, head: VictimHead, bias: Tensor | None) ->
     if training is not None and training.optimiser != "sgd":
         raise InvalidUpdate(
             f"expected the labels of {observation.images} images after {training.optimiser}, whose steps hide their "
-            "number in each class, got none: give the labels, or attack with dlg, which searches them"
+            "number in each class, got none: give the labels"
         )
     if bias is None and not head.non_negative:
         raise InvalidUpdate(
