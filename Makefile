@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test test-fast lint format bench bench-quick serving-profile endurance attacks attacks-picture batch-statistics dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test test-fast lint format bench bench-quick serving-profile endurance attacks attacks-picture batch-statistics generative dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -69,6 +69,15 @@ batch-statistics: $(DEV)/.done ## what sent batch statistics add, in docs/attack
 	$(DEV)/bin/semsim attack compare build/batch-statistics --lpips $(SEMSIM_DATA)/../weights/lpips_alexnet.safetensors \
 		--mark batch-statistics --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/batch-statistics --out build/batch-statistics.png
+
+generative: $(DEV)/.done ## generative priors and LOKI, in docs/attacks.md: three quarters of an hour
+	$(DEV)/bin/semsim attack train-generator configs/generators/cifar10.yaml build/generators/cifar10.safetensors
+	$(DEV)/bin/semsim attack grid configs/attacks/generative.yaml build/generative
+	$(DEV)/bin/semsim attack compare build/generative --lpips $(SEMSIM_DATA)/../weights/lpips_alexnet.safetensors \
+		--mark generative --write docs/attacks.md
+	$(DEV)/bin/semsim attack gallery build/generative --align --out build/generative.png
+	$(DEV)/bin/semsim attack grid configs/attacks/loki.yaml build/loki
+	$(DEV)/bin/semsim attack table build/loki --mark loki --write docs/attacks.md
 
 dataset: $(DEV)/.done ## datasets/, from the committed victims: hours, unless it is there
 	for set in cifar10 cifar10-many caltech101 caltech101-many; do \

@@ -42,6 +42,9 @@ def run(
     iterations: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
     restarts: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
     total_variation: Annotated[float | None, typer.Option(min=0.0, show_default="the attack's own")] = None,
+    generator: Annotated[
+        Path | None, typer.Option(help="With --attack ggl: the generator whose codes it searches.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="End with the best so far after this time.")] = None,
     images: Annotated[int, typer.Option(min=1, help="Number of the client's images.")] = 1,
     labels: Annotated[
@@ -96,7 +99,7 @@ def run(
     from semsim_training.observations.update_files import observation_of
     from semsim_training.subcommands.attack_run_result import attack_result, exit_code, sentences
 
-    choice = _choice(attack, iterations, restarts, total_variation, seconds)
+    choice = _choice(attack, iterations, restarts, total_variation, seconds, generator)
     recipe = choice.resolve()
     observation = observation_of(
         victim.built(),
@@ -121,7 +124,12 @@ def run(
 
 
 def _choice(
-    attack: str, iterations: int | None, restarts: int | None, total_variation: float | None, seconds: float | None
+    attack: str,
+    iterations: int | None,
+    restarts: int | None,
+    total_variation: float | None,
+    seconds: float | None,
+    generator: Path | None,
 ) -> "AttackChoice":
     from pydantic import ValidationError
 
@@ -131,7 +139,12 @@ def _choice(
 
     try:
         return AttackChoice(
-            preset=attack, iterations=iterations, restarts=restarts, total_variation=total_variation, seconds=seconds
+            preset=attack,
+            iterations=iterations,
+            restarts=restarts,
+            total_variation=total_variation,
+            seconds=seconds,
+            generator=generator,
         )
     except ValidationError as error:
         raise InvalidConfiguration(f"attack:{mistakes(error, AttackChoice)}") from error
