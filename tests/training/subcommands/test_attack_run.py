@@ -1,6 +1,7 @@
 """``semsim attack run``: what it refuses before any work, and what it says of its end."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from torch import nn
 
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.client_images.normalisation import normalise
+from semsim_training.victims.modules import module_from
 from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
+from tests.conftest import ROOT
 from tests.training.small import described, smooth_images, victim
 from tests.training.subcommands.command_line import Command
 
@@ -23,6 +26,27 @@ from torch import nn
 
 def make_net(num_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(320, 24), nn.ReLU(), nn.Linear(24, num_classes))
+"""
+
+FLOWER = """
+import torch.nn.functional as F
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 5)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        x = x.view(-1, 16 * 5 * 5)
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
 """
 
 
@@ -129,6 +153,32 @@ def test_time_is_a_budget(semsim: Command, files: Path, tmp_path: Path) -> None:
     assert done.returncode in (0, 4, 5), done.stderr
     assert json.loads((tmp_path / "result.json").read_text())["seconds"] < 30
     assert (tmp_path / "reconstruction-0.png").exists()
+
+
+@pytest.mark.slow
+def test_a_client_of_flower_s_tutorial_in_one_command(
+    semsim: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command of the page takes lists of weights before and after Adam; told as SGD, it says what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    Path("task.py").write_text(FLOWER)
+    net = module_from("task.py:Net")
+    np.savez("before.npz", *(value.numpy() for value in net.state_dict().values()))
+    pixels = normalise(smooth_images(4), Inputs(size=32, classes=10, mean=0.5, std=0.5, white=1))
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.001)
+    for start in (0, 2, 0, 2):
+        optimiser.zero_grad()
+        F.cross_entropy(net(pixels[start : start + 2]), torch.arange(start, start + 2)).backward()
+        optimiser.step()
+    np.savez("after.npz", *(value.numpy() for value in net.state_dict().values()))
+    page = (ROOT / "docs" / "attacks.md").read_text().replace("\\\n", " ")
+    (command,) = [line for line in page.splitlines() if "--module task.py:Net" in line]
+    arguments = [*shlex.split(command)[1:], "--iterations", "20"]
+    declared = semsim(*arguments)
+    assert declared.returncode == 4, declared.stderr
+    told_wrong = semsim(*(part if part != "adam" else "sgd" for part in arguments), "--replace")
+    assert told_wrong.returncode == 5, told_wrong.stderr
+    assert "as those of Adam, and SGD is declared: check the optimiser" in told_wrong.stdout
 
 
 @pytest.mark.parametrize(
