@@ -71,7 +71,8 @@ def _read(parts: Tensor, centres: Tensor, held: int) -> tuple[Tensor, float]:
 
 def _loudest(parts: Tensor, held: int) -> Tensor:
     """The bins ``(clients, held)`` with each client's longest parts, from dark to bright; all where it has fewer."""
-    return parts.norm(dim=2).topk(min(held, parts.shape[1]), dim=1).indices.sort(dim=1).values
+    longest: Tensor = parts.norm(dim=2).topk(min(held, parts.shape[1]), dim=1).indices
+    return longest.sort(dim=1).values
 
 
 def _explained(parts: Tensor, bins: Tensor, images: Tensor) -> float:

@@ -35,8 +35,9 @@ class LatentCodes(Decoder):
 
     def __call__(self, unknowns: Tensor, shape: tuple[int, ...]) -> Tensor:
         """The generator's images of the codes ``(N, images, code)``."""
-        images: Tensor = self._generator.to(unknowns.device, unknowns.dtype)(unknowns.flatten(0, 1))
-        return images.unflatten(0, unknowns.shape[:2])
+        images = self._generator.to(unknowns.device, unknowns.dtype)(unknowns.flatten(0, 1))
+        separate: Tensor = images.unflatten(0, unknowns.shape[:2])
+        return separate
 
     @property
     def _generator(self) -> ImageGenerator:

@@ -90,7 +90,7 @@ def _first(weight: _Weight, rng: torch.Generator) -> Tensor:
     """The first values ``(count,)``."""
     if weight.begins != "uniform":
         return torch.full((weight.count,), float(weight.begins == "ones"), dtype=torch.float64)
-    bound = math.prod(weight.shape[1:]) ** -0.5
+    bound = 1 / math.sqrt(math.prod(weight.shape[1:]))
     return (torch.rand(weight.count, generator=rng, dtype=torch.float64) * 2 - 1) * bound
 
 
