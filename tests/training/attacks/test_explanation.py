@@ -97,6 +97,7 @@ def test_adam_told_as_sgd_is_unexplained_with_that_hint() -> None:
         (lambda seen: replace(seen, images=1, labels=None), "images of at least 2 classes, and 1 images are declared"),
         (lambda seen: replace(seen, labels=(0, 5)), "an image of class 1, which is not among the labels"),
         (lambda seen: _scaled(seen, 2.0), "larger than a mean gradient's can be: check whether losses were summed"),
+        (lambda seen: replace(seen, rounding=0.3), "Rounding makes 30% of the update"),
         (lambda seen: replace(seen, batchnorm="train"), "does not stand upright on the weights"),
     ],
 )

@@ -32,6 +32,8 @@ _ORTHOGONAL, _SLANTED = 0.005, 0.02
 """The cosine between weights and gradients before batch normalisation, below and above which the mode is clear."""
 _SCATTERED = 0.5
 """The share of zeros, among entries whose row and column are not silent, from which an update looks pruned."""
+_ROUNDED = 0.02
+"""The share of the update that rounding makes from which it is told."""
 _FAR = 10.0
 """The factor between the lengths of two updates from which one is doubted.
 
@@ -47,11 +49,20 @@ def hint(observation: Observation, explanation: Explanation, scale: float, rando
     """
     if explanation.gain >= _EXPLAINED and explanation.scale == 1:
         return ""
-    for suggestion in (_pruned, _even, _mode, _classes):
+    for suggestion in (_rounded, _pruned, _even, _mode, _classes):
         told = suggestion(observation)
         if told:
             return told
     return _length(observation, explanation, scale, random_norm)
+
+
+def _rounded(observation: Observation) -> str:
+    if observation.rounding < _ROUNDED:
+        return ""
+    return (
+        f"Rounding makes {observation.rounding:.0%} of the update, because its numbers came in too few digits: no "
+        "images explain that part."
+    )
 
 
 def contradicts_sgd(observation: Observation) -> bool:
