@@ -17,6 +17,7 @@ from semsim_training.client_images.normalisation import normalise
 from semsim_training.victims.modules import module_from
 from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
 from tests.conftest import ROOT
+from tests.training.reconstructions.small_grid import SETTINGS, grid, write_images
 from tests.training.small import described, smooth_images, victim
 from tests.training.subcommands.command_line import Command
 
@@ -237,3 +238,14 @@ def test_descriptions_with_impossible_statistics_are_refused(
     assert done.returncode == 2
     assert "does not fit the schema: network: inputs: expected" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_grid_counts_what_its_attacks_say(semsim: Command, tmp_path: Path) -> None:
+    """The last lines count every status, and say what nothing_found does not mean."""
+    made = grid(write_images(tmp_path / "photos"), settings=[*SETTINGS[1:2], {**SETTINGS[1], "defense": "gaussian:10"}])
+    (tmp_path / "grid.yaml").write_text(made.model_dump_json(exclude_defaults=True))
+    done = semsim("attack", "grid", tmp_path / "grid.yaml", tmp_path / "set", "--engine", "here")
+    assert done.returncode == 0, done.stderr
+    assert "12 reconstructions in 2 settings: 6 matched, 6 nothing_found" in done.stdout
+    assert "nothing_found and diverged say nothing about a client's safety" in done.stdout

@@ -52,6 +52,8 @@ def grid(
     counts = Counter(row.status for row in ReconstructionSet.read(out).rows)
     statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings: {statuses}")
+    if counts["nothing_found"] or counts["diverged"]:
+        typer.echo("nothing_found and diverged say nothing about a client's safety")
 
 
 app.command("gallery")(gallery)
