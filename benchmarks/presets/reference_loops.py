@@ -194,7 +194,7 @@ def _breaching(
 
 
 def _warmed_up(rate: float, warmup: int, iterations: int) -> list[float]:
-    """The rates of ``GradualWarmupScheduler`` around ``CosineAnnealingLR``, as ``common.py`` of breaching makes them."""
+    """The rates of ``GradualWarmupScheduler`` around ``CosineAnnealingLR`` in breaching's ``common.py``."""
     optimiser = torch.optim.SGD([torch.zeros(1)], lr=rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, iterations)
     rates = [rate * step / warmup for step in range(warmup + 1)]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semsim_training.gradients.terms import GradientTerm
+from semsim_training.gradients.terms import DenseTerm, GradientTerm
 
 _TINY = 1e-37
+_SMALL = 1024
+"""The most entries of a parameter whose gradient is copied behind others, to be multiplied together with them."""
 _SHORTEST = 1e-10
 """The least norm that a row counts with. Images of zeros have rows of zeros, whose directions this makes steep."""
 
@@ -33,17 +35,32 @@ class Cosine(Objective):
     scale: float = 1.0
 
     def prepare(self, targets: Sequence[Tensor]) -> list[Tensor]:
-        """The directions: all tensors of a client are scaled together to a norm of one."""
+        """The directions: all tensors of a client are scaled together to a norm of one.
+
+        Behind them come all small ones once more, one after another in a row ``(N, 1, rest)``.
+        """
         square = torch.stack([target.double().square().sum(dim=(1, 2)) for target in targets]).sum(dim=0)
         inverse = square.clamp_min(_TINY).rsqrt()[:, None, None]
-        return [(target * inverse).to(target.dtype) for target in targets]
+        directions = [(target * inverse).to(target.dtype) for target in targets]
+        small = [target.flatten(1) for target in directions if _small(target)]
+        return [*directions, torch.cat(small, dim=1)[:, None]] if small else directions
 
     def __call__(self, terms: Sequence[GradientTerm], targets: Sequence[Tensor]) -> Tensor:
         """The distances ``(N,)``."""
-        products = [term.products(target) for term, target in zip(terms, targets, strict=True)]
-        dot = torch.stack([dot for dot, _ in products]).sum(dim=0)
-        square = torch.stack([square for _, square in products]).sum(dim=0)
+        products, small = [], []
+        for term, target in zip(terms, targets, strict=False):
+            if _small(target):
+                small.append(term.dense().flatten(1))
+            else:
+                products.append(term.products(target))
+        if small:  # a network has dozens of them, and each operation has its price
+            products.append(DenseTerm(torch.cat(small, dim=1)[:, None]).products(targets[-1]))
+        dot, square = (torch.stack(parts).sum(dim=0) for parts in zip(*products, strict=True))
         return self.scale * (1 - dot / square.clamp_min(_TINY).sqrt())
+
+
+def _small(target: Tensor) -> bool:
+    return target[0].numel() <= _SMALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -60,9 +60,8 @@ class TotalVariation:
 
     def __call__(self, candidates: Candidates) -> Tensor:
         """The penalties ``(N * restarts,)``."""
-        x = candidates.images
-        down, right = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
-        return self.weight * (down.abs().flatten(1).mean(dim=1) + right.abs().flatten(1).mean(dim=1))
+        variation: Tensor = _Variation.apply(candidates.images)
+        return self.weight * variation
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +153,29 @@ class GroupConsistency:
         groups = candidates.images.unflatten(0, (-1, candidates.restarts))
         consensus = registered_mean(groups.detach())[:, None]
         return self.weight * _length((groups - consensus).flatten(0, 1).flatten(1))
+
+
+class _Variation(torch.autograd.Function):
+    """The mean absolute differences of rows and columns, ``(N, ...)`` to ``(N,)``, with one pass each way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        down, right = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
+        ctx.save_for_backward(down, right)
+        return down.abs().flatten(1).mean(dim=1) + right.abs().flatten(1).mean(dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        down, right = ctx.saved_tensors
+        (by_value,) = gradients
+        by_down, by_right = (
+            part.sign() * (by_value / part[0].numel()).reshape(-1, *(1,) * (part.ndim - 1)) for part in (down, right)
+        )
+        by_x = torch.nn.functional.pad(by_down, (0, 0, 1, 0))
+        by_x[..., :-1, :] -= by_down
+        by_x[..., 1:] += by_right
+        by_x[..., :-1] -= by_right
+        return by_x
 
 
 def _length(rows: Tensor) -> Tensor:

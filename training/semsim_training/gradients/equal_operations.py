@@ -34,9 +34,12 @@ class EqualOperations(TorchFunctionMode):
         """The operations that were replaced so far."""
         self.values_are_read = True
         """False to raise :class:`ReadsValues` where a network reads the values of tensors."""
+        self._needed = False
+        self._not_needed: set[tuple[torch.Size, ...]] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         equal = _EQUAL.get(func)
+        self._needed |= equal is not None or func in _READS_VALUES or func in _ATTENTION or func is Tensor.view
         if equal is not None:
             self.replaced.add(func.__name__.rstrip("_"))
             return equal(*args, **(kwargs or {}))
@@ -49,10 +52,20 @@ class EqualOperations(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """The context in which operations are replaced; PyTorch's fused attention gives way to its plain form."""
+    def in_use(self, shapes: tuple[torch.Size, ...] = ()) -> Iterator[None]:
+        """The context in which operations are replaced; PyTorch's fused attention gives way to its plain form.
+
+        To look at each operation takes a fifth of a small network's time. A pass on inputs of ``shapes`` is left alone
+        where one before it had no operation that concerns this class.
+        """
+        if shapes in self._not_needed:
+            yield
+            return
+        self._needed = False
         with sdpa_kernel(SDPBackend.MATH), self:
             yield
+        if shapes and not self._needed:
+            self._not_needed.add(shapes)
 
 
 def use_equal_operations(network: nn.Module) -> None:
@@ -68,14 +81,52 @@ def operations_of(network: nn.Module) -> EqualOperations:
 
 
 def _forward(forward: Callable[..., Any], operations: EqualOperations, *args: Any, **kwargs: Any) -> Any:
-    with operations.in_use():
+    shapes = tuple(arg.shape for arg in args if isinstance(arg, Tensor))
+    with operations.in_use(shapes):
         return forward(*args, **kwargs)
 
 
+class _HardSigmoid(torch.autograd.Function):
+    """PyTorch's function with PyTorch's own first derivative, which can be differentiated once more."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        """``min(max(x + 3, 0), 6) / 6``."""
+        return torch.ops.aten.hardsigmoid(x)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        by_x: Tensor = _HardSigmoidSlope.apply(gradients[0], *ctx.saved_tensors)
+        return by_x
+
+
+class _HardSigmoidSlope(torch.autograd.Function):
+    """A gradient times the slope, which is constant on either side of two kinks."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(gradient: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.aten.hardsigmoid_backward(gradient, x)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _HardSigmoidSlope.apply(gradients[0], *ctx.saved_tensors), None
+
+
 def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
-    if inplace:
-        return x.copy_(_hardsigmoid(x.clone()))  # the network may go on with ``x`` itself
-    return F.relu6(x + 3) / 6
+    output: Tensor = _HardSigmoid.apply(x.clone() if inplace else x)
+    return x.copy_(output) if inplace else output  # the network may go on with ``x`` itself
 
 
 _EQUAL: dict[Any, Callable[..., Tensor]] = {

@@ -11,7 +11,7 @@ from semsim_training.gradients.convolution import PatchWeightGradient, SharedCon
 from semsim_training.gradients.depthwise import DepthwiseConvolution, DepthwiseWeightGradient
 from semsim_training.gradients.patches import Window
 from semsim_training.gradients.shared_layer import LayerRun
-from semsim_training.gradients.terms import DenseTerm, GradientTerm, summed
+from semsim_training.gradients.terms import DenseTerm, GradientTerm, rows, summed
 
 
 class ConvolutionLayer:
@@ -40,6 +40,8 @@ class ConvolutionLayer:
             y, entering, leaving = winograd.convolve(x, self._kernels[x.dtype])
             y = y if bias is None else y + bias[:, None, None]
             return LayerRun(y, (leaving, y), lambda *deltas: self._winograd_terms(entering, *deltas, images=images))
+        elif len(x) == images:
+            return self._one_client(x, weight, bias)
         else:
             x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
             y = SharedConvolution.apply(x, weight, bias, window)
@@ -47,6 +49,18 @@ class ConvolutionLayer:
             y = y + bias[:, None, None]
         y = y.squeeze(2) if isinstance(layer, nn.Conv1d) else y
         return LayerRun(y, (y,), lambda delta: self._terms(x, delta, images))
+
+    def _one_client(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> LayerRun:
+        """The run for one client alone: PyTorch has the gradient by the weight itself, and its derivative."""
+        window, given = self._window, (weight, bias)
+        by = tuple(value.requires_grad_() for value in given if value is not None)
+        y = F.conv2d(x, weight, bias, window.stride, window.padding, window.dilation, window.groups)
+
+        def terms(*gradients: Tensor) -> Mapping[str, GradientTerm]:
+            moved = (gradients[0].movedim(1, -1), *gradients[1:])
+            return {name: DenseTerm(rows(g[None])) for name, g in zip(("weight", "bias"), moved, strict=False)}
+
+        return LayerRun(y.squeeze(2) if isinstance(self._layer, nn.Conv1d) else y, by, terms)
 
     def _terms(self, x: Tensor, delta: Tensor, images: int) -> Mapping[str, GradientTerm]:
         delta = delta.unsqueeze(2) if isinstance(self._layer, nn.Conv1d) else delta
