@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from semsim.pixel_metrics import mse, psnr
+from semsim_training.attacks.generative.generator_training import GeneratorTraining
 from semsim_training.client_images.mode import NO_MODE
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.recognition.recogniser_configuration import RecogniserTrainings
@@ -86,6 +87,7 @@ def test_the_papers_fourteen_settings() -> None:
 SCHEMAS: dict[str, Callable[[Path], object]] = {
     "attacks": Grid.read,
     "attack": Grid.read,
+    "generators": GeneratorTraining.read,
     "victims": VictimTrainings.read,
     "recognisers": RecogniserTrainings.read,
     "metric": MetricTraining.read,

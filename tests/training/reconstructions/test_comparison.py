@@ -11,7 +11,7 @@ from PIL import Image
 from semsim import Scorer
 from semsim.exceptions import ErrorCode, InvalidDataset
 from semsim.pairs import PairFailure
-from semsim_training.reconstructions.comparison import Compared, Difference, check_comparable, compare_settings
+from semsim_training.reconstructions.comparison import Compared, ComparedBy, check_comparable, compare_settings
 from semsim_training.reconstructions.comparison_plot import comparison_plot
 from semsim_training.reconstructions.comparison_table import comparison_table
 from semsim_training.reconstructions.engines.engine import Engine
@@ -53,7 +53,7 @@ def mean(rows: Sequence[ScoredRow], setting: str) -> float:
 
 def test_paired_with_the_first_of_a_group(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
     """Only settings with a peer are compared; differences are over the clients that both have, within an interval."""
-    first, second, other = compare_settings(made, scored, Difference.ATTACK)
+    first, second, other = compare_settings(made, scored, ComparedBy.ATTACK)
     assert (first.images, first.clients, first.diverged, first.differences) == (12, 4, 0, {})
     assert first.group == second.group == other.group
     assert [one.name for one in (first, second, other)] == ["smooth it5", "smooth it40", "inversed it5"]
@@ -71,10 +71,10 @@ def test_paired_with_the_first_of_a_group(made: ReconstructionSet, scored: list[
 
 def test_defenses_are_compared_with_none(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
     """The setting without a defense comes first, wherever the grid has it; without peers nothing is compared."""
-    none, sign = compare_settings(made, scored, Difference.DEFENSE)
+    none, sign = compare_settings(made, scored, ComparedBy.DEFENSE)
     assert (none.name, sign.name, none.differences) == ("none", "sign", {})
     with pytest.raises(InvalidDataset, match="expected settings of small that differ in the victim alone, got none"):
-        check_comparable(made, Difference.VICTIM)
+        check_comparable(made, ComparedBy.VICTIM)
 
 
 def test_diverged_clients_are_counted_and_take_no_part(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
@@ -84,11 +84,11 @@ def test_diverged_clients_are_counted_and_take_no_part(made: ReconstructionSet, 
         return ScoredRow(replace(one.row, status="diverged"), DIVERGED)
 
     rows = [diverged(one) if place in range(24, 27) or place >= 36 else one for place, one in enumerate(scored)]
-    first, second, other = compare_settings(made, rows, Difference.ATTACK)
+    first, second, other = compare_settings(made, rows, ComparedBy.ATTACK)
     assert (first.clients, second.clients, second.diverged, second.paired) == (4, 3, 1, 3)
     assert second.means["PSNR"].value == pytest.approx(np.mean([one.row.psnr for one in scored[27:36]]))
     assert (other.clients, other.diverged, other.means, other.differences) == (0, 2, {}, {})
-    lines = comparison_table([first, second, other], Difference.ATTACK).splitlines()
+    lines = comparison_table([first, second, other], ComparedBy.ATTACK).splitlines()
     assert "9 images of 3 clients, 1 more diverged" in lines[-2]
     assert lines[-1].count("could not tell") == len(MEASURES)
 
@@ -97,14 +97,14 @@ def test_what_could_not_be_scored_is_not_compared(made: ReconstructionSet, score
     """A missing original is an error: the others alone are another comparison."""
     rows = [replace(scored[0], outcome=PairFailure(ErrorCode.INVALID_DATASET, "no such image")), *scored[1:]]
     with pytest.raises(InvalidDataset, match=r"expected the originals of all reconstructions.*no such image"):
-        compare_settings(made, rows, Difference.ATTACK)
+        compare_settings(made, rows, ComparedBy.ATTACK)
 
 
 def test_a_set_that_does_not_tell_its_settings(tmp_path: Path) -> None:
     """Without the grid nobody knows in what settings differ."""
     made = ReconstructionSet.read(made_up_set(originals=2, settings=2).write(tmp_path / "set"))
     with pytest.raises(InvalidDataset, match=r"expected the 2 settings of made-up in its dataset\.json, got 0"):
-        check_comparable(made, Difference.ATTACK)
+        check_comparable(made, ComparedBy.ATTACK)
 
 
 def bold(one: Compared) -> list[bool]:
@@ -114,8 +114,8 @@ def bold(one: Compared) -> list[bool]:
 
 def test_differences_that_are_sure_are_bold(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
     """A row for each attack; bold where the interval leaves zero out."""
-    compared = compare_settings(made, scored, Difference.ATTACK)
-    lines = comparison_table(compared, Difference.ATTACK).splitlines()
+    compared = compare_settings(made, scored, ComparedBy.ATTACK)
+    lines = comparison_table(compared, ComparedBy.ATTACK).splitlines()
     assert len(lines) == 4 + 3
     assert lines[2] == f"| clients | attack | {' | '.join(MEASURES)} |"
     assert ["**" in cell for cell in lines[5].split(" | ")[2:]] == bold(compared[1])
@@ -123,11 +123,11 @@ def test_differences_that_are_sure_are_bold(made: ReconstructionSet, scored: lis
 
 def test_plot(made: ReconstructionSet, scored: list[ScoredRow], tmp_path: Path) -> None:
     """A PNG, taller with more settings."""
-    compared = compare_settings(made, scored, Difference.ATTACK)
+    compared = compare_settings(made, scored, ComparedBy.ATTACK)
     sizes = []
     for count in (2, 3):
         path = tmp_path / f"{count}.png"
-        path.write_bytes(comparison_plot(compared[:count], Difference.ATTACK, "small"))
+        path.write_bytes(comparison_plot(compared[:count], ComparedBy.ATTACK, "small"))
         sizes.append(Image.open(path).size)
     assert sizes[0][0] == sizes[1][0]
     assert sizes[0][1] < sizes[1][1]

@@ -147,6 +147,10 @@ def test_a_changed_shard_is_found(folder: Path, tmp_path: Path) -> None:
             "batch normalisation",
         ),
         ({"settings": [SETTINGS[0] | {"attack": {"preset": "closed-form"}}]}, "first layer is fully connected"),
+        (
+            {"settings": [SETTINGS[0] | {"local_training": {"learning_rate": 1, "batch_size": 1, "schedule": [1, 1]}}]},
+            "expected a schedule of 1 steps, got 2 factors",
+        ),
         ({"images": {"small": {"folder": "nowhere", "size": 16, "count": 1}}}, "got nowhere"),
         ({"images": {"small": {"folder": "F", "size": 16, "count": 99}}}, "expected 99 images in small, got 12"),
         (

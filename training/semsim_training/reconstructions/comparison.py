@@ -18,7 +18,7 @@ DRAWS = 5000
 _CAP_DB = 60.0
 
 
-class Difference(StrEnum):
+class ComparedBy(StrEnum):
     """The one thing in which the settings of a group differ; the values are the names of their fields."""
 
     ATTACK = "attack"
@@ -85,7 +85,7 @@ _Client = tuple[str, ...]
 """A client by the names of its images."""
 
 
-def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: Difference) -> list[Compared]:
+def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: ComparedBy) -> list[Compared]:
     """The settings of a set that have peers from which they differ in ``by`` alone, group by group in the set's order.
 
     The first of a group is what the others are compared with: the one without a defense where there is one. A client's
@@ -105,7 +105,7 @@ def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: D
     return [one for group in ordered for one in _compared(group, by)]
 
 
-def check_comparable(made: ReconstructionSet, by: Difference) -> None:
+def check_comparable(made: ReconstructionSet, by: ComparedBy) -> None:
     """Refuse a set that has nothing to compare, before anything is scored.
 
     Raises:
@@ -115,7 +115,7 @@ def check_comparable(made: ReconstructionSet, by: Difference) -> None:
         raise InvalidDataset(f"expected settings of {made.name} that differ in the {by} alone, got none")
 
 
-def _groups(made: ReconstructionSet, by: Difference) -> list[list[str]]:
+def _groups(made: ReconstructionSet, by: ComparedBy) -> list[list[str]]:
     """The names of settings that differ in one thing alone, where there are several."""
     settings = list(dict.fromkeys(row.setting for row in made.rows))
     groups: dict[str, list[str]] = defaultdict(list)
@@ -135,7 +135,7 @@ def _choices(made: ReconstructionSet, settings: int) -> list[Mapping[str, Any]]:
     return list(choices)
 
 
-def _compared(group: list[list[ScoredRow]], by: Difference) -> list[Compared]:
+def _compared(group: list[list[ScoredRow]], by: ComparedBy) -> list[Compared]:
     common = _common(group, by)
     everybody = [_clients(rows) for rows in group]
     names = [measure for measure in MEASURES if all(_has(measure, clients) for clients in everybody)]
@@ -195,11 +195,11 @@ def _bootstrap(values: Floats) -> Interval | None:
     return percentiles(resampled(len(values), DRAWS, seed=0) @ values / len(values))
 
 
-def _common(group: list[list[ScoredRow]], by: Difference) -> str:
+def _common(group: list[list[ScoredRow]], by: ComparedBy) -> str:
     """The things that the settings of a group have in common."""
     row = group[0][0].row
-    parts = [row.dataset, *(getattr(row, one) for one in Difference if one not in (by, Difference.DEFENSE))]
-    parts += [row.defense] * (row.defense != "none" and by is not Difference.DEFENSE)
+    parts = [row.dataset, *(getattr(row, one) for one in ComparedBy if one not in (by, ComparedBy.DEFENSE))]
+    parts += [row.defense] * (row.defense != "none" and by is not ComparedBy.DEFENSE)
     parts += [f"batch {row.batch}", f"batch normalisation {row.batchnorm}"]
     parts += [f"mode {row.mode}"] * (row.mode != "none")
     parts += [f"{row.local_steps} local steps"] * (row.local_steps > 0)

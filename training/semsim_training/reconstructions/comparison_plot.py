@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from semsim_training.reconstructions.comparison import MEASURES, Compared, Difference, Measure
+from semsim_training.reconstructions.comparison import MEASURES, Compared, ComparedBy, Measure
 
 _DPI = 120
 _INK = "#1b4f72"
@@ -18,7 +18,7 @@ _TITLES = {"PSNR": "PSNR (dB)", "LPIPS": "LPIPS (lower: closer)"}
 _ACROSS = ("axes fraction", "data")
 
 
-def comparison_plot(compared: Sequence[Compared], by: Difference, title: str) -> bytes:
+def comparison_plot(compared: Sequence[Compared], by: ComparedBy, title: str) -> bytes:
     """The means and 95% intervals as a PNG: a panel for each measure, a line for each setting, its group above it."""
     measures = [measure for measure in MEASURES if any(measure.name in one.means for one in compared)]
     places, headings = _places(compared)

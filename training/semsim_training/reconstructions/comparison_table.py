@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from semsim_training.reconstructions.comparison import DRAWS, MEASURES, Compared, Difference, Estimate, Measure
+from semsim_training.reconstructions.comparison import DRAWS, MEASURES, Compared, ComparedBy, Estimate, Measure
 
 
-def comparison_table(compared: Sequence[Compared], by: Difference) -> str:
+def comparison_table(compared: Sequence[Compared], by: ComparedBy) -> str:
     """The comparison as a table, with a sentence above it that says what it shows."""
     measures = [measure for measure in MEASURES if any(measure.name in one.means for one in compared)]
     lines = [

@@ -30,14 +30,14 @@ class ShardFile(FrozenModel):
     """The time that one worker took, in its last run where the shard was resumed. Workers at once count one by one."""
 
 
-class _Images(BaseModel):
+class _GridImages(BaseModel):
     """The part of a grid that tells where its originals are."""
 
     images: dict[str, ImageChoice] = {}
 
 
 def _with_sources(grid: dict[str, Any]) -> dict[str, Any]:
-    _Images.model_validate(grid)
+    _GridImages.model_validate(grid)
     return grid
 
 
@@ -67,7 +67,7 @@ class DatasetDescription(Description):
     @property
     def sources(self) -> tuple[ImageChoice, ...]:
         """The sources of the originals."""
-        return tuple(_Images.model_validate(self.grid).images.values())
+        return tuple(_GridImages.model_validate(self.grid).images.values())
 
 
 def check_shards(directory: Path) -> None:

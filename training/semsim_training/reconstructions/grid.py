@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails
 
-from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.choice import AttackChoice
 from semsim_training.client_images.mode import NO_MODE, WrittenMode
 from semsim_training.client_images.source import ImageChoice
@@ -57,7 +56,8 @@ class VictimChoice(FrozenModel):
 
 
 def _resolved(attack: AttackChoice) -> AttackChoice:
-    attack.resolve()
+    if attack.generator is None:  # whether its file is there is no question of the grid's text
+        attack.resolve()
     return attack
 
 
@@ -86,15 +86,6 @@ class Setting(FrozenModel):
     """True where the attacker knows the labels of the client's images."""
     count: int | None = Field(default=None, ge=1)
     """The number of images that are attacked; ``None`` for all that were chosen."""
-
-    @model_validator(mode="after")
-    def _trained_on_the_batch(self) -> Self:
-        try:
-            if self.local_training is not None:
-                self.local_training.training.check(self.batch)
-        except InvalidUpdate as error:
-            raise ValueError(str(error)) from error
-        return self
 
     @property
     def key(self) -> str:

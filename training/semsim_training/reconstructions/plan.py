@@ -91,8 +91,8 @@ class Workload:
                 )
             if images.images.shape[1:3] != victim.inputs.size:
                 raise InvalidConfiguration(
-                    f"expected images of {victim.inputs.size} pixels for {setting.victim}, "
-                    f"got {images.images.shape[1:3]} in {setting.key}"
+                    f"expected images of {victim.inputs.size[0]} pixels for {setting.victim}, "
+                    f"got {images.images.shape[1]} in {setting.key}"
                 )
             if int(images.labels.max()) >= victim.inputs.classes:
                 raise InvalidConfiguration(

@@ -1,7 +1,7 @@
 """The scored reconstructions of a set as the rows of a table."""
 
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from semsim.bulk.rows import ScoreRow
 from semsim.pairs import PairFailure
@@ -23,8 +23,11 @@ class SetScoreRow(ScoreRow):
     def of_row(cls, scored: ScoredRow) -> Self:
         """The row of a scored reconstruction. The original is named by its data set, the reconstruction by setting."""
         row, outcome = scored.row, scored.outcome
-        failed = isinstance(outcome, PairFailure)
-        scores = {"error_code": outcome.code.value, "error_message": outcome.message} if failed else asdict(outcome)
+        scores: dict[str, Any]
+        if isinstance(outcome, PairFailure):
+            scores = {"error_code": outcome.code.value, "error_message": outcome.message}
+        else:
+            scores = asdict(outcome)
         return cls(
             original=f"{row.dataset}/{row.image}",
             reconstruction=f"{row.setting}/{row.image}",

@@ -78,14 +78,14 @@ def compare(
     """
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
-    from semsim_training.reconstructions.comparison import Difference, check_comparable, compare_settings
+    from semsim_training.reconstructions.comparison import ComparedBy, check_comparable, compare_settings
     from semsim_training.reconstructions.comparison_table import comparison_table
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reconstructions.scored_rows import score_rows
 
-    if by not in set(Difference):
-        raise InvalidOption(f"expected --by {' or '.join(Difference)}, got {by}")
-    difference = Difference(by)
+    if by not in set(ComparedBy):
+        raise InvalidOption(f"expected --by {' or '.join(ComparedBy)}, got {by}")
+    difference = ComparedBy(by)
     if plot is not None:
         _writable(plot, "--plot")
     _checked(write, mark)
