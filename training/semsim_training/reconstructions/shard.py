@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import torch
-from numpy.typing import NDArray
 
 from semsim.pixel_metrics import mse, psnr
 from semsim.progress import Progress, silent
@@ -17,9 +16,11 @@ from semsim_training.attacks.reconstruction import Reconstruction
 from semsim_training.attacks.search import Options
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.png import encode_png
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.aggregate import clients_behind, observe_round
+from semsim_training.observations.client import Protocol
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.reconstructions.near_copies import near_copy, pixels_sha256, sealed
+from semsim_training.reconstructions.partners import partners
 from semsim_training.reconstructions.schema import StoredReconstruction, table_of
 from semsim_training.reconstructions.search_state_file import forget, load_search_state, save_search_state
 from semsim_training.seeds import stable_hash
@@ -88,7 +89,7 @@ class Shard:
 
     def _observation(self, client: int) -> Observation:
         held = self._held(client)
-        return observe(self.victim, held.images, held.labels, self.protocol, self._observation_seed(client))
+        return observe_round(self.victim, held.images, held.labels, self.protocol, self._observation_seed(client))
 
     def _observation_seed(self, client: int) -> int:
         return stable_hash(f"{self._client_seed(client)}/client")
@@ -106,7 +107,7 @@ class Shard:
         hashes = [pixels_sha256(original) for original in held.images]
         shared = self.protocol.mode.share(held.images, np.random.default_rng(self._observation_seed(client)))
         rows = []
-        for index, partner in enumerate(_partners(held.images, made.images)):
+        for index, partner in enumerate(partners(held.images, made.images)):
             label, image, reconstruction = int(held.labels[index]), held.identifiers[index], made.images[partner]
             near = near_copy(reconstruction, held.images, shared)
             picture = (
@@ -134,7 +135,7 @@ class Shard:
                     iterations=0 if isinstance(recipe, ClosedForm) else recipe.iterations,
                     batch=self.batch,
                     batchnorm=self.protocol.batchnorm,
-                    local_steps=0 if training is None else training.steps(self.batch),
+                    local_steps=0 if training is None else training.steps(self.batch // clients_behind(self.victim)),
                     client_seed=seed,
                     status=made.status.value,
                     objective=made.objective,
@@ -145,14 +146,3 @@ class Shard:
                 )
             )
         return rows
-
-
-def _partners(originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> list[int]:
-    """The index of the reconstruction of each original of a batch, by the assignment of least mean squared error."""
-    if len(originals) == 1:
-        return [0]
-    from scipy.optimize import linear_sum_assignment  # a second of import in every process
-
-    flat = [images.reshape(len(images), -1).astype(np.float64) for images in (originals, reconstructions)]
-    costs = ((flat[0][:, None] - flat[1][None]) ** 2).mean(axis=2)
-    return [int(column) for column in linear_sum_assignment(costs)[1]]
