@@ -1,16 +1,19 @@
 """Local training as clients run it, by ``torch.optim``, and as attacks repeat it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from semsim.exceptions import InvalidUpdate
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.local_steps import LocalStepDeltas
 from semsim_training.gradients.update import LocalTraining
+from semsim_training.observations.batch_statistics import batch_statistics
 from semsim_training.observations.client import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from tests.training.small import smooth_images
@@ -99,3 +102,96 @@ def test_attacks_repeat_what_torch_optim_does(attacked: Victim, training: LocalT
     for name, value in sent.update.tensors.items():
         assert value.dtype == torch.float64
         assert torch.allclose(deltas[name].reshape(value.shape), value, rtol=1e-9, atol=1e-12), name
+
+
+@pytest.mark.parametrize("training", [PLAIN, TWO_EPOCHS], ids=["one step", "short last batch"])
+def test_statistics_of_one_and_two_dimensions(attacked: Victim, training: LocalTraining) -> None:
+    """The statistics that clients send are those that the simulation has, of normalised vectors as of maps."""
+    sent = batch_statistics(client(attacked, training, "train"))
+    steps, _ = simulated(attacked, training, "train")
+    assert len(sent) == len(steps.statistics()) == 2
+    for recovered, made in zip(sent, steps.statistics(), strict=True):
+        assert torch.allclose(made.mean[0], recovered.mean, rtol=1e-9)
+        # Unbiased variances of batches of three and two images are told apart by no attacker.
+        assert torch.allclose(made.variance[0], recovered.variance, rtol=1e-9 if training is PLAIN else 0.2)
+
+
+@pytest.mark.parametrize("path", ["vmap", "loop"])
+def test_the_loop_does_what_vmap_does(attacked: Victim, path: str) -> None:
+    """Both paths give the deltas of the client."""
+    training = TRAININGS["adam with everything"]
+    sent = client(attacked, training)
+    steps, deltas = simulated(attacked, training, "eval", path)
+    assert steps.path == path
+    for name, value in sent.update.tensors.items():
+        assert torch.allclose(deltas[name].reshape(value.shape), value, rtol=1e-9, atol=1e-12), name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"weight_decay": 0.1}, {"clip_norm": 100.0},
+        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "schedule": (0.5,)},
+    ],
+)  # fmt: skip
+def test_one_step_of_sgd_is_a_gradient(attacked: Victim, changes: dict[str, Any]) -> None:
+    """The delta gives the gradient, whatever momentum and decay do to it."""
+    expected = observe_gradient(attacked)
+    seen = client(attacked, replace(PLAIN, **changes))
+    gradient = seen.gradient
+    assert gradient is not None
+    for name, value in expected.items():
+        assert torch.allclose(gradient[name], value, rtol=1e-9, atol=1e-12), name
+
+
+def observe_gradient(attacked: Victim) -> dict[str, Tensor]:
+    """The gradient of the same client."""
+    images = smooth_images(IMAGES, 24)[:, :16, :, :1]
+    return dict(observe(attacked, images, np.arange(IMAGES) % 5, Protocol(), seed=0).update.tensors)
+
+
+def test_a_clipped_step_gives_the_direction_alone(attacked: Victim) -> None:
+    """Closed forms need no more; the objective does, and gets the delta. Several steps and Adam give neither."""
+    seen = client(attacked, replace(PLAIN, clip_norm=1e-3))
+    assert seen.gradient is None
+    assert seen.target is seen.update.tensors
+    direction, expected = seen.direction, observe_gradient(attacked)
+    assert direction is not None
+    for name, value in expected.items():
+        factor = float(direction[name].norm() / value.norm()) if value.any() else 0.0
+        assert factor < 1
+        assert torch.allclose(direction[name], factor * value, rtol=1e-9, atol=1e-12)
+    for training in (TWO_EPOCHS, replace(PLAIN, optimiser="adam"), replace(PLAIN, schedule=(0.0,))):
+        assert Observation(seen.victim, replace(seen.update, local_training=training), IMAGES).direction is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimiser": "rmsprop"}, "expected the optimiser sgd, adam or adamw, got rmsprop"),
+        ({"learning_rate": float("nan")}, "expected a positive learning rate"),
+        ({"momentum": 1.0}, "expected a momentum of 0 to 1"),
+        ({"momentum": 0.9, "optimiser": "adam"}, "expected no momentum for adam, whose betas say it"),
+        ({"nesterov": True}, "expected a momentum for Nesterov's momentum, got none"),
+        ({"betas": (0.9, 1.0)}, "expected betas of 0 to 1"),
+        ({"clip_norm": 0.0}, "expected a norm > 0 to clip to, got 0.0"),
+        ({"schedule": (1.0, -1.0)}, "expected factors >= 0 of the learning rate"),
+    ],
+)
+def test_refuses_what_it_cannot_repeat(changes: dict[str, Any], message: str) -> None:
+    """Unknown optimisers, numbers out of range, and options of another optimiser."""
+    with pytest.raises(InvalidUpdate, match=message):
+        replace(PLAIN, **changes)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dampening'"):
+        LocalTraining(0.1, 1, dampening=0.1)  # type: ignore[call-arg]
+
+
+def test_refuses_a_schedule_or_an_order_of_other_images(attacked: Victim) -> None:
+    """They are of the client's steps, epochs and images."""
+    for training, message in (
+        (replace(TWO_EPOCHS, schedule=(1.0,)), "expected a schedule of 6 steps, got 1 factors"),
+        (replace(TWO_EPOCHS, order=(tuple(range(8)),)), "expected an order for each of 2 epochs, got 1"),
+        (replace(PLAIN, order=((0,) * 8,)), "expected each of 8 images once in the order of an epoch"),
+    ):
+        with pytest.raises(InvalidUpdate, match=message):
+            client(attacked, training)

@@ -11,36 +11,42 @@ import torch
 from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate
-from semsim_training.gradients.batchnorm import ChannelStatistics
+from semsim_training.gradients.batchnorm import ChannelStatistics, shares_of_steps
 from semsim_training.observations.observation import Observation, Victim, batchnorms
 
 
 def batch_statistics(observation: Observation) -> list[ChannelStatistics]:
     """The statistics of the client's batch at each batch normalisation, in order, each ``(C,)``.
 
-    After several local steps they are averages, weighted by ``shares_of_steps``.
+    After several local steps they are averages, weighted by ``shares_of_steps``. Where the last batch of an epoch is
+    short, the variances are exact only if those of all batches are alike.
 
     Raises:
-        InvalidUpdate: the client did not send its running statistics, or a layer has no momentum to undo.
+        InvalidUpdate: the client did not send its running statistics, or a layer has no momentum to undo or runs more
+            than once.
     """
     sent, training = observation.update.running_statistics, observation.update.local_training
     if not sent:
         raise InvalidUpdate("expected a client that sends its running statistics, got none")
-    batch = observation.images if training is None else training.batch_size
-    steps = 1 if training is None else training.steps(observation.images)
+    whole = [observation.images]
+    batches = whole if training is None else [len(batch) for batch in training.batches(observation.images)]
     positions = _positions(observation.victim)
     recovered = []
     for name, layer in batchnorms(observation.victim.model):
         if not layer.momentum:
             raise InvalidUpdate(f"expected a momentum of batch normalisation in {name}, got {layer.momentum}")
-        kept = (1 - layer.momentum) ** steps
+        if len(positions.get(name, ())) != 1:
+            raise InvalidUpdate(f"expected {name} to run once, got {len(positions.get(name, ()))} times")
+        kept = (1 - layer.momentum) ** len(batches)
         mean, variance = (
             _before_momentum(layer.get_buffer(buffer), sent[f"{name}.{buffer}"], kept)
             for buffer in ("running_mean", "running_var")
         )
         # Running variances take in the unbiased variance; normalisation divides by the biased one.
-        values = batch * positions[name]
-        recovered.append(ChannelStatistics(mean, variance * (values - 1) / values))
+        values = [batch * positions[name][0] for batch in batches]
+        shares = shares_of_steps(layer, len(batches))
+        unbiased = sum(share * count / (count - 1) for share, count in zip(shares, values, strict=True))
+        recovered.append(ChannelStatistics(mean, variance / unbiased))
     return recovered
 
 
@@ -49,12 +55,12 @@ def _before_momentum(before: Tensor, after: Tensor, kept: float) -> Tensor:
     return (after.double() - kept * before.detach().double()) / (1 - kept)
 
 
-def _positions(victim: Victim) -> dict[str, int]:
-    """The number of positions of an image that each batch normalisation sees."""
-    model, seen = copy.deepcopy(victim.model).eval(), dict[str, int]()
+def _positions(victim: Victim) -> dict[str, list[int]]:
+    """The number of positions of an image that each batch normalisation sees, each time that it runs."""
+    model, seen = copy.deepcopy(victim.model).eval(), dict[str, list[int]]()
 
     def remember(name: str, inputs: tuple[Tensor, ...]) -> None:
-        seen[name] = inputs[0].shape[2:].numel()
+        seen.setdefault(name, []).append(inputs[0].numel() // inputs[0].shape[1])
 
     for name, layer in batchnorms(model):
         layer.register_forward_pre_hook(lambda _, inputs, name=name: remember(name, inputs))
