@@ -33,7 +33,8 @@ def test_every_field_has_a_meaning_and_stands_in_the_guide() -> None:
             (row,) = (line for line in _rows(model, table) if line.startswith(f"| `{name}` |"))
             assert not row.endswith("|  |"), f"{model.__name__}.{name} has no docstring"
     page = (ROOT / "docs" / "attacks.md").read_text()
-    assert page.split("<!-- grid-schema -->")[1].strip() == table
+    written = page.split("<!-- grid-schema -->")[1].strip()
+    assert written == table, "run semsim attack example --schema --write docs/attacks.md"
 
 
 def _rows(model: type, table: str) -> list[str]:

@@ -33,7 +33,7 @@ def test_a_row_for_each_setting(made: Path, bundled: Scorer) -> None:
     figures = results(read, score_rows(read, read.rows, bundled))
     assert [figure.images for figure in figures] == [12, 12, 6, 12]
     (closed,) = (figure for figure in figures if figure.iterations == 0)
-    assert closed.statuses == {"matched": 6}
+    assert closed.statuses == "6 matched"
     assert closed.explained == pytest.approx(1, abs=0.01)
     assert closed.psnr is not None
     assert closed.psnr.mean > 40
@@ -55,7 +55,7 @@ def test_diverged_attacks_take_no_part_in_means(scorer: Scorer, tmp_path: Path) 
     (partly, told, nothing), lines = table_of(
         replace(one, rows=(gone, *first[1:], *found, *ended)), scorer, tmp_path / "set"
     )
-    assert partly.statuses == {"diverged": 1, "done": 3}
+    assert partly.statuses == "1 diverged, 3 done"
     assert (partly.scored, partly.explained) == (3, None)
     assert partly.psnr is not None
     assert partly.psnr.mean == pytest.approx(sum(row.psnr for row in first[1:]) / 3)

@@ -54,12 +54,12 @@ def test_a_row_for_each_reconstruction(semsim: Command, home: Path, calibrated_a
 def test_what_is_printed(semsim: Command, home: Path, calibrated_artifact: Path) -> None:
     """A line for each setting with its statement and statuses, and the number that was not scored."""
     done = semsim("score-set", home, "--model", calibrated_artifact)
-    assert "setting-0: leaks (1 diverged, 3 matched)" in done.stdout
+    assert "setting-0: leaks (3 matched, 1 diverged)" in done.stdout
     assert "8 reconstructions, 1 not scored" in done.stdout
     (home / "originals").rename(home / "elsewhere")
     done = semsim("score-set", home, "--model", calibrated_artifact, "--settings", "setting-0")
     assert done.returncode == 1
-    assert "-  setting-0: could not tell (1 diverged, 3 matched)" in done.stdout
+    assert "-  setting-0: could not tell (3 matched, 1 diverged)" in done.stdout
     assert (
         "not scored: 2 reconstructions: expected the originals of set-0" in done.stderr
         or "not scored: 3" in done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 
 from semsim.exceptions import InvalidDataset
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.scored_rows import ScoredRow
+from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting
 from semsim_training.statistics.bootstrap import resampled
 from semsim_training.statistics.intervals import Floats, Interval, percentiles, wilson
 
@@ -97,10 +97,8 @@ def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: C
     failure = next((one.failure for one in scored if one.failure is not None), None)
     if failure is not None:
         raise InvalidDataset(f"expected the originals of all reconstructions to compare, got: {failure.message}")
-    by_setting: dict[str, list[ScoredRow]] = defaultdict(list)
-    for one in scored:
-        by_setting[one.row.setting].append(one)
-    groups = [[by_setting[setting] for setting in group] for group in _groups(made, by)]
+    settings = by_setting(scored)
+    groups = [[settings[setting] for setting in group] for group in _groups(made, by)]
     ordered = [sorted(group, key=lambda rows: rows[0].row.defense != "none") for group in groups]
     return [one for group in ordered for one in _compared(group, by)]
 

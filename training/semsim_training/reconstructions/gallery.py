@@ -15,7 +15,7 @@ from semsim.images import RGBImage
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.scored_rows import ScoredRow, score_rows
+from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting, score_rows, statuses
 from semsim_training.reconstructions.verdict import verdict_of
 
 _GAP, _TITLE, _CAPTION = 6, 20, 18
@@ -68,29 +68,27 @@ def draw_gallery(
         raise InvalidDataset(f"expected a setting whose name contains {settings!r} in {directory}, got none")
     for row in rows:
         drawn.original(row)  # refuses what could not be drawn
-    by_setting: dict[str, list[ScoredRow]] = defaultdict(list)
-    for one in score_rows(drawn, rows, scorer, progress=progress):
-        by_setting[one.row.setting].append(one)
-    lines = _aligned(drawn, by_setting, columns) if align else _apart(drawn, by_setting, columns)
+    settings_of = by_setting(score_rows(drawn, rows, scorer, progress=progress))
+    lines = _aligned(drawn, settings_of, columns) if align else _apart(drawn, settings_of, columns)
     threshold = scorer.manifest.threshold
     told = "PSNR" if threshold is None else f"leakage and PSNR; in red, recognizable: leakage from {threshold} on"
     return _sheet([*lines, _Line(f"Under each reconstruction, by {scorer.manifest.name}: {told}", ())], columns)
 
 
-def _apart(drawn: ReconstructionSet, by_setting: dict[str, list[ScoredRow]], columns: int) -> list[_Line]:
+def _apart(drawn: ReconstructionSet, settings: dict[str, list[ScoredRow]], columns: int) -> list[_Line]:
     """Two lines for each setting: its originals and its reconstructions."""
     lines = []
-    for setting, rows in by_setting.items():
+    for setting, rows in settings.items():
         chosen = _spread(sorted(rows, key=_closeness, reverse=True), columns)
         lines.append(_Line(_title(setting, rows), tuple(drawn.original(one.row) for one in chosen)))
         lines.append(_reconstructions(drawn, "", chosen))
     return lines
 
 
-def _aligned(drawn: ReconstructionSet, by_setting: dict[str, list[ScoredRow]], columns: int) -> list[_Line]:
+def _aligned(drawn: ReconstructionSet, settings: dict[str, list[ScoredRow]], columns: int) -> list[_Line]:
     """For each data set a line of originals, and a line of their reconstructions for each setting."""
     by_dataset: dict[str, dict[str, list[ScoredRow]]] = defaultdict(dict)
-    for setting, rows in by_setting.items():
+    for setting, rows in settings.items():
         by_dataset[rows[0].row.dataset][setting] = rows
     lines = []
     for dataset, of_dataset in by_dataset.items():
@@ -133,9 +131,7 @@ def _title(setting: str, rows: Sequence[ScoredRow]) -> str:
     """A setting's name and figures, over all its rows."""
     leakages = [one.score.leakage for one in rows if one.score is not None and one.score.leakage is not None]
     decibels = [one.row.psnr for one in rows if one.row.done]
-    diverged = len(rows) - len(decibels)
-    parts = [setting, f"{len(rows)} images"]
-    parts += [f"{diverged} diverged"] * (diverged > 0)
+    parts = [setting, f"{len(rows)} images: {statuses(rows)}"]
     parts += [f"mean leakage {mean(leakages):.2f}"] if leakages else []
     parts += [f"median {_decibels(median(decibels))}"] if decibels else []
     return "   ".join([*parts, verdict_of(rows)])

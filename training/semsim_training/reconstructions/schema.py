@@ -8,6 +8,8 @@ import pyarrow as pa
 
 SPLITS = ("train", "validation", "test")
 """The splits of originals."""
+STATUSES = ("matched", "partly", "nothing_found", "diverged", "done")
+"""The ends of an attack. ``done`` is that of sets of format 2, which tell diverged attacks apart alone."""
 
 _ARROW = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
 _ARROW_OR_NONE = {kind | None: arrow for kind, arrow in _ARROW.items()}

@@ -1,6 +1,7 @@
 """Reconstructions of a set with their scores against their originals."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from semsim.pairs import PairFailure
 from semsim.progress import Progress, silent
 from semsim.scorer import PairScore, Scorer
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.schema import ReconstructionRow
+from semsim_training.reconstructions.schema import STATUSES, ReconstructionRow
 
 if TYPE_CHECKING:
     from semsim_training.reference_metrics.lpips import Lpips  # brings torch
@@ -69,6 +70,20 @@ def score_rows(
         scored |= {index: ScoredRow(rows[index], outcomes[index], distances.get(index)) for index in chunk}
         progress("scoring", min(start + _CHUNK, len(order)), len(order))
     return [scored[index] for index in range(len(rows))]
+
+
+def by_setting(scored: Iterable[ScoredRow]) -> dict[str, list[ScoredRow]]:
+    """The rows of each setting, both in their order."""
+    settings: dict[str, list[ScoredRow]] = {}
+    for one in scored:
+        settings.setdefault(one.row.setting, []).append(one)
+    return settings
+
+
+def statuses(scored: Iterable[ScoredRow]) -> str:
+    """The number of rows of each status, in words: ``12 matched, 3 diverged``."""
+    counts = Counter(one.row.status for one in scored)
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
 def _pair(made: ReconstructionSet, row: ReconstructionRow) -> tuple[RGBImage, RGBImage] | PairFailure:

@@ -1,7 +1,7 @@
 """The figures of each setting of a set: what leaks, how near the reconstructions are, and the published figures."""
 
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median, pstdev
@@ -12,7 +12,7 @@ import numpy as np
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
-from semsim_training.reconstructions.scored_rows import ScoredRow, score_rows
+from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting, score_rows, statuses
 from semsim_training.reconstructions.verdict import Verdict, verdict_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 CAP_DB = 60.0
 """An exact copy has an infinite PSNR; for means it counts as this."""
 _MIDDLE = (0.05, 0.95)
-_STATUSES = ("matched", "partly", "nothing_found", "diverged", "done")
 
 _COLUMNS = (
     "setting", "images", "status", "explained (random)", "leakage mean (90% of images)", "recognizable", "verdict",
@@ -61,13 +60,15 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One setting's figures. Reconstructions of attacks that diverged take no part in them, but in ``statuses``."""
+    """One setting's figures. Reconstructions of attacks that diverged are counted and take no part in the others."""
 
     setting: str
     images: int
     iterations: int
-    statuses: dict[str, int]
-    """The number of images of each status that occurs."""
+    statuses: str
+    """The number of images of each status that occurs, in words."""
+    diverged: int
+    """The images of attacks that diverged."""
     explained: float | None
     """The mean share of the update that reconstructions explain; ``None`` where the set does not say it."""
     explained_by_random: float | None
@@ -93,14 +94,11 @@ class Result:
 def results(made: ReconstructionSet, scored: Sequence[ScoredRow]) -> list[Result]:
     """The figures of every setting, in the set's order; ``scored`` are the set's rows."""
     seconds: dict[str, list[float | None]] = defaultdict(list)
-    by_setting: dict[str, list[ScoredRow]] = defaultdict(list)
     rows = iter(scored)
     for file in made.description.shards:
         of_shard = list(itertools.islice(rows, file.rows))
-        for one in of_shard:
-            by_setting[one.row.setting].append(one)
         seconds[of_shard[0].row.setting].append(file.seconds)
-    return [_result(of_setting, seconds[setting]) for setting, of_setting in by_setting.items()]
+    return [_result(of_setting, seconds[setting]) for setting, of_setting in by_setting(scored).items()]
 
 
 def markdown(made: ReconstructionSet, scorer: Scorer, lpips: "Lpips | None" = None, progress: Progress = silent) -> str:
@@ -144,11 +142,11 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
 def _cells(figure: Result) -> tuple[str, ...]:
     leakage, psnr = figure.leakage, figure.psnr
     recognizable = "-" if figure.recognizable is None else f"{figure.recognizable / figure.scored:.0%}"
-    partial = f" of {figure.scored}" * (figure.scored < figure.images - figure.statuses.get("diverged", 0))
+    partial = f" of {figure.scored}" * (figure.scored < figure.images - figure.diverged)
     return (
         figure.setting,
         str(figure.images),
-        ", ".join(f"{count} {status}" for status, count in figure.statuses.items()),
+        figure.statuses,
         "-" if figure.explained is None else f"{figure.explained:.2f} ({_number(figure.explained_by_random)})",
         "-" if leakage is None else f"{leakage.mean:.2f} ({leakage.low:.2f} to {leakage.high:.2f}){partial}",
         recognizable,
@@ -171,13 +169,13 @@ def _result(rows: Sequence[ScoredRow], seconds: Sequence[float | None]) -> Resul
     first, finished = rows[0].row, [one.row for one in rows if one.row.done]
     scores = [one.score for one in rows if one.score is not None]
     leakages = [score.leakage for score in scores if score.leakage is not None]
-    counts = Counter(one.row.status for one in rows)
     silent = {one.row.label_used for one in rows} == {-1}
     return Result(
         setting=first.setting,
         images=len(rows),
         iterations=first.iterations,
-        statuses={status: counts[status] for status in _STATUSES if counts[status]},
+        statuses=statuses(rows),
+        diverged=len(rows) - len(finished),
         explained=_mean([row.explained for row in finished]),
         explained_by_random=_mean([row.explained_by_random for row in finished]),
         scored=len(scores),

@@ -64,21 +64,18 @@ def score_set(
 
 
 def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | None) -> None:
+    from semsim_training.reconstructions.scored_rows import by_setting, statuses
     from semsim_training.reconstructions.verdict import verdict_of
 
-    by_setting: dict[str, list[ScoredRow]] = {}
-    for one in scored:
-        by_setting.setdefault(one.row.setting, []).append(one)
     typer.echo(f"{'max':>5} {'mean':>5} {'recognizable':>12}  leakage by setting")
-    for setting, rows in by_setting.items():
+    for setting, rows in by_setting(scored).items():
         leakages = [one.score.leakage for one in rows if one.score is not None and one.score.leakage is not None]
         recognizable = sum(one.score is not None and one.score.recognizable is True for one in rows)
         numbers = f"{'-':>5} {'-':>5} {'-':>12}"
         if leakages:
             share = f"{recognizable} of {len(leakages)}"
             numbers = f"{max(leakages):>5.2f} {sum(leakages) / len(leakages):>5.2f} {share:>12}"
-        statuses = ", ".join(f"{count} {status}" for status, count in Counter(one.row.status for one in rows).items())
-        typer.echo(f"{numbers}  {setting}: {verdict_of(rows)} ({statuses})")
+        typer.echo(f"{numbers}  {setting}: {verdict_of(rows)} ({statuses(rows)})")
     reasons = Counter(one.failure.message for one in scored if one.failure is not None)
     for reason, count in reasons.most_common(_SHOWN):
         typer.echo(f"not scored: {count} reconstructions: {reason}", err=True)
