@@ -1,5 +1,7 @@
 """Attacks in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,16 @@ def test_a_fully_connected_first_layer_gives_the_image_away() -> None:
         result = closed_form(observation)
         assert result.status is Status.MATCHED
         assert int(np.abs(result.images[0].astype(int) - smooth_images(5)[index]).max()) <= 1
+
+
+def test_another_normalisation_is_suggested() -> None:
+    """Pixels beyond black and white are cut, which leaves a part unexplained, and the hint says why that may be."""
+    (seen,) = observations(victim("perceptron", 32), 1)
+    told = seen.victim.inputs.model_copy(update={"std": (255.0, 255.0, 255.0)})
+    result = closed_form(replace(seen, victim=replace(seen.victim, inputs=told)))
+    assert result.status is not Status.MATCHED
+    assert result.explanation is not None
+    assert "the images were normalised otherwise" in result.explanation.hint
 
 
 def test_the_imprint_module_gives_most_of_a_batch_away() -> None:

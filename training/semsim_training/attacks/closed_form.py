@@ -121,7 +121,7 @@ def _reconstruction(
     (explanation,) = explanations([observation], [images], [labels], part=part)
     status = status_of(explanation)
     if status is not Status.MATCHED and _outside(finite, inputs) > _CUT:
-        explanation = replace(explanation, hint=_OTHER_NORMALISATION)
+        explanation = replace(explanation, hint=explanation.hint or _OTHER_NORMALISATION)
     return Reconstruction(images, status, 0.0, labels, explanation, "closed form")
 
 

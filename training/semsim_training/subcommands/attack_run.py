@@ -16,6 +16,8 @@ from semsim_training.subcommands.option_checks import DEVICES, existing, one_of,
 if TYPE_CHECKING:
     from semsim_training.attacks.choice import AttackChoice
 
+_NETWORK, _SENT, _TRAINING, _SEARCH = "The network", "The update", "Local training", "The attack"
+
 
 def run(
     model: Annotated[Path, typer.Option(help="The weights sent out: .safetensors, .npz, or a PyTorch state dict.")],
@@ -23,51 +25,110 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the reconstructions (PNG) and result.json.")],
     replace: Annotated[bool, typer.Option("--replace", help="Remove earlier reconstructions in OUT.")] = False,
     description: Annotated[
-        Path | None, typer.Option(help="Description of the network, JSON.", show_default="MODEL with suffix .json")
+        Path | None,
+        typer.Option(
+            help="Description of the network, JSON.", show_default="MODEL with suffix .json", rich_help_panel=_NETWORK
+        ),
     ] = None,
     module: Annotated[
         str | None,
-        typer.Option(metavar="FILE.py:NAME|MODULE:NAME", help="The network, as code that makes it. It is executed."),
+        typer.Option(
+            metavar="FILE.py:NAME|MODULE:NAME",
+            help="The network, as code that makes it. It is executed.",
+            rich_help_panel=_NETWORK,
+        ),
     ] = None,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="With --module: pixels of its images.")] = None,
-    channels: Annotated[int | None, typer.Option(help="With --module: 1 or 3.", show_default="3")] = None,
-    classes: Annotated[int | None, typer.Option(help="With --module: the number of classes.")] = None,
-    mean: Annotated[str | None, typer.Option(help="With --module: subtracted from each channel.")] = None,
-    std: Annotated[str | None, typer.Option(help="With --module: what the difference is divided by.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="With --module: pixels of its images.", rich_help_panel=_NETWORK)
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="With --module: 1 or 3.", show_default="3", rich_help_panel=_NETWORK)
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(help="With --module: the number of classes.", rich_help_panel=_NETWORK)
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="With --module: subtracted from each channel.", rich_help_panel=_NETWORK)
+    ] = None,
+    std: Annotated[
+        str | None, typer.Option(help="With --module: what the difference is divided by.", rich_help_panel=_NETWORK)
+    ] = None,
     white: Annotated[
-        int | None, typer.Option(metavar="255|1", help="White in the unit of mean and std.", show_default="255")
+        int | None,
+        typer.Option(
+            metavar="255|1", help="White in the unit of mean and std.", show_default="255", rich_help_panel=_NETWORK
+        ),
     ] = None,
-    kind: Annotated[str, typer.Option(metavar="gradient|delta|after", help="Kind of UPDATE.")] = "gradient",
-    attack: Annotated[str, typer.Option(help="A published attack; `semsim attack list` names them.")] = "inversed",
-    iterations: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
-    restarts: Annotated[int | None, typer.Option(min=1, show_default="the attack's own")] = None,
-    total_variation: Annotated[float | None, typer.Option(min=0.0, show_default="the attack's own")] = None,
+    kind: Annotated[
+        str, typer.Option(metavar="gradient|delta|after", help="Kind of UPDATE.", rich_help_panel=_SENT)
+    ] = "gradient",
+    attack: Annotated[
+        str, typer.Option(help="A published attack; `semsim attack list` names them.", rich_help_panel=_SEARCH)
+    ] = "inversed",
+    iterations: Annotated[
+        int | None, typer.Option(min=1, show_default="the attack's own", rich_help_panel=_SEARCH)
+    ] = None,
+    restarts: Annotated[
+        int | None, typer.Option(min=1, show_default="the attack's own", rich_help_panel=_SEARCH)
+    ] = None,
+    total_variation: Annotated[
+        float | None, typer.Option(min=0.0, show_default="the attack's own", rich_help_panel=_SEARCH)
+    ] = None,
     generator: Annotated[
         Path | None, typer.Option(help="With --attack ggl: the generator whose codes it searches.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.0, help="End with the best so far after this time.")] = None,
-    images: Annotated[int, typer.Option(min=1, help="Number of the client's images.")] = 1,
-    labels: Annotated[
-        str | None, typer.Option(help="The images' classes, such as 3,5.", show_default="inferred from the update")
+    seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="End with the best so far after this time.", rich_help_panel=_SEARCH)
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate of local training.")] = None,
-    local_batch: Annotated[int | None, typer.Option(min=1, show_default="all images")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of local training.", show_default="1")] = None,
-    optimiser: Annotated[str | None, typer.Option(metavar="sgd|adam|adamw", show_default="sgd")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD.")] = None,
-    nesterov: Annotated[bool | None, typer.Option("--nesterov", help="SGD with Nesterov's momentum.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Weight decay of local training.")] = None,
-    betas: Annotated[str | None, typer.Option(help="Of Adam and AdamW.", show_default="0.9,0.999")] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Of Adam and AdamW.", show_default="1e-8")] = None,
-    clip_norm: Annotated[float | None, typer.Option(help="Norm that each step's gradient is clipped to.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="Factor of the learning rate at each step: 1,0.5.")] = None,
-    order: Annotated[str | None, typer.Option(help="Images as each epoch takes them: 0,1,2;2,0,1.")] = None,
-    batchnorm: Annotated[str, typer.Option(metavar="eval|train", help="The client's batch normalisation.")] = "eval",
+    images: Annotated[int, typer.Option(min=1, help="Number of the client's images.", rich_help_panel=_SENT)] = 1,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="The images' classes, such as 3,5.", show_default="inferred from the update", rich_help_panel=_SENT
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate of local training.", rich_help_panel=_TRAINING)
+    ] = None,
+    local_batch: Annotated[
+        int | None, typer.Option(min=1, show_default="all images", rich_help_panel=_TRAINING)
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of local training.", show_default="1", rich_help_panel=_TRAINING)
+    ] = None,
+    optimiser: Annotated[
+        str | None, typer.Option(metavar="sgd|adam|adamw", show_default="sgd", rich_help_panel=_TRAINING)
+    ] = None,
+    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD.", rich_help_panel=_TRAINING)] = None,
+    nesterov: Annotated[
+        bool | None, typer.Option("--nesterov", help="SGD with Nesterov's momentum.", rich_help_panel=_TRAINING)
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Weight decay of local training.", rich_help_panel=_TRAINING)
+    ] = None,
+    betas: Annotated[
+        str | None, typer.Option(help="Of Adam and AdamW.", show_default="0.9,0.999", rich_help_panel=_TRAINING)
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Of Adam and AdamW.", show_default="1e-8", rich_help_panel=_TRAINING)
+    ] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Norm that each step's gradient is clipped to.", rich_help_panel=_TRAINING)
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Factor of the learning rate at each step: 1,0.5.", rich_help_panel=_TRAINING)
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Images as each epoch takes them: 0,1,2;2,0,1.", rich_help_panel=_TRAINING)
+    ] = None,
+    batchnorm: Annotated[
+        str, typer.Option(metavar="eval|train", help="The client's batch normalisation.", rich_help_panel=_SENT)
+    ] = "eval",
     original: Annotated[
         list[Path] | None, typer.Option(help="A client's image, for each: score what was found, draw it beside.")
     ] = None,
-    seed: Annotated[int, typer.Option()] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(rich_help_panel=_SEARCH)] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=_SEARCH)] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Attack one round of your own.
