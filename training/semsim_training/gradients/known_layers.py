@@ -29,6 +29,8 @@ def known_layer(layer: nn.Module) -> tuple[type[nn.Module], SharedLayer] | None:
     if isinstance(layer, ClientBatchNorm):
         layer.probe = True
         return type(layer), partial(_batchnorm, layer, layer.forward)
+    if "parametrizations" in layer._modules:  # its weight is computed from others
+        return None
     own = {name for name, value in vars(layer)["_parameters"].items() if value is not None}
     for kind, run_of in _KINDS.items():
         if isinstance(layer, kind) and own <= _PARAMETERS and (run := run_of(layer)) is not None:

@@ -13,6 +13,16 @@ from semsim_training.gradients.attackable import trained_names
 from semsim_training.gradients.loss import client_losses, logits_of
 
 
+def _keep_gradients_contiguous(layer: nn.Module, args: object, output: Tensor) -> None:
+    """Spare a batch normalisation what PyTorch's kernel gets wrong.
+
+    Its gradients are those of other channels where one image enters and the loss's gradient comes transposed, as from
+    the tokens behind a convolution (PyTorch 2.15 on a CPU).
+    """
+    if output.requires_grad:
+        output.register_hook(Tensor.contiguous)
+
+
 class DoesNotRun(InvalidVictim):
     """A network raises an error on images."""
 
@@ -28,7 +38,7 @@ class PlainClient:
             if isinstance(module, nn.SyncBatchNorm):
                 module.__class__ = nn.BatchNorm2d  # type: ignore[assignment]  # one client synchronises nothing
             if isinstance(module, _BatchNorm):
-                module.train(train_batchnorm)
+                module.train(train_batchnorm).register_forward_hook(_keep_gradients_contiguous)
         self.names = trained_names(model)
         self._parameters = [self.network.get_parameter(name).requires_grad_() for name in self.names]
 
@@ -56,10 +66,10 @@ class PlainClient:
             InvalidVictim: the network does not take such images, gives no logits, draws random numbers, or changes
                 from call to call.
         """
-        before = {name: value.clone() for name, value in self.network.named_buffers()}
         try:
-            with torch.no_grad():
-                first, second = (logits_of(self.network(pixels)) for _ in range(2))
+            first = logits_of(self.network(pixels))  # fills what the network keeps for later calls
+            before = {name: value.clone() for name, value in self.network.named_buffers()}
+            second = logits_of(self.network(pixels))
         except SemSimError:
             raise
         except Exception as error:  # the network is the user's, and raises what it likes
@@ -76,7 +86,7 @@ class PlainClient:
         for name, value in self.network.named_buffers():
             if name.rpartition(".")[0] not in norms and not torch.equal(value, before[name]):
                 raise InvalidVictim(f"expected buffers that evaluation leaves alone, got another {name} after a call")
-        return first
+        return first.detach()
 
     @torch.no_grad()
     def _unsteady(self, pixels: Tensor) -> str:

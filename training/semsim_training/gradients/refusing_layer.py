@@ -47,7 +47,7 @@ def _second_derivative_error(layer: nn.Module, args: Any, kwargs: Any) -> str | 
     entered = [values[place].detach() for place in places]
     parameters = [parameter.requires_grad_() for parameter in layer.parameters()]
 
-    def function(flat: Tensor) -> Tensor:
+    def function(flat: Tensor, *, differentiable: bool = True) -> Tensor:
         """The sum of squares of the layer's first derivatives, by what enters and by its parameters."""
         entering = [part.view_as(value) for part, value in zip(flat.split(sizes), entered, strict=True)]
         given = list(values)
@@ -57,8 +57,10 @@ def _second_derivative_error(layer: nn.Module, args: Any, kwargs: Any) -> str | 
         with EqualOperations().in_use():
             output = layer(*args, **kwargs)
         leaving = [value for value in tree_leaves(output) if isinstance(value, Tensor) and value.requires_grad]
+        if not leaving:
+            return flat.sum() * 0
         loss = torch.stack([value.square().sum() for value in leaving]).sum()
-        first = torch.autograd.grad(loss, [flat, *parameters], create_graph=True, materialize_grads=True)
+        first = torch.autograd.grad(loss, [flat, *parameters], create_graph=differentiable, materialize_grads=True)
         return torch.stack([value.square().sum() for value in first]).sum()
 
     sizes = [value.numel() for value in entered]
@@ -66,6 +68,8 @@ def _second_derivative_error(layer: nn.Module, args: Any, kwargs: Any) -> str | 
         return None
     flat = torch.cat([value.flatten() for value in entered]).requires_grad_()
     try:
+        for _ in range(2):  # a layer that keeps tensors from call to call fails at the second
+            function(flat, differentiable=False)
         value = function(flat)
         refuse_once_differentiable(value)
         second = torch.autograd.grad(value, flat, materialize_grads=True)[0]

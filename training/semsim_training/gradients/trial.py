@@ -1,6 +1,7 @@
 """A trial step: two clients' gradients and image gradients by a path, beside those of plain autograd."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from semsim_training.gradients.plain_client import DoesNotRun, PlainClient, by_i
 from semsim_training.gradients.refusing_layer import first_line, refusing_layer
 from semsim_training.gradients.terms import GradientTerm
 
+_log = logging.getLogger(__name__)
 _CLIENTS = 2
 """One client alone would not show that a path mixes clients."""
 _LARGE = 30_000_000
@@ -55,7 +57,8 @@ class Trial:
         self.model = copy.deepcopy(model).to(dtype)
         self._tolerance, share = (1e-6, 1e-6) if dtype == torch.float64 else (5e-2, 1e-3)
         self._generator = torch.Generator().manual_seed(0)
-        client = PlainClient(self.model, train_batchnorm=train_batchnorm)
+        self._train = train_batchnorm
+        client = self._client()
         self._pixels = self._normal((_CLIENTS * self.images, *shape))
         with own_randomness():
             logits = client.steady_logits(self._pixels[: self.images])
@@ -64,12 +67,12 @@ class Trial:
             self._gradients = self._plain_gradients(client, self._pixels)
             self._floor = share * total_norm(self._gradients)
             self._directions = {name: self._direction(value) for name, value in self._gradients.items()}
-            self._by_images = self._image_gradients(client, train_batchnorm=train_batchnorm)
+            self._by_images = self._image_gradients(client)
         for name, value in (self._gradients | {"the images": self._by_images}).items():
             if not torch.isfinite(value).all():
                 raise InvalidVictim(f"expected finite derivatives at random images, got NaN or infinity by {name}")
         if logits.dtype == torch.float64:  # others have too few digits for differences
-            self._check_second_derivative(client, train_batchnorm=train_batchnorm)
+            self._check_second_derivative(client)
 
     def difference(self, path: TriedPath) -> Difference:
         """Compare a path, built on ``model`` for clients of ``images`` images, with plain autograd.
@@ -100,39 +103,42 @@ class Trial:
         try:
             gradients = [client.gradient(*one) for one in pairs]
         except RuntimeError as error:
-            raise InvalidVictim(
-                f"expected a network that autograd can differentiate, got {first_line(error)}"
-            ) from error
+            culprit = refusing_layer(self._client().network, self._pixels[: self.images])
+            told = f"expected a network that autograd can differentiate, got {culprit}: {first_line(error)}"
+            raise InvalidVictim(told) from error
         return dict(zip(client.names, map(torch.stack, zip(*gradients, strict=True)), strict=True))
 
-    def _image_gradients(self, client: PlainClient, *, train_batchnorm: bool) -> Tensor:
+    def _image_gradients(self, client: PlainClient) -> Tensor:
         """The gradient by the pixels of the sum of all gradients' products with the directions."""
         directions = [list(values) for values in zip(*self._directions.values(), strict=True)]
         pairs = zip(self._pixels.split(self.images), self._labels.split(self.images), strict=True)
         try:
             return torch.cat([client.image_gradient(*one, by) for one, by in zip(pairs, directions, strict=True)])
         except RuntimeError:  # an operation that has an equal one in the copies for attacks, or has not
-            loop = LoopedClientGradients(self.model, self.images, train_batchnorm=train_batchnorm)
+            loop = LoopedClientGradients(self.model, self.images, train_batchnorm=self._train)
             pixels = self._pixels.clone().requires_grad_()
             try:
                 terms = [term.dense() for term in loop(pixels, self._labels)]
                 return by_images(terms, loop.lay_out(list(self._directions.values())), pixels)
             except RuntimeError as error:
-                raise self._not_twice(train_batchnorm=train_batchnorm) from error
+                culprit = self._culprit()
+                raise InvalidVictim(f"expected layers that can be differentiated twice, got {culprit}") from error
 
-    def _check_second_derivative(self, client: PlainClient, *, train_batchnorm: bool) -> None:
+    def _check_second_derivative(self, client: PlainClient) -> None:
         def function(pixels: Tensor) -> Tensor:
             gradients = self._plain_gradients(client, pixels)
             return torch.stack([(gradients[name] * by).sum() for name, by in self._directions.items()]).sum()
 
         with own_randomness():
             if not holds(function, self._pixels, self._by_images):
-                raise self._not_twice(train_batchnorm=train_batchnorm)
+                _log.warning("the image gradient is autograd's, got %s", self._culprit())
 
-    def _not_twice(self, *, train_batchnorm: bool) -> InvalidVictim:
-        network = attackable_copy(self.model, self.images, train_batchnorm=train_batchnorm)
-        culprit = refusing_layer(network, self._pixels[: self.images])
-        return InvalidVictim(f"expected layers that can be differentiated twice, got {culprit}")
+    def _client(self) -> PlainClient:
+        return PlainClient(self.model, train_batchnorm=self._train)
+
+    def _culprit(self) -> str:
+        network = attackable_copy(self.model, self.images, train_batchnorm=self._train)
+        return refusing_layer(network, self._pixels[: self.images])
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """Random numbers of the gradient's shape, so scaled that each parameter has a like share in their product."""
