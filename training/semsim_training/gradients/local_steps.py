@@ -65,7 +65,10 @@ class LocalStepDeltas:
             each = [self._delta(*client) for client in zip(pixels, classes, strict=True)]
             deltas = tuple(torch.stack(values) for values in zip(*(one for one, _ in each), strict=True))
             layers = zip(*(pairs for _, pairs in each), strict=True)
-            statistics = [tuple(torch.stack(values) for values in zip(*pairs, strict=True)) for pairs in layers]
+            statistics = [
+                (torch.stack([mean for mean, _ in pairs]), torch.stack([variance for _, variance in pairs]))
+                for pairs in layers
+            ]
         self._statistics = [ChannelStatistics(mean, variance) for mean, variance in statistics]
         return [DenseTerm(_rows(delta)) for delta in deltas]
 

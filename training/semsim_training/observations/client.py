@@ -82,7 +82,7 @@ def _update(model: nn.Module, victim: Victim, pixels: Tensor, labels: Tensor, pr
     if training is None:
         F.cross_entropy(logits_of(model(pixels)), labels).backward()
         return {name: _gradient(parameter) for name, parameter in trained.items()}
-    _train(model, list(trained.values()), training, pixels, labels)
+    _train(model, [model.get_parameter(name) for name in trained], training, pixels, labels)
     return {name: (after - victim.model.get_parameter(name)).detach() for name, after in trained.items()}
 
 
@@ -107,7 +107,7 @@ def _optimiser(parameters: list[nn.Parameter], training: LocalTraining) -> torch
         return torch.optim.SGD(
             parameters, rate, momentum=training.momentum, nesterov=training.nesterov, weight_decay=decay
         )
-    of_adam = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimiser]
+    of_adam = torch.optim.Adam if training.optimiser == "adam" else torch.optim.AdamW
     return of_adam(parameters, rate, betas=training.betas, eps=training.epsilon, weight_decay=decay)
 
 
