@@ -81,7 +81,7 @@ class ClientBatchNorm(nn.modules.batchnorm._BatchNorm):
         """Take images of any number of dimensions."""
 
 
-def shares_of_steps(layer: _BatchNorm, steps: int) -> list[float]:
+def shares_of_steps(layer: nn.modules.batchnorm._BatchNorm, steps: int) -> list[float]:
     """The share of each of the last ``steps`` forward passes in a layer's running statistics; they sum to one.
 
     A step moves the running statistics towards its batch's by the layer's momentum, so that later steps weigh more.
