@@ -51,7 +51,8 @@ class AttackRecipe:
     restarts: int = 1
     """The number of independent starts; the one with the best objective wins."""
     retries: int = 0
-    """The number of further attempts, with other starts, where every start diverged."""
+    """The number of further attempts, with other starts, for a client whose update the images do not match: its search
+    diverged or stalled. The better result is kept."""
 
     @property
     def references(self) -> frozenset[Reference]:
