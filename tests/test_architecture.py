@@ -36,7 +36,7 @@ FLOORS = {
     "reconstructions annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph parity parity_pairs artifact_export export_command",
     "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
-    "benchmarks": "harness attacks labels serving scoring soak overload malformed networks",
+    "benchmarks": "harness attacks labels presets serving scoring soak overload malformed networks",
 }
 """The rooms of each package from the ground up: a room imports only rooms that are named before it."""
 FORBIDDEN_IN_LIBRARY = {"torch", "torchvision", "timm", "bentoml", "starlette", "fastapi"}

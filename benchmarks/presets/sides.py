@@ -76,6 +76,19 @@ def compare(
     return Comparison(ours, theirs, apart)
 
 
+def one_client(
+    recipe: AttackRecipe, observation: Observation, dtype: torch.dtype
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The search of one client alone, and the loop; both are prepared and ran once before."""
+    search = Search(recipe, [observation], [0], Options(dtype=dtype))
+    start = search.start()
+    problem = _problem(observation, dtype, partial(_noise_of, search, start.x, 0))
+    sides = partial(search.iterate, start), partial(_walk, recipe, problem, start.x[0], observation)
+    for side in sides:
+        side()
+    return sides
+
+
 def _noise_of(search: Search, x: Tensor, row: int, iteration: int) -> Tensor:
     return search.noise(x, iteration)[row]
 

@@ -56,7 +56,8 @@ class Options:
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
     seconds: float | None = None
-    """The time after which a search ends with the best so far; ``None`` for the iterations of its recipe."""
+    """The time after which a search ends with the best candidates that it has seen, as it does where its iterations end
+    first; ``None`` for the iterations of its recipe alone."""
     compile: bool = False
     """True to compile through TorchInductor, which takes minutes once; where that fails, the plain graph runs."""
 
@@ -105,7 +106,7 @@ class Search:
     ) -> list[Reconstruction]:  # fmt: skip
         """Search, from the start or from a state; the winners in the order of the observations."""
         state = self.start(attempt=0) if state is None else state.to(self._device)
-        results = self._finish(self._iterate(state, save, save_every, progress))
+        results = self._finish(self.iterate(state, save, save_every, progress))
         for attempt in range(1, self._recipe.retries + 1):
             lost = [index for index, item in enumerate(results) if item.status is not Status.MATCHED]
             if not lost or self._late():
@@ -114,7 +115,7 @@ class Search:
             seeds = [stable_hash(f"{self._seeds[index]}/retry {attempt}") for index in lost]
             again = Search(self._recipe, [self._observations[index] for index in lost], seeds, self._options)
             again._began = self._began
-            retried = again._finish(again._iterate(again.start(attempt), None, save_every, silent))
+            retried = again._finish(again.iterate(again.start(attempt), None, save_every, silent))
             for index, item in zip(lost, retried, strict=True):
                 if results[index].status is Status.DIVERGED or _share(item) > _share(results[index]):
                     results[index] = item
@@ -135,7 +136,10 @@ class Search:
         diverged = torch.zeros(len(x), dtype=torch.bool, device=self._device)
         return SearchState(0, x, diverged, {}, BestSeen.none(x) if self._keeps_best else None)
 
-    def _iterate(self, state: SearchState, save: Save | None, save_every: int, progress: Progress) -> SearchState:
+    def iterate(
+        self, state: SearchState, save: Save | None = None, save_every: int = 200, progress: Progress = silent
+    ) -> SearchState:
+        """Search from a state to the end of the recipe's iterations, or of the time."""
         recipe = self._recipe
         if self._options.compile and state.iteration < recipe.iterations:
             self._evaluate = compiled(self._evaluation, *self._split(state.x), self._evaluation.targets)
