@@ -2,6 +2,7 @@
 
 from semsim_training.attacks.attack_plug_ins import AttackFunction, reconstruction_of
 from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
+from semsim_training.attacks.decoder import Decoder
 from semsim_training.attacks.initialisation import Initialisation
 from semsim_training.attacks.objectives import Cosine, Euclidean, Manhattan, Objective, PerOutputCosine
 from semsim_training.attacks.priors import (
@@ -21,6 +22,7 @@ from semsim_training.gradients.terms import GradientTerm
 
 __all__ = [
     "AttackFunction", "AttackRecipe", "BatchNormStatistics", "BorderedTotalVariation", "Candidates", "Cosine", "Decay",
-    "Euclidean", "FeatureMatching", "GradientTerm", "GroupConsistency", "Initialisation", "Labels", "Manhattan", "Norm",
-    "Objective", "Optimiser", "PerOutputCosine", "Prior", "Reference", "Sign", "TotalVariation", "reconstruction_of",
+    "Decoder", "Euclidean", "FeatureMatching", "GradientTerm", "GroupConsistency", "Initialisation", "Labels",
+    "Manhattan", "Norm", "Objective", "Optimiser", "PerOutputCosine", "Prior", "Reference", "Sign", "TotalVariation",
+    "reconstruction_of",
 ]  # fmt: skip

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from semsim.exceptions import InvalidConfiguration, InvalidUpdate
+from semsim.exceptions import InvalidConfiguration, InvalidOption, InvalidUpdate
 from semsim.pixel_metrics import mse, psnr
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import AttackChoice
@@ -17,6 +18,7 @@ from semsim_training.attacks.search import Search
 from semsim_training.client_images.png import encode_png
 from semsim_training.defenses.defense import Defense
 from semsim_training.observations.client import Protocol
+from semsim_training.subcommands.attack_command import app
 from tests.training.small import observations, smooth_images, victim
 
 pytestmark = pytest.mark.slow
@@ -101,3 +103,15 @@ def test_generators_are_chosen_where_they_belong(trained: Path, tmp_path: Path) 
     assert choice.label == "ggl smooth"
     with pytest.raises(InvalidUpdate, match=r"expected a generator of images \(3, 32, 32\), got one of \(3, 16, 16\)"):
         choice.resolve().check(observations(victim("lenet"), 1)[0])  # type: ignore[union-attr]
+
+
+def test_the_command_trains_a_generator(training: GeneratorTraining, tmp_path: Path) -> None:
+    """It refuses a file of another kind, trains, and leaves a file that is there as it is."""
+    config, out = tmp_path / "training.yaml", tmp_path / "made" / "any.safetensors"
+    config.write_text(training.model_copy(update={"epochs": 1}).model_dump_json())
+    with pytest.raises(InvalidOption, match=r"expected a file \.safetensors for the generator"):
+        CliRunner().invoke(app, ["train-generator", str(config), str(tmp_path / "any.pt")], catch_exceptions=False)
+    for said in (r"256 images of smooth", "there already"):
+        done = CliRunner().invoke(app, ["train-generator", str(config), str(out)], catch_exceptions=False)
+        assert said in done.output
+    assert load_generator(out).size == 16
