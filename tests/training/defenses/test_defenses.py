@@ -118,3 +118,13 @@ def test_the_papers_policies() -> None:
     for text in ("3-1-50", "a", ""):
         with pytest.raises(InvalidConfiguration, match=r"indices 0\.\.49"):
             Policies.parse(text)
+
+
+def test_policies_of_grey_images() -> None:
+    """One channel is changed as three equal ones are; images of four channels are refused."""
+    grey, both = smooth_images(1)[..., :1], Policies.parse("3-1-7+43-18-18+20-6-11")
+    for seed in range(6):
+        one, three = (both.apply(x[0], np.random.default_rng(seed)) for x in (grey, np.repeat(grey, 3, axis=3)))
+        assert np.array_equal(one, three[:, :, :1])
+    with pytest.raises(InvalidConfiguration, match="expected images of 1 or 3 channels for policies, got 4"):
+        both.apply(np.zeros((16, 16, 4), np.uint8), np.random.default_rng(0))

@@ -57,14 +57,21 @@ class Policies:
         return cls(parsed)
 
     def apply(self, image: RGBImage, rng: np.random.Generator) -> RGBImage:
-        """The image ``(H, W, 3)`` after one of the policies."""
+        """The image ``(H, W, 3)`` or ``(H, W, 1)`` after one of the policies.
+
+        Raises:
+            InvalidConfiguration: the image has another number of channels.
+        """
+        channels = image.shape[2]
+        if channels not in (1, 3):
+            raise InvalidConfiguration(f"expected images of 1 or 3 channels for policies, got {channels}")
         policy = self.operations[int(rng.integers(len(self.operations)))]
-        picture = Image.fromarray(image)
+        picture = Image.fromarray(np.repeat(image, 3 // channels, axis=2))
         for index in policy:
             name, magnitude = OPERATIONS[index]
             sign = 1 if rng.random() < 0.5 else -1
             picture = _apply(picture, name, magnitude, sign)
-        return np.asarray(picture)
+        return np.asarray(picture)[:, :, :channels]
 
 
 def crop_and_flip(image: RGBImage, rng: np.random.Generator) -> RGBImage:
