@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test test-fast lint format bench bench-quick serving-profile endurance attacks attacks-picture batch-statistics generative dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test test-fast lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -55,14 +55,17 @@ endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: 
 attacks: $(DEV)/.done ## the tables of docs/attacks.md; a picture with originals in build/
 	$(DEV)/bin/semsim attack grid configs/attacks/presets.yaml build/presets
 	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
-	$(DEV)/bin/semsim attack gallery build/presets --out build/presets.png
+	$(DEV)/bin/semsim attack gallery build/presets --align --out build/presets.png
 	$(DEV)/bin/python -m benchmarks.labels --write docs/attacks.md
 
 attacks-picture: $(DEV)/.done ## docs/attacks.png, of photographs that everybody may use: a minute or two
 	rm -rf build/photographs build/picture
 	$(DEV)/bin/python training/runs/photographs.py build/photographs --count 2
 	$(DEV)/bin/semsim attack grid configs/attacks/picture.yaml build/picture
-	$(DEV)/bin/semsim attack gallery build/picture --columns 6 --out docs/attacks.png
+	$(DEV)/bin/semsim attack gallery build/picture --columns 6 --align --out docs/attacks.png
+
+presets: $(DEV)/.done ## each preset beside a loop written after its source, in docs/attacks.md: a quarter of an hour
+	$(DEV)/bin/python -m benchmarks.presets --write docs/attacks.md
 
 batch-statistics: $(DEV)/.done ## what sent batch statistics add, in docs/attacks.md: a quarter of an hour
 	$(DEV)/bin/semsim attack grid configs/attacks/batch-statistics.yaml build/batch-statistics
