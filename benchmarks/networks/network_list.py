@@ -35,6 +35,13 @@ class ListedNetwork:
     small_shape: tuple[int, int, int] = (3, 32, 32)
 
 
+def _large(name: str, source: str, **options: Any) -> ListedNetwork:
+    """A network that has no cheap form."""
+    if source == "timm":
+        return ListedNetwork(name, source, partial(timm.create_model, name, num_classes=_CLASSES), None)
+    return ListedNetwork(name, source, partial(tv.get_model, name, weights=None, num_classes=_CLASSES, **options), None)
+
+
 def _torchvision(name: str, small: Callable[..., nn.Module] | None = None, **options: Any) -> ListedNetwork:
     make = partial(tv.get_model, name, weights=None, num_classes=_CLASSES)
     narrow = partial(small, num_classes=_CLASSES, **options) if small else partial(make, **options)
@@ -101,16 +108,16 @@ def _vit_b_16() -> nn.Module:
 
 
 NETWORKS = (
-    _torchvision("alexnet"),
-    _torchvision("vgg11_bn"),
+    _large("alexnet", "torchvision"),
+    _large("vgg11_bn", "torchvision"),
     _torchvision("resnet18", partial(tv.ResNet, BasicBlock, [1, 1, 1, 1])),
     _torchvision("resnext50_32x4d", partial(tv.ResNet, Bottleneck, [1, 1, 1, 1], groups=4, width_per_group=8)),
-    _torchvision("wide_resnet50_2", partial(tv.ResNet, Bottleneck, [1, 1, 0, 0], width_per_group=128)),
+    _large("wide_resnet50_2", "torchvision"),
     _torchvision("densenet121", tv.DenseNet, growth_rate=8, block_config=(2, 2, 2, 2), num_init_features=16),
     _torchvision("squeezenet1_1"),
     _torchvision("shufflenet_v2_x0_5", partial(tv.ShuffleNetV2, [2, 2, 2], [24, 48, 96, 192, 256])),
     _torchvision("mnasnet0_5"),
-    _torchvision("googlenet", aux_logits=True, init_weights=False),
+    _large("googlenet", "torchvision", aux_logits=True, init_weights=False),
     _torchvision("mobilenet_v2", width_mult=0.35),
     _torchvision("mobilenet_v3_small", width_mult=0.5),
     _torchvision("mobilenet_v3_large", width_mult=0.35),
@@ -158,21 +165,21 @@ NETWORKS = (
     _timm("seresnet18", **_SMALL_RESNET),
     _timm("skresnet18", **_SMALL_RESNET),
     _timm("res2net50_26w_4s", **_SMALL_RESNET),
-    _timm("nf_regnet_b0"),
+    _large("nf_regnet_b0", "timm"),
     _timm("tf_efficientnet_lite0"),
     _timm("tinynet_e"),
     _timm("mobilenetv3_small_050"),
     _timm("mobilenetv4_conv_small_050"),
     _timm("lcnet_050"),
     _timm("ghostnet_050"),
-    _timm("repvgg_a0"),
+    _large("repvgg_a0", "timm"),
     _timm("convnext_atto", depths=(1, 1, 1, 1), dims=(8, 8, 16, 16)),
     _timm("edgenext_xx_small", depths=(1, 1, 1, 1), dims=(16, 16, 32, 32), heads=(2, 2, 2, 2)),
     _timm("poolformer_s12", metaformer.MetaFormer, depths=(1, 1, 1, 1), dims=(8, 8, 16, 16)),
     _timm("pit_ti_224", sized=True, side=64, depth=(1, 1, 1)),
     _timm("levit_128s", sized=True, side=64),
     _timm("xcit_nano_12_p16_224", sized=True, depth=2, embed_dim=24, num_heads=2),
-    _timm("mobilevit_xxs", side=64),
+    _timm("mobilevit_xxs"),
     _timm("visformer_tiny", sized=True, side=64, init_channels=8, embed_dim=32, depth=(1, 1, 1), num_heads=2),
     _own("60-minute blitz", "PyTorch's tutorial", partial(BlitzNet, by_view=False), 32),
     _own("quickstart-pytorch", "Flower's tutorial", BlitzNet, 32),
@@ -195,5 +202,3 @@ NETWORKS = (
     _unusual("values read"),
 )
 """All networks, in the order of the table."""
-WITHOUT_SMALL_FORM = {"alexnet", "vgg11_bn"}
-"""The networks whose fully connected layers have more than 50 million parameters at any width."""

@@ -80,21 +80,29 @@ class Trial:
         Raises:
             RuntimeError: an operation of the network does not work on this path.
         """
+        both, alone = (self._difference(path, clients) for clients in (_CLIENTS, 1))  # one alone may run otherwise
+        by_parameter = {name: max(both.by_parameter[name], alone.by_parameter[name]) for name in path.names}
+        return Difference(by_parameter, max(both.by_images, alone.by_images), self._tolerance)
+
+    def _difference(self, path: TriedPath, clients: int) -> Difference:
+        rows, floor = clients * self.images, self._floor[:clients]
         with own_randomness():
-            pixels = self._pixels.clone().requires_grad_()
-            terms = [term.dense() for term in path(pixels, self._labels)]
+            pixels = self._pixels[:rows].clone().requires_grad_()
+            terms = [term.dense() for term in path(pixels, self._labels[:rows])]
             expected, directions = (
-                path.lay_out([values[name] for name in path.names]) for values in (self._gradients, self._directions)
+                path.lay_out([values[name][:clients] for name in path.names])
+                for values in (self._gradients, self._directions)
             )
             image_gradient = by_images(terms, directions, pixels)
         by_parameter = {
-            name: relative(term.detach(), value, self._floor)
+            name: relative(term.detach(), value, floor)
             for name, term, value in zip(path.names, terms, expected, strict=True)
         }
-        by_client, expected_by_client = (
-            value.unflatten(0, (_CLIENTS, -1)) for value in (image_gradient, self._by_images)
+        by_pixels = relative(
+            image_gradient.unflatten(0, (clients, -1)),
+            self._by_images[:rows].unflatten(0, (clients, -1)),
+            torch.zeros_like(floor),
         )
-        by_pixels = relative(by_client, expected_by_client, torch.zeros_like(self._floor))
         return Difference(by_parameter, by_pixels, self._tolerance)
 
     def _plain_gradients(self, client: PlainClient, pixels: Tensor) -> dict[str, Tensor]:
