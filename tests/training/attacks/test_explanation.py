@@ -77,6 +77,7 @@ def test_defended_updates_are_explained_in_part_and_never_matched(defense: str, 
     assert hint in explanation.hint
 
 
+@pytest.mark.slow
 def test_adam_told_as_sgd_is_unexplained_with_that_hint() -> None:
     """Three steps of Adam are matched by the originals when declared; told as SGD they explain nothing."""
     training = LocalTraining(1e-3, 1, epochs=3, optimiser="adam")

@@ -32,6 +32,8 @@ _ORTHOGONAL, _SLANTED = 0.005, 0.02
 """The cosine between weights and gradients before batch normalisation, below and above which the mode is clear."""
 _SCATTERED = 0.5
 """The share of zeros, among entries whose row and column are not silent, from which an update looks pruned."""
+_SMALL = 0.05
+"""The smallest magnitude that is not zero by the median one, above which the small entries of a tensor were cut."""
 _ROUNDED = 0.02
 """The share of the update that rounding makes from which it is told."""
 _FAR = 10.0
@@ -158,12 +160,17 @@ def _classes(observation: Observation) -> str:
 def _pruned(observation: Observation) -> str:
     zeros = alive = 0
     for value in observation.update.tensors.values():
-        if value.ndim > 1:
-            nonzero = value.flatten(1) != 0
-            entries = nonzero[nonzero.any(dim=1)][:, nonzero.any(dim=0)]
-            zeros, alive = zeros + int((~entries).sum()), alive + entries.numel()
-    if alive and zeros > _SCATTERED * alive:
-        return "Zeros are scattered over the update, as after pruning: no images explain the rest of it alone."
+        if value.ndim < 2 or not value.any():
+            continue
+        nonzero = value.flatten(1) != 0
+        entries = nonzero[nonzero.any(dim=1)][:, nonzero.any(dim=0)]
+        alive += entries.numel()
+        left = value[value != 0].abs()
+        # Activations that are silent scatter zeros, too, and leave entries of every size.
+        if float(left.min()) > _SMALL * float(left.median()):
+            zeros += int((~entries).sum())
+    if zeros > _SCATTERED * alive:
+        return "Zeros are scattered over the update, as after pruning: no images explain what was cut."
     return ""
 
 
