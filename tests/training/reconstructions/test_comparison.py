@@ -69,6 +69,17 @@ def test_paired_with_the_first_of_a_group(made: ReconstructionSet, scored: list[
     assert other.differences["PSNR"].value == pytest.approx(paired)
 
 
+def test_groups_are_those_of_the_grid(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """Settings that differ in something that no column of the set holds are apart; a group says what it is."""
+    inferred, adam = {"reveal_labels": False}, {"local_training": {"learning_rate": 0.1, "optimiser": "adam"}}
+    written = [one | {"defense": "none"} for one in made.description.grid["settings"]]
+    changed = [written[0] | inferred, written[1] | inferred, written[2] | adam, written[3]]
+    description = made.description.model_copy(update={"grid": made.description.grid | {"settings": changed}})
+    first, second = compare_settings(replace(made, description=description), scored, ComparedBy.ATTACK)
+    assert first.group == second.group
+    assert first.group.endswith(", labels inferred")
+
+
 def test_defenses_are_compared_with_none(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
     """The setting without a defense comes first, wherever the grid has it; without peers nothing is compared."""
     none, sign = compare_settings(made, scored, ComparedBy.DEFENSE)

@@ -1,6 +1,5 @@
 """Settings of a set against each other that differ in one thing, on the same clients: means, paired differences."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +9,7 @@ import numpy as np
 
 from semsim.exceptions import InvalidDataset
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.schema import ReconstructionRow
 from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting
 from semsim_training.statistics.bootstrap import resampled
 from semsim_training.statistics.intervals import Floats, Interval, percentiles, wilson
@@ -83,6 +83,8 @@ class Compared:
 
 _Client = tuple[str, ...]
 """A client by the names of its images."""
+_Choices = Mapping[str, Any]
+"""A setting as a grid writes it, without what is left at its default."""
 
 
 def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: ComparedBy) -> list[Compared]:
@@ -98,9 +100,11 @@ def compare_settings(made: ReconstructionSet, scored: Sequence[ScoredRow], by: C
     if failure is not None:
         raise InvalidDataset(f"expected the originals of all reconstructions to compare, got: {failure.message}")
     settings = by_setting(scored)
-    groups = [[settings[setting] for setting in group] for group in _groups(made, by)]
-    ordered = [sorted(group, key=lambda rows: rows[0].row.defense != "none") for group in groups]
-    return [one for group in ordered for one in _compared(group, by)]
+    compared = []
+    for choices, names in _groups(made, by):
+        group = sorted((settings[name] for name in names), key=lambda rows: rows[0].row.defense != "none")
+        compared += _compared(group, _common(group[0][0].row, choices, by), by)
+    return compared
 
 
 def check_comparable(made: ReconstructionSet, by: ComparedBy) -> None:
@@ -113,17 +117,17 @@ def check_comparable(made: ReconstructionSet, by: ComparedBy) -> None:
         raise InvalidDataset(f"expected settings of {made.name} that differ in the {by} alone, got none")
 
 
-def _groups(made: ReconstructionSet, by: ComparedBy) -> list[list[str]]:
-    """The names of settings that differ in one thing alone, where there are several."""
+def _groups(made: ReconstructionSet, by: ComparedBy) -> list[tuple[_Choices, list[str]]]:
+    """The names of settings that differ in one thing alone, where there are several, and what the first of them is."""
     settings = list(dict.fromkeys(row.setting for row in made.rows))
-    groups: dict[str, list[str]] = defaultdict(list)
+    groups: dict[str, tuple[_Choices, list[str]]] = {}
     for setting, choices in zip(settings, _choices(made, len(settings)), strict=True):
         alike = sorted((name, str(value)) for name, value in choices.items() if name not in (by, "count"))
-        groups[str(alike)].append(setting)
-    return [group for group in groups.values() if len(group) > 1]
+        groups.setdefault(str(alike), (choices, []))[1].append(setting)
+    return [group for group in groups.values() if len(group[1]) > 1]
 
 
-def _choices(made: ReconstructionSet, settings: int) -> list[Mapping[str, Any]]:
+def _choices(made: ReconstructionSet, settings: int) -> list[_Choices]:
     """The settings as the set's grid writes them, in order."""
     choices = made.description.grid.get("settings", [])
     if len(choices) != settings:
@@ -133,8 +137,7 @@ def _choices(made: ReconstructionSet, settings: int) -> list[Mapping[str, Any]]:
     return list(choices)
 
 
-def _compared(group: list[list[ScoredRow]], by: ComparedBy) -> list[Compared]:
-    common = _common(group, by)
+def _compared(group: list[list[ScoredRow]], common: str, by: ComparedBy) -> list[Compared]:
     everybody = [_clients(rows) for rows in group]
     names = [measure for measure in MEASURES if all(_has(measure, clients) for clients in everybody)]
     first = everybody[0]
@@ -193,12 +196,16 @@ def _bootstrap(values: Floats) -> Interval | None:
     return percentiles(resampled(len(values), DRAWS, seed=0) @ values / len(values))
 
 
-def _common(group: list[list[ScoredRow]], by: ComparedBy) -> str:
+def _common(row: ReconstructionRow, choices: _Choices, by: ComparedBy) -> str:
     """The things that the settings of a group have in common."""
-    row = group[0][0].row
     parts = [row.dataset, *(getattr(row, one) for one in ComparedBy if one not in (by, ComparedBy.DEFENSE))]
     parts += [row.defense] * (row.defense != "none" and by is not ComparedBy.DEFENSE)
     parts += [f"batch {row.batch}", f"batch normalisation {row.batchnorm}"]
     parts += [f"mode {row.mode}"] * (row.mode != "none")
-    parts += [f"{row.local_steps} local steps"] * (row.local_steps > 0)
+    parts += ["statistics sent"] * bool(choices.get("send_statistics"))
+    parts += ["labels inferred"] * (choices.get("reveal_labels") is False)
+    if row.local_steps:
+        training = dict(choices.get("local_training") or {})
+        values = " ".join(f"{name} {value}" for name, value in training.items())
+        parts.append(f"{row.local_steps} local steps of {values}")
     return ", ".join(parts)

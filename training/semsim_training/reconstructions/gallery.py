@@ -72,7 +72,7 @@ def draw_gallery(
     lines = _aligned(drawn, settings_of, columns) if align else _apart(drawn, settings_of, columns)
     threshold = scorer.manifest.threshold
     told = "PSNR" if threshold is None else f"leakage and PSNR; in red, recognizable: leakage from {threshold} on"
-    return _sheet([*lines, _Line(f"Under each reconstruction, by {scorer.manifest.name}: {told}", ())], columns)
+    return _sheet([*lines, _Line(f"Under each reconstruction, by {scorer.manifest.name}: {told}", ())])
 
 
 def _apart(drawn: ReconstructionSet, settings: dict[str, list[ScoredRow]], columns: int) -> list[_Line]:
@@ -151,12 +151,12 @@ def _spread(ranked: Sequence[_Item], count: int) -> list[_Item]:
     return [ranked[round(place * (len(ranked) - 1) / max(count - 1, 1))] for place in range(count)]
 
 
-def _sheet(lines: Sequence[_Line], columns: int) -> Image.Image:
+def _sheet(lines: Sequence[_Line]) -> Image.Image:
     font, small = ImageFont.load_default(13), ImageFont.load_default(12)
     side = max(tile.shape[0] for line in lines for tile in line.tiles if tile is not None)
     tile = min(side * -(-_LEAST_TILE // side), _LARGEST_TILE)
     titles = (int(2 * _GAP + font.getlength(line.title)) for line in lines)
-    width = max(_GAP + columns * (tile + _GAP), *titles)
+    width = max(_GAP + max(len(line.tiles) for line in lines) * (tile + _GAP), *titles)
     sheet = Image.new("RGB", (width, _GAP + sum(line.height(tile) for line in lines)), _GROUND)
     pen = ImageDraw.Draw(sheet)
     top = _GAP
