@@ -9,10 +9,14 @@ from safetensors.torch import load_file, save_file
 from semsim_training.attacks.best_seen import BestSeen
 from semsim_training.attacks.search import SearchState
 
+_FORMAT = "format 2"
+"""The name of a tensor without content; states of format 1 knew neither rounds nor best candidates."""
+_MARK = torch.zeros(0)
+
 
 def save_search_state(state: SearchState, path: Path) -> None:
     """Write a state; a reader sees the old file or the new one."""
-    tensors = {"x": state.x, "diverged": state.diverged, "iteration": torch.tensor(state.iteration)}
+    tensors = {"x": state.x, "diverged": state.diverged, "iteration": torch.tensor(state.iteration), _FORMAT: _MARK}
     tensors |= {f"stepper/{name}": value for name, value in state.stepper.items()}
     if state.best is not None:
         tensors |= {"best/x": state.best.x, "best/total": state.best.total}
@@ -28,6 +32,8 @@ def load_search_state(path: Path) -> SearchState | None:
         tensors = load_file(path)
     except (FileNotFoundError, SafetensorError):
         return None  # a search starts over rather than from a damaged state
+    if _FORMAT not in tensors:
+        return None
     stepper = {name.removeprefix("stepper/"): value for name, value in tensors.items() if name.startswith("stepper/")}
     best = BestSeen(tensors["best/x"], tensors["best/total"]) if "best/x" in tensors else None
     return SearchState(int(tensors["iteration"]), tensors["x"], tensors["diverged"], stepper, best)
