@@ -13,7 +13,7 @@ from semsim_training.reconstructions.search_state_file import load_search_state,
 
 @pytest.mark.parametrize("keeps_best", [True, False])
 def test_comes_back(tmp_path: Path, keeps_best: bool) -> None:
-    """Unknowns, optimiser and best candidates are those that were saved; without the format's mark there is no state."""
+    """Unknowns, optimiser and best candidates come back; without the mark of the format there is no state."""
     x = torch.arange(6.0).reshape(2, 3)
     best = BestSeen(x + 1, torch.tensor([0.5, torch.inf])) if keeps_best else None
     path = tmp_path / "state"
