@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from semsim.exceptions import InvalidConfiguration, InvalidDataset
 from semsim_training.attacks.search import Options
 from semsim_training.client_images.labelled import LabelledImages
-from semsim_training.configuration import Description
+from semsim_training.configuration import Description, expanded
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.grid import Grid, Setting, Splits
 from semsim_training.reconstructions.shard import Shard
@@ -137,8 +137,12 @@ class Workload:
 
 
 def digest(grid: Grid) -> str:
-    """The hash of a grid's contents."""
-    return hashlib.sha256(grid.model_dump_json().encode()).hexdigest()
+    """The hash of a grid's contents, and of the generators that its attacks search with."""
+    running = hashlib.sha256(grid.model_dump_json().encode())
+    generators = {setting.attack.generator for setting in grid.settings} - {None}
+    for path in sorted(expanded(path) for path in generators if path is not None):
+        running.update(path.read_bytes())
+    return running.hexdigest()
 
 
 def split_of(name: str, splits: Splits) -> str:

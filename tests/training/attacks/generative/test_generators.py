@@ -11,13 +11,15 @@ from semsim.exceptions import InvalidConfiguration, InvalidOption, InvalidUpdate
 from semsim.pixel_metrics import mse, psnr
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import AttackChoice
-from semsim_training.attacks.generative.generator_file import GeneratorDescription, load_generator
+from semsim_training.attacks.generative.generator_file import GeneratorDescription, load_generator, save_generator
 from semsim_training.attacks.generative.generator_training import GeneratorTraining, train_generator
 from semsim_training.attacks.generative.image_generator import ImageGenerator
 from semsim_training.attacks.search import Search
 from semsim_training.client_images.png import encode_png
 from semsim_training.defenses.defense import Defense
 from semsim_training.observations.client import Protocol
+from semsim_training.reconstructions.grid import Grid
+from semsim_training.reconstructions.plan import digest
 from semsim_training.subcommands.attack_command import app
 from tests.training.small import observations, smooth_images, victim
 
@@ -103,6 +105,23 @@ def test_generators_are_chosen_where_they_belong(trained: Path, tmp_path: Path) 
     assert choice.label == "ggl smooth"
     with pytest.raises(InvalidUpdate, match=r"expected a generator of images \(3, 32, 32\), got one of \(3, 16, 16\)"):
         choice.resolve().check(observations(victim("lenet"), 1)[0])  # type: ignore[union-attr]
+
+
+def test_a_set_of_another_generator_is_another_set(trained: Path, tmp_path: Path) -> None:
+    """The hash of a grid, with which a set that was begun must agree, hangs on the generator's weights."""
+    place = tmp_path / "any.safetensors"
+    for kept in (trained, trained.with_suffix(".json")):
+        place.with_suffix(kept.suffix).write_bytes(kept.read_bytes())
+    images = {"folder": tmp_path, "size": 16, "count": 1}
+    setting = {"images": "any", "victim": "lenet", "attack": {"preset": "ggl", "generator": str(place)}}
+    victims = {"lenet": {"network": {"architecture": "lenet", "classes": 2, "size": 16}}}
+    described = {"name": "any", "images": {"any": images}, "victims": victims, "settings": [setting]}
+    before = digest(Grid.model_validate(described))
+    assert digest(Grid.model_validate(described)) == before
+    generator = load_generator(trained)
+    generator.layers[0].bias.mul_(2)  # type: ignore[operator]
+    save_generator(generator, GeneratorDescription.read(trained.with_suffix(".json")), place)
+    assert digest(Grid.model_validate(described)) != before
 
 
 def test_the_command_trains_a_generator(training: GeneratorTraining, tmp_path: Path) -> None:
