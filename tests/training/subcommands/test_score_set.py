@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import ROOT
 from tests.training.judged.made_up import made_up_set
 from tests.training.subcommands.command_line import Command
 
@@ -49,6 +50,16 @@ def test_a_row_for_each_reconstruction(semsim: Command, home: Path, calibrated_a
         == [line["status"] for line in lines]
         == ["diverged", "nothing_found"] + ["matched"] * 6
     )
+
+
+def test_a_committed_set_of_an_earlier_format(semsim: Command, data: Path) -> None:
+    """Sets of format 2 say nothing of explained shares; everything else is there."""
+    done = semsim("score-set", ROOT / "datasets" / "cifar10", "--settings", "convnet", "--json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert len(results) == 40
+    assert {(row["status"], row["explained"]) for row in results} == {("done", None)}
+    assert not any(row["recognizable"] for row in results)
 
 
 def test_what_is_printed(semsim: Command, home: Path, calibrated_artifact: Path) -> None:
