@@ -39,7 +39,7 @@ class EqualOperations(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         equal = _EQUAL.get(func)
-        self._needed |= equal is not None or func in _READS_VALUES or func in _ATTENTION or func is Tensor.view
+        self._needed |= equal is not None or func in _CONCERNED
         if equal is not None:
             self.replaced.add(func.__name__.rstrip("_"))
             return equal(*args, **(kwargs or {}))
@@ -47,6 +47,9 @@ class EqualOperations(TorchFunctionMode):
             raise ReadsValues(f"the network reads values by {func.__name__}")
         if func in _ATTENTION:
             self.replaced.add("fused attention")
+        if func in _RECURRENT:
+            with torch.backends.cudnn.flags(enabled=False):  # its recurrence has no second derivative
+                return func(*args, **(kwargs or {}))
         if func is Tensor.view and not any(isinstance(arg, torch.dtype) for arg in args[1:]) and not kwargs:
             func = Tensor.reshape
         return func(*args, **(kwargs or {}))
@@ -135,3 +138,6 @@ _EQUAL: dict[Any, Callable[..., Tensor]] = {
     torch._C._nn.hardsigmoid_: partial(_hardsigmoid, inplace=True),
 }
 _ATTENTION = (F.scaled_dot_product_attention, F.multi_head_attention_forward)
+_RECURRENT = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
+_CONCERNED = {*_READS_VALUES, *_ATTENTION, *_RECURRENT, Tensor.view}
+"""The operations that keep :class:`EqualOperations` in use."""
