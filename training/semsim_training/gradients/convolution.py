@@ -13,6 +13,8 @@ _convolution_backward = torch.ops.aten.convolution_backward
 _NARROW = 16
 """The number of channels below which products of patches are faster the other way round, and oneDNN's strided
 convolutions are slow."""
+_SEVERAL = 4
+"""The number of images from which these ways are worth their copies."""
 
 
 class SharedConvolution(torch.autograd.Function):
@@ -42,7 +44,8 @@ class _TransposedConvolution(torch.autograd.Function):
     def forward(ctx: Any, gradient: Tensor, weight: Tensor, shape: torch.Size, window: Window) -> Tensor:
         ctx.save_for_backward(weight)
         ctx.window = window
-        if shape[1] < _NARROW and window.stride != (1, 1) and window.dilation == (1, 1) and window.groups == 1:
+        narrow = shape[1] < _NARROW and len(gradient) >= _SEVERAL
+        if narrow and window.stride != (1, 1) and window.dilation == (1, 1) and window.groups == 1:
             return _sub_pixel_convolution(gradient, weight, shape, window)
         data: Tensor = _convolution_backward(
             gradient, gradient.new_empty(1).expand(shape), weight, None, window.stride, window.padding,

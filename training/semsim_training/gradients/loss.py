@@ -40,10 +40,8 @@ def client_losses(logits: Tensor, labels: Tensor, images: int) -> Tensor:
 
     ``logits`` ``(N * images, classes)``; ``labels`` integers ``(N * images,)``, or probabilities like the logits.
     """
-    per_image = F.log_softmax(logits, dim=-1)
     if labels.dtype == torch.int64:
-        losses = -per_image.gather(-1, labels[:, None])[:, 0]
+        losses = F.cross_entropy(logits, labels, reduction="none")
     else:
-        losses = -(labels * per_image).sum(dim=-1)
-    means: Tensor = losses.unflatten(0, (-1, images)).mean(dim=1)
-    return means
+        losses = -(labels * F.log_softmax(logits, dim=-1)).sum(dim=-1)
+    return losses if images == 1 else losses.unflatten(0, (-1, images)).mean(dim=1)

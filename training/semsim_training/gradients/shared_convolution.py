@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from semsim_training.gradients import winograd
 from semsim_training.gradients.convolution import PatchWeightGradient, SharedConvolution
 from semsim_training.gradients.depthwise import DepthwiseConvolution, DepthwiseWeightGradient
+from semsim_training.gradients.one_client import OneClientWeightGradient
 from semsim_training.gradients.patches import Window
 from semsim_training.gradients.shared_layer import LayerRun
-from semsim_training.gradients.terms import DenseTerm, GradientTerm, rows, summed
+from semsim_training.gradients.terms import DenseTerm, GradientTerm, summed
 
 
 class ConvolutionLayer:
@@ -40,8 +41,6 @@ class ConvolutionLayer:
             y, entering, leaving = winograd.convolve(x, self._kernels[x.dtype])
             y = y if bias is None else y + bias[:, None, None]
             return LayerRun(y, (leaving, y), lambda *deltas: self._winograd_terms(entering, *deltas, images=images))
-        elif len(x) == images:
-            return self._one_client(x, weight, bias)
         else:
             x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
             y = SharedConvolution.apply(x, weight, bias, window)
@@ -50,22 +49,12 @@ class ConvolutionLayer:
         y = y.squeeze(2) if isinstance(layer, nn.Conv1d) else y
         return LayerRun(y, (y,), lambda delta: self._terms(x, delta, images))
 
-    def _one_client(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> LayerRun:
-        """The run for one client alone: PyTorch has the gradient by the weight itself, and its derivative."""
-        window, given = self._window, (weight, bias)
-        by = tuple(value.requires_grad_() for value in given if value is not None)
-        y = F.conv2d(x, weight, bias, window.stride, window.padding, window.dilation, window.groups)
-
-        def terms(*gradients: Tensor) -> Mapping[str, GradientTerm]:
-            moved = (gradients[0].movedim(1, -1), *gradients[1:])
-            return {name: DenseTerm(rows(g[None])) for name, g in zip(("weight", "bias"), moved, strict=False)}
-
-        return LayerRun(y.squeeze(2) if isinstance(self._layer, nn.Conv1d) else y, by, terms)
-
     def _terms(self, x: Tensor, delta: Tensor, images: int) -> Mapping[str, GradientTerm]:
         delta = delta.unsqueeze(2) if isinstance(self._layer, nn.Conv1d) else delta
-        gradient = DepthwiseWeightGradient if self._depthwise else PatchWeightGradient
-        weight = gradient.apply(x, delta, self._window, len(x) // images)
+        clients = len(x) // images
+        gradient = OneClientWeightGradient if clients == 1 else PatchWeightGradient
+        gradient = DepthwiseWeightGradient if self._depthwise else gradient
+        weight = gradient.apply(x, delta, self._window, clients)
         return {"weight": DenseTerm(weight), **self._bias_term(delta, images)}
 
     def _winograd_terms(
