@@ -114,6 +114,11 @@ def test_training_mode_told_as_evaluation_is_suggested() -> None:
     (seen,) = observations(victim("resnet20", 4, 16), 1, 2, Protocol(batchnorm="train"))
     (explanation,) = explanations([replace(seen, batchnorm="eval")], [smooth_images(2, 16)], [(0, 1)])
     assert "declare batch normalisation in training mode" in explanation.hint
+    adam = Protocol(LocalTraining(1e-3, 2, optimiser="adam"), "train")
+    (explanation,) = explanations(
+        observations(victim("resnet20", 4, 16), 1, 2, adam), [smooth_images(2, 16, seed=3)], [(0, 1)]
+    )
+    assert "upright" not in explanation.hint
 
 
 def _scaled(seen: Observation, factor: float) -> Observation:

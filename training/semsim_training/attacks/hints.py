@@ -98,6 +98,9 @@ def _evenness(observation: Observation) -> Literal["", "nearly equal", "equal"]:
 
 def _mode(observation: Observation) -> str:
     """In training mode a layer's scale does not matter, so that gradients stand upright on the weights."""
+    training = observation.update.local_training
+    if training is not None and (training.optimiser != "sgd" or training.weight_decay):
+        return ""
     slants = [
         float((weight * update).sum(dim=1).abs().sum() / (weight.norm(dim=1) * update.norm(dim=1)).sum())
         for weight, update in _normalised_weights(observation)
