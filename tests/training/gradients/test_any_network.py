@@ -284,3 +284,34 @@ def test_paths_see_the_same_batch_statistics() -> None:
         assert means[0].shape == (2, 4)
         assert torch.allclose(means[0], means[1], rtol=1e-12)
         assert torch.allclose(means[0], means[2], rtol=1e-12)
+
+
+class Tokens(nn.Module):
+    """A convolution with batch normalisation whose pixels are the tokens of a normalised layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), nn.BatchNorm2d(6))
+        self.norm = nn.LayerNorm(6)
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits of the mean token."""
+        tokens = self.norm(self.stem(x).flatten(2).transpose(1, 2)) ** 3
+        logits: Tensor = self.head(tokens.mean(dim=1))
+        return logits
+
+
+def test_one_image_has_the_gradient_of_its_copies() -> None:
+    """The gradient of one image is that of two copies of it, also where PyTorch's own kernel gets it wrong."""
+    torch.manual_seed(0)
+    network = Tokens().double().eval()
+    pixels = torch.randn(1, 3, 8, 8, dtype=torch.float64)
+    alone, twice = (
+        client_gradients(network, images, (3, 8, 8), train_batchnorm=False)(
+            pixels.repeat(images, 1, 1, 1).requires_grad_(), torch.full((images,), 3)
+        )
+        for images in (1, 2)
+    )
+    for one, two in zip(alone, twice, strict=True):
+        assert torch.allclose(one.dense(), two.dense(), rtol=1e-9, atol=1e-12)
