@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from semsim.exceptions import InvalidVictim
-from semsim_training.gradients.difference import Difference
+from semsim_training.gradients.disagreement import Disagreement
 from semsim_training.gradients.equal_operations import operations_of
 from semsim_training.gradients.looped_clients import LoopedClientGradients
 from semsim_training.gradients.loose_parameters import LooseParameterGradients
@@ -26,7 +26,7 @@ class ChosenPath:
     """The first path that agrees with plain autograd on a victim, and how well."""
 
     kind: type[ClientGradients]
-    difference: Difference
+    difference: Disagreement
     replaced: tuple[str, ...]
     """The victim's operations in whose place equal ones are computed."""
 

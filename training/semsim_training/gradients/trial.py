@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
 from semsim_training.gradients.attackable import attackable_copy
-from semsim_training.gradients.difference import Difference, norms, relative, total_norm
+from semsim_training.gradients.disagreement import Disagreement, norms, relative, total_norm
 from semsim_training.gradients.finite_differences import holds
 from semsim_training.gradients.looped_clients import LoopedClientGradients
 from semsim_training.gradients.plain_client import DoesNotRun, PlainClient, by_images, own_randomness
@@ -74,7 +74,7 @@ class Trial:
         if logits.dtype == torch.float64:  # others have too few digits for differences
             self._check_second_derivative(client)
 
-    def difference(self, path: TriedPath) -> Difference:
+    def difference(self, path: TriedPath) -> Disagreement:
         """Compare a path, built on ``model`` for clients of ``images`` images, with plain autograd.
 
         Raises:
@@ -82,9 +82,9 @@ class Trial:
         """
         both, alone = (self._difference(path, clients) for clients in (_CLIENTS, 1))  # one alone may run otherwise
         by_parameter = {name: max(both.by_parameter[name], alone.by_parameter[name]) for name in path.names}
-        return Difference(by_parameter, max(both.by_images, alone.by_images), self._tolerance)
+        return Disagreement(by_parameter, max(both.by_images, alone.by_images), self._tolerance)
 
-    def _difference(self, path: TriedPath, clients: int) -> Difference:
+    def _difference(self, path: TriedPath, clients: int) -> Disagreement:
         rows, floor = clients * self.images, self._floor[:clients]
         with own_randomness():
             pixels = self._pixels[:rows].clone().requires_grad_()
@@ -103,7 +103,7 @@ class Trial:
             self._by_images[:rows].unflatten(0, (clients, -1)),
             torch.zeros_like(floor),
         )
-        return Difference(by_parameter, by_pixels, self._tolerance)
+        return Disagreement(by_parameter, by_pixels, self._tolerance)
 
     def _plain_gradients(self, client: PlainClient, pixels: Tensor) -> dict[str, Tensor]:
         """The gradients ``(clients, *parameter)`` of the network as it is."""

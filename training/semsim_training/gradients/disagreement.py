@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Disagreement:
     """The differences of two clients' derivatives, each the larger of both and relative to autograd's value."""
 
     by_parameter: Mapping[str, float]
