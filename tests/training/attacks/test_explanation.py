@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from semsim_training.attacks.closed_form import IMPRINTED, imprint
 from semsim_training.attacks.explanation import explanations, status_of
@@ -192,3 +193,12 @@ def test_explaining_leaves_the_model_alone() -> None:
     assert all(torch.equal(value, before[name]) for name, value in attacked.model.state_dict().items())
     pixels = normalise(smooth_images(1, 16), attacked.inputs)
     assert F.cross_entropy(attacked.model(pixels), torch.tensor([3])).requires_grad
+
+
+def test_dropout_is_named_where_little_is_explained() -> None:
+    """A network with dropout may have been trained with it on, which nobody can repeat."""
+    attacked = victim("lenet", size=16)
+    attacked.model.add_module("forgetting", nn.Dropout(0.5))
+    (seen,) = observations(attacked, 1)
+    (explanation,) = explanations([seen], [smooth_images(1, 16, seed=7)], [seen.labels or ()])
+    assert "The network has dropout in forgetting" in explanation.hint

@@ -55,7 +55,18 @@ def hint(observation: Observation, explanation: Explanation, scale: float, rando
         told = suggestion(observation)
         if told:
             return told
-    return _length(observation, explanation, scale, random_norm)
+    return _length(observation, explanation, scale, random_norm) or _dropout(observation)
+
+
+def _dropout(observation: Observation) -> str:
+    names = [
+        name
+        for name, layer in observation.victim.model.named_modules()
+        if isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0
+    ]
+    if not names:
+        return ""
+    return f"The network has dropout in {names[0]}: a client that trained with it on cannot be repeated."
 
 
 def _rounded(observation: Observation) -> str:

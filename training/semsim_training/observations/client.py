@@ -42,6 +42,9 @@ def observe(
 ) -> Observation:
     """The observation of a client that takes part with ``images`` ``(m, H, W, C)`` and ``labels`` ``(m,)``.
 
+    Dropout is off. Its masks are known to nobody, so that no attack can repeat a client that trains with it on. Of the
+    layers that differ in training mode, batch normalisation alone is in it, where the protocol says so.
+
     Raises:
         InvalidUpdate: images or labels do not fit the victim.
     """
