@@ -10,8 +10,23 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
+from semsim.exceptions import InvalidVictim
 from semsim_training.gradients.batchnorm import ClientBatchNorm
 from semsim_training.gradients.equal_operations import use_equal_operations
+
+
+def independent_copy(model: nn.Module) -> nn.Module:
+    """A copy that shares nothing with the model.
+
+    Raises:
+        InvalidVictim: the model holds what cannot be copied, such as a tensor with the history of an earlier call.
+    """
+    try:
+        return copy.deepcopy(model)
+    except (RuntimeError, TypeError) as error:
+        raise InvalidVictim(
+            f"expected a network that can be copied, got {type(model).__name__}: {str(error).partition('.')[0]}"
+        ) from error
 
 
 def attackable_copy(model: nn.Module, images: int, *, train_batchnorm: bool) -> nn.Module:
@@ -19,7 +34,7 @@ def attackable_copy(model: nn.Module, images: int, *, train_batchnorm: bool) -> 
 
     Its operations without a second derivative are replaced by equal ones.
     """
-    network = copy.deepcopy(model).eval().requires_grad_(False)
+    network = independent_copy(model).eval().requires_grad_(False)
     swapped: dict[nn.Module, ClientBatchNorm] = {}  # a layer that stands at two places stays one
     for parent in list(network.modules()):
         parent._compiled_call_impl = None  # a compiled forward pass does not tell its operations

@@ -1,6 +1,5 @@
 """Clients' computations by plain autograd on the victim as it is, to hold faster ones against."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from semsim.exceptions import InvalidVictim, SemSimError
-from semsim_training.gradients.attackable import trained_names
+from semsim_training.gradients.attackable import independent_copy, trained_names
 from semsim_training.gradients.loss import client_losses, logits_of
 
 
@@ -32,7 +31,7 @@ class PlainClient:
 
     def __init__(self, model: nn.Module, *, train_batchnorm: bool) -> None:
         """Prepare a copy of the model; with ``train_batchnorm`` batch normalisation normalises by the batch."""
-        self.network = copy.deepcopy(model).eval().requires_grad_(False)
+        self.network = independent_copy(model).eval().requires_grad_(False)
         for module in self.network.modules():
             module._compiled_call_impl = None
             if isinstance(module, nn.SyncBatchNorm):

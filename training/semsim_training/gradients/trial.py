@@ -1,6 +1,5 @@
 """A trial step: two clients' gradients and image gradients by a path, beside those of plain autograd."""
 
-import copy
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
-from semsim_training.gradients.attackable import attackable_copy
+from semsim_training.gradients.attackable import attackable_copy, independent_copy
 from semsim_training.gradients.disagreement import Disagreement, norms, relative, total_norm
 from semsim_training.gradients.finite_differences import holds
 from semsim_training.gradients.looped_clients import LoopedClientGradients
@@ -54,7 +53,7 @@ class Trial:
                 no second derivative; the message names the layer.
         """
         self.images = min(images, 2)
-        self.model = copy.deepcopy(model).to(dtype)
+        self.model = independent_copy(model).to(dtype)
         self._tolerance, share = (1e-6, 1e-6) if dtype == torch.float64 else (5e-2, 1e-3)
         self._generator = torch.Generator().manual_seed(0)
         self._train = train_batchnorm

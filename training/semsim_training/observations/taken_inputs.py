@@ -1,10 +1,9 @@
 """A victim takes the images that are said of it, and gives as many logits as there are classes."""
 
-import copy
-
 import torch
 
 from semsim.exceptions import InvalidVictim
+from semsim_training.gradients.attackable import independent_copy
 from semsim_training.gradients.loss import logits_of
 from semsim_training.observations.observation import Victim
 
@@ -16,7 +15,7 @@ def refuse_other_inputs(victim: Victim) -> None:
         InvalidVictim: it fails on images of this shape, or gives another number of logits.
     """
     channels, height, width = victim.inputs.shape
-    model = copy.deepcopy(victim.model).eval()
+    model = independent_copy(victim.model).eval()
     parameter = next(model.parameters(), None)
     if parameter is None:
         raise InvalidVictim(f"expected a network with parameters, got none in {victim.name}")

@@ -1,6 +1,5 @@
 """Observations that are read from files, so that operators can attack their rounds."""
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate, InvalidVictim
-from semsim_training.gradients.attackable import trained_names
+from semsim_training.gradients.attackable import independent_copy, trained_names
 from semsim_training.gradients.update import LocalTraining, Update
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 from semsim_training.observations.plausibility import refuse_another_kind, refuse_other_steps, rounding_share
@@ -43,7 +42,7 @@ def with_weights(model: nn.Module, weights: SentTensors) -> nn.Module:
     Raises:
         InvalidVictim: a file cannot be read, or the weights are not the network's.
     """
-    loaded = copy.deepcopy(model)
+    loaded = independent_copy(model)
     tensors = _implied(model) | named_tensors(weights, model, InvalidVictim)
     load_weights(loaded, tensors, str(weights) if isinstance(weights, Path) else "the tensors")
     return loaded

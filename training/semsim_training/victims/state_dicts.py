@@ -1,12 +1,12 @@
 """State dicts as tools write them: wrapped in a checkpoint, or under the prefixes of parallel and compiled models."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim, SemSimError
+from semsim_training.gradients.attackable import independent_copy
 
 _COMPILED = "_orig_mod"
 _KEYS = ("state_dict", "model_state_dict", "model")
@@ -21,7 +21,7 @@ def plain_module(model: nn.Module) -> nn.Module:
     plain = _unwrapped(model)
     if all(_unwrapped(module) is module for module in plain.modules()):
         return plain
-    plain = copy.deepcopy(plain)
+    plain = independent_copy(plain)
     for parent in list(plain.modules()):
         for name, child in parent.named_children():
             setattr(parent, name, _unwrapped(child))
