@@ -2,8 +2,7 @@
 
 Adam divides by the root of its second moment. For a single step this is nearly the sign of the gradient, whose
 derivative is zero almost everywhere, and at zero the root's own derivative is infinite. So Adam's steps are exact and
-their derivatives are those of a smoothed step: each tensor's denominator is taken as if the root mean square of the
-tensor's second moments were added to each of them.
+their derivatives are those of a smoothed step, as if a part of the tensor's mean were added to each second moment.
 """
 
 from collections.abc import Mapping
@@ -19,6 +18,12 @@ _CLIP_EPSILON = 1e-6
 """The number that ``clip_grad_norm_`` adds to the norm before it divides by it."""
 _SMALLEST = 1e-30
 """The squared norm below which a gradient counts as zero, where a root has no derivative."""
+_SMOOTHING = 0.3
+"""The part of a tensor's mean second moment that the derivatives of Adam's steps add to each.
+
+On three-step clients of LeNet, parts of .01 to 10 find images within half a decibel of each other. Small parts explain
+more of the update, and are stuck more often.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,6 @@ def _adam(
 
 def _normalised(mean: Tensor, square: Tensor, epsilon: float) -> Tensor:
     """``mean / (sqrt(square) + epsilon)``, with the derivatives of the smoothed quotient."""
-    smooth = mean / (square + KAPPA * square.detach().mean()).clamp_min(_SMALLEST).sqrt()
+    smooth = mean / (square + _SMOOTHING * square.detach().mean()).clamp_min(_SMALLEST).sqrt()
     exact = mean.detach() / (square.detach().sqrt() + epsilon)
     return smooth + (exact - smooth.detach())
-
-
-KAPPA = 1.0

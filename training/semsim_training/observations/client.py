@@ -76,7 +76,7 @@ def observe(
 
 def _update(model: nn.Module, victim: Victim, pixels: Tensor, labels: Tensor, protocol: Protocol) -> dict[str, Tensor]:
     """The gradient of the mean loss, or the weight delta, computed on ``model``, the client's copy of the victim's."""
-    pixels = pixels.to(next(model.parameters()))
+    pixels = pixels.to(next(model.parameters())).contiguous()  # networks call view() on their features
     model.eval()
     for _, layer in batchnorms(model):
         layer.train(protocol.batchnorm == "train")
