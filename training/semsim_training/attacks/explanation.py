@@ -22,8 +22,9 @@ _MATCHED = 0.9
 """The gain from which images count as a match.
 
 LeNet, 200 iterations of ``smooth``: gains of .96 to .99 go with 15 to 25 dB, gains of .88 and .89 with 12 and 14 dB.
-Share alone does not tell them apart: all of them are above .96, because labels alone explain .6 to .85 there. Nine of
-ten clients of DLG and iDLG are above .99 or below .8. Closed forms reach 1.
+Share alone does not tell them apart: all of them are above .96, because labels alone explain .6 to .85 there. Of 20
+first searches of DLG and iDLG, 15 gain .997 or more with 23 dB or more, and 5 gain less than .6 with 10 dB or less.
+Closed forms reach 1. Inverting Gradients on a trained ResNet20 gains .3 to .75 in 150 iterations.
 """
 _MORE = 0.1
 """The gain from which images count as more than random ones.
