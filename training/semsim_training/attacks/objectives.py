@@ -10,8 +10,11 @@ from torch import Tensor
 from semsim_training.gradients.terms import DenseTerm, GradientTerm
 
 _TINY = 1e-37
-_SMALL = 1024
-"""The most entries of a parameter whose gradient is copied behind others, to be multiplied together with them."""
+_SMALL = 16_384
+"""The most entries of all clients' gradients by a parameter that are copied behind others, to be multiplied with them.
+
+Where clients are few, the number of operations is what takes time; where they are many, copies do.
+"""
 _SHORTEST = 1e-10
 """The least norm that a row counts with. Images of zeros have rows of zeros, whose directions this makes steep."""
 
@@ -60,7 +63,7 @@ class Cosine(Objective):
 
 
 def _small(target: Tensor) -> bool:
-    return target[0].numel() <= _SMALL
+    return target.numel() <= _SMALL
 
 
 @dataclass(frozen=True, slots=True)
