@@ -79,6 +79,9 @@ generative: $(DEV)/.done ## generative priors and LOKI, in docs/attacks.md: thre
 	$(DEV)/bin/semsim attack compare build/generative --lpips $(SEMSIM_DATA)/../weights/lpips_alexnet.safetensors \
 		--mark generative --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/generative --align --out build/generative.png
+	$(DEV)/bin/semsim attack grid configs/attacks/generative-batches.yaml build/generative-batches
+	$(DEV)/bin/semsim attack compare build/generative-batches --lpips $(SEMSIM_DATA)/../weights/lpips_alexnet.safetensors \
+		--mark generative-batches --write docs/attacks.md
 	$(DEV)/bin/semsim attack grid configs/attacks/loki.yaml build/loki
 	$(DEV)/bin/semsim attack table build/loki --mark loki --write docs/attacks.md
 
