@@ -100,13 +100,6 @@ def _groupnorm(**options: Any) -> nn.Module:
     return network
 
 
-def _vit_b_16() -> nn.Module:
-    network: nn.Module = tv.vit_b_16(
-        weights=None, num_classes=_CLASSES, image_size=64, hidden_dim=192, mlp_dim=768, num_heads=3
-    )
-    return network
-
-
 NETWORKS = (
     _large("alexnet", "torchvision"),
     _large("vgg11_bn", "torchvision"),
@@ -133,7 +126,10 @@ NETWORKS = (
         "swin_v2_t", tv.SwinTransformer, block=SwinTransformerBlockV2, downsample_layer=PatchMergingV2, **_SWIN
     ),
     ListedNetwork(
-        "vit_b_16, width 192", "torchvision", _vit_b_16, partial(tv.VisionTransformer, num_classes=_CLASSES, **_VIT)
+        "vit_b_16",
+        "torchvision",
+        partial(tv.vit_b_16, image_size=64, num_classes=_CLASSES),
+        partial(tv.VisionTransformer, num_classes=_CLASSES, **_VIT),
     ),
     ListedNetwork(
         "maxvit",
