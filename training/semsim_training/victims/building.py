@@ -29,10 +29,8 @@ def build_network(network: Network, seed: int, initialisation: Literal["default"
     plugged = victim_plug_in(network.architecture)
     if network.width is not None and network.architecture not in DEFAULT_WIDTH and plugged is None:
         raise InvalidVictim(f"expected no width for {network.architecture}, got {network.width}")
-    if (network.clients is not None) != (network.architecture == Architecture.LOKI):
-        raise InvalidVictim(
-            f"expected a number of clients for loki alone, got {network.clients} for {network.architecture}"
-        )
+    if network.clients is not None and network.architecture != Architecture.LOKI:
+        raise InvalidVictim(f"expected no number of clients for {network.architecture}, got {network.clients}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _module(network) if plugged is None else _plugged(plugged, network)

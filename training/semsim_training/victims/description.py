@@ -66,7 +66,7 @@ class Network(FrozenModel):
     the tokens' dimension (ViT) or bins (imprint, LOKI); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it
     means."""
     clients: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
-    """The clients whose updates LOKI's module keeps apart; for ``loki`` alone, which needs it."""
+    """The clients whose updates LOKI's module keeps apart, for ``loki`` alone; ``None`` for one."""
     classes: int = Field(ge=2)
     """The number of classes: above the largest label of the images."""
     size: int = Field(ge=16, le=512)
