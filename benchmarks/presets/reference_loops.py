@@ -17,7 +17,7 @@ VISITED = 21
 
 @dataclass(frozen=True)
 class Problem:
-    """What an attacker of one client of one image has."""
+    """The view of an attacker of one client of one image."""
 
     model: nn.Module
     """The victim in evaluation mode, in the precision of the search."""

@@ -162,7 +162,7 @@ def test_no_attack_ends_well_with_less_than_random_images(name: str) -> None:
 
 @pytest.mark.slow
 def test_stalls_are_tried_again() -> None:
-    """Of ten clients of iDLG those that the first start leaves unexplained are tried again; none gets worse."""
+    """Clients of iDLG that the first start leaves unexplained are tried again; none of ten gets worse."""
     seen = observations(victim("lenet", size=16), 10)
     recipe = replace(preset("idlg"), iterations=60)
     once, again = (Search(replace(recipe, retries=retries), seen, range(10)).run() for retries in (0, 2))

@@ -32,7 +32,7 @@ def _gradient(model: nn.Module, label: int = 3) -> dict[str, Tensor]:
 
 
 def test_the_first_lines_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """What docs/attacks.md begins with can be pasted, and finds the image."""
+    """The first lines of docs/attacks.md can be pasted, and find the image."""
     (first, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "attacks.md").read_text(), re.DOTALL)
     assert len(first.strip().splitlines()) <= 9
     with torch.random.fork_rng(devices=[]):
