@@ -11,5 +11,6 @@ def partners(originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -
     from scipy.optimize import linear_sum_assignment  # a second of import in every process
 
     flat = [images.reshape(len(images), -1).astype(np.float64) for images in (originals, reconstructions)]
-    costs = ((flat[0][:, None] - flat[1][None]) ** 2).mean(axis=2)
+    # Row by row: all differences at once take 15 GB for 800 images of 32 pixels.
+    costs = np.stack([((original - flat[1]) ** 2).mean(axis=1) for original in flat[0]])
     return [int(column) for column in linear_sum_assignment(costs)[1]]
