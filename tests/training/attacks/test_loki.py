@@ -44,7 +44,7 @@ def leaked(images: NDArray[np.uint8], found: NDArray[np.uint8]) -> float:
 
 @pytest.mark.parametrize("training", [None, LocalTraining(0.01, 2, epochs=2), LocalTraining(1e-4, 1)])
 def test_an_aggregate_gives_images_away(training: LocalTraining | None) -> None:
-    """Of five clients' images most leak, from gradients as from weight deltas of several local steps."""
+    """Most images of five clients leak, from gradients as from weight deltas of several local steps."""
     images, labels = varied(), np.arange(CLIENTS * HELD) % 10
     result = loki(observe_round(attacked(), images, labels, Protocol(local_training=training), seed=0))
     assert result.images.shape == images.shape

@@ -80,7 +80,7 @@ def scored(status: str, recognizable: bool | None) -> ScoredRow:
     ],
 )
 def test_no_statement_says_safe(rows: list[tuple[str, bool | None]], verdict: Verdict) -> None:
-    """What failed or is missing is no protection: a setting leaks, is not shown to leak, or nobody could tell."""
+    """A failed or missing reconstruction is no protection: a setting leaks, does not, or nobody could tell."""
     assert verdict_of([scored(*row) for row in rows]) is verdict
 
 

@@ -12,7 +12,7 @@ _convolution_backward = torch.ops.aten.convolution_backward
 
 
 class OneClientWeightGradient(torch.autograd.Function):
-    """What ``PatchWeightGradient`` computes, without patches: for one client the library has whole operations."""
+    """The result of ``PatchWeightGradient``, without patches: for one client the library has whole operations."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, delta: Tensor, window: Window, _: int) -> Tensor:

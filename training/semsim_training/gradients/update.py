@@ -29,7 +29,7 @@ class LocalTraining:
     epochs: int = 1
     optimiser: OptimiserName = "sgd"
     momentum: float = 0.0
-    """Of SGD."""
+    """The momentum of SGD."""
     nesterov: bool = False
     """True for SGD with Nesterov's momentum."""
     weight_decay: float = 0.0

@@ -176,7 +176,7 @@ class Grid(Configuration):
     victims: Mapping[str, VictimChoice]
     """Victims by names of your own."""
     settings: Annotated[tuple[Setting, ...], BeforeValidator(_combined), Field(min_length=1)]
-    """What is attacked, and how."""
+    """The settings: the images, victims and attacks that meet."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
