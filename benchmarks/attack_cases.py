@@ -76,7 +76,7 @@ def plain_loop(observation: Observation, device: torch.device) -> Callable[[Tens
     targets = [observation.update.tensors[name].to(device) for name, _ in model.named_parameters()]
     for module in model.modules():
         if hasattr(module, "fused_attn"):
-            module.fused_attn = False
+            setattr(module, "fused_attn", False)  # noqa: B010  # the module's class does not tell its type
 
     def image_gradient(x: Tensor, labels: Tensor) -> Tensor:
         x = x.detach().requires_grad_()

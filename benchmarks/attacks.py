@@ -50,7 +50,8 @@ def _row(case: AttackCase, clients: int) -> dict[str, object]:
     ours, plain = evaluation(x, labels, evaluation.targets).by_images[0], loop(x[0], labels[0])
     signs = float((ours.sign() == plain.sign()).float().mean())
     difference = float((ours - plain).norm() / plain.norm())
-    times, start = [], time.perf_counter()
+    times: list[tuple[float, float]] = []
+    start = time.perf_counter()
     while len(times) < _LEAST or (len(times) < _MOST and time.perf_counter() - start < _SECONDS):
         single = _seconds(lambda: loop(x[0], labels[0]))
         together = _seconds(lambda: evaluation(x, labels, evaluation.targets)) / clients

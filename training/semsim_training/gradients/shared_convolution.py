@@ -52,8 +52,8 @@ class ConvolutionLayer:
     def _terms(self, x: Tensor, delta: Tensor, images: int) -> Mapping[str, GradientTerm]:
         delta = delta.unsqueeze(2) if isinstance(self._layer, nn.Conv1d) else delta
         clients = len(x) // images
-        gradient = OneClientWeightGradient if clients == 1 else PatchWeightGradient
-        gradient = DepthwiseWeightGradient if self._depthwise else gradient
+        several = DepthwiseWeightGradient if self._depthwise else PatchWeightGradient
+        gradient = OneClientWeightGradient if clients == 1 and not self._depthwise else several
         weight = gradient.apply(x, delta, self._window, clients)
         return {"weight": DenseTerm(weight), **self._bias_term(delta, images)}
 
