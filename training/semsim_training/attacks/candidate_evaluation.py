@@ -10,6 +10,7 @@ from semsim.exceptions import InvalidUpdate
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.features import FeatureRecorder, implied_features
 from semsim_training.attacks.initialisation import initial
+from semsim_training.attacks.normalised_steps import objective_against
 from semsim_training.attacks.priors import Candidates, Reference
 from semsim_training.attacks.simulation import simulation
 from semsim_training.client_images.normalisation import box
@@ -67,7 +68,8 @@ class Evaluation:
 
         updates = [seen.target for seen in observations]
         tensors = [stacked(update[name] for update in updates) for name in self.simulated.names]
-        self.targets = recipe.objective.prepare(self.simulated.lay_out(tensors))
+        self._objective = objective_against(first.update.local_training, recipe.objective)
+        self.targets = self._objective.prepare(self.simulated.lay_out(tensors))
         self._terms = len(self.targets)
         # Behind the gradients, so that a compiled evaluation takes all that clients differ in as arguments.
         self._recorder: FeatureRecorder | None = None
@@ -110,9 +112,11 @@ class Evaluation:
             images = self.images_of(unknowns)
             given = labels.softmax(dim=-1) if searched else labels
             terms = self.simulated(images.flatten(0, 1), given.flatten(0, 1))
-            objective = self.recipe.objective(terms, targets[: self._terms])
+            objective = self._objective(terms, targets[: self._terms])
             candidates = self._candidates(unknowns, images, targets[self._terms :])
-            total = objective + sum(prior(candidates) for prior in self.recipe.priors)
+            total = objective
+            for prior in self.recipe.priors:
+                total = total + prior(candidates)
             wanted = (unknowns, labels) if searched else (unknowns,)
             gradients = torch.autograd.grad(total.sum(), wanted)
         return Evaluated(objective.detach(), total.detach(), gradients[0], gradients[1] if searched else None)
@@ -128,7 +132,7 @@ class Evaluation:
         return Candidates(
             images,
             self.recipe.restarts,
-            self.simulated.statistics(),
+            self.simulated.statistics() if self.recipe.references else (),
             {Reference.TRAINING: self._running, Reference.BATCH: sent},
             features,
             observed_features,
