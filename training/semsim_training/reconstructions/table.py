@@ -34,6 +34,7 @@ _PUBLISHED = {
     ("smooth", True): "10 to 20 dB (invertinggradients, trained ResNets)",
     ("closed-form", False): "near exact (breaching's notebook `analytic`)",
     ("imprint", False): "most of a batch near exact (Fowl et al.)",
+    ("loki", False): "76 to 86% of 100 clients' images (Zhao et al.)",
 }
 """Published figures, by preset and by whether the victim was trained."""
 
