@@ -13,12 +13,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate, InvalidVictim
+from semsim.pixel_metrics import mse, psnr
+from semsim_training.attacks.attack import attack
+from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.observations.sent_tensors import named_tensors
 from semsim_training.observations.update_files import observation_of, with_weights
 from semsim_training.observations.update_kind import UpdateKind
-from tests.training.small import victim
+from tests.training.small import smooth_images, victim
 
 STEP = LocalTraining(0.1, 4)
 State = dict[str, Tensor]
@@ -221,3 +224,22 @@ def test_names_of_one_parameter_are_one() -> None:
     model[1].weight = model[0].weight
     assert set(named_tensors(list(model.state_dict().values()), model)) == {"0.weight", "0.bias", "1.bias"}
     assert set(named_tensors(list(model.parameters()), model)) == {"0.weight", "0.bias", "1.bias"}
+
+
+def test_weights_before_and_after_are_all_that_an_attack_needs() -> None:
+    """A closed form takes one step of SGD with momentum, decay and clipping as the gradient that it is."""
+    attacked = victim("perceptron", 32, 16)
+    model, images = copy.deepcopy(attacked.model), smooth_images(1, 16)
+    before = [value.numpy().copy() for value in model.state_dict().values()]
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1)
+    nn.functional.cross_entropy(model(normalise(images, attacked.inputs)), torch.tensor([3])).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+    optimiser.step()
+    after = [value.numpy() for value in model.state_dict().values()]
+    other = victim("perceptron", 32, 16, seed=1).model
+    training = LocalTraining(0.01, 1, momentum=0.9, nesterov=True, weight_decay=0.1, clip_norm=0.1)
+    found = attack(
+        other, after, inputs=attacked.inputs, before=before, kind="after", training=training, attack="closed-form"
+    )
+    assert found.labels == (3,)
+    assert float(psnr(mse(images, found.images))[0]) > 45
