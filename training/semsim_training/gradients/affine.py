@@ -84,4 +84,4 @@ def _affine(x: Tensor, scale: Tensor, added: Tensor) -> Tensor:
 
 def _sizes(x: Tensor) -> tuple[int, int, int]:
     """Images, pixels and channels, as the C++ functions take them."""
-    return len(x), x.shape[2] * x.shape[3], x.shape[1]
+    return x.shape[0], x.shape[2] * x.shape[3], x.shape[1]

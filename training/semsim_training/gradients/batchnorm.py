@@ -59,8 +59,8 @@ class ClientBatchNorm(nn.modules.batchnorm._BatchNorm):
         weight: Tensor | None = self.weight
         bias: Tensor | None = self.bias
         if self.probe and weight is not None:
-            weight = weight.detach().repeat(len(x), 1).requires_grad_()
-            bias = None if bias is None else bias.detach().repeat(len(x), 1).requires_grad_()
+            weight = weight.detach().repeat(x.shape[0], 1).requires_grad_()
+            bias = None if bias is None else bias.detach().repeat(x.shape[0], 1).requires_grad_()
             self.probes = (weight,) if bias is None else (weight, bias)
         scale = scale if weight is None else scale * weight
         shift = -mean * scale if bias is None else bias - mean * scale

@@ -53,7 +53,7 @@ def _linear(layer: nn.Linear, x: Tensor, images: int) -> LayerRun:
     bias = None if layer.bias is None else layer.bias.detach()
 
     def terms(delta: Tensor) -> Mapping[str, GradientTerm]:
-        rows, deltas = (t.reshape(len(x) // images, -1, t.shape[-1]) for t in (x, delta))
+        rows, deltas = (t.reshape(x.shape[0] // images, -1, t.shape[-1]) for t in (x, delta))
         weight = OuterTerm(rows, deltas)
         return {"weight": weight} if bias is None else {"weight": weight, "bias": summed(deltas.sum(dim=1), 1)}
 

@@ -19,6 +19,8 @@ class ConvolutionLayer:
     """The runs of a one- or two-dimensional convolution with any stride, padding, dilation and groups."""
 
     def __init__(self, layer: nn.Conv1d | nn.Conv2d) -> None:
+        if isinstance(layer, nn.Conv2d):  # its runs take the weight in this layout
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
         self._layer = layer
         self._window, self._around = _geometry(layer)
         self._depthwise = 1 < layer.groups == layer.in_channels == layer.out_channels
@@ -51,7 +53,7 @@ class ConvolutionLayer:
 
     def _terms(self, x: Tensor, delta: Tensor, images: int) -> Mapping[str, GradientTerm]:
         delta = delta.unsqueeze(2) if isinstance(self._layer, nn.Conv1d) else delta
-        clients = len(x) // images
+        clients = x.shape[0] // images
         several = DepthwiseWeightGradient if self._depthwise else PatchWeightGradient
         gradient = OneClientWeightGradient if clients == 1 and not self._depthwise else several
         weight = gradient.apply(x, delta, self._window, clients)
@@ -60,7 +62,7 @@ class ConvolutionLayer:
     def _winograd_terms(
         self, entering: Tensor, leaving: Tensor, delta: Tensor, *, images: int
     ) -> Mapping[str, GradientTerm]:
-        weight = winograd.WeightGradient.apply(entering, leaving, len(delta) // images)
+        weight = winograd.WeightGradient.apply(entering, leaving, delta.shape[0] // images)
         return {"weight": DenseTerm(weight), **self._bias_term(delta, images)}
 
     def _bias_term(self, delta: Tensor, images: int) -> Mapping[str, GradientTerm]:

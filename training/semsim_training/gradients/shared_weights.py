@@ -65,7 +65,7 @@ class SharedWeightGradients:
         )
 
     def _run(self, layer: nn.Module, run: SharedLayer, input: Tensor) -> Tensor:
-        if len(input) != self._batch:
+        if input.shape[0] != self._batch:
             raise InvalidVictim(
                 f"expected {self._batch} images in the first dimension of what enters {self._prefixes[layer]}, got "
                 f"{tuple(input.shape)}"

@@ -84,8 +84,8 @@ class _Products(torch.autograd.Function):
             # Matrix products write nothing of the rows' size.
             dot, square = (torch.bmm(a[:, None], other[:, :, None]).flatten() for other in (b, a))
             return dot, square
-        dot, square = a.new_empty(len(a)), a.new_empty(len(a))
-        call(_SOURCE, "products", a, b, dot, square, sizes=(len(a), a.shape[1]))
+        dot, square = a.new_empty(a.shape[0]), a.new_empty(a.shape[0])
+        call(_SOURCE, "products", a, b, dot, square, sizes=tuple(a.shape))
         return dot, square
 
     @staticmethod
@@ -95,5 +95,5 @@ class _Products(torch.autograd.Function):
         if not usable(_SOURCE, a):
             return (a * (2 * square)[:, None]).addcmul_(b, dot[:, None]), None
         by_a = torch.empty_like(a)
-        call(_SOURCE, "adjoint", a, b, dot.contiguous(), square.contiguous(), by_a, sizes=(len(a), a.shape[1]))
+        call(_SOURCE, "adjoint", a, b, dot.contiguous(), square.contiguous(), by_a, sizes=tuple(a.shape))
         return by_a, None
