@@ -69,8 +69,8 @@ def main() -> None:
     text = (
         f"{IMAGES} CIFAR-10 test images, untrained victims (LeNet `uniform`, ResNet20 of width 4 by default), few "
         "iterations, one start: PSNR of the preset, of the loop, and the paired difference (mean and standard error). "
-        "`20 steps` is the largest difference of an unknown over the first 20 steps, in float32: L-BFGS and signs enlarge "
-        "the last bit, in float64 all agree to 1e-6 (`tests/training/attacks/test_presets.py`).\n\n"
+        "`20 steps` is the largest difference of an unknown over the first 20 steps, in float32: L-BFGS and signs "
+        "enlarge the last bit, in float64 all agree to 1e-6 (`tests/training/attacks/test_presets.py`).\n\n"
         f"{records_table(rows)}\n\n"
         f"One client alone, one thread: processor time of the search over that of the loop, {RUNS} runs in turn, "
         f"median and range. {machine()}, torch {torch.__version__}.\n\n{records_table(alone)}"
