@@ -62,34 +62,37 @@ class Config:
 def inverting(problem: Problem, start: Tensor, iterations: int, config: Config) -> Walk:
     """After ``GradientReconstructor._run_trial`` of invertinggradients, and ``out_sim`` of ATSPrivacy."""
     walk, x = Walk(), start.clone().requires_grad_()
-    optimiser: torch.optim.Optimizer
-    match config.optim:
-        case "adam":
-            optimiser = torch.optim.Adam([x], lr=0.1)
-        case "sgd":
-            optimiser = torch.optim.SGD([x], lr=0.01, momentum=0.9, nesterov=True)
-        case _:
-            optimiser = torch.optim.LBFGS([x], lr=1e-4)
+    optimiser = _optimiser(config.optim, x)
     milestones = [iterations // share for share in (2.667, 1.6, 1.142)] if config.lr_decay else []
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimiser, milestones=milestones, gamma=0.1)  # type: ignore[arg-type]
 
     def cost() -> Tensor:
         return _cost(config.cost_fn, _gradient(problem, x, problem.label), problem.gradient)
 
-    def closure() -> Tensor:
+    def closure() -> float:
         walk.visit(x)
         dx, dy = (x[..., 1:] - x[..., :-1]).abs().mean(), (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
         loss = cost() + config.total_variation * (dx + dy)
         (x.grad,) = torch.autograd.grad(loss, x)
         x.grad.sign_()
-        return loss.detach()
+        return float(loss.detach())
 
     for _ in range(iterations):
-        optimiser.step(closure)  # type: ignore[arg-type]
+        optimiser.step(closure)
         scheduler.step()
         x.data = torch.max(torch.min(x.data, problem.high), problem.low)
     walk.end, walk.score = x.detach(), float(cost().detach())
     return walk
+
+
+def _optimiser(kind: str, x: Tensor) -> torch.optim.Optimizer:
+    match kind:
+        case "adam":
+            return torch.optim.Adam([x], lr=0.1)
+        case "sgd":
+            return torch.optim.SGD([x], lr=0.01, momentum=0.9, nesterov=True)
+        case _:
+            return torch.optim.LBFGS([x], lr=1e-4)
 
 
 def deep_leakage(problem: Problem, start: Tensor, rounds: int, logits: Tensor | None) -> Walk:
@@ -111,7 +114,7 @@ def deep_leakage(problem: Problem, start: Tensor, rounds: int, logits: Tensor | 
         return loss.detach()
 
     for _ in range(rounds):
-        optimiser.step(closure)  # type: ignore[arg-type]
+        optimiser.step(closure)
     walk.end, walk.score = x.detach(), float(cost().detach())
     return walk
 
@@ -199,7 +202,7 @@ def _warmed_up(rate: float, warmup: int, iterations: int) -> list[float]:
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, iterations)
     rates = [rate * step / warmup for step in range(warmup + 1)]
     for _ in range(iterations):
-        rates.append(cosine.get_last_lr()[0])
+        rates.append(float(cosine.get_last_lr()[0]))
         optimiser.step()
         cosine.step()
     return rates
