@@ -57,6 +57,7 @@ attacks: $(DEV)/.done ## the tables of docs/attacks.md; a picture with originals
 	$(DEV)/bin/semsim attack table build/presets --write docs/attacks.md
 	$(DEV)/bin/semsim attack gallery build/presets --align --out build/presets.png
 	$(DEV)/bin/python -m benchmarks.labels --write docs/attacks.md
+	$(DEV)/bin/python -m benchmarks.local_training --write docs/attacks.md
 	$(DEV)/bin/python -m benchmarks.networks --write docs/attacks.md
 
 attacks-picture: $(DEV)/.done ## docs/attacks.png, of photographs that everybody may use: a minute or two

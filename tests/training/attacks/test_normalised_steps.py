@@ -50,7 +50,7 @@ def decibels(training: LocalTraining, told: LocalTraining) -> float:
 
 @pytest.mark.slow
 def test_declared_adam_gives_images_away() -> None:
-    """What three steps of Adam and AdamW leak is near what three steps of SGD do; told as SGD nothing is found."""
+    """Three steps of Adam and AdamW leak about as much as three steps of SGD; told as SGD nothing is found."""
     adamw = replace(ADAM, optimiser="adamw", weight_decay=0.01)
     by_sgd, by_adam, by_adamw, wrong = (
         decibels(*pair) for pair in ((SGD, SGD), (ADAM, ADAM), (adamw, adamw), (ADAM, SGD))
