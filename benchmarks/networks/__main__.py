@@ -4,6 +4,7 @@ python -m benchmarks.networks [--write FILE]
 """
 
 import sys
+from textwrap import shorten
 
 import torch
 
@@ -38,7 +39,7 @@ def _row(listed: ListedNetwork) -> tuple[str, ...]:
     try:
         chosen = chosen_path(network, 1, listed.shape, train_batchnorm=False)
     except InvalidVictim as error:
-        return (*start, f"refused: {str(error)[:160]}", "", "")
+        return (*start, f"refused: {shorten(str(error), 150, placeholder=' ...')}", "", "")
     difference = chosen.difference
     if difference.tolerance > 1e-3:  # a large network was tried in float32
         trial = Trial(network, 1, listed.shape, train_batchnorm=False, dtype=torch.float64)
