@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from semsim_training.client_images.network_inputs import Inputs
@@ -131,6 +131,53 @@ def test_noise_ends_as_nothing_found(semsim: Command, files: Path, tmp_path: Pat
     assert "not shown to leak by this attack" in done.stdout
     assert "says nothing about the client's safety" in done.stdout
     assert json.loads((tmp_path / "result.json").read_text())["hint"]
+
+
+def test_a_wrong_sign_is_named_and_its_copy_is_a_leak(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """Before minus after gives the image away, too: the result says so although the update is not explained."""
+    gradient = load_file(files / "grey-gradient.safetensors")
+    save_file({name: -value for name, value in gradient.items()}, tmp_path / "negated.safetensors")
+    options = GREY_ROUND | {"--update": str(tmp_path / "negated.safetensors"), "--original": "original.png"}
+    done = semsim(*_arguments(files, options, tmp_path / "out"))
+    assert done.returncode == 4, done.stderr
+    assert "leaks: 1 of 1 originals are recognizable" in done.stdout
+    assert "not shown to leak" not in done.stdout
+    assert "hint: The update points the other way" in done.stdout
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["explained"]["gain"] < 0.1
+    assert result["status"] == "nothing_found"
+
+
+def test_signs_in_eight_bits_are_an_update(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """Integers come out with an image, as any other update does."""
+    gradient = load_file(files / "grey-gradient.safetensors")
+    save_file({name: value.sign().to(torch.int8) for name, value in gradient.items()}, tmp_path / "int8.safetensors")
+    options = GREY_ROUND | {"--update": str(tmp_path / "int8.safetensors"), "--attack": "smooth", "--iterations": "3"}
+    done = semsim(*_arguments(files, options, tmp_path / "out"))
+    assert done.returncode in (4, 5), done.stderr
+    assert ": gain " in done.stdout
+
+
+def test_a_module_that_prints_or_ends_the_program(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """What the user's code prints is no part of the JSON, and its sys.exit is a refusal with its reason."""
+    (tmp_path / "loud.py").write_text("print('loading')\n" + MODULE)
+    options = GREY_ROUND | {"--module": str(tmp_path / "loud.py") + ":make_net"}
+    done = semsim(*_arguments(files, options, tmp_path / "out"), "--json")
+    assert json.loads(done.stdout)["status"] == "matched"
+    (tmp_path / "script.py").write_text(MODULE + "\nraise SystemExit(0)\n")
+    options = GREY_ROUND | {"--module": str(tmp_path / "script.py") + ":make_net"}
+    ended = semsim(*_arguments(files, options, tmp_path / "none"))
+    assert ended.returncode == 2
+    assert "SystemExit: 0" in ended.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_replace_keeps_what_is_not_its_own(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """Pictures of other names stay."""
+    (tmp_path / "reconstruction-mine.png").write_bytes(b"mine")
+    for options in ((), ("--replace",)):
+        assert semsim(*_arguments(files, ROUND, tmp_path), *options).returncode == 0
+    assert (tmp_path / "reconstruction-mine.png").read_bytes() == b"mine"
 
 
 def test_an_attack_without_images_writes_no_picture(semsim: Command, files: Path, tmp_path: Path) -> None:

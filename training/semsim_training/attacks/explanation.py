@@ -106,7 +106,9 @@ def explanations(
     for index, observation in enumerate(observations):
         explanation = _explanation(result, zero, random, index, contradicts_sgd(observation))
         norm = max(float(other.made[index]) for other in random) ** 0.5
-        explained.append(replace(explanation, hint=hint(observation, explanation, float(result.scale[index]), norm)))
+        cosine = max(float(other.cosine[index]) for other in random)
+        told = hint(observation, explanation, float(result.scale[index]), norm, cosine)
+        explained.append(replace(explanation, hint=told))
     return explained
 
 

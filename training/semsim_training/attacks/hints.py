@@ -20,6 +20,15 @@ _EXPLAINED = 0.9
 """The gain from which nothing is suggested."""
 _SIMILAR = 0.9
 """The cosine from which two updates point the same way."""
+_OPPOSITE = -0.5
+"""The cosine below which the updates of all random images point away from the observed one.
+
+Labels alone bring the updates of random images to .5 to .9 of that of the client's images.
+"""
+_NEGATED = (
+    "The update points the other way, as before minus after, or the ascent of the loss: check its sign, and any labels "
+    "that are declared."
+)
 _EVEN = 0.2
 """The median magnitude of an update's entries by the largest, from which magnitudes are nearly equal.
 
@@ -43,14 +52,18 @@ A search by the cosine does not look at lengths, which differ by up to 4 where a
 """
 
 
-def hint(observation: Observation, explanation: Explanation, scale: float, random_norm: float) -> str:
+def hint(
+    observation: Observation, explanation: Explanation, scale: float, random_norm: float, random_cosine: float
+) -> str:
     """The mistake that the numbers suggest, in a sentence; empty where they suggest none.
 
     ``scale`` brings the images' update nearest to the observed one; ``random_norm`` is the length of the longest update
-    that random images make.
+    that random images make, and ``random_cosine`` the largest cosine of their updates.
     """
     if explanation.gain >= _EXPLAINED and explanation.scale == 1:
         return ""
+    if explanation.cosine < -_SIMILAR or random_cosine < _OPPOSITE or _speaks_negated(observation):
+        return _NEGATED
     for suggestion in (_rounded, _pruned, _even, _mode, _classes):
         told = suggestion(observation)
         if told:
@@ -147,16 +160,34 @@ def _normalised_weights(observation: Observation) -> list[tuple[Tensor, Tensor]]
     return pairs
 
 
-def _classes(observation: Observation) -> str:
-    """The gradient by the last bias is negative only for classes of images; its negative entries sum to -1 at least."""
+def _last_bias(observation: Observation) -> Tensor | None:
+    """The gradient by the last bias; ``None`` where it cannot be told or training did more than add gradients."""
     training = observation.update.local_training
     if training is not None and training != _plain(training):
-        return ""
+        return None
     try:
-        bias = last_layer_gradient(observation)[1].cpu()
+        return last_layer_gradient(observation)[1].cpu()
     except InvalidUpdate:  # no such layer
+        return None
+
+
+def _spoken_of(bias: Tensor) -> list[int]:
+    """The classes that a gradient by the last bias speaks of: it is negative only for classes of images."""
+    return (bias < -_SPEAKS * float(bias.abs().max())).nonzero().flatten().tolist()
+
+
+def _speaks_negated(observation: Observation) -> bool:
+    """True where the last bias speaks of more classes than there are images, and its negative does not."""
+    bias = _last_bias(observation)
+    return bias is not None and len(_spoken_of(-bias)) <= observation.images < len(_spoken_of(bias))
+
+
+def _classes(observation: Observation) -> str:
+    """The negative entries of the last bias's gradient are of classes of images, and sum to -1 at least."""
+    training, bias = observation.update.local_training, _last_bias(observation)
+    if bias is None:
         return ""
-    present = (bias < -_SPEAKS * float(bias.abs().max())).nonzero().flatten().tolist()
+    present = _spoken_of(bias)
     if len(present) > observation.images:
         return (
             f"The last bias speaks of images of at least {len(present)} classes, and {observation.images} images are "

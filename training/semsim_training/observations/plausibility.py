@@ -73,6 +73,8 @@ def rounding_share(sent: Tensors, update: Tensors) -> float:
     lost = total = 0.0
     for name, value in update.items():
         total += float(value.double().square().sum())
+        if not sent[name].is_floating_point():
+            continue  # signs or levels of a quantised update are exact numbers, and nothing tells what they were before
         precision = torch.finfo(sent[name].dtype)
         came = sent[name].double()
         came = came[came != 0]

@@ -23,7 +23,7 @@ def refuse_other_inputs(victim: Victim) -> None:
     try:
         with torch.no_grad():
             output = model(grey)
-    except Exception as error:  # the user's code raises what it likes
+    except (Exception, SystemExit) as error:  # the user's code raises what it likes
         reason = " ".join(str(error).split())[:200]
         raise InvalidVictim(
             f"expected {victim.name} to take images of {channels} channels and {height} x {width} pixels, got "

@@ -1,13 +1,17 @@
 """``semsim attack run``: one round of the user's own."""
 
+import contextlib
 import json
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semsim.commands.options import Json
+from semsim.exceptions import InvalidVictim
 from semsim_training.subcommands.attack_run_files import AttackFolder
 from semsim_training.subcommands.attack_run_training import DeclaredTraining
 from semsim_training.subcommands.attack_run_victim import DeclaredVictim
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from semsim_training.attacks.choice import AttackChoice
 
 _NETWORK, _SENT, _TRAINING, _SEARCH = "The network", "The update", "Local training", "The attack"
+_EXIT_INTERRUPTED = 130
 
 
 def run(
@@ -133,8 +138,9 @@ def run(
 ) -> None:
     """Attack one round of your own.
 
-    Exit codes: 0 the images explain the update (matched); 4 part of it (partly); 5 no more than random images do
-    (nothing_found); 6 no image came out (diverged); 2 refused. None of them says that the client is safe.
+    Exit codes: 0 the images explain the update (matched); 4 part of it (partly), or an original is recognizable in
+    what came out; 5 no more than random images do (nothing_found); 6 no image came out (diverged); 2 refused. None of
+    them says that the client is safe.
     """
     from semsim_training.observations.update_kind import UpdateKind
 
@@ -154,34 +160,52 @@ def run(
     folder = AttackFolder(out, replace, tuple(original or ()))
     folder.check(images)
 
-    from semsim.commands.progress_bar import progress_bar
-    from semsim_training.attacks.dispatch import run_attack
-    from semsim_training.attacks.search import Options
-    from semsim_training.observations.update_files import observation_of
-    from semsim_training.subcommands.attack_run_result import attack_result, exit_code, sentences
+    with _code_of_the_user():
+        from semsim.commands.progress_bar import progress_bar
+        from semsim_training.attacks.dispatch import run_attack
+        from semsim_training.attacks.search import Options
+        from semsim_training.observations.update_files import observation_of
+        from semsim_training.subcommands.attack_run_result import attack_result, exit_code, sentences
 
-    choice = _choice(attack, iterations, restarts, total_variation, seconds, generator)
-    recipe = choice.resolve()
-    observation = observation_of(
-        victim.built(),
-        update,
-        UpdateKind(kind),
-        images=images,
-        labels=known,
-        local_training=training.local_training(images),
-        batchnorm="train" if batchnorm == "train" else "eval",
-    )
-    options = Options(device=present(device), seconds=seconds)
-    began = time.monotonic()
-    with progress_bar() as show:
-        (made,) = run_attack(recipe, [observation], [seed], options, progress=show)
-    took = time.monotonic() - began
+        choice = _choice(attack, iterations, restarts, total_variation, seconds, generator)
+        recipe = choice.resolve()
+        observation = observation_of(
+            victim.built(),
+            update,
+            UpdateKind(kind),
+            images=images,
+            labels=known,
+            local_training=training.local_training(images),
+            batchnorm="train" if batchnorm == "train" else "eval",
+        )
+        options = Options(device=present(device), seconds=seconds)
+        began = time.monotonic()
+        with progress_bar() as show:
+            (made,) = run_attack(recipe, [observation], [seed], options, progress=show)
+        took = time.monotonic() - began
     written = folder.write(made)
     result = attack_result(choice.label, made, written, took)
     folder.write_result(result)
     typer.echo(json.dumps(result, indent=2) if as_json else "\n".join(sentences(out, result)))
-    if code := exit_code(made.status):
+    if code := exit_code(result):
         raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def _code_of_the_user() -> Iterator[None]:
+    """Send what the network prints to the error stream, and say so where it ends the program or the user does.
+
+    Raises:
+        InvalidVictim: the network ended the program.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing was written", err=True)
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+    except SystemExit as error:
+        raise InvalidVictim(f"expected a network that makes logits, got SystemExit: {error}") from error
 
 
 def _choice(

@@ -1,6 +1,7 @@
 """The folder that ``semsim attack run`` writes, and the originals that it may be given."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from semsim_training.reconstructions.beside import Beside
 
 _RESULT, _BESIDE = "result.json", "beside.png"
+_PICTURE = re.compile(r"reconstruction-\d+\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +69,5 @@ class AttackFolder:
         (self.path / _RESULT).write_text(json.dumps(result, indent=2) + "\n")
 
     def _earlier(self) -> Sequence[Path]:
-        pictures = sorted(self.path.glob("reconstruction-*.png"))
+        pictures = sorted(path for path in self.path.glob("reconstruction-*.png") if _PICTURE.fullmatch(path.name))
         return [*pictures, *(path for path in (self.path / _RESULT, self.path / _BESIDE) if path.exists())]

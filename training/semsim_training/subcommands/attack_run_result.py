@@ -27,10 +27,19 @@ _VERDICT = {
     Status.DIVERGED: "no image came out, which says nothing about the client's safety",
 }
 
+_ALTHOUGH = {
+    Status.PARTLY: "it explains a part of the update only",
+    Status.NOTHING_FOUND: "it explains no more of the update than random images do",
+}
 
-def exit_code(status: Status) -> int:
-    """The exit code that stands for a status; 0 for a match alone."""
-    return _EXIT[status]
+
+def exit_code(result: Mapping[str, Any]) -> int:
+    """The exit code that stands for a result; 0 for a match alone.
+
+    A reconstruction that an original shows to be recognizable is a leak, although the update is not explained: 4.
+    """
+    code = _EXIT[Status(result["status"])]
+    return _EXIT[Status.PARTLY] if code > _EXIT[Status.PARTLY] and _recognized(result) else code
 
 
 def attack_result(
@@ -40,7 +49,8 @@ def attack_result(
     explanation, (names, beside) = made.explanation, written
     explained: dict[str, Any] | None = None
     if explanation is not None:
-        explained = {name: _finite(value) for name, value in asdict(explanation).items() if name != "hint"}
+        values = {"gain": explanation.gain} | asdict(explanation)
+        explained = {name: _finite(value) for name, value in values.items() if name != "hint"}
     result = {
         "attack": label,
         "status": made.status.value,
@@ -61,6 +71,12 @@ def attack_result(
             {"original": str(path), "file": names[partner]} | _values(asdict(score))
             for path, partner, score in zip(beside.originals, beside.partners, beside.scores, strict=True)
         ]
+        if made.status is not Status.MATCHED and (recognized := _recognized(result)):
+            leakage = max(pair["leakage"] for pair in recognized)
+            result["verdict"] = (
+                f"leaks: {len(recognized)} of {len(beside.originals)} originals are recognizable in what came out "
+                f"(leakage {leakage:.3f}), although {_ALTHOUGH[made.status]}: check what was declared"
+            )
     return result
 
 
@@ -72,8 +88,9 @@ def sentences(out: Path, result: Mapping[str, Any]) -> Iterator[str]:
         at = "" if explained["scale"] == 1 else f" at {explained['scale']:.3g} times its length"
         worthless = max(explained["random"] or 0.0, explained["zero"] or 0.0, 0.0)
         yield (
-            f"explained {_number(explained['share'])} of the update{at}, images of no worth {worthless:.3f}; "
-            f"cosine {_number(explained['cosine'])}; gradients by {result['path']}; {result['seconds']:.1f} s"
+            f"explained {'an unknown part' if explained['share'] is None else _number(explained['share'])} of the update{at}, images of no worth {_number(worthless)}: "
+            f"gain {_number(explained['gain'])}; cosine {_number(explained['cosine'])}; "
+            f"gradients by {result['path']}; {result['seconds']:.1f} s"
         )
     if result["hint"]:
         yield f"hint: {result['hint']}"
@@ -81,8 +98,13 @@ def sentences(out: Path, result: Mapping[str, Any]) -> Iterator[str]:
         yield _scored(pair)
     if "originals" in result:
         yield f"{out / 'beside.png'} shows originals: keep it to yourself"
-        if result["status"] != Status.MATCHED:
+        if result["status"] != Status.MATCHED or len(_recognized(result)) < len(result["originals"]):
             yield "the scores are of what this attack found; a better attack may find more"
+
+
+def _recognized(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The originals that are recognizable in what came out; none where no original was given."""
+    return [pair for pair in result.get("originals", ()) if pair["recognizable"]]
 
 
 def _scored(pair: Mapping[str, Any]) -> str:
@@ -107,4 +129,8 @@ def _finite(value: float) -> float | None:
 
 
 def _number(value: float | None) -> str:
-    return "an unknown part" if value is None else f"{value:.3f}"
+    """The number with three digits behind the point, or with as many as tell it from 1."""
+    if value is None:
+        return "unknown"
+    digits = next((digits for digits in range(3, 9) if float(f"{value:.{digits}f}") != 1), 3)
+    return f"{value:.{digits}f}"

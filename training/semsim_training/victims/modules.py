@@ -1,8 +1,10 @@
 """Victims from code of the user: ``my_file.py:make_net``, ``torchvision.models:mobilenet_v3_small``.
 
-Whatever names such a victim runs the code: a file or a module is executed when it is imported.
+Whatever names such a victim runs the code: a file or a module is executed when it is imported. What it prints goes to
+the error stream, so that a command's JSON stays alone, and where it ends the program it is refused.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -32,6 +34,11 @@ def module_from(text: str, *, classes: int | None = None, **options: Any) -> nn.
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
         raise InvalidVictim(f"expected {_FORM}, got {text!r}")
+    with contextlib.redirect_stdout(sys.stderr):
+        return _made(text, place, name, classes, options)
+
+
+def _made(text: str, place: str, name: str, classes: int | None, options: dict[str, Any]) -> nn.Module:
     source = _imported(place)
     factory: Any = source
     for part in name.split("."):
@@ -77,7 +84,7 @@ def _called(factory: Callable[..., object], text: str, classes: int | None, opti
         if takes_any and "num_classes" not in names and "num_classes" in str(error):
             return _called(factory, text, None, {key: options[key] for key in options if key != "num_classes"})
         raise InvalidVictim(f"expected a network from {text}, got {type(error).__name__}: {error}") from error
-    except Exception as error:  # the user's code raises what it likes
+    except (Exception, SystemExit) as error:  # the user's code raises what it likes
         raise InvalidVictim(f"expected a network from {text}, got {type(error).__name__}: {error}") from error
 
 
@@ -85,7 +92,7 @@ def _imported(place: str) -> ModuleType:
     path = Path(place)
     try:
         return _executed(path) if path.suffix == ".py" else importlib.import_module(place)
-    except Exception as error:  # the user's code raises what it likes
+    except (Exception, SystemExit) as error:  # the user's code raises what it likes
         missing = path.suffix == ".py" and not path.is_file()
         told = "no such file" if missing else f"{type(error).__name__}: {error}"
         raise InvalidVictim(f"expected a Python file or module at {place} ({_FORM}): {told}") from error
