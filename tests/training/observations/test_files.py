@@ -6,16 +6,47 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.batch_statistics import batch_statistics
+from semsim_training.observations.observation import Victim
 from semsim_training.observations.update_files import observation_of
 from semsim_training.observations.update_kind import UpdateKind
 from tests.training.small import smooth_images, victim
 
 STEP = LocalTraining(0.1, 4)
+
+
+@pytest.mark.parametrize("name", ["norm.running_mean", "table"])
+def test_buffers_that_nobody_can_repeat_are_refused(name: str) -> None:
+    """An instance normalisation's statistics and a buffer of the user's own are told by name; half precision is not."""
+
+    class Tracking(nn.Sequential):
+        """A network with statistics of instances and a table that no image moves."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.InstanceNorm2d(3, affine=True, track_running_stats=True)
+            self.flat = nn.Flatten()
+            self.head = nn.Linear(3 * 256, 2)
+            self.register_buffer("table", torch.tensor([0.1, -torch.inf]))
+
+    model = Tracking().eval()
+    attacked = Victim(model, Inputs(size=(16, 16), classes=2, mean=(0.5,) * 3, std=(0.5,) * 3, white=1))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    after = {key: value + 0.01 if value.requires_grad or "head" in key else value for key, value in before.items()}
+    for kind, still in (
+        (UpdateKind.AFTER, after | {"table": before["table"].half()}),
+        (UpdateKind.DELTA, {key: after[key] - before[key] for key in after}),
+    ):
+        assert observation_of(attacked, still, kind, local_training=LocalTraining(0.1, 1)).images == 1
+        moved = still | {name: still[name] + torch.full_like(still[name], 0.5)}
+        with pytest.raises(InvalidUpdate, match=rf"expected buffers that training leaves alone.*got {name} moved"):
+            observation_of(attacked, moved, kind, local_training=LocalTraining(0.1, 1))
 
 
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:

@@ -100,8 +100,12 @@ def test_diverged_clients_are_counted_and_take_no_part(made: ReconstructionSet, 
     assert second.means["PSNR"].value == pytest.approx(np.mean([one.row.psnr for one in scored[27:36]]))
     assert (other.clients, other.diverged, other.means, other.differences) == (0, 2, {}, {})
     lines = comparison_table([first, second, other], ComparedBy.ATTACK).splitlines()
-    assert "9 images of 3 clients, 1 more diverged" in lines[-2]
-    assert lines[-1].count("could not tell") == len(MEASURES)
+    assert any("9 images of 3 clients, 1 more diverged" in line for line in lines)
+    row = next(line for line in lines if "| inversed it5 |" in line)
+    assert row.count("could not tell") == len(MEASURES)
+    assert "| 6 diverged |" in row
+    with pytest.raises(InvalidDataset, match="expected reconstructions to plot, got attacks that all diverged"):
+        comparison_plot([other], ComparedBy.ATTACK, "small")
 
 
 def test_what_could_not_be_scored_is_not_compared(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
@@ -123,13 +127,31 @@ def bold(one: Compared) -> list[bool]:
     return [difference.sure for difference in one.differences.values()]
 
 
+def ended(scored: Sequence[ScoredRow], status: str) -> list[ScoredRow]:
+    """The rows, as if each attack had ended so."""
+    return [replace(one, row=replace(one.row, status=status)) for one in scored]
+
+
 def test_differences_that_are_sure_are_bold(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
-    """A row for each attack; bold where the interval leaves zero out."""
-    compared = compare_settings(made, scored, ComparedBy.ATTACK)
+    """A row for each attack, with its statuses; bold where the interval leaves zero out."""
+    compared = compare_settings(made, ended(scored, "matched"), ComparedBy.ATTACK)
     lines = comparison_table(compared, ComparedBy.ATTACK).splitlines()
     assert len(lines) == 4 + 3
-    assert lines[2] == f"| clients | attack | {' | '.join(MEASURES)} |"
-    assert ["**" in cell for cell in lines[5].split(" | ")[2:]] == bold(compared[1])
+    assert lines[2] == f"| clients | attack | status | {' | '.join(MEASURES)} |"
+    assert lines[5].split(" | ")[2] == "12 matched"
+    assert ["**" in cell for cell in lines[5].split(" | ")[3:]] == bold(compared[1])
+
+
+def test_an_attack_that_found_nothing_is_no_gain_of_a_defense(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """Its differences are marked, never bold, and a note says what they are worth."""
+    rows = [one if one.row.defense == "none" else ended([one], "nothing_found")[0] for one in ended(scored, "matched")]
+    none, sign = compare_settings(made, rows, ComparedBy.DEFENSE)
+    assert (none.nothing_found, sign.nothing_found, sign.statuses) == (0, 4, "12 nothing_found")
+    *_, row, empty, note = comparison_table([none, sign], ComparedBy.DEFENSE).splitlines()
+    assert row.count("†") == len(MEASURES)
+    assert "**" not in row
+    assert empty == ""
+    assert note.startswith("† Not shown to leak by this attack")
 
 
 def test_plot(made: ReconstructionSet, scored: list[ScoredRow], tmp_path: Path) -> None:

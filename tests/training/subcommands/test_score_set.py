@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def test_exit_codes(semsim: Command, home: Path, calibrated_artifact: Path, smal
         done = semsim("score-set", home, *wrong)
         assert done.returncode == 2
         assert f"error [{code}]: expected" in done.stderr
+
+
+def test_a_limit_does_not_pass_what_nobody_knows(semsim: Command, calibrated_artifact: Path, tmp_path: Path) -> None:
+    """With a limit, a setting whose attacks all found nothing or diverged ends with 5, and the last line says why."""
+    one = made_up_set(originals=2, settings=2)
+    statuses = iter(("matched", "nothing_found", "matched", "diverged"))
+    made = replace(one, rows=tuple(replace(row, status=next(statuses), explained=-math.inf) for row in one.rows))
+    arguments = ("score-set", made.write(tmp_path / "set"), "--model", calibrated_artifact)
+    assert semsim(*arguments).returncode == 1, "no limit: one row was not scored"
+    assert semsim(*arguments, "--fail-above", 1.0, "--settings", "setting-0").returncode == 0
+    assert semsim(*arguments, "--fail-above", 0.01).returncode == 3, "a leak comes first"
+    done = semsim(*arguments, "--fail-above", 1.0, "-o", tmp_path / "scores.json")
+    assert done.returncode == 5
+    assert done.stdout.splitlines()[-1] == (
+        "could not tell: no leakage is above 1, and all rows found nothing, diverged or were not scored of setting-1"
+    )
+    results = json.loads((tmp_path / "scores.json").read_text())["results"]
+    assert {row["explained"] for row in results} == {None}, "JSON has no infinity"
+    done = semsim(*arguments, "--fail-above", 1.0, "--json")
+    assert (done.returncode, len(json.loads(done.stdout)["results"])) == (5, 4)
+    assert "could not tell" in done.stderr
 
 
 def test_score_dir_names_the_command_for_sets(semsim: Command, home: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from semsim.exceptions import InvalidUpdate, InvalidVictim
 from semsim_training.gradients.attackable import independent_copy, trained_names
 from semsim_training.gradients.update import LocalTraining, Update
+from semsim_training.observations.moved_buffers import refuse_moved_buffers
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim, running_statistics
 from semsim_training.observations.plausibility import refuse_another_kind, refuse_other_steps, rounding_share
 from semsim_training.observations.sent_tensors import SentTensors, named_tensors
@@ -85,6 +86,7 @@ def observation_of(
         if name in tensors and tensors.pop(name).any():
             raise InvalidUpdate(f"expected no update of {name}, which requires no gradient, got one")
     changed = {name: _as_trained(value, before.get(name)) for name, value in tensors.items()}
+    refuse_moved_buffers(model, sent, kind)
     running = _running_statistics(victim, sent, kind, batchnorm)
     counters = {name: value for name, value in sent.items() if name in before and name not in changed}
     if kind is UpdateKind.AFTER:

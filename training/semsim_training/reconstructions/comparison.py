@@ -10,7 +10,7 @@ import numpy as np
 from semsim.exceptions import InvalidDataset
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.schema import ReconstructionRow
-from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting
+from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting, statuses
 from semsim_training.statistics.bootstrap import resampled
 from semsim_training.statistics.intervals import Floats, Interval, percentiles, wilson
 
@@ -75,6 +75,11 @@ class Compared:
     """The clients whose attacks diverged. They take no part in anything else."""
     paired: int
     """The clients of whom this setting and the group's first one both have reconstructions."""
+    nothing_found: int
+    """The paired clients of whom an attack found nothing, in this setting or the group's first one. The leakage of what
+    it gave out is no measure of what a client leaks."""
+    statuses: str
+    """The number of images of each status that occurs, in words."""
     means: Mapping[str, Estimate]
     """By the name of the measure; empty where every attack diverged."""
     differences: Mapping[str, Estimate]
@@ -160,6 +165,8 @@ def _compared(group: list[list[ScoredRow]], common: str, by: ComparedBy) -> list
                 clients=len(clients),
                 diverged=held - len(clients),
                 paired=len(both),
+                nothing_found=sum(_nothing_found(clients[client]) or _nothing_found(first[client]) for client in both),
+                statuses=statuses(rows),
                 means=means,
                 differences=differences,
             )
@@ -172,6 +179,10 @@ def _clients(rows: Sequence[ScoredRow]) -> dict[_Client, list[ScoredRow]]:
     batch = rows[0].row.batch
     together = [list(rows[start : start + batch]) for start in range(0, len(rows), batch)]
     return {tuple(one.row.image for one in held): held for held in together if held[0].row.done}
+
+
+def _nothing_found(held: Sequence[ScoredRow]) -> bool:
+    return held[0].row.status == "nothing_found"
 
 
 def _has(measure: Measure, clients: Mapping[_Client, Sequence[ScoredRow]]) -> bool:

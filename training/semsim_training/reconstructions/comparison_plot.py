@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from semsim.exceptions import InvalidDataset
 from semsim_training.reconstructions.comparison import MEASURES, Compared, ComparedBy, Measure
 
 _DPI = 120
@@ -19,8 +20,14 @@ _ACROSS = ("axes fraction", "data")
 
 
 def comparison_plot(compared: Sequence[Compared], by: ComparedBy, title: str) -> bytes:
-    """The means and 95% intervals as a PNG: a panel for each measure, a line for each setting, its group above it."""
+    """The means and 95% intervals as a PNG: a panel for each measure, a line for each setting, its group above it.
+
+    Raises:
+        InvalidDataset: every attack diverged, so that there is nothing to draw.
+    """
     measures = [measure for measure in MEASURES if any(measure.name in one.means for one in compared)]
+    if not measures:
+        raise InvalidDataset("expected reconstructions to plot, got attacks that all diverged: nobody could tell")
     places, headings = _places(compared)
     height = _LINE * (max(places) + 2) + 1.2
     canvas = Figure(figsize=(2.6 + 1.9 * len(measures), height), layout="constrained")
@@ -35,7 +42,9 @@ def comparison_plot(compared: Sequence[Compared], by: ComparedBy, title: str) ->
         text = first.annotate(heading, (0, place), xycoords=_ACROSS, fontsize=7.5, weight="bold", va="center")
         text.set_in_layout(False)  # it runs on into the other panels
     canvas.supxlabel(
-        f"Hollow: the difference from the group's first {by}, on the same clients, may be none.", fontsize=8
+        f"Hollow: the difference from the group's first {by}, on the same clients, may be none,\n"
+        "or an attack found nothing on some of them: not shown to leak by this attack.",
+        fontsize=8,
     )
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="png", dpi=_DPI)
@@ -64,7 +73,7 @@ def _panel(panel: Axes, compared: Sequence[Compared], places: Sequence[int], mea
         if mean.interval is not None:
             panel.plot([mean.interval.low, mean.interval.high], [place, place], color=_INK, linewidth=1.5)
         difference = one.differences.get(measure.name)
-        filled = difference is None or difference.sure
+        filled = not one.nothing_found and (difference is None or difference.sure)
         panel.plot(mean.value, place, "o", color=_INK, markersize=5, markerfacecolor=_INK if filled else "white")
     panel.set_title(_TITLES.get(measure.name, measure.name), fontsize=9)
     panel.tick_params(axis="x", labelsize=7)

@@ -61,8 +61,8 @@ class ReconstructionRow:
     client_seed: int
     """Seed of the client and of the attack on it; the rows of one client share it."""
     status: str
-    """The end of the attack: matched, partly, nothing_found or diverged; done in sets that do not tell the first three
-    apart."""
+    """The end of the attack on the client's whole batch, the same in all of its rows: matched, partly, nothing_found or
+    diverged; done in sets that do not tell the first three apart."""
     objective: float | None
     """The objective of the winning start, without priors; ``None`` for a closed form."""
     explained: float | None = None

@@ -1,5 +1,6 @@
 """The scored reconstructions of a set as the rows of a table."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -15,9 +16,11 @@ class SetScoreRow(ScoreRow):
     setting: str = ""
     """Name of the setting."""
     status: str = ""
-    """The end of the attack: matched, partly, nothing_found or diverged; done in sets that do not tell."""
+    """The end of the attack on the client's whole batch: matched, partly, nothing_found or diverged; done in
+    sets that do not tell."""
     explained: float | None = None
-    """The share of the client's update that the reconstructions of it explain; ``None`` where the set does not say."""
+    """The share of the client's update that the reconstructions of it explain; ``None`` where the set does not say,
+    and where it is no finite number."""
 
     @classmethod
     def of_row(cls, scored: ScoredRow) -> Self:
@@ -33,6 +36,7 @@ class SetScoreRow(ScoreRow):
             reconstruction=f"{row.setting}/{row.image}",
             setting=row.setting,
             status=row.status,
-            explained=row.explained,
+            # An update near zero is explained worse than a float can say, and JSON has no infinity.
+            explained=row.explained if row.explained is not None and math.isfinite(row.explained) else None,
             **scores,
         )

@@ -115,7 +115,8 @@ def markdown(made: ReconstructionSet, scorer: Scorer, lpips: "Lpips | None" = No
         f"{scorer.manifest.name} {scorer.manifest.version}, recognizable from {scorer.manifest.threshold} on. "
         f"PSNR in dB against the client's original; an exact copy counts as {CAP_DB:.0f}. Attacks that diverged are "
         "counted and take no part in means. Explained: the share of the update that the reconstructions explain, "
-        "beside that of random or uniform images. Labels: the share that the attack used or found right.",
+        "beside that of random or uniform images. Status and explained are of the client's whole batch. Labels: the "
+        "share that the attack used or found right.",
         *_not_computed(scored, scorer),
         "",
         f"| {' | '.join(columns)} |",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from semsim_training.reconstructions.scored_rows import ScoredRow
+from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting
 
 
 class Verdict(StrEnum):
@@ -27,3 +27,15 @@ def verdict_of(rows: Sequence[ScoredRow]) -> Verdict:
         for one in finished
     ]
     return Verdict.NOT_SHOWN if judged and all(judged) else Verdict.UNKNOWN
+
+
+def untold_settings(rows: Sequence[ScoredRow]) -> list[str]:
+    """The names of the settings whose attacks found nothing, diverged or were not scored, all of them.
+
+    A low leakage of such rows says nothing of their clients.
+    """
+    return [
+        setting
+        for setting, alike in by_setting(rows).items()
+        if all(one.score is None or one.row.status == "nothing_found" for one in alike)
+    ]

@@ -16,6 +16,8 @@ app = typer.Typer(no_args_is_help=True, help="Rebuild clients' images from their
 
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 app.command("run")(run)
+_EXIT_DIVERGED = 6
+"""The code of ``semsim attack run`` whose attack diverged."""
 
 
 @app.command("grid")
@@ -28,7 +30,10 @@ def grid(
     workers: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Attack a grid of settings and write a reconstruction set."""
+    """Attack a grid of settings and write a reconstruction set.
+
+    Exit codes: 0 a set was written, whatever it shows; 6 it was, and every attack diverged; 2 refused.
+    """
     from semsim.exceptions import InvalidConfiguration, InvalidOption
     from semsim_training.reconstructions.engines.engine import Engine
 
@@ -54,6 +59,9 @@ def grid(
     typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings: {statuses}")
     if counts["nothing_found"] or counts["diverged"]:
         typer.echo("nothing_found and diverged say nothing about a client's safety")
+    if counts["diverged"] == made.rows:
+        typer.echo("could not tell: every attack diverged")
+        raise typer.Exit(_EXIT_DIVERGED)
 
 
 app.command("gallery")(gallery)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+_EXIT_UNTOLD = 5
+"""Nothing is above the limit, and of a setting nobody knows more: the code of ``semsim attack run`` that found nothing.
+"""
 _SHOWN = 3
 """The reasons for missing scores that are printed."""
 
@@ -32,7 +36,11 @@ def score_set(
 ) -> None:
     """Score every reconstruction of a set against its original.
 
-    A row whose attack diverged, or that cannot be read, is told as such and counts as not scored.
+    A row whose attack diverged, or that cannot be read, is told as such and counts as not scored. A status and an
+    explained share are of the client's whole batch: one image of a matched batch may be far from its original.
+
+    Exit codes: 0 all rows were scored; 3 a leakage is above --fail-above; 5 with --fail-above, none is, and all rows of
+    some setting found nothing, diverged or were not scored: could not tell; 1 a row was not scored; 2 refused.
     """
     from semsim.bulk.rows import report, write_table
     from semsim.commands.progress_bar import progress_bar
@@ -42,6 +50,7 @@ def score_set(
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reconstructions.scored_rows import score_rows
     from semsim_training.reconstructions.set_score_rows import SetScoreRow
+    from semsim_training.reconstructions.verdict import untold_settings
 
     check_output(output)
     made = ReconstructionSet.read(dataset)
@@ -60,7 +69,15 @@ def score_set(
         typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
         _print(scored, summary, output)
-    raise typer.Exit(exit_code(summary, fail_above))
+    code = exit_code(summary, fail_above)
+    untold = [] if fail_above is None or code == EXIT_LEAKS else untold_settings(scored)
+    if untold:
+        typer.echo(
+            f"could not tell: no leakage is above {fail_above:g}, and all rows found nothing, diverged or were not "
+            f"scored of {', '.join(untold[:_SHOWN])}" + f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN),
+            err=as_json,
+        )
+    raise typer.Exit(_EXIT_UNTOLD if untold else code)
 
 
 def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | None) -> None:
