@@ -3,6 +3,7 @@
 import copy
 import random
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +123,45 @@ def test_mistakes_are_refused_in_a_line() -> None:
         attack(model, gradient, inputs=INPUTS, device="tpu")
     with pytest.raises(InvalidConfiguration, match="expected more than 0 seconds, got 0"):
         attack(model, gradient, inputs=INPUTS, seconds=0)
+
+
+@pytest.mark.parametrize("labels", [[3.0], [3.7], np.array([3.0]), ["3"], "3", 3, [True], torch.tensor([3.0])])
+def test_labels_are_whole_numbers(labels: Any) -> None:
+    """What is no sequence of whole numbers is refused, and not rounded."""
+    model = _perceptron()
+    with pytest.raises(InvalidUpdate, match="expected labels as a sequence of whole numbers, got"):
+        attack(model, _gradient(model), inputs=INPUTS, attack="closed-form", labels=labels)
+
+
+@pytest.mark.parametrize("labels", [[np.int64(3)], np.array([3]), torch.tensor([3]), [torch.tensor(3)]])
+def test_labels_of_arrays_are_taken(labels: Any) -> None:
+    """Integers of NumPy and PyTorch are labels as those of Python are."""
+    model = _perceptron()
+    made = attack(model, _gradient(model), inputs=INPUTS, attack="closed-form", labels=labels)
+    assert (made.status, made.labels) == (Status.MATCHED, (3,))
+
+
+def test_other_types_and_weights_are_refused() -> None:
+    """What is no network with numbers, or no inputs, is refused by name before any work."""
+    model = _perceptron()
+    gradient = _gradient(model)
+    with_nan, old = copy.deepcopy(model), nn.Sequential(nn.Flatten(), nn.utils.weight_norm(nn.Linear(768, 10)))
+    with_nan.get_parameter("4.weight").data[0, 0] = float("nan")
+    refused: list[tuple[Any, str]] = [
+        (None, "expected a torch.nn.Module, got NoneType"),
+        (copy.deepcopy(model).to("meta"), "on the device meta"),
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), "got a lazy one: 1.weight has no shape"),
+        (torch.jit.trace(model, torch.zeros(1, 3, 16, 16)), "got a ScriptModule"),
+        (with_nan, "expected finite weights, got NaN in 4.weight"),
+        (old, "got 1.weight, which is computed .* torch.nn.utils.parametrizations"),
+    ]
+    for wrong, told in refused:
+        with pytest.raises(InvalidVictim, match=told):
+            attack(wrong, gradient, inputs=INPUTS)
+    nothing: Any = None
+    with pytest.raises(InvalidConfiguration, match=r"expected Inputs .*, got NoneType"):
+        attack(model, gradient, inputs=nothing)
+    for images in (1.5, True, "1"):
+        wrong_count: Any = images
+        with pytest.raises(InvalidUpdate, match="expected a whole number of images, got"):
+            attack(model, gradient, inputs=INPUTS, images=wrong_count)

@@ -8,6 +8,12 @@ from torch import nn
 
 from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
+from semsim_training.attacks.attack_arguments import (
+    refuse_other_types,
+    refuse_weights_that_are_not_finite,
+    whole_labels,
+    whole_number,
+)
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import AttackChoice
 from semsim_training.attacks.dispatch import run_attack
@@ -70,6 +76,8 @@ def attack(
         InvalidVictim: the model cannot be attacked; the message names the layer.
         InvalidConfiguration: no attack, kind of update or device has this name, or there is no time.
     """
+    refuse_other_types(model, inputs)
+    images, given = whole_number(images, "a whole number of images"), whole_labels(labels)
     if kind not in set(UpdateKind):
         raise InvalidConfiguration(f"expected a kind of update of {', '.join(UpdateKind)}, got {kind}")
     if batchnorm not in get_args(BatchNormMode):
@@ -83,12 +91,13 @@ def attack(
     recipe = choice.resolve() if isinstance(choice, AttackChoice) else choice
     network = plain_module(model)
     network = network if before is None else with_weights(network, before)
+    refuse_weights_that_are_not_finite(network)
     observation = observation_of(
         Victim(network, inputs, type(network).__name__),
         update,
         UpdateKind(kind),
         images=images,
-        labels=None if labels is None else tuple(labels),
+        labels=given,
         local_training=training,
         batchnorm=batchnorm,
     )

@@ -50,6 +50,15 @@ _FAR = 10.0
 
 A search by the cosine does not look at lengths, which differ by up to 4 where all is declared rightly.
 """
+_SAME, _OTHER_LENGTH = 0.98, 1.5
+"""The cosine from which images make the observed direction, and the factor from which another length is told then."""
+_UNEVEN = 0.03
+"""The median magnitude of an update's entries by the largest, below which Adam cannot have made them."""
+_ADAM_LEAST, _ADAM_MOST = 0.3, 3.0
+"""The bounds of the largest entry of Adam's delta, by its largest step and by the sum of its steps.
+
+The first step moves each entry by the learning rate, and with PyTorch's betas a later one by little more.
+"""
 
 
 def hint(
@@ -64,7 +73,7 @@ def hint(
         return ""
     if explanation.cosine < -_SIMILAR or random_cosine < _OPPOSITE or _speaks_negated(observation):
         return _NEGATED
-    for suggestion in (_rounded, _pruned, _even, _mode, _classes):
+    for suggestion in (_rounded, _pruned, _even, _adam, _mode, _classes):
         told = suggestion(observation)
         if told:
             return told
@@ -109,6 +118,29 @@ def _even(observation: Observation) -> str:
         )
     if _evenness(observation) == "equal":
         return "The update's entries have one magnitude: only signs were sent, or a step of Adam."
+    return ""
+
+
+def _adam(observation: Observation) -> str:
+    """Each step of Adam moves the entries by about the learning rate."""
+    training = observation.update.local_training
+    if training is None or training.optimiser == "sgd":
+        return ""
+    entries = torch.cat([value.flatten() for value in observation.update.tensors.values()]).abs()
+    largest, median = float(entries.max()), float(entries[entries > 0].median())
+    if median < _UNEVEN * largest:
+        return (
+            f"The update's entries have very different magnitudes, which those of {training.optimiser} have not: "
+            "check the optimiser."
+        )
+    steps = training.steps(observation.images)
+    rates = [training.learning_rate * factor for factor in training.schedule or (1.0,) * steps]
+    if not _ADAM_LEAST * max(rates) <= largest <= _ADAM_MOST * sum(rates):
+        return (
+            f"The update's largest entry is {largest:.3g}, and {steps} steps of {training.optimiser} at the declared "
+            f"learning rate make one of {max(rates):.3g} to {sum(rates):.3g}: check the learning rate, the optimiser "
+            "and the number of steps."
+        )
     return ""
 
 
@@ -227,7 +259,8 @@ def _length(observation: Observation, explanation: Explanation, scale: float, ra
         else "or the declared learning rate, optimiser, batch size or number of epochs is another"
     )
     similar = explanation.cosine > _SIMILAR or explanation.scale != 1
-    if similar and scale > 0 and not 1 / _FAR < scale < _FAR:
+    far = _OTHER_LENGTH if explanation.cosine > _SAME else _FAR
+    if similar and scale > 0 and not 1 / far < scale < far:
         return (
             f"The update points where that of these images does and is {scale:.3g} times as long: it was clipped, "
             f"{checked}."

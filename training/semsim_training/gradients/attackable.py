@@ -25,8 +25,22 @@ def independent_copy(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model)
     except (RuntimeError, TypeError) as error:
         raise InvalidVictim(
-            f"expected a network that can be copied, got {type(model).__name__}: {str(error).partition('.')[0]}"
+            f"expected a network that can be copied, got {_with_history(model) or type(model).__name__}: "
+            f"{str(error).partition('.')[0]}"
         ) from error
+
+
+def _with_history(model: nn.Module) -> str:
+    """The first tensor of a layer that is the result of a computation, with the usual remedy; empty without one."""
+    for prefix, layer in model.named_modules():
+        for name, value in vars(layer).items():
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                place = f"{prefix}.{name}".lstrip(".")
+                return (
+                    f"{place}, which is computed from parameters (in the place of torch.nn.utils.weight_norm and "
+                    "spectral_norm use those of torch.nn.utils.parametrizations)"
+                )
+    return ""
 
 
 def attackable_copy(model: nn.Module, images: int, *, train_batchnorm: bool) -> nn.Module:

@@ -65,12 +65,17 @@ def _loaded(path: Path, refusal: type[SemSimError]) -> object:
     except OSError as error:
         raise refusal(f"expected a file of tensors at {path}: {error.strerror or error}") from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise refusal(f"expected a file of tensors at {path}: {error}") from error
+        raise refusal(f"expected a file of tensors at {path}: {_line(error)}") from error
     except Exception as error:  # unpickling raises what the file likes
         raise refusal(
             f"expected tensors in a PyTorch file, .safetensors or .npz at {path}, got something else (arrays of NumPy "
-            f"belong into .npz): {error}"
+            f"belong into .npz): {_line(error)}"
         ) from error
+
+
+def _line(error: Exception) -> str:
+    """The beginning of an error's message in one line."""
+    return " ".join(str(error).split())[:200]
 
 
 def _named_or_listed(arrays: dict[str, NDArray[Any]]) -> object:

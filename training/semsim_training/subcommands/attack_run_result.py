@@ -87,8 +87,9 @@ def sentences(out: Path, result: Mapping[str, Any]) -> Iterator[str]:
     if explained is not None:
         at = "" if explained["scale"] == 1 else f" at {explained['scale']:.3g} times its length"
         worthless = max(explained["random"] or 0.0, explained["zero"] or 0.0, 0.0)
+        share = "an unknown part" if explained["share"] is None else _number(explained["share"])
         yield (
-            f"explained {'an unknown part' if explained['share'] is None else _number(explained['share'])} of the update{at}, images of no worth {_number(worthless)}: "
+            f"explained {share} of the update{at}, images of no worth {_number(worthless)}: "
             f"gain {_number(explained['gain'])}; cosine {_number(explained['cosine'])}; "
             f"gradients by {result['path']}; {result['seconds']:.1f} s"
         )

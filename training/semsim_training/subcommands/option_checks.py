@@ -25,7 +25,7 @@ def existing(content: str, path: Path) -> None:
         InvalidOption: there is no file.
     """
     if not path.is_file():
-        raise InvalidOption(f"expected {content} at {path}, got none")
+        raise InvalidOption(f"expected {content} at {path}, got {'a directory' if path.is_dir() else 'none'}")
 
 
 def present(device: str) -> str:
