@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import typer
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.client_images.normalisation import normalise
+from semsim_training.subcommands.attack_run import _code_of_the_user
 from semsim_training.victims.modules import module_from
 from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
 from tests.conftest import ROOT
@@ -172,6 +174,24 @@ def test_a_module_that_prints_or_ends_the_program(semsim: Command, files: Path, 
     assert not (tmp_path / "none").exists()
 
 
+def test_an_interruption_is_a_line_and_a_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """An interrupted attack ends with 130, as interrupted commands do."""
+    with pytest.raises(typer.Exit) as ended, _code_of_the_user():
+        raise KeyboardInterrupt
+    assert ended.value.exit_code == 130
+    assert capsys.readouterr().err == "interrupted: nothing was written\n"
+
+
+def test_a_text_or_a_folder_is_no_update(semsim: Command, files: Path, tmp_path: Path) -> None:
+    """Both are refused in one line that names what came."""
+    (tmp_path / "update.pt").write_text("hello\n")
+    for update, told in ((tmp_path / "update.pt", "got something else"), (tmp_path, "got a directory")):
+        done = semsim(*_arguments(files, ROUND | {"--update": str(update)}, tmp_path / "out"))
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_replace_keeps_what_is_not_its_own(semsim: Command, files: Path, tmp_path: Path) -> None:
     """Pictures of other names stay."""
     (tmp_path / "reconstruction-mine.png").write_bytes(b"mine")
@@ -285,6 +305,16 @@ def test_descriptions_with_impossible_statistics_are_refused(
     assert done.returncode == 2
     assert "does not fit the schema: network: inputs: expected" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_grid_whose_attacks_all_diverged_does_not_pass(semsim: Command, tmp_path: Path) -> None:
+    """A closed form finds no images in an update that was pruned away; the last line and the code say so."""
+    closed = {**SETTINGS[1], "defense": "prune:0.9999"}
+    made = grid(write_images(tmp_path / "photos"), settings=[closed])
+    (tmp_path / "grid.yaml").write_text(made.model_dump_json(exclude_defaults=True))
+    done = semsim("attack", "grid", tmp_path / "grid.yaml", tmp_path / "set", "--engine", "here")
+    assert done.returncode == 6, done.stderr
+    assert done.stdout.splitlines()[-1] == "could not tell: every attack diverged"
 
 
 @pytest.mark.slow
