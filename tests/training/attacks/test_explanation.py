@@ -1,6 +1,7 @@
 """An attack says how much of the update its images explain, beside images of no worth."""
 
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -202,3 +203,34 @@ def test_dropout_is_named_where_little_is_explained() -> None:
     (seen,) = observations(attacked, 1)
     (explanation,) = explanations([seen], [smooth_images(1, 16, seed=7)], [seen.labels or ()])
     assert "The network has dropout in forgetting" in explanation.hint
+
+
+_ADAM, _SGD = LocalTraining(0.001, 1, optimiser="adam"), LocalTraining(0.01, 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "told", "named"),
+    [
+        (_SGD, _ADAM, "entries have very different magnitudes, which those of adam have not"),
+        (replace(_ADAM, learning_rate=0.01), _ADAM, "2 steps of adam at the declared learning rate make one of 0.001"),
+        (replace(_ADAM, learning_rate=0.0001), _ADAM, "largest entry is 0.0002"),
+        (replace(_SGD, learning_rate=0.01 / 3), _SGD, "0.33. times as long"),
+        (replace(_SGD, learning_rate=0.03), _SGD, "check the learning rate"),
+    ],
+)
+def test_a_wrong_optimiser_or_rate_is_named(made: LocalTraining, told: LocalTraining, named: str) -> None:
+    """Entries and lengths that the declared training does not make are told, though the images are the client's."""
+    (observation,) = observations(victim("perceptron", size=16), 1, 2, Protocol(local_training=made))
+    declared = replace(observation, update=Update(observation.update.tensors, told))
+    assert re.search(named, _explained_by_originals(declared, images=2).hint)
+
+
+@pytest.mark.parametrize("training", [None, LocalTraining(0.01, 1, epochs=2), _ADAM])
+def test_a_negated_update_is_named(training: LocalTraining | None) -> None:
+    """The client's own images point the other way, under a gradient and under deltas."""
+    (observation,) = observations(victim("lenet", size=16), 1, 2, Protocol(local_training=training))
+    tensors = {name: -value for name, value in observation.update.tensors.items()}
+    negated = replace(observation, update=Update(tensors, training))
+    explanation = _explained_by_originals(negated, images=2)
+    assert "points the other way" in explanation.hint
+    assert status_of(explanation) is Status.NOTHING_FOUND

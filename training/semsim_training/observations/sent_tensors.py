@@ -69,7 +69,7 @@ def _loaded(path: Path, refusal: type[SemSimError]) -> object:
     except Exception as error:  # unpickling raises what the file likes
         raise refusal(
             f"expected tensors in a PyTorch file, .safetensors or .npz at {path}, got something else (arrays of NumPy "
-            f"belong into .npz): {_line(error)}"
+            f"belong into .npz): {type(error).__name__}: {_line(error)}"
         ) from error
 
 
