@@ -1,6 +1,7 @@
 """Observations from files, with the running statistics of a state dict."""
 
 import copy
+import logging
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.batch_statistics import batch_statistics
 from semsim_training.observations.observation import Victim
+from semsim_training.observations.taken_inputs import refuse_other_inputs
 from semsim_training.observations.update_files import observation_of
 from semsim_training.observations.update_kind import UpdateKind
 from tests.training.small import smooth_images, victim
@@ -47,6 +49,25 @@ def test_buffers_that_nobody_can_repeat_are_refused(name: str) -> None:
         moved = still | {name: still[name] + torch.full_like(still[name], 0.5)}
         with pytest.raises(InvalidUpdate, match=rf"expected buffers that training leaves alone.*got {name} moved"):
             observation_of(attacked, moved, kind, local_training=LocalTraining(0.1, 1))
+
+
+def test_what_training_mode_computes_otherwise_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A network with an auxiliary head in training mode is told in the log; batch normalisation is not."""
+
+    class TwoHeads(nn.Sequential):
+        """A network that gives a second output in training mode."""
+
+        def forward(self, x: torch.Tensor) -> object:
+            """The logits, twice where the network trains."""
+            logits = super().forward(x)
+            return (logits, logits) if self.training else logits
+
+    with caplog.at_level(logging.WARNING):
+        refuse_other_inputs(victim("resnet20", 4, 16))
+        assert not caplog.messages
+        inputs = Inputs(size=(16, 16), classes=2, mean=(0.5,) * 3, std=(0.5,) * 3, white=1)
+        refuse_other_inputs(Victim(TwoHeads(nn.Flatten(), nn.Linear(768, 2)), inputs, "two heads"))
+    assert caplog.messages[0].startswith("two heads computes otherwise in training mode")
 
 
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:
