@@ -241,9 +241,10 @@ def test_a_client_of_flower_s_tutorial_in_one_command(
     np.savez("after.npz", *(value.numpy() for value in net.state_dict().values()))
     page = (ROOT / "docs" / "attacks.md").read_text().replace("\\\n", " ")
     (command,) = [line for line in page.splitlines() if "--module task.py:Net" in line]
-    arguments = [*shlex.split(command)[1:], "--iterations", "20"]
+    arguments = [*shlex.split(command)[1:], "--iterations", "40"]
     declared = semsim(*arguments)
     assert declared.returncode == 4, declared.stderr
+    assert json.loads(Path("found/result.json").read_text())["explained"]["share"] > 0.5
     told_wrong = semsim(*(part if part != "adam" else "sgd" for part in arguments), "--replace")
     assert told_wrong.returncode == 5, told_wrong.stderr
     assert "as those of Adam, and SGD is declared: check the optimiser" in told_wrong.stdout

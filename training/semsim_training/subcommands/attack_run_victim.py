@@ -79,6 +79,7 @@ class DeclaredVictim:
         Raises:
             InvalidVictim: the network cannot be made, or the weights are not its own.
         """
+        from semsim_training.attacks.attack_arguments import refuse_other_types
         from semsim_training.observations.observation import Victim
         from semsim_training.observations.update_files import victim_from_files, with_weights
         from semsim_training.victims.modules import module_from
@@ -86,5 +87,6 @@ class DeclaredVictim:
 
         if self.module is None:
             return victim_from_files(self.model, self.description)
-        network = plain_module(module_from(self.module, classes=self.classes))
-        return Victim(with_weights(network, self.model), self.inputs(), self.module)
+        network, inputs = module_from(self.module, classes=self.classes), self.inputs()
+        refuse_other_types(network, inputs)
+        return Victim(with_weights(plain_module(network), self.model), inputs, self.module)
