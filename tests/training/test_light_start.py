@@ -12,7 +12,8 @@ pytestmark = pytest.mark.slow
 
 HEAVY = {"torch", "torchvision", "timm", "matplotlib", "sklearn", "scipy", "bentoml", "grpc"}
 COMMANDS = (
-    "--help", "attack list", "attack --help", "attack example", "attack example --list", "score-set --help", "victim --help", "train --help", "faithfulness --help", "annotate --help",
+    "--help", "attack list", "attack --help", "attack example", "attack example --list",
+    "score-set --help", "victim --help", "train --help", "faithfulness --help", "annotate --help",
     "recogniser --help", "export --help", "serve --help", "model show",
 )  # fmt: skip
 LISTS = (
