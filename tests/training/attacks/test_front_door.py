@@ -127,7 +127,7 @@ def test_mistakes_are_refused_in_a_line() -> None:
 
 @pytest.mark.parametrize("labels", [[3.0], [3.7], np.array([3.0]), ["3"], "3", 3, [True], torch.tensor([3.0])])
 def test_labels_are_whole_numbers(labels: Any) -> None:
-    """What is no sequence of whole numbers is refused, and not rounded."""
+    """Labels that are no sequence of whole numbers are refused, and not rounded."""
     model = _perceptron()
     with pytest.raises(InvalidUpdate, match="expected labels as a sequence of whole numbers, got"):
         attack(model, _gradient(model), inputs=INPUTS, attack="closed-form", labels=labels)
@@ -142,7 +142,7 @@ def test_labels_of_arrays_are_taken(labels: Any) -> None:
 
 
 def test_other_types_and_weights_are_refused() -> None:
-    """What is no network with numbers, or no inputs, is refused by name before any work."""
+    """A model without numbers, or without inputs, is refused by name before any work."""
     model = _perceptron()
     gradient = _gradient(model)
     with_nan, old = copy.deepcopy(model), nn.Sequential(nn.Flatten(), nn.utils.weight_norm(nn.Linear(768, 10)))

@@ -161,7 +161,7 @@ def test_signs_in_eight_bits_are_an_update(semsim: Command, files: Path, tmp_pat
 
 
 def test_a_module_that_prints_or_ends_the_program(semsim: Command, files: Path, tmp_path: Path) -> None:
-    """What the user's code prints is no part of the JSON, and its sys.exit is a refusal with its reason."""
+    """The prints of the user's code are no part of the JSON; its sys.exit is a refusal with a reason."""
     (tmp_path / "loud.py").write_text("print('loading')\n" + MODULE)
     options = GREY_ROUND | {"--module": str(tmp_path / "loud.py") + ":make_net"}
     done = semsim(*_arguments(files, options, tmp_path / "out"), "--json")
