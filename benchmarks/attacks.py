@@ -8,12 +8,11 @@ processes count little. `benchmarks.attacks_on_gpu` measures a GPU.
 """
 
 import time
-from collections.abc import Callable
 from statistics import median
 
 import torch
 
-from benchmarks.attack_cases import CASES, AttackCase, plain_loop
+from benchmarks.attack_cases import CASES, AttackCase, plain_loop, processor_seconds
 from benchmarks.harness.reports import options, publish, records_table
 from semsim.memory import keep_freed_memory
 from semsim_training.attacks.candidate_evaluation import Evaluation
@@ -53,8 +52,8 @@ def _row(case: AttackCase, clients: int) -> dict[str, object]:
     times: list[tuple[float, float]] = []
     start = time.perf_counter()
     while len(times) < _LEAST or (len(times) < _MOST and time.perf_counter() - start < _SECONDS):
-        single = _seconds(lambda: loop(x[0], labels[0]))
-        together = _seconds(lambda: evaluation(x, labels, evaluation.targets)) / clients
+        single = processor_seconds(lambda: loop(x[0], labels[0]))
+        together = processor_seconds(lambda: evaluation(x, labels, evaluation.targets)) / clients
         times.append((single * 1e3, together * 1e3))
     alone, shared = (median(column) for column in zip(*times, strict=True))
     ratios = sorted(single / together for single, together in times)
@@ -70,12 +69,6 @@ def _row(case: AttackCase, clients: int) -> dict[str, object]:
         "equal signs": f"{signs:.4%}",
         "relative difference": f"{difference:.1e}",
     }
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

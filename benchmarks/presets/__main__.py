@@ -5,8 +5,7 @@
 A quarter of an hour on two cores.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Literal
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.attack_cases import processor_seconds
 from benchmarks.harness.reports import options, publish, records_table
 from benchmarks.presets.sides import ROUND, SOURCED, compare, one_client
 from semsim.memory import keep_freed_memory
@@ -119,7 +119,7 @@ def _alone(name: str, victim: str, observation: Observation) -> dict[str, object
     ours, theirs = one_client(recipe, observation, torch.float32)
     ratios, times = [], []
     for _ in range(RUNS):
-        seconds = [_seconds(side) for side in (ours, theirs)]
+        seconds = [processor_seconds(side) for side in (ours, theirs)]
         ratios.append(seconds[0] / seconds[1])
         times.append([1e3 * one / recipe.iterations for one in seconds])
     mine, others = (min(column) for column in zip(*times, strict=True))
@@ -130,12 +130,6 @@ def _alone(name: str, victim: str, observation: Observation) -> dict[str, object
         "loop, ms": f"{others:.2f}",
         "ratio": f"**{median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})",
     }
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -327,3 +327,13 @@ def test_a_grid_counts_what_its_attacks_say(semsim: Command, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "12 reconstructions in 2 settings: 6 matched, 6 nothing_found" in done.stdout
     assert "nothing_found and diverged say nothing about a client's safety" in done.stdout
+
+
+def test_a_grid_whose_attacks_found_nothing_does_not_pass(semsim: Command, tmp_path: Path) -> None:
+    """Noise that drowns the update leaves a set of pictures, a last line and a code that say that nobody could tell."""
+    closed = {**SETTINGS[1], "defense": "gaussian:10"}
+    made = grid(write_images(tmp_path / "photos"), settings=[closed])
+    (tmp_path / "grid.yaml").write_text(made.model_dump_json(exclude_defaults=True))
+    done = semsim("attack", "grid", tmp_path / "grid.yaml", tmp_path / "set", "--engine", "here")
+    assert done.returncode == 5, done.stderr
+    assert done.stdout.splitlines()[-1] == "could not tell: no attack found anything"

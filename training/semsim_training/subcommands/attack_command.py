@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from semsim_training.subcommands.attack_examples import example
+from semsim_training.subcommands.attack_exit_codes import EXIT_DIVERGED, EXIT_NOTHING_FOUND
 from semsim_training.subcommands.attack_generators import train_generator_of
 from semsim_training.subcommands.attack_run import run
 from semsim_training.subcommands.attack_sets import compare, gallery, table
@@ -16,8 +17,6 @@ app = typer.Typer(no_args_is_help=True, help="Rebuild clients' images from their
 
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 app.command("run")(run)
-_EXIT_DIVERGED = 6
-"""The code of ``semsim attack run`` whose attack diverged."""
 
 
 @app.command("grid")
@@ -32,7 +31,8 @@ def grid(
 ) -> None:
     """Attack a grid of settings and write a reconstruction set.
 
-    Exit codes: 0 a set was written, whatever it shows; 6 it was, and every attack diverged; 2 refused.
+    Exit codes: 0 a set was written, and some attack found something; 5 it was, and no attack found anything; 6 it was,
+    and every attack diverged; 2 refused.
     """
     from semsim.exceptions import InvalidConfiguration, InvalidOption
     from semsim_training.reconstructions.engines.engine import Engine
@@ -61,7 +61,10 @@ def grid(
         typer.echo("nothing_found and diverged say nothing about a client's safety")
     if counts["diverged"] == made.rows:
         typer.echo("could not tell: every attack diverged")
-        raise typer.Exit(_EXIT_DIVERGED)
+        raise typer.Exit(EXIT_DIVERGED)
+    if counts["nothing_found"] + counts["diverged"] == made.rows:
+        typer.echo("could not tell: no attack found anything")
+        raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
 app.command("gallery")(gallery)

@@ -11,11 +11,17 @@ import torch
 
 import semsim
 from semsim_training.attacks.reconstruction import Reconstruction, Status
+from semsim_training.subcommands.attack_exit_codes import EXIT_DIVERGED, EXIT_NOTHING_FOUND, EXIT_PARTLY
 
 if TYPE_CHECKING:
     from semsim_training.reconstructions.beside import Beside
 
-_EXIT = {Status.MATCHED: 0, Status.PARTLY: 4, Status.NOTHING_FOUND: 5, Status.DIVERGED: 6}
+_EXIT = {
+    Status.MATCHED: 0,
+    Status.PARTLY: EXIT_PARTLY,
+    Status.NOTHING_FOUND: EXIT_NOTHING_FOUND,
+    Status.DIVERGED: EXIT_DIVERGED,
+}
 """1, 2 and 3 are those of every command: pairs that failed, a refusal, a leakage above a limit."""
 _VERDICT = {
     Status.MATCHED: "the images explain the update, as the client's own would",
@@ -39,7 +45,7 @@ def exit_code(result: Mapping[str, Any]) -> int:
     A reconstruction that an original shows to be recognizable is a leak, although the update is not explained: 4.
     """
     code = _EXIT[Status(result["status"])]
-    return _EXIT[Status.PARTLY] if code > _EXIT[Status.PARTLY] and _recognized(result) else code
+    return EXIT_PARTLY if code > EXIT_PARTLY and _recognized(result) else code
 
 
 def attack_result(

@@ -10,6 +10,7 @@ import typer
 
 from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
+from semsim_training.subcommands.attack_exit_codes import EXIT_NOTHING_FOUND
 
 if TYPE_CHECKING:
     from semsim.summary import Summary
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-_EXIT_UNTOLD = 5
-"""Nothing is above the limit, and of a setting nobody knows more: the code of ``semsim attack run`` that found nothing.
-"""
 _SHOWN = 3
 """The reasons for missing scores that are printed."""
 
@@ -77,7 +75,7 @@ def score_set(
             f"scored of {', '.join(untold[:_SHOWN])}" + f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN),
             err=as_json,
         )
-    raise typer.Exit(_EXIT_UNTOLD if untold else code)
+    raise typer.Exit(EXIT_NOTHING_FOUND if untold else code)
 
 
 def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | None) -> None:
