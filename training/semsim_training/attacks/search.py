@@ -117,7 +117,7 @@ class Search:
             again._began = self._began
             retried = again._finish(again.iterate(again.start(attempt), None, save_every, silent))
             for index, item in zip(lost, retried, strict=True):
-                if results[index].status is Status.DIVERGED or _share(item) > _share(results[index]):
+                if _share(item) > _share(results[index]):
                     results[index] = item
         return results
 
@@ -259,5 +259,6 @@ class Search:
 
 
 def _share(result: Reconstruction) -> float:
-    """The share of the update that a result explains; minus infinity where it diverged."""
-    return float("-inf") if result.explanation is None else result.explanation.share
+    """The share of the update that a result explains; minus infinity where it diverged, or where the share is NaN."""
+    share = float("nan") if result.explanation is None else result.explanation.share
+    return float("-inf") if math.isnan(share) else share
