@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semsim_training.attacks.hints import contradicts_sgd, hint
+from semsim_training.attacks.entry_marks import contradicts_sgd
+from semsim_training.attacks.hints import hint
 from semsim_training.attacks.label_pairing import ComparedPart, paired_labels
 from semsim_training.attacks.reconstruction import Explanation, Status
 from semsim_training.attacks.simulation import Simulation, simulation

@@ -5,12 +5,11 @@ Each is a suggestion for a person: it changes no result.
 
 import itertools
 import statistics
-from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate
+from semsim_training.attacks.entry_marks import even_entries, scattered_zeros, unlike_adam
 from semsim_training.attacks.labels import last_layer_gradient
 from semsim_training.attacks.reconstruction import Explanation
 from semsim_training.gradients.update import LocalTraining
@@ -29,20 +28,10 @@ _NEGATED = (
     "The update points the other way, as before minus after, or the ascent of the loss: check its sign, and any labels "
     "that are declared."
 )
-_EVEN = 0.2
-"""The median magnitude of an update's entries by the largest, from which magnitudes are nearly equal.
-
-Gradients and deltas of SGD are below .09 on six victims, deltas of one to nine steps of Adam above .24, and normal
-noise is at .15 to .18.
-"""
 _SPEAKS = 0.05
 """The part of the last bias's largest entry from which a negative entry says that there is an image of its class."""
 _ORTHOGONAL, _SLANTED = 0.005, 0.02
 """The cosine between weights and gradients before batch normalisation, below and above which the mode is clear."""
-_SCATTERED = 0.5
-"""The share of zeros, among entries whose row and column are not silent, from which an update looks pruned."""
-_SMALL = 0.05
-"""The smallest magnitude that is not zero by the median one, above which the small entries of a tensor were cut."""
 _ROUNDED = 0.02
 """The share of the update that rounding makes from which it is told."""
 _FAR = 10.0
@@ -52,13 +41,6 @@ A search by the cosine does not look at lengths, which differ by up to 4 where a
 """
 _SAME, _OTHER_LENGTH = 0.98, 1.5
 """The cosine from which images make the observed direction, and the factor from which another length is told then."""
-_UNEVEN = 0.03
-"""The median magnitude of an update's entries by the largest, below which Adam cannot have made them."""
-_ADAM_LEAST, _ADAM_MOST = 0.3, 3.0
-"""The bounds of the largest entry of Adam's delta, by its largest step and by the sum of its steps.
-
-The first step moves each entry by the learning rate, and with PyTorch's betas a later one by little more.
-"""
 
 
 def hint(
@@ -73,7 +55,7 @@ def hint(
         return ""
     if explanation.cosine < -_SIMILAR or random_cosine < _OPPOSITE or _speaks_negated(observation):
         return _NEGATED
-    for suggestion in (_rounded, _pruned, _even, _adam, _mode, _classes):
+    for suggestion in (_rounded, scattered_zeros, even_entries, unlike_adam, _mode, _classes):
         told = suggestion(observation)
         if told:
             return told
@@ -98,58 +80,6 @@ def _rounded(observation: Observation) -> str:
         f"Rounding makes {observation.rounding:.0%} of the update, because its numbers came in too few digits: no "
         "images explain that part."
     )
-
-
-def contradicts_sgd(observation: Observation) -> bool:
-    """True for a weight delta that is declared as one of SGD, and whose entries are nearly equal as Adam's are.
-
-    Entries that are equal to the last bit are signs, which a defense makes of any update; pruning leaves large entries.
-    """
-    training = observation.update.local_training
-    even = training is not None and training.optimiser == "sgd" and _evenness(observation) == "nearly equal"
-    return even and not _pruned(observation)
-
-
-def _even(observation: Observation) -> str:
-    if contradicts_sgd(observation):
-        return (
-            "The update's entries have nearly equal magnitudes, as those of Adam, and SGD is declared: check the "
-            "optimiser."
-        )
-    if _evenness(observation) == "equal":
-        return "The update's entries have one magnitude: only signs were sent, or a step of Adam."
-    return ""
-
-
-def _adam(observation: Observation) -> str:
-    """Each step of Adam moves the entries by about the learning rate."""
-    training = observation.update.local_training
-    if training is None or training.optimiser == "sgd":
-        return ""
-    entries = torch.cat([value.flatten() for value in observation.update.tensors.values()]).abs()
-    largest, median = float(entries.max()), float(entries[entries > 0].median())
-    if median < _UNEVEN * largest:
-        return (
-            f"The update's entries have very different magnitudes, which those of {training.optimiser} have not: "
-            "check the optimiser."
-        )
-    steps = training.steps(observation.images)
-    rates = [training.learning_rate * factor for factor in training.schedule or (1.0,) * steps]
-    if not _ADAM_LEAST * max(rates) <= largest <= _ADAM_MOST * sum(rates):
-        return (
-            f"The update's largest entry is {largest:.3g}, and {steps} steps of {training.optimiser} at the declared "
-            f"learning rate make one of {max(rates):.3g} to {sum(rates):.3g}: check the learning rate, the optimiser "
-            "and the number of steps."
-        )
-    return ""
-
-
-def _evenness(observation: Observation) -> Literal["", "nearly equal", "equal"]:
-    entries = torch.cat([value.flatten() for value in observation.update.tensors.values()]).abs()
-    entries = entries[entries > 0]
-    if not len(entries) or float(entries.median()) < _EVEN * float(entries.max()):
-        return ""
-    return "equal" if float(entries.min()) == float(entries.max()) else "nearly equal"
 
 
 def _mode(observation: Observation) -> str:
@@ -231,23 +161,6 @@ def _classes(observation: Observation) -> str:
     if float(bias.clamp_max(0).sum()) < -1.05:
         checked = "whether losses were summed" if training is None else "the learning rate and the number of steps"
         return f"The last bias's entries are larger than a mean gradient's can be: check {checked}."
-    return ""
-
-
-def _pruned(observation: Observation) -> str:
-    zeros = alive = 0
-    for value in observation.update.tensors.values():
-        if value.ndim < 2 or not value.any():
-            continue
-        nonzero = value.flatten(1) != 0
-        entries = nonzero[nonzero.any(dim=1)][:, nonzero.any(dim=0)]
-        alive += entries.numel()
-        left = value[value != 0].abs()
-        # Activations that are silent scatter zeros, too, and leave entries of every size.
-        if float(left.min()) > _SMALL * float(left.median()):
-            zeros += int((~entries).sum())
-    if zeros > _SCATTERED * alive:
-        return "Zeros are scattered over the update, as after pruning: no images explain what was cut."
     return ""
 
 
