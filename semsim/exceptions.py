@@ -88,7 +88,7 @@ class ImageTooSmall(InvalidImage):
 
 
 class InvalidArray(InvalidImage):
-    """The array is not uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)."""
+    """The image is neither bytes nor a path, and no uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)."""
 
     code = ErrorCode.INVALID_ARRAY
 

@@ -86,20 +86,37 @@ def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage
     if isinstance(source, np.ndarray):
         return _from_array(source, limits)
     if isinstance(source, str | os.PathLike):
-        return _from_bytes(_read(Path(source), limits), limits)
-    return _from_bytes(bytes(source), limits)
+        return _from_bytes(_read(source, limits), limits)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(source), limits)
+    # bytes(5) would be five zeros, and bytes([1, 2]) two: nothing else is converted.
+    kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
+    raise InvalidArray(f"expected encoded bytes, a path or a uint8 array (H, W, 3), got {kind}{_hint(source)}")
 
 
-def _read(path: Path, limits: DecodeLimits) -> bytes:
+def _hint(source: object) -> str:
+    """The way from an image of another library to an array."""
+    if isinstance(source, Image.Image):
+        return '; np.asarray(image.convert("RGB")) makes an array of it'
+    if hasattr(source, "detach"):
+        return (
+            "; semsim.images.images_from_tensor makes images of normalised tensors, and .numpy() an array of uint8 ones"
+        )
+    return ""
+
+
+def _read(source: str | os.PathLike[str], limits: DecodeLimits) -> bytes:
+    path: object = source
     try:
+        path = Path(os.fsdecode(source))
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
             raise UnreadableFile(f"expected a readable image file, got {path}: not a regular file")
         _check_bytes(status.st_size, limits)
         with path.open("rb") as file:
             return file.read(limits.max_bytes + 1)  # some files, as below /proc, hold more than they say
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:  # a name with a NUL or half a surrogate is a ValueError
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise UnreadableFile(f"expected a readable image file, got {path}: {reason}") from error
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from semsim.exceptions import ErrorCode, InvalidImage
+from semsim.exceptions import ErrorCode, InvalidArray, InvalidImage
 from semsim.images import DecodeLimits, decode
 from tests.encoded import animated, encode, oriented, picture, png_chunk, raw_png, sixteen_bit_png
 
@@ -107,7 +108,6 @@ def test_each_way_to_be_unusable_has_its_own_code() -> None:
     png = encode(picture())
     assert refused(b"") is ErrorCode.EMPTY_IMAGE
     assert refused(b"hello, world") is ErrorCode.NOT_AN_IMAGE
-    assert refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>") is ErrorCode.NOT_AN_IMAGE
     for image_format in ("GIF", "BMP", "TIFF", "ICO"):
         assert refused(encode(picture(), image_format)) is ErrorCode.UNSUPPORTED_FORMAT
     assert refused(b"\0\0\0\x1cftypavif" + bytes(64)) is ErrorCode.UNSUPPORTED_FORMAT
@@ -215,6 +215,34 @@ def test_damaged_files_are_corrupt() -> None:
 def test_unusable_arrays_are_refused(array: np.ndarray, code: ErrorCode) -> None:
     """Arrays of another type or shape are refused, floats with a hint to the right function."""
     assert refused(array) is code
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        (None, "NoneType"),
+        (5, "int"),
+        ([1, 2, 3], "list"),
+        (picture().tolist(), "list"),
+        (np.uint8(3), "numpy.uint8"),
+        (Image.fromarray(picture()), r"PIL.Image.Image; np.asarray\(image.convert"),
+        (torch.zeros(8, 8, 3, dtype=torch.uint8), "torch.Tensor; semsim.images.images_from_tensor"),
+        ({"b": 1}, "dict"),
+        (io.BytesIO(encode(picture())), "_io.BytesIO"),
+        (object, "type"),
+    ],
+)
+def test_a_source_of_another_type_is_refused_by_its_name(source: object, kind: str) -> None:
+    """What is neither bytes nor a path nor an array is refused, and never converted: ``bytes(5)`` is five zeros."""
+    with pytest.raises(InvalidArray, match=rf"expected encoded bytes, a path or a uint8 array.*, got {kind}"):
+        decode(source)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["a\0b.png", "\ud800.png", "x" * 5000])
+def test_a_path_that_no_file_can_have_is_unreadable(path: str) -> None:
+    """A path that the system cannot take is refused with the code of unreadable files."""
+    assert refused(path) is ErrorCode.UNREADABLE_FILE
+    assert refused(Path(path)) is ErrorCode.UNREADABLE_FILE
 
 
 def test_a_view_of_an_array_is_made_contiguous() -> None:
