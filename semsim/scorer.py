@@ -24,6 +24,8 @@ from semsim.stages import Stage, StageClock
 DEFAULT_BATCH_SIZE = 16
 """Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
 
+_LEAST_CONTRAST = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class PairScore:
@@ -32,15 +34,19 @@ class PairScore:
     distance: float
     """The L2 distance of the embeddings; 0 = same image; lower = more leakage."""
     leakage: float | None
-    """The calibrated probability that an annotator recognises the reconstruction; None where the model has none."""
+    """The calibrated probability that an annotator recognises the reconstruction. None where the model is not
+    calibrated, and where the original is uninformative."""
     recognizable: bool | None
-    """True where the leakage is at least the model's threshold; None where the model is not calibrated."""
+    """True where the leakage is at least the model's threshold; None where the leakage is None."""
     mse: float
     psnr: float
     """The peak signal-to-noise ratio in dB; infinite for equal images."""
     ssim: float
     resized: bool
     """True where the reconstruction was resized to the original for mse, psnr and ssim."""
+    uninformative: bool = False
+    """True where the original shows nothing: it is plain, or the model takes noise for it. Such a pair has no leakage;
+    that does not say that the reconstruction is safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +183,30 @@ class Scorer:
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
         threshold = self.manifest.threshold
+        uninformative = self._uninformative(prepared.images)[prepared.originals]
         pixels = prepared.pixels
         return [
             PairScore(
                 distance=float(distances[i]),
-                leakage=None if leakages is None else float(leakages[i]),
-                recognizable=None if leakages is None or threshold is None else bool(leakages[i] >= threshold),
+                leakage=None if leakages is None or uninformative[i] else float(leakages[i]),
+                recognizable=(
+                    None
+                    if leakages is None or threshold is None or uninformative[i]
+                    else bool(leakages[i] >= threshold)
+                ),
                 mse=float(pixels.mse[i]),
                 psnr=float(pixels.psnr[i]),
                 ssim=float(pixels.ssim[i]),
                 resized=bool(pixels.resized[i]),
+                uninformative=bool(uninformative[i]),
             )
             for i in range(len(distances))
         ]
+
+    def _uninformative(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """True ``(U,)`` for each of the images ``(U, H, W, 3)`` that shows nothing."""
+        contrasts: NDArray[np.float64] = images.std(axis=(1, 2)).max(axis=1)
+        return contrasts < _LEAST_CONTRAST
 
     def embed(self, images: Sequence[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of N images of any sizes; equal images are embedded once."""

@@ -1,4 +1,4 @@
-"""The summary of many results in five numbers."""
+"""The summary of many results in six numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,14 +14,16 @@ class Summary:
     pairs: int
     failed: int
     max_leakage: float | None
-    """The largest leakage of the scored pairs; None where none was scored or the model is not calibrated."""
+    """The largest leakage of all pairs that have one; None where no pair has one."""
     mean_leakage: float | None
     recognizable: int | None
-    """The number of recognizable pairs; None where the model is not calibrated."""
+    """The number of recognizable pairs; None where no pair has a leakage, so that nothing could be recognizable."""
+    uninformative: int
+    """The number of scored pairs whose original shows nothing; they have no leakage."""
 
 
-def summarize(results: Iterable[PairScore | PairFailure], *, calibrated: bool) -> Summary:
-    """Total up ``results`` of a model that is ``calibrated`` or not."""
+def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
+    """Total up ``results``. Pairs that were not scored, and pairs without a leakage, count for no leakage."""
     everything = list(results)
     scores = [result for result in everything if isinstance(result, PairScore)]
     leakages = [score.leakage for score in scores if score.leakage is not None]
@@ -30,5 +32,6 @@ def summarize(results: Iterable[PairScore | PairFailure], *, calibrated: bool) -
         failed=len(everything) - len(scores),
         max_leakage=max(leakages, default=None),
         mean_leakage=sum(leakages) / len(leakages) if leakages else None,
-        recognizable=sum(score.recognizable is True for score in scores) if calibrated else None,
+        recognizable=sum(score.recognizable is True for score in scores) if leakages else None,
+        uninformative=sum(score.uninformative for score in scores),
     )

@@ -35,6 +35,7 @@ class ScoreRow:
     psnr: float | None = None
     ssim: float | None = None
     resized: bool | None = None
+    uninformative: bool | None = None
     error_code: str | None = None
     error_message: str | None = None
 

@@ -82,7 +82,7 @@ def score_dir(
         typer.echo(f"interrupted: {kept}", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     _warn(run)
-    summary = summarize((row.result() for row in run.rows), calibrated=scorer.manifest.calibration is not None)
+    summary = summarize((row.result() for row in run.rows))
     if output is not None and journal is not None:
         write_table(output, run.rows, scorer.manifest, summary)
         journal.unlink()

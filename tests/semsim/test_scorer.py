@@ -14,7 +14,7 @@ from semsim import PairFailure, PairScore, Scorer
 from semsim.exceptions import ErrorCode, ImageTooSmall
 from semsim.images import DecodeLimits, Source, decode
 from semsim.stages import Stage, StageClock
-from semsim.summary import summarize
+from semsim.summary import Summary, summarize
 from tests.artifacts import SIDE, write_artifact
 from tests.conftest import CPU, IMAGES
 from tests.encoded import encode, picture
@@ -35,7 +35,8 @@ def distances(scorer: Scorer, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.
 def test_an_image_is_at_distance_zero_from_itself(small_scorer: Scorer, image: np.ndarray) -> None:
     """distance(x, x) = 0 exactly, with mse 0, infinite psnr and ssim 1."""
     score = small_scorer.score(image, image.copy())
-    assert score == PairScore(0.0, None, None, 0.0, math.inf, 1.0, False)
+    shows_nothing = score.uninformative  # hypothesis likes plain pictures
+    assert score == PairScore(0.0, None, None, 0.0, math.inf, 1.0, False, uninformative=shows_nothing)
 
 
 @properties
@@ -169,7 +170,7 @@ def test_without_calibration_nothing_is_invented(small_scorer: Scorer) -> None:
     score = small_scorer.score(picture(), picture(seed=1))
     assert score.leakage is None
     assert score.recognizable is None
-    summary = summarize([score], calibrated=False)
+    summary = summarize([score])
     assert (summary.max_leakage, summary.mean_leakage, summary.recognizable) == (None, None, None)
 
 
@@ -181,11 +182,31 @@ def test_calibrated_leakage(calibrated_artifact: Path) -> None:
         assert score.leakage == pytest.approx(1 / (1 + math.exp(2 * score.distance - 1)))
         assert score.recognizable == (score.leakage >= 0.5)
     assert scores[0].recognizable
-    summary = summarize(scores, calibrated=True)
+    summary = summarize(scores)
     leakages = [score.leakage for score in scores if score.leakage is not None]
     assert summary.max_leakage == max(leakages)
     assert summary.mean_leakage == pytest.approx(np.mean(leakages))
     assert summary.recognizable == sum(leakage >= 0.5 for leakage in leakages)
+    assert summary.uninformative == 0
+
+
+def test_where_no_pair_was_scored_none_is_counted_as_harmless() -> None:
+    """A summary of failures alone has no number of recognizable pairs: 0 of them would read as safe."""
+    summary = summarize([PairFailure(ErrorCode.EMPTY_IMAGE, "expected an image, got 0 bytes")] * 2)
+    assert summary == Summary(2, 2, max_leakage=None, mean_leakage=None, recognizable=None, uninformative=0)
+
+
+def test_a_plain_original_is_uninformative(bundled: Scorer, small_scorer: Scorer) -> None:
+    """A plain original shows nothing that could leak: it has distances, and no leakage, even against its copy."""
+    plain = np.full((32, 32, 3), (200, 30, 90), dtype=np.uint8)
+    for scorer in (bundled, small_scorer):
+        for reconstruction in (plain, 255 - plain, picture()):
+            score = scorer.score(plain, reconstruction)
+            assert (score.uninformative, score.leakage, score.recognizable) == (True, None, None)
+            assert math.isfinite(score.distance)
+        assert not scorer.score(picture(), plain).uninformative
+    summary = summarize([bundled.score(plain, plain), bundled.score(IMAGES / "cat.jpg", IMAGES / "cat.jpg")])
+    assert (summary.pairs, summary.uninformative, summary.recognizable) == (2, 1, 1)
 
 
 def test_equal_pixels_after_resizing_are_resized_once(small_scorer: Scorer) -> None:

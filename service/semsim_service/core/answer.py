@@ -14,7 +14,7 @@ def answer(manifest: Manifest, ids: Sequence[str | None], results: Sequence[Pair
     return ScoreResponse(
         model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256),
         results=[_result(pair_id, result) for pair_id, result in zip(ids, results, strict=True)],
-        summary=summarize(results, calibrated=manifest.calibration is not None),
+        summary=summarize(results),
     )
 
 

@@ -199,7 +199,7 @@ def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_pat
     (where.reconstructions / "04.jpg").write_bytes((where.originals / "04.png").read_bytes())
     rows = score_directories(small_scorer, where, Match.NAME).rows
     path = tmp_path / f"out{suffix}"
-    write_table(path, rows, small_scorer.manifest, summarize([row.result() for row in rows], calibrated=False))
+    write_table(path, rows, small_scorer.manifest, summarize([row.result() for row in rows]))
     assert list(tmp_path.glob("out*")) == [path]
     if suffix == ".json":
         report = json.loads(path.read_text())
@@ -209,6 +209,7 @@ def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_pat
             "max_leakage": None,
             "mean_leakage": None,
             "recognizable": None,
+            "uninformative": 0,
         }
         assert report["results"][3]["error"]["code"] == "not_an_image"
         assert report["results"][4]["psnr"] is None
@@ -224,7 +225,7 @@ def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_pat
         assert table.schema.metadata[b"semsim.model_sha256"].decode() == small_scorer.manifest.graph.sha256
         assert [str(kind) for kind in table.schema.types] == ["string"] * 2 + ["double"] * 2 + ["bool"] + [
             "double"
-        ] * 3 + ["bool"] + ["string"] * 2
+        ] * 3 + ["bool"] * 2 + ["string"] * 2
         read = table.to_pylist()
     assert [row["original"] for row in read] == [row.original for row in rows]
     assert read[3]["error_code"] == "not_an_image"

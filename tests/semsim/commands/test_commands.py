@@ -73,6 +73,7 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
         "psnr": None,
         "ssim": 1.0,
         "resized": False,
+        "uninformative": False,
     }
 
 

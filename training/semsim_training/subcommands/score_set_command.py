@@ -60,7 +60,7 @@ def score_set(
     with progress_bar() as progress:
         scored = score_rows(made, chosen, scorer, progress=progress)
     rows = [SetScoreRow.of_row(one) for one in scored]
-    summary = summarize((one.outcome for one in scored), calibrated=scorer.manifest.calibration is not None)
+    summary = summarize((one.outcome for one in scored))
     if output is not None:
         write_table(output, rows, scorer.manifest, summary, SetScoreRow)
     if as_json:
