@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from semsim_training.reconstructions.unexplained_settings import unexplained_settings
 from tests.conftest import ROOT
 from tests.training.judged.made_up import made_up_set
 from tests.training.subcommands.command_line import Command
@@ -96,3 +98,29 @@ def test_refusals_come_before_torch(tmp_path: Path) -> None:
     for line, (_, message) in zip(done.stderr.splitlines(), REFUSED, strict=True):
         assert message in line
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_was_not_found_is_named_beside_what_is_shown(
+    semsim: Command, calibrated_artifact: Path, tmp_path: Path
+) -> None:
+    """A picture and a table of a set with unexplained updates come with a line about them on the error stream."""
+    one = made_up_set(originals=2, settings=2)
+    statuses = iter(("matched", "nothing_found", "matched", "diverged"))
+    home = replace(one, rows=tuple(replace(row, status=next(statuses)) for row in one.rows)).write(tmp_path / "set")
+    for command in (("gallery", home, "--out", tmp_path / "sheet.png"), ("table", home)):
+        done = semsim("attack", *command, "--model", calibrated_artifact)
+        assert done.returncode == 0, done.stderr
+        assert "1 of 2 settings: nothing found: setting-1 (2 of 2); this says nothing about a" in done.stderr
+    done = semsim("attack", "gallery", home, "--settings", "setting-0", "--model", calibrated_artifact)
+    assert "nothing found" not in done.stderr
+
+
+def test_settings_in_which_nothing_was_found() -> None:
+    """The settings with the largest share of unexplained rows come first, and of many some are named."""
+    rows = made_up_set(originals=4, settings=12).rows
+    assert unexplained_settings([replace(row, status="partly") for row in rows]) == ""
+    partly = [replace(row, status="matched" if row.image == "image-00.png" else "nothing_found") for row in rows]
+    whole = [replace(row, status="diverged") if row.setting == "setting-11" else row for row in partly]
+    told = unexplained_settings(whole)
+    assert told.startswith("12 of 12 settings: nothing found: setting-11 (4 of 4), setting-0 (3 of 4), setting-1 (3 of")
+    assert " (3 of 4) and 2 more; this says nothing" in told

@@ -83,7 +83,12 @@ def test_exit_codes(semsim: Command, home: Path, calibrated_artifact: Path, smal
     arguments = ("score-set", home, "--model", calibrated_artifact)
     assert semsim(*arguments, "--fail-above", 0.1).returncode == 3
     assert semsim(*arguments, "--fail-above", 1.0).returncode == 1
-    assert semsim(*arguments, "--fail-above", 1.0, "--settings", "setting-1").returncode == 0
+    for limit, code in (((), 0), (("--fail-above", 1.0), 4)):
+        done = semsim(*arguments, "--settings", "setting-1", *limit)
+        assert done.returncode == code, "one of four rows found nothing"
+        assert done.stdout.splitlines()[-1].startswith(
+            "could not tell in 1 of 1 settings: nothing found: setting-1 (1 of 4);"
+        )
     for wrong, code in (
         (("--model", small_artifact, "--fail-above", 0.5), "not_calibrated"),
         (("--settings", "vit"), "invalid_dataset"),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from semsim_training.subcommands.attack_examples import example
-from semsim_training.subcommands.attack_exit_codes import EXIT_DIVERGED, EXIT_NOTHING_FOUND
+from semsim_training.subcommands.attack_exit_codes import EXIT_DIVERGED, EXIT_NOTHING_FOUND, EXIT_PARTLY
 from semsim_training.subcommands.attack_generators import train_generator_of
 from semsim_training.subcommands.attack_run import run
 from semsim_training.subcommands.attack_sets import compare, gallery, table
@@ -31,8 +31,8 @@ def grid(
 ) -> None:
     """Attack a grid of settings and write a reconstruction set.
 
-    Exit codes: 0 a set was written, and some attack found something; 5 it was, and no attack found anything; 6 it was,
-    and every attack diverged; 2 refused.
+    Exit codes, where a set was written: 0 every attack found something; 4 some found nothing or diverged, in the
+    settings that the last line names; 5 no attack found anything; 6 every attack diverged. 2 refused.
     """
     from semsim.exceptions import InvalidConfiguration, InvalidOption
     from semsim_training.reconstructions.engines.engine import Engine
@@ -48,23 +48,28 @@ def grid(
     from semsim_training.reconstructions.generate import generate
     from semsim_training.reconstructions.grid import Grid
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+    from semsim_training.reconstructions.unexplained_settings import unexplained_settings
 
     with progress_bar() as show:
         made = generate(
             Grid.read(config), config.parent, out,
             engine=Engine(engine), workers=workers, device=present(device), progress=show,
         )  # fmt: skip
-    counts = Counter(row.status for row in ReconstructionSet.read(out).rows)
+    rows = ReconstructionSet.read(out).rows
+    counts = Counter(row.status for row in rows)
     statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     typer.echo(f"{out}: {made.rows} reconstructions in {made.settings} settings: {statuses}")
-    if counts["nothing_found"] or counts["diverged"]:
-        typer.echo("nothing_found and diverged say nothing about a client's safety")
+    unexplained = unexplained_settings(rows)
+    if not unexplained:
+        return
     if counts["diverged"] == made.rows:
-        typer.echo("could not tell: every attack diverged")
-        raise typer.Exit(EXIT_DIVERGED)
-    if counts["nothing_found"] + counts["diverged"] == made.rows:
-        typer.echo("could not tell: no attack found anything")
-        raise typer.Exit(EXIT_NOTHING_FOUND)
+        last, code = "could not tell: every attack diverged", EXIT_DIVERGED
+    elif counts["nothing_found"] + counts["diverged"] == made.rows:
+        last, code = "could not tell: no attack found anything", EXIT_NOTHING_FOUND
+    else:
+        last, code = f"could not tell in {unexplained}", EXIT_PARTLY
+    typer.echo(last)
+    raise typer.Exit(code)
 
 
 app.command("gallery")(gallery)

@@ -1,5 +1,6 @@
 """``semsim attack gallery``, ``table`` and ``compare``: what a finished reconstruction set shows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from semsim.commands.options import Model, Require, load_scorer
 
 if TYPE_CHECKING:
+    from semsim_training.reconstructions.schema import ReconstructionRow
     from semsim_training.reference_metrics.lpips import Lpips
 
 Dataset = Annotated[Path, typer.Argument(help="A finished reconstruction set.")]
@@ -30,14 +32,15 @@ def gallery(
     """
     from semsim.commands.progress_bar import progress_bar
     from semsim_training.reconstructions.gallery import draw_gallery
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 
     path = _writable(out or dataset / "gallery.png", "--out")
+    scorer = load_scorer(model, require)
     with progress_bar() as show:
-        drawn = draw_gallery(
-            dataset, load_scorer(model, require), columns=columns, settings=settings, align=align, progress=show
-        )
+        drawn = draw_gallery(dataset, scorer, columns=columns, settings=settings, align=align, progress=show)
     drawn.save(path)
     typer.echo(str(path))
+    _warn([row for row in ReconstructionSet.read(dataset).rows if settings in row.setting])
 
 
 def table(
@@ -58,6 +61,7 @@ def table(
     with progress_bar() as show:
         text = markdown(made, scorer, _lpips(lpips), show)
     _told(text, write, mark)
+    _warn(made.rows)
 
 
 def compare(
@@ -100,6 +104,7 @@ def compare(
 
         plot.write_bytes(comparison_plot(compared, difference, f"{made.name}: means with 95% intervals, by {by}"))
     _told(comparison_table(compared, difference), write, mark)
+    _warn(made.rows)
 
 
 def _writable(path: Path, option: str) -> Path:
@@ -138,3 +143,11 @@ def _told(text: str, page: Path | None, mark: str) -> None:
         typer.echo(text)
     else:
         write_between(page, mark, text)
+
+
+def _warn(rows: "Sequence[ReconstructionRow]") -> None:
+    """Name on the error stream the settings in which nothing was found, apart from what is shown."""
+    from semsim_training.reconstructions.unexplained_settings import unexplained_settings
+
+    if told := unexplained_settings(rows):
+        typer.echo(told, err=True)

@@ -10,7 +10,7 @@ import typer
 
 from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
-from semsim_training.subcommands.attack_exit_codes import EXIT_NOTHING_FOUND
+from semsim_training.subcommands.attack_exit_codes import EXIT_NOTHING_FOUND, EXIT_PARTLY
 
 if TYPE_CHECKING:
     from semsim.summary import Summary
@@ -38,7 +38,8 @@ def score_set(
     explained share are of the client's whole batch: one image of a matched batch may be far from its original.
 
     Exit codes: 0 all rows were scored; 3 a leakage is above --fail-above; 5 with --fail-above, none is, and all rows of
-    some setting found nothing, diverged or were not scored: could not tell; 1 a row was not scored; 2 refused.
+    some setting found nothing, diverged or were not scored: could not tell; 1 a row was not scored; 4 with
+    --fail-above, none is, and some rows found nothing, in the settings that the last line names; 2 refused.
     """
     from semsim.bulk.rows import report, write_table
     from semsim.commands.progress_bar import progress_bar
@@ -48,6 +49,7 @@ def score_set(
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reconstructions.scored_rows import score_rows
     from semsim_training.reconstructions.set_score_rows import SetScoreRow
+    from semsim_training.reconstructions.unexplained_settings import unexplained_settings
     from semsim_training.reconstructions.verdict import untold_settings
 
     check_output(output)
@@ -60,7 +62,7 @@ def score_set(
     with progress_bar() as progress:
         scored = score_rows(made, chosen, scorer, progress=progress)
     rows = [SetScoreRow.of_row(one) for one in scored]
-    summary = summarize((one.outcome for one in scored))
+    summary = summarize(one.outcome for one in scored)
     if output is not None:
         write_table(output, rows, scorer.manifest, summary, SetScoreRow)
     if as_json:
@@ -69,13 +71,19 @@ def score_set(
         _print(scored, summary, output)
     code = exit_code(summary, fail_above)
     untold = [] if fail_above is None or code == EXIT_LEAKS else untold_settings(scored)
+    unexplained = unexplained_settings(chosen)
     if untold:
         typer.echo(
             f"could not tell: no leakage is above {fail_above:g}, and all rows found nothing, diverged or were not "
             f"scored of {', '.join(untold[:_SHOWN])}" + f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN),
             err=as_json,
         )
-    raise typer.Exit(EXIT_NOTHING_FOUND if untold else code)
+        code = EXIT_NOTHING_FOUND
+    elif unexplained:
+        typer.echo(f"could not tell in {unexplained}", err=as_json)
+        if fail_above is not None:
+            code = code or EXIT_PARTLY
+    raise typer.Exit(code)
 
 
 def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | None) -> None:
