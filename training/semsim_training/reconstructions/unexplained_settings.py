@@ -14,8 +14,8 @@ _UNEXPLAINED = ("nothing_found", "diverged")
 def unexplained_settings(rows: Sequence[ReconstructionRow]) -> str:
     """A sentence that names the settings in which attacks found nothing or diverged, the worst first; empty for none.
 
-    ``2 of 12 settings: nothing found: b (6 of 6), a (1 of 6); this says nothing about a client's safety``, by numbers of
-    reconstructions. Of many settings it names the first, and says how many there are.
+    ``2 of 12 settings: nothing found: b (6 of 6), a (1 of 6); ...`` counts rows. Of many settings it names the first,
+    and says how many more there are.
     """
     sizes = Counter(row.setting for row in rows)
     lost = Counter(row.setting for row in rows if row.status in _UNEXPLAINED)
@@ -24,4 +24,5 @@ def unexplained_settings(rows: Sequence[ReconstructionRow]) -> str:
     ranked = sorted(lost, key=lambda setting: -lost[setting] / sizes[setting])
     named = ", ".join(f"{setting} ({lost[setting]} of {sizes[setting]})" for setting in ranked[:_NAMED])
     more = f" and {len(ranked) - _NAMED} more" if len(ranked) > _NAMED else ""
-    return f"{len(ranked)} of {len(sizes)} settings: nothing found: {named}{more}; this says nothing about a client's safety"
+    told = f"{len(ranked)} of {len(sizes)} settings: nothing found: {named}{more}"
+    return f"{told}; this says nothing about a client's safety"
