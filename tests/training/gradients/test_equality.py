@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 VICTIMS = [
     ("lenet", None, 32, 3), ("convnet", 8, 32, 3), ("resnet20", 16, 32, 3), ("resnet20", 4, 16, 3),
     ("resnet18", None, 16, 2), ("densenet", None, 32, 2), ("vit", 64, 32, 3), ("perceptron", 32, 32, 3),
+    ("resnet20-gn", 8, 16, 3), ("mobilenet", 4, 16, 3), ("small-densenet", 4, 16, 3),
 ]  # fmt: skip
 """Architecture, width, size of the images, and number of clients."""
 CPU = torch.device("cpu")

@@ -180,3 +180,5 @@ def test_networks_that_cannot_be_built() -> None:
         build_network(Network(architecture=Architecture.RESNET20, classes=2, size=32), 0, "uniform")
     with pytest.raises(InvalidVictim, match="expected a vit of a width in 32s"):
         build_network(Network(architecture=Architecture.VIT, width=33, classes=2, size=32), 0)
+    with pytest.raises(InvalidVictim, match="expected a resnet20-gn of a width in 4s, got 6"):
+        build_network(Network(architecture=Architecture.RESNET20_GN, width=6, classes=2, size=32), 0)

@@ -13,9 +13,11 @@ from semsim_training.victims.convnet import ConvNet
 from semsim_training.victims.description import DEFAULT_WIDTH, Architecture, Network, victim_plug_in
 from semsim_training.victims.imprint import ImprintedPerceptron
 from semsim_training.victims.lenet import LeNet
+from semsim_training.victims.mobilenet import MobileNet
 from semsim_training.victims.perceptron import Perceptron
-from semsim_training.victims.resnet20 import ResNet20
+from semsim_training.victims.resnet20 import ResNet20, group_normalisation
 from semsim_training.victims.scaled_imprint import ScaledImprint
+from semsim_training.victims.small_densenet import SmallDenseNet
 from semsim_training.victims.vision_transformer import VisionTransformer
 
 
@@ -51,6 +53,14 @@ def _module(network: Network) -> nn.Module:
             return ConvNet(classes, size, width)
         case Architecture.RESNET20:
             return ResNet20(classes, width)
+        case Architecture.RESNET20_GN:
+            if width % 4:
+                raise InvalidVictim(f"expected a resnet20-gn of a width in 4s, got {width}")
+            return ResNet20(classes, width, group_normalisation)
+        case Architecture.MOBILENET:
+            return MobileNet(classes, width)
+        case Architecture.SMALL_DENSENET:
+            return SmallDenseNet(classes, width)
         case Architecture.VIT:
             if width % 32 or size % 8:
                 raise InvalidVictim(f"expected a vit of a width in 32s and a size in 8s, got {width} and {size}")

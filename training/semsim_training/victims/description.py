@@ -18,6 +18,9 @@ class Architecture(StrEnum):
     LENET = "lenet"
     CONVNET = "convnet"
     RESNET20 = "resnet20"
+    RESNET20_GN = "resnet20-gn"
+    MOBILENET = "mobilenet"
+    SMALL_DENSENET = "small-densenet"
     RESNET18 = "resnet18"
     DENSENET = "densenet"
     VIT = "vit"
@@ -29,6 +32,9 @@ class Architecture(StrEnum):
 DEFAULT_WIDTH: Mapping[str, int] = {
     Architecture.CONVNET: 64,
     Architecture.RESNET20: 16,
+    Architecture.RESNET20_GN: 16,
+    Architecture.MOBILENET: 16,
+    Architecture.SMALL_DENSENET: 12,
     Architecture.VIT: 96,
     Architecture.PERCEPTRON: 256,
     Architecture.IMPRINT: 128,
@@ -62,8 +68,8 @@ class Network(FrozenModel):
     architecture: Annotated[str, AfterValidator(_known)]
     """A built-in architecture, such as ``resnet20``, or the name of a plug-in."""
     width: int | None = Field(default=None, ge=1)
-    """Channels of the first layer (ConvNet, ResNet20; the paper's ResNet20-4 has 64), hidden units (perceptron),
-    the tokens' dimension (ViT) or bins (imprint, LOKI); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it
+    """Channels of the first layer (ConvNet, ResNet20, MobileNet; the paper's ResNet20-4 has 64) or of each layer (small
+    DenseNet), hidden units (perceptron), the tokens' dimension (ViT) or bins (imprint, LOKI); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it
     means."""
     clients: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
     """The clients whose updates LOKI's module keeps apart, for ``loki`` alone; ``None`` for one."""
