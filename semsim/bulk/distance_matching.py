@@ -58,8 +58,8 @@ def match_by_distance(
         if match is Match.ASSIGNMENT
         else (),
     )
-    unreadable = [ScoreRow.unreadable(error, original=path) for path, error in left.failures]
-    unreadable += [ScoreRow.unreadable(error, reconstruction=path) for path, error in right.failures]
+    unreadable = [ScoreRow.unpaired(error, original=path) for path, error in left.failures]
+    unreadable += [ScoreRow.unpaired(error, reconstruction=path) for path, error in right.failures]
     return matching, unreadable
 
 

@@ -1,14 +1,14 @@
-"""The images below a directory: those that can be scored, and those that are skipped."""
+"""The files below a directory: the images that can be scored, and whatever is skipped."""
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from semsim.exceptions import NotAnImage, UnmatchedImages, UnsupportedFormat
-from semsim.images.formats import sniff
+from semsim.bulk.bystanders import left_by_a_desktop, why_skipped
+from semsim.exceptions import InvalidImage, UnmatchedImages, UnreadableFile
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-_MAGIC_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,64 +24,90 @@ class Directories:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file or folder that is not scored and that may hold an image."""
+
+    path: Path
+    """The path relative to its directory."""
+    reason: InvalidImage
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """The image files below one directory: paths relative to it, sorted."""
+    """The files below one directory, sorted by their paths relative to it."""
 
     images: tuple[Path, ...]
     """Files named as PNG, JPEG or WebP."""
-    skipped: tuple[Path, ...]
-    """Images of another name or format, links that lead nowhere, and folders that cannot be read."""
+    skipped: tuple[SkippedFile, ...]
+    """All others that are not known to hold no image: other formats and names, files of no known kind, links that lead
+    nowhere, pipes, and folders that cannot be read."""
+
+    def since(self, before: "Listing") -> tuple[SkippedFile, ...]:
+        """The files that came into the directory after the listing ``before``, as skipped ones."""
+        known = {*before.images, *(one.path for one in before.skipped)}
+        reason = UnreadableFile("expected a directory that nobody writes to while it is scored, got a new file")
+        there = sorted({*self.images, *(one.path for one in self.skipped)} - known)
+        return tuple(SkippedFile(path, reason) for path in there)
 
 
 def list_images(directory: Path) -> Listing:
-    """List the images below ``directory``; links to directories are followed.
+    """List what is below ``directory``; links to directories are followed.
 
     Raises:
         UnmatchedImages: no such directory, or no image in it.
     """
     if not directory.is_dir():
         raise UnmatchedImages(f"expected a directory of images, got {directory}")
-    images: list[Path] = []
-    skipped: list[Path] = []
-    for path, is_image in _walk(directory, frozenset()):
-        (images if is_image else skipped).append(path.relative_to(directory))
-    if not images:
-        others = f"none, but {len(skipped)} others, such as {min(skipped)}" if skipped else "none"
+    listing = list_files(directory)
+    if not listing.images:
+        others = "none"
+        if listing.skipped:
+            first = listing.skipped[0]
+            others = f"none, but {len(listing.skipped)} others, such as {first.path}: {first.reason}"
         raise UnmatchedImages(f"expected PNG, JPEG or WebP files below {directory}, got {others}")
-    return Listing(tuple(sorted(images)), tuple(sorted(skipped)))
+    return listing
 
 
-def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, bool]]:
-    """Yield images below ``directory`` with True, skipped paths with False; ``above`` are its parents' inodes."""
+def list_files(directory: Path) -> Listing:
+    """List what is below ``directory``, which may be nothing; links to directories are followed."""
+    images: list[Path] = []
+    skipped: list[SkippedFile] = []
+    for path, reason in _walk(directory, frozenset()):
+        relative = path.relative_to(directory)
+        if reason is None:
+            images.append(relative)
+        else:
+            skipped.append(SkippedFile(relative, reason))
+    return Listing(tuple(sorted(images)), tuple(sorted(skipped, key=lambda one: one.path)))
+
+
+def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, InvalidImage | None]]:
+    """Yield images below ``directory`` with None, skipped paths with the reason; ``above`` are its parents' inodes."""
     try:
         status = directory.stat()
         entries = list(directory.iterdir())
-    except OSError:
-        yield directory, False
+    except OSError as error:
+        yield directory, _unreadable(error)
         return
     inode = (status.st_dev, status.st_ino)
     if inode in above:
         return  # a link to a directory that it lies in, whose images are listed there
     for path in entries:
         try:
-            if path.is_dir():
+            mode = path.stat().st_mode
+            if stat.S_ISDIR(mode):
                 yield from _walk(path, above | {inode})
-            elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-                yield path, True
-            elif not path.is_file() or _holds_an_image(path):
-                yield path, False
-        except OSError:
-            yield path, False
+            elif not stat.S_ISREG(mode):
+                yield path, UnreadableFile("expected a regular file, got a pipe, a socket or a device")
+            elif left_by_a_desktop(path):
+                continue
+            elif path.suffix.lower() in IMAGE_SUFFIXES:
+                yield path, None
+            elif (reason := why_skipped(path)) is not None:
+                yield path, reason
+        except OSError as error:
+            yield path, _unreadable(error)
 
 
-def _holds_an_image(path: Path) -> bool:
-    """True where the content is an image's; notes and tables beside the images may be passed over in silence."""
-    with path.open("rb") as file:
-        start = file.read(_MAGIC_BYTES)
-    try:
-        sniff(start)
-    except UnsupportedFormat:
-        return True
-    except NotAnImage:
-        return False
-    return True
+def _unreadable(error: OSError) -> UnreadableFile:
+    return UnreadableFile(f"expected a readable file or folder, got {error.strerror or type(error).__name__}")

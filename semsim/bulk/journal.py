@@ -12,21 +12,25 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim.bulk.rows import ScoreRow, text
 
-Stamp = tuple[int, int, int, int]
-"""Size and modification time of the original, then those of the reconstruction: a file that changed is scored again."""
+Stamp = tuple[int, ...]
+"""Size and times of the original, then those of the reconstruction: a file that changed is scored again."""
 
 
 def stamp(original: Path, reconstruction: Path) -> Stamp:
-    """The stamp of two files; zeros for one that is not there."""
-    sizes: list[int] = []
+    """The stamp of two files; zeros for one that is not there.
+
+    An archive or a copy may give other content the size and the time of modification of the old: the time of the last
+    change of the entry tells, too.
+    """
+    numbers: list[int] = []
     for path in (original, reconstruction):
         try:
             status = path.stat()
         except OSError:
-            sizes += (0, 0)
+            numbers += (0, 0, 0)
         else:
-            sizes += (status.st_size, status.st_mtime_ns)
-    return (sizes[0], sizes[1], sizes[2], sizes[3])
+            numbers += (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return tuple(numbers)
 
 
 class _Entry(BaseModel):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.bulk.files import list_images
+from semsim.bulk.numbering import check_pairing, in_natural_order
 from semsim.exceptions import MissingExtra, UnmatchedImages
 
 
@@ -28,6 +29,8 @@ class Matching:
     pairs: tuple[tuple[Path, Path], ...]
     lone_originals: tuple[Path, ...] = ()
     lone_reconstructions: tuple[Path, ...] = ()
+    note: str = ""
+    """What is to be told of the pairing, such as numbers that do not begin alike."""
 
 
 def find_images(directory: Path) -> list[Path]:
@@ -63,17 +66,18 @@ def match_by_name(originals: Sequence[Path], reconstructions: Sequence[Path]) ->
 
 
 def match_by_index(originals: Sequence[Path], reconstructions: Sequence[Path]) -> Matching:
-    """Pair the i-th original with the i-th reconstruction, both sorted by path.
+    """Pair the i-th original with the i-th reconstruction, both in natural order: 2 comes before 10.
 
     Raises:
-        UnmatchedImages: the two counts differ.
+        UnmatchedImages: the two counts differ, or the names speak against the pairing.
     """
     if len(originals) != len(reconstructions):
         raise UnmatchedImages(
             f"expected as many reconstructions as originals to match by index, "
             f"got {len(reconstructions)} and {len(originals)}"
         )
-    return Matching(tuple(zip(originals, reconstructions, strict=True)))
+    pairs = tuple(zip(in_natural_order(originals), in_natural_order(reconstructions), strict=True))
+    return Matching(pairs, note=check_pairing(pairs))
 
 
 def closest(distances: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from semsim.exceptions import ErrorCode, InvalidImage, InvalidOption, MissingExtra
+from semsim.exceptions import ErrorCode, InvalidOption, MissingExtra, SemSimError
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
 from semsim.scorer import PairScore
@@ -27,7 +27,7 @@ class ScoreRow:
 
     original: str | None
     reconstruction: str | None
-    """Both paths are relative to their directories. One is None where the other image could not be read and matched."""
+    """Both paths are relative to their directories. One is None where the other is in no pair; the error says why."""
     distance: float | None = None
     leakage: float | None = None
     recognizable: bool | None = None
@@ -48,10 +48,8 @@ class ScoreRow:
         return cls(*names, **asdict(result))
 
     @classmethod
-    def unreadable(
-        cls, error: InvalidImage, *, original: Path | None = None, reconstruction: Path | None = None
-    ) -> Self:
-        """The row of one image that could not be read, and so not be matched."""
+    def unpaired(cls, error: SemSimError, *, original: Path | None = None, reconstruction: Path | None = None) -> Self:
+        """The row of one file that is in no pair, because it could not be read or has no partner."""
         return cls(
             None if original is None else text(original.as_posix()),
             None if reconstruction is None else text(reconstruction.as_posix()),

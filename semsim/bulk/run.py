@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from semsim import __version__
 from semsim.bulk.distance_matching import match_by_distance
-from semsim.bulk.files import Directories, list_images
+from semsim.bulk.files import Directories, SkippedFile, list_files, list_images
 from semsim.bulk.journal import Journal, stamp
 from semsim.bulk.matching import Match, Matching, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
@@ -14,20 +15,50 @@ from semsim.images import DecodeLimits
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
+from semsim.summary import Summary, summarize
 
 CHUNK = 16
 """Pairs that are decoded at once: 32 photographs of 12 megapixels take about a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
+class RunSummary(Summary):
+    """Totals of a run, and the files that took part in no pair: whatever leaks in them is in no other number."""
+
+    skipped: int
+    """Files of both directories that are no readable PNG, JPEG or WebP by name, and not known to hold no image."""
+    unmatched: int
+    """Images of both directories without a partner."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: its rows, and the images that were not scored."""
+    """A finished run: its rows, and the files that took part in no pair."""
 
     rows: list[ScoreRow]
+    """The pairs, and the images that could not be decoded to be matched."""
     matching: Matching
-    skipped_originals: tuple[Path, ...] = ()
-    skipped_reconstructions: tuple[Path, ...] = ()
-    """Both tuples hold images that were not decoded for their name or format, and links that lead nowhere."""
+    skipped_originals: tuple[SkippedFile, ...] = ()
+    skipped_reconstructions: tuple[SkippedFile, ...] = ()
+
+    def rows_of_others(self) -> list[ScoreRow]:
+        """A row for each file that took part in no pair, with the reason as its error."""
+        no_original = UnmatchedImages("expected an original for each reconstruction, got none for this one")
+        no_reconstruction = UnmatchedImages("expected a reconstruction for each original, got none for this one")
+        return [
+            *(ScoreRow.unpaired(one.reason, original=one.path) for one in self.skipped_originals),
+            *(ScoreRow.unpaired(one.reason, reconstruction=one.path) for one in self.skipped_reconstructions),
+            *(ScoreRow.unpaired(no_reconstruction, original=path) for path in self.matching.lone_originals),
+            *(ScoreRow.unpaired(no_original, reconstruction=path) for path in self.matching.lone_reconstructions),
+        ]
+
+    def summary(self) -> RunSummary:
+        """The totals of the run."""
+        return RunSummary(
+            **asdict(summarize(row.result() for row in self.rows)),
+            skipped=len(self.skipped_originals) + len(self.skipped_reconstructions),
+            unmatched=len(self.matching.lone_originals) + len(self.matching.lone_reconstructions),
+        )
 
 
 def score_directories(
@@ -36,41 +67,40 @@ def score_directories(
     match: Match,
     *,
     journal_path: Path | None = None,
-    allow_unmatched: bool = False,
     limits: DecodeLimits = DEFAULT_LIMITS,
     progress: Progress = silent,
 ) -> Run:
     """Match two directories and score every pair; where an image cannot be decoded, only its pairs fail.
 
-    With a ``journal_path``, pairs that an interrupted run has scored are not scored again. The caller deletes the
-    file once the rows are safe.
+    Files that are skipped or have no partner, and files that came while the run went on, are told in its result. With a
+    ``journal_path``, pairs that an interrupted run has scored are not scored again. The caller deletes the file once
+    the rows are safe.
 
     Raises:
-        UnmatchedImages: there is nothing to match, or names or counts do not allow this matching. Without
-            ``allow_unmatched``, also where a reconstruction is skipped or has no original: a leakage gate would
-            never see it.
+        UnmatchedImages: nothing matches, or names or counts do not allow this matching.
     """
     originals, reconstructions = list_images(directories.originals), list_images(directories.reconstructions)
-    skipped = reconstructions.skipped
-    if skipped and not allow_unmatched:
-        raise UnmatchedImages(
-            f"expected every reconstruction as a .png, .jpg, .jpeg or .webp file, got {len(skipped)} others, "
-            f"such as {skipped[0]}"
-        )
     matching, unreadable = _match(
         scorer, directories, match, limits, progress, originals.images, reconstructions.images
     )
-    lone = matching.lone_reconstructions
-    if lone and not allow_unmatched:
+    if not matching.pairs:
         raise UnmatchedImages(
-            f"expected an original for each reconstruction, got none for {len(lone)}, such as {lone[0]}"
+            f"expected a reconstruction that matches an original by {match}, got none, such as "
+            f"{reconstructions.images[0]} beside {originals.images[0]}"
         )
     journal = None
     if journal_path is not None:
         header = {name: str(path.absolute()) for name, path in asdict(directories).items()}
-        journal = Journal(journal_path, header | {"model": scorer.manifest.graph.sha256})
+        # The manifest, not the graph alone: its calibration gives the leakage.
+        header |= {"model": scorer.manifest.model_dump_json(), "semsim": __version__, "limits": str(limits)}
+        journal = Journal(journal_path, header)
     rows = list(_score(scorer, directories, matching.pairs, limits, journal, progress))
-    return Run(rows + unreadable, matching, originals.skipped, skipped)
+    return Run(
+        rows + unreadable,
+        matching,
+        originals.skipped + list_files(directories.originals).since(originals),
+        reconstructions.skipped + list_files(directories.reconstructions).since(reconstructions),
+    )
 
 
 def _match(

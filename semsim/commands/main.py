@@ -46,7 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Would a person recognise what a gradient-inversion attack rebuilt?",
-    epilog="Exit codes: 0 done; 1 some pairs could not be scored; 2 refused, with the reason; "
+    epilog="Exit codes: 0 done; 1 not everything could be scored; 2 refused, with the reason; "
     "3 a leakage above --fail-above; 4 to 6 what an attack did not explain, see attack run.",
 )
 

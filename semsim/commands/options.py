@@ -49,20 +49,31 @@ def check_output(output: Path | None) -> None:
         raise InvalidOption(f"expected an output file, got the directory {output}")
 
 
-def exit_code(summary: "Summary", fail_above: float | None) -> int:
-    """The exit code of a command that scored many pairs: a leak comes before pairs that could not be scored."""
-    if fail_above is not None and summary.max_leakage is not None and summary.max_leakage > fail_above:
-        return EXIT_LEAKS
-    return EXIT_FAILED_PAIRS if summary.failed else 0
+def exit_code(summary: "Summary", fail_above: float | None, others: int = 0) -> int:
+    """The exit code of a command that scored many pairs: a leak comes before pairs that could not be scored.
+
+    With a limit it is 0 only where every pair has a leakage, none is above the limit, and there are no ``others``:
+    files that took part in no pair.
+    """
+    missing = summary.failed + others
+    if fail_above is not None:
+        if summary.max_leakage is not None and summary.max_leakage > fail_above:
+            return EXIT_LEAKS
+        # Not "above": whatever is no number is not within the limit either.
+        within = summary.max_leakage is not None and summary.max_leakage <= fail_above
+        missing += summary.uninformative + (not within)
+    return EXIT_FAILED_PAIRS if missing else 0
 
 
 def load_scorer(model: Path | None, require: str | None, fail_above: float | None = None) -> "Scorer":
     """The scorer that the options ask for.
 
     Raises:
-        InvalidOption: ``require`` names no execution provider.
+        InvalidOption: ``require`` names no execution provider, or no leakage of the model can be above the limit.
         NotCalibrated: there is a limit of leakage, and the model gives no leakage.
     """
+    import numpy as np
+
     from semsim.exceptions import InvalidOption, NotCalibrated
     from semsim.providers import Provider, ProviderSettings
     from semsim.scorer import Scorer
@@ -73,9 +84,17 @@ def load_scorer(model: Path | None, require: str | None, fail_above: float | Non
             raise InvalidOption(f"expected --require to be one of {', '.join(Provider)}, got {require}")
         settings = ProviderSettings(required=Provider(require))
     scorer = Scorer(model, providers=settings)
-    if fail_above is not None and scorer.manifest.calibration is None:
+    if fail_above is None:
+        return scorer
+    most = scorer.leakage(np.zeros(1))
+    if most is None:
         raise NotCalibrated(
             f"expected a calibrated model for --fail-above, got {scorer.manifest.name} {scorer.manifest.version}, "
             "which carries no calibration and so gives no leakage"
+        )
+    if not fail_above < most[0]:
+        raise InvalidOption(
+            f"expected --fail-above below {most[0]:.4f}, the leakage of an exact copy by {scorer.manifest.name} "
+            f"{scorer.manifest.version}, got {fail_above:g}, which nothing could fail"
         )
     return scorer

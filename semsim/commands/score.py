@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.commands.main import EXIT_LEAKS
-from semsim.commands.options import FailAbove, Json, Model, Require, load_scorer
+from semsim.commands.options import FailAbove, Json, Model, Require, exit_code, load_scorer
 
 if TYPE_CHECKING:
     from semsim.images import RGBImage
@@ -26,14 +25,20 @@ def score(
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
-    """Score one original and its reconstruction."""
+    """Score one original and its reconstruction.
+
+    Exit codes: 0 done; 2 refused; 3 the leakage is above --fail-above; 1 with --fail-above, the original shows nothing,
+    such as one colour or noise, so that nobody could tell.
+    """
+    from semsim.summary import summarize
+
     scorer = load_scorer(model, require, fail_above)
     result = scorer.score(_read(original), _read(reconstruction))
     if as_json:
         values = asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
         typer.echo(json.dumps(values))
     else:
-        leakage = "not calibrated"
+        leakage = "could not tell" if result.uninformative else "not calibrated"
         if result.leakage is not None:
             called = "recognizable" if result.recognizable else "not recognizable"
             leakage = f"{result.leakage:.3f}   {called}, from {scorer.manifest.threshold} on"
@@ -44,8 +49,10 @@ def score(
         typer.echo(f"ssim      {result.ssim:.4f}")
         if result.resized:
             typer.echo("the reconstruction was resized to the original for mse, psnr and ssim")
-    if fail_above is not None and result.leakage is not None and result.leakage > fail_above:
-        raise typer.Exit(EXIT_LEAKS)
+    if result.uninformative:
+        typer.echo(f"could not tell: the original {original} shows nothing that could be recognised", err=as_json)
+    if code := exit_code(summarize([result]), fail_above):
+        raise typer.Exit(code)
 
 
 def _read(path: Path) -> "RGBImage":

@@ -11,13 +11,14 @@ from semsim.commands.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from semsim.bulk.rows import ScoreRow
-    from semsim.bulk.run import Run
-    from semsim.summary import Summary
+    from semsim.bulk.run import Run, RunSummary
 
 app = typer.Typer(add_completion=False)
 
 _EXIT_INTERRUPTED = 130
 _SHOWN = 10
+_NAMED = 3
+"""The files of a kind that are named."""
 
 
 @app.command()
@@ -28,13 +29,16 @@ def score_dir(
         str,
         typer.Option(
             metavar="name|index|best|assignment",
-            help="name: same path without suffix, or a directory of that name; index: i-th with i-th; "
+            help="name: same path without suffix, or a directory of that name; index: i-th with i-th, 2 before 10; "
             "best: each original with its closest reconstruction; assignment: one to one, least total distance.",
         ),
     ] = "name",
     output: Output = None,
     allow_unmatched: Annotated[
-        bool, typer.Option("--allow-unmatched", help="Go on when a reconstruction has no original, or is skipped.")
+        bool, typer.Option("--allow-unmatched", help="Exit 0 although images have no partner.")
+    ] = False,
+    allow_skipped: Annotated[
+        bool, typer.Option("--allow-skipped", help="Exit 0 although files are skipped that may hold images.")
     ] = False,
     model: Model = None,
     require: Require = None,
@@ -44,6 +48,9 @@ def score_dir(
     """Score a directory of originals against a directory of reconstructions.
 
     With -o, a run that was interrupted goes on where it stopped when it is called again.
+
+    Exit codes: 0 every image of both directories was scored; 3 a leakage is above --fail-above; 1 an image was not
+    scored, had no partner or was skipped, or with --fail-above an original shows nothing; 2 refused; 130 interrupted.
     """
     from semsim.bulk.files import Directories
     from semsim.bulk.matching import Match
@@ -51,17 +58,10 @@ def score_dir(
     from semsim.bulk.run import score_directories
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
-    from semsim.summary import summarize
 
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
-    for path in (originals, reconstructions):
-        if (path / "dataset.json").is_file() and (path / "shards").is_dir():
-            raise InvalidOption(
-                f"expected two directories of images, got the reconstruction set {path}: "
-                f"semsim score-set {path} scores it"
-            )
-    check_output(output)
+    _check((originals, reconstructions), output)
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
     scorer = load_scorer(model, require, fail_above)
@@ -72,46 +72,84 @@ def score_dir(
                 Directories(originals, reconstructions),
                 Match(match),
                 journal_path=journal,
-                allow_unmatched=allow_unmatched,
                 progress=progress,
             )
     except KeyboardInterrupt:
         kept = "nothing was written"
         if journal is not None and journal.exists():  # it begins after the matching
             kept = f"call again to go on; so far in {journal}"
+        if output is not None and output.exists():
+            kept += f"; {output} is of an earlier run"
         typer.echo(f"interrupted: {kept}", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     _warn(run)
-    summary = summarize((row.result() for row in run.rows))
+    summary, rows = run.summary(), run.rows + run.rows_of_others()
     if output is not None and journal is not None:
-        write_table(output, run.rows, scorer.manifest, summary)
-        journal.unlink()
+        write_table(output, rows, scorer.manifest, summary)
+        journal.unlink(missing_ok=True)
     if as_json:
-        typer.echo(json.dumps(report(run.rows, scorer.manifest, summary), indent=2, allow_nan=False))
+        typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
         _print(run.rows, summary, output)
-    raise typer.Exit(exit_code(summary, fail_above))
+    if missing := _missing(summary):
+        typer.echo(f"not everything was scored: {missing}", err=as_json)
+    others = summary.skipped * (not allow_skipped) + summary.unmatched * (not allow_unmatched)
+    raise typer.Exit(exit_code(summary, fail_above, others))
+
+
+def _check(directories: tuple[Path, Path], output: Path | None) -> None:
+    """Refuse a reconstruction set in the place of a directory, and an output that cannot be written or is in the way.
+
+    Raises:
+        InvalidOption: what was expected, and what came.
+    """
+    from semsim.exceptions import InvalidOption
+
+    check_output(output)
+    is_parquet = output is not None and output.suffix.lower() == ".parquet"
+    for path in directories:
+        if (path / "dataset.json").is_file() and (path / "shards").is_dir():
+            raise InvalidOption(
+                f"expected two directories of images, got the reconstruction set {path}: "
+                f"semsim score-set {path} scores it"
+            )
+        if is_parquet and output is not None and output.resolve().is_relative_to(path.resolve()):
+            raise InvalidOption(
+                f"expected a Parquet table outside of {path}, where the next run would take it for images, got {output}"
+            )
 
 
 def _warn(run: "Run") -> None:
-    for paths, what in (
-        (run.matching.lone_originals, "without a reconstruction"),
-        (run.matching.lone_reconstructions, "without an original"),
-        (run.skipped_originals, "among the originals skipped: no .png, .jpg, .jpeg or .webp file"),
-        (run.skipped_reconstructions, "among the reconstructions skipped: no .png, .jpg, .jpeg or .webp file"),
-    ):
-        if paths:
-            typer.echo(f"{_listed(paths)} {what}", err=True)
-
-
-def _listed(paths: tuple[Path, ...]) -> str:
     from semsim.bulk.rows import text
 
-    names = ", ".join(text(path.as_posix()) for path in paths[:3])
-    return f"{len(paths)} images ({names}{', ...' if len(paths) > 3 else ''})"
+    if run.matching.note:
+        typer.echo(run.matching.note, err=True)
+    empty = list(dict.fromkeys(row.original or "" for row in run.rows if row.uninformative))
+    for what, names in (
+        ("skipped original", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_originals]),
+        ("skipped reconstruction", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_reconstructions]),
+        ("original without a reconstruction", [path.as_posix() for path in run.matching.lone_originals]),
+        ("reconstruction without an original", [path.as_posix() for path in run.matching.lone_reconstructions]),
+        ("original that shows nothing", empty),
+    ):
+        for name in names[:_NAMED]:
+            typer.echo(f"{what}: {text(name)}", err=True)
+        if len(names) > _NAMED:
+            typer.echo(f"{what}: {len(names) - _NAMED} more", err=True)
 
 
-def _print(rows: "list[ScoreRow]", summary: "Summary", output: Path | None) -> None:
+def _missing(summary: "RunSummary") -> str:
+    """What keeps the run from saying something of all images, in words."""
+    counts = {
+        "not scored": summary.failed,
+        "of originals that show nothing": summary.uninformative,
+        "skipped": summary.skipped,
+        "without a partner": summary.unmatched,
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None) -> None:
     scored = sorted((row for row in rows if row.distance is not None), key=lambda row: row.distance or 0.0)
     typer.echo(f"{'distance':>9} {'leakage':>8} {'psnr':>7} {'ssim':>7}  original -> reconstruction")
     for row in scored[:_SHOWN]:

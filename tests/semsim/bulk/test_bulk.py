@@ -15,8 +15,10 @@ from semsim.bulk.journal import Journal, stamp
 from semsim.bulk.matching import Match, assign, closest, find_images, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow, TableFormat, write_table
 from semsim.bulk.run import score_directories
+from semsim.calibration import LogisticCalibration
 from semsim.exceptions import ErrorCode, InvalidOption, UnmatchedImages
 from semsim.summary import summarize
+from tests.conftest import CPU
 from tests.encoded import picture
 
 COUNT = 20
@@ -115,17 +117,39 @@ def test_an_unreadable_image_costs_its_own_pair(small_scorer: Scorer, where: Dir
     assert len(by_distance.rows) == COUNT
 
 
-def test_a_reconstruction_of_nothing_stops_the_run(small_scorer: Scorer, where: Directories) -> None:
-    """A reconstruction without an original is an error unless it is allowed; an original without one is none."""
+def test_images_without_a_partner_are_rows_of_their_own(small_scorer: Scorer, where: Directories) -> None:
+    """Originals and reconstructions without a partner are counted, and have rows that say so."""
     (where.originals / "05.png").unlink()
-    with pytest.raises(UnmatchedImages, match=r"05\.jpg"):
-        score_directories(small_scorer, where, Match.NAME)
-    run = score_directories(small_scorer, where, Match.NAME, allow_unmatched=True)
-    assert len(run.rows) == COUNT - 1
-    (where.reconstructions / "05.jpg").unlink()
     (where.reconstructions / "06.jpg").unlink()
     run = score_directories(small_scorer, where, Match.NAME)
-    assert run.matching.lone_originals == (Path("06.png"),)
+    assert len(run.rows) == COUNT - 2
+    assert (run.summary().unmatched, run.summary().skipped, run.summary().failed) == (2, 0, 0)
+    assert names(run.rows_of_others()) == [("06.png", None), (None, "05.jpg")]
+    assert {row.error_code for row in run.rows_of_others()} == {ErrorCode.UNMATCHED_IMAGES}
+
+
+def test_directories_without_a_pair_are_refused(small_scorer: Scorer, where: Directories) -> None:
+    """Where no name matches, there is nothing to score, and nothing that could pass."""
+    for path in where.reconstructions.iterdir():
+        path.rename(path.with_stem(f"rec-{path.stem}"))
+    with pytest.raises(UnmatchedImages, match=r"got none, such as rec-00\.jpg beside 00\.png"):
+        score_directories(small_scorer, where, Match.NAME)
+
+
+def test_a_file_that_comes_while_a_run_goes_on_is_told(small_scorer: Scorer, where: Directories) -> None:
+    """Files that appear during the scoring are skipped ones: nobody saw them. One that goes is a failed pair."""
+
+    def writing(step: str, done: int, total: int) -> None:
+        if step == "scoring" and done < total:
+            Image.fromarray(picture()).save(where.reconstructions / "99.png")
+            (where.originals / "98.bin").write_bytes(bytes(range(256)))
+            (where.reconstructions / "19.jpg").unlink()
+
+    run = score_directories(small_scorer, where, Match.NAME, progress=writing)
+    assert [one.path.name for one in run.skipped_reconstructions] == ["99.png"]
+    assert [one.path.name for one in run.skipped_originals] == ["98.bin"]
+    assert [(row.original, row.error_code) for row in run.rows if row.error_code] == [("19.png", "unreadable_file")]
+    assert "nobody writes to" in str(run.rows_of_others()[0].error_message)
 
 
 class _Interrupting:
@@ -170,7 +194,29 @@ def test_a_journal_of_another_run_is_not_used(tmp_path: Path) -> None:
     first.append([((0, 0, 0, 0), row)])
     assert Journal(path, {"model": "1"}).done(Path("a"), Path("b"), (0, 0, 0, 0)) == row
     assert Journal(path, {"model": "2"}).done(Path("a"), Path("b"), (0, 0, 0, 0)) is None
-    assert stamp(tmp_path / "gone", tmp_path / "gone") == (0, 0, 0, 0)
+    assert stamp(tmp_path / "gone", tmp_path / "gone") == (0, 0, 0, 0, 0, 0)
+
+
+def test_a_file_that_was_replaced_has_another_stamp(tmp_path: Path) -> None:
+    """Other content of the same size and the same time of modification, as out of an archive, is another file."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"one")
+    os.utime(path, ns=(1, 1))
+    before = stamp(path, path)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(1, 1))
+    assert stamp(path, path) != before
+
+
+def test_a_new_calibration_is_another_run(calibrated_artifact: Path, where: Directories, tmp_path: Path) -> None:
+    """The leakage in a journal is that of its calibration: an artifact that was calibrated anew scores again."""
+    old, new = Scorer(calibrated_artifact, providers=CPU), Scorer(calibrated_artifact, providers=CPU)
+    calibration = LogisticCalibration(slope=4.0, intercept=-2.0)
+    new.manifest = new.manifest.model_copy(update={"calibration": calibration})
+    journal = tmp_path / "journal"
+    score_directories(old, where, Match.NAME, journal_path=journal)
+    resumed = score_directories(new, where, Match.NAME, journal_path=journal)
+    assert resumed.rows == score_directories(new, where, Match.NAME).rows
 
 
 def test_a_journal_cut_inside_a_character_keeps_the_lines_before(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The semsim command: in this process where the process is not the point, else as people run it."""
 
+import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -11,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from semsim.commands.options import exit_code
+from semsim.summary import Summary
 from tests.conftest import IMAGES, ROOT
 from tests.semsim.commands.conftest import Semsim
 
@@ -101,9 +105,17 @@ def test_the_bad_image_of_a_pair_is_named(semsim: Semsim, tmp_path: Path) -> Non
 
 def test_fail_above_gates_on_leakage(semsim: Semsim, calibrated_artifact: Path) -> None:
     """A leakage above the limit exits 3, one below exits 0."""
-    same = IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--model", calibrated_artifact
-    assert semsim("score", *same, "--fail-above", 0.7).returncode == 3
-    assert semsim("score", *same, "--fail-above", 0.8).returncode == 0
+    pair = IMAGES / "cat.jpg", IMAGES / "cat_noise.png", "--model", calibrated_artifact
+    leakage = json.loads(semsim("score", *pair, "--json").stdout)["leakage"]
+    assert semsim("score", *pair, "--fail-above", leakage - 0.001).returncode == 3
+    assert semsim("score", *pair, "--fail-above", leakage + 0.001).returncode == 0
+
+
+@pytest.mark.parametrize("limit", ["0.74", "1", "nan"])
+def test_a_limit_that_nothing_could_fail_is_refused(semsim: Semsim, calibrated_artifact: Path, limit: str) -> None:
+    """A limit that even an exact copy would pass is refused: its gate would say nothing."""
+    pair = IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--model", calibrated_artifact
+    assert semsim("score", *pair, "--fail-above", limit).returncode == 2
 
 
 def test_fail_above_needs_a_calibrated_model(semsim: Semsim) -> None:
@@ -173,15 +185,89 @@ def test_score_dir_exits_1_when_a_pair_fails(semsim: Semsim, tmp_path: Path) -> 
     assert "not scored: cat.jpg -> cat.png" in shown.stderr
 
 
-def test_score_dir_names_what_it_skips(semsim: Semsim, photographs: Path) -> None:
-    """An image of another suffix stops the run, or is counted and named when that is allowed."""
+def test_score_dir_names_what_it_skips(semsim: Semsim, photographs: Path, tmp_path: Path) -> None:
+    """An image of another suffix is named, and the last line, the exit code and every table tell of it."""
     (photographs / "cat.jpg").rename(photographs / "cat.jfif")
-    shown = semsim("score-dir", photographs, photographs)
+    for allowed, code in (((), 1), (("--allow-unmatched",), 1), (("--allow-skipped",), 0)):
+        shown = semsim("score-dir", photographs, photographs, *allowed, "-o", tmp_path / "out.csv")
+        assert shown.returncode == code
+        assert "skipped reconstruction: cat.jfif: expected a name that ends in .png, .jpg" in shown.stderr
+        assert shown.stdout.splitlines()[-1] == "not everything was scored: 2 skipped"
+        rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+        assert [(row["original"], row["reconstruction"]) for row in rows[-2:]] == [("cat.jfif", ""), ("", "cat.jfif")]
+        assert {row["error_code"] for row in rows[-2:]} == {"unsupported_format"}
+    shown = semsim("score-dir", photographs, photographs, "--json")
+    report = json.loads(shown.stdout)
+    assert (report["summary"]["skipped"], report["summary"]["unmatched"], report["summary"]["pairs"]) == (2, 0, 3)
+    assert report["results"][-1]["error"]["code"] == "unsupported_format"
+    assert "not everything was scored: 2 skipped" in shown.stderr
+
+
+def test_images_without_a_partner_are_told_and_do_not_pass(semsim: Semsim, photographs: Path, tmp_path: Path) -> None:
+    """An original without a reconstruction, and one the other way round, end with 1 unless that is allowed."""
+    others = tmp_path / "others"
+    shutil.copytree(photographs, others)
+    (others / "cat.jpg").rename(others / "dog.jpg")
+    for allowed, code in (((), 1), (("--allow-skipped",), 1), (("--allow-unmatched",), 0)):
+        shown = semsim("score-dir", photographs, others, *allowed)
+        assert shown.returncode == code
+        assert "original without a reconstruction: cat.jpg" in shown.stderr
+        assert "reconstruction without an original: dog.jpg" in shown.stderr
+        assert shown.stdout.splitlines()[-1] == "not everything was scored: 2 without a partner"
+
+
+def test_a_leak_comes_before_what_was_not_scored(semsim: Semsim, photographs: Path) -> None:
+    """A leakage above the limit ends with 3, whatever else could not be seen."""
+    (photographs / "x.bin").write_bytes(bytes(range(256)))
+    shown = semsim("score-dir", photographs, photographs, "--fail-above", 0.5)
+    assert shown.returncode == 3
+    assert "not everything was scored: 2 skipped" in shown.stdout
+
+
+def test_an_original_that_shows_nothing_does_not_pass(semsim: Semsim, tmp_path: Path) -> None:
+    """A gate of a plain original could tell nothing: it is named and ends with 1; without a limit the code is 0."""
+    for name in ("originals", "reconstructions"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (32, 32), (10, 90, 40)).save(tmp_path / name / "plain.png")
+    pair = [tmp_path / name / "plain.png" for name in ("originals", "reconstructions")]
+    directories = [path.parent for path in pair]
+    for limit, code in (((), 0), (("--fail-above", 0.5), 1)):
+        shown = semsim("score", *pair, *limit)
+        assert shown.returncode == code
+        assert f"could not tell: the original {pair[0]} shows nothing" in shown.stdout
+        assert "not recognizable" not in shown.stdout
+        assert "could not tell" in semsim("score", *pair, *limit, "--json").stderr
+        shown = semsim("score-dir", *directories, *limit)
+        assert shown.returncode == code
+        assert "original that shows nothing: plain.png" in shown.stderr
+        assert shown.stdout.splitlines()[-1] == "not everything was scored: 1 of originals that show nothing"
+
+
+@pytest.mark.parametrize(
+    ("max_leakage", "counts", "others", "code"),
+    [
+        (0.4, {}, 0, 0),
+        (0.6, {"failed": 1}, 1, 3),
+        (0.4, {"failed": 1}, 0, 1),
+        (0.4, {"uninformative": 1}, 0, 1),
+        (0.4, {}, 1, 1),
+        (None, {}, 0, 1),
+        (math.nan, {}, 0, 1),
+    ],
+)
+def test_a_gate_passes_only_what_is_known(
+    max_leakage: float | None, counts: dict[str, int], others: int, code: int
+) -> None:
+    """Only a number within the limit for every pair passes: no number, NaN and whatever is missing do not."""
+    summary = Summary(3, counts.get("failed", 0), max_leakage, max_leakage, 0, counts.get("uninformative", 0))
+    assert exit_code(summary, 0.5, others) == code
+
+
+def test_a_parquet_table_within_a_directory_is_refused(semsim: Semsim, photographs: Path) -> None:
+    """The next run would take a Parquet table among the images for one that may hold images."""
+    shown = semsim("score-dir", photographs, photographs, "-o", photographs / "scores.parquet")
     assert shown.returncode == 2
-    assert "cat.jfif" in shown.stderr
-    shown = semsim("score-dir", photographs, photographs, "--allow-unmatched")
-    assert shown.returncode == 0
-    assert "1 images (cat.jfif) among the reconstructions skipped" in shown.stderr
+    assert "expected a Parquet table outside of" in shown.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
@@ -250,4 +336,7 @@ def test_an_interruption_names_the_journal_once_it_is_there(
     shown = semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv")
     assert shown.returncode == 130
     assert (str(journal) in shown.stderr) is journal_exists
+    assert "of an earlier run" not in shown.stderr
+    (tmp_path / "out.csv").write_text("an earlier table\n")
+    assert "out.csv is of an earlier run" in semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv").stderr
     assert ("nothing was written" in shown.stderr) is not journal_exists

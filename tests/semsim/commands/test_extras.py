@@ -73,7 +73,7 @@ def test_the_extra_that_installs_the_missing_module_is_named(tmp_path: Path) -> 
         assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("missing", ["semsim.bulk.run", "semsim.summary"])
+@pytest.mark.parametrize("missing", ["semsim.bulk.run", "semsim.bulk.rows"])
 def test_a_missing_module_of_ours_is_no_missing_extra(
     monkeypatch: pytest.MonkeyPatch, semsim: Semsim, missing: str
 ) -> None:

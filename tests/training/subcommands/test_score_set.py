@@ -82,8 +82,8 @@ def test_exit_codes(semsim: Command, home: Path, calibrated_artifact: Path, smal
     """A leakage above the limit comes first; what cannot be told is refused or counted, and never passes."""
     arguments = ("score-set", home, "--model", calibrated_artifact)
     assert semsim(*arguments, "--fail-above", 0.1).returncode == 3
-    assert semsim(*arguments, "--fail-above", 1.0).returncode == 1
-    for limit, code in (((), 0), (("--fail-above", 1.0), 4)):
+    assert semsim(*arguments, "--fail-above", 0.73).returncode == 1
+    for limit, code in (((), 0), (("--fail-above", 0.73), 4)):
         done = semsim(*arguments, "--settings", "setting-1", *limit)
         assert done.returncode == code, "one of four rows found nothing"
         assert done.stdout.splitlines()[-1].startswith(
@@ -106,16 +106,16 @@ def test_a_limit_does_not_pass_what_nobody_knows(semsim: Command, calibrated_art
     made = replace(one, rows=tuple(replace(row, status=next(statuses), explained=-math.inf) for row in one.rows))
     arguments = ("score-set", made.write(tmp_path / "set"), "--model", calibrated_artifact)
     assert semsim(*arguments).returncode == 1, "no limit: one row was not scored"
-    assert semsim(*arguments, "--fail-above", 1.0, "--settings", "setting-0").returncode == 0
+    assert semsim(*arguments, "--fail-above", 0.73, "--settings", "setting-0").returncode == 0
     assert semsim(*arguments, "--fail-above", 0.01).returncode == 3, "a leak comes first"
-    done = semsim(*arguments, "--fail-above", 1.0, "-o", tmp_path / "scores.json")
+    done = semsim(*arguments, "--fail-above", 0.73, "-o", tmp_path / "scores.json")
     assert done.returncode == 5
     assert done.stdout.splitlines()[-1] == (
-        "could not tell: no leakage is above 1, and all rows found nothing, diverged or were not scored of setting-1"
+        "could not tell: no leakage is above 0.73, and all rows found nothing, diverged or were not scored of setting-1"
     )
     results = json.loads((tmp_path / "scores.json").read_text())["results"]
     assert {row["explained"] for row in results} == {None}, "JSON has no infinity"
-    done = semsim(*arguments, "--fail-above", 1.0, "--json")
+    done = semsim(*arguments, "--fail-above", 0.73, "--json")
     assert (done.returncode, len(json.loads(done.stdout)["results"])) == (5, 4)
     assert "could not tell" in done.stderr
 
