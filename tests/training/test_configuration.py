@@ -84,6 +84,27 @@ def test_long_values_are_cut(tmp_path: Path) -> None:
     assert len(str(caught.value)) < len(str(path)) + 150
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+            "others",
+        ),
+        ("[" * 1200, "expected YAML in .*, got: maximum recursion depth"),
+        ("title: 2026-13-45", "expected YAML in .*, got: month must be in 1..12"),
+        ("title: !!timestamp x", "expected YAML in .*, got: 'NoneType'"),
+    ],
+    ids=["aliases of aliases", "depth", "no date", "no time"],
+)
+def test_yaml_that_cannot_be_read_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """Lists of lists by aliases, which nobody could write out, deep lists, and what is no date are refused at once."""
+    path = tmp_path / "whole.yaml"
+    path.write_text(text.replace("b: &b", "a: &a [x]\nb: &b", 1) + "others: *i" * text.startswith("b: &b"))
+    with pytest.raises(InvalidConfiguration, match=message):
+        Whole.read(path)
+
+
 def test_descriptions_tell_the_same(tmp_path: Path) -> None:
     """A JSON file that a run wrote, with the error of its kind."""
     path = tmp_path / "written.json"

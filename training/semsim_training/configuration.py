@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -12,6 +13,10 @@ from semsim.exceptions import InvalidConfiguration, InvalidDataset, SemSimError
 
 _LONGEST = 60
 """The most characters of a wrong value in an error."""
+_SHORT = Repr()
+"""Writes the beginning of a value: aliases of YAML make values that would take hours to write as a whole."""
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxset = 4, 8, 8, 8, 8
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 4 * _LONGEST
 _NO_MAPPING = {"model_type", "model_attributes_type", "dataclass_type", "dict_type", "mapping_type"}
 """Pydantic's errors for a value that should be a mapping of fields."""
 
@@ -40,8 +45,9 @@ class Configuration(FrozenModel):
             raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
         except ValidationError as error:
             raise InvalidConfiguration(f"{path} does not fit the schema:{mistakes(error, cls)}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidConfiguration(f"expected YAML in {path}, got: {' '.join(str(error).split())}") from error
+        except Exception as error:  # YAML's own errors, and whatever reading a wrong date or too deep a list raises
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InvalidConfiguration(f"expected YAML in {path}, got: {reason}") from error
 
 
 class Description(FrozenModel):
@@ -92,7 +98,7 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
     place, kind, message = details["loc"], details["type"], details["msg"]
-    got = repr(details["input"])
+    got = _SHORT.repr(details["input"])
     got = got if len(got) <= _LONGEST else f"{got[:_LONGEST]}..."
     if kind == "value_error":
         text = str(details["ctx"]["error"])
