@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim import informative
 from semsim.artifact import Artifact
 from semsim.embedder import Embedder
-from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
+from semsim.images import DecodeLimits, ResizeFilter, RGBImage, Source, decode, resize_batch
 from semsim.images.decode import DEFAULT_LIMITS
+from semsim.images.resize import resize
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure, decode_pairs, merge_outcomes, require_scorable
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
@@ -23,8 +25,6 @@ from semsim.stages import Stage, StageClock
 
 DEFAULT_BATCH_SIZE = 16
 """Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
-
-_LEAST_CONTRAST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class PairScore:
     resized: bool
     """True where the reconstruction was resized to the original for mse, psnr and ssim."""
     uninformative: bool = False
-    """True where the original shows nothing: it is plain, or the model takes noise for it. Such a pair has no leakage;
-    that does not say that the reconstruction is safe."""
+    """True where the original shows nothing: a plain colour, a gradient or noise. Such a pair has no leakage; this does
+    not say that the reconstruction is safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class PreparedPairs:
     reconstructions: NDArray[np.intp]
     """The row in ``images`` of each pair's reconstruction, ``(N,)``."""
     pixels: PixelMetrics
+    uninformative: NDArray[np.bool_]
+    """True for each pair whose original shows nothing, ``(N,)``."""
 
 
 class Scorer:
@@ -169,9 +171,10 @@ class Scorer:
         alternating = [image for pair in zip(originals, reconstructions, strict=True) for image in pair]
         with clock.measure(Stage.RESIZE):
             rows, images = self._resize(alternating)
+            uninformative = self._uninformative(originals, rows[0::2], images)
         with clock.measure(Stage.METRICS):
             pixels = pixel_metrics(originals, reconstructions)
-        return PreparedPairs(images, rows[0::2], rows[1::2], pixels)
+        return PreparedPairs(images, rows[0::2], rows[1::2], pixels, uninformative)
 
     def embed_prepared(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings float32 ``(U, D)`` of images that have the network's size already, ``(U, H, W, 3)``."""
@@ -183,7 +186,7 @@ class Scorer:
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
         threshold = self.manifest.threshold
-        uninformative = self._uninformative(prepared.images)[prepared.originals]
+        uninformative = prepared.uninformative
         pixels = prepared.pixels
         return [
             PairScore(
@@ -203,11 +206,6 @@ class Scorer:
             for i in range(len(distances))
         ]
 
-    def _uninformative(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """True ``(U,)`` for each of the images ``(U, H, W, 3)`` that shows nothing."""
-        contrasts: NDArray[np.float64] = images.std(axis=(1, 2)).max(axis=1)
-        return contrasts < _LEAST_CONTRAST
-
     def embed(self, images: Sequence[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of N images of any sizes; equal images are embedded once."""
         clock = clock or StageClock()
@@ -221,6 +219,19 @@ class Scorer:
         spec = self.manifest.input
         rows, unique = _unique(images)
         return np.array(rows, dtype=np.intp), resize_batch(unique, spec.height, spec.width, spec.filter)
+
+    def _uninformative(
+        self, originals: Sequence[RGBImage], rows: NDArray[np.intp], images: NDArray[np.uint8]
+    ) -> NDArray[np.bool_]:
+        """True ``(N,)`` for each of N originals that shows nothing; ``images[rows]`` are they at the network's size."""
+        spec = self.manifest.input
+        at_hand = (spec.height, spec.width, spec.filter) == (informative.SIDE, informative.SIDE, ResizeFilter.BICUBIC)
+        seen: dict[int, bool] = {}
+        for row, original in zip(rows.tolist(), originals, strict=True):
+            if row not in seen:
+                picture = images[row] if at_hand else resize(original, informative.SIDE, informative.SIDE)
+                seen[row] = informative.shows_nothing(picture, min(original.shape[:2]))
+        return np.array([seen[row] for row in rows.tolist()], dtype=np.bool_)
 
     def warm_up(self) -> None:
         """Run the network on one image and on a full batch, so that engines are built and memory is allocated."""

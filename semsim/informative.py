@@ -1,0 +1,75 @@
+"""Originals that show nothing: plain colours, smooth gradients and noise.
+
+Nothing can be recognised in such a picture, and so nothing in a reconstruction of it. A model that learned from
+photographs says little about it either: it takes two unrelated noise pictures, or two plain colours, for much the same.
+
+The rule looks at the original alone, at one size, and knows no model. A picture shows nothing where it is smooth or
+even. Smooth: little contrast is left when the best quadratic surface is taken away. Even: seen from afar it has hardly
+any contrast, and its detail is as strong in one place as in another. Noise is both, whatever its strength, colour and
+grain; photographs and drawings of things are not, but a fine pattern can be: a page of small print, a weave. How often
+the rule calls pictures of each kind so is in docs/user.md (measured by ``benchmarks/scoring/uninformative.py``).
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.images import RGBImage
+
+SIDE = 64
+"""The height and width of the pictures that the rule looks at. Its limits were measured at this size."""
+
+_LEAST_CONTRAST = 2.0
+"""The largest standard deviation of a channel that is left, in levels of 0..255, of a smooth picture."""
+_UNEVEN, _BY_CHANCE = 0.2, 5.5
+"""The unevenness of an even picture is at most the first, and the second over the original's shorter side more."""
+_BLOCKS = 8
+
+
+def shows_nothing(picture: RGBImage, original_side: int) -> bool:
+    """True for a picture, uint8 ``(64, 64, 3)``, that is smooth or even.
+
+    ``original_side`` is the shorter side, in pixels, that the original had before it was resized to this size. The
+    fewer pixels it had, the more uneven noise is by chance.
+    """
+    pixels = picture.reshape(-1, 3).astype(np.float32) - 128.0
+    means, squares = _means(pixels), _means(pixels * pixels)
+    surfaces = pixels.T @ _QUADRATICS
+    rest = squares.mean(axis=0) - (surfaces * surfaces).sum(axis=1) / len(pixels)
+    if rest.max() < _LEAST_CONTRAST**2:
+        return True
+    variances = (squares - means * means).sum(axis=1).clip(0)
+    return _unevenness(means, variances) < _UNEVEN + _BY_CHANCE / min(original_side, SIDE)
+
+
+def _unevenness(means: NDArray[np.float32], variances: NDArray[np.float32]) -> float:
+    """The share of the variance that 4x4 fields keep, and the variation of the deviations within 8x8 blocks, added up.
+
+    ``means`` ``(64, 3)`` are those of the blocks, and ``variances`` ``(64,)`` those within the blocks.
+    """
+    far = means - means.mean(axis=0)
+    half = _BLOCKS // 2
+    fields = far.reshape(half, 2, half, 2, 3).sum(axis=(1, 3)) / 4
+    kept = (fields * fields).sum() * 4 / ((far * far).sum() + variances.sum())
+    # The deviations' variance by their mean square, which is the mean of the variances.
+    level = np.sqrt(variances).mean()
+    if level == 0:
+        return math.inf  # tiles of plain colours, each a whole number of blocks
+    return float(kept + np.sqrt(max(variances.mean() - level * level, 0.0)) / level)
+
+
+def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The means ``(64, 3)`` of the 8x8 blocks of ``values``, ``(64 * 64, 3)``."""
+    across = _AVERAGE @ values.reshape(_BLOCKS, SIDE // _BLOCKS, SIDE * 3).sum(axis=1).reshape(_BLOCKS, SIDE, 3)
+    return across.reshape(-1, 3)
+
+
+def _quadratics() -> NDArray[np.float32]:
+    """Orthonormal columns ``(64 * 64, 6)`` that span the quadratic surfaces."""
+    y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j])
+    return np.linalg.qr(np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1))[0].astype(np.float32)
+
+
+_QUADRATICS = _quadratics()
+_AVERAGE = np.kron(np.eye(_BLOCKS), np.full(SIDE // _BLOCKS, (_BLOCKS / SIDE) ** 2)).astype(np.float32)
