@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,13 @@ class MadeUpSet:
     def reconstruction(self, row: ReconstructionRow) -> RGBImage:
         """The reconstruction of a row."""
         return self.reconstructions[row.setting, row.image]
+
+    def with_plain(self, image: str) -> "MadeUpSet":
+        """The set with an original of one colour under the name of an image."""
+        plain = np.full_like(self.originals[image], 90)
+        sha256 = pixels_sha256(plain)
+        rows = tuple(replace(row, original_sha256=sha256) if row.image == image else row for row in self.rows)
+        return replace(self, rows=rows, originals={**self.originals, image: plain})
 
     def write(self, directory: Path) -> Path:
         """Write the set as a finished one is, with its originals in folders beside it."""

@@ -164,3 +164,28 @@ def test_plot(made: ReconstructionSet, scored: list[ScoredRow], tmp_path: Path) 
         sizes.append(Image.open(path).size)
     assert sizes[0][0] == sizes[1][0]
     assert sizes[0][1] < sizes[1][1]
+
+
+def test_originals_that_show_nothing_have_no_part_in_leakage(made: ReconstructionSet, scored: list[ScoredRow]) -> None:
+    """Their images are out of the leakage of their clients, and the table says how many; other measures keep them."""
+    nobody = {row.row.image for row in scored[:3]}
+    one_image = scored[3].row.image
+
+    def empty(one: ScoredRow) -> ScoredRow:
+        if one.score is None or one.row.image not in nobody | {one_image}:
+            return one
+        return replace(one, outcome=replace(one.score, leakage=None, recognizable=None, uninformative=True))
+
+    rows = [empty(one) for one in scored]
+    first, second, _ = compare_settings(made, rows, ComparedBy.ATTACK)
+    assert (second.clients, second.paired, second.uninformative) == (4, 4, 4)
+    of_clients = [[one for one in rows[place : place + 3] if not _is_empty(one)] for place in (27, 30, 33)]
+    told = [np.mean([one.score.leakage for one in held if one.score is not None]) for held in of_clients]
+    assert second.means["leakage"].value == pytest.approx(np.mean(told))
+    assert second.means["PSNR"].value == pytest.approx(np.mean([one.row.psnr for one in scored[24:36]]))
+    line = comparison_table([first, second], ComparedBy.ATTACK).splitlines()[-1]
+    assert "12 images of 4 clients, 4 images without a leakage: their originals show nothing" in line
+
+
+def _is_empty(one: ScoredRow) -> bool:
+    return one.score is not None and one.score.uninformative

@@ -107,3 +107,13 @@ def test_written_between_marks_only(tmp_path: Path) -> None:
         write_between(page, "speed", "new")
     with pytest.raises(InvalidOption, match="expected a page at"):
         write_between(tmp_path / "none.md", "speed", "new")
+
+
+def test_originals_that_show_nothing_take_no_part_in_leakage(scorer: Scorer, tmp_path: Path) -> None:
+    """The share of recognizable images is of those that have a leakage; the table says how many originals have none."""
+    one = made_up_set(originals=4, settings=1).with_plain("image-00.png")
+    (figure,), lines = table_of(one, scorer, tmp_path / "set")
+    assert (figure.scored, figure.judged) == (4, 3)
+    assert figure.recognizable is not None
+    assert f"of 3 | {figure.recognizable / 3:.0%} |" in lines[-1]
+    assert any("**1 originals show nothing that could be recognised**" in line for line in lines)

@@ -111,7 +111,7 @@ def test_a_limit_does_not_pass_what_nobody_knows(semsim: Command, calibrated_art
     done = semsim(*arguments, "--fail-above", 0.73, "-o", tmp_path / "scores.json")
     assert done.returncode == 5
     assert done.stdout.splitlines()[-1] == (
-        "could not tell: no leakage is above 0.73, and all rows found nothing, diverged or were not scored of setting-1"
+        "could not tell: no leakage is above 0.73, and all rows found nothing, diverged or have no leakage of setting-1"
     )
     results = json.loads((tmp_path / "scores.json").read_text())["results"]
     assert {row["explained"] for row in results} == {None}, "JSON has no infinity"
@@ -126,3 +126,22 @@ def test_score_dir_names_the_command_for_sets(semsim: Command, home: Path) -> No
         done = semsim("score-dir", *pair)
         assert done.returncode == 2
         assert f"got the reconstruction set {home}: semsim score-set {home} scores it" in done.stderr
+
+
+def test_an_original_that_shows_nothing_does_not_pass(
+    semsim: Command, calibrated_artifact: Path, tmp_path: Path
+) -> None:
+    """Rows of a plain original have no leakage: a limit ends with 1, and with 5 where a setting has no other row."""
+    one = made_up_set(originals=2, settings=1).with_plain("image-00.png")
+    rows = tuple(replace(row, status="matched", explained=1.0) for row in one.rows)
+    arguments = ("--model", calibrated_artifact, "--fail-above", 0.73)
+    done = semsim("score-set", replace(one, rows=rows).write(tmp_path / "set"), *arguments)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "2 reconstructions, 0 not scored, 1 of originals that show nothing"
+    alone = replace(one, rows=rows[:1]).write(tmp_path / "plain")
+    done = semsim("score-set", alone, *arguments)
+    assert done.returncode == 5
+    assert "-  setting-0: could not tell (1 matched)" in done.stdout
+    assert semsim("score-set", alone, "--model", calibrated_artifact).returncode == 0
+    summary = json.loads(semsim("score-set", alone, "--model", calibrated_artifact, "--json").stdout)["summary"]
+    assert (summary["uninformative"], summary["recognizable"], summary["max_leakage"]) == (1, None, None)

@@ -78,6 +78,8 @@ class Compared:
     nothing_found: int
     """The paired clients of whom an attack found nothing, in this setting or the group's first one. The leakage of what
     it gave out is no measure of what a client leaks."""
+    uninformative: int
+    """Images whose original shows nothing. They have no leakage and take no part in it."""
     statuses: str
     """The number of images of each status that occurs, in words."""
     means: Mapping[str, Estimate]
@@ -151,11 +153,13 @@ def _compared(group: list[list[ScoredRow]], common: str, by: ComparedBy) -> list
         both = [client for client in clients if client in first]
         means, differences = {}, {}
         for measure in names:
-            if clients:
-                means[measure.name] = _mean(measure, [_of_client(measure, clients[client]) for client in clients])
-            if both and clients is not first:
-                one, other = (np.array([_of_client(measure, of[client]) for client in both]) for of in (clients, first))
-                differences[measure.name] = Estimate(float((one - other).mean()), _bootstrap(one - other))
+            values = [_of_client(measure, held) for held in clients.values()]
+            if told := [value for value in values if value is not None]:
+                means[measure.name] = _mean(measure, told)
+            pairs = [(_of_client(measure, clients[client]), _of_client(measure, first[client])) for client in both]
+            gaps = np.array([one - other for one, other in pairs if one is not None and other is not None])
+            if len(gaps) and clients is not first:
+                differences[measure.name] = Estimate(float(gaps.mean()), _bootstrap(gaps))
         held = len(rows) // rows[0].row.batch
         compared.append(
             Compared(
@@ -166,6 +170,7 @@ def _compared(group: list[list[ScoredRow]], common: str, by: ComparedBy) -> list
                 diverged=held - len(clients),
                 paired=len(both),
                 nothing_found=sum(_nothing_found(clients[client]) or _nothing_found(first[client]) for client in both),
+                uninformative=sum(one.score is not None and one.score.uninformative for one in rows),
                 statuses=statuses(rows),
                 means=means,
                 differences=differences,
@@ -186,11 +191,13 @@ def _nothing_found(held: Sequence[ScoredRow]) -> bool:
 
 
 def _has(measure: Measure, clients: Mapping[_Client, Sequence[ScoredRow]]) -> bool:
-    return all(measure.of(one) is not None for held in clients.values() for one in held)
+    return not clients or any(_of_client(measure, held) is not None for held in clients.values())
 
 
-def _of_client(measure: Measure, held: Sequence[ScoredRow]) -> float:
-    return float(np.mean([measure.of(one) for one in held]))
+def _of_client(measure: Measure, held: Sequence[ScoredRow]) -> float | None:
+    """The mean over the images of a client that have the number; ``None`` where none has it."""
+    values = [value for one in held if (value := measure.of(one)) is not None]
+    return float(np.mean(values)) if values else None
 
 
 def _mean(measure: Measure, values: Sequence[float]) -> Estimate:

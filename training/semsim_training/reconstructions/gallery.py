@@ -119,7 +119,9 @@ def _caption(one: ScoredRow | None) -> tuple[str, bool]:
         return "not attacked", False
     if one.score is None:
         return one.row.status, False
-    leakage = "" if one.score.leakage is None else f"{one.score.leakage:.2f}  "
+    leakage = "original shows nothing  " * one.score.uninformative
+    if one.score.leakage is not None:
+        leakage = f"{one.score.leakage:.2f}  "
     return f"{leakage}{_decibels(one.row.psnr)}", bool(one.score.recognizable)
 
 

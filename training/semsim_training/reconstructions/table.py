@@ -74,11 +74,13 @@ class Result:
     """The mean share of the update that reconstructions explain; ``None`` where the set does not say it."""
     explained_by_random: float | None
     scored: int
-    """The images that were scored; leakage, SSIM and LPIPS are of them."""
+    """The images that were scored; SSIM and LPIPS are of them."""
+    judged: int
+    """The scored images that have a leakage: where an original shows nothing, there is none."""
     leakage: Spread | None
     """``None`` where no image was scored or the model is not calibrated."""
     recognizable: int | None
-    """The number of recognizable images among the scored ones; ``None`` as ``leakage`` is."""
+    """The number of recognizable images among those that have a leakage; ``None`` as ``leakage`` is."""
     verdict: Verdict
     psnr: Spread | None
     """dB; ``None`` where every attack diverged."""
@@ -137,6 +139,12 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
             f"**Leakage and SSIM could not be computed for {len(failures)} of {len(scored)} reconstructions**, which "
             f"says nothing about them: {failures[0].message}."
         )
+    empty = len({one.row.original_sha256 for one in scored if one.score is not None and one.score.uninformative})
+    if empty:
+        sentences.append(
+            f"**{empty} originals show nothing that could be recognised**, such as one colour: their reconstructions "
+            "have no leakage, which does not say that they are safe."
+        )
     if scorer.manifest.calibration is None:
         sentences.append(f"**Leakage could not be computed**: {scorer.manifest.name} carries no calibration.")
     return [line for sentence in sentences for line in ("", sentence)]
@@ -144,8 +152,8 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
 
 def _cells(figure: Result) -> tuple[str, ...]:
     leakage, psnr = figure.leakage, figure.psnr
-    recognizable = "-" if figure.recognizable is None else f"{figure.recognizable / figure.scored:.0%}"
-    partial = f" of {figure.scored}" * (figure.scored < figure.images - figure.diverged)
+    recognizable = "-" if figure.recognizable is None else f"{figure.recognizable / figure.judged:.0%}"
+    partial = f" of {figure.judged}" * (figure.judged < figure.images - figure.diverged)
     return (
         figure.setting,
         str(figure.images),
@@ -182,6 +190,7 @@ def _result(rows: Sequence[ScoredRow], seconds: Sequence[float | None]) -> Resul
         explained=_mean([row.explained for row in finished]),
         explained_by_random=_mean([row.explained_by_random for row in finished]),
         scored=len(scores),
+        judged=len(leakages),
         leakage=Spread.of(leakages),
         recognizable=sum(score.recognizable is True for score in scores) if leakages else None,
         verdict=verdict_of(rows),

@@ -14,7 +14,7 @@ class Verdict(StrEnum):
     NOT_SHOWN = "not shown to leak by this attack"
     """Nothing was found, or what was found is not recognizable. Another attack may find more."""
     UNKNOWN = "could not tell"
-    """Every attack diverged, or a reconstruction that may show something was not scored."""
+    """Every attack diverged, or a reconstruction that may show something has no leakage."""
 
 
 def verdict_of(rows: Sequence[ScoredRow]) -> Verdict:
@@ -30,12 +30,13 @@ def verdict_of(rows: Sequence[ScoredRow]) -> Verdict:
 
 
 def untold_settings(rows: Sequence[ScoredRow]) -> list[str]:
-    """The names of the settings whose attacks found nothing, diverged or were not scored, all of them.
+    """The names of the settings whose attacks found nothing, diverged or have no leakage, all of them.
 
-    A low leakage of such rows says nothing of their clients.
+    A low leakage of such rows says nothing of their clients. A row has none where it was not scored, or where its
+    original shows nothing.
     """
     return [
         setting
         for setting, alike in by_setting(rows).items()
-        if all(one.score is None or one.row.status == "nothing_found" for one in alike)
+        if all(one.score is None or one.score.leakage is None or one.row.status == "nothing_found" for one in alike)
     ]

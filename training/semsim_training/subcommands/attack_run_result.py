@@ -115,7 +115,7 @@ def _recognized(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _scored(pair: Mapping[str, Any]) -> str:
-    leakage = "not calibrated"
+    leakage = "could not be told: the original shows nothing" if pair.get("uninformative") else "not calibrated"
     if pair["leakage"] is not None:
         ends = [pair.get("leakage_low"), pair.get("leakage_high")]
         between = "" if None in ends else f" ({ends[0]:.3f} to {ends[1]:.3f})"

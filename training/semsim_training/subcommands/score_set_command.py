@@ -38,8 +38,9 @@ def score_set(
     explained share are of the client's whole batch: one image of a matched batch may be far from its original.
 
     Exit codes: 0 all rows were scored; 3 a leakage is above --fail-above; 5 with --fail-above, none is, and all rows of
-    some setting found nothing, diverged or were not scored: could not tell; 1 a row was not scored; 4 with
-    --fail-above, none is, and some rows found nothing, in the settings that the last line names; 2 refused.
+    some setting found nothing, diverged or have no leakage: could not tell; 1 a row was not scored, or with
+    --fail-above its original shows nothing; 4 with --fail-above, none is, and some rows found nothing, in the settings
+    that the last line names; 2 refused.
     """
     from semsim.bulk.rows import report, write_table
     from semsim.commands.progress_bar import progress_bar
@@ -74,8 +75,8 @@ def score_set(
     unexplained = unexplained_settings(chosen)
     if untold:
         typer.echo(
-            f"could not tell: no leakage is above {fail_above:g}, and all rows found nothing, diverged or were not "
-            f"scored of {', '.join(untold[:_SHOWN])}" + f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN),
+            f"could not tell: no leakage is above {fail_above:g}, and all rows found nothing, diverged or have no "
+            f"leakage of {', '.join(untold[:_SHOWN])}" + f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN),
             err=as_json,
         )
         code = EXIT_NOTHING_FOUND
@@ -106,5 +107,6 @@ def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | Non
         typer.echo(f"not scored for {len(reasons) - _SHOWN} other reasons; a table (-o) holds all of them", err=True)
     typer.echo(
         f"{summary.pairs} reconstructions, {summary.failed} not scored"
+        + f", {summary.uninformative} of originals that show nothing" * (summary.uninformative > 0)
         + ("" if output is None else f"; table in {output}")
     )
