@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from pydantic import Field
@@ -84,25 +84,36 @@ def test_long_values_are_cut(tmp_path: Path) -> None:
     assert len(str(caught.value)) < len(str(path)) + 150
 
 
+ALIASES = "a: &a [x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{below}'] * 9)}]\n" for below, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+class More(Whole):
+    """A configuration with a path and a list that is not empty."""
+
+    folder: Path | None = None
+    least: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
-            "others",
-        ),
+        (f"{ALIASES}others: *i", r"others\.0: expected a mapping, got \[\[\["),
         ("[" * 1200, "expected YAML in .*, got: maximum recursion depth"),
-        ("title: 2026-13-45", "expected YAML in .*, got: month must be in 1..12"),
+        ("title: 2026-13-45", r"expected YAML in .*, got: month must be in 1\.\.12"),
         ("title: !!timestamp x", "expected YAML in .*, got: 'NoneType'"),
+        ("folder: false", "folder: expected a path, got False"),
+        ("least: []", "least: expected tuple to have at least 1 item"),
     ],
-    ids=["aliases of aliases", "depth", "no date", "no time"],
+    ids=["aliases of aliases", "depth", "no date", "no time", "no path", "too few"],
 )
-def test_yaml_that_cannot_be_read_is_refused(text: str, message: str, tmp_path: Path) -> None:
-    """Lists of lists by aliases, which nobody could write out, deep lists, and what is no date are refused at once."""
+def test_values_of_no_use_are_refused_at_once(text: str, message: str, tmp_path: Path) -> None:
+    """Lists of lists by aliases, which nobody could write out, deep lists, and what is no date or path are refused."""
     path = tmp_path / "whole.yaml"
-    path.write_text(text.replace("b: &b", "a: &a [x]\nb: &b", 1) + "others: *i" * text.startswith("b: &b"))
+    path.write_text(text)
     with pytest.raises(InvalidConfiguration, match=message):
-        Whole.read(path)
+        More.read(path)
 
 
 def test_descriptions_tell_the_same(tmp_path: Path) -> None:

@@ -112,8 +112,11 @@ def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
     elif message.startswith("Input should be "):
         wanted = message.removeprefix("Input should be ").partition(", unable to")[0]
         text = f"expected {'a number ' * wanted.startswith(('greater', 'less'))}{wanted}, got {got}"
+    elif kind == "path_type":
+        text = f"expected a path, got {got}"
     else:
-        text = f"{message[0].lower()}{message[1:]}"
+        what, should, rule = message.partition(" should ")
+        text = f"expected {what.lower()} to {rule}" if should else f"{message[0].lower()}{message[1:]}"
     where = ".".join(map(str, place))
     return f"{where}: {text}" if where else text
 
