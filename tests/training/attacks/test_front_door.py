@@ -165,3 +165,57 @@ def test_other_types_and_weights_are_refused() -> None:
         wrong_count: Any = images
         with pytest.raises(InvalidUpdate, match="expected a whole number of images, got"):
             attack(model, gradient, inputs=INPUTS, images=wrong_count)
+
+
+class _Stopped(nn.Sequential):
+    """A network with a part that no gradient passes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits, scaled by a constant of the images."""
+        logits: Tensor = super().forward(x)
+        return logits * x.square().mean(dim=(1, 2, 3)).detach()[:, None]
+
+
+class _TwoHeads(nn.Module):
+    """A network with an auxiliary head in training mode, as GoogLeNet has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Flatten(), nn.Linear(768, 16), nn.Sigmoid())
+        self.head, self.aux = nn.Linear(16, 10), nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """The logits, and those of the auxiliary head where the network trains."""
+        features = self.features(x)
+        logits: Tensor = self.head(features)
+        return (logits, self.aux(features)) if self.training else logits
+
+
+_SHORT = AttackChoice(preset="inversed", iterations=2)
+
+
+def test_a_result_tells_of_a_derivative_that_differences_contradict() -> None:
+    """The hint of a search that followed a wrong image gradient names it; a match would need none."""
+    torch.manual_seed(0)
+    model = _Stopped(nn.Flatten(), nn.Linear(768, 16), nn.Sigmoid(), nn.Linear(16, 10)).eval()
+    made = attack(model, _gradient(model), inputs=INPUTS, labels=(3,), attack=_SHORT)
+    assert made.status is not Status.MATCHED
+    assert made.explanation is not None
+    assert "finite differences contradict, in the network itself (_Stopped)" in made.explanation.hint
+    right = attack(_perceptron(), _gradient(_perceptron()), inputs=INPUTS, attack=_SHORT)
+    assert right.explanation is not None
+    assert "differences" not in right.explanation.hint
+
+
+def test_a_result_tells_of_a_loss_of_an_auxiliary_head() -> None:
+    """A client that added the auxiliary head's loss sent more than attacks repeat; the hint says so."""
+    torch.manual_seed(0)
+    model = _TwoHeads().train()
+    logits, auxiliary = model(normalise(smooth_images(1, 16), INPUTS))
+    loss = F.cross_entropy(logits, torch.tensor([3])) + 0.3 * F.cross_entropy(auxiliary, torch.tensor([3]))
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    update = dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
+    made = attack(model, update, inputs=INPUTS, attack=_SHORT)
+    assert made.status is not Status.MATCHED
+    assert made.explanation is not None
+    assert "In training mode the network gives more than its logits, as auxiliary heads do" in made.explanation.hint

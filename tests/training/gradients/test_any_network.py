@@ -235,11 +235,14 @@ def test_clients_never_touch_each_other(network: nn.Module, path: str, caplog: p
 
 
 def test_a_part_without_gradient_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """Where autograd's second derivative is not that of the gradient, the log says so."""
-    assert chosen_path(Features().eval(), 1, (3, 8, 8), train_batchnorm=False).difference.agrees
-    assert not caplog.text
-    assert chosen_path(Stopped().eval(), 1, (3, 8, 8), train_batchnorm=False).difference.agrees
-    assert "is not that of finite differences" in caplog.text
+    """Where autograd's second derivative is not that of the gradient, the log and the chosen path say so."""
+    right = chosen_path(Features().eval(), 1, (3, 8, 8), train_batchnorm=False)
+    assert right.difference.agrees
+    assert (right.doubt, caplog.text) == ("", "")
+    chosen = chosen_path(Stopped().eval(), 1, (3, 8, 8), train_batchnorm=False)
+    assert chosen.difference.agrees
+    assert "second derivative is not that of finite differences" in chosen.doubt
+    assert chosen.doubt in caplog.text
 
 
 def test_a_model_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def test_what_training_mode_computes_otherwise_is_told(caplog: pytest.LogCapture
         assert not caplog.messages
         inputs = Inputs(size=(16, 16), classes=2, mean=(0.5,) * 3, std=(0.5,) * 3, white=1)
         refuse_other_inputs(Victim(TwoHeads(nn.Flatten(), nn.Linear(768, 2)), inputs, "two heads"))
-    assert caplog.messages[0].startswith("two heads computes otherwise in training mode")
+    assert caplog.messages[0].startswith("two heads: In training mode the network gives more than its logits")
 
 
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:

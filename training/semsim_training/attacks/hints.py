@@ -14,6 +14,7 @@ from semsim_training.attacks.labels import last_layer_gradient
 from semsim_training.attacks.reconstruction import Explanation
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.observation import Observation
+from semsim_training.observations.training_mode import otherwise_in_training
 
 _EXPLAINED = 0.9
 """The gain from which nothing is suggested."""
@@ -59,7 +60,13 @@ def hint(
         told = suggestion(observation)
         if told:
             return told
-    return _length(observation, explanation, scale, random_norm) or _dropout(observation)
+    return _length(observation, explanation, scale, random_norm) or _training_mode(observation)
+
+
+def _training_mode(observation: Observation) -> str:
+    """Parts of the network that work in training mode alone, which attacks do not repeat."""
+    model, shape = observation.victim.model, observation.victim.inputs.shape
+    return " ".join(filter(None, (_dropout(observation), otherwise_in_training(model, shape))))
 
 
 def _dropout(observation: Observation) -> str:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -15,11 +15,11 @@ from semsim_training.attacks.attack_recipe import AttackRecipe, Labels
 from semsim_training.attacks.best_seen import BestSeen
 from semsim_training.attacks.candidate_evaluation import Evaluated, Evaluation
 from semsim_training.attacks.compilation import compiled
-from semsim_training.attacks.explanation import explanations, status_of
 from semsim_training.attacks.initialisation import Initialisation, initial
 from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.attacks.schedules import factor
-from semsim_training.client_images.normalisation import box, to_images
+from semsim_training.attacks.winners import explained, share_of, winners
+from semsim_training.client_images.normalisation import box
 from semsim_training.observations.observation import Observation
 from semsim_training.seeds import stable_hash
 
@@ -117,7 +117,7 @@ class Search:
             again._began = self._began
             retried = again._finish(again.iterate(again.start(attempt), None, save_every, silent))
             for index, item in zip(lost, retried, strict=True):
-                if _share(item) > _share(results[index]):
+                if share_of(item) > share_of(results[index]):
                     results[index] = item
         return results
 
@@ -199,38 +199,9 @@ class Search:
         images, labels = self._split(x)
         objective = self._evaluate(images, labels, self._evaluation.targets).objective
         images = self._evaluation.images_of(images).detach()
-        lost = lost | ~torch.isfinite(objective)
-        ranked = torch.where(lost, torch.inf, objective).unflatten(0, (-1, self._recipe.restarts)).cpu()
-        results = []
-        for index, observation in enumerate(self._observations):
-            winner = index * self._recipe.restarts + int(ranked[index].argmin())
-            failed = bool(lost[winner])
-            chosen = labels[winner].argmax(dim=-1) if self._searches_labels else labels[winner]
-            results.append(
-                Reconstruction(
-                    images=to_images(images[winner].nan_to_num(), observation.victim.inputs),
-                    status=Status.DIVERGED if failed else Status.NOTHING_FOUND,
-                    objective=float("nan") if failed else float(objective[winner]),
-                    labels=tuple(int(label) for label in chosen.tolist()),
-                    explanation=None,
-                    path=self._evaluation.path,
-                )
-            )
-        return self._explained(results)
-
-    def _explained(self, results: list[Reconstruction]) -> list[Reconstruction]:
-        """The results with the part of each update that they explain, and the status that follows from it."""
-        rest = [index for index, result in enumerate(results) if result.status is not Status.DIVERGED]
-        if rest:
-            explained = explanations(
-                [self._observations[index] for index in rest],
-                [results[index].images for index in rest],
-                [results[index].labels for index in rest],
-                self._evaluation.simulated,
-            )
-            for index, explanation in zip(rest, explained, strict=True):
-                results[index] = replace(results[index], explanation=explanation, status=status_of(explanation))
-        return results
+        chosen = labels.argmax(dim=-1) if self._searches_labels else labels
+        won = winners(self._observations, images, chosen, objective, lost, self._evaluation.path)
+        return explained(self._observations, won, self._evaluation.simulated)
 
     @property
     def _keeps_best(self) -> bool:
@@ -256,9 +227,3 @@ class Search:
         else:
             chosen = settled[:, None, None, None, None]
             images.copy_(torch.where(chosen, torch.clamp(images, self._low, self._high), images))
-
-
-def _share(result: Reconstruction) -> float:
-    """The share of the update that a result explains; minus infinity where it diverged, or where the share is NaN."""
-    share = float("nan") if result.explanation is None else result.explanation.share
-    return float("-inf") if math.isnan(share) else share

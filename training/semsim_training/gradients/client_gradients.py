@@ -29,6 +29,8 @@ class ChosenPath:
     difference: Disagreement
     replaced: tuple[str, ...]
     """The victim's operations in whose place equal ones are computed."""
+    doubt: str = ""
+    """A sentence where autograd's second derivative of the victim is not that of finite differences; else empty."""
 
 
 _chosen: WeakKeyDictionary[nn.Module, dict[object, ChosenPath]] = WeakKeyDictionary()
@@ -76,7 +78,7 @@ def _choose(model: nn.Module, trial: Trial, train_batchnorm: bool) -> ChosenPath
             continue
         if difference.agrees:
             _log.info("%s by %s%s", type(model).__name__, kind.path, "".join(f"; {reason}" for reason in reasons))
-            return ChosenPath(kind, difference, tuple(sorted(operations_of(path.network).replaced)))
+            return ChosenPath(kind, difference, tuple(sorted(operations_of(path.network).replaced)), trial.doubt)
         culprit = next(iter(sorted(difference.wrong)), "the images")
         reasons.append(f"no {kind.path}: the derivative by {culprit} differs by {difference.largest:.1e}")
     raise InvalidVictim(

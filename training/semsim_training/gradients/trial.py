@@ -70,6 +70,8 @@ class Trial:
         for name, value in (self._gradients | {"the images": self._by_images}).items():
             if not torch.isfinite(value).all():
                 raise InvalidVictim(f"expected finite derivatives at random images, got NaN or infinity by {name}")
+        self.doubt = ""
+        """A sentence where autograd's second derivative is not that of finite differences; else empty."""
         if logits.dtype == torch.float64:  # others have too few digits for differences
             self._check_second_derivative(client)
 
@@ -138,7 +140,11 @@ class Trial:
 
         with own_randomness():
             if not holds(function, self._pixels, self._by_images):
-                _log.warning("the image gradient is autograd's, got %s", self._culprit())
+                self.doubt = (
+                    f"The search followed an image gradient that finite differences contradict, in {self._culprit()}: "
+                    "another attack may find more."
+                )
+                _log.warning(self.doubt)
 
     def _client(self) -> PlainClient:
         return PlainClient(self.model, train_batchnorm=self._train)

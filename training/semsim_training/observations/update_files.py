@@ -85,7 +85,9 @@ def observation_of(
     for name in frozen:
         if name in tensors and tensors.pop(name).any():
             raise InvalidUpdate(f"expected no update of {name}, which requires no gradient, got one")
-    changed = {name: _as_trained(value, before.get(name)) for name, value in tensors.items()}
+    # Attacks get tensors in the order of the model, which files do not keep.
+    ordered = [name for name in (*weights, *(name for name in tensors if name not in weights)) if name in tensors]
+    changed = {name: _as_trained(tensors[name], before.get(name)) for name in ordered}
     refuse_moved_buffers(model, sent, kind)
     running = _running_statistics(victim, sent, kind, batchnorm)
     counters = {name: value for name, value in sent.items() if name in before and name not in changed}
