@@ -11,14 +11,15 @@ from semsim.exceptions import EmptyImage, InvalidImage, NotAnImage, UnsupportedF
 from semsim.images.formats import HEAD_BYTES, sniff
 
 _TEXTS = frozenset({
-    ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".toml", ".ini", ".cfg",
-    ".html", ".htm", ".log", ".py", ".sh",
+    "", ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".toml", ".ini", ".cfg",
+    ".xml", ".html", ".htm", ".css", ".js", ".log", ".py", ".sh",
 })  # fmt: skip
-"""The suffixes of texts and tables."""
+"""The suffixes of texts and tables; those of README and .gitignore are empty."""
 _LEFT_BY_DESKTOPS = (
     (re.compile(r"\.DS_Store"), b"\x00\x00\x00\x01Bud1"),
     (re.compile(r"\._.+"), b"\x00\x05\x16\x07"),
     (re.compile(r"(?i)(eh)?thumbs\.db"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+    (re.compile(r".+:Zone\.Identifier"), b"[ZoneTransfer]"),
 )
 """The names of files of macOS and Windows, and the bytes that begin them."""
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -47,7 +48,7 @@ def why_skipped(path: Path) -> InvalidImage | None:
     """
     head, is_named_as_text = _head(path), path.suffix.lower() in _TEXTS
     if not head:
-        return None if is_named_as_text or not path.suffix else EmptyImage("expected an image, got 0 bytes")
+        return None if is_named_as_text else EmptyImage("expected an image, got 0 bytes")
     try:
         image_format = sniff(head).value
     except UnsupportedFormat as error:
@@ -67,7 +68,7 @@ def _head(path: Path) -> bytes:
 
 
 def _why_no_text(path: Path, head: bytes) -> InvalidImage | None:
-    other = NotAnImage(f"expected the text that a name in {path.suffix} promises, got other bytes")
+    other = NotAnImage(f"expected the text that a name in {path.suffix or 'no suffix'} promises, got other bytes")
     if head.startswith(_BYTE_ORDER_MARKS):
         characters = head[: len(head) // 2 * 2].decode("utf-16", "replace")
         return None if all(one.isprintable() or one.isspace() for one in characters) else other

@@ -30,7 +30,7 @@ class Matching:
     lone_originals: tuple[Path, ...] = ()
     lone_reconstructions: tuple[Path, ...] = ()
     note: str = ""
-    """What is to be told of the pairing, such as numbers that do not begin alike."""
+    """A warning about the pairing, such as that numbers do not begin alike; or nothing."""
 
 
 def find_images(directory: Path) -> list[Path]:

@@ -139,7 +139,7 @@ def _warn(run: "Run") -> None:
 
 
 def _missing(summary: "RunSummary") -> str:
-    """What keeps the run from saying something of all images, in words."""
+    """The counts of all that has no leakage to tell, in words; empty where there is none."""
     counts = {
         "not scored": summary.failed,
         "of originals that show nothing": summary.uninformative,

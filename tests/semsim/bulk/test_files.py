@@ -71,7 +71,10 @@ def test_links_to_directories_are_followed_once(folder: Path, tmp_path: Path) ->
         ("b.csv", picture().tobytes(), r"text that a name in \.csv promises"),
         ("b.txt", b"bright " * 200 + b"\x03", r"text that a name in \.txt promises"),
         ("b.csv", b"\xff\xfe" + bytes(range(256)) * 4, r"text that a name in \.csv promises"),
-        (".DS_Store", picture().tobytes(), "no known kind"),
+        (".DS_Store", picture().tobytes(), "got other bytes"),
+        ("b", picture().tobytes(), "got other bytes"),
+        ("b", base64.b64encode(encode(picture(), "WEBP")), "base64"),
+        ("events.out.tfevents.1", bytes(range(99)), "no known kind"),
         ("Thumbs.db", picture().tobytes(), "no known kind"),
         ("b.ppm", b"", "0 bytes"),
         ("b.txt", base64.b64encode(encode(picture())), "base64"),
@@ -102,6 +105,10 @@ def test_what_is_known_to_hold_no_image_is_passed_over(folder: Path) -> None:
         ".DS_Store": b"\x00\x00\x00\x01Bud1" + bytes(99),
         "._a.png": b"\x00\x05\x16\x07" + bytes(99),
         "Thumbs.db": bytes.fromhex("d0cf11e0a1b11ae1") + bytes(99),
+        "README": b"what is here\n",
+        ".gitignore": b"*.pt\n",
+        "labels.xml": b"<annotation/>",
+        "a.png:Zone.Identifier": b"[ZoneTransfer]\r\nZoneId=3\r\n",
         "desktop.ini": "[.ShellClassInfo]\r\n".encode("utf-16"),
     }.items():
         (folder / name).write_bytes(content)
