@@ -99,7 +99,7 @@ def json_rows(body: bytes) -> list[Row]:
     rows = [
         Row(one.id, code=one.error.code)
         if isinstance(one, FailedPair)
-        else Row(one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim)
+        else Row(one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim, one.uninformative)
         for one in response.results
     ]
     check_summary(rows, response.summary)
@@ -177,15 +177,27 @@ def response_rows(response: pb.ScoreResponse) -> list[Row]:
     for result in response.results:
         pair_id = _optional(result, "id")
         if result.WhichOneof("outcome") == "error":
+            if result.verdict != pb.VERDICT_FAILED:
+                raise Unreadable(f"a failed pair with another verdict: {pb.Verdict.Name(result.verdict)}")
             rows.append(Row(pair_id, code=result.error.code))
             continue
         scored = result.scored
         leakage, recognizable, psnr = (_optional(scored, name) for name in ("leakage", "recognizable", "psnr"))
-        rows.append(Row(pair_id, scored.distance, leakage, recognizable, scored.mse, psnr, scored.ssim))
+        numbers = (scored.distance, leakage, recognizable, scored.mse, psnr, scored.ssim)
+        rows.append(Row(pair_id, *numbers, scored.uninformative))
+        if result.verdict != _verdict(rows[-1]):
+            raise Unreadable(f"a verdict that contradicts its pair: {pb.Verdict.Name(result.verdict)}")
     summary = response.summary
     optional = (_optional(summary, name) for name in ("max_leakage", "mean_leakage", "recognizable"))
-    check_summary(rows, Summary(summary.pairs, summary.failed, *optional))
+    check_summary(rows, Summary(summary.pairs, summary.failed, *optional, summary.uninformative))
     return rows
+
+
+def _verdict(row: Row) -> pb.Verdict:
+    if row.uninformative:
+        return pb.VERDICT_UNINFORMATIVE
+    verdicts = {None: pb.VERDICT_UNCALIBRATED, True: pb.VERDICT_RECOGNIZABLE, False: pb.VERDICT_NOT_RECOGNIZABLE}
+    return verdicts[row.recognizable]
 
 
 def _optional(message: Any, name: str) -> Any:
@@ -195,17 +207,20 @@ def _optional(message: Any, name: str) -> Any:
 def _inferred_rows(response: oip.ModelInferResponse) -> list[Row]:
     outputs = dict(zip((output.name for output in response.outputs), response.raw_output_contents, strict=True))
     columns = [np.frombuffer(outputs[name], dtype="<f4").astype(np.float64).tolist() for name in _NUMBERS]
-    flags = np.frombuffer(outputs["recognizable"], dtype=np.bool_).tolist()
+    flags = np.frombuffer(outputs["recognizable"], dtype=np.int8).tolist()
+    statuses, errors = _elements(outputs["status"]), _elements(outputs["error"])
     rows = []
-    for distance, leakage, mse, psnr, ssim, flag, error in zip(
-        *columns, flags, _elements(outputs["error"]), strict=True
-    ):
+    for distance, leakage, mse, psnr, ssim, flag, status, error in zip(*columns, flags, statuses, errors, strict=True):
+        # No tensor may call a pair harmless that has no leakage, whatever the others say.
+        known = status == b"scored"
+        if (flag >= 0) != known or isnan(leakage) == known or (status == b"failed") != bool(error):
+            raise Unreadable(f"tensors that contradict each other: {status!r}, {flag}, {leakage}, {error!r}")
         if error:
             rows.append(Row(None, code=error.partition(b":")[0].decode(errors="replace")))
             continue
-        # A flag alone cannot say that there is none.
-        leakage, flag = (None, None) if isnan(leakage) else (leakage, flag)
-        rows.append(Row(None, distance, leakage, flag, mse, None if isinf(psnr) else psnr, ssim))
+        called = (leakage, bool(flag)) if known else (None, None)
+        psnr = None if isinf(psnr) else psnr
+        rows.append(Row(None, distance, *called, mse, psnr, ssim, status == b"uninformative"))
     return rows
 
 

@@ -41,6 +41,7 @@ class Row:
     mse: float = 0.0
     psnr: float | None = None
     ssim: float = 0.0
+    uninformative: bool = False
     code: str | None = None
     leakage_tolerance: float = 0.0
     """The leakage may lie this far off, because the distance may lie off; only an expected row has it."""
@@ -64,9 +65,9 @@ def check_summary(rows: Sequence[Row], summary: Summary) -> None:
         (summary.pairs, summary.failed) == (len(rows), len(rows) - len(scored))
         and apart(summary.max_leakage, max(leakages, default=None)) == 0
         and apart(summary.mean_leakage, sum(leakages) / len(leakages) if leakages else None) <= _SUM_TOLERANCE
-        # Where no pair was scored, the answer does not show whether the model is calibrated.
-        and (summary.recognizable or 0) == sum(row.recognizable is True for row in scored)
-        and (not scored or (summary.recognizable is None) == (not leakages))
+        # A number where no pair has a leakage would read as safe.
+        and summary.recognizable == (sum(row.recognizable is True for row in scored) if leakages else None)
+        and summary.uninformative == sum(row.uninformative for row in scored)
     )
     if not holds:
         raise Unreadable(f"a summary of other pairs than the answer's: {summary}")
@@ -93,7 +94,8 @@ def _row(pair_id: str | None, result: PairScore | PairFailure, manifest: Manifes
     if isinstance(result, PairFailure):
         return Row(pair_id, code=result.code.value)
     psnr = None if isinf(result.psnr) else result.psnr
-    row = Row(pair_id, result.distance, result.leakage, result.recognizable, result.mse, psnr, result.ssim)
+    numbers = (result.distance, result.leakage, result.recognizable, result.mse, psnr, result.ssim)
+    row = Row(pair_id, *numbers, uninformative=result.uninformative)
     if manifest.calibration is None or manifest.threshold is None or result.leakage is None:
         return row
     around = np.array([result.distance - DISTANCE_TOLERANCE, result.distance + DISTANCE_TOLERANCE])
@@ -127,6 +129,8 @@ def _difference(got: Row, wanted: Row, tolerance: float) -> str | None:
         ours, theirs = getattr(wanted, name), getattr(got, name)
         if apart(theirs, ours) > allowed:
             return f"expected a {name} of {ours}, got {theirs}"
+    if got.uninformative != wanted.uninformative:
+        return f"expected uninformative {wanted.uninformative}, got {got.uninformative}"
     if got.recognizable != wanted.recognizable and (got.recognizable is None or not wanted.undecided):
         return f"expected recognizable {wanted.recognizable}, got {got.recognizable}"
     return None

@@ -30,4 +30,5 @@ def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair 
         psnr=result.psnr,
         ssim=result.ssim,
         resized=result.resized,
+        uninformative=result.uninformative,
     )

@@ -65,7 +65,7 @@ class ScoredPair(_Model):
         Field(
             description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a "
             "classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
-            "calibration."
+            "calibration, and when the original is uninformative."
         ),
     ]
     recognizable: Annotated[bool | None, Field(description="leakage >= the model's threshold; null likewise.")]
@@ -74,6 +74,13 @@ class ScoredPair(_Model):
     ssim: Annotated[float, Field(description="Structural similarity, -1..1; 1 = equal.")]
     resized: Annotated[
         bool, Field(description="The reconstruction was resized to the original for mse, psnr and ssim.")
+    ]
+    uninformative: Annotated[
+        bool,
+        Field(
+            description="The original shows nothing (a plain colour, a gradient, noise), so that leakage and "
+            "recognizable are null. This does not say that the reconstruction is safe."
+        ),
     ]
 
 

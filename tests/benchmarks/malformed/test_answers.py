@@ -18,8 +18,11 @@ _SCORED = {
     "psnr": None,
     "ssim": 1.0,
     "resized": False,
+    "uninformative": False,
 }
-_SUMMARY = {"pairs": 1, "failed": 0, "max_leakage": 0.7, "mean_leakage": 0.7, "recognizable": 1}
+_SUMMARY = {"pairs": 1, "failed": 0, "max_leakage": 0.7, "mean_leakage": 0.7, "recognizable": 1, "uninformative": 0}
+_NOTHING = {"leakage": None, "recognizable": None, "uninformative": True}
+_NO_LEAKAGE = {"max_leakage": None, "mean_leakage": None, "recognizable": None}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,9 @@ def test_which_answers_are_faults(status: int, body: bytes, faulty: bool) -> Non
         ([_SCORED], _SUMMARY | {"failed": 1}, False),
         ([_SCORED | {"distance": None}], _SUMMARY, False),
         ([_SCORED | {"leakage": None}], _SUMMARY, False),
+        ([_SCORED | _NOTHING], _SUMMARY | _NO_LEAKAGE | {"uninformative": 1}, True),
+        ([_SCORED | _NOTHING], _SUMMARY | _NO_LEAKAGE | {"uninformative": 1, "recognizable": 0}, False),
+        ([_SCORED | _NOTHING], _SUMMARY | _NO_LEAKAGE, False),
         ([], _SUMMARY, False),
         (None, _SUMMARY, False),
     ],

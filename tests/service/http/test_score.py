@@ -4,6 +4,7 @@ import base64
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from semsim import Scorer
 from tests.conftest import IMAGES
@@ -47,6 +48,7 @@ def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
         "max_leakage": leakages[0],
         "mean_leakage": pytest.approx(np.mean(leakages)),
         "recognizable": 3,
+        "uninformative": 0,
     }
     same, blurred, noise, other = (result["distance"] for result in body["results"])
     assert same == 0
@@ -127,3 +129,30 @@ def test_calibrated_answers(limited_service: LiveService) -> None:
     assert body["summary"]["mean_leakage"] == pytest.approx((same["leakage"] + different["leakage"]) / 2)
     assert body["summary"]["recognizable"] == 1 + different["recognizable"]
     assert body["summary"]["failed"] == 1
+
+
+def test_an_original_that_shows_nothing_has_no_leakage(limited_service: LiveService) -> None:
+    """A plain original and a failed pair leave nothing in the summary that would read as safe; both are counted."""
+    plain = encode(np.full((32, 32, 3), 90, dtype=np.uint8))
+    counted = _metric(limited_service, "semsim_uninformative_pairs_total")
+    observed = _metric(limited_service, "semsim_leakage_count")
+    body = limited_service.post([base64_pair(plain, plain), base64_pair(b"", plain)]).json()
+    nothing = body["results"][0]
+    assert (nothing["distance"], nothing["uninformative"]) == (0, True)
+    assert nothing["leakage"] is nothing["recognizable"] is None
+    assert body["summary"] == {
+        "pairs": 2,
+        "failed": 1,
+        "max_leakage": None,
+        "mean_leakage": None,
+        "recognizable": None,
+        "uninformative": 1,
+    }
+    assert _metric(limited_service, "semsim_uninformative_pairs_total") == counted + 1
+    assert _metric(limited_service, "semsim_leakage_count") == observed
+
+
+def _metric(service: LiveService, name: str) -> float:
+    text = CLIENT.get(f"{service.url}/metrics").text
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return sum(sample.value for sample in samples if sample.name == name)

@@ -11,7 +11,8 @@ from semsim.exceptions import InvalidRequest
 from semsim_service.core.schemas import FailedPair, ScoredPair, ScoreResponse
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
-_Value = float | bool | bytes
+_Value = float | int | bytes
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Output:
     datatype: str
     value: Callable[[ScoredPair], _Value]
     of_failed: Callable[[FailedPair], _Value]
+    values: str = ""
+    """The meaning of the values. An answer carries it with the tensor, as the parameter ``values``."""
 
 
 def _number(value: Callable[[ScoredPair], float | None], missing: float = nan) -> Output:
@@ -31,19 +34,40 @@ def _number(value: Callable[[ScoredPair], float | None], missing: float = nan) -
     return Output("FP32", read, lambda _: nan)
 
 
-def _flag(value: Callable[[ScoredPair], bool | None]) -> Output:
-    return Output("BOOL", lambda result: bool(value(result)), lambda _: False)
+def _flag(value: Callable[[ScoredPair], bool | None], values: str) -> Output:
+    """A flag as a number: 0 never stands for what is not known, so that nobody takes a failure for a harmless pair."""
+
+    def read(result: ScoredPair) -> int:
+        flag = value(result)
+        return _UNKNOWN if flag is None else int(flag)
+
+    return Output("INT8", read, lambda _: _UNKNOWN, values)
+
+
+def _status(result: ScoredPair) -> bytes:
+    if result.uninformative:
+        return b"uninformative"
+    return b"uncalibrated" if result.leakage is None else b"scored"
 
 
 OUTPUTS = {
     "distance": _number(lambda result: result.distance),
     "leakage": _number(lambda result: result.leakage),
-    "recognizable": _flag(lambda result: result.recognizable),
+    "recognizable": _flag(
+        lambda result: result.recognizable, "1: recognizable; 0: not recognizable; -1: not known, see status"
+    ),
     "mse": _number(lambda result: result.mse),
     "psnr": _number(lambda result: result.psnr, missing=inf),
     "ssim": _number(lambda result: result.ssim),
-    "resized": _flag(lambda result: result.resized),
+    "resized": _flag(lambda result: result.resized, "1: resized; 0: not resized; -1: not scored"),
     "error": Output("BYTES", lambda _: b"", lambda result: f"{result.error.code}: {result.error.message}".encode()),
+    "status": Output(
+        "BYTES",
+        _status,
+        lambda _: b"failed",
+        "scored; failed: see error; uninformative: the original shows nothing; uncalibrated: the model has no "
+        "calibration. Only a scored pair has a leakage",
+    ),
 }
 """The outputs by name, in the order of an answer to a request that names none."""
 
@@ -71,17 +95,23 @@ def infer_message(answer: ScoreResponse, names: Sequence[str], request_id: str) 
         model_version=answer.model.version,
         id=request_id,
         outputs=[
-            pb.ModelInferResponse.InferOutputTensor(name=name, datatype=output.datatype, shape=[count])
+            pb.ModelInferResponse.InferOutputTensor(
+                name=name, datatype=output.datatype, shape=[count], parameters=_parameters(output)
+            )
             for name, output in zip(names, tensors, strict=True)
         ],
         raw_output_contents=[_packed(output, answer.results) for output in tensors],
     )
 
 
+def _parameters(output: Output) -> dict[str, pb.InferParameter]:
+    return {"values": pb.InferParameter(string_param=output.values)} if output.values else {}
+
+
 def _packed(output: Output, results: Iterable[ScoredPair | FailedPair]) -> bytes:
     values = [output.of_failed(r) if isinstance(r, FailedPair) else output.value(r) for r in results]
     if output.datatype == "FP32":
         return np.array(values, dtype="<f4").tobytes()
-    if output.datatype == "BOOL":
-        return np.array(values, dtype=np.bool_).tobytes()
+    if output.datatype == "INT8":
+        return np.array(values, dtype=np.int8).tobytes()
     return b"".join(struct.pack("<I", len(value)) + value for value in values if isinstance(value, bytes))

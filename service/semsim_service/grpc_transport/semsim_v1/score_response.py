@@ -20,6 +20,7 @@ def score_message(answer: ScoreResponse) -> pb.ScoreResponse:
             max_leakage=summary.max_leakage,
             mean_leakage=summary.mean_leakage,
             recognizable=summary.recognizable,
+            uninformative=summary.uninformative,
         ),
     )
 
@@ -66,9 +67,14 @@ def _model(model: ModelId) -> pb.ModelId:
 
 def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
     if isinstance(result, FailedPair):
-        return pb.PairResult(id=result.id, error=pb.Error(code=result.error.code.value, message=result.error.message))
+        return pb.PairResult(
+            id=result.id,
+            error=pb.Error(code=result.error.code.value, message=result.error.message),
+            verdict=pb.VERDICT_FAILED,
+        )
     return pb.PairResult(
         id=result.id,
+        verdict=_verdict(result),
         scored=pb.ScoredPair(
             distance=result.distance,
             leakage=result.leakage,
@@ -77,5 +83,14 @@ def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
             psnr=None if result.psnr == inf else result.psnr,
             ssim=result.ssim,
             resized=result.resized,
+            uninformative=result.uninformative,
         ),
     )
+
+
+def _verdict(result: ScoredPair) -> pb.Verdict:
+    if result.uninformative:
+        return pb.VERDICT_UNINFORMATIVE
+    if result.recognizable is None:
+        return pb.VERDICT_UNCALIBRATED
+    return pb.VERDICT_RECOGNIZABLE if result.recognizable else pb.VERDICT_NOT_RECOGNIZABLE

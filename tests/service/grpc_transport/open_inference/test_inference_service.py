@@ -23,7 +23,7 @@ from tests.service.grpc_transport.running import Running, error_code, running
 IMAGES = np.stack([picture(32, 24, seed) for seed in range(6)])
 ORIGINALS, RECONSTRUCTIONS = IMAGES[:3], IMAGES[3:]
 RAW = {"originals": ORIGINALS, "reconstructions": RECONSTRUCTIONS}
-OUTPUTS = ["distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "error"]
+OUTPUTS = ["distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "error", "status"]
 _T = TypeVar("_T")
 Triton = Callable[..., _T]
 
@@ -44,6 +44,7 @@ def assert_scores(answer: triton_calls.Arrays, scorer: Scorer, originals: np.nda
     for name in ("recognizable", "resized"):
         assert answer[name].tolist() == [getattr(score, name) for score in expected]
     assert answer["error"].tolist() == [b""] * len(expected)
+    assert answer["status"].tolist() == [b"scored"] * len(expected)
 
 
 def test_what_the_client_is_told(server: Running, triton: Triton[triton_calls.Described]) -> None:
@@ -53,7 +54,7 @@ def test_what_the_client_is_told(server: Running, triton: Triton[triton_calls.De
     assert (facts.server, facts.version, facts.versions) == ("semsim", semsim.__version__, ["0.0.1"])
     assert facts.inputs == {name: ("UINT8", [-1, -1, -1, 3]) for name in ("originals", "reconstructions")}
     assert list(facts.outputs) == OUTPUTS
-    assert {kind for kind, _ in facts.outputs.values()} == {"FP32", "BOOL", "BYTES"}
+    assert {kind for kind, _ in facts.outputs.values()} == {"FP32", "INT8", "BYTES"}
 
 
 def test_raw_tensors(server: Running, calibrated: Scorer, triton: Triton[triton_calls.Arrays]) -> None:
@@ -78,7 +79,9 @@ def test_files(server: Running, calibrated: Scorer, triton: Triton[triton_calls.
     assert np.isposinf(answer["psnr"][0])
     for name in ("distance", "leakage", "mse", "psnr", "ssim"):
         assert np.isnan(answer[name][1:]).all()
-    assert answer["recognizable"].tolist() == [True, False, False]
+    assert answer["recognizable"].tolist() == [1, -1, -1]
+    assert answer["resized"].tolist() == [0, -1, -1]
+    assert answer["status"].tolist() == [b"scored", b"failed", b"failed"]
     assert [error.partition(b":")[0] for error in answer["error"]] == [b"", b"not_an_image", b"empty_image"]
 
 
@@ -89,11 +92,33 @@ def test_requested_outputs(server: Running, triton: Triton[triton_calls.Arrays])
 
 
 def test_a_model_without_a_calibration(tight_server: Running, triton: Triton[triton_calls.Arrays]) -> None:
-    """Without a calibration leakage is NaN and recognizable false."""
+    """Without a calibration leakage is NaN, and recognizable is not known, rather than 0."""
     answer = triton(triton_calls.infer, tight_server.address, "small", RAW)
     assert np.isnan(answer["leakage"]).all()
-    assert not answer["recognizable"].any()
+    assert answer["recognizable"].tolist() == [-1, -1, -1]
+    assert answer["status"].tolist() == [b"uncalibrated"] * 3
     assert not np.isnan(answer["distance"]).any()
+
+
+def test_an_original_that_shows_nothing(server: Running, triton: Triton[triton_calls.Arrays]) -> None:
+    """A plain original has a distance, no leakage, and a status that says why; the other pair is scored."""
+    plain = np.stack([np.full_like(ORIGINALS[0], 90), ORIGINALS[1]])
+    answer = triton(triton_calls.infer, server.address, "small", {"originals": plain, "reconstructions": plain})
+    assert answer["distance"].tolist() == [0, 0]
+    assert np.isnan(answer["leakage"]).tolist() == [True, False]
+    assert answer["recognizable"].tolist() == [-1, 1]
+    assert answer["status"].tolist() == [b"uninformative", b"scored"]
+
+
+def test_tensors_explain_their_values(server: Running) -> None:
+    """The parameter ``values`` of a tensor says what its numbers and words stand for."""
+    shape = list(ORIGINALS.shape)
+    tensors = [tensor(name, shape, "UINT8", uint_contents=ORIGINALS.ravel().tolist()) for name in RAW]
+    outputs = infer(server, *tensors).outputs  # type: ignore[attr-defined]
+    explained = {output.name: output.parameters["values"].string_param for output in outputs if output.parameters}
+    assert explained.keys() == {"recognizable", "resized", "status"}
+    assert "-1: not known" in explained["recognizable"]
+    assert all(word in explained["status"] for word in ("scored", "failed", "uninformative", "uncalibrated"))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def assert_equal(result: pb.PairResult, expected: PairScore) -> None:
             assert getattr(scored, name) == pytest.approx(value, abs=1e-5)
     assert (scored.mse, scored.ssim) == (pytest.approx(expected.mse), pytest.approx(expected.ssim))
     assert scored.resized is expected.resized
+    assert scored.uninformative is expected.uninformative
+    assert result.verdict == (pb.VERDICT_RECOGNIZABLE if expected.recognizable else pb.VERDICT_NOT_RECOGNIZABLE)
 
 
 def raw(image: np.ndarray) -> pb.Image:
@@ -105,6 +107,8 @@ def test_a_bad_pair_fails_alone(server: Running) -> None:
     answer = server.scorer.Score(pb.ScoreRequest(pairs=pairs))
     codes = [result.error.code for result in answer.results]
     assert codes == [code for _, code in bad.values()] * 2 + ["invalid_pair", ""]
+    verdicts = [result.verdict for result in answer.results]
+    assert verdicts == [pb.VERDICT_FAILED] * 17 + [pb.VERDICT_RECOGNIZABLE]
     assert answer.results[-1].scored.distance == 0
     assert (answer.summary.pairs, answer.summary.failed) == (18, 17)
     assert "reconstruction" in answer.results[0].error.message
@@ -124,8 +128,28 @@ def test_without_a_calibration(tight_server: Running) -> None:
     answer = tight_server.scorer.Score(raw_batch(ORIGINALS[:1], ORIGINALS[:1]))
     scored = answer.results[0].scored
     assert not [name for name in ("leakage", "recognizable", "psnr") if scored.HasField(name)]
+    assert answer.results[0].verdict == pb.VERDICT_UNCALIBRATED
     summary = answer.summary
     assert not [name for name in ("max_leakage", "mean_leakage", "recognizable") if summary.HasField(name)]
+
+
+def test_an_original_that_shows_nothing(server: Running) -> None:
+    """A plain original has a verdict of its own and no leakage; a summary of such pairs alone has no totals."""
+    plain = np.full_like(ORIGINALS[:1], 90)
+    answer = server.scorer.Score(raw_batch(plain, plain))
+    result, summary = answer.results[0], answer.summary
+    assert (result.verdict, result.scored.uninformative) == (pb.VERDICT_UNINFORMATIVE, True)
+    assert not [name for name in ("leakage", "recognizable") if result.scored.HasField(name)]
+    assert not [name for name in ("max_leakage", "mean_leakage", "recognizable") if summary.HasField(name)]
+    assert (summary.pairs, summary.failed, summary.uninformative) == (1, 0, 1)
+
+
+def test_where_every_pair_failed_no_number_reads_as_safe(server: Running) -> None:
+    """Each verdict says that its pair failed, and the summary has no number of recognizable pairs."""
+    answer = server.scorer.Score(pb.ScoreRequest(pairs=[pb.Pair()] * 2))
+    assert [result.verdict for result in answer.results] == [pb.VERDICT_FAILED] * 2
+    assert answer.summary.failed == 2
+    assert not answer.summary.HasField("recognizable")
 
 
 def test_the_model(tight_server: Running, small_scorer: Scorer) -> None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,semsim_service/protos/semsim/v1/scorer.proto\x12\tsemsim.v1\"v\n\x0cScoreRequest\x12\x1e\n\x05pairs\x18\x01 \x03(\x0b\x32\x0f.semsim.v1.Pair\x12\"\n\x08original\x18\x02 \x01(\x0b\x32\x10.semsim.v1.Image\x12\"\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x13.semsim.v1.RawBatch\"l\n\x04Pair\x12\x0f\n\x02id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x08original\x18\x02 \x01(\x0b\x32\x10.semsim.v1.Image\x12(\n\x0ereconstruction\x18\x03 \x01(\x0b\x32\x10.semsim.v1.ImageB\x05\n\x03_id\"F\n\x05Image\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12\"\n\x03raw\x18\x02 \x01(\x0b\x32\x13.semsim.v1.RawImageH\x00\x42\x06\n\x04kind\"9\n\x08RawImage\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\r\n\x05width\x18\x03 \x01(\r\"o\n\x08RawBatch\x12\'\n\toriginals\x18\x01 \x01(\x0b\x32\x14.semsim.v1.RawImages\x12-\n\x0freconstructions\x18\x02 \x01(\x0b\x32\x14.semsim.v1.RawImages\x12\x0b\n\x03ids\x18\x03 \x03(\t\"I\n\tRawImages\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12\r\n\x05width\x18\x04 \x01(\r\"\x7f\n\rScoreResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.semsim.v1.ModelId\x12&\n\x07results\x18\x02 \x03(\x0b\x32\x15.semsim.v1.PairResult\x12#\n\x07summary\x18\x03 \x01(\x0b\x32\x12.semsim.v1.Summary\"{\n\nPairResult\x12\x0f\n\x02id\x18\x01 \x01(\tH\x01\x88\x01\x01\x12\'\n\x06scored\x18\x02 \x01(\x0b\x32\x15.semsim.v1.ScoredPairH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.semsim.v1.ErrorH\x00\x42\t\n\x07outcomeB\x05\n\x03_id\"\xb4\x01\n\nScoredPair\x12\x10\n\x08\x64istance\x18\x01 \x01(\x01\x12\x14\n\x07leakage\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0crecognizable\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0b\n\x03mse\x18\x04 \x01(\x01\x12\x11\n\x04psnr\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04ssim\x18\x06 \x01(\x01\x12\x0f\n\x07resized\x18\x07 \x01(\x08\x42\n\n\x08_leakageB\x0f\n\r_recognizableB\x07\n\x05_psnr\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xaa\x01\n\x07Summary\x12\r\n\x05pairs\x18\x01 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\r\x12\x18\n\x0bmax_leakage\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cmean_leakage\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x19\n\x0crecognizable\x18\x05 \x01(\rH\x02\x88\x01\x01\x42\x0e\n\x0c_max_leakageB\x0f\n\r_mean_leakageB\x0f\n\r_recognizable\"8\n\x07ModelId\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"P\n\x12ScoreStreamRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x07request\x18\x02 \x01(\x0b\x32\x17.semsim.v1.ScoreRequest\"\xe2\x01\n\x13ScoreStreamResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x08response\x18\x02 \x01(\x0b\x32\x18.semsim.v1.ScoreResponseH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.semsim.v1.ErrorH\x00\x12 \n\x13retry_after_seconds\x18\x04 \x01(\rH\x01\x88\x01\x01\x12#\n\x07timings\x18\x05 \x01(\x0b\x32\x12.semsim.v1.TimingsB\t\n\x07outcomeB\x16\n\x14_retry_after_seconds\"S\n\x07Timings\x12\x16\n\x0e\x64\x65\x63ode_seconds\x18\x01 \x01(\x01\x12\x15\n\rqueue_seconds\x18\x02 \x01(\x01\x12\x19\n\x11inference_seconds\x18\x03 \x01(\x01\"\x11\n\x0fGetModelRequest\"\xb8\x01\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.semsim.v1.ModelId\x12\x17\n\x0fservice_version\x18\x02 \x01(\t\x12\x15\n\rmanifest_json\x18\x03 \x01(\t\x12.\n\x08provider\x18\x04 \x01(\x0b\x32\x1c.semsim.v1.ExecutionProvider\x12!\n\x06limits\x18\x05 \x01(\x0b\x32\x11.semsim.v1.Limits\"\xa4\x01\n\x11\x45xecutionProvider\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\t\x12:\n\x07missing\x18\x02 \x03(\x0b\x32).semsim.v1.ExecutionProvider.MissingEntry\x12\x13\n\x0bonnxruntime\x18\x03 \x01(\t\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"n\n\x06Limits\x12\r\n\x05pairs\x18\x01 \x01(\x04\x12\x12\n\nbody_bytes\x18\x02 \x01(\x04\x12\x13\n\x0bimage_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cimage_pixels\x18\x04 \x01(\x04\x12\x16\n\x0erequest_pixels\x18\x05 \x01(\x04\x32\xdb\x01\n\x06Scorer\x12:\n\x05Score\x12\x17.semsim.v1.ScoreRequest\x1a\x18.semsim.v1.ScoreResponse\x12P\n\x0bScoreStream\x12\x1d.semsim.v1.ScoreStreamRequest\x1a\x1e.semsim.v1.ScoreStreamResponse(\x01\x30\x01\x12\x43\n\x08GetModel\x12\x1a.semsim.v1.GetModelRequest\x1a\x1b.semsim.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,semsim_service/protos/semsim/v1/scorer.proto\x12\tsemsim.v1\"v\n\x0cScoreRequest\x12\x1e\n\x05pairs\x18\x01 \x03(\x0b\x32\x0f.semsim.v1.Pair\x12\"\n\x08original\x18\x02 \x01(\x0b\x32\x10.semsim.v1.Image\x12\"\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x13.semsim.v1.RawBatch\"l\n\x04Pair\x12\x0f\n\x02id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x08original\x18\x02 \x01(\x0b\x32\x10.semsim.v1.Image\x12(\n\x0ereconstruction\x18\x03 \x01(\x0b\x32\x10.semsim.v1.ImageB\x05\n\x03_id\"F\n\x05Image\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12\"\n\x03raw\x18\x02 \x01(\x0b\x32\x13.semsim.v1.RawImageH\x00\x42\x06\n\x04kind\"9\n\x08RawImage\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\r\n\x05width\x18\x03 \x01(\r\"o\n\x08RawBatch\x12\'\n\toriginals\x18\x01 \x01(\x0b\x32\x14.semsim.v1.RawImages\x12-\n\x0freconstructions\x18\x02 \x01(\x0b\x32\x14.semsim.v1.RawImages\x12\x0b\n\x03ids\x18\x03 \x03(\t\"I\n\tRawImages\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12\r\n\x05width\x18\x04 \x01(\r\"\x7f\n\rScoreResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.semsim.v1.ModelId\x12&\n\x07results\x18\x02 \x03(\x0b\x32\x15.semsim.v1.PairResult\x12#\n\x07summary\x18\x03 \x01(\x0b\x32\x12.semsim.v1.Summary\"\xa0\x01\n\nPairResult\x12\x0f\n\x02id\x18\x01 \x01(\tH\x01\x88\x01\x01\x12\'\n\x06scored\x18\x02 \x01(\x0b\x32\x15.semsim.v1.ScoredPairH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.semsim.v1.ErrorH\x00\x12#\n\x07verdict\x18\x04 \x01(\x0e\x32\x12.semsim.v1.VerdictB\t\n\x07outcomeB\x05\n\x03_id\"\xcb\x01\n\nScoredPair\x12\x10\n\x08\x64istance\x18\x01 \x01(\x01\x12\x14\n\x07leakage\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0crecognizable\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0b\n\x03mse\x18\x04 \x01(\x01\x12\x11\n\x04psnr\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04ssim\x18\x06 \x01(\x01\x12\x0f\n\x07resized\x18\x07 \x01(\x08\x12\x15\n\runinformative\x18\x08 \x01(\x08\x42\n\n\x08_leakageB\x0f\n\r_recognizableB\x07\n\x05_psnr\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xc1\x01\n\x07Summary\x12\r\n\x05pairs\x18\x01 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\r\x12\x18\n\x0bmax_leakage\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cmean_leakage\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x19\n\x0crecognizable\x18\x05 \x01(\rH\x02\x88\x01\x01\x12\x15\n\runinformative\x18\x06 \x01(\rB\x0e\n\x0c_max_leakageB\x0f\n\r_mean_leakageB\x0f\n\r_recognizable\"8\n\x07ModelId\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"P\n\x12ScoreStreamRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x07request\x18\x02 \x01(\x0b\x32\x17.semsim.v1.ScoreRequest\"\xe2\x01\n\x13ScoreStreamResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x08response\x18\x02 \x01(\x0b\x32\x18.semsim.v1.ScoreResponseH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.semsim.v1.ErrorH\x00\x12 \n\x13retry_after_seconds\x18\x04 \x01(\rH\x01\x88\x01\x01\x12#\n\x07timings\x18\x05 \x01(\x0b\x32\x12.semsim.v1.TimingsB\t\n\x07outcomeB\x16\n\x14_retry_after_seconds\"S\n\x07Timings\x12\x16\n\x0e\x64\x65\x63ode_seconds\x18\x01 \x01(\x01\x12\x15\n\rqueue_seconds\x18\x02 \x01(\x01\x12\x19\n\x11inference_seconds\x18\x03 \x01(\x01\"\x11\n\x0fGetModelRequest\"\xb8\x01\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.semsim.v1.ModelId\x12\x17\n\x0fservice_version\x18\x02 \x01(\t\x12\x15\n\rmanifest_json\x18\x03 \x01(\t\x12.\n\x08provider\x18\x04 \x01(\x0b\x32\x1c.semsim.v1.ExecutionProvider\x12!\n\x06limits\x18\x05 \x01(\x0b\x32\x11.semsim.v1.Limits\"\xa4\x01\n\x11\x45xecutionProvider\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\t\x12:\n\x07missing\x18\x02 \x03(\x0b\x32).semsim.v1.ExecutionProvider.MissingEntry\x12\x13\n\x0bonnxruntime\x18\x03 \x01(\t\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"n\n\x06Limits\x12\r\n\x05pairs\x18\x01 \x01(\x04\x12\x12\n\nbody_bytes\x18\x02 \x01(\x04\x12\x13\n\x0bimage_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cimage_pixels\x18\x04 \x01(\x04\x12\x16\n\x0erequest_pixels\x18\x05 \x01(\x04*\xa3\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14VERDICT_RECOGNIZABLE\x10\x01\x12\x1c\n\x18VERDICT_NOT_RECOGNIZABLE\x10\x02\x12\x12\n\x0eVERDICT_FAILED\x10\x03\x12\x19\n\x15VERDICT_UNINFORMATIVE\x10\x04\x12\x18\n\x14VERDICT_UNCALIBRATED\x10\x05\x32\xdb\x01\n\x06Scorer\x12:\n\x05Score\x12\x17.semsim.v1.ScoreRequest\x1a\x18.semsim.v1.ScoreResponse\x12P\n\x0bScoreStream\x12\x1d.semsim.v1.ScoreStreamRequest\x1a\x1e.semsim.v1.ScoreStreamResponse(\x01\x30\x01\x12\x43\n\x08GetModel\x12\x1a.semsim.v1.GetModelRequest\x1a\x1b.semsim.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTIONPROVIDER_MISSINGENTRY']._loaded_options = None
   _globals['_EXECUTIONPROVIDER_MISSINGENTRY']._serialized_options = b'8\001'
+  _globals['_VERDICT']._serialized_start=2282
+  _globals['_VERDICT']._serialized_end=2445
   _globals['_SCOREREQUEST']._serialized_start=59
   _globals['_SCOREREQUEST']._serialized_end=177
   _globals['_PAIR']._serialized_start=179
@@ -47,32 +49,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RAWIMAGES']._serialized_end=606
   _globals['_SCORERESPONSE']._serialized_start=608
   _globals['_SCORERESPONSE']._serialized_end=735
-  _globals['_PAIRRESULT']._serialized_start=737
-  _globals['_PAIRRESULT']._serialized_end=860
-  _globals['_SCOREDPAIR']._serialized_start=863
-  _globals['_SCOREDPAIR']._serialized_end=1043
-  _globals['_ERROR']._serialized_start=1045
-  _globals['_ERROR']._serialized_end=1083
-  _globals['_SUMMARY']._serialized_start=1086
-  _globals['_SUMMARY']._serialized_end=1256
-  _globals['_MODELID']._serialized_start=1258
-  _globals['_MODELID']._serialized_end=1314
-  _globals['_SCORESTREAMREQUEST']._serialized_start=1316
-  _globals['_SCORESTREAMREQUEST']._serialized_end=1396
-  _globals['_SCORESTREAMRESPONSE']._serialized_start=1399
-  _globals['_SCORESTREAMRESPONSE']._serialized_end=1625
-  _globals['_TIMINGS']._serialized_start=1627
-  _globals['_TIMINGS']._serialized_end=1710
-  _globals['_GETMODELREQUEST']._serialized_start=1712
-  _globals['_GETMODELREQUEST']._serialized_end=1729
-  _globals['_GETMODELRESPONSE']._serialized_start=1732
-  _globals['_GETMODELRESPONSE']._serialized_end=1916
-  _globals['_EXECUTIONPROVIDER']._serialized_start=1919
-  _globals['_EXECUTIONPROVIDER']._serialized_end=2083
-  _globals['_EXECUTIONPROVIDER_MISSINGENTRY']._serialized_start=2037
-  _globals['_EXECUTIONPROVIDER_MISSINGENTRY']._serialized_end=2083
-  _globals['_LIMITS']._serialized_start=2085
-  _globals['_LIMITS']._serialized_end=2195
-  _globals['_SCORER']._serialized_start=2198
-  _globals['_SCORER']._serialized_end=2417
+  _globals['_PAIRRESULT']._serialized_start=738
+  _globals['_PAIRRESULT']._serialized_end=898
+  _globals['_SCOREDPAIR']._serialized_start=901
+  _globals['_SCOREDPAIR']._serialized_end=1104
+  _globals['_ERROR']._serialized_start=1106
+  _globals['_ERROR']._serialized_end=1144
+  _globals['_SUMMARY']._serialized_start=1147
+  _globals['_SUMMARY']._serialized_end=1340
+  _globals['_MODELID']._serialized_start=1342
+  _globals['_MODELID']._serialized_end=1398
+  _globals['_SCORESTREAMREQUEST']._serialized_start=1400
+  _globals['_SCORESTREAMREQUEST']._serialized_end=1480
+  _globals['_SCORESTREAMRESPONSE']._serialized_start=1483
+  _globals['_SCORESTREAMRESPONSE']._serialized_end=1709
+  _globals['_TIMINGS']._serialized_start=1711
+  _globals['_TIMINGS']._serialized_end=1794
+  _globals['_GETMODELREQUEST']._serialized_start=1796
+  _globals['_GETMODELREQUEST']._serialized_end=1813
+  _globals['_GETMODELRESPONSE']._serialized_start=1816
+  _globals['_GETMODELRESPONSE']._serialized_end=2000
+  _globals['_EXECUTIONPROVIDER']._serialized_start=2003
+  _globals['_EXECUTIONPROVIDER']._serialized_end=2167
+  _globals['_EXECUTIONPROVIDER_MISSINGENTRY']._serialized_start=2121
+  _globals['_EXECUTIONPROVIDER_MISSINGENTRY']._serialized_end=2167
+  _globals['_LIMITS']._serialized_start=2169
+  _globals['_LIMITS']._serialized_end=2279
+  _globals['_SCORER']._serialized_start=2448
+  _globals['_SCORER']._serialized_end=2667
 # @@protoc_insertion_point(module_scope)

@@ -1,10 +1,26 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
+    VERDICT_RECOGNIZABLE: _ClassVar[Verdict]
+    VERDICT_NOT_RECOGNIZABLE: _ClassVar[Verdict]
+    VERDICT_FAILED: _ClassVar[Verdict]
+    VERDICT_UNINFORMATIVE: _ClassVar[Verdict]
+    VERDICT_UNCALIBRATED: _ClassVar[Verdict]
+VERDICT_UNSPECIFIED: Verdict
+VERDICT_RECOGNIZABLE: Verdict
+VERDICT_NOT_RECOGNIZABLE: Verdict
+VERDICT_FAILED: Verdict
+VERDICT_UNINFORMATIVE: Verdict
+VERDICT_UNCALIBRATED: Verdict
 
 class ScoreRequest(_message.Message):
     __slots__ = ("pairs", "original", "batch")
@@ -77,17 +93,19 @@ class ScoreResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelId, _Mapping]] = ..., results: _Optional[_Iterable[_Union[PairResult, _Mapping]]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
 
 class PairResult(_message.Message):
-    __slots__ = ("id", "scored", "error")
+    __slots__ = ("id", "scored", "error", "verdict")
     ID_FIELD_NUMBER: _ClassVar[int]
     SCORED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
     id: str
     scored: ScoredPair
     error: Error
-    def __init__(self, id: _Optional[str] = ..., scored: _Optional[_Union[ScoredPair, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    verdict: Verdict
+    def __init__(self, id: _Optional[str] = ..., scored: _Optional[_Union[ScoredPair, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized")
+    __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "uninformative")
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
     LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     RECOGNIZABLE_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +113,7 @@ class ScoredPair(_message.Message):
     PSNR_FIELD_NUMBER: _ClassVar[int]
     SSIM_FIELD_NUMBER: _ClassVar[int]
     RESIZED_FIELD_NUMBER: _ClassVar[int]
+    UNINFORMATIVE_FIELD_NUMBER: _ClassVar[int]
     distance: float
     leakage: float
     recognizable: bool
@@ -102,7 +121,8 @@ class ScoredPair(_message.Message):
     psnr: float
     ssim: float
     resized: bool
-    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ...) -> None: ...
+    uninformative: bool
+    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[bool] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")
@@ -113,18 +133,20 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Summary(_message.Message):
-    __slots__ = ("pairs", "failed", "max_leakage", "mean_leakage", "recognizable")
+    __slots__ = ("pairs", "failed", "max_leakage", "mean_leakage", "recognizable", "uninformative")
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     MAX_LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     MEAN_LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     RECOGNIZABLE_FIELD_NUMBER: _ClassVar[int]
+    UNINFORMATIVE_FIELD_NUMBER: _ClassVar[int]
     pairs: int
     failed: int
     max_leakage: float
     mean_leakage: float
     recognizable: int
-    def __init__(self, pairs: _Optional[int] = ..., failed: _Optional[int] = ..., max_leakage: _Optional[float] = ..., mean_leakage: _Optional[float] = ..., recognizable: _Optional[int] = ...) -> None: ...
+    uninformative: int
+    def __init__(self, pairs: _Optional[int] = ..., failed: _Optional[int] = ..., max_leakage: _Optional[float] = ..., mean_leakage: _Optional[float] = ..., recognizable: _Optional[int] = ..., uninformative: _Optional[int] = ...) -> None: ...
 
 class ModelId(_message.Message):
     __slots__ = ("name", "version", "sha256")
