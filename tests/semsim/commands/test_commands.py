@@ -312,9 +312,9 @@ def test_a_journal_that_cannot_be_written_is_one_line(semsim: Semsim, tmp_path: 
     assert shown.stderr.count("\n") == 1
 
 
-def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+def test_a_reader_that_goes_away_ends_it_quietly(photographs: Path) -> None:
     """`semsim ... | head -1` prints no trace."""
-    command = f"{SEMSIM} score-dir {IMAGES} {IMAGES} --match best | head -1"
+    command = f"{SEMSIM} score-dir {photographs} {photographs} --match best | head -1"
     shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)  # noqa: S602
     assert shown.stdout.startswith(" distance")
     assert not shown.stderr
