@@ -1,15 +1,20 @@
 """The decoding of pairs: where an image is bad, only its pair fails."""
 
+import logging
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import PurePath
+from typing import Any, TypeVar
 
-from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidImage
+import numpy as np
+
+from semsim.exceptions import EmptyImage, ErrorCode, ImageTooSmall, InvalidArray, InvalidImage
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.pixel_metrics import SSIM_WINDOW
+
+_log = logging.getLogger(__name__)
 
 _Score = TypeVar("_Score")
 
@@ -33,12 +38,12 @@ class DecodedPairs:
 
 
 def decode_pairs(
-    pairs: Sequence[tuple[Source, Source] | PairFailure],
+    pairs: Iterable[tuple[Source, Source] | PairFailure],
     *,
     limits: DecodeLimits = DEFAULT_LIMITS,
     max_total_pixels: int | None = None,
 ) -> DecodedPairs:
-    """Decode (original, reconstruction) pairs; a pair with an unusable image fails alone.
+    """Decode (original, reconstruction) pairs; what is no pair, and a pair with an unusable image, fails alone.
 
     A pair that failed before, such as one that a transport could not read, keeps its place and its failure.
     A source that is given again (one original with many reconstructions) is decoded once. ``max_total_pixels``
@@ -48,7 +53,7 @@ def decode_pairs(
     reader = _Reader(limits, max_total_pixels)
     result = DecodedPairs()
     for index, pair in enumerate(pairs):
-        outcome = pair if isinstance(pair, PairFailure) else reader.read_pair(*pair)
+        outcome = pair if isinstance(pair, PairFailure) else reader.read_pair(pair)
         if isinstance(outcome, PairFailure):
             result.failures[index] = outcome
         else:
@@ -75,11 +80,15 @@ class _Reader:
         self._too_many = PairFailure(
             ErrorCode.TOO_MANY_PIXELS, f"expected at most {most} pixels in all the images together, got more"
         )
-        # Failures, not errors: the traceback of an error would hold this frame, and with it all images.
-        self._decoded: dict[object, RGBImage | PairFailure] = {}
+        # Failures, not errors: the traceback of an error would hold this frame, and with it all images. Sources are
+        # held, too: the next one would have the address of one that is gone, which is its key.
+        self._decoded: dict[object, tuple[object, RGBImage | PairFailure]] = {}
         self._held = self._compared = 0
 
-    def read_pair(self, original: Source, reconstruction: Source) -> tuple[RGBImage, RGBImage] | PairFailure:
+    def read_pair(self, pair: Any) -> tuple[RGBImage, RGBImage] | PairFailure:
+        if not _is_pair(pair):
+            return PairFailure(ErrorCode.INVALID_PAIR, f"expected a pair (original, reconstruction), got {_kind(pair)}")
+        original, reconstruction = pair
         first = self._read(original)
         if isinstance(first, PairFailure):
             return PairFailure(first.code, f"original: {first.message}")
@@ -95,14 +104,26 @@ class _Reader:
         if key not in self._decoded:
             if self._held >= self._most:
                 return self._too_many
-            try:
-                image = require_scorable(decode(source, limits=self._limits))
-            except InvalidImage as error:
-                self._decoded[key] = PairFailure(error.code, str(error))
-            else:
-                self._held += _pixels(image)
-                self._decoded[key] = image
-        return self._decoded[key]
+            outcome = self._outcome(source)
+            if not isinstance(outcome, PairFailure):
+                self._held += _pixels(outcome)
+            self._decoded[key] = source, outcome
+        return self._decoded[key][1]
+
+    def _outcome(self, source: Source) -> RGBImage | PairFailure:
+        try:
+            return require_scorable(decode(source, limits=self._limits))
+        except InvalidImage as error:
+            return PairFailure(error.code, str(error))
+        except Exception as error:  # noqa: BLE001  # a source has code of its own; the other pairs count
+            _log.exception("an image could not be decoded")
+            return PairFailure(ErrorCode.INTERNAL, f"expected to decode the image, got {type(error).__name__}")
+
+
+def _is_pair(value: Any) -> bool:
+    if isinstance(value, str | bytes | bytearray | memoryview):  # "ab" is no pair of "a" and "b"
+        return False
+    return (isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)) and len(value) == 2
 
 
 def _pixels(image: RGBImage) -> int:
@@ -110,21 +131,49 @@ def _pixels(image: RGBImage) -> int:
     return int(height * width)
 
 
-def _key(source: Source) -> object:
-    """A key that is equal for equal bytes and equal paths; a source that can change is equal to itself alone."""
-    if isinstance(source, bytes):
+def _key(source: object) -> object:
+    """A key that is equal for equal bytes and equal paths; a source that can change is equal to itself alone.
+
+    Subclasses have comparisons of their own, and are equal to themselves alone, too.
+    """
+    if type(source) in (bytes, str):
         return source
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    return id(source)
+    return str(source) if isinstance(source, PurePath) else id(source)
+
+
+def _kind(value: object) -> str:
+    """The type of a value that is no pair or no image, with its length or its shape."""
+    name = type(value).__name__
+    if isinstance(value, np.ndarray):
+        return f"an array {value.dtype} of shape {value.shape}"
+    return f"a {name} of length {len(value)}" if isinstance(value, Sequence) else name
+
+
+def require_decoded(image: RGBImage) -> RGBImage:
+    """Return ``image`` if it is what :func:`semsim.images.decode` makes: uint8 ``(H, W, 3)``.
+
+    Raises:
+        InvalidArray: it is something else.
+        EmptyImage: it has no pixels.
+    """
+    fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    if not fits:
+        raise InvalidArray(
+            f"expected a uint8 array (H, W, 3), got {_kind(image)}; semsim.images.decode makes one of encoded bytes, "
+            "a path or another array"
+        )
+    if not image.size:
+        raise EmptyImage(f"expected at least 1x1 pixels, got {image.shape[1]}x{image.shape[0]}")
+    return image
 
 
 def require_scorable(image: RGBImage) -> RGBImage:
-    """Return ``image`` if it is large enough for SSIM.
+    """Return ``image`` if it is decoded, and large enough for SSIM.
 
     Raises:
+        InvalidArray: it is no uint8 array ``(H, W, 3)``.
         ImageTooSmall: a side under 7 pixels.
     """
-    if min(image.shape[:2]) < SSIM_WINDOW:
+    if min(require_decoded(image).shape[:2]) < SSIM_WINDOW:
         raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {image.shape[1]}x{image.shape[0]}")
     return image

@@ -4,9 +4,10 @@ SemSim is the L2 distance between the embeddings of an original and of its recon
 Assessment on Reconstructed Images: Are Existing Evaluation Metrics Faithful to Human Perception?", NeurIPS 2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,17 @@ from numpy.typing import NDArray
 from semsim import informative
 from semsim.artifact import Artifact
 from semsim.embedder import Embedder
+from semsim.exceptions import InvalidPair
 from semsim.images import DecodeLimits, ResizeFilter, RGBImage, Source, decode, resize_batch
 from semsim.images.decode import DEFAULT_LIMITS
 from semsim.images.resize import resize
 from semsim.manifest import Manifest
-from semsim.pairs import PairFailure, decode_pairs, merge_outcomes, require_scorable
+from semsim.pairs import PairFailure, decode_pairs, merge_outcomes, require_decoded, require_scorable
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
+
+_Value = TypeVar("_Value")
 
 DEFAULT_BATCH_SIZE = 16
 """Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
@@ -110,15 +114,19 @@ class Scorer:
 
     def score_pairs(
         self,
-        pairs: Sequence[tuple[Source, Source]],
+        pairs: Iterable[tuple[Source, Source]],
         *,
         limits: DecodeLimits = DEFAULT_LIMITS,
         clock: StageClock | None = None,
     ) -> list[PairScore | PairFailure]:
-        """Score many pairs; a pair that cannot be decoded fails alone, at its own index.
+        """Score many pairs; what is no pair, or cannot be decoded, fails alone, at its own index.
 
         A source that is given again (one original with many reconstructions) is decoded once.
+
+        Raises:
+            InvalidPair: ``pairs`` is no sequence of pairs.
         """
+        pairs = _listed(pairs, "(original, reconstruction) pairs")
         clock = clock or StageClock()
         with clock.measure(Stage.DECODE):
             decoded = decode_pairs(pairs, limits=limits)
@@ -127,8 +135,8 @@ class Scorer:
 
     def score_images(
         self,
-        originals: Sequence[RGBImage],
-        reconstructions: Sequence[RGBImage],
+        originals: Iterable[RGBImage],
+        reconstructions: Iterable[RGBImage],
         *,
         clock: StageClock | None = None,
     ) -> list[PairScore]:
@@ -138,8 +146,11 @@ class Scorer:
 
         Raises:
             ValueError: there are not as many originals as reconstructions.
+            InvalidPair: there is no sequence of images.
+            InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
+        originals, reconstructions = _listed(originals, "images"), _listed(reconstructions, "images")
         if len(originals) != len(reconstructions):
             raise ValueError(
                 f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}"
@@ -162,6 +173,7 @@ class Scorer:
         """Do the part of :meth:`score_images` before the network: pixel metrics, and the resizing of distinct images.
 
         Raises:
+            InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
         for image in (*originals, *reconstructions):
@@ -206,8 +218,14 @@ class Scorer:
             for i in range(len(distances))
         ]
 
-    def embed(self, images: Sequence[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
-        """Embeddings float32 ``(N, D)`` of N images of any sizes; equal images are embedded once."""
+    def embed(self, images: Iterable[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
+        """Embeddings float32 ``(N, D)`` of N images, uint8 ``(H, W, 3)`` of any sizes; equal ones are embedded once.
+
+        Raises:
+            InvalidPair: there is no sequence of images.
+            InvalidArray: an image is no uint8 array ``(H, W, 3)``.
+        """
+        images = [require_decoded(image) for image in _listed(images, "images")]
         clock = clock or StageClock()
         with clock.measure(Stage.RESIZE):
             rows, batch = self._resize(images)
@@ -243,6 +261,17 @@ class Scorer:
         """The calibrated leakage ``(N,)`` of distances ``(N,)``; None where the artifact carries no calibration."""
         calibration = self.manifest.calibration
         return None if calibration is None else calibration.leakage(distances)
+
+
+def _listed(values: Iterable[_Value], content: str) -> list[_Value]:
+    """The values as a list. It holds each of them while addresses tell them apart: an array makes new rows each time.
+
+    Raises:
+        InvalidPair: they are no sequence; ``content`` says of what.
+    """
+    if isinstance(values, str | bytes | bytearray | memoryview) or not isinstance(values, Iterable):
+        raise InvalidPair(f"expected a sequence of {content}, got {type(values).__name__}")
+    return list(values)
 
 
 def _unique(images: Sequence[RGBImage]) -> tuple[list[int], list[RGBImage]]:

@@ -135,6 +135,9 @@ def _check_shape(width: int, height: int, limits: DecodeLimits) -> None:
 
 
 def _from_array(array: NDArray[np.generic], limits: DecodeLimits) -> RGBImage:
+    if np.ma.is_masked(array):
+        raise InvalidArray("expected an array whose values all count, got a masked array")
+    array = np.asarray(array)  # a matrix and other subclasses have shapes of their own
     shape = array.shape
     if array.dtype != np.uint8:
         raise InvalidArray(

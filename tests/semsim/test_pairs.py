@@ -1,10 +1,189 @@
 """The decoding of many pairs, and its limits of pixels."""
 
-import pytest
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from semsim.exceptions import ErrorCode
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsim import Scorer
+from semsim.exceptions import EmptyImage, ErrorCode, InvalidArray, InvalidPair
 from semsim.pairs import PairFailure, decode_pairs, merge_outcomes
+from semsim.scorer import PairScore
 from tests.encoded import encode, picture
+
+IMAGE = picture()
+
+
+class OddPath(os.PathLike[str]):
+    """A path whose own code fails."""
+
+    def __fspath__(self) -> str:
+        raise RuntimeError("no path today")
+
+
+class Loud(bytes):
+    """Bytes that cannot be compared or be a key."""
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+
+class Fake:
+    """Has the methods of a tensor."""
+
+    def detach(self) -> "Fake":
+        """Give itself."""
+        return self
+
+
+def released() -> memoryview:
+    """A view of memory that it gave back."""
+    view = memoryview(encode(IMAGE))
+    view.release()
+    return view
+
+
+def masked() -> Any:
+    """An array one of whose values is masked."""
+    array = np.ma.masked_array(IMAGE.copy())
+    array[0, 0, 0] = np.ma.masked
+    return array
+
+
+BAD: dict[str, tuple[Any, ErrorCode, str]] = {
+    "a PIL image": (Image.fromarray(IMAGE), ErrorCode.INVALID_ARRAY, "PIL.Image.Image; np.asarray"),
+    "a tensor": (Fake(), ErrorCode.INVALID_ARRAY, "images_from_tensor"),
+    "None": (None, ErrorCode.INVALID_ARRAY, "got NoneType"),
+    "a number": (5, ErrorCode.INVALID_ARRAY, "got int"),
+    "a nested list": (IMAGE.tolist(), ErrorCode.INVALID_ARRAY, "got list"),
+    "a mapping": ({"bytes": b""}, ErrorCode.INVALID_ARRAY, "got dict"),
+    "a float array": (IMAGE / 255, ErrorCode.INVALID_ARRAY, "got float64"),
+    "an array of objects": (np.array([None, 3]), ErrorCode.INVALID_ARRAY, "got object"),
+    "a masked array": (masked(), ErrorCode.INVALID_ARRAY, "got a masked array"),
+    "a path that fails": (OddPath(), ErrorCode.INTERNAL, "got RuntimeError"),
+    "a path with NUL": ("a\0b.png", ErrorCode.UNREADABLE_FILE, "a\0b.png"),
+    "half a surrogate": ("\ud800.png", ErrorCode.UNREADABLE_FILE, "expected a readable image file"),
+    "a released view": (released(), ErrorCode.INTERNAL, "got ValueError"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("side", ["original", "reconstruction"])
+def test_a_bad_type_fails_alone(small_scorer: Scorer, name: str, side: str) -> None:
+    """The pairs around it are scored, and its failure names the side, the type and what is taken."""
+    source, code, words = BAD[name]
+    bad = (source, IMAGE) if side == "original" else (IMAGE, source)
+    before, failure, after = small_scorer.score_pairs([(IMAGE, IMAGE), bad, (IMAGE, IMAGE[::-1])])
+    assert isinstance(before, PairScore)
+    assert isinstance(after, PairScore)
+    assert isinstance(failure, PairFailure)
+    assert failure.code is code
+    assert failure.message.startswith(f"{side}: ")
+    assert words in failure.message
+
+
+@pytest.mark.parametrize(
+    ("pair", "got"),
+    [
+        ("ab", "a str of length 2"),
+        (b"ab", "a bytes of length 2"),
+        (bytearray(2), "a bytearray of length 2"),
+        ((IMAGE,), "a tuple of length 1"),
+        ((IMAGE, IMAGE, IMAGE), "a tuple of length 3"),
+        (IMAGE, "an array uint8 of shape"),
+        (np.uint8(3), "uint8"),
+        (np.array(3), "an array int64 of shape ()"),
+        (None, "NoneType"),
+        ({IMAGE.tobytes(): 1, b"": 2}, "dict"),
+        ({1, 2}, "set"),
+        (OrderedDict(a=1, b=2), "OrderedDict"),
+        (iter([IMAGE, IMAGE]), "list_iterator"),
+    ],
+    ids=str,
+)
+def test_what_is_no_pair_fails_alone(small_scorer: Scorer, pair: Any, got: str) -> None:
+    """A text of two characters is no pair of paths, and a set has no order."""
+    failure, score = small_scorer.score_pairs([pair, [IMAGE, IMAGE]])  # type: ignore[list-item]
+    assert isinstance(failure, PairFailure)
+    assert failure.code is ErrorCode.INVALID_PAIR
+    assert f"expected a pair (original, reconstruction), got {got}" in failure.message
+    assert isinstance(score, PairScore)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Loud(encode(IMAGE)),
+        bytearray(encode(IMAGE)),
+        memoryview(encode(IMAGE)),
+        memoryview(encode(IMAGE)).toreadonly(),
+        np.asmatrix(IMAGE[:, :, 0]),
+        IMAGE.view(np.memmap),
+        np.asfortranarray(IMAGE),
+        IMAGE[::-1, ::2],
+        np.ma.masked_array(IMAGE),
+    ],
+    ids=lambda image: f"{type(image).__name__} {id(image) % 97}",
+)
+def test_odd_but_whole_sources_are_scored(small_scorer: Scorer, image: Any) -> None:
+    """Views, subclasses and other orders in memory hold a picture as well as another."""
+    (score,) = small_scorer.score_pairs([(image, image)])
+    assert isinstance(score, PairScore)
+    assert score.mse == 0
+
+
+def test_sources_that_are_made_one_after_the_other_are_kept_apart(small_scorer: Scorer) -> None:
+    """A generator's buffers may lie where earlier ones lay; each is read, none is taken for another."""
+
+    def pairs() -> Iterator[tuple[bytearray, bytearray]]:
+        for seed in range(12):
+            yield bytearray(encode(picture(seed=seed))), bytearray(encode(picture(seed=seed + 1)))
+
+    made = small_scorer.score_pairs(pairs())
+    assert made == small_scorer.score_pairs([(bytes(one), bytes(other)) for one, other in pairs()])
+
+
+def test_equal_images_in_an_array_are_not_mistaken_for_others(small_scorer: Scorer) -> None:
+    """An array makes a new row object each time, which may lie where the one before lay."""
+    batch = np.stack([IMAGE, IMAGE, picture(seed=1), picture(seed=1), picture(seed=2)])
+    np.testing.assert_array_equal(small_scorer.embed(batch), small_scorer.embed(list(batch)))
+    assert small_scorer.score_images(batch, batch[::-1]) == small_scorer.score_images(list(batch), list(batch[::-1]))
+
+
+@pytest.mark.parametrize("wrong", [None, "pairs", b"pairs", 3, Path("pairs")])
+def test_pairs_and_images_are_sequences(small_scorer: Scorer, wrong: Any) -> None:
+    """What cannot be gone through is refused as a whole, with its type."""
+    for call in (small_scorer.score_pairs, small_scorer.embed, lambda value: small_scorer.score_images(value, [])):
+        with pytest.raises(InvalidPair, match=f"expected a sequence of .*, got {type(wrong).__name__}"):
+            call(wrong)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        None,
+        "a.png",
+        encode(IMAGE),
+        Image.fromarray(IMAGE),
+        IMAGE / 255,
+        IMAGE[:, :, 0],
+        IMAGE[:, :, :2],
+        IMAGE.tolist(),
+    ],
+    ids=lambda image: type(image).__name__,
+)
+def test_decoded_images_are_arrays(small_scorer: Scorer, image: Any) -> None:
+    """``score_images`` and ``embed`` take decoded images alone, and say what makes them."""
+    for call in (lambda: small_scorer.score_images([IMAGE], [image]), lambda: small_scorer.embed([image])):
+        with pytest.raises(InvalidArray, match=r"expected a uint8 array \(H, W, 3\), got .*semsim.images.decode"):
+            call()
+    with pytest.raises(EmptyImage):
+        small_scorer.embed([IMAGE[:0]])
 
 
 def test_a_small_reconstruction_costs_as_much_as_its_original() -> None:

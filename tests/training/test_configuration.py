@@ -43,8 +43,15 @@ class Written(Description):
         ("title: a\nparts: {b: {side: 0}}", ["parts.b.side: expected a number greater than or equal to 1, got 0"]),
         ("title: a\nothers: [{side: 1}, {side: x}]", ["others.1.side: expected a valid integer, got 'x'"]),
         ("title: a\nothers: [{side: 1, kind: up}]", ["others.0.kind: expected 'left' or 'right', got 'up'"]),
-        ("title: a\nothers: [{side: 1, names: ab}]", ["others.0.names: expected a valid tuple, got 'ab'"]),
+        ("title: a\nothers: [{side: 1, names: ab}]", ["others.0.names: expected a list, got 'ab'"]),
         ("title: a\nparts: {b: {width: 3, side: 1}}", ["parts.b: expected a field of side, kind, names, got width"]),
+        ("title: a\nparts: {b: {sde: 3}}", [
+            "parts.b: expected a field of side, kind, names, got sde; did you mean side?",
+        ]),
+        ("titel: a\nothers: [{side: 2.5}]", [
+            "others.0.side: expected a valid integer, got 2.5",
+            "expected a field of title, parts, others, got titel; did you mean title?",
+        ]),
         ("title: a\nparts: {b: 3}", ["parts.b: expected a mapping, got 3"]),
         ("3", ["expected a mapping, got 3"]),
         ("", ["expected a mapping, got None"]),
@@ -65,6 +72,31 @@ def test_each_mistake_is_a_line(tmp_path: Path, text: str, mistakes: list[str]) 
     assert str(caught.value) == f"{path} does not fit the schema:{expected}"
 
 
+@pytest.mark.parametrize("text", ["title: a\nother: 3\ntitle: b", "title: a\nparts: {b: {side: 1}, b: {side: 2}}"])
+def test_a_key_stands_once(tmp_path: Path, text: str) -> None:
+    """The first of two values would be lost without a word."""
+    path = tmp_path / "whole.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidConfiguration, match=r"expected YAML in .*, got: expected each key once, got \w+ twice"):
+        Whole.read(path)
+
+
+def test_merged_keys_are_no_repetition(tmp_path: Path) -> None:
+    """YAML's merge key gives values that the mapping itself may change."""
+    path = tmp_path / "whole.yaml"
+    path.write_text("title: a\nparts:\n  b: &b {side: 1, kind: right}\n  c: {<<: *b, side: 2}")
+    assert Whole.read(path).parts["c"] == Part(side=2, kind="right")
+
+
+def test_many_mistakes_are_not_all_listed(tmp_path: Path) -> None:
+    """A file of another kind has too many mistakes to read."""
+    path = tmp_path / "whole.yaml"
+    path.write_text("title: a\nothers: [" + ", ".join("{side: 0}" for _ in range(40)) + "]")
+    with pytest.raises(InvalidConfiguration, match=r"and 28 mistakes more$") as caught:
+        Whole.read(path)
+    assert str(caught.value).count("\n") == 13
+
+
 @pytest.mark.parametrize("text", ["title: [", "a: b: c", b"title: \xff\xfe"])
 def test_what_is_no_yaml_is_one_line(tmp_path: Path, text: str | bytes) -> None:
     """Half a list, two colons, and bytes that are no text."""
@@ -79,7 +111,7 @@ def test_long_values_are_cut(tmp_path: Path) -> None:
     """A value of a thousand characters does not hide the message."""
     path = tmp_path / "whole.yaml"
     path.write_text(f"title: a\nothers: {'x' * 1000}")
-    with pytest.raises(InvalidConfiguration, match=r"others: expected a valid tuple, got 'x+\.\.\.$") as caught:
+    with pytest.raises(InvalidConfiguration, match=r"others: expected a list, got 'x+\.\.\.$") as caught:
         Whole.read(path)
     assert len(str(caught.value)) < len(str(path)) + 150
 

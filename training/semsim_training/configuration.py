@@ -1,7 +1,8 @@
 """Values with a schema, read from YAML that people write or from JSON that runs write."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
 from typing import Any, ClassVar, Self, get_args
@@ -17,6 +18,10 @@ _SHORT = Repr()
 """Writes the beginning of a value: aliases of YAML make values that would take hours to write as a whole."""
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxset = 4, 8, 8, 8, 8
 _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 4 * _LONGEST
+_MOST = 12
+"""The most mistakes that an error lists."""
+_NO_LIST = {"tuple_type", "list_type"}
+"""Pydantic's errors for a value that should be a list."""
 _NO_MAPPING = {"model_type", "model_attributes_type", "dataclass_type", "dict_type", "mapping_type"}
 """Pydantic's errors for a value that should be a mapping of fields."""
 
@@ -37,10 +42,10 @@ class Configuration(FrozenModel):
         Raises:
             InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
         """
-        import yaml  # descriptions are read without it
+        from semsim_training.written_yaml import read_yaml  # descriptions are read without yaml
 
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text()))
+            return cls.model_validate(read_yaml(path.read_text()))
         except OSError as error:
             raise InvalidConfiguration(f"expected a configuration at {path}: {error.strerror}") from error
         except ValidationError as error:
@@ -80,6 +85,8 @@ def _as_value_error(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler(value)
     except SemSimError as error:
+        if isinstance(error.__cause__, ValidationError):  # it knows the places of its mistakes
+            raise error.__cause__ from None
         raise ValueError(str(error)) from error
 
 
@@ -90,10 +97,33 @@ LOCATED = WrapValidator(_as_value_error)
 def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
     """The mistakes in a value of a model: the only one behind a space, several on a line each.
 
-    Each says where it is, what was expected and what came: ``settings.3.count: expected ..., got 0``.
+    Each says where it is, what was expected and what came: ``settings.3.count: expected ..., got 0``. A misspelt field
+    is one mistake; the field that it should have been is not told as missing, too.
     """
-    lines = list(dict.fromkeys(_mistake(details, model) for details in error.errors(include_url=False)))
+    every = error.errors(include_url=False)
+    meant = {(*details["loc"][:-1], _meant(details, model)) for details in every}
+    lines = [
+        _mistake(details, model) for details in every if details["type"] != "missing" or details["loc"] not in meant
+    ]
+    lines = list(dict.fromkeys(lines))
+    lines[_MOST:] = [f"and {len(lines) - _MOST} mistakes more"] * (len(lines) > _MOST)
     return (" " if len(lines) == 1 else "\n  ").join(["", *lines])
+
+
+def _meant(details: ErrorDetails, model: type[BaseModel]) -> str:
+    """The field that a name which is no field is nearest to; empty where none is near."""
+    if details["type"] != "extra_forbidden":
+        return ""
+    return "".join(_near(str(details["loc"][-1]), _fields_at(model, details["loc"][:-1])))
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: ``; did you mean dlg?``, or nothing where no known name is near."""
+    return "".join(f"; did you mean {one}?" for one in _near(str(name), known))
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    return get_close_matches(name[:_LONGEST], list(known), n=1)
 
 
 def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
@@ -105,12 +135,14 @@ def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
     elif kind == "missing":
         text = "expected a value, got none"
     elif kind == "extra_forbidden":
-        known = ", ".join(name for one in _models_at(model, place[:-1]) for name in one.model_fields)
-        place, text = place[:-1], f"expected a field of {known}, got {place[-1]}"
+        known, name = _fields_at(model, place[:-1]), str(place[-1])[:_LONGEST]
+        place, text = place[:-1], f"expected a field of {', '.join(known)}, got {name}{did_you_mean(name, known)}"
     elif kind in _NO_MAPPING:
         text = f"expected a mapping, got {got}"
+    elif kind in _NO_LIST:
+        text = f"expected a list, got {got}"
     elif message.startswith("Input should be "):
-        wanted = message.removeprefix("Input should be ").partition(", unable to")[0]
+        wanted = message.removeprefix("Input should be ").partition(", unable to")[0].partition(", got ")[0]
         text = f"expected {'a number ' * wanted.startswith(('greater', 'less'))}{wanted}, got {got}"
     elif kind == "path_type":
         text = f"expected a path, got {got}"
@@ -119,6 +151,11 @@ def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
         text = f"expected {what.lower()} to {rule}" if should else f"{message[0].lower()}{message[1:]}"
     where = ".".join(map(str, place))
     return f"{where}: {text}" if where else text
+
+
+def _fields_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """The fields of a value at a place inside a value of ``model``."""
+    return [name for one in _models_at(model, place) for name in one.model_fields]
 
 
 def _models_at(model: type[BaseModel], place: Sequence[int | str]) -> list[type[BaseModel]]:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.attacks.attack_plug_ins import solved_by
@@ -17,9 +18,9 @@ from semsim_training.attacks.loki import loki
 from semsim_training.attacks.presets import PRESETS
 from semsim_training.attacks.priors import TotalVariation
 from semsim_training.attacks.reconstruction import Reconstruction
-from semsim_training.configuration import FrozenModel
+from semsim_training.configuration import FrozenModel, did_you_mean, mistakes
 from semsim_training.observations.observation import Observation
-from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
+from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in, plug_ins
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ CLOSED_FORMS = {
 
 
 class AttackChoice(FrozenModel):
-    """A published attack or a plug-in, with changes; ``None`` changes nothing."""
+    """A published attack or a plug-in, with changes; ``None`` changes nothing.
+
+    Raises:
+        InvalidConfiguration: a value of another type or outside its range, or no such field.
+    """
 
     preset: str
     """The attack's name, as ``semsim attack list`` gives it."""
@@ -45,13 +50,21 @@ class AttackChoice(FrozenModel):
     """The length of the search."""
     restarts: int | None = Field(default=None, ge=1)
     """The number of starts, of which the best wins."""
-    total_variation: float | None = Field(default=None, ge=0)
+    total_variation: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """The weight of the prior of that name."""
     seconds: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     """The time after which the search ends with the best so far, for all clients that are attacked together."""
     generator: Path | None = Field(default=None, exclude_if=lambda value: value is None)
     """The generator whose codes ``ggl`` searches, safetensors, with its description beside it; the path is that from
     the working directory and may name variables: ``$SEMSIM_DATA``."""
+
+    if not TYPE_CHECKING:  # type checkers know the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise InvalidConfiguration(f"attack:{mistakes(error, AttackChoice)}") from error
 
     @property
     def label(self) -> str:
@@ -92,7 +105,8 @@ def _attack(name: str) -> AttackRecipe | ClosedForm:
     if plugged is not None:
         return _plugged(plugged)
     if name not in ATTACKS:
-        raise InvalidConfiguration(f"expected an attack of {known_names(PlugInKind.ATTACK, ATTACKS)}, got {name}")
+        near = did_you_mean(name, [*ATTACKS, *plug_ins(PlugInKind.ATTACK)])
+        raise InvalidConfiguration(f"expected an attack of {known_names(PlugInKind.ATTACK, ATTACKS)}, got {name}{near}")
     return CLOSED_FORMS[name] if name in CLOSED_FORMS else PRESETS[name]
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from semsim.exceptions import InvalidConfiguration
+from semsim_training.configuration import did_you_mean
 from semsim_training.defenses.defense_plug_ins import NO_VALUE, DefenseFunction, DefenseValue, plugged_defense
-from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
+from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in, plug_ins
 
 VALUES = {
     "gaussian": DefenseValue("a standard deviation >= 0", lambda value: value >= 0),
@@ -107,7 +108,10 @@ def _parse(part: str) -> list[DefenseStep]:
         return [DefenseStep("clip", values[0]), DefenseStep("gaussian", values[0] * values[1])]
     known = VALUES.get(name) if plugged is None else plugged_defense(plugged).value
     if known is None:
-        raise InvalidConfiguration(f"expected a defense of {known_names(PlugInKind.DEFENSE, DEFENSES)}, got {name}")
+        near = did_you_mean(name, [*DEFENSES, *plug_ins(PlugInKind.DEFENSE)])
+        raise InvalidConfiguration(
+            f"expected a defense of {known_names(PlugInKind.DEFENSE, DEFENSES)}, got {name}{near}"
+        )
     value = values[0] if values else 0.0
     if len(values) != known.written or not (math.isfinite(value) and known.allows(value)):
         raise InvalidConfiguration(f"expected {known.expected} for the defense {name}, got {part}")

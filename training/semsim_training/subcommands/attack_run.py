@@ -216,20 +216,13 @@ def _choice(
     seconds: float | None,
     generator: Path | None,
 ) -> "AttackChoice":
-    from pydantic import ValidationError
-
-    from semsim.exceptions import InvalidConfiguration
     from semsim_training.attacks.choice import AttackChoice
-    from semsim_training.configuration import mistakes
 
-    try:
-        return AttackChoice(
-            preset=attack,
-            iterations=iterations,
-            restarts=restarts,
-            total_variation=total_variation,
-            seconds=seconds,
-            generator=generator,
-        )
-    except ValidationError as error:
-        raise InvalidConfiguration(f"attack:{mistakes(error, AttackChoice)}") from error
+    return AttackChoice(
+        preset=attack,
+        iterations=iterations,
+        restarts=restarts,
+        total_variation=total_variation,
+        seconds=seconds,
+        generator=generator,
+    )

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.client_images.network_inputs import Inputs
-from semsim_training.configuration import FrozenModel
-from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in
+from semsim_training.configuration import FrozenModel, did_you_mean
+from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in, plug_ins
 
 
 class Architecture(StrEnum):
@@ -58,7 +58,8 @@ def _known(architecture: str) -> str:
         return architecture
     if architecture not in set(Architecture):
         names = known_names(PlugInKind.VICTIM, tuple(Architecture))
-        raise ValueError(f"expected an architecture of {names}, got {architecture}")
+        near = did_you_mean(architecture, [*Architecture, *plug_ins(PlugInKind.VICTIM)])
+        raise ValueError(f"expected an architecture of {names}, got {architecture}{near}")
     return Architecture(architecture)
 
 
