@@ -21,6 +21,17 @@ def test_the_archive_of_cifar100(data: Path) -> None:
     assert loaded.name == "cifar100_partial/test"
 
 
+def test_classes_of_an_archive_are_named_by_the_configuration(data: Path) -> None:
+    """Names stand for the archive's labels; too few of them are refused, and so are names for a folder."""
+    archive, names = data / "cifar100_partial.npz", tuple(f"class {number}" for number in range(100))
+    named = ImageSource(archive=archive, split="test", size=32, class_names=names).load()
+    assert named.classes == names
+    with pytest.raises(InvalidDataset, match="expected labels below 3, the named classes, got 99"):
+        ImageSource(archive=archive, split="test", size=32, class_names=names[:3]).load()
+    with pytest.raises(ValueError, match="expected class_names with an archive alone"):
+        ImageSource(folder=data, size=32, class_names=names)
+
+
 def test_archives_that_cannot_be_read(tmp_path: Path) -> None:
     """Missing files, other arrays and other types are named."""
     with pytest.raises(InvalidDataset, match="expected arrays train_images and train_labels"):

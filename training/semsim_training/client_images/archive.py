@@ -1,6 +1,6 @@
 """Images from an .npz archive that holds arrays of images and labels for one split or for several."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,19 @@ from semsim_training.client_images.folder import square
 from semsim_training.client_images.labelled import LabelledImages
 
 
-def load_archive(path: Path, size: int, split: str) -> LabelledImages:
+def load_archive(path: Path, size: int, split: str, class_names: Sequence[str] | None = None) -> LabelledImages:
     """The arrays ``<split>_images`` uint8 ``(N, H, W, 3)`` and ``<split>_labels`` ``(N,)`` of an archive.
 
+    Classes have the names ``class_names``, those in the archive's array ``classes``, or their numbers.
+
     Raises:
-        InvalidDataset: no such file, or other arrays.
+        InvalidDataset: no such file, other arrays, or a label that ``class_names`` has no name for.
     """
     images, labels, classes = _arrays(path, split)
+    if class_names is not None:
+        classes = tuple(class_names)
+        if int(labels.max()) >= len(classes):
+            raise InvalidDataset(f"expected labels below {len(classes)}, the named classes, got {int(labels.max())}")
     return LabelledImages(
         name=f"{path.stem}/{split}",
         images=np.stack([square(image, size) for image in images]),

@@ -39,6 +39,8 @@ class ImageSource(FrozenModel):
     """The share of images held out, chosen by their names, of data without a split of its own."""
     name: str | None = None
     """The data set's name where its images are in a folder; ``None`` for the folder's own."""
+    class_names: tuple[str, ...] | None = Field(default=None, exclude_if=lambda value: value is None)
+    """The names of an archive's classes, in the order of its labels, where the archive does not hold them itself."""
     size: int = Field(ge=16, le=512)
     """Images are cut to their centre square and resized to this side, in pixels."""
 
@@ -46,6 +48,8 @@ class ImageSource(FrozenModel):
     def _one_kind(self) -> Self:
         if sum(kind is not None for kind in (self.folder, self.archive, self.published)) != 1:
             raise ValueError("expected one of folder, archive and published")
+        if self.class_names is not None and self.archive is None:
+            raise ValueError("expected class_names with an archive alone, whose classes may have no names")
         return self
 
     @property
@@ -93,7 +97,7 @@ class ImageSource(FrozenModel):
         if self.folder is not None:
             return load_folder(place, self.size, self.name)
         if self.archive is not None:
-            return load_archive(place, self.size, self.split)
+            return load_archive(place, self.size, self.split, self.class_names)
         return load_published(str(self.published), place, self.size, split=self.split, download=self.download)
 
 
