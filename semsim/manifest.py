@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semsim.calibration import Calibration
@@ -116,6 +117,10 @@ class ModelDescription(_Part):
     def _calibrated_or_not(self) -> Self:
         if (self.calibration is None) != (self.threshold is None):
             raise ValueError("expected calibration and threshold together, or neither")
+        if self.calibration is not None and self.threshold is not None:
+            most = float(self.calibration.leakage(np.zeros(1))[0])
+            if self.threshold > most:  # nothing would ever be recognizable
+                raise ValueError(f"expected a threshold that an exact copy reaches, {most:.4f}, got {self.threshold}")
         return self
 
 

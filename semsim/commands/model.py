@@ -18,6 +18,8 @@ def _model() -> None:
 @app.command()
 def show(model: Model = None, require: Require = None, as_json: Json = False) -> None:
     """Show the manifest, and the execution provider that runs it here."""
+    import numpy as np
+
     scorer = load_scorer(model, require)
     manifest, provider = scorer.manifest, scorer.provider
     if as_json:
@@ -32,7 +34,8 @@ def show(model: Model = None, require: Require = None, as_json: Json = False) ->
         "embedding": f"{manifest.embedding.dimension}{', unit norm' if manifest.embedding.normalized else ''}",
         "leakage": "not calibrated: leakage and recognizable are null"
         if manifest.calibration is None
-        else f"{manifest.calibration.kind}, recognizable from {manifest.threshold}",
+        else f"{manifest.calibration.kind}, recognizable from {manifest.threshold}, "
+        f"an exact copy has {manifest.calibration.leakage(np.zeros(1))[0]:.3f}",
         "training": manifest.training.summary,
         "provider": f"{provider.active} (ONNX Runtime {provider.onnxruntime})",
     }

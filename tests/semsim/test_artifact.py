@@ -90,6 +90,10 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
             {"calibration": {"kind": "isotonic", "distances": [1, 1], "leakages": [0.9, 0.1]}, "threshold": 0.5},
             "strictly rising",
         ),
+        (
+            {"calibration": {"kind": "logistic", "slope": 2, "intercept": -1}, "threshold": 0.74},
+            r"threshold that an exact copy reaches, 0\.7311, got 0\.74",
+        ),
         ({"training": {"summary": "", "on_annotations": True}}, "annotators"),
     ],
 )
