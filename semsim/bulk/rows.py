@@ -15,10 +15,12 @@ from semsim.pairs import PairFailure
 from semsim.scorer import PairScore
 from semsim.summary import Summary
 
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
 
 def text(name: str) -> str:
-    r"""A file name that any table can hold: bytes that are not UTF-8 become ``\xe9``."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    r"""A file name that any table and terminal can show: bytes that are not UTF-8, and controls, become ``\xe9``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").translate(_CONTROL)
 
 
 @dataclass(frozen=True, slots=True)

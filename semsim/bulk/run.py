@@ -12,7 +12,7 @@ from semsim.bulk.matching import Match, Matching, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import UnmatchedImages
 from semsim.images import DecodeLimits
-from semsim.images.decode import DEFAULT_LIMITS
+from semsim.images.limits import DEFAULT_LIMITS
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim.summary import Summary, summarize

@@ -283,6 +283,18 @@ def test_names_that_are_not_utf8_are_escaped(semsim: Semsim, tmp_path: Path, suf
     assert rb"caf\xe9.jpg" in output.read_bytes().replace(rb"\\", b"\\")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names with any characters")
+def test_names_do_not_steer_the_terminal(semsim: Semsim, photographs: Path) -> None:
+    """A line end or an escape sequence in a file name is shown, not obeyed: nothing else can be hidden by it."""
+    (photographs / "a\n\x1b[2Kb.png").write_bytes((IMAGES / "cat_32.png").read_bytes())
+    (photographs / "c\x1b[1A.bin").write_bytes(bytes(range(256)))
+    shown = semsim("score-dir", photographs, photographs)
+    assert shown.returncode == 1
+    assert "\x1b" not in shown.stdout + shown.stderr
+    assert r"a\x0a\x1b[2Kb.png -> a\x0a\x1b[2Kb.png" in shown.stdout
+    assert r"skipped original: c\x1b[1A.bin" in shown.stderr
+
+
 def test_an_output_that_is_a_directory_is_refused_before_scoring(semsim: Semsim, tmp_path: Path) -> None:
     """An output that is a directory is refused before the model is loaded."""
     (tmp_path / "out.csv").mkdir()
