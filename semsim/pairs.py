@@ -11,7 +11,7 @@ import numpy as np
 
 from semsim.exceptions import EmptyImage, ErrorCode, ImageTooSmall, InvalidArray, InvalidImage
 from semsim.images import DecodeLimits, RGBImage, Source, decode
-from semsim.images.decode import DEFAULT_LIMITS
+from semsim.images.limits import DEFAULT_LIMITS
 from semsim.pixel_metrics import SSIM_WINDOW
 
 _log = logging.getLogger(__name__)

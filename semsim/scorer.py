@@ -17,7 +17,7 @@ from semsim.artifact import Artifact
 from semsim.embedder import Embedder
 from semsim.exceptions import InvalidPair
 from semsim.images import DecodeLimits, ResizeFilter, RGBImage, Source, decode, resize_batch
-from semsim.images.decode import DEFAULT_LIMITS
+from semsim.images.limits import DEFAULT_LIMITS
 from semsim.images.resize import resize
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure, decode_pairs, merge_outcomes, require_decoded, require_scorable

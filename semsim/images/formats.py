@@ -64,14 +64,3 @@ def _zip(head: bytes) -> str:
     if member.endswith(b"/data.pkl"):
         return "PyTorch file"
     return "ZIP archive"
-
-
-def is_complete(data: bytes, image_format: ImageFormat) -> bool:
-    """True where the file has its end mark: a damaged file has, a cut one has not."""
-    match image_format:
-        case ImageFormat.PNG:
-            return b"IEND" in data[-16:]
-        case ImageFormat.JPEG:
-            return data.rstrip(b"\x00")[-2:] == b"\xff\xd9"
-        case ImageFormat.WEBP:
-            return len(data) >= 12 and int.from_bytes(data[4:8], "little") + 8 <= len(data)

@@ -1,0 +1,35 @@
+"""The chunks of a PNG (the PNG specification, third edition), each with its checksum."""
+
+import zlib
+from collections.abc import Iterator
+
+from semsim.exceptions import CorruptImage, TruncatedImage
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def read_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the name and the body of each chunk up to the end mark; what stands behind it is not looked at.
+
+    Raises:
+        TruncatedImage: the file ends before its end mark.
+        CorruptImage: a checksum is wrong.
+    """
+    view = memoryview(data)
+    position = len(SIGNATURE)
+    while True:
+        stop = position + 8 + int.from_bytes(view[position : position + 4], "big")
+        if stop + 4 > len(data):
+            raise TruncatedImage(f"expected a complete PNG file, got one that ends after {len(data)} bytes")
+        if zlib.crc32(view[position + 4 : stop]) != int.from_bytes(view[stop : stop + 4], "big"):
+            raise CorruptImage("expected a valid PNG file, got one with a wrong checksum")
+        name = bytes(view[position + 4 : position + 8])
+        yield name, view[position + 8 : stop]
+        if name == b"IEND":
+            return
+        position = stop + 4
+
+
+def write_chunk(name: bytes, body: bytes | memoryview) -> bytes:
+    """One chunk with its checksum."""
+    return b"".join((len(body).to_bytes(4, "big"), name, body, zlib.crc32(body, zlib.crc32(name)).to_bytes(4, "big")))
