@@ -68,13 +68,16 @@ def _head(path: Path) -> bytes:
 
 
 def _why_no_text(path: Path, head: bytes) -> InvalidImage | None:
-    other = NotAnImage(f"expected the text that a name in {path.suffix or 'no suffix'} promises, got other bytes")
     if head.startswith(_BYTE_ORDER_MARKS):
-        characters = head[: len(head) // 2 * 2].decode("utf-16", "replace")
-        return None if all(one.isprintable() or one.isspace() for one in characters) else other
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        if _CONTROL.search(text):
-            return other
-        if _IN_BASE64.search(text):
-            return UnsupportedFormat("expected PNG, JPEG or WebP, got a text with an image in base64")
+        characters = path.read_bytes().decode("utf-16", "replace")
+        is_text = "\ufffd" not in characters and all(one.isprintable() or one.isspace() for one in characters)
+        holds_image = _IN_BASE64.search(characters.encode()) is not None
+    else:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            is_text = _CONTROL.search(content) is None
+            holds_image = _IN_BASE64.search(content) is not None
+    if not is_text:
+        return NotAnImage(f"expected the text that a name in {path.suffix or 'no suffix'} promises, got other bytes")
+    if holds_image:
+        return UnsupportedFormat("expected PNG, JPEG or WebP, got a text with an image in base64")
     return None

@@ -123,7 +123,7 @@ def _warn(run: "Run") -> None:
     from semsim.bulk.rows import text
 
     if run.matching.note:
-        typer.echo(run.matching.note, err=True)
+        typer.echo(text(run.matching.note), err=True)
     empty = list(dict.fromkeys(row.original or "" for row in run.rows if row.uninformative))
     for what, names in (
         ("skipped original", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_originals]),
