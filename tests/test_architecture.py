@@ -31,9 +31,9 @@ ALLOWED = {
 FLOORS = {
     "semsim": "stages memory progress calibration error_codes exceptions images informative pixel_metrics manifest "
     "artifact providers pairs embedder scorer summary bulk commands",
-    "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed fitting backbones "
-    "embedding checkpoint client_images gradients defenses victims observations attacks reference_metrics "
-    "reconstructions annotation recognition judged faithfulness metric subcommands",
+    "semsim_training": "seeds machine markdown plug_ins written_yaml configuration decay statistics distributed "
+    "fitting backbones embedding checkpoint client_images gradients defenses victims observations attacks "
+    "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph parity parity_pairs artifact_export export_command",
     "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
     "benchmarks": "harness attack_cases attacks attacks_on_gpu labels local_training presets serving scoring soak "

@@ -75,8 +75,9 @@ class PlugIn:
             raise
         # The code of others raises what it likes; one that ends the process would look like a finished command.
         except (Exception, SystemExit) as error:
+            reason = " ".join(str(error).split())[:300]
             raise InvalidConfiguration(
-                f"expected the {self.kind} {self.name} of {self.origin} {duty}, got {type(error).__name__}: {error}"
+                f"expected the {self.kind} {self.name} of {self.origin} {duty}, got {type(error).__name__}: {reason}"
             ) from error
 
 

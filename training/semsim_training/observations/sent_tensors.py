@@ -1,7 +1,5 @@
 """Tensors as federated learning hands them over: by name or in order, in memory or in a file."""
 
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidUpdate, SemSimError
 from semsim_training.gradients.attackable import trained_names
 from semsim_training.victims.state_dicts import plain_names, state_dict_of
+from semsim_training.victims.tensor_files import read_tensor_file
 
 Array = Tensor | NDArray[Any]
 SentTensors = Path | Mapping[str, Array] | Sequence[Array]
@@ -24,7 +21,6 @@ SentTensors = Path | Mapping[str, Array] | Sequence[Array]
 Files are .safetensors, .npz (by name, or ``arr_0`` and so on in order), and PyTorch files of a state dict, of a
 checkpoint with a state dict, or of a list of tensors.
 """
-_UNNAMED = re.compile(r"arr_(\d+)")
 _COUNTER = "num_batches_tracked"
 
 
@@ -39,7 +35,7 @@ def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError
             not fit the model, or two tensors have one name.
     """
     source = str(sent) if isinstance(sent, Path) else "the tensors"
-    content = _loaded(sent, refusal) if isinstance(sent, Path) else sent
+    content = read_tensor_file(sent, refusal) if isinstance(sent, Path) else sent
     if isinstance(content, Mapping):
         dense = {name: _dense(value, str(name), refusal) for name, value in content.items() if _is_array(value)}
         tensors = plain_names(state_dict_of({**content, **dense}, source, refusal), model, refusal)
@@ -51,39 +47,6 @@ def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError
         name for name, _ in model.named_parameters()
     }
     return {name: _dense(value, name, refusal) for name, value in tensors.items() if name not in aliases}
-
-
-def _loaded(path: Path, refusal: type[SemSimError]) -> object:
-    """The content of a file; nothing in it is executed."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                return _named_or_listed({name: archive[name] for name in archive.files})
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise refusal(f"expected a file of tensors at {path}: {error.strerror or error}") from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise refusal(f"expected a file of tensors at {path}: {_line(error)}") from error
-    except Exception as error:  # unpickling raises what the file likes
-        raise refusal(
-            f"expected tensors in a PyTorch file, .safetensors or .npz at {path}, got something else (arrays of NumPy "
-            f"belong into .npz): {type(error).__name__}: {_line(error)}"
-        ) from error
-
-
-def _line(error: Exception) -> str:
-    """The beginning of an error's message in one line."""
-    return " ".join(str(error).split())[:200]
-
-
-def _named_or_listed(arrays: dict[str, NDArray[Any]]) -> object:
-    """The arrays as a list where ``numpy.savez`` had no names for them."""
-    numbers = {int(match[1]): name for name in arrays if (match := _UNNAMED.fullmatch(name))}
-    if len(numbers) < len(arrays) or sorted(numbers) != list(range(len(arrays))):
-        return arrays
-    return [arrays[numbers[number]] for number in range(len(arrays))]
 
 
 def _is_array(value: object) -> bool:
@@ -98,6 +61,8 @@ def _dense(value: object, name: str, refusal: type[SemSimError]) -> Tensor:
         raise refusal(f"expected a tensor or an array for {name}, got {type(value).__name__}")
     if value.is_quantized or value.is_complex():
         raise refusal(f"expected real numbers in {name}, got {value.dtype}")
+    if value.is_meta or value.is_nested:
+        raise refusal(f"expected numbers in {name}, got a {'meta' if value.is_meta else 'nested'} tensor")
     value = value.detach()
     return (value if value.layout is torch.strided else value.to_dense()).cpu()
 

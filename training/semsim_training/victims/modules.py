@@ -83,9 +83,9 @@ def _called(factory: Callable[..., object], text: str, classes: int | None, opti
         # A function that passes all its keywords on does not say which of them it takes.
         if takes_any and "num_classes" not in names and "num_classes" in str(error):
             return _called(factory, text, None, {key: options[key] for key in options if key != "num_classes"})
-        raise InvalidVictim(f"expected a network from {text}, got {type(error).__name__}: {error}") from error
+        raise InvalidVictim(f"expected a network from {text}, got {_line(error)}") from error
     except (Exception, SystemExit) as error:  # the user's code raises what it likes
-        raise InvalidVictim(f"expected a network from {text}, got {type(error).__name__}: {error}") from error
+        raise InvalidVictim(f"expected a network from {text}, got {_line(error)}") from error
 
 
 def _imported(place: str) -> ModuleType:
@@ -94,7 +94,7 @@ def _imported(place: str) -> ModuleType:
         return _executed(path) if path.suffix == ".py" else importlib.import_module(place)
     except (Exception, SystemExit) as error:  # the user's code raises what it likes
         missing = path.suffix == ".py" and not path.is_file()
-        told = "no such file" if missing else f"{type(error).__name__}: {error}"
+        told = "no such file" if missing else _line(error)
         raise InvalidVictim(f"expected a Python file or module at {place} ({_FORM}): {told}") from error
 
 
@@ -112,6 +112,11 @@ def _executed(path: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.resolve().parent))
     return module
+
+
+def _line(error: BaseException) -> str:
+    """The kind of an error and the beginning of its message in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _callables(source: ModuleType) -> str:

@@ -58,14 +58,27 @@ def state_dict_of(loaded: object, source: str, refusal: type[SemSimError] = Inva
     if not isinstance(loaded, Mapping):
         raise refusal(f"expected a state dict (names to tensors) at {source}, got {type(loaded).__name__}")
     if _is_state(loaded):
-        return dict(loaded)
+        return _named(loaded, source, refusal)
     keys = [key for key in _KEYS if _is_state(loaded.get(key))]
     if len(keys) != 1:
         expected = f"expected a state dict, or one under {', '.join(_KEYS)}, at {source}"
         if keys:
             raise refusal(f"{expected}, got {len(keys)}: {', '.join(keys)}")
-        raise refusal(f"{expected}, got a mapping of {', '.join(map(str, list(loaded)[:5])) or 'nothing'}")
-    return dict(loaded[keys[0]])
+        raise refusal(f"{expected}, got a mapping of {_shown(loaded)}")
+    return _named(loaded[keys[0]], source, refusal)
+
+
+def _shown(loaded: Mapping[Any, Any]) -> str:
+    """The first names of a mapping, with the types of what is no tensor."""
+    kinds = {str(name)[:40]: type(value).__name__ for name, value in list(loaded.items())[:5]}
+    return ", ".join(name if kind == "Tensor" else f"{name} ({kind})" for name, kind in kinds.items()) or "nothing"
+
+
+def _named(state: Mapping[Any, Tensor], source: str, refusal: type[SemSimError]) -> dict[str, Tensor]:
+    for name in state:
+        if not isinstance(name, str):
+            raise refusal(f"expected names of tensors as text at {source}, got {type(name).__name__} {str(name)[:40]}")
+    return dict(state)
 
 
 def _is_state(value: Any) -> bool:

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from semsim.exceptions import InvalidVictim
 from semsim_training.configuration import Description, FrozenModel
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network
+from semsim_training.victims.tensor_files import read_tensor_file
 
 
 class VictimTrainingRecord(FrozenModel):
@@ -87,22 +87,12 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str) -> N
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, or of a PyTorch file that holds a state dict and nothing else.
+    """The tensors of a file that holds a state dict and nothing else.
 
     Raises:
         InvalidVictim: the file is missing, or holds something else.
     """
-    try:
-        if path.suffix == ".safetensors":
-            weights: dict[str, Tensor] = load_file(path)
-            return weights
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InvalidVictim(f"expected a file of tensors at {path}: {error.strerror or error}") from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise InvalidVictim(f"expected a file of tensors at {path}: {error}") from error
-    except Exception as error:  # unpickling raises what the file likes
-        raise InvalidVictim(f"expected a state dict at {path}, got {type(error).__name__}: {error}") from error
+    state = read_tensor_file(path, InvalidVictim)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InvalidVictim(f"expected a state dict (names to tensors) at {path}, got {type(state).__name__}")
     return state
