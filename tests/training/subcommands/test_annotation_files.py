@@ -40,7 +40,7 @@ def answered(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         answers = {tile: -1 if name == "bob" else item.truth or -1 for tile, item in key.tiles.items()}
         (root / f"{name}.json").write_text(json.dumps(answers))
         said = annotate("import", root / f"{name}.key.json", root / f"{name}.json", root / "table", "--kind", kind)
-        assert said == f"{root / 'table'}: 47 judgements by {name} added\n"
+        assert said == f"{root / 'table'}: 47 judgements added, 0 there already, 0 refused\n"
     return root
 
 
@@ -65,16 +65,21 @@ def test_sheets_become_judgements_and_agreement(dataset: Path, table: Path) -> N
     assert (bob["clean"]["count"], bob["noise"]["count"], bob["recognised"]["count"]) == (0, 2, 0)
 
 
-def test_nothing_is_added_by_what_is_refused(table: Path, answered: Path, tmp_path: Path) -> None:
-    """Answers that were imported before, or that lack a tile, leave the table as it was."""
-    before = sorted(table.iterdir())
-    with pytest.raises(InvalidAnnotations, match="expected one judgement of an item by an annotator"):
-        annotate("import", answered / "ada.key.json", answered / "ada.json", table, "--kind", "person")
+def test_answers_are_taken_in_again_when_they_are_mended(answered: Path, tmp_path: Path) -> None:
+    """A bad answer is refused, told and ends with 1; the others are added, and the mended one is added later."""
     answers = json.loads((answered / "ada.json").read_text())
-    (tmp_path / "less.json").write_text(json.dumps({tile: answers[tile] for tile in list(answers)[1:]}))
-    with pytest.raises(InvalidAnnotations, match=r"got 46: none for 1$"):
-        annotate("import", answered / "ada.key.json", tmp_path / "less.json", table, "--kind", "person")
-    assert sorted(table.iterdir()) == before
+    table, first = tmp_path / "table", min(answers, key=int)
+    (tmp_path / "less.json").write_text(json.dumps(answers | {first: "no class"}))
+    arguments = ["import", answered / "ada.key.json", tmp_path / "less.json", table, "--kind", "person"]
+    ended = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    assert ended.exit_code == 1
+    assert ended.stdout == f"{table}: 46 judgements added, 0 there already, 1 refused\n"
+    assert f'for tile {first}, got "no class"' in ended.stderr
+    said = annotate("import", answered / "ada.key.json", answered / "ada.json", table, "--kind", "person")
+    assert said == f"{table}: 1 judgements added, 46 there already, 0 refused\n"
+    assert {one.key: one for one in read(table)} == {
+        one.key: one for one in read(answered / "table") if one.annotator == "ada"
+    }
 
 
 def test_label_studio_there_and_back(dataset: Path, table: Path, tmp_path: Path) -> None:
@@ -93,7 +98,7 @@ def test_label_studio_there_and_back(dataset: Path, table: Path, tmp_path: Path)
         said = annotate(
             "label-studio", "import", tmp_path / "ls.key.json", tmp_path / "export.json", table, "--annotator", "5=eve"
         )
-        assert said == f"{table}: {added} judgements added, {there} there already\n"
+        assert said == f"{table}: {added} judgements added, {there} there already, 0 refused\n"
     last = read(table)[-1]
     assert (last.annotator, last.answer, last.seconds, last.kind) == ("eve", "class_1", 1.0, AnnotatorKind.PERSON)
 

@@ -9,6 +9,7 @@ import typer
 from semsim.commands.options import Json
 from semsim_training.subcommands import label_studio_command
 from semsim_training.subcommands.annotation_options import Limit, Noise, Split, splits
+from semsim_training.subcommands.judgement_import import take_in
 
 if TYPE_CHECKING:
     from semsim_training.annotation.judgements import AnnotatorKind
@@ -100,15 +101,14 @@ def import_answers(
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
     kind: Kind = None,
 ) -> None:
-    """Add the answers to contact sheets to the table of judgements: all of them, or none."""
-    from semsim_training.annotation.judgements import append
+    """Add the answers to contact sheets that the table of judgements does not have yet.
+
+    Exit codes: 0 all are in the table; 1 some were refused, each is told, and the others are in the table; 2 refused.
+    """
     from semsim_training.annotation.keys import SheetKey
     from semsim_training.annotation.sheets.sheet_answers import read_answers
 
-    sheet_key = SheetKey.read(key)
-    judgements = read_answers(sheet_key, answers, _kind(kind))
-    append(table, judgements)
-    typer.echo(f"{table}: {len(judgements)} judgements by {sheet_key.annotator} added")
+    take_in(table, read_answers(SheetKey.read(key), answers, _kind(kind)))
 
 
 @app.command("agreement")

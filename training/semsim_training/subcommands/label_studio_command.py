@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from semsim_training.subcommands.annotation_options import Limit, Noise, Split, splits
+from semsim_training.subcommands.judgement_import import take_in
 
 app = typer.Typer(no_args_is_help=True, help="Exchange tasks and annotations with Label Studio, as JSON.")
 
@@ -46,15 +47,14 @@ def import_export(
         typer.Option(metavar="USER=NAME", help="Pseudonym of a user, by number or address."),
     ] = None,
 ) -> None:
-    """Add the annotations that the table does not have yet."""
-    from semsim_training.annotation.judgements import append, read
-    from semsim_training.annotation.keys import TaskKey
-    from semsim_training.annotation.label_studio.labelling_export import not_yet_known, read_export
+    """Add the annotations that the table does not have yet.
 
-    judgements = read_export(TaskKey.read(key), exported, _names(annotator or []))
-    new = not_yet_known(read(table), judgements)
-    append(table, new)
-    typer.echo(f"{table}: {len(new)} judgements added, {len(judgements) - len(new)} there already")
+    Exit codes: 0 all are in the table; 1 some were refused, each is told, and the others are in the table; 2 refused.
+    """
+    from semsim_training.annotation.keys import TaskKey
+    from semsim_training.annotation.label_studio.labelling_export import read_export
+
+    take_in(table, read_export(TaskKey.read(key), exported, _names(annotator or [])))
 
 
 def _names(pairs: list[str]) -> dict[str, str]:

@@ -4,16 +4,19 @@ JSON holds tasks with their annotations; JSON-MIN holds a flat object for each a
 they are the judgements that went out. An error repeats nothing of a file but names, because the file holds the images.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from semsim.exceptions import InvalidAnnotations
+from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement
-from semsim_training.annotation.keys import TaskKey, pseudonym
+from semsim_training.annotation.keys import ShownItem, TaskKey, pseudonym
 from semsim_training.annotation.label_studio.labelling_tasks import QUESTION, UNRECOGNIZABLE_CHOICE
+from semsim_training.annotation.taken_judgements import TakenJudgements, taken_from
+
+_ENTRIES = TypeAdapter(list[Any])
 
 
 class _ResultMeta(BaseModel):
@@ -30,14 +33,18 @@ class _ExportedResult(BaseModel):
 
 
 class _ExportedUser(BaseModel):
-    id: int | None = None
+    id: StrictInt | None = None
     email: str | None = None
+
+
+_Who = StrictInt | str | _ExportedUser | None
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
 
 class _ExportedAnnotation(BaseModel):
     result: list[_ExportedResult]
-    completed_by: int | str | _ExportedUser | None = None
-    lead_time: float | None = None
+    completed_by: _Who = None
+    lead_time: _Seconds = None
     was_cancelled: bool = False
 
 
@@ -47,7 +54,7 @@ class _ExportedData(BaseModel):
 
 class _ExportedTask(BaseModel):
     data: _ExportedData
-    annotations: list[_ExportedAnnotation]
+    annotations: list[Any]
 
 
 class _FlatAnnotation(BaseModel):
@@ -58,18 +65,15 @@ class _FlatAnnotation(BaseModel):
     item: str
     annotation_id: int | str | None = None
     """``None`` for a task that nobody annotated, which JSON-MIN lists, too."""
-    annotator: int | str | _ExportedUser | None = None
-    lead_time: float | None = None
+    annotator: _Who = None
+    lead_time: _Seconds = None
 
 
-class _ExportedFile(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    tasks: list[_ExportedTask | _FlatAnnotation]
-
-
-def read_export(key: TaskKey, path: Path, names: Mapping[str, str] | None = None) -> tuple[Judgement, ...]:
+def read_export(key: TaskKey, path: Path, names: Mapping[str, str] | None = None) -> TakenJudgements:
     """The judgements of people in a Label Studio export; annotations that were skipped are left out.
+
+    Refused alone are a task of an unknown item or of another form, and an annotation with an unknown choice, without a
+    choice or with several, or by a user who has neither a number nor a pseudonym.
 
     Args:
         key: the key of the tasks.
@@ -78,74 +82,79 @@ def read_export(key: TaskKey, path: Path, names: Mapping[str, str] | None = None
             becomes ``label-studio-NUMBER``. An address is never kept.
 
     Raises:
-        InvalidAnnotations: no such file, another format, an unknown item or choice, no choice or several, or a user who
-            has neither a number nor a pseudonym.
+        InvalidAnnotations: no such file, another format, or no annotation that can be taken.
         InvalidOption: a pseudonym with other characters than it may have.
     """
     names = {user: pseudonym(name) for user, name in (names or {}).items()}
     try:
-        raw = TypeAdapter(Any).validate_json(path.read_bytes())
-        tasks = _ExportedFile(tasks=raw).tasks
+        tasks = _ENTRIES.validate_json(path.read_bytes())
     except OSError as error:
         raise InvalidAnnotations(f"expected a Label Studio export at {path}: {error.strerror}") from error
     except ValidationError as error:
         raise InvalidAnnotations(f"expected {path} as Label Studio exports JSON or JSON-MIN: {_where(error)}") from None
     items = {item.item: item for item in key.items}
-    judgements = []
-    for task in tasks:
-        name = task.data.item if isinstance(task, _ExportedTask) else task.item
-        if name not in items:
-            raise InvalidAnnotations(f"expected items of the key's tasks in {path}, got {name[:40]!r}")
-        item = items[name]
-        for annotation in _annotations(task):
-            answer, meta = _answer(annotation, key.classes, name)
-            judgements.append(
-                Judgement(
-                    key.dataset,
-                    name,
-                    item.shown,
-                    meta.annotator or _pseudonym(annotation.completed_by, names, name),
-                    AnnotatorKind.PERSON,
-                    answer,
-                    item.truth,
-                    meta.protocol or key.protocol,
-                    seconds=annotation.lead_time,
-                )
-            )
-    return tuple(judgements)
+    judgements: list[Judgement] = []
+    refused: list[str] = []
+    for number, entry in enumerate(tasks):
+        try:
+            name, annotations = _annotations(entry, set(items))
+        except InvalidAnnotations as error:
+            refused.append(f"task {number}: {error}")
+            continue
+        for annotation in annotations:
+            try:
+                judgements += _judged(annotation, key, items[name], names)
+            except InvalidAnnotations as error:
+                refused.append(f"task {number}: {error}")
+    return taken_from(path, judgements, refused)
 
 
-def not_yet_known(known: Sequence[Judgement], exported: Sequence[Judgement]) -> tuple[Judgement, ...]:
-    """The exported judgements that are not known yet: a project is exported again and again while it grows.
+def _annotations(entry: object, items: Collection[str]) -> tuple[str, list[Any]]:
+    """The item and the annotations of an entry, in the form that JSON has."""
+    try:
+        if isinstance(entry, dict) and "data" in entry:
+            task = _ExportedTask.model_validate(entry)
+            name, annotations = task.data.item, task.annotations
+        else:
+            flat = _FlatAnnotation.model_validate(entry)
+            name, annotations = flat.item, [] if flat.annotation_id is None else [_unfolded(flat)]
+    except ValidationError as error:
+        raise InvalidAnnotations(f"expected a task as JSON or JSON-MIN has it: {_where(error)}") from None
+    if name not in items:
+        raise InvalidAnnotations(f"expected an item of the key's tasks, got {name[:40]!r}")
+    return name, annotations
 
-    Raises:
-        InvalidAnnotations: an exported judgement has another answer than the known one.
-    """
-    answers = {judgement.key: judgement.answer for judgement in known}
-    for judgement in exported:
-        before = answers.get(judgement.key, judgement.answer)
-        if before != judgement.answer:
-            raise InvalidAnnotations(
-                f"expected {before or UNRECOGNIZABLE_CHOICE} by {judgement.annotator} for {judgement.item}, "
-                f"as the table has it, got {judgement.answer or UNRECOGNIZABLE_CHOICE}"
-            )
-    return tuple(judgement for judgement in exported if judgement.key not in answers)
 
-
-def _annotations(task: _ExportedTask | _FlatAnnotation) -> list[_ExportedAnnotation]:
-    if isinstance(task, _ExportedTask):
-        return [annotation for annotation in task.annotations if not annotation.was_cancelled]
-    if task.annotation_id is None:
-        return []
-    chosen = (task.model_extra or {}).get(QUESTION)
+def _unfolded(flat: _FlatAnnotation) -> _ExportedAnnotation:
+    chosen = (flat.model_extra or {}).get(QUESTION)
     choices = chosen.get("choices") if isinstance(chosen, dict) else [] if chosen is None else [chosen]
     result = _ExportedResult(from_name=QUESTION, value={"choices": choices})
-    return [_ExportedAnnotation(result=[result], completed_by=task.annotator, lead_time=task.lead_time)]
+    return _ExportedAnnotation(result=[result], completed_by=flat.annotator, lead_time=flat.lead_time)
+
+
+def _judged(written: object, key: TaskKey, item: ShownItem, names: Mapping[str, str]) -> list[Judgement]:
+    """The judgement of an annotation; none of one that was skipped."""
+    try:
+        annotation = _ExportedAnnotation.model_validate(written)
+    except ValidationError as error:
+        raise InvalidAnnotations(f"expected an annotation of the item {item.item}: {_where(error)}") from None
+    if annotation.was_cancelled:
+        return []
+    answer, meta = _answer(annotation, key.classes, item.item)
+    annotator = _pseudonym(annotation.completed_by, names, item.item) if not meta.annotator else _known(meta, item.item)
+    protocol = meta.protocol or key.protocol
+    return [
+        Judgement(
+            key.dataset, item.item, item.shown, annotator, AnnotatorKind.PERSON, answer, item.truth, protocol,
+            seconds=annotation.lead_time,
+        )
+    ]  # fmt: skip
 
 
 def _answer(annotation: _ExportedAnnotation, classes: Sequence[str], item: str) -> tuple[str | None, _ResultMeta]:
     results = [result for result in annotation.result if result.from_name == QUESTION]
-    choices = [choice for result in results for choice in result.value.get("choices") or ()]
+    lists = [result.value.get("choices") or [] for result in results]
+    choices = [choice for one in lists for choice in (one if isinstance(one, list) else [one])]
     if len(choices) != 1:
         raise InvalidAnnotations(f"expected one choice for the item {item}, got {len(choices)}")
     if choices[0] == UNRECOGNIZABLE_CHOICE:
@@ -165,6 +174,13 @@ def _pseudonym(user: int | str | _ExportedUser | None, names: Mapping[str, str],
     if str(number_or_address[0]).isdecimal():
         return f"label-studio-{number_or_address[0]}"
     raise InvalidAnnotations(f"expected a user's number or an --annotator for who judged the item {item}, got neither")
+
+
+def _known(meta: _ResultMeta, item: str) -> str:
+    try:
+        return pseudonym(str(meta.annotator))
+    except InvalidOption:  # it may be an address, which is not repeated
+        raise InvalidAnnotations(f"expected a pseudonym of who judged the item {item}, got another name") from None
 
 
 def _where(error: ValidationError) -> str:

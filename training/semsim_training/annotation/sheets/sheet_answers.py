@@ -1,6 +1,7 @@
-"""Reads the answers to contact sheets and makes judgements of them: of all, or of none."""
+"""Reads the answers to contact sheets and makes judgements of them; a bad answer is refused alone, and told."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,46 +10,51 @@ from semsim_training.annotation.judgements import AnnotatorKind, Judgement
 from semsim_training.annotation.keys import SheetKey
 from semsim_training.annotation.sheets.contact_sheets import CODE
 from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE_INDEX
+from semsim_training.annotation.taken_judgements import TakenJudgements, taken_from
 
 _NAMED = 5
 
 
-def read_answers(key: SheetKey, path: Path, kind: AnnotatorKind | None = None) -> tuple[Judgement, ...]:
+def read_answers(key: SheetKey, path: Path, kind: AnnotatorKind | None = None) -> TakenJudgements:
     """The judgements in the JSON file ``path`` by the annotator of ``key``: tile number to class, its index, or -1.
+
+    A tile that is missing, unknown or twice there, or whose answer is no class, is refused alone.
 
     Raises:
         InvalidOption: neither the key nor ``kind`` says who answered, they differ, or it was no person or vision model.
-        InvalidAnnotations: no JSON object, answers to other sheets, tiles missing, unknown or twice, unknown classes.
+        InvalidAnnotations: no JSON object, answers to other sheets, or no tile that can be taken.
     """
     answered_by = _kind(key, kind)
     answers = _read(path)
     code = answers.pop(CODE, key.code)
     if code != key.code:
-        raise InvalidAnnotations(f"expected answers to the sheets {key.code} in {path}, got answers to {code!r}")
+        raise InvalidAnnotations(
+            f"expected answers to the sheets {key.code} in {path}, got answers to {str(code)[:40]!r}"
+        )
     tiles = {str(number): tile for number, tile in key.tiles.items()}
+    judgements, refused = [], []
     unknown = [name for name in answers if name not in tiles]
     if unknown:
-        raise InvalidAnnotations(f"expected tiles 1 to {len(tiles)} in {path}, got {_some(unknown)}")
+        refused.append(f"expected tiles 1 to {len(tiles)}, got {_some(unknown)}")
     missing = [name for name in tiles if answers.get(name) is None]
     if missing:
-        raise InvalidAnnotations(
-            f"expected an answer for each of {len(tiles)} tiles in {path}, "
-            f"got {len(tiles) - len(missing)}: none for {_some(missing)}"
-        )
-    return tuple(
-        Judgement(
-            key.dataset,
-            tile.item,
-            tile.shown,
-            key.annotator,
-            answered_by,
-            _class(answers[name], name, key.classes),
-            tile.truth,
-            key.protocol,
-            repeat=tile.repeat,
-        )
-        for name, tile in tiles.items()
-    )
+        count = len(tiles) - len(missing)
+        refused.append(f"expected an answer for each of {len(tiles)} tiles, got {count}: none for {_some(missing)}")
+    for name, tile in tiles.items():
+        if answers.get(name) is None:
+            continue
+        try:
+            answer = _class(answers[name], name, key.classes)
+        except InvalidAnnotations as error:
+            refused.append(str(error))
+            continue
+        judgements.append(
+            Judgement(
+                key.dataset, tile.item, tile.shown, key.annotator, answered_by, answer, tile.truth, key.protocol,
+                repeat=tile.repeat,
+            )
+        )  # fmt: skip
+    return taken_from(path, judgements, refused)
 
 
 def _kind(key: SheetKey, kind: AnnotatorKind | None) -> AnnotatorKind:
@@ -61,23 +67,25 @@ def _kind(key: SheetKey, kind: AnnotatorKind | None) -> AnnotatorKind:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        if twice:
-            raise InvalidAnnotations(f"expected each tile once in {path}, got more than one answer for {_some(twice)}")
-        return dict(pairs)
-
     try:
-        answers = json.loads(path.read_bytes(), object_pairs_hook=once)
+        answers = json.loads(path.read_bytes(), object_pairs_hook=_each_once)
     except OSError as error:
         raise InvalidAnnotations(f"expected answers at {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidAnnotations(f"expected a JSON object of tile numbers to answers in {path}: {error}") from error
     if not isinstance(answers, dict):
         raise InvalidAnnotations(
             f"expected a JSON object of tile numbers to answers in {path}, got {type(answers).__name__}"
         )
+    return answers
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The answers by tile; several answers for one tile as a list, which is none of them."""
+    answers = dict(pairs)
+    if len(answers) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        answers |= {name: [answer for other, answer in pairs if other == name] for name in counts if counts[name] > 1}
     return answers
 
 
