@@ -234,6 +234,30 @@ def test_clients_never_touch_each_other(network: nn.Module, path: str, caplog: p
     assert ("no shared weights: " in caplog.text) == (path != "shared weights")
 
 
+@pytest.mark.parametrize(
+    ("name", "path"), [("resnet18", "shared weights"), ("vit_tiny_patch16_224", "loop"), ("convnext_atto", "loop")]
+)
+def test_one_client_alone_takes_the_loop_in_the_place_of_vmap(name: str, path: str) -> None:
+    """Its gradient and image gradient are those of the path that many clients take, to 1e-9 in float64."""
+    (listed,) = [one for one in NETWORKS if one.name == name]
+    assert listed.small is not None
+    torch.manual_seed(0)
+    network, labels = listed.small().double().eval(), torch.tensor([1, 3])
+    images = torch.randn(2, *listed.small_shape, dtype=torch.float64)
+    made = []
+    for alone in (True, False):
+        client = client_gradients(network, 2, listed.small_shape, train_batchnorm=False, alone=alone)
+        assert (client.path == path) == (alone or path != "loop")
+        pixels, rng = images.clone().requires_grad_(), torch.Generator().manual_seed(0)
+        parameters = [network.get_parameter(name) for name in client.names]
+        by = client.lay_out([torch.randn(1, *value.shape, dtype=value.dtype, generator=rng) for value in parameters])
+        terms = zip(client(pixels, labels), by, strict=True)
+        products = torch.stack([(term.dense() * direction).sum() for term, direction in terms])
+        made.append((products.detach(), torch.autograd.grad(products.sum(), pixels)[0]))
+    for one, other in zip(*made, strict=True):
+        assert relative(one, other) < 1e-9
+
+
 def test_a_part_without_gradient_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """Where autograd's second derivative is not that of the gradient, the log and the chosen path say so."""
     right = chosen_path(Features().eval(), 1, (3, 8, 8), train_batchnorm=False)

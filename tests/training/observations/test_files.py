@@ -70,6 +70,18 @@ def test_what_training_mode_computes_otherwise_is_told(caplog: pytest.LogCapture
     assert caplog.messages[0].startswith("two heads: In training mode the network gives more than its logits")
 
 
+@pytest.mark.parametrize("kind", [UpdateKind.GRADIENT, UpdateKind.DELTA])
+def test_tensors_come_in_the_order_of_the_model(kind: UpdateKind) -> None:
+    """Files keep another order than the network's, which attacks of plug-ins may rely on."""
+    attacked = victim("lenet", size=16)
+    names = [name for name, _ in attacked.model.named_parameters()]
+    sent = {name: torch.ones_like(attacked.model.get_parameter(name)) for name in sorted(names, reverse=True)}
+    last = attacked.model.get_parameter(names[-1])
+    sent[names[-1]] = torch.cat([torch.ones(len(last) - 1), torch.tensor([1.0 - len(last)])])
+    training = None if kind is UpdateKind.GRADIENT else LocalTraining(0.1, 1)
+    assert list(observation_of(attacked, sent, kind, local_training=training).update.tensors) == names
+
+
 def test_a_state_dict_after_training_gives_the_batch_away(tmp_path: Path) -> None:
     """The state dict, or its difference from the one before, gives them; evaluation mode would contradict it."""
     attacked = victim("resnet20", 4, 16)

@@ -52,7 +52,7 @@ class Evaluation:
         self.recipe, self.images = recipe, first.images
         self.shape = (first.images, *first.victim.inputs.shape)
         self._black, self._white = (end.to(device) for end in box(first.victim.inputs, dtype))
-        self.simulated = simulation(first)
+        self.simulated = simulation(first, len(observations) * recipe.restarts)
         """The client's computation, on the device of the search."""
         self.simulated.network.to(device, dtype)
         layers = batchnorm_layers(self.simulated.network)

@@ -8,8 +8,10 @@ from semsim_training.observations.observation import Observation
 Simulation = ClientGradients | LocalStepDeltas
 
 
-def simulation(observation: Observation) -> Simulation:
+def simulation(observation: Observation, clients: int | None = None) -> Simulation:
     """The client's computation, by the fastest path that a trial on the victim finds right.
+
+    ``clients`` is the number of clients in every call, where it is known: the path may be another for one alone.
 
     Raises:
         InvalidVictim: no path is right; the message names the layer.
@@ -18,7 +20,7 @@ def simulation(observation: Observation) -> Simulation:
     training = observation.update.local_training
     if training is None or observation.gradient is not None:
         shape = observation.victim.inputs.shape
-        return client_gradients(model, images, shape, train_batchnorm=train_batchnorm)
+        return client_gradients(model, images, shape, train_batchnorm=train_batchnorm, alone=clients == 1)
     vectorised = tried_path(observation).kind is not LoopedClientGradients
     return LocalStepDeltas(model, images, training, train_batchnorm=train_batchnorm, vectorised=vectorised)
 

@@ -29,6 +29,9 @@ class ChosenPath:
     difference: Disagreement
     replaced: tuple[str, ...]
     """The victim's operations in whose place equal ones are computed."""
+    alone: type[ClientGradients]
+    """The path for one client at a time: the loop where clients would go through ``vmap``, which costs one alone more
+    than it saves."""
     doubt: str = ""
     """A sentence where autograd's second derivative of the victim is not that of finite differences; else empty."""
 
@@ -37,18 +40,19 @@ _chosen: WeakKeyDictionary[nn.Module, dict[object, ChosenPath]] = WeakKeyDiction
 
 
 def client_gradients(
-    model: nn.Module, images: int, shape: tuple[int, int, int], *, train_batchnorm: bool
+    model: nn.Module, images: int, shape: tuple[int, int, int], *, train_batchnorm: bool, alone: bool = False
 ) -> ClientGradients:
     """The fastest path that agrees with plain autograd, for clients of ``images`` images ``(C, H, W)``.
 
-    The paths are ``shared weights`` where every layer is known, ``vmap`` where not, and a plain ``loop`` over clients.
+    The paths are ``shared weights`` where every layer is known, ``vmap`` where not, and a plain ``loop`` over clients,
+    which is also for a client that will be ``alone`` in every call where others take ``vmap``.
 
     Raises:
         InvalidVictim: the network does not take such images, gives no logits, changes from call to call, or has no
             second derivative; the message names the layer.
     """
     chosen = chosen_path(model, images, shape, train_batchnorm=train_batchnorm)
-    return chosen.kind(model, images, train_batchnorm=train_batchnorm)
+    return (chosen.alone if alone else chosen.kind)(model, images, train_batchnorm=train_batchnorm)
 
 
 def chosen_path(model: nn.Module, images: int, shape: tuple[int, int, int], *, train_batchnorm: bool) -> ChosenPath:
@@ -78,10 +82,23 @@ def _choose(model: nn.Module, trial: Trial, train_batchnorm: bool) -> ChosenPath
             continue
         if difference.agrees:
             _log.info("%s by %s%s", type(model).__name__, kind.path, "".join(f"; {reason}" for reason in reasons))
-            return ChosenPath(kind, difference, tuple(sorted(operations_of(path.network).replaced)), trial.doubt)
+            replaced = tuple(sorted(operations_of(path.network).replaced))
+            alone = LoopedClientGradients if _loop_is_for_one(kind, trial, train_batchnorm) else kind
+            return ChosenPath(kind, difference, replaced, alone, trial.doubt)
         culprit = next(iter(sorted(difference.wrong)), "the images")
         reasons.append(f"no {kind.path}: the derivative by {culprit} differs by {difference.largest:.1e}")
     raise InvalidVictim(
         f"expected a path whose derivatives are those of plain autograd for {type(model).__name__}, got "
         f"{'; '.join(reasons)}"
     )
+
+
+def _loop_is_for_one(kind: type[ClientGradients], trial: Trial, train_batchnorm: bool) -> bool:
+    if kind is not LooseParameterGradients:
+        return False
+    try:
+        loop = LoopedClientGradients(trial.model, trial.images, train_batchnorm=train_batchnorm)
+        return trial.difference(loop, (1,)).agrees
+    except (InvalidVictim, RuntimeError, NotImplementedError) as error:
+        _log.debug("no loop for one client", exc_info=error)
+        return False

@@ -9,8 +9,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_STEPS = (1e-8, 1e-6, 1e-4, 1e-3)
-"""The steps, in units of ``x``. Short ones cross no kink of a ReLU; long ones stand out of rounding errors."""
+_STEPS = (1e-6, 1e-8, 1e-4, 1e-3)
+"""The steps, in units of ``x``. Short ones cross no kink of a ReLU; long ones stand out of rounding errors.
+
+The first one is enough for nine networks of torchvision and timm at 64 pixels, where 1e-8 drowns in rounding for
+EfficientNet, and longer ones cross kinks in half of them.
+"""
 _TOLERANCE = 5e-3
 
 

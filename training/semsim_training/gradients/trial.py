@@ -75,15 +75,17 @@ class Trial:
         if logits.dtype == torch.float64:  # others have too few digits for differences
             self._check_second_derivative(client)
 
-    def difference(self, path: TriedPath) -> Disagreement:
+    def difference(self, path: TriedPath, clients: Sequence[int] = (_CLIENTS, 1)) -> Disagreement:
         """Compare a path, built on ``model`` for clients of ``images`` images, with plain autograd.
+
+        It is called with each number of ``clients``, at most two, because one alone may run otherwise.
 
         Raises:
             RuntimeError: an operation of the network does not work on this path.
         """
-        both, alone = (self._difference(path, clients) for clients in (_CLIENTS, 1))  # one alone may run otherwise
-        by_parameter = {name: max(both.by_parameter[name], alone.by_parameter[name]) for name in path.names}
-        return Disagreement(by_parameter, max(both.by_images, alone.by_images), self._tolerance)
+        each = [self._difference(path, count) for count in clients]
+        by_parameter = {name: max(one.by_parameter[name] for one in each) for name in path.names}
+        return Disagreement(by_parameter, max(one.by_images for one in each), self._tolerance)
 
     def _difference(self, path: TriedPath, clients: int) -> Disagreement:
         rows, floor = clients * self.images, self._floor[:clients]
@@ -134,12 +136,15 @@ class Trial:
                 raise InvalidVictim(f"expected layers that can be differentiated twice, got {culprit}") from error
 
     def _check_second_derivative(self, client: PlainClient) -> None:
+        """Hold one client's image gradient against differences: what autograd leaves out, it leaves out for all."""
+        rows = slice(self.images)
+
         def function(pixels: Tensor) -> Tensor:
-            gradients = self._plain_gradients(client, pixels)
-            return torch.stack([(gradients[name] * by).sum() for name, by in self._directions.items()]).sum()
+            gradients = zip(client.gradient(pixels, self._labels[rows]), self._directions.values(), strict=True)
+            return torch.stack([(gradient * by[0]).sum() for gradient, by in gradients]).sum()
 
         with own_randomness():
-            if not holds(function, self._pixels, self._by_images):
+            if not holds(function, self._pixels[rows], self._by_images[rows]):
                 self.doubt = (
                     f"The search followed an image gradient that finite differences contradict, in {self._culprit()}: "
                     "another attack may find more."
