@@ -24,10 +24,10 @@ BASELINE = ROOT / "models" / "imagenet-baseline"
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """A directory with the two example photographs and two degraded copies."""
+    """A directory with the two example photographs, a blurred copy and a small one."""
     directory = tmp_path / "photographs"
     directory.mkdir()
-    for path in (*IMAGES.glob("*.jpg"), *IMAGES.glob("cat_[bn]*.png")):
+    for path in (*IMAGES.glob("*.jpg"), IMAGES / "cat_blurred.png", IMAGES / "cat_32.png"):
         shutil.copy(path, directory)
     return directory
 
