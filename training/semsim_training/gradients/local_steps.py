@@ -14,7 +14,7 @@ from semsim_training.gradients.attackable import attackable_copy, batchnorm_laye
 from semsim_training.gradients.batchnorm import ChannelStatistics, ClientBatchNorm, shares_of_steps
 from semsim_training.gradients.loss import client_losses, logits_of
 from semsim_training.gradients.optimiser_steps import Moments, step
-from semsim_training.gradients.terms import DenseTerm, GradientTerm
+from semsim_training.gradients.terms import DenseTerm, GradientTerm, NormalisedTerm
 from semsim_training.gradients.update import LocalTraining
 
 _Pair = tuple[Tensor, Tensor]
@@ -60,17 +60,25 @@ class LocalStepDeltas:
         if self._used is None:
             self._used = self._used_names(pixels[0], classes[0])
         if self.path == "vmap":
-            deltas, statistics = vmap(self._delta)(pixels, classes)
+            deltas, seconds, statistics = vmap(self._delta)(pixels, classes)
         else:
             each = [self._delta(*client) for client in zip(pixels, classes, strict=True)]
-            deltas = tuple(torch.stack(values) for values in zip(*(one for one, _ in each), strict=True))
-            layers = zip(*(pairs for _, pairs in each), strict=True)
+            deltas, seconds = (
+                tuple(torch.stack(values) for values in zip(*one, strict=True))
+                for one in zip(*((delta, second) for delta, second, _ in each), strict=True)
+            )
+            layers = zip(*(pairs for *_, pairs in each), strict=True)
             statistics = [
                 (torch.stack([mean for mean, _ in pairs]), torch.stack([variance for _, variance in pairs]))
                 for pairs in layers
             ]
         self._statistics = [ChannelStatistics(mean, variance) for mean, variance in statistics]
-        return [DenseTerm(_rows(delta)) for delta in deltas]
+        if not seconds:
+            return [DenseTerm(_rows(delta)) for delta in deltas]
+        return [
+            NormalisedTerm(_rows(delta), _rows(second), delta.ndim == 3)
+            for delta, second in zip(deltas, seconds, strict=True)
+        ]
 
     def statistics(self) -> list[ChannelStatistics]:
         """The statistics of the last call's images at the batch normalisations that keep them, in order.
@@ -83,7 +91,8 @@ class LocalStepDeltas:
         """The targets ``(N, *parameter)``, laid out as the terms are: ``(N, out, rest)``."""
         return [_rows(value).contiguous() for value in values]
 
-    def _delta(self, images: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], list[_Pair]]:
+    def _delta(self, images: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], list[_Pair]]:
+        """One client's deltas, Adam's second moments beside them, and the batch statistics."""
         before = {name: self.network.get_parameter(name) for name in self.names}
         weights, moments, steps = dict[str, Tensor](before), Moments(), []
         for indices in self._batches:
@@ -94,7 +103,12 @@ class LocalStepDeltas:
                 self.training, weights, {name: gradients[name] for name in self._used or ()}, moments
             )
             steps.append(statistics)
-        return tuple(self._sign * (weights[name] - before[name]) for name in self.names), self._averaged(steps)
+        deltas = tuple(self._sign * (weights[name] - before[name]) for name in self.names)
+        seconds = tuple(
+            moments.second.get(name, torch.zeros_like(before[name])).detach()
+            for name in (self.names if moments.second else ())
+        )
+        return deltas, seconds, self._averaged(steps)
 
     def _loss(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> tuple[Tensor, list[_Pair]]:
         for module in self.network.modules():

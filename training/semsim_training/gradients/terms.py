@@ -40,6 +40,16 @@ class DenseTerm(GradientTerm):
         return self.values
 
 
+@dataclass(frozen=True, slots=True)
+class NormalisedTerm(DenseTerm):
+    """The weight deltas of one parameter after steps of Adam, ``(N, out, rest)``."""
+
+    second: Tensor
+    """Adam's second moments after the last step, ``(N, out, rest)``: constants to autograd."""
+    is_matrix: bool
+    """True for the weights of a fully connected layer."""
+
+
 @dataclass(frozen=True)
 class OuterTerm(GradientTerm):
     """The weight gradient of a fully connected layer: the sum over rows of ``delta`` (x) ``inputs``."""
