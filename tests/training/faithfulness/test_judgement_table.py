@@ -57,13 +57,7 @@ def test_a_direction_adds_a_metric_and_parquet_is_the_same(tmp_path: Path) -> No
         (CSV, Columns(annotators="who"), InvalidAnnotations, "columns that begin with who"),
         (CSV, Columns(metrics=("mine",)), InvalidOption, "--direction mine=up or mine=down"),
         (CSV.replace("30", "many"), Columns(), InvalidAnnotations, "numbers in the column psnr"),
-        (
-            CSV.replace("a,2,cat", "a,2,"),
-            Columns(),
-            InvalidAnnotations,
-            "a true_label in each row .* none in 1",
-        ),
-        (CSV.replace("a,2", "a,1"), Columns(), InvalidAnnotations, "each item once in judgements, got a/1"),
+        (CSV.replace("012", "").replace("cat", ""), Columns(), InvalidAnnotations, "got none: row 1: .* label"),
         ("", Columns(), InvalidAnnotations, "expected a table of judgements at"),
     ],
 )
@@ -75,6 +69,38 @@ def test_a_table_that_will_not_do_is_refused(
     path.write_text(text)
     with pytest.raises(error, match=message):
         read_judgement_table(path, PERSON, columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "items", "refused"),
+    [
+        (CSV.replace("a,2,cat", "a,2, "), ["a/1", "b/1"], ["row 2: expected the item's label, got none"]),
+        (CSV.replace("a,2,cat", ",2,cat"), ["a/1", "b/1"], ["row 2: expected the item's setting, got none"]),
+        (CSV.replace("cat,12,,", "cat, ,,"), ["a/1", "b/1"], ["row 2: expected a judgement of a/2, got none"]),
+        (
+            CSV.replace("cat,12,,", "cat,12,Cat,"),
+            ["a/1", "b/1"],
+            ["row 2: expected cat or another answer for a/2, got Cat"],
+        ),
+        (
+            CSV.replace("b,1,012,12,012", "a,1,012,12,012"),
+            ["a/2"],
+            [f"row {row}: expected each item once, got a/1 2 times" for row in (1, 3)],
+        ),
+        (CSV + "b,2,cat\n", ["a/1", "a/2", "b/1"], ["expected 9 cells in a row, got 3: 'b,2,cat'"]),
+        (CSV.replace("cat,12,,", "cat, cat ,,"), ["a/1", "a/2", "b/1"], []),
+    ],
+)
+def test_a_bad_row_is_refused_alone(tmp_path: Path, text: str, items: list[str], refused: list[str]) -> None:
+    """It is told, and counts neither as recognised nor as not recognised."""
+    path = tmp_path / "judgements.csv"
+    path.write_text(text)
+    read = read_judgement_table(path, PERSON)
+    assert list(read.study.judged.items) == items
+    assert list(read.refused) == refused
+    assert {len(metric.values) for metric in read.study.metrics} == {len(items)}
+    cat_was_named = "cat, cat ," in text
+    assert read.study.judged.recognised.sum() == cat_was_named + len(set(items) - {"a/2"})
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

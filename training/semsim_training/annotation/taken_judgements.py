@@ -19,10 +19,11 @@ class TakenJudgements:
     judgements: tuple[Judgement, ...]
     refused: tuple[str, ...] = ()
 
-    def told(self) -> str:
-        """What was refused, for an error: the first sentences, and how many more there are."""
-        more = f"; and {len(self.refused) - _NAMED} more" if len(self.refused) > _NAMED else ""
-        return f"{'; '.join(self.refused[:_NAMED])}{more}"
+
+def told(refused: Sequence[str]) -> str:
+    """What was refused, for an error: the first sentences, and how many more there are."""
+    more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    return f"{'; '.join(refused[:_NAMED])}{more}"
 
 
 def taken_from(path: Path, judgements: Sequence[Judgement], refused: Sequence[str]) -> TakenJudgements:
@@ -48,7 +49,7 @@ def taken_from(path: Path, judgements: Sequence[Judgement], refused: Sequence[st
             )
     taken = TakenJudgements(tuple(kept), (*refused, *contradictions))
     if taken.refused and not kept:
-        raise InvalidAnnotations(f"expected judgements in {path}, got none: {taken.told()}")
+        raise InvalidAnnotations(f"expected judgements in {path}, got none: {told(taken.refused)}")
     return taken
 
 

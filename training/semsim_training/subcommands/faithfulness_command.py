@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semsim.commands.main import EXIT_FAILED_PAIRS
 from semsim.commands.options import Json
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ def judgements(
     write: Write = None,
     as_json: Json = False,
 ) -> None:
-    """Measure metrics by a table that holds their values and the judgements."""
+    """Measure metrics by a table that holds their values and the judgements.
+
+    Exit codes: 0 every row counts; 1 some rows were refused, each is told, and the others were measured; 2 refused.
+    """
+    from semsim_training.annotation.taken_judgements import told
     from semsim_training.faithfulness.directions import parse_directions
     from semsim_training.faithfulness.evaluate import evaluate
     from semsim_training.faithfulness.judgement_table import JudgementColumns, read_judgement_table
@@ -58,6 +63,9 @@ def judgements(
     if read.unused:
         typer.echo(f"not used: the columns {', '.join(read.unused)}", err=True)
     _finish(evaluate(read.study, draws=draws, seed=seed, source=source), out, write, as_json)
+    if read.refused:
+        typer.echo(f"{len(read.refused)} rows refused, which do not count: {told(read.refused)}", err=True)
+        raise typer.Exit(EXIT_FAILED_PAIRS)
 
 
 @app.command("set")

@@ -18,12 +18,12 @@ def take_in(table: Path, taken: "TakenJudgements") -> None:
         InvalidAnnotations: the table cannot be read.
     """
     from semsim_training.annotation.judgements import append, read
-    from semsim_training.annotation.taken_judgements import not_yet_known
+    from semsim_training.annotation.taken_judgements import not_yet_known, told
 
     new = not_yet_known(read(table), taken)
     append(table, new.judgements)
     there = len(taken.judgements) - len(new.judgements) - (len(new.refused) - len(taken.refused))
     typer.echo(f"{table}: {len(new.judgements)} judgements added, {there} there already, {len(new.refused)} refused")
     if new.refused:
-        typer.echo(f"refused, and no judgements: {new.told()}", err=True)
+        typer.echo(f"refused, and no judgements: {told(new.refused)}", err=True)
         raise typer.Exit(EXIT_FAILED_PAIRS)
