@@ -1,6 +1,8 @@
 """The way back from normalised float tensors, which attacks produce, to images."""
 
+import reprlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,15 +28,15 @@ def images_from_tensor(
     Raises:
         InvalidTensor: the shape, type, statistics or range is wrong, or a value is not finite.
     """
-    array = np.asarray(tensor)
+    array = _viewed(tensor)
     if array.ndim != 4 or array.shape[1] != 3 or 0 in array.shape[2:]:
         raise InvalidTensor(f"expected a tensor (N, 3, H, W), got shape {array.shape}")
     if array.dtype.kind != "f":
         raise InvalidTensor(f"expected floating point, got {array.dtype}; uint8 images need no conversion")
-    low, high = value_range
-    if not (np.isfinite((low, high)).all() and low < high):
+    low, high = map(float, _finite("value_range", value_range, 2))
+    if not 0 < high - low < np.inf:
         raise InvalidTensor(f"expected value_range (low, high) with low < high, got {value_range}")
-    channel_mean, channel_std = _statistics("mean", mean), _statistics("std", std)
+    channel_mean, channel_std = (_finite(*of, 3).reshape(1, 3, 1, 1) for of in (("mean", mean), ("std", std)))
     if (channel_std <= 0).any():
         raise InvalidTensor(f"expected three positive std, got {tuple(std)}")
     if not np.isfinite(array).all():
@@ -45,8 +47,18 @@ def images_from_tensor(
     return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
 
 
-def _statistics(name: str, values: Sequence[float]) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape != (3,) or not np.isfinite(array).all():
-        raise InvalidTensor(f"expected three finite values for {name}, got {tuple(values)}")
-    return array.reshape(1, 3, 1, 1)
+def _viewed(values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # NumPy's errors, and those of what it is given
+        raise InvalidTensor(
+            "expected a dense tensor that NumPy can view, such as tensor.detach().float().cpu(), "
+            f"got {type(values).__name__}: {error}"
+        ) from error
+
+
+def _finite(name: str, values: Sequence[float], count: int) -> NDArray[np.float64]:
+    array = _viewed(values)
+    if array.shape != (count,) or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise InvalidTensor(f"expected {count} finite numbers for {name}, got {reprlib.repr(values)}")
+    return array.astype(np.float64)

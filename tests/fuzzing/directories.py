@@ -19,7 +19,18 @@ _TEXTS = (
 """Names of files that may hold a text, or what a desktop leaves."""
 _OTHERS = (
     *("2.ppm", "1.jxl", "1.tiff", "1.heic", "x.npy", "x.pt", "x.svg", "x.bin", "a/1.ppm", "1.png.bak", "1.PNG "),
-    *("x.gif", "\udce9.dat", "x" * 200, "a b.c", "-x.b", "x\ny.ppm", ".a/x.bin", ".hidden.png", "00.webp", "__x/1.avif"),
+    *(
+        "x.gif",
+        "\udce9.dat",
+        "x" * 200,
+        "a b.c",
+        "-x.b",
+        "x\ny.ppm",
+        ".a/x.bin",
+        ".hidden.png",
+        "00.webp",
+        "__x/1.avif",
+    ),
 )
 """Names of files that nothing makes harmless."""
 _TEXT = b"a note beside the pictures\n"

@@ -23,7 +23,7 @@ from tests.fuzzing.world import World, require
 
 LIMITS = DecodeLimits(max_bytes=2**18, max_pixels=2**16)
 TOLERANCE_DB = 1.0
-_LONGEST = 6000
+_LONGEST = 20_000
 _WHOLE_PSNR = {name: float(pixel_metrics([DRAWN], [decode(data)]).psnr[0]) for name, data in WHOLE.items()}
 _URL = re.compile(r"https?://")
 

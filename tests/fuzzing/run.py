@@ -3,12 +3,14 @@
 import faulthandler
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import HypothesisWarning
 
 from tests.fuzzing.kinds import KINDS, Kind
 from tests.fuzzing.world import World, require
@@ -62,7 +64,10 @@ def run_block(world: World, kind: Kind, number: int, count: int = BLOCK) -> Coun
     faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True)
     begin = time.process_time()
     try:
-        keeps()
+        with warnings.catch_warnings():  # a warning of NumPy's is the traceback of who turns warnings into errors
+            warnings.simplefilter("error", RuntimeWarning)
+            warnings.simplefilter("ignore", HypothesisWarning)
+            keeps()
     except Exception as error:  # noqa: BLE001  # whatever a case raises is what is looked for
         lines = "".join(traceback.format_exception(error, limit=-6, chain=False)).splitlines()
         counted.fault = "\n".join(line[:_WIDEST] for line in lines[:_LINES])

@@ -60,7 +60,7 @@ def states(draw: st.DrawFn) -> Any:
 def _hashable(value: Any) -> bool:
     try:
         hash(value)
-    except TypeError:
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -44,6 +44,15 @@ def test_torch_tensors_are_taken() -> None:
     np.testing.assert_array_equal(images[0], picture())
 
 
+def test_tensors_that_numpy_cannot_view_are_refused() -> None:
+    """A tensor that needs a gradient, a sparse one and one of bfloat16 are refused with what to call on it."""
+    torch = pytest.importorskip("torch")
+    zeros = torch.zeros(1, 3, 8, 8)
+    for tensor in (torch.zeros(1, 3, 8, 8, requires_grad=True), zeros.to_sparse(), zeros.bfloat16(), zeros.to("meta")):
+        with pytest.raises(InvalidTensor, match=r"expected .*detach\(\)\.float\(\)\.cpu\(\), got Tensor"):
+            images_from_tensor(tensor, mean=MEAN, std=STD, value_range=(0.0, 1.0))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -57,6 +66,13 @@ def test_torch_tensors_are_taken() -> None:
         {"std": (1.0, 0.0, 1.0)},
         {"value_range": (1.0, 0.0)},
         {"value_range": (0.0, np.inf)},
+        {"value_range": (-1e308, 1e308)},
+        {"value_range": (0.0, 0.5, 1.0)},
+        {"value_range": None},
+        {"mean": 0.5},
+        {"std": "1.0"},
+        {"std": (1.0, 1.0, 1j)},
+        {"tensor": [[1.0], [1.0, 2.0]]},
     ],
 )
 def test_what_cannot_be_images_is_refused(changes: dict[str, object]) -> None:
