@@ -4,6 +4,7 @@ import copy
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -234,3 +235,15 @@ def test_a_negated_update_is_named(training: LocalTraining | None) -> None:
     explanation = _explained_by_originals(negated, images=2)
     assert "points the other way" in explanation.hint
     assert status_of(explanation) is Status.NOTHING_FOUND
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw"])
+def test_a_negated_update_of_adam_is_named_whatever_the_images(optimiser: Any, sign: int) -> None:
+    """The last bias tells the sign where the images that were found are not the client's, and only then."""
+    training = LocalTraining(1e-3, 1, epochs=2, optimiser=optimiser)
+    (observation,) = observations(victim("perceptron", 32, 32), 1, 1, Protocol(local_training=training))
+    tensors = {name: sign * value for name, value in observation.update.tensors.items()}
+    told = replace(observation, update=Update(tensors, training))
+    (explanation,) = explanations([told], [smooth_images(1, 32, seed=5)], [(0,)])
+    assert ("points the other way" in explanation.hint) == (sign < 0)

@@ -132,8 +132,14 @@ def _normalised_weights(observation: Observation) -> list[tuple[Tensor, Tensor]]
 def _last_bias(observation: Observation) -> Tensor | None:
     """The gradient by the last bias; ``None`` where it cannot be told or training did more than add gradients."""
     training = observation.update.local_training
-    if training is not None and training != _plain(training):
-        return None
+    return _last_bias_signs(observation) if training is None or training == _plain(training) else None
+
+
+def _last_bias_signs(observation: Observation) -> Tensor | None:
+    """Numbers with the signs of the gradient by the last bias; ``None`` where it cannot be told.
+
+    Every optimiser moves a class without images down in each step, and so in their sum.
+    """
     try:
         return last_layer_gradient(observation)[1].cpu()
     except InvalidUpdate:  # no such layer
@@ -147,7 +153,7 @@ def _spoken_of(bias: Tensor) -> list[int]:
 
 def _speaks_negated(observation: Observation) -> bool:
     """True where the last bias speaks of more classes than there are images, and its negative does not."""
-    bias = _last_bias(observation)
+    bias = _last_bias_signs(observation)
     return bias is not None and len(_spoken_of(-bias)) <= observation.images < len(_spoken_of(bias))
 
 
