@@ -60,8 +60,9 @@ def _variation(values: NDArray[np.float32]) -> float:
 
 def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The means ``(64, 3)`` of the 8x8 blocks of ``values``, ``(64 * 64, 3)``."""
-    across = _AVERAGE @ values.reshape(_BLOCKS, SIDE // _BLOCKS, SIDE * 3).sum(axis=1).reshape(_BLOCKS, SIDE, 3)
-    return across.reshape(-1, 3)
+    strips = values.reshape(_BLOCKS, SIDE // _BLOCKS, SIDE * 3).sum(axis=1).reshape(_BLOCKS, SIDE, 3)
+    means: NDArray[np.float32] = _AVERAGE @ strips
+    return means.reshape(-1, 3)
 
 
 def _quadratics() -> NDArray[np.float32]:

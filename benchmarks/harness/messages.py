@@ -188,8 +188,8 @@ def response_rows(response: pb.ScoreResponse) -> list[Row]:
         if result.verdict != _verdict(rows[-1]):
             raise Unreadable(f"a verdict that contradicts its pair: {pb.Verdict.Name(result.verdict)}")
     summary = response.summary
-    optional = (_optional(summary, name) for name in ("max_leakage", "mean_leakage", "recognizable"))
-    check_summary(rows, Summary(summary.pairs, summary.failed, *optional, summary.uninformative))
+    optional = {name: _optional(summary, name) for name in ("max_leakage", "mean_leakage", "recognizable")}
+    check_summary(rows, Summary(summary.pairs, summary.failed, **optional, uninformative=summary.uninformative))
     return rows
 
 
@@ -218,9 +218,9 @@ def _inferred_rows(response: oip.ModelInferResponse) -> list[Row]:
         if error:
             rows.append(Row(None, code=error.partition(b":")[0].decode(errors="replace")))
             continue
-        called = (leakage, bool(flag)) if known else (None, None)
+        leakage, flag = (leakage, bool(flag)) if known else (None, None)
         psnr = None if isinf(psnr) else psnr
-        rows.append(Row(None, distance, *called, mse, psnr, ssim, status == b"uninformative"))
+        rows.append(Row(None, distance, leakage, flag, mse, psnr, ssim, status == b"uninformative"))
     return rows
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import nan
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.harness.messages import message_rows, request_of
@@ -15,6 +16,7 @@ from semsim_service.core.answer import answer
 from semsim_service.grpc_transport.open_inference.outputs import OUTPUTS
 from semsim_service.grpc_transport.open_inference.outputs import infer_message as infer_answer
 from semsim_service.grpc_transport.semsim_v1.score_response import score_message
+from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 MARK = Mark.of(1)
 
@@ -64,3 +66,26 @@ def test_the_rows_of_every_grpc_form_hold_all_that_is_compared(bundled: Scorer) 
     assert not differences(message_rows(Form.BATCH, score_message(made).SerializeToString()), expected, Form.BATCH)
     with pytest.raises(Unreadable):
         message_rows(Form.INFER, infer[:-1])
+
+
+def test_an_answer_that_calls_an_unjudged_pair_harmless_is_a_fault(bundled: Scorer) -> None:
+    """A 0 for a pair that failed or shows nothing contradicts its status, and so does another verdict."""
+    plain = np.full((32, 32, 3), 90, dtype=np.uint8)
+    made = answer(bundled.manifest, (None, None), bundled.score_pairs([(plain, plain), (plain, b"")]))
+    infer = infer_answer(made, list(OUTPUTS), "")
+    rows = message_rows(Form.INFER, infer.SerializeToString())
+    assert [(row.uninformative, row.recognizable, row.code) for row in rows] == [
+        (True, None, None),
+        (False, None, "empty_image"),
+    ]
+    for tampered in (b"\0\xff", b"\xff\0"):
+        infer.raw_output_contents[list(OUTPUTS).index("recognizable")] = tampered
+        with pytest.raises(Unreadable, match="contradict"):
+            message_rows(Form.INFER, infer.SerializeToString())
+    scored = score_message(made)
+    assert len(message_rows(Form.BATCH, scored.SerializeToString())) == 2
+    for result in scored.results:
+        result.verdict = pb.VERDICT_NOT_RECOGNIZABLE
+        with pytest.raises(Unreadable, match="verdict"):
+            message_rows(Form.BATCH, scored.SerializeToString())
+        result.verdict = pb.VERDICT_FAILED if result.HasField("error") else pb.VERDICT_UNINFORMATIVE
