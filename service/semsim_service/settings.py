@@ -21,6 +21,7 @@ from semsim.exceptions import InvalidOption, TooManyPairs
 from semsim.images import DecodeLimits
 from semsim.providers import ProviderSettings
 from semsim.scorer import DEFAULT_BATCH_SIZE
+from semsim.written_yaml import read_yaml
 
 _PREFIX = "SEMSIM_"
 _CONFIG = "SEMSIM_CONFIG"
@@ -218,10 +219,13 @@ def _config_file() -> dict[str, Any]:
     if not path:
         return {}
     try:
-        content = yaml.safe_load(Path(path).read_bytes())
-    except (OSError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not YAML"
-        raise InvalidOption(f"expected {_CONFIG} to name a readable YAML file, got {path}: {reason}") from None
-    if not isinstance(content, dict | None):
+        content = read_yaml(Path(path).read_text())
+    except OSError as error:
+        raise InvalidOption(f"expected {_CONFIG} to name a readable YAML file, got {path}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a wrong date and too deep a list, too
+        mark = getattr(error, "problem_mark", None)  # its text, the lines around, may hold the token
+        reason = type(error).__name__ if mark is None else f"{getattr(error, 'problem', '')}, line {mark.line + 1}"
+        raise InvalidOption(f"expected {_CONFIG} to name a YAML file, got {path}: not YAML: {reason}") from None
+    if not isinstance(content, dict | None) or not all(isinstance(name, str) for name in content or ()):
         raise InvalidOption(f"expected {_CONFIG} to name a YAML file of settings, got {path}, which holds no names")
     return content or {}

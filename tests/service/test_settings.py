@@ -55,7 +55,12 @@ def test_a_group_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (None, "No such file"),
         ("limits: [", "not YAML"),
+        ("auth:\n\t- secret", r"not YAML: found character '\\t' .*, line 2$"),
+        ("workers: 2\nworkers: 3", "not YAML: expected each key once, got workers twice, line 1$"),
+        ("limits: " + "[" * 5000, "not YAML: RecursionError$"),
+        ("workers: 2026-99-99", "not YAML: ValueError$"),
         ("- pairs", "holds no names"),
+        ("3: 4", "holds no names"),
         ("limits: {pair: 3}", "limits.pair: Extra inputs"),
         ("batch_sise: 3", "batch_sise: Extra inputs"),
     ],

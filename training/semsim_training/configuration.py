@@ -42,7 +42,7 @@ class Configuration(FrozenModel):
         Raises:
             InvalidConfiguration: no such file, no YAML, or it does not fit the schema.
         """
-        from semsim_training.written_yaml import read_yaml  # descriptions are read without yaml
+        from semsim.written_yaml import read_yaml  # descriptions are read without yaml
 
         try:
             return cls.model_validate(read_yaml(path.read_text()))

@@ -167,6 +167,67 @@ def test_other_types_and_weights_are_refused() -> None:
             attack(model, gradient, inputs=INPUTS, images=wrong_count)
 
 
+@pytest.mark.parametrize(
+    ("argument", "error", "message"),
+    [
+        ({"attack": None}, InvalidConfiguration, "expected an attack's name, .* got NoneType"),
+        ({"attack": {"preset": "dlg"}}, InvalidConfiguration, "expected an attack's name, .* got dict"),
+        ({"kind": []}, InvalidConfiguration, r"expected a kind of update of .*, got \[\]"),
+        ({"seconds": "1"}, InvalidConfiguration, "expected a number of seconds, got '1'"),
+        ({"seed": "x"}, InvalidUpdate, "expected a whole number as seed, got 'x'"),
+        ({"seed": 0.5}, InvalidUpdate, "expected a whole number as seed, got 0.5"),
+        ({"device": None}, InvalidConfiguration, "expected a device such as cpu or cuda, got None"),
+        ({"update": {1: torch.ones(2)}}, InvalidUpdate, "expected names of tensors as text .* got int 1"),
+        ({"update": None}, InvalidUpdate, "expected tensors by name or in a list .* got NoneType"),
+    ],
+)
+def test_arguments_of_other_types_are_refused(argument: dict[str, Any], error: type[Exception], message: str) -> None:
+    """They end with an error of the project, before any work."""
+    model = _perceptron()
+    with pytest.raises(error, match=message):
+        attack(**{"model": model, "update": _gradient(model), "inputs": INPUTS, "attack": "closed-form"} | argument)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"preset": 3}, "preset: expected a valid string, got 3"),
+        ({}, "preset: expected a value, got none"),
+        ({"preset": "dlg", "iteratons": 2}, "expected a field of preset, .*, got iteratons; did you mean iterations"),
+        ({"preset": "dlg", "iterations": -1}, "iterations: expected a number greater than or equal to 1, got -1"),
+        ({"preset": "inversed", "total_variation": float("inf")}, "total_variation: expected a finite number, got inf"),
+    ],
+)
+def test_a_choice_of_an_attack_fails_as_the_project_does(values: dict[str, Any], message: str) -> None:
+    """In a line, without the schema library's text and address."""
+    with pytest.raises(InvalidConfiguration, match=f"^attack: {message}") as caught:
+        AttackChoice(**values)
+    assert "http" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rate": "0.1"}, "a number for learning_rate, got '0.1'"),
+        ({"learning_rate": None}, "a number for learning_rate, got None"),
+        ({"batch_size": 1.5}, "a whole number for batch_size, got 1.5"),
+        ({"epochs": "2"}, "a whole number for epochs, got '2'"),
+        ({"momentum": "x"}, "a number for momentum, got 'x'"),
+        ({"clip_norm": "x"}, "a number for clip_norm, got 'x'"),
+        ({"betas": "x"}, "two numbers for betas, got 'x'"),
+        ({"betas": (0.9,)}, r"two numbers for betas, got \(0.9,\)"),
+        ({"schedule": "x"}, "a sequence of numbers for schedule, got 'x'"),
+        ({"order": 3}, "a sequence of whole numbers for each epoch in order, got 3"),
+        ({"order": (0, 1)}, r"a sequence of whole numbers for each epoch in order, got \(0, 1\)"),
+    ],
+)
+def test_local_training_of_other_types_is_refused(values: dict[str, Any], message: str) -> None:
+    """Texts are no numbers."""
+    with pytest.raises(InvalidUpdate, match=f"expected {message}"):
+        LocalTraining(**{"learning_rate": 0.1, "batch_size": 1} | values)
+
+
 class _Stopped(nn.Sequential):
     """A network with a part that no gradient passes."""
 

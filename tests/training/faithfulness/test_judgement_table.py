@@ -58,6 +58,7 @@ def test_a_direction_adds_a_metric_and_parquet_is_the_same(tmp_path: Path) -> No
         (CSV, Columns(metrics=("mine",)), InvalidOption, "--direction mine=up or mine=down"),
         (CSV.replace("30", "many"), Columns(), InvalidAnnotations, "numbers in the column psnr"),
         (CSV.replace("012", "").replace("cat", ""), Columns(), InvalidAnnotations, "got none: row 1: .* label"),
+        (CSV[: CSV.index("\n") + 1], Columns(), InvalidAnnotations, r"expected judgements in .*, got none$"),
         ("", Columns(), InvalidAnnotations, "expected a table of judgements at"),
     ],
 )

@@ -9,6 +9,7 @@ from torch import nn
 from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
 from semsim_training.attacks.attack_arguments import (
+    refuse_other_options,
     refuse_other_types,
     refuse_weights_that_are_not_finite,
     whole_labels,
@@ -78,14 +79,16 @@ def attack(
     """
     refuse_other_types(model, inputs)
     images, given = whole_number(images, "a whole number of images"), whole_labels(labels)
-    if kind not in set(UpdateKind):
+    if not isinstance(kind, str) or kind not in set(UpdateKind):
         raise InvalidConfiguration(f"expected a kind of update of {', '.join(UpdateKind)}, got {kind}")
     if batchnorm not in get_args(BatchNormMode):
         raise InvalidConfiguration(
             f"expected batch normalisation {' or '.join(get_args(BatchNormMode))}, got {batchnorm}"
         )
-    _require_device(device)
+    refuse_other_options(attack, seconds, device)
+    seed = whole_number(seed, "a whole number as seed")
     choice = AttackChoice(preset=attack) if isinstance(attack, str) else attack
+    _require_device(device)
     if isinstance(choice, AttackChoice) and seconds is None:
         seconds = choice.seconds
     recipe = choice.resolve() if isinstance(choice, AttackChoice) else choice

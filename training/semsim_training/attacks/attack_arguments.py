@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from semsim.exceptions import InvalidConfiguration, InvalidUpdate, InvalidVictim
+from semsim_training.attacks.attack_recipe import AttackRecipe
+from semsim_training.attacks.choice import AttackChoice, ClosedForm
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.observations.observation import running_statistics
 
@@ -31,6 +34,22 @@ def refuse_other_types(model: object, inputs: object) -> None:
             raise InvalidVictim(f"expected a network whose layers are initialised, got a lazy one: {name} has no shape")
         if tensor.is_meta:
             raise InvalidVictim(f"expected a network with weights, got {name} on the device meta")
+
+
+def refuse_other_options(attack: object, seconds: object, device: object) -> None:
+    """Refuse what names no attack, no time and no device.
+
+    Raises:
+        InvalidConfiguration: a value is of another type.
+    """
+    if not isinstance(attack, str | AttackChoice | AttackRecipe | ClosedForm):
+        raise InvalidConfiguration(
+            f"expected an attack's name, an AttackChoice or an AttackRecipe, got {type(attack).__name__}"
+        )
+    if seconds is not None and (not isinstance(seconds, Real) or isinstance(seconds, bool)):
+        raise InvalidConfiguration(f"expected a number of seconds, got {seconds!r}")
+    if not isinstance(device, str | torch.device):
+        raise InvalidConfiguration(f"expected a device such as cpu or cuda, got {device!r}")
 
 
 def refuse_weights_that_are_not_finite(model: nn.Module) -> None:

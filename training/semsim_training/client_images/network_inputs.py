@@ -8,6 +8,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.configuration import FrozenModel, mistakes
 
+_MOST_CHANNELS = 1024
+"""The most channels for which one number is repeated."""
+
 
 class Inputs(FrozenModel):
     """The size, channels and normalisation of the images that a network takes, and the number of its classes.
@@ -57,10 +60,9 @@ class Inputs(FrozenModel):
         if not isinstance(values, dict):
             return values
         channels = values.get("channels", 3)
+        count = channels if isinstance(channels, int) and 1 <= channels <= _MOST_CHANNELS else 1
         spread = {
-            name: (values[name],) * channels
-            for name in ("mean", "std")
-            if isinstance(values.get(name), int | float) and isinstance(channels, int)
+            name: (values[name],) * count for name in ("mean", "std") if isinstance(values.get(name), int | float)
         }
         return values | spread
 

@@ -73,21 +73,14 @@ def read_judgement_table(
     annotators = [column for column in table.column_names if column.startswith(columns.annotators)]
     if not annotators:
         raise InvalidAnnotations(f"expected columns that begin with {columns.annotators} in {path}, got none")
-    rows = [
-        JudgementRow(row, *texts, judgements)
-        for row, (*texts, judgements) in enumerate(
-            zip(
-                *(_cells(table[name]) for name in (columns.setting, columns.original, columns.label)),
-                zip(*(_cells(table[name]) for name in annotators), strict=True),
-                strict=True,
-            )
-        )
-    ]
+    settings, originals, labels = (_cells(table[name]) for name in (columns.setting, columns.original, columns.label))
+    judgements = zip(*(_cells(table[annotator]) for annotator in annotators), strict=True)
+    rows = [JudgementRow(*row) for row in zip(range(len(table)), settings, originals, labels, judgements, strict=True)]
     wrong = wrong_rows(rows)
     refused += [f"row {row + 1}: {reason}" for row, reason in wrong.items()]
     rows = [row for row in rows if row.number not in wrong]
-    if refused and not rows:
-        raise InvalidAnnotations(f"expected judgements in {path}, got none: {told(refused)}")
+    if not rows:
+        raise InvalidAnnotations(f"expected judgements in {path}, got none{': ' * bool(refused)}{told(refused)}")
     metrics = _metrics(table.take([row.number for row in rows]), columns, directions)
     judged = JudgedSet(
         name=name or path.stem,

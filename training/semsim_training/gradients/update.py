@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Literal
 
@@ -15,12 +16,17 @@ _UNCLIPPED = 0.999
 """The share of the norm that a client clips to under which a gradient was certainly not clipped."""
 
 
+def _are_numbers(values: object, kind: type[Real] | type[Integral]) -> bool:
+    return isinstance(values, tuple | list) and all(isinstance(value, kind) for value in values)
+
+
 @dataclass(frozen=True, slots=True)
 class LocalTraining:
     """The training of a client of federated averaging, with ``torch.optim``'s names and defaults.
 
     Raises:
-        InvalidUpdate: an optimiser that is not known, a number outside its range, or an option of another optimiser.
+        InvalidUpdate: an optimiser that is not known, a value of another type or outside its range, or an option of
+            another optimiser.
     """
 
     learning_rate: float
@@ -48,6 +54,7 @@ class LocalTraining:
     def __post_init__(self) -> None:
         if self.optimiser not in ("sgd", "adam", "adamw"):
             raise InvalidUpdate(f"expected the optimiser sgd, adam or adamw, got {self.optimiser}")
+        self._refuse_other_types()
         if not 0 < self.learning_rate < math.inf or self.batch_size < 1 or self.epochs < 1:
             raise InvalidUpdate(f"expected a positive learning rate, batch size and number of epochs, got {self}")
         if not 0 <= self.momentum < 1 or not 0 <= self.weight_decay < math.inf:
@@ -64,6 +71,23 @@ class LocalTraining:
             raise InvalidUpdate(f"expected a norm > 0 to clip to, got {self.clip_norm}")
         if not all(0 <= factor < math.inf for factor in self.schedule):
             raise InvalidUpdate(f"expected factors >= 0 of the learning rate, got {self.schedule}")
+
+    def _refuse_other_types(self) -> None:
+        """Refuse texts for numbers, and numbers for sequences of them."""
+        for name in ("batch_size", "epochs"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise InvalidUpdate(f"expected a whole number for {name}, got {value!r}")
+        for name in ("learning_rate", "momentum", "weight_decay", "epsilon", "clip_norm"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) and not (name == "clip_norm" and value is None):
+                raise InvalidUpdate(f"expected a number for {name}, got {value!r}")
+        if not _are_numbers(self.betas, Real) or len(self.betas) != 2:
+            raise InvalidUpdate(f"expected two numbers for betas, got {self.betas!r}")
+        if not _are_numbers(self.schedule, Real):
+            raise InvalidUpdate(f"expected a sequence of numbers for schedule, got {self.schedule!r}")
+        if not isinstance(self.order, tuple | list) or not all(_are_numbers(one, Integral) for one in self.order):
+            raise InvalidUpdate(f"expected a sequence of whole numbers for each epoch in order, got {self.order!r}")
 
     def steps(self, images: int) -> int:
         """The number of gradient steps on ``images`` images."""
