@@ -73,14 +73,14 @@ def _read(source: str | os.PathLike[str], limits: DecodeLimits) -> bytes:
 
 
 def _from_array(array: NDArray[np.generic], limits: DecodeLimits) -> RGBImage:
-    if np.ma.is_masked(array):
-        raise InvalidArray("expected an array whose values all count, got a masked array")
-    array = np.asarray(array)  # a matrix and other subclasses have shapes of their own
-    shape = array.shape
     if array.dtype != np.uint8:
         raise InvalidArray(
             f"expected a uint8 array, got {array.dtype}; for float tensors use semsim.images.images_from_tensor"
         )
+    if np.ma.is_masked(array):
+        raise InvalidArray("expected an array whose values all count, got a masked array")
+    array = np.asarray(array)  # a matrix and other subclasses have shapes of their own
+    shape = array.shape
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
         raise InvalidArray(f"expected shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {shape}")
     limits.require_size(shape[1], shape[0])

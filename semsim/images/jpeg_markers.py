@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from semsim.exceptions import CorruptImage, TruncatedImage
 
-SOI, EOI, SOS, DNL = 0xD8, 0xD9, 0xDA, 0xDC
+DHT, SOI, EOI, SOS, DNL = 0xC4, 0xD8, 0xD9, 0xDA, 0xDC
 APP0, APP1, APP14 = 0xE0, 0xE1, 0xEE
 COM = 0xFE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """Starts of frames of every kind: Huffman or arithmetic coding, lossless, hierarchical, and JPEG-LS."""
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff]")
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 

@@ -36,7 +36,7 @@ def read_key_frame(data: bytes) -> KeyFrame:
         raise TruncatedImage(f"expected {tag >> 5} bytes in the first partition of a WebP file, got fewer")
     count = _partitions(_BoolDecoder(data[_START:first]))
     start = first + 3 * (count - 1)
-    rows = (height + 15) // 16
+    rows = max(1, (height + 15) // 16)  # the caller refuses a height of 0
     for index in range(count):
         # The last partition goes up to the end of the frame, and its size is written nowhere.
         size = int.from_bytes(data[first + 3 * index : first + 3 * index + 3], "little")

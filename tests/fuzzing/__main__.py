@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fuzzing.kinds import KINDS
@@ -78,7 +78,7 @@ def main() -> int:
         for kind, number in blocks[progress.blocks :]:
             progress.add(kind, number, run_block(world, kind, number))
             if arguments.state:
-                arguments.state.write_text(json.dumps(asdict(progress), indent=1))
+                arguments.state.write_text(json.dumps(vars(progress), indent=1))
             if time.monotonic() - said > _SAY_SECONDS:
                 said = time.monotonic()
                 print(f"{progress.cases.total()} cases, {len(progress.faults)} faults", file=sys.stderr, flush=True)

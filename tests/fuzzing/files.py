@@ -98,6 +98,8 @@ class Way(StrEnum):
 
     CUT = "cut"
     ZEROED = "zeroed"
+    BLANKED = "blanked"
+    """Zeroed to the end, as by a download that stopped."""
     FLIPPED = "flipped"
     SPLICED = "spliced"
     DOUBLED = "doubled"
@@ -120,11 +122,12 @@ class Edit:
     def apply(self, data: bytes) -> bytes:
         """The file after the change."""
         at = min(int(self.at * len(data)), len(data))
-        before, inside, after = data[:at], data[at : at + self.span], data[at + self.span :]
+        end = len(data) if self.way is Way.BLANKED else at + self.span
+        before, inside, after = data[:at], data[at:end], data[end:]
         match self.way:
             case Way.CUT:
                 return before + self.tail
-            case Way.ZEROED:
+            case Way.ZEROED | Way.BLANKED:
                 return before + bytes(len(inside)) + after
             case Way.FLIPPED:
                 return before + bytes([inside[0] ^ (1 << self.value % 8)]) + inside[1:] + after if inside else data

@@ -139,8 +139,18 @@ def damaged(world: World, case: tuple[str, list[Edit]]) -> None:
 
 
 TOLD: dict[str, tuple[Way, ...]] = {
-    "png": (Way.CUT, Way.ZEROED, Way.FLIPPED, Way.SPLICED, Way.DOUBLED, Way.REMOVED, Way.NUMBER, Way.TRAILING),
-    "jpeg": (Way.CUT, Way.TRAILING),
+    "png": (
+        Way.CUT,
+        Way.ZEROED,
+        Way.BLANKED,
+        Way.FLIPPED,
+        Way.SPLICED,
+        Way.DOUBLED,
+        Way.REMOVED,
+        Way.NUMBER,
+        Way.TRAILING,
+    ),
+    "jpeg": (Way.CUT, Way.BLANKED, Way.TRAILING),
     "webp": (Way.CUT, Way.TRAILING),
 }
 """The damage that each format can tell: the checksums of PNG tell all of it."""
