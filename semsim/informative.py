@@ -24,6 +24,7 @@ _LEAST_CONTRAST = 2.0
 """The largest standard deviation of a channel that is left, in levels of 0..255, of a smooth picture."""
 _UNEVEN, _BY_CHANCE = 0.28, 5.0
 """The unevenness of an even picture is at most the first, and the second over the original's shorter side more."""
+_SMALLEST = 16
 _BLOCKS = 8
 
 
@@ -31,7 +32,7 @@ def shows_nothing(picture: RGBImage, original_side: int) -> bool:
     """True for a picture, uint8 ``(64, 64, 3)``, that is smooth or even.
 
     ``original_side`` is the shorter side, in pixels, that the original had before it was resized to this size. The
-    fewer pixels it had, the more uneven noise is by chance.
+    fewer pixels it had, the more uneven noise is by chance; below 16 pixels real images could not be told from it.
     """
     pixels = picture.reshape(-1, 3).astype(np.float32) - 128.0
     means, squares = _means(pixels), _means(pixels * pixels)
@@ -42,7 +43,7 @@ def shows_nothing(picture: RGBImage, original_side: int) -> bool:
     variance = float((squares.mean(axis=0) - means.mean(axis=0) ** 2).sum())
     variances = (squares - means * means).sum(axis=1).clip(0)
     unevenness = _profile(pixels) / variance + _variation(np.sqrt(variances))
-    return unevenness < _UNEVEN + _BY_CHANCE / min(original_side, SIDE)
+    return unevenness < _UNEVEN + _BY_CHANCE / min(max(original_side, _SMALLEST), SIDE)
 
 
 def _profile(pixels: NDArray[np.float32]) -> float:
