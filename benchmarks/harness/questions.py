@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.harness.damage import damages
+
 RGBImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``."""
 Picture = bytes | RGBImage
@@ -152,7 +154,7 @@ def ask(seed: int, form: Form, mark: Mark, size: Size | None = None) -> Question
     reconstructions = [dress(image) for image in degraded]
     if size is None and not raw and rng.random() < _BROKEN_SHARE:
         place = int(rng.integers(count))
-        intact = reconstructions[place]
-        reconstructions[place] = bytes(intact[: len(intact) // 3])
+        states = damages(bytes(reconstructions[place]))
+        reconstructions[place] = states[int(rng.integers(len(states)))]
     ids = [None if form in _NAMELESS else f"q{seed}.{i}" for i in range(count)]
     return Question(seed, form, tuple(ids), tuple(dress(image) for image in plain), tuple(reconstructions))

@@ -7,6 +7,7 @@ from benchmarks.harness.http_wire import HTTPAnswer, read_head
 from benchmarks.harness.log import traces_in
 from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
 from benchmarks.harness.rows import Unreadable
+from benchmarks.malformed.inputs.http_bodies import WANTED
 
 _DOCUMENTED = {503: "not_ready", 504: "timeout"}
 """The only answers of 500 and above that are no fault, and their codes."""
@@ -42,11 +43,17 @@ def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
     if answer.status != 200 or method != "POST" or urlsplit(target).path != "/score":
         return None
     try:
-        results = len(json_rows(answer.body))
+        rows = json_rows(answer.body)
     except Unreadable as error:
         return f"200 with {error}"
     least, most = _asked(headers, body)
-    return None if least <= results <= most else f"200 with {results} results for {least} to {most} pairs"
+    if not least <= len(rows) <= most:
+        return f"200 with {len(rows)} results for {least} to {most} pairs"
+    for row in rows:
+        wanted, came = row.id or "", row.code or ("uninformative" if row.uninformative else "scored")
+        if wanted.startswith(WANTED) and came not in wanted.removeprefix(WANTED).split("|"):
+            return f"200 with {came}, {wanted}"
+    return None
 
 
 def _asked(headers: dict[str, str], body: bytes) -> tuple[int, int]:

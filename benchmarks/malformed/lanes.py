@@ -184,11 +184,7 @@ async def make_calls(server: Server, block: Block, calls: Sequence[Call], findin
 
 
 def _answer(channel: Any, call: Call) -> bytes:
-    """The messages of an answer.
-
-    gRPC's synchronous client gives them: a stream that the service ends early, while its client still sends, keeps its
-    status only there, and the asynchronous one reports an error of its own.
-    """
+    """The messages of an answer. Only gRPC's synchronous client keeps the status of a stream that ends early."""
     how = {"metadata": call.metadata, "timeout": call.seconds or _CALL_SECONDS}
     if call.streams:
         return b"".join(channel.stream_stream(call.method)(iter(call.messages), **how))

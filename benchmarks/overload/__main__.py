@@ -1,8 +1,6 @@
 """An overload: three times the load that the service can bear, from clients that come again when they are told to.
 
-    python -m benchmarks.overload --seconds 40 --write docs/endurance.md
-
-docs/endurance.md says what is measured how.
+python -m benchmarks.overload --seconds 40 --write docs/endurance.md
 """
 
 import os

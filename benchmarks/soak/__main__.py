@@ -1,8 +1,6 @@
 """A soak: mixed HTTP and gRPC for minutes, a worker killed, a stop with requests in flight, every answer checked.
 
-    python -m benchmarks.soak --minutes 15 --write docs/endurance.md
-
-docs/endurance.md says what is counted how.
+python -m benchmarks.soak --minutes 15 --write docs/endurance.md
 """
 
 from benchmarks.harness.reports import options, publish, under_test

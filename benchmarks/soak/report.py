@@ -22,11 +22,12 @@ def report(soak: Soak, picture: Path | None = None) -> str:
         f"{(times.stopped - times.began) / 60:.1f} minutes, {plan.http_clients} HTTP and {plan.grpc_clients} gRPC "
         f"clients and {plan.stream_clients} on one stream, seed {plan.seed}. Machine: {machine()}.",
         _requests(soak),
-        f"{verdict.pairs} pairs in answers, {verdict.failed_pairs} of them broken on purpose, each compared with the "
-        f"offline scorer: largest difference of a distance {verdict.largest_difference:.1e} (allowed "
-        f"{DISTANCE_TOLERANCE:g}, of a leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of "
-        f"themselves ({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's answer could "
-        f"pass for another's: {verdict.confusable}. "
+        f"{verdict.pairs} pairs in answers, {verdict.failed_pairs} of them broken on purpose and "
+        f"{verdict.uninformative_pairs} with an original that shows nothing, each compared with the offline scorer: "
+        f"largest difference of a distance {verdict.largest_difference:.1e} (allowed {DISTANCE_TOLERANCE:g}, of a "
+        f"leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of themselves "
+        f"({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's answer could pass for "
+        f"another's: {verdict.confusable}. "
         + " ".join(f"Refused, {purpose}: {tallies(verdict.refused[purpose])}." for purpose in Purpose),
         f"The worker was killed (SIGKILL) after {(times.killed - times.began) / 60:.1f} minutes; another served after "
         f"{times.back - times.killed:.1f} s. Attempts {Fate.CUT}: {fates[Fate.CUT]}; {Fate.NO_WORKER}: "

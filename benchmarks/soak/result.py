@@ -92,6 +92,7 @@ class Verdict:
     answered: Counter[Form] = field(default_factory=Counter)
     pairs: int = 0
     failed_pairs: int = 0
+    uninformative_pairs: int = 0
     refused: dict[Purpose, Counter[str]] = field(default_factory=lambda: {purpose: Counter() for purpose in Purpose})
     fates: Counter[Fate] = field(default_factory=Counter)
     cancelled_unanswered: int = 0

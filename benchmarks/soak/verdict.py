@@ -131,6 +131,7 @@ def check_scores(
         all_rows[attempt.seed] = expected
         verdict.pairs += len(expected)
         verdict.failed_pairs += sum(row.code is not None for row in expected)
+        verdict.uninformative_pairs += sum(row.uninformative for row in expected)
         for what in differences(attempt.rows, expected, question.form):
             verdict.fault(attempt, what)
         for got, row in zip(attempt.rows, expected, strict=False):

@@ -2,12 +2,15 @@
 
 import base64
 import json
-from collections.abc import Callable
 from copy import deepcopy
 from random import Random
 from typing import Any
 
+import numpy as np
+
+from benchmarks.harness.damage import damages, with_metadata
 from benchmarks.harness.messages import BOUNDARY, JSON_TYPE, MULTIPART_TYPE, OCTETS_TYPE, request_bytes
+from benchmarks.harness.questions import PNG, Mark, encode
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
 _VALUES: tuple[Any, ...] = (
@@ -53,6 +56,10 @@ _SHAPES = (
     *("", ",,", "1,8,8\t", "1e0,8,8", "٣,8,8", "0x1,8,8", "1,8,8;", "1 8 8"),
     *(f"{10**30},8,8", "9" * 3000),
 )
+_FOREIGN = (b"GIF89a", b"II*\0", b"\0\0\0\x0cJXL \r\n\x87\n", b"qoif", b"DDS ", b"\x93NUMPY", b"8BPS")
+"""The first bytes of files of other formats."""
+WANTED = "wanted: "
+"""The start of a pair's id that says what the pair must come to."""
 _DEEP = 20_000
 _MANY = 3000
 
@@ -81,22 +88,16 @@ def json_odd(rng: Random, corpus: Corpus) -> bytes:
     """JSON at the edges: depth, numbers, encodings, many pairs, long names, no document at all."""
     good = json.dumps(rng.choice(corpus.documents)).encode()
     empty = b'{"original":"","reconstruction":""}'
-    fixed: tuple[bytes | Callable[[], bytes], ...] = (
+    bodies = (
         *(b"", b'{"pairs":NaN,"pairs":Infinity}', good.replace(b'"id": "', b'"id": "\\ud800\\u0000')),
         *(good + good, b"\xef\xbb\xbf" + good, good.decode().encode("utf-16")),
+        *(b"[" * rng.randint(1, _DEEP), b'{"pairs":' * rng.randint(1, _DEEP // 10) + b"}"),
+        b'{"pairs":[' + b",".join([empty] * rng.randint(257, _MANY)) + b"]}",
+        *(b'{"pairs":[' + b"," * rng.randint(1, _MANY) + b"]}", b'{"pairs":' + b"9" * rng.randint(1, 5000) + b"}"),
+        b'{"' + b"k" * rng.randint(1, 5000) + b'":0,' + good[1:],
+        *(good.replace(b'"id": "', b'"id": "' + b"i" * rng.randint(250, 600)), rng.randbytes(rng.randint(1, 400))),
     )
-    made = (
-        lambda: b"[" * rng.randint(1, _DEEP),
-        lambda: b'{"pairs":' * rng.randint(1, _DEEP // 10) + b"}",
-        lambda: b'{"pairs":[' + b",".join([empty] * rng.randint(257, _MANY)) + b"]}",
-        lambda: b'{"pairs":[' + b"," * rng.randint(1, _MANY) + b"]}",
-        lambda: b'{"pairs":' + b"9" * rng.randint(1, 5000) + b"}",
-        lambda: b'{"' + b"k" * rng.randint(1, 5000) + b'":0,' + good[1:],
-        lambda: good.replace(b'"id": "', b'"id": "' + b"i" * rng.randint(250, 600)),
-        lambda: rng.randbytes(rng.randint(1, 400)),
-    )
-    body = rng.choice((*fixed, *made))
-    return _json(body if isinstance(body, bytes) else body())
+    return _json(rng.choice(bodies))
 
 
 def base64_odd(rng: Random, corpus: Corpus) -> bytes:
@@ -132,9 +133,20 @@ def multipart_odd(rng: Random, corpus: Corpus) -> bytes:
 def image_damaged(rng: Random, corpus: Corpus) -> bytes:
     """A right request with a damaged image beside a sound one."""
     good, bad = rng.choice(corpus.images), mutate(rng, rng.choice(corpus.images))
-    pairs = [(good, bad), (bad, good)] if rng.random() < 0.5 else [(good, bad)]
-    texts = [[base64.b64encode(image).decode() for image in pair] for pair in pairs]
-    return _json(json.dumps({"pairs": [{"original": o, "reconstruction": r} for o, r in texts]}).encode())
+    return _pairs(*[("", good, bad), ("", bad, good)][: rng.randint(1, 2)])
+
+
+def image_judged(rng: Random, corpus: Corpus) -> bytes:
+    """A right pair whose id says what it comes to: damage that looks whole, another format, an original of a colour."""
+    good, png = rng.choice(corpus.images), next(one for one in corpus.images if one.startswith(b"\x89PNG"))
+    plain = encode(np.full((24, 24, 3), rng.randrange(256), np.uint8), PNG, Mark(b""))
+    damaged, whole = rng.choice(damages(good)), rng.choice((good, with_metadata(png, rng.choice((9, 1_100_000)))))
+    wanted, *pair = rng.choice((
+        *(("truncated_image|corrupt_image", png, damaged), ("truncated_image|corrupt_image", damaged, png)),
+        ("unsupported_format", good, rng.choice(_FOREIGN) + bytes(40)),
+        *(("uninformative", plain, good), ("scored|uninformative", whole + rng.randbytes(40), good)),
+    ))  # fmt: skip
+    return _pairs((WANTED + wanted, pair[0], pair[1]))
 
 
 def tensor_wrong(rng: Random, _: Corpus) -> bytes:
@@ -164,3 +176,10 @@ def headers_odd(rng: Random, corpus: Corpus) -> bytes:
 
 def _json(body: bytes) -> bytes:
     return request_bytes({"Content-Type": JSON_TYPE}, body)
+
+
+def _pairs(*pairs: tuple[str, bytes, bytes]) -> bytes:
+    """A request with the ids, originals and reconstructions of some pairs."""
+    texts = ((name, *(base64.b64encode(image).decode() for image in images)) for name, *images in pairs)
+    named = [dict(zip(("id", "original", "reconstruction"), text, strict=True)) for text in texts]
+    return _json(json.dumps({"pairs": named}).encode())

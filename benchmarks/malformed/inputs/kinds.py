@@ -46,6 +46,7 @@ KINDS = (
     InputKind("multipart damaged", Lane.REQUESTS, 8, http_bodies.multipart_damaged),
     InputKind("multipart odd", Lane.REQUESTS, 5, http_bodies.multipart_odd),
     InputKind("image damaged", Lane.REQUESTS, 8, http_bodies.image_damaged),
+    InputKind("image judged", Lane.REQUESTS, 4, http_bodies.image_judged),
     InputKind("tensor wrong", Lane.REQUESTS, 8, http_bodies.tensor_wrong),
     InputKind("headers odd", Lane.REQUESTS, 6, http_bodies.headers_odd),
     InputKind("hypothesis", Lane.REQUESTS, 4, generated.from_strategies, together=True),

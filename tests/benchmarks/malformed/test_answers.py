@@ -7,6 +7,7 @@ import pytest
 from benchmarks.harness.http_wire import HTTPAnswer
 from benchmarks.harness.messages import request_bytes
 from benchmarks.malformed.answers import http_fault, scored_fault
+from benchmarks.malformed.inputs.http_bodies import WANTED
 
 _MODEL = {"name": "small", "version": "1", "sha256": "0"}
 _SCORED = {
@@ -69,3 +70,20 @@ def test_an_answer_is_read_whole_or_not_at_all(results: object, summary: object,
         two = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{},{}]}')
         assert scored_fault(two, HTTPAnswer(200, {}, body)) is not None
         assert scored_fault(two, HTTPAnswer(400, {}, b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "faulty"),
+    [
+        ("scored", False),
+        ("scored|uninformative", False),
+        ("uninformative", True),
+        ("truncated_image|corrupt_image", True),
+    ],
+)
+def test_a_pair_must_come_to_what_its_id_says(wanted: str, faulty: bool) -> None:
+    """A pair that should have been refused, or called uninformative, is a fault when it is scored."""
+    results = [_SCORED | {"id": WANTED + wanted}]
+    body = json.dumps({"model": _MODEL, "results": results, "summary": _SUMMARY}).encode()
+    request = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{}]}')
+    assert (scored_fault(request, HTTPAnswer(200, {}, body)) is not None) is faulty
