@@ -35,7 +35,7 @@ class Counted:
 
     cases: int = 0
     seconds: float = 0.0
-    """Of the processor, not of the clock: other work on the machine does not count."""
+    """The seconds of the processor, not of the clock: other work on the machine does not count."""
     fault: str = ""
     """The traceback of the smallest case that broke a rule, with the case; empty where none did."""
     what: str = ""
