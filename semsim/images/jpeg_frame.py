@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsim.exceptions import CMYKImage, CorruptImage, SixteenBitImage, TruncatedImage, UnsupportedFormat
-from semsim.images.jpeg_markers import DNL, FRAMES, SOS, JpegSegment
+from semsim.images.jpeg_markers import DHT, DNL, FRAMES, SOS, JpegSegment
 
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _DECODED = _PROGRESSIVE | {0xC0, 0xC1, 0xC9}
+_HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
 _MOST_SCANS = 100
 """Encoders write at most a dozen scans. Each passes over the whole picture, so that thousands take minutes."""
 _UNSEEN = 99
+_GAP = bytes(32)
+_SIXTEEN_ZEROS = 0xF0
+"""The symbol for 16 coefficients of zero, after which the block goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class JpegFrame:
     """The identifiers of the colour channels: one for grey, three for colour."""
     is_progressive: bool
     """Each coefficient may come in several scans, coarse first."""
+    is_huffman: bool
+    """The coefficients are coded by Huffman's method, not arithmetically."""
 
 
 def read_frame(data: bytes, segments: Sequence[JpegSegment]) -> JpegFrame:
@@ -57,7 +63,7 @@ def read_frame(data: bytes, segments: Sequence[JpegSegment]) -> JpegFrame:
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     if height == 0 and any(segment.marker == DNL for segment in segments):
         raise UnsupportedFormat("expected a JPEG that begins with its height, got one that ends with it")
-    return JpegFrame(width, height, components, marker in _PROGRESSIVE)
+    return JpegFrame(width, height, components, marker in _PROGRESSIVE, marker in _HUFFMAN)
 
 
 def require_all_scans(data: bytes, segments: Sequence[JpegSegment], frame: JpegFrame) -> None:
@@ -89,3 +95,38 @@ def require_all_scans(data: bytes, segments: Sequence[JpegSegment], frame: JpegF
         raise TruncatedImage(
             f"expected all {64 * len(missing)} coefficients in the scans of a JPEG file, got {coarse} missing or coarse"
         )
+
+
+def require_no_gap(data: bytes, segments: Sequence[JpegSegment], frame: JpegFrame) -> None:
+    """Refuse a picture in whose coded data zeros stand that no encoder writes, as where a disk lost a block.
+
+    Zero bits are the shortest code of each table. Where that code ends a block, a plain picture gives long runs of
+    zeros. Elsewhere they would be hundreds of equal coefficients in a row.
+
+    Raises:
+        CorruptImage: there are such zeros.
+    """
+    if not frame.is_huffman:
+        return
+    ends_block: dict[int, bool] = {}
+    for segment in segments:
+        if segment.marker == DHT:
+            ends_block |= _ends_block(data[segment.start : segment.stop])
+        elif segment.marker == SOS and data.find(_GAP, segment.stop, segment.end) >= 0:
+            first, _, precision = data[segment.stop - 3 : segment.stop]
+            if frame.is_progressive and (first == 0 or precision >> 4):
+                continue  # mean values, or single bits that refine others: many may be zero
+            tables = data[segment.start + 2 : segment.stop - 3 : 2]
+            if not all(ends_block.get(table & 15, True) for table in tables):
+                raise CorruptImage(f"expected a valid JPEG file, got {len(_GAP)} zeros in a row in its coded data")
+
+
+def _ends_block(body: bytes) -> dict[int, bool]:
+    """By the number of each table of coefficients: True where the shortest code ends a block, or a run of blocks."""
+    tables: dict[int, bool] = {}
+    while len(body) > 17:
+        count = sum(body[1:17])
+        if body[0] >> 4 == 1:
+            tables[body[0] & 15] = body[17] & 15 == 0 and body[17] != _SIXTEEN_ZEROS
+        body = body[17 + count :]
+    return tables

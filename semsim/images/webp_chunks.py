@@ -44,8 +44,7 @@ def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]
         start = end + size % 2
 
 
-def wrap(chunks: dict[bytes, bytes]) -> bytes:
-    """A WebP file of these chunks."""
-    parts = [name + len(body).to_bytes(4, "little") + body + bytes(len(body) % 2) for name, body in chunks.items()]
-    content = b"WEBP" + b"".join(parts)
+def wrap(name: bytes, body: bytes) -> bytes:
+    """A WebP file of one chunk."""
+    content = b"WEBP" + name + len(body).to_bytes(4, "little") + body + bytes(len(body) % 2)
     return b"RIFF" + len(content).to_bytes(4, "little") + content

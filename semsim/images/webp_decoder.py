@@ -16,13 +16,13 @@ from semsim.images.formats import ImageFormat
 from semsim.images.limits import DecodeLimits
 from semsim.images.on_white import rgb_on_white
 from semsim.images.orientation import read_orientation, turn_upright
-from semsim.images.vp8 import read_key_frame
+from semsim.images.vp8 import KeyFrame, read_key_frame
 from semsim.images.webp_chunks import picture_chunks, wrap
 
-_UNUSED = 8
-"""Encoders leave at most 4 bytes unused at the end of the data (measured); a decoder reads 1 to 2 in advance."""
-_PAYLOAD = {b"VP8L": 5, b"ALPH": 1}
-"""The bytes of the headers of lossless data."""
+_UNUSED = {b"VP8 ": 8, b"VP8L": 4}
+"""The bytes that are taken away. Encoders leave at most 4 unused in lossy data, and 2 in lossless ones (measured)."""
+_LOSSLESS_HEADER = 5
+"""The bytes of the signature, the size and the version of a lossless picture."""
 _ERRORS = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
 
 
@@ -33,10 +33,7 @@ def decode_webp(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
         InvalidImage: one subclass for each way in which the file cannot be used.
     """
     chunks = picture_chunks(data)
-    canvas = chunks.get(b"VP8X")
-    if canvas is not None and len(canvas) >= 10:
-        limits.require_size(*(1 + int.from_bytes(canvas[start : start + 3], "little") for start in (4, 7)))
-    shortened = _shortened(chunks, limits)
+    streams = _coded_streams(chunks, limits)
     try:
         with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
             limits.require_size(image.width, image.height)
@@ -44,39 +41,54 @@ def decode_webp(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
             pixels = rgb_on_white(image)
     except _ERRORS as error:
         raise CorruptImage(f"expected a valid WebP file, got a damaged one ({type(error).__name__})") from None
-    if any(_can_be_decoded(wrap(chunks | {name: body})) for name, body in shortened.items()):
-        raise CorruptImage("expected a WebP file whose data are used up by its picture, got one with data left over")
+    for name, body in streams:
+        if _can_be_decoded(name, body[: -_UNUSED[name]]):
+            raise CorruptImage("expected a WebP file whose picture needs all its data, got one with data left over")
     return turn_upright(pixels, read_orientation(data, ImageFormat.WEBP)) if has_metadata else pixels
 
 
-def _shortened(chunks: dict[bytes, bytes], limits: DecodeLimits) -> dict[bytes, bytes]:
-    """Each chunk of coded data that is long enough, without its last bytes.
+def _coded_streams(chunks: dict[bytes, bytes], limits: DecodeLimits) -> list[tuple[bytes, bytes]]:
+    """The streams of coded data, each as a chunk of a still picture, its name and its body, up to the last byte in use.
+
+    Streams that are too short to be shortened are left out.
 
     Raises:
-        InvalidImage: a header is wrong, or the picture is too large.
+        InvalidImage: a header is wrong, the picture is too large, or its transparency cannot be decoded.
     """
-    shortened: dict[bytes, bytes] = {}
-    if b"VP8 " in chunks:
-        body = chunks[b"VP8 "]
-        frame = read_key_frame(body)
-        limits.require_size(frame.width, frame.height)
-        shortened[b"VP8 "] = body[: frame.last_used - _UNUSED]
-    else:
+    canvas = chunks.get(b"VP8X", b"")
+    if len(canvas) >= 10:
+        limits.require_size(*(1 + int.from_bytes(canvas[start : start + 3], "little") for start in (4, 7)))
+    if b"VP8L" in chunks:
         body = chunks[b"VP8L"]
-        if len(body) < 5 or body[0] != 0x2F:
+        if len(body) < _LOSSLESS_HEADER or body[0] != 0x2F:
             raise CorruptImage("expected a lossless picture in a WebP file, got another one")
         size = int.from_bytes(body[1:5], "little")
         limits.require_size(1 + (size & 0x3FFF), 1 + (size >> 14 & 0x3FFF))
-        shortened[b"VP8L"] = body[:-_UNUSED]
-    alpha = chunks.get(b"ALPH", b"")
-    if alpha and alpha[0] & 3 and b"VP8 " in chunks:
-        shortened[b"ALPH"] = alpha[:-_UNUSED]
-    return {name: body for name, body in shortened.items() if len(body) > _PAYLOAD.get(name, 0)}
+        streams = [(b"VP8L", body)]
+    else:
+        frame = read_key_frame(chunks[b"VP8 "])
+        limits.require_size(frame.width, frame.height)
+        streams = [(b"VP8 ", chunks[b"VP8 "][: frame.last_used])]
+        if b"ALPH" in chunks:
+            streams += _transparency(chunks[b"ALPH"], frame)
+    return [(name, body) for name, body in streams if len(body) > _UNUSED[name] + _LOSSLESS_HEADER]
 
 
-def _can_be_decoded(data: bytes) -> bool:
+def _transparency(chunk: bytes, frame: KeyFrame) -> list[tuple[bytes, bytes]]:
+    """The transparency of a lossy picture as a lossless picture of its own: libwebp passes over errors in it."""
+    compression = chunk[0] & 3 if chunk else None
+    if compression == 0 and len(chunk) > frame.width * frame.height:
+        return []
+    size = (frame.width - 1) | (frame.height - 1) << 14
+    body = b"\x2f" + size.to_bytes(4, "little") + chunk[1:]
+    if compression != 1 or not _can_be_decoded(b"VP8L", body):
+        raise CorruptImage("expected the transparency of a whole WebP file, got a damaged one")
+    return [(b"VP8L", body)]
+
+
+def _can_be_decoded(name: bytes, body: bytes) -> bool:
     try:
-        with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
+        with Image.open(io.BytesIO(wrap(name, body)), formats=("WEBP",)) as image:
             image.load()
     except _ERRORS:
         return False
