@@ -93,7 +93,7 @@ def inflate_rows(header: PngHeader, compressed: bytes) -> bytes:
 
 def store(inflated: bytes) -> bytes:
     """A stream of zlib that holds ``inflated`` as it is, so that a decoder need not inflate it again."""
-    parts = [b"\x78\x01"]
+    parts: list[bytes | memoryview] = [b"\x78\x01"]
     view = memoryview(inflated)
     for start in range(0, len(view), _STORED):
         block = view[start : start + _STORED]

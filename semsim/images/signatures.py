@@ -23,7 +23,7 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"#?RGBE", "Radiance HDR"),
     (0, b"8BPS", "Photoshop"),
     (0, b"gimp xcf", "GIMP"),
-    (0, b"farbfeld", "farbfeld"),
+    (0, b"farbfeld", "Farbfeld"),
     (0, b"icns", "ICNS"),
     (0, b"FLIF", "FLIF"),
     (0, b"BPG\xfb", "BPG"),
