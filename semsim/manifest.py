@@ -158,4 +158,4 @@ def read_manifest(directory: Path) -> Manifest:
             f"{'.'.join(str(part) for part in problem['loc']) or 'manifest'}: {problem['msg']}"
             for problem in error.errors()
         )
-        raise InvalidManifest(f"{path} does not fit the schema: {problems}") from error
+        raise InvalidManifest(f"expected a manifest that fits the schema, got {path}: {problems}") from error

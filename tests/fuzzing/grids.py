@@ -29,11 +29,11 @@ def _reshaped(draw: st.DrawFn) -> str:
     """The example with other values, or with fields that are not known."""
     document = yaml.safe_load(_TEXT)
     for _ in range(draw(st.integers(1, 3))):
-        _put(draw, document)
+        put(draw, document)
     return yaml.safe_dump(document, allow_unicode=True)
 
 
-def _put(draw: st.DrawFn, document: Any) -> None:
+def put(draw: st.DrawFn, document: Any) -> None:
     """Another value at some place of a document."""
     while True:
         keys = sorted(document, key=str) if isinstance(document, dict) else range(len(document))

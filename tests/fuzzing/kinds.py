@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fuzzing import rules
 from tests.fuzzing.directories import directories
+from tests.fuzzing.documents import EXPORTS, MANIFESTS
 from tests.fuzzing.files import WHOLE, changes, contents, damaged
 from tests.fuzzing.grids import GRIDS
 from tests.fuzzing.updates import UPDATE_FILES, UPDATES
@@ -50,5 +51,7 @@ KINDS = (
     Kind("update", 8, UPDATES, rules.update),
     Kind("update file", 6, UPDATE_FILES, rules.update_file),
     Kind("grid", 5, GRIDS, rules.grid),
+    Kind("export", 3, EXPORTS, rules.export),
+    Kind("manifest", 2, MANIFESTS, rules.manifest),
     Kind("gate", 6, directories(), rules.gate),
 )

@@ -7,16 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from semsim.exceptions import InvalidConfiguration, InvalidImage, InvalidTensor, InvalidUpdate, SemSimError
+from semsim.exceptions import (
+    InvalidAnnotations,
+    InvalidConfiguration,
+    InvalidImage,
+    InvalidManifest,
+    InvalidTensor,
+    InvalidUpdate,
+    SemSimError,
+)
 from semsim.images import DecodeLimits, decode, images_from_tensor
 from semsim.images.formats import sniff
+from semsim.manifest import MANIFEST_FILE, read_manifest
 from semsim.pairs import PairFailure
 from semsim.pixel_metrics import pixel_metrics
 from semsim.scorer import PairScore
+from semsim_training.annotation.label_studio.labelling_export import read_export
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.update_files import observation_of
 from semsim_training.observations.update_kind import UpdateKind
 from semsim_training.reconstructions.grid import Grid
+from tests.fuzzing.documents import KEY
 from tests.fuzzing.files import DRAWN, WHOLE, Edit, Way, apply
 from tests.fuzzing.updates import UpdateFile
 from tests.fuzzing.world import World, require
@@ -182,6 +193,29 @@ def grid(world: World, data: bytes) -> None:
         Grid.read(path)
     except SemSimError as error:
         require(isinstance(error, InvalidConfiguration), f"expected InvalidConfiguration, got {type(error).__name__}")
+        told(error)
+
+
+def export(world: World, data: bytes) -> None:
+    """A file with any content is an export of Label Studio, some judgements of which may be refused, or refused."""
+    path = world.fresh() / "export.json"
+    path.write_bytes(data)
+    try:
+        taken = read_export(KEY, path)
+    except InvalidAnnotations as error:
+        told(error)
+    else:
+        answers = {None, *KEY.classes}
+        require(all(one.answer in answers for one in taken.judgements), "expected answers of the key's classes")
+
+
+def manifest(world: World, data: bytes) -> None:
+    """A file with any content is a manifest, or refused as one."""
+    home = world.fresh()
+    (home / MANIFEST_FILE).write_bytes(data)
+    try:
+        read_manifest(home)
+    except InvalidManifest as error:
         told(error)
 
 
