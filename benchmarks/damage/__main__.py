@@ -18,7 +18,7 @@ from semsim.images import RGBImage, decode
 from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
 
-_SIZES = (None, (64, 64), (33, 17), (224, 224))
+_SIZES = (None, (64, 64), (33, 17), (700, 500))
 _PHOTOGRAPHS_FOR_ENCODERS = 6
 
 

@@ -6,7 +6,8 @@ from libjpeg-turbo through simplejpeg, which raises them, and are those of Pillo
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import simplejpeg
@@ -42,7 +43,7 @@ def decode_jpeg(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
     require_no_gap(data, segments, frame)
     pixels = _decode_whole(data[: segments[-1].end], segments, frame)
     if not frame.is_huffman:
-        _require_used_up(data[: segments[-1].end], pixels)
+        _require_used_up(data[: segments[-1].end], pixels, partial(_decode_by_turbo, frame=frame, strict=False))
     if any(segment.marker == APP1 for segment in segments):  # EXIF and XMP
         return turn_upright(pixels, read_orientation(data, ImageFormat.JPEG))
     return pixels
@@ -50,11 +51,11 @@ def decode_jpeg(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
 
 def _decode_whole(data: bytes, segments: Sequence[JpegSegment], frame: JpegFrame) -> NDArray[np.uint8]:
     try:
-        return _decode_strictly(data, frame)
+        return _decode_by_turbo(data, frame)
     except ValueError as error:
         if _UNUSUAL_SAMPLING in str(error):
             pixels = _decode_by_pillow(data)
-            _require_used_up(data, pixels)
+            _require_used_up(data, pixels, _decode_by_pillow)
             return pixels
         warning = str(error)
     # Junk between the segments and odd metadata give warnings, too: what is left without them must give none.
@@ -64,17 +65,17 @@ def _decode_whole(data: bytes, segments: Sequence[JpegSegment], frame: JpegFrame
     if 0 < count <= _MOST_PADDING and plain[-2 - count : -2] == bytes(count):
         plain = plain[: -2 - count] + plain[-2:]
     try:
-        return _decode_strictly(plain, frame)
+        return _decode_by_turbo(plain, frame)
     except ValueError as error:
         if _CUT.search(str(error)):
             raise TruncatedImage(f"expected a complete JPEG file, got one with missing data ({error})") from None
         raise CorruptImage(f"expected a valid JPEG file, got a damaged one ({error})") from None
 
 
-def _decode_strictly(data: bytes, frame: JpegFrame) -> NDArray[np.uint8]:
+def _decode_by_turbo(data: bytes, frame: JpegFrame, *, strict: bool = True) -> NDArray[np.uint8]:
     # The buffer keeps libjpeg from allocating for another size than the one that was checked.
     buffer = np.empty((frame.height, frame.width, 3), dtype=np.uint8)
-    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=buffer)
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=strict, buffer=buffer)
     if pixels.shape != buffer.shape:
         raise ValueError("two sizes")
     return buffer
@@ -96,13 +97,17 @@ def _without_oddities(data: bytes, segments: Sequence[JpegSegment]) -> bytes:
     return b"".join(parts)
 
 
-def _require_used_up(data: bytes, pixels: NDArray[np.uint8]) -> None:
+def _require_used_up(data: bytes, pixels: NDArray[np.uint8], decoder: Callable[[bytes], NDArray[np.uint8]]) -> None:
     """Refuse a picture that changes where bytes are put before its end mark: its decoder still waited for data.
 
     This finds cuts alone. It stands in for the warnings where there are none. Zeros come first, since encoders may
     leave out those at the end of arithmetic data.
     """
-    if not np.array_equal(_decode_by_pillow(data[:-2] + _FILLER + data[-2:]), pixels):
+    try:
+        longer = decoder(data[:-2] + _FILLER + data[-2:])
+    except ValueError as error:
+        raise CorruptImage(f"expected a valid JPEG file, got a damaged one ({error})") from None
+    if not np.array_equal(longer, pixels):
         raise TruncatedImage("expected a complete JPEG file, got one whose end mark stands too early")
 
 

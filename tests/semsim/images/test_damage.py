@@ -220,6 +220,17 @@ def test_valid_jpegs_of_every_process_are_taken(options: str, tmp_path: Path) ->
         decode(cut_and_ended(data, 0.6))
 
 
+@pytest.mark.skipif(shutil.which("cjpeg") is None, reason="needs libjpeg-turbo's tools")
+@pytest.mark.parametrize("options", [[], ["-progressive"]])
+def test_a_large_arithmetic_jpeg_is_taken(options: list[str], tmp_path: Path) -> None:
+    """Arithmetic data of more than 64 KiB, which Pillow calls truncated, are decoded."""
+    Image.fromarray(photograph(900, 1200)).save(tmp_path / "in.ppm")
+    command = ["cjpeg", "-arithmetic", "-quality", "95", *options, tmp_path / "in.ppm"]
+    data = subprocess.run(command, check=True, capture_output=True).stdout
+    assert len(data) > 2**16
+    assert decode(data).shape == (900, 1200, 3)
+
+
 @pytest.mark.parametrize("options", [{}, {"lossless": True}])
 def test_the_transparency_of_a_webp_must_be_whole(options: dict[str, bool]) -> None:
     """Zeros in the chunk of transparency are damage, too, and a whole one is none."""
@@ -264,7 +275,7 @@ def damage_picture(damage: str, kind: str, positions: tuple[float, float, float]
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data(), st.sampled_from(sorted(_CHECKED)), st.sampled_from(sorted(TAILS)))
 def test_a_damaged_picture_is_refused_or_scores_as_the_whole_one(draws: st.DataObject, damage: str, tail: str) -> None:
-    """Whatever is cut, zeroed, spliced or flipped: refused, or within 1 dB of the whole picture."""
+    """A picture that is cut, zeroed, spliced or flipped: refused, or within 1 dB of the whole picture."""
     kind = draws.draw(st.sampled_from(sorted(_CHECKED[damage])))
     share = st.floats(0, 1, exclude_max=True)
     data = damage_picture(damage, kind, draws.draw(st.tuples(share, share, share)), tail)

@@ -233,7 +233,7 @@ def test_unusable_arrays_are_refused(array: np.ndarray, code: ErrorCode) -> None
     ],
 )
 def test_a_source_of_another_type_is_refused_by_its_name(source: object, kind: str) -> None:
-    """What is neither bytes nor a path nor an array is refused, and never converted: ``bytes(5)`` is five zeros."""
+    """Another type than bytes, paths and arrays is refused, and never converted: ``bytes(5)`` is five zeros."""
     with pytest.raises(InvalidArray, match=rf"expected encoded bytes, a path or a uint8 array.*, got {kind}"):
         decode(source)  # type: ignore[arg-type]
 
