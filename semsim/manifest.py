@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from semsim.calibration import Calibration
 from semsim.exceptions import ArtifactNotFound, InvalidManifest
 from semsim.images import ResizeFilter
+from semsim.schema_mistakes import mistakes
 
 MANIFEST_FILE = "manifest.json"
 GRAPH_FILE = "model.onnx"
@@ -154,8 +155,4 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'manifest'}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise InvalidManifest(f"expected a manifest that fits the schema, got {path}: {problems}") from error
+        raise InvalidManifest(f"expected a manifest, got {path}:{mistakes(error, Manifest)}") from error

@@ -29,8 +29,8 @@ ALLOWED = {
 }
 """The packages that each package may import, beside itself."""
 FLOORS = {
-    "semsim": "written_yaml stages memory progress calibration error_codes exceptions images informative pixel_metrics "
-    "manifest artifact providers pairs embedder scorer summary bulk commands",
+    "semsim": "written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
+    "informative pixel_metrics manifest artifact providers pairs embedder scorer summary bulk commands",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",

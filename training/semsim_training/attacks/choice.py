@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError
 
 from semsim.exceptions import InvalidConfiguration
+from semsim.schema_mistakes import did_you_mean, mistakes
 from semsim_training.attacks.attack_plug_ins import solved_by
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.catalogue import ATTACKS
@@ -18,7 +19,7 @@ from semsim_training.attacks.loki import loki
 from semsim_training.attacks.presets import PRESETS
 from semsim_training.attacks.priors import TotalVariation
 from semsim_training.attacks.reconstruction import Reconstruction
-from semsim_training.configuration import FrozenModel, did_you_mean, mistakes
+from semsim_training.configuration import FrozenModel
 from semsim_training.observations.observation import Observation
 from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in, plug_ins
 

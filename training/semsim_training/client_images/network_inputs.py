@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from semsim.exceptions import InvalidConfiguration
-from semsim_training.configuration import FrozenModel, mistakes
+from semsim.schema_mistakes import mistakes
+from semsim_training.configuration import FrozenModel
 
 _MOST_CHANNELS = 1024
 """The most channels for which one number is repeated."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from semsim.exceptions import InvalidConfiguration
-from semsim_training.configuration import did_you_mean
+from semsim.schema_mistakes import did_you_mean
 from semsim_training.defenses.defense_plug_ins import NO_VALUE, DefenseFunction, DefenseValue, plugged_defense
 from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in, plug_ins
 

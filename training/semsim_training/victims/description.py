@@ -7,8 +7,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from semsim.exceptions import InvalidConfiguration
+from semsim.schema_mistakes import did_you_mean
 from semsim_training.client_images.network_inputs import Inputs
-from semsim_training.configuration import FrozenModel, did_you_mean
+from semsim_training.configuration import FrozenModel
 from semsim_training.plug_ins import PlugIn, PlugInKind, known_names, plug_in, plug_ins
 
 
@@ -70,8 +71,8 @@ class Network(FrozenModel):
     """A built-in architecture, such as ``resnet20``, or the name of a plug-in."""
     width: int | None = Field(default=None, ge=1)
     """Channels of the first layer (ConvNet, ResNet20, MobileNet; the paper's ResNet20-4 has 64) or of each layer (small
-    DenseNet), hidden units (perceptron), the tokens' dimension (ViT) or bins (imprint, LOKI); ``None`` for :data:`DEFAULT_WIDTH`. A plug-in says what it
-    means."""
+    DenseNet), hidden units (perceptron), the tokens' dimension (ViT) or bins (imprint, LOKI); ``None`` for
+    :data:`DEFAULT_WIDTH`. A plug-in says what it means."""
     clients: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
     """The clients whose updates LOKI's module keeps apart, for ``loki`` alone; ``None`` for one."""
     classes: int = Field(ge=2)
