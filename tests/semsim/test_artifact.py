@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from semsim.artifact import Artifact, default_artifact
-from semsim.exceptions import ArtifactError, ErrorCode
-from semsim.manifest import GRAPH_FILE, MANIFEST_FILE
+from semsim.exceptions import ArtifactError, ErrorCode, InvalidManifest
+from semsim.manifest import GRAPH_FILE, MANIFEST_FILE, read_manifest
 from tests.artifacts import write_artifact
 from tests.conftest import ROOT
 
@@ -105,3 +105,12 @@ def test_an_invalid_manifest_names_the_field(tmp_path: Path, changes: dict[str, 
     with pytest.raises(ArtifactError, match=message) as caught:
         Artifact.load(directory)
     assert caught.value.code is ErrorCode.INVALID_MANIFEST
+
+
+def test_a_misspelt_field_of_a_manifest_is_told_with_the_nearest(tmp_path: Path) -> None:
+    """Each mistake is a line: the place, what was expected, what came; no line has the schema library's words."""
+    (tmp_path / "manifest.json").write_text('{"nmae": "a", "threshold": 2}')
+    with pytest.raises(InvalidManifest, match=r"got nmae; did you mean name\?") as caught:
+        read_manifest(tmp_path)
+    assert "threshold: expected a number less than 1, got 2" in str(caught.value)
+    assert "Extra inputs" not in str(caught.value)
