@@ -157,7 +157,7 @@ def test_equal_images_in_an_array_are_not_mistaken_for_others(small_scorer: Scor
 
 @pytest.mark.parametrize("wrong", [None, "pairs", b"pairs", 3, Path("pairs")])
 def test_pairs_and_images_are_sequences(small_scorer: Scorer, wrong: Any) -> None:
-    """What cannot be gone through is refused as a whole, with its type."""
+    """A value that cannot be gone through is refused as a whole, with its type."""
     for call in (small_scorer.score_pairs, small_scorer.embed, lambda value: small_scorer.score_images(value, [])):
         with pytest.raises(InvalidPair, match=f"expected a sequence of .*, got {type(wrong).__name__}"):
             call(wrong)

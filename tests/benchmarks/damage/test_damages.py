@@ -1,4 +1,4 @@
-"""The damages of the benchmark change a file, and leave it recognisable as its format."""
+"""The damages of the benchmark change a file, and leave its format to be seen."""
 
 import numpy as np
 import pytest
