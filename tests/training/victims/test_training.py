@@ -1,5 +1,6 @@
 """The training, checkpoints and descriptions of victims."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 from semsim_training.victims.schedule import SCHEDULES, Schedule, VictimTraining, VictimTrainings
 from semsim_training.victims.victim_checkpoint import load_victim, load_weights, read_tensors
+from semsim_training.victims.victim_table import victim_table
 from semsim_training.victims.victim_training import train_victim
 from tests.training.small import smooth_images, victim
 
@@ -182,3 +184,17 @@ def test_networks_that_cannot_be_built() -> None:
         build_network(Network(architecture=Architecture.VIT, width=33, classes=2, size=32), 0)
     with pytest.raises(InvalidVictim, match="expected a resnet20-gn of a width in 4s, got 6"):
         build_network(Network(architecture=Architecture.RESNET20_GN, width=6, classes=2, size=32), 0)
+
+
+def test_a_table_of_victims(trained: Path, tmp_path: Path) -> None:
+    """Each victim has a row with its record; a state of a training that goes on has none, and no victim is an error."""
+    shutil.copytree(trained.parent, tmp_path / "victims")
+    (tmp_path / "victims" / "other.state.safetensors").touch()
+    record = load_victim(trained)[1].training
+    assert record is not None
+    rows = victim_table(tmp_path / "victims").splitlines()[2:]
+    assert sum(row.startswith("| `whole` | resnet20-w4 at 16 |") for row in rows) == 1
+    assert f"| crop | none | {record.test_accuracy:.1%} of 24 |" in rows[-1]
+    assert not any("other" in row for row in rows)
+    with pytest.raises(InvalidVictim, match="expected trained victims in"):
+        victim_table(tmp_path)

@@ -44,3 +44,21 @@ def train(
         if record is not None:
             label = description.network.label
             typer.echo(f"{path}: {label}, {record.test_accuracy:.1%} of {record.test_images} test images")
+
+
+@app.command("table")
+def table(
+    directory: Annotated[Path, typer.Argument(help="Directory with NAME.safetensors and NAME.json.")],
+    write: Annotated[
+        Path | None, typer.Option(help="Markdown file, to write between its <!-- victims --> marks.")
+    ] = None,
+) -> None:
+    """Tell how each victim was trained and how well it classifies, as Markdown."""
+    from semsim_training.markdown import write_between
+    from semsim_training.victims.victim_table import victim_table
+
+    text = victim_table(directory)
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, "victims", text)

@@ -1,5 +1,6 @@
 """The untrained network that a description stands for."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -43,24 +44,25 @@ def build_network(network: Network, seed: int, initialisation: Literal["default"
     return model.eval()
 
 
+_CONVOLUTIONAL: dict[str, Callable[[int, int, int], nn.Module]] = {
+    Architecture.LENET: lambda classes, size, _: LeNet(classes, size),
+    Architecture.CONVNET: ConvNet,
+    Architecture.RESNET20: lambda classes, _, width: ResNet20(classes, width),
+    Architecture.RESNET20_GN: lambda classes, _, width: ResNet20(classes, width, group_normalisation),
+    Architecture.MOBILENET: lambda classes, _, width: MobileNet(classes, width),
+    Architecture.SMALL_DENSENET: lambda classes, _, width: SmallDenseNet(classes, width),
+}
+"""Makes a network of so many classes, of images of a size, and of a width."""
+
+
 def _module(network: Network) -> nn.Module:
     classes, size = network.classes, network.size
     width = network.width or DEFAULT_WIDTH.get(network.architecture, 0)
+    if network.architecture in _CONVOLUTIONAL:
+        if network.architecture is Architecture.RESNET20_GN and width % 4:
+            raise InvalidVictim(f"expected a resnet20-gn of a width in 4s, got {width}")
+        return _CONVOLUTIONAL[network.architecture](classes, size, width)
     match network.architecture:
-        case Architecture.LENET:
-            return LeNet(classes, size)
-        case Architecture.CONVNET:
-            return ConvNet(classes, size, width)
-        case Architecture.RESNET20:
-            return ResNet20(classes, width)
-        case Architecture.RESNET20_GN:
-            if width % 4:
-                raise InvalidVictim(f"expected a resnet20-gn of a width in 4s, got {width}")
-            return ResNet20(classes, width, group_normalisation)
-        case Architecture.MOBILENET:
-            return MobileNet(classes, width)
-        case Architecture.SMALL_DENSENET:
-            return SmallDenseNet(classes, width)
         case Architecture.VIT:
             if width % 32 or size % 8:
                 raise InvalidVictim(f"expected a vit of a width in 32s and a size in 8s, got {width} and {size}")
