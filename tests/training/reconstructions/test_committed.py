@@ -21,17 +21,17 @@ from semsim_training.victims.victim_checkpoint import load_victim
 from tests.conftest import ROOT
 
 SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json"))
+UNTRAINED = {"caltech101", "caltech101-many", "cifar10", "cifar10-many"}
+"""The sets with untrained victims, which give originals away in closed form."""
 
 
 def test_together_they_are_what_the_metric_is_trained_on() -> None:
-    """At least 2,400 reconstructions in at least 16 settings of two data sets, in at most 30 MB."""
+    """At least 2,400 reconstructions in at least 16 settings of two data sets; with what is begun, at most 90 MB."""
     descriptions = [DatasetDescription.read(path) for path in SETS]
-    assert [description.name for description in descriptions] == [
-        "caltech101", "caltech101-many", "cifar10", "cifar10-many",
-    ]  # fmt: skip
+    assert {description.name for description in descriptions} >= UNTRAINED
     assert sum(description.rows for description in descriptions) >= 2400
     assert sum(description.settings for description in descriptions) >= 16
-    assert sum(file.stat().st_size for file in (ROOT / "datasets").rglob("*") if file.is_file()) <= 30e6
+    assert sum(file.stat().st_size for file in (ROOT / "datasets").rglob("*") if file.is_file()) <= 90e6
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
@@ -53,7 +53,8 @@ def test_every_picture_is_put_together(path: Path, data: Path) -> None:
     originals = np.stack([made.original(row) for row in made.rows])
     reconstructions = np.stack([made.reconstruction(row) for row in made.rows])
     assert psnr(mse(originals, reconstructions)).tolist() == [row.psnr for row in made.rows]
-    assert sum(row.near_copy_of is not None for row in made.rows) >= sum(row.psnr >= NEAR_DB for row in made.rows) > 60
+    near = sum(row.psnr >= NEAR_DB for row in made.rows)
+    assert sum(row.near_copy_of is not None for row in made.rows) >= near >= 60 * (made.name in UNTRAINED)
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
