@@ -1,13 +1,15 @@
 """Cases that broke a rule once, found by the fuzzer: kept, because they are rare."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from semsim.exceptions import CorruptImage, EmptyImage, InvalidArray, InvalidImage, TruncatedImage
+from semsim.exceptions import CorruptImage, EmptyImage, InvalidArray, InvalidImage, InvalidUpdate, TruncatedImage
 from semsim.images import decode
+from semsim_training.victims.tensor_files import read_tensor_file
 from tests.fuzzing.files import WHOLE
 
 
@@ -16,6 +18,13 @@ def _no_height() -> bytes:
     data = WHOLE["webp"]
     at = data.index(b"\x9d\x01\x2a") + 5
     return data[:at] + b"\0\0" + data[at + 2 :]
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev"])
+def test_no_file_of_tensors_is_refused_at_once(path: str) -> None:
+    """A device that never ends took all memory."""
+    with pytest.raises(InvalidUpdate, match="got no regular file"):
+        read_tensor_file(Path(path), InvalidUpdate)
 
 
 @pytest.mark.parametrize(

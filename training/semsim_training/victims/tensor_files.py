@@ -33,12 +33,16 @@ def read_tensor_file(path: Path, refusal: type[SemSimError]) -> object:
         SemSimError: of the class ``refusal``: it cannot be read, or holds something that would have to be executed.
     """
     try:
+        if path.exists() and not path.is_file():  # a device may never end, and a pipe never begin
+            raise refusal(f"expected {_FORMS} at {path}, got no regular file")
         if path.suffix == ".safetensors":
             return load_file(path)
         if _is_numpy(path):
             with np.load(path, allow_pickle=False) as archive:
                 return _named_or_listed({name: archive[name] for name in archive.files})
         return torch.load(path, map_location="cpu", weights_only=True)
+    except refusal:
+        raise
     except OSError as error:
         raise refusal(f"expected {_FORMS} at {path}: {error.strerror or error}") from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:

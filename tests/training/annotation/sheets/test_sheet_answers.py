@@ -33,7 +33,7 @@ ANSWERS = {"sheets": "00ff00ff", "1": "cat", "2": -1, "3": 1, "4": 2}
 
 
 def taken(tmp_path: Path, text: object) -> TakenJudgements:
-    """What is taken from a file of answers."""
+    """Whatever is taken from a file of answers."""
     path = tmp_path / "answers.json"
     path.write_text(text if isinstance(text, str) else json.dumps(text))
     return read_answers(KEY, path, AnnotatorKind.PERSON)
