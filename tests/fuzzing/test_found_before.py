@@ -20,7 +20,7 @@ def _no_height() -> bytes:
     return data[:at] + b"\0\0" + data[at + 2 :]
 
 
-@pytest.mark.parametrize("path", ["/dev/zero", "/dev"])
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/random"])
 def test_no_file_of_tensors_is_refused_at_once(path: str) -> None:
     """A device that never ends took all memory."""
     with pytest.raises(InvalidUpdate, match="got no regular file"):

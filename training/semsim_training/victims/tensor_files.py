@@ -23,7 +23,7 @@ _REASONS = (
     ("file in archive is not in a subdirectory", "an archive of other files"),
     ("Weights only load failed", "something else"),
 )
-"""What PyTorch and NumPy say, in long sentences that advise what executes a file, and what it means."""
+"""The long sentences of PyTorch and NumPy, which advise what executes a file, and what each means."""
 
 
 def read_tensor_file(path: Path, refusal: type[SemSimError]) -> object:
@@ -33,7 +33,7 @@ def read_tensor_file(path: Path, refusal: type[SemSimError]) -> object:
         SemSimError: of the class ``refusal``: it cannot be read, or holds something that would have to be executed.
     """
     try:
-        if path.exists() and not path.is_file():  # a device may never end, and a pipe never begin
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device may never end, and a pipe never begin
             raise refusal(f"expected {_FORMS} at {path}, got no regular file")
         if path.suffix == ".safetensors":
             return load_file(path)
