@@ -127,7 +127,7 @@ def test_the_sentences_say_what_is_known(semsim: Command, files: Path, tmp_path:
 
 
 def test_an_original_that_shows_nothing_is_told(semsim: Command, files: Path, tmp_path: Path) -> None:
-    """Of a plain original no leakage is told, in a sentence that neither blames the calibration nor sounds safe."""
+    """No leakage of a plain original is told, in a sentence that neither blames the calibration nor sounds safe."""
     Image.new("L", Image.open(files / "original.png").size, 90).save(tmp_path / "plain.png")
     done = semsim(*_arguments(files, GREY_ROUND | {"--original": str(tmp_path / "plain.png")}, tmp_path / "out"))
     assert "leakage could not be told: the original shows nothing" in done.stdout
