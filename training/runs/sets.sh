@@ -35,10 +35,10 @@ fi
 
 victims_of() { sed -nE 's|.*checkpoint: \.\./\.\./models/victims/([^.]*)\.safetensors.*|\1|p' "configs/attacks/$1.yaml"; }
 [ $# -gt 0 ] || set -- cifar10-trained caltech101-trained cifar100-trained cifar10-trained-defended
+for victim in $(for set in "$@"; do victims_of "$set"; done); do
+    [ -f "models/victims/$victim.safetensors" ] && continue
+    run "$SEMSIM" victim train configs/victims/trained.yaml models/victims --only "$victim"
+done
 for set in "$@"; do
-    for victim in $(victims_of "$set"); do
-        [ -f "models/victims/$victim.safetensors" ] && continue
-        run "$SEMSIM" victim train configs/victims/trained.yaml models/victims --only "$victim"
-    done
     attacked "configs/attacks/$set.yaml" "datasets/$set" --workers "${WORKERS:-1}"
 done
