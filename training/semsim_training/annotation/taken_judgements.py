@@ -21,7 +21,7 @@ class TakenJudgements:
 
 
 def told(refused: Sequence[str]) -> str:
-    """What was refused, for an error: the first sentences, and how many more there are."""
+    """The refusals, for an error: the first sentences, and how many more there are."""
     more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
     return f"{'; '.join(refused[:_NAMED])}{more}"
 
