@@ -22,7 +22,7 @@ class InvalidImage(SemSimError):
 
 
 class EmptyImage(InvalidImage):
-    """The image has no bytes, or a side of zero pixels."""
+    """The image has no bytes, a side of zero pixels, or nothing that is visible."""
 
     code = ErrorCode.EMPTY_IMAGE
 

@@ -4,11 +4,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from semsim.exceptions import EmptyImage
+
+_FAINT = 16
+"""A picture all of whose pixels are nearer to white than this, in levels, shows nothing of what it may hold."""
+
 
 def rgb_on_white(image: Image.Image) -> NDArray[np.uint8]:
-    """The pixels uint8 ``(H, W, 3)`` of an image of any mode; what is transparent shows white, as on a page."""
-    if image.has_transparency_data:
-        canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        canvas.alpha_composite(image.convert("RGBA"))
-        image = canvas
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+    """The pixels uint8 ``(H, W, 3)`` of an image of any mode; what is transparent shows white, as on a page.
+
+    Raises:
+        EmptyImage: transparency leaves nothing to see. White would score as a safe reconstruction of anything.
+    """
+    if not image.has_transparency_data:
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+    rgba = image.convert("RGBA")
+    canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    canvas.alpha_composite(rgba)
+    pixels = np.array(canvas.convert("RGB"), dtype=np.uint8)
+    if pixels.min() > 255 - _FAINT and rgba.getextrema()[3] != (255, 255):
+        raise EmptyImage("expected a picture of which something is visible on white, got a transparent one")
+    return pixels

@@ -77,9 +77,42 @@ def test_transparency_is_shown_on_white(as_file: bool) -> None:
 
 def test_palette_transparency_is_shown_on_white() -> None:
     """A palette entry marked transparent is white."""
+    image = Image.fromarray(np.repeat(np.arange(2, dtype=np.uint8), 32).reshape(8, 8), "P")
+    image.putpalette([10, 20, 30] * 256)
+    decoded = decode(encode(image, transparency=0))
+    assert (decoded[:4] == 255).all()
+    assert (decoded[4:] == (10, 20, 30)).all()
+
+
+def _with_alpha(alpha: int) -> np.ndarray:
+    return np.dstack([picture(), np.full(picture().shape[:2], alpha, dtype=np.uint8)])
+
+
+@pytest.mark.parametrize("alpha", [0, 15])
+@pytest.mark.parametrize(
+    "options",
+    [None, ("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("WEBP", {"quality": 90})],
+    ids=["array", "png", "webp lossless", "webp"],
+)
+def test_what_transparency_hides_is_refused(options: tuple[str, dict[str, int]] | None, alpha: int) -> None:
+    """A copy that shows white everywhere would score as a safe reconstruction."""
+    image = _with_alpha(alpha)
+    assert refused(image if options is None else encode(image, options[0], **options[1])) is ErrorCode.EMPTY_IMAGE
+
+
+def test_a_palette_of_which_nothing_is_visible_is_refused() -> None:
+    """A palette and a transparent grey hide pictures, too."""
     image = Image.fromarray(np.zeros((8, 8), dtype=np.uint8), "P")
     image.putpalette([10, 20, 30] * 256)
-    assert (decode(encode(image, transparency=0)) == 255).all()
+    assert refused(encode(image, transparency=0)) is ErrorCode.EMPTY_IMAGE
+    assert refused(encode(np.zeros((8, 8), dtype=np.uint8), transparency=0)) is ErrorCode.EMPTY_IMAGE
+
+
+def test_white_that_hides_nothing_and_faint_pictures_are_taken() -> None:
+    """An opaque white picture with an alpha channel is one, and so is what can be seen through transparency."""
+    white = np.full((8, 8, 4), 255, dtype=np.uint8)
+    assert (decode(encode(white)) == 255).all()
+    assert decode(_with_alpha(64)).min() < 240
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
@@ -171,7 +204,11 @@ def test_a_transparent_grey_is_found_at_any_depth(depth: int) -> None:
     row = np.packbits(np.array([[level >> bit & 1 for bit in reversed(range(depth))] for level in range(levels)]))
     for transparent in {0, 1, levels - 1}:
         chunk = png_chunk(b"tRNS", struct.pack(">H", transparent))
-        decoded = decode(raw_png(levels, 1, depth=depth, colour=0, data=b"\0" + row.tobytes(), after=chunk))
+        file = raw_png(levels, 1, depth=depth, colour=0, data=b"\0" + row.tobytes(), after=chunk)
+        if depth == 1 and transparent == 0:
+            assert refused(file) is ErrorCode.EMPTY_IMAGE  # white is left alone, on white
+            continue
+        decoded = decode(file)
         expected = np.round(np.arange(levels) * 255 / (levels - 1)).astype(np.uint8)
         expected[transparent] = 255
         np.testing.assert_array_equal(decoded[0, :, 0], expected)
