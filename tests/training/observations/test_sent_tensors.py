@@ -194,6 +194,7 @@ NO_UPDATES: dict[str, tuple[str, Callable[[State, Path], object], str]] = {
     "half of a header": ("a.safetensors", written(b"\xff" * 12), "got Error while deserializing header"),
     "a folder": ("a.npz", lambda _, path: path.mkdir(), "a.npz: Is a directory"),
     "one array": ("a.npz", one_array, r"got a single array, without a name \(.npy\)$"),
+    "a text, named npz": ("a.npz", written(b"a text"), "got no archive of arrays$"),
     "an archive of a text": ("a.pt", zipped("a.txt"), "got an archive of other files$"),
     "an archive of a text, named npz": ("a.npz", zipped("a.txt"), "got an archive of other files, such as a.txt$"),
     "a module": ("a.pt", lambda _, path: torch.save(nn.Linear(2, 2), path), "got an object torch.nn.*, which is code"),

@@ -19,6 +19,7 @@ _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _FORMS = "a file of tensors (.safetensors, .npz, or PyTorch's of a state dict or a list)"
 _REASONS = (
     ("Object arrays cannot be loaded", "an array of Python objects"),
+    ("contains pickled (object) data", "no archive of arrays"),
     ("failed finding central directory", "a file that is cut or damaged"),
     ("file in archive is not in a subdirectory", "an archive of other files"),
     ("Weights only load failed", "something else"),
