@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from semsim.images.png_chunks import read_chunks
+from semsim.images.png_chunks import read_chunks, write_chunk
 
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "JPEG": ("JPEG", {"quality": 85}),
@@ -21,8 +21,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "WebP, lossless": ("WEBP", {"lossless": True}),
 }
 _JPEG_END = b"\xff\xd9"
-_PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
-_QUARTER = 4
+_PNG_END = write_chunk(b"IEND", b"")
 
 
 def encode(picture: Image.Image, name: str) -> bytes:
@@ -62,10 +61,9 @@ def _between_scans(data: bytes, _other: bytes, rng: np.random.Generator) -> byte
 def _few_rows(data: bytes, _other: bytes, _rng: np.random.Generator) -> bytes | None:
     if not data.startswith(b"\x89PNG"):
         return None
-    start = data.index(b"IDAT")
+    start = data.index(b"IDAT") - 4
     rows = zlib.decompress(b"".join(body for name, body in read_chunks(data) if name == b"IDAT"))
-    body = b"IDAT" + zlib.compress(rows[: len(rows) // _QUARTER])
-    return data[: start - 4] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + _PNG_END
+    return data[:start] + write_chunk(b"IDAT", zlib.compress(rows[: len(rows) // 4])) + _PNG_END
 
 
 def _half_zeroed(data: bytes, _other: bytes, _rng: np.random.Generator) -> bytes:

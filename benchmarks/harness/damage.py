@@ -3,6 +3,8 @@
 import struct
 import zlib
 
+from semsim.images.png_chunks import write_chunk
+
 
 def damages(data: bytes) -> list[bytes]:
     """A whole PNG, JPEG or WebP in several states; each must be refused as cut or as corrupt."""
@@ -14,14 +16,10 @@ def damages(data: bytes) -> list[bytes]:
     at = data.index(b"IDAT")
     end = at + 4 + int.from_bytes(data[at - 4 : at], "big")
     rows = zlib.decompress(data[at + 4 : end])
-    few = data[: at - 4] + _chunk(b"IDAT", zlib.compress(rows[: len(rows) // 4])) + data[end + 4 :]
+    few = data[: at - 4] + write_chunk(b"IDAT", zlib.compress(rows[: len(rows) // 4])) + data[end + 4 :]
     return [half, few, data[:end] + bytes(4) + data[end + 4 :], data[: at + 8] + bytes(end - at - 8) + data[end:]]
 
 
 def with_metadata(png: bytes, size: int) -> bytes:
     """The PNG with some bytes of text behind its header, as image generators write them."""
-    return png[:33] + _chunk(b"tEXt", b"prompt\0" + b"x" * size) + png[33:]
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return png[:33] + write_chunk(b"tEXt", b"prompt\0" + b"x" * size) + png[33:]
