@@ -34,7 +34,8 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
         _mistake(details, model) for details in every if details["type"] != "missing" or details["loc"] not in meant
     ]
     lines = list(dict.fromkeys(lines))
-    lines[_MOST:] = [f"and {len(lines) - _MOST} mistakes more"] * (len(lines) > _MOST)
+    if len(lines) > _MOST:
+        lines[_MOST:] = [f"and {len(lines) - _MOST} mistakes more"]
     return (" " if len(lines) == 1 else "\n  ").join(["", *lines])
 
 

@@ -46,7 +46,9 @@ def check_pairing(pairs: Sequence[tuple[Path, Path]]) -> str:
             "expected names of one order to match by index, got other pairs by their numbers (2 before 10) than by "
             f"their letters: {_HINT}"
         )
-    return f"paired by their order alone, which the numbers in the names do not confirm: {first}" * bool(left or right)
+    if not left and not right:
+        return ""
+    return f"paired by their order alone, which the numbers in the names do not confirm: {first}"
 
 
 def _split(name: str) -> list[str | int]:

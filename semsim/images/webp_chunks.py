@@ -28,10 +28,9 @@ def picture_chunks(data: bytes) -> dict[bytes, bytes]:
     pictures = [name for name, _ in chunks if name in (b"VP8 ", b"VP8L")]
     if not pictures:
         raise TruncatedImage("expected a picture in a WebP file, got none")
-    named = {name: body for name, body in reversed(chunks) if name in (b"VP8X", b"ALPH", b"VP8 ", b"VP8L")}
     if len(pictures) > 1:
         raise CorruptImage(f"expected one picture in a WebP file, got {len(pictures)}")
-    return named
+    return {name: body for name, body in reversed(chunks) if name in (b"VP8X", b"ALPH", b"VP8 ", b"VP8L")}
 
 
 def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:

@@ -16,7 +16,7 @@ step "images: parts of three photographs, half to be attacked and half to learn 
 for half in attacked others; do
     "$PYTHON" training/runs/photographs.py "$SMOKE/$half" --count 14 --seed "${#half}"
 done
-step "attacks"
+step "attacks" # 4: attacks that found nothing in some settings belong to a set, too
 "$SEMSIM" attack grid configs/smoke/attack.yaml "$SMOKE/set" --engine here || [ $? -eq 4 ]
 "$SEMSIM" attack gallery "$SMOKE/set" --out "$SMOKE/gallery.png"
 step "annotation by classifiers"

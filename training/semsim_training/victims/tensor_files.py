@@ -51,7 +51,8 @@ def read_tensor_file(path: Path, refusal: type[SemSimError]) -> object:
     except pickle.UnpicklingError as error:
         kind = _GLOBAL.search(str(error))
         got = f"an object {kind[1]}, which is code to execute" if kind else _reason(error)
-        got += " (arrays of NumPy belong into .npz)" * got.startswith("an object numpy")
+        if got.startswith("an object numpy"):
+            got += " (arrays of NumPy belong into .npz)"
         raise refusal(f"expected {_FORMS} at {path}, got {got}") from error
     except Exception as error:  # unpickling raises what the file likes
         raise refusal(f"expected {_FORMS} at {path}, got something else: {type(error).__name__}") from error
