@@ -213,7 +213,7 @@ def _inferred_rows(response: oip.ModelInferResponse) -> list[Row]:
     for distance, leakage, mse, psnr, ssim, flag, status, error in zip(*columns, flags, statuses, errors, strict=True):
         # No tensor may call a pair harmless that has no leakage, whatever the others say.
         known = status == b"scored"
-        if (flag >= 0) != known or isnan(leakage) == known or (status == b"failed") != bool(error):
+        if (flag in (0, 1)) != known or isnan(leakage) == known or (status == b"failed") != bool(error):
             raise Unreadable(f"tensors that contradict each other: {status!r}, {flag}, {leakage}, {error!r}")
         if error:
             rows.append(Row(None, code=error.partition(b":")[0].decode(errors="replace")))

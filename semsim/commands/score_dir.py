@@ -56,7 +56,7 @@ def score_dir(
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import report, write_table
     from semsim.bulk.run import score_directories
-    from semsim.exceptions import InvalidOption
+    from semsim.exceptions import InvalidOption, SemSimError
     from semsim.memory import keep_freed_memory
 
     if match not in set(Match):
@@ -78,10 +78,12 @@ def score_dir(
         kept = "nothing was written"
         if journal is not None and journal.exists():  # it begins after the matching
             kept = f"call again to go on; so far in {journal}"
-        if output is not None and output.exists():
-            kept += f"; {output} is of an earlier run"
         typer.echo(f"interrupted: {kept}", err=True)
+        _tell_earlier(output)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
+    except SemSimError:
+        _tell_earlier(output)
+        raise
     _warn(run)
     summary, rows = run.summary(), run.rows + run.rows_of_others()
     if output is not None and journal is not None:
@@ -95,6 +97,12 @@ def score_dir(
         typer.echo(f"not everything was scored: {missing}", err=as_json)
     others = summary.skipped * (not allow_skipped) + summary.unmatched * (not allow_unmatched)
     raise typer.Exit(exit_code(summary, fail_above, others))
+
+
+def _tell_earlier(output: Path | None) -> None:
+    """Say that a table of another run stands where this run has none to show."""
+    if output is not None and output.exists():
+        typer.echo(f"{output} is of an earlier run", err=True)
 
 
 def _check(directories: tuple[Path, Path], output: Path | None) -> None:

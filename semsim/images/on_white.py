@@ -22,6 +22,6 @@ def rgb_on_white(image: Image.Image) -> NDArray[np.uint8]:
     canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
     canvas.alpha_composite(rgba)
     pixels = np.array(canvas.convert("RGB"), dtype=np.uint8)
-    if pixels.min() > 255 - _FAINT and rgba.getextrema()[3] != (255, 255):
+    if pixels.min() > 255 - _FAINT and rgba.getchannel("A").getextrema() != (255, 255):
         raise EmptyImage("expected a picture of which something is visible on white, got a transparent one")
     return pixels

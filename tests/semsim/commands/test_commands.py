@@ -352,3 +352,12 @@ def test_an_interruption_names_the_journal_once_it_is_there(
     (tmp_path / "out.csv").write_text("an earlier table\n")
     assert "out.csv is of an earlier run" in semsim("score-dir", IMAGES, IMAGES, "-o", tmp_path / "out.csv").stderr
     assert ("nothing was written" in shown.stderr) is not journal_exists
+
+
+def test_a_table_of_an_earlier_run_is_told_where_a_run_is_refused(semsim: Semsim, tmp_path: Path) -> None:
+    """A table that lies there after a refused run is not taken for its result."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "out.csv").write_text("an earlier table\n")
+    shown = semsim("score-dir", IMAGES, tmp_path / "empty", "-o", tmp_path / "out.csv")
+    assert shown.returncode == 2
+    assert "out.csv is of an earlier run" in shown.stderr

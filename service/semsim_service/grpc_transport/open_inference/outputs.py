@@ -12,7 +12,8 @@ from semsim_service.core.schemas import FailedPair, ScoredPair, ScoreResponse
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
 _Value = float | int | bytes
-_UNKNOWN = -1
+_UNKNOWN = 2
+"""Above 0: a reader who asks for true or positive values takes an unknown pair for a leak, not for a safe one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ OUTPUTS = {
     "distance": _number(lambda result: result.distance),
     "leakage": _number(lambda result: result.leakage),
     "recognizable": _flag(
-        lambda result: result.recognizable, "1: recognizable; 0: not recognizable; -1: not known, see status"
+        lambda result: result.recognizable, "1: recognizable; 0: not recognizable; 2: not known, see status"
     ),
     "mse": _number(lambda result: result.mse),
     "psnr": _number(lambda result: result.psnr, missing=inf),
     "ssim": _number(lambda result: result.ssim),
-    "resized": _flag(lambda result: result.resized, "1: resized; 0: not resized; -1: not scored"),
+    "resized": _flag(lambda result: result.resized, "1: resized; 0: not resized; 2: not scored"),
     "error": Output("BYTES", lambda _: b"", lambda result: f"{result.error.code}: {result.error.message}".encode()),
     "status": Output(
         "BYTES",

@@ -79,8 +79,8 @@ def test_files(server: Running, calibrated: Scorer, triton: Triton[triton_calls.
     assert np.isposinf(answer["psnr"][0])
     for name in ("distance", "leakage", "mse", "psnr", "ssim"):
         assert np.isnan(answer[name][1:]).all()
-    assert answer["recognizable"].tolist() == [1, -1, -1]
-    assert answer["resized"].tolist() == [0, -1, -1]
+    assert answer["recognizable"].tolist() == [1, 2, 2]
+    assert answer["resized"].tolist() == [0, 2, 2]
     assert answer["status"].tolist() == [b"scored", b"failed", b"failed"]
     assert [error.partition(b":")[0] for error in answer["error"]] == [b"", b"not_an_image", b"empty_image"]
 
@@ -95,7 +95,7 @@ def test_a_model_without_a_calibration(tight_server: Running, triton: Triton[tri
     """Without a calibration leakage is NaN, and recognizable is not known, rather than 0."""
     answer = triton(triton_calls.infer, tight_server.address, "small", RAW)
     assert np.isnan(answer["leakage"]).all()
-    assert answer["recognizable"].tolist() == [-1, -1, -1]
+    assert answer["recognizable"].tolist() == [2, 2, 2]
     assert answer["status"].tolist() == [b"uncalibrated"] * 3
     assert not np.isnan(answer["distance"]).any()
 
@@ -106,7 +106,7 @@ def test_an_original_that_shows_nothing(server: Running, triton: Triton[triton_c
     answer = triton(triton_calls.infer, server.address, "small", {"originals": plain, "reconstructions": plain})
     assert answer["distance"].tolist() == [0, 0]
     assert np.isnan(answer["leakage"]).tolist() == [True, False]
-    assert answer["recognizable"].tolist() == [-1, 1]
+    assert answer["recognizable"].tolist() == [2, 1]
     assert answer["status"].tolist() == [b"uninformative", b"scored"]
 
 
@@ -117,7 +117,7 @@ def test_tensors_explain_their_values(server: Running) -> None:
     outputs = infer(server, *tensors).outputs  # type: ignore[attr-defined]
     explained = {output.name: output.parameters["values"].string_param for output in outputs if output.parameters}
     assert explained.keys() == {"recognizable", "resized", "status"}
-    assert "-1: not known" in explained["recognizable"]
+    assert "2: not known" in explained["recognizable"]
     assert all(word in explained["status"] for word in ("scored", "failed", "uninformative", "uncalibrated"))
 
 
