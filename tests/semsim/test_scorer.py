@@ -19,7 +19,11 @@ from tests.artifacts import SIDE, write_artifact
 from tests.conftest import CPU, IMAGES
 from tests.encoded import encode, picture
 
-images = st.tuples(st.integers(7, 24), st.integers(7, 24)).flatmap(lambda size: arrays(np.uint8, (*size, 3)))
+images = (
+    st.tuples(st.integers(7, 24), st.integers(7, 24))
+    .flatmap(lambda size: arrays(np.uint8, (*size, 3)))
+    .filter(lambda image: image.max() != 1)  # levels of 0 and 1 are refused
+)
 pairs = st.lists(st.tuples(images, images), min_size=1, max_size=6)
 properties = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
