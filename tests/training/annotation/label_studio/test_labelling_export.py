@@ -53,7 +53,7 @@ def flat(item: str, choice: object, **more: Any) -> dict[str, Any]:
 
 
 def taken(tmp_path: Path, *entries: object, names: dict[str, str] | None = None) -> TakenJudgements:
-    """What is taken from an export."""
+    """The judgements that an export gives, and those that were refused."""
     path = tmp_path / "export.json"
     path.write_text(json.dumps(entries))
     return read_export(KEY, path, names)
