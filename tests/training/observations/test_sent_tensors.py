@@ -147,6 +147,7 @@ def test_what_is_not_the_models_is_refused(attacked: Victim, after: State, tmp_p
         (after | {"conv1.weight": torch.zeros(4, dtype=torch.complex64)}, "expected real numbers in conv1.weight"),
         (after | {"conv1.weight": np.array(["a"])}, "expected real numbers in conv1.weight, got an array of <U1"),
         ([*values[:-1], "a"], "expected a tensor or an array for tensor 127, got str"),
+        (memoryview(np.zeros((2, 2))), "expected tensors by name or in a list from the tensors, got memoryview"),
         ({name: value for name, value in after.items() if name != "conv1.weight"}, "missing conv1.weight"),
         (after | {"conv1.weight": torch.full((4, 3, 3, 3), torch.nan)}, "got NaN or infinity in conv1.weight"),
         (tmp_path / "nowhere.npz", r"expected a file of tensors \(.* at .*nowhere.npz: No such file"),
@@ -157,6 +158,43 @@ def test_what_is_not_the_models_is_refused(attacked: Victim, after: State, tmp_p
     ):  # fmt: skip
         with pytest.raises(InvalidUpdate, match=message):
             read(attacked, sent)
+
+
+WIDE = (10**6, 10**6)
+IMMENSE: dict[str, Callable[[], Any]] = {
+    "repeated array": lambda: np.broadcast_to(np.uint8(1), WIDE),
+    "repeated records": lambda: np.broadcast_to(np.zeros(1, [("r", "u1"), ("g", "u1")]), WIDE),
+    "repeated tensor": lambda: torch.ones(1).expand(WIDE),
+    "sparse tensor": lambda: torch.sparse_coo_tensor(torch.zeros(2, 1, dtype=torch.int64), torch.ones(1), WIDE),
+}
+
+
+@pytest.mark.parametrize("name", IMMENSE)
+def test_what_is_immense_when_it_is_dense_is_refused(attacked: Victim, after: State, tmp_path: Path, name: str) -> None:
+    """Views that repeat a value and sparse tensors are refused by their shape: a dense copy would be a terabyte."""
+    value = IMMENSE[name]()
+    state = after | {"conv1.weight": value}
+    sent: list[Any] = [state, list(state.values())]
+    if isinstance(value, Tensor):
+        torch.save(state, tmp_path / "after.pt")
+        sent += [{"state_dict": state}, tmp_path / "after.pt"]
+    for one in sent:
+        with pytest.raises(InvalidUpdate, match=r"expected at most \d+ values in .*, got shape \(1000000, 1000000\)"):
+            read(attacked, one)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_beyond_single_precision_are_refused(attacked: Victim, after: State) -> None:
+    """They would be infinite in the update."""
+    sent = {name: after[name].double() * 1e300 for name, _ in attacked.model.named_parameters()}
+    sent |= {"conv1.weight": -sent["conv1.weight"]}
+    with pytest.raises(InvalidUpdate, match=r"got NaN or infinity in conv1\.weight"):
+        read(attacked, numpy_of(sent), UpdateKind.GRADIENT)
+
+
+def test_what_stands_beside_a_state_is_not_looked_at(attacked: Victim, after: State) -> None:
+    """A checkpoint may hold a long record of losses."""
+    assert read(attacked, {"state_dict": after, "losses": np.zeros(10**5)}).update.tensors
 
 
 def written(content: bytes) -> Callable[[State, Path], object]:

@@ -1,5 +1,6 @@
 """Tensors as federated learning hands them over: by name or in order, in memory or in a file."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ SentTensors = Path | Mapping[str, Array] | Sequence[Array]
 Files are .safetensors, .npz (by name, or ``arr_0`` and so on in order), and PyTorch files of a state dict, of a
 checkpoint with a state dict, or of a list of tensors.
 """
+_NO_LISTS = (str, bytes, bytearray, memoryview)
+"""The sequences of Python that are no lists of tensors."""
 _COUNTER = "num_batches_tracked"
 
 
@@ -32,37 +35,44 @@ def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError
 
     Raises:
         SemSimError: of the class ``refusal``: a file cannot be read or holds something else than tensors, a list does
-            not fit the model, or two tensors have one name.
+            not fit the model, two tensors have one name, or one has more values than any of the model's.
     """
     source = str(sent) if isinstance(sent, Path) else "the tensors"
     content = read_tensor_file(sent, refusal) if isinstance(sent, Path) else sent
+    most = max((value.numel() for value in model.state_dict().values() if isinstance(value, Tensor)), default=0)
     if isinstance(content, Mapping):
-        dense = {name: _dense(value, str(name), refusal) for name, value in content.items() if _is_array(value)}
-        tensors = plain_names(state_dict_of({**content, **dense}, source, refusal), model, refusal)
-    elif isinstance(content, Sequence) and not isinstance(content, str):
-        tensors = _in_order([_dense(value, f"tensor {i}", refusal) for i, value in enumerate(content)], model, refusal)
+        if all(isinstance(value, Tensor | np.ndarray | np.generic) for value in content.values()):
+            content = {name: _dense(value, str(name), most, refusal) for name, value in content.items()}
+        tensors = plain_names(state_dict_of(content, source, refusal), model, refusal)
+    elif isinstance(content, Sequence) and not isinstance(content, _NO_LISTS):
+        dense = [_dense(value, f"tensor {i}", most, refusal) for i, value in enumerate(content)]
+        tensors = _in_order(dense, model, refusal)
     else:
         raise refusal(f"expected tensors by name or in a list from {source}, got {type(content).__name__}")
     aliases = {name for name, _ in model.named_parameters(remove_duplicate=False)} - {
         name for name, _ in model.named_parameters()
     }
-    return {name: _dense(value, name, refusal) for name, value in tensors.items() if name not in aliases}
+    return {name: _dense(value, name, most, refusal) for name, value in tensors.items() if name not in aliases}
 
 
-def _is_array(value: object) -> bool:
-    return isinstance(value, Tensor | np.ndarray | np.generic)
+def _dense(value: object, name: str, most: int, refusal: type[SemSimError]) -> Tensor:
+    """The value as a dense tensor of at most ``most`` real numbers on the CPU.
 
-
-def _dense(value: object, name: str, refusal: type[SemSimError]) -> Tensor:
-    """The value as a dense tensor of real numbers on the CPU."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = _from_numpy(np.asarray(value), name, refusal)
-    if not isinstance(value, Tensor):
+    Sparse tensors, and those that repeat their values, are small in memory and may be immense when they are dense.
+    """
+    if not isinstance(value, Tensor | np.ndarray | np.generic):
         raise refusal(f"expected a tensor or an array for {name}, got {type(value).__name__}")
-    if value.is_quantized or value.is_complex():
+    if isinstance(value, Tensor) and (value.is_quantized or value.is_complex()):
         raise refusal(f"expected real numbers in {name}, got {value.dtype}")
-    if value.is_meta or value.is_nested:
+    if isinstance(value, Tensor) and (value.is_meta or value.is_nested):
         raise refusal(f"expected numbers in {name}, got a {'meta' if value.is_meta else 'nested'} tensor")
+    if math.prod(value.shape) > most:
+        raise refusal(
+            f"expected at most {most} values in {name}, as many as the model's largest tensor has, got shape "
+            f"{tuple(value.shape)}"
+        )
+    if not isinstance(value, Tensor):
+        value = _from_numpy(np.asarray(value), name, refusal)
     value = value.detach()
     return (value if value.layout is torch.strided else value.to_dense()).cpu()
 
