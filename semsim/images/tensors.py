@@ -1,13 +1,15 @@
 """The way back from normalised float tensors, which attacks produce, to images."""
 
+import math
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semsim.exceptions import InvalidTensor
+from semsim.images.limits import DEFAULT_LIMITS
 
 
 def images_from_tensor(
@@ -29,8 +31,11 @@ def images_from_tensor(
         InvalidTensor: the shape, type, statistics or range is wrong, or a value is not finite.
     """
     array = _viewed(tensor)
-    if array.ndim != 4 or array.shape[1] != 3 or 0 in array.shape[2:]:
-        raise InvalidTensor(f"expected a tensor (N, 3, H, W), got shape {array.shape}")
+    if array.ndim != 4 or array.shape[1] != 3 or not 0 < math.prod(array.shape[2:]) <= DEFAULT_LIMITS.max_pixels:
+        raise InvalidTensor(
+            f"expected a tensor (N, 3, H, W) of at most {DEFAULT_LIMITS.max_pixels} pixels an image, got shape "
+            f"{array.shape}"
+        )
     if array.dtype.kind != "f":
         raise InvalidTensor(f"expected floating point, got {array.dtype}; uint8 images need no conversion")
     low, high = map(float, _finite("value_range", value_range, 2))
@@ -39,26 +44,45 @@ def images_from_tensor(
     channel_mean, channel_std = (_finite(*of, 3).reshape(1, 3, 1, 1) for of in (("mean", mean), ("std", std)))
     if (channel_std <= 0).any():
         raise InvalidTensor(f"expected three positive std, got {tuple(std)}")
-    if not np.isfinite(array).all():
-        bad = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2, 3)))
-        raise InvalidTensor(f"expected finite values, got NaN or infinity in items {bad[:8].tolist()}")
-    pixels = array.astype(np.float64) * channel_std + channel_mean
-    levels = np.rint((pixels - low) * (255.0 / (high - low))).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            pixels = array.astype(np.float64) * channel_std + channel_mean
+            levels = (pixels - low) * (255.0 / (high - low))
+    except MemoryError as error:  # a view that repeats an image may have any number of them
+        raise InvalidTensor(f"expected a tensor that memory holds in float64, got shape {array.shape}") from error
+    if not np.isfinite(levels).all():
+        bad = np.flatnonzero(~np.isfinite(levels).all(axis=(1, 2, 3)))
+        raise InvalidTensor(f"expected finite values, got NaN, infinity or an overflow in items {bad[:8].tolist()}")
+    return np.ascontiguousarray(np.rint(levels).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def _viewed(values: ArrayLike) -> NDArray[Any]:
     try:
+        for shape in _shapes(values) if isinstance(values, list | tuple) else ():
+            if math.prod(shape) > 3 * DEFAULT_LIMITS.max_pixels:  # it may be a view that repeats a value
+                raise InvalidTensor(f"expected a list of arrays no larger than an image (3, H, W), got shape {shape}")
         return np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:  # NumPy's errors, and those of what it is given
+    except (ValueError, TypeError, RuntimeError, MemoryError) as error:  # NumPy's errors, and those of what it is given
         raise InvalidTensor(
             "expected a dense tensor that NumPy can view, such as tensor.detach().float().cpu(), "
             f"got {type(values).__name__}: {error}"
         ) from error
 
 
+def _shapes(values: object) -> Iterator[tuple[int, ...]]:
+    """The shapes of the arrays in a list, however deep; NumPy makes one array of them."""
+    if isinstance(values, list | tuple):
+        for value in values:
+            yield from _shapes(value)
+    elif isinstance(shape := getattr(values, "shape", None), tuple):
+        yield shape
+
+
 def _finite(name: str, values: Sequence[float], count: int) -> NDArray[np.float64]:
     array = _viewed(values)
-    if array.shape != (count,) or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise InvalidTensor(f"expected {count} finite numbers for {name}, got {reprlib.repr(values)}")
-    return array.astype(np.float64)
+    if array.shape == (count,) and array.dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            numbers = array.astype(np.float64)
+        if np.isfinite(numbers).all():
+            return numbers
+    raise InvalidTensor(f"expected {count} finite numbers for {name}, got {reprlib.repr(values)}")

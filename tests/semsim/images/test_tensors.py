@@ -73,10 +73,20 @@ def test_tensors_that_numpy_cannot_view_are_refused() -> None:
         {"std": "1.0"},
         {"std": (1.0, 1.0, 1j)},
         {"tensor": [[1.0], [1.0, 2.0]]},
+        {"tensor": np.full((1, 3, 4, 4), 1e308), "value_range": (0.0, 0.1)},
+        {"tensor": np.full((1, 3, 4, 4), np.longdouble("1e4000"))},
+        {"mean": np.full(3, np.longdouble("1e4000"))},
+        {"std": (1e308, 1e308, 1e308), "tensor": np.full((1, 3, 4, 4), 1e30)},
+        {"value_range": (0.0, 5e-324)},
+        {"tensor": np.broadcast_to(np.float32(0), (1, 3, 10**6, 10**6))},
+        {"tensor": [[np.broadcast_to(np.zeros(1, [("r", "u1"), ("g", "c8")]), (10**6, 10**6))]]},
+        {"mean": [np.broadcast_to(np.uint8(0), (10**6, 10**6))] * 3},
+        {"tensor": np.broadcast_to(np.float32(0), (10**15, 3, 8, 8))},
     ],
 )
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_what_cannot_be_images_is_refused(changes: dict[str, object]) -> None:
-    """Wrong shapes, types, statistics, ranges and NaN are refused with what was expected."""
+    """Wrong or immense shapes, types, statistics, ranges, NaN and overflows are refused with what was expected."""
     arguments = {"tensor": np.zeros((1, 3, 4, 4)), "mean": MEAN, "std": STD, "value_range": (0.0, 1.0)} | changes
     with pytest.raises(InvalidTensor, match="expected"):
         images_from_tensor(arguments.pop("tensor"), **arguments)  # type: ignore[arg-type]
