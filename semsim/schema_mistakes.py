@@ -21,6 +21,9 @@ _NO_LIST = {"tuple_type", "list_type"}
 _NO_MAPPING = {"model_type", "model_attributes_type", "dataclass_type", "dict_type", "mapping_type"}
 """Pydantic's errors for a value that should be a mapping of fields."""
 
+_WANTED = {"path_type": "a path", "int_parsing_size": "an integer that is nearer to 0"}
+"""Pydantic's errors whose messages are not in its usual form, and what each of these fields should hold."""
+
 
 def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
     """The mistakes in a value of a model: the only one behind a space, several on a line each.
@@ -73,11 +76,13 @@ def _mistake(details: ErrorDetails, model: type[BaseModel]) -> str:
     elif message.startswith("Input should be "):
         wanted = message.removeprefix("Input should be ").partition(", unable to")[0].partition(", got ")[0]
         text = f"expected {'a number ' * wanted.startswith(('greater', 'less'))}{wanted}, got {got}"
-    elif kind == "path_type":
-        text = f"expected a path, got {got}"
+    elif kind in _WANTED:
+        text = f"expected {_WANTED[kind]}, got {got}"
+    elif kind == "json_invalid":
+        text = f"expected JSON, got {message.removeprefix('Invalid JSON: ')}"
     else:
         what, should, rule = message.partition(" should ")
-        text = f"expected {what.lower()} to {rule}" if should else f"{message[0].lower()}{message[1:]}"
+        text = f"expected {what.lower()} to {rule}" if should else f"expected a value that fits ({message}), got {got}"
     where = ".".join(map(str, place))
     return f"{where}: {text}" if where else text
 

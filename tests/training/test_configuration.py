@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset
 from semsim_training.configuration import Configuration, Description, FrozenModel
@@ -81,6 +81,28 @@ def test_a_key_stands_once(tmp_path: Path, text: str) -> None:
         Whole.read(path)
 
 
+class Numbers(Configuration):
+    """Numbers, and what may be a boolean."""
+
+    share: float | None = None
+    sizes: tuple[tuple[int, ...], ...] = ()
+    made: bool = False
+    count: int | bool = 0
+
+
+def test_numbers_and_booleans_are_what_they_are_written_as(tmp_path: Path) -> None:
+    """Numbers are taken however they are written, and booleans where they are meant alone: no count is ``true``."""
+    path = tmp_path / "numbers.yaml"
+    path.write_text("{share: 1, sizes: [[0x10], [2.0, '3']], made: yes, count: on}")
+    assert Numbers.read(path) == Numbers(share=1.0, sizes=((16,), (2, 3)), made=True, count=True)
+    for text, place in (("share: no", "share"), ("sizes: [[1, yes]]", "sizes"), ("sizes: [true]", "sizes")):
+        path.write_text(text)
+        with pytest.raises(InvalidConfiguration, match=f"schema: {place}: expected a number, got a boolean$"):
+            Numbers.read(path)
+    with pytest.raises(ValidationError, match="expected a number, got a boolean"):
+        Part(side=True)
+
+
 def test_merged_keys_are_no_repetition(tmp_path: Path) -> None:
     """YAML's merge key gives values that the mapping itself may change."""
     path = tmp_path / "whole.yaml"
@@ -125,6 +147,7 @@ class More(Whole):
     """A configuration with a path and a list that is not empty."""
 
     folder: Path | None = None
+    only: "More | None" = None
     least: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
 
 
@@ -137,8 +160,21 @@ class More(Whole):
         ("title: !!timestamp x", "expected YAML in .*, got: 'NoneType'"),
         ("folder: false", "folder: expected a path, got False"),
         ("least: []", "least: expected tuple to have at least 1 item"),
+        ("least: [1.0e+19]", r"least\.0: expected an integer that is nearer to 0, got 1e\+19"),
+        ("least: &a [*a]", r"expected a valid integer, got \[\["),
+        ("only: &a {only: *a}", r"expected a value that fits \(Recursion error - cyclic reference detected\), got \{"),
     ],
-    ids=["aliases of aliases", "depth", "no date", "no time", "no path", "too few"],
+    ids=[
+        "aliases of aliases",
+        "depth",
+        "no date",
+        "no time",
+        "no path",
+        "too few",
+        "immense",
+        "a loop",
+        "a loop inside",
+    ],
 )
 def test_values_of_no_use_are_refused_at_once(text: str, message: str, tmp_path: Path) -> None:
     """Lists of lists by aliases, which nobody could write out, deep lists, and what is no date or path are refused."""
@@ -160,5 +196,21 @@ def test_descriptions_tell_the_same(tmp_path: Path) -> None:
         Written.read(path)
     assert message in str(caught.value)
     path.write_text("{")
-    with pytest.raises(InvalidDataset, match="does not fit the schema: invalid JSON: EOF"):
+    with pytest.raises(InvalidDataset, match="does not fit the schema: expected JSON, got EOF"):
+        Written.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"count": 3', "written.json does not fit the schema: expected JSON, got EOF while parsing an object .*"),
+        ('{"count": "' + "9" * 5000 + '"}', "count: expected an integer that is nearer to 0, got '99.*"),
+    ],
+    ids=["cut", "immense"],
+)
+def test_descriptions_that_are_cut_or_immense_say_what_was_expected(text: str, message: str, tmp_path: Path) -> None:
+    """A file of JSON that ends early, and a number of thousands of digits."""
+    path = tmp_path / "written.json"
+    path.write_text(text)
+    with pytest.raises(InvalidDataset, match=message):
         Written.read(path)

@@ -1,10 +1,19 @@
 """Values with a schema, read from YAML that people write or from JSON that runs write."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
 from semsim.exceptions import InvalidConfiguration, InvalidDataset, SemSimError
 from semsim.schema_mistakes import mistakes
@@ -14,6 +23,29 @@ class FrozenModel(BaseModel):
     """A value that cannot be changed, made of the fields of its schema and no others."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: Any, information: ValidationInfo) -> Any:
+        """Refuse ``true`` where numbers are meant: Pydantic takes it as 1."""
+        kinds = set(_kinds(cls.model_fields[str(information.field_name)].annotation))
+        if bool not in kinds and kinds & {int, float} and _holds_boolean(value):
+            raise ValueError("expected a number, got a boolean")
+        return value
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types in an annotation."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
+
+
+def _holds_boolean(value: Any, depth: int = 2) -> bool:
+    """True for a boolean, and a list or a list of lists that holds one: aliases of YAML make lists without an end."""
+    if isinstance(value, list | tuple):
+        return depth > 0 and any(_holds_boolean(one, depth - 1) for one in value)
+    return isinstance(value, bool)
 
 
 class Configuration(FrozenModel):
