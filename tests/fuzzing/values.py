@@ -64,8 +64,10 @@ def arrays(draw: st.DrawFn) -> Any:
         array[...] = draw(st.integers(0, 127))
     if draw(st.integers(0, 9)) == 0 and array.ndim:
         array = np.zeros(array.shape, dtype=[("r", "u1"), ("g", array.dtype)])
+    layout = draw(st.sampled_from(_LAYOUTS))
     try:
-        return draw(st.sampled_from(_LAYOUTS))(array)
+        with np.errstate(over="ignore"):  # NumPy's own mask of records in half precision overflows
+            return layout(array)
     except (ValueError, TypeError, IndexError, NotImplementedError):  # no such view of this type
         return array
 
