@@ -1,21 +1,29 @@
-"""Originals that show nothing: plain colours, smooth gradients and noise.
+"""Pairs of which nothing can be told: the original shows nothing, or the reconstruction is blank beside it.
 
-Nothing can be recognised in such a picture, and so nothing in a reconstruction of it. A model that learned from
-photographs says little about it either: it takes two unrelated noise pictures, or two plain colours, for much the same.
+Nothing can be recognised in a plain colour, a smooth gradient or noise, and so nothing in a reconstruction of it. A
+model that learned from photographs says little about it either: it takes two unrelated noise pictures, or two plain
+colours, for much the same. The rule for originals looks at the original alone, at one size, and knows no model. A
+picture shows nothing where it is smooth or even. Smooth: little contrast is left when the best quadratic surface is
+taken away. Even: no row and no column stands out, and the detail is as strong in one place as in another. Noise is
+even, whatever its strength, its colour and its grain; photographs, drawings and print are not, but a QR code or a fine
+grid is.
 
-The rule looks at the original alone, at one size, and knows no model. A picture shows nothing where it is smooth or
-even. Smooth: little contrast is left when the best quadratic surface is taken away. Even: no row and no column stands
-out, and the detail is as strong in one place as in another. Noise is even, whatever its strength, its colour and its
-grain; photographs, drawings and print are not, but a QR code or a fine grid is. How often the rule calls pictures of
-each kind so is in docs/user.md (``benchmarks/scoring/uninformative.py`` measures it).
+A reconstruction is blank where it has hardly any contrast beside its original, or hardly any levels. An attack that
+found nothing makes such pictures, and so do mistakes on the way to a file: values of 0..1 or of -1..1 that were not
+scaled to 0..255. The model finds no likeness there, although somebody who sees the attack's values may.
+
+docs/user.md says how often the rules call pictures of each kind so (``benchmarks/scoring/uninformative.py``).
 """
 
 import math
+from collections.abc import Sequence
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.images import RGBImage
+from semsim.images import ResizeFilter, RGBImage
+from semsim.images.resize import resize
 
 SIDE = 64
 """The height and width of the pictures that the rule looks at. Its limits were measured at this size."""
@@ -26,6 +34,26 @@ _UNEVEN, _BY_CHANCE = 0.28, 5.0
 """The unevenness of an even picture is at most the first, and the second over the original's shorter side more."""
 _SMALLEST = 16
 _BLOCKS = 8
+_LEAST_SHARE = 0.15
+"""A blank reconstruction's contrast is below this share of its original's."""
+_FEW, _MANY = 8, 32
+"""A blank reconstruction has at most the first number of levels, its original more than the second."""
+_SAMPLED = 4096
+"""The values of a picture whose levels are counted."""
+
+
+class Uninformative(StrEnum):
+    """The image because of which nothing can be told of a pair."""
+
+    ORIGINAL = "original"
+    RECONSTRUCTION = "reconstruction"
+
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        if self is Uninformative.ORIGINAL:
+            return "the original shows nothing that could be recognised"
+        return "the reconstruction is blank beside its original: a failed attack, or values not scaled to 0..255"
 
 
 def shows_nothing(picture: RGBImage, original_side: int) -> bool:
@@ -44,6 +72,53 @@ def shows_nothing(picture: RGBImage, original_side: int) -> bool:
     variances = (squares - means * means).sum(axis=1).clip(0)
     unevenness = _profile(pixels) / variance + _variation(np.sqrt(variances))
     return unevenness < _UNEVEN + _BY_CHANCE / min(max(original_side, _SMALLEST), SIDE)
+
+
+def uninformative_pairs(
+    originals: Sequence[RGBImage],
+    reconstructions: Sequence[RGBImage],
+    rows: NDArray[np.intp],
+    images: NDArray[np.uint8],
+    filter: ResizeFilter,
+) -> list[Uninformative | None]:
+    """For each of N pairs the image because of which nothing can be told, if there is one.
+
+    ``images[rows]`` are the originals and reconstructions, in turn, resized to one size ``(H, W, 3)`` with ``filter``.
+    """
+    at_hand = images.shape[1:3] == (SIDE, SIDE) and filter is ResizeFilter.BICUBIC
+    contrasts = [contrast(image) for image in images]
+    empty: dict[int, bool] = {}
+    answers: list[Uninformative | None] = []
+    for first, second, original, reconstruction in zip(
+        rows[0::2].tolist(), rows[1::2].tolist(), originals, reconstructions, strict=True
+    ):
+        if first not in empty:
+            picture = images[first] if at_hand else resize(original, SIDE, SIDE)
+            empty[first] = shows_nothing(picture, min(original.shape[:2]))
+        blank = contrasts[second] < _LEAST_SHARE * contrasts[first] or has_few_levels(reconstruction, original)
+        answers.append(Uninformative.ORIGINAL if empty[first] else Uninformative.RECONSTRUCTION if blank else None)
+    return answers
+
+
+def contrast(picture: RGBImage) -> float:
+    """The mean absolute deviation from the mean, in levels of 0..255, of the channel where it is largest.
+
+    A few bright pixels in a black picture add little to it, other than to the standard deviation.
+    """
+    pixels = picture.reshape(-1, 3).astype(np.float32)
+    share = np.full(len(pixels), 1 / len(pixels), dtype=np.float32)
+    return float((share @ np.abs(pixels - share @ pixels)).max())
+
+
+def has_few_levels(reconstruction: RGBImage, original: RGBImage) -> bool:
+    """True where a reconstruction has hardly any of the 256 levels, and its original many; both of any size."""
+    return _levels(reconstruction) <= _FEW and _levels(original) > _MANY
+
+
+def _levels(image: RGBImage) -> int:
+    """The number of distinct values among some thousands, evenly spread over the image."""
+    step = max(1, image.size // _SAMPLED)
+    return int(np.count_nonzero(np.bincount(image.reshape(-1)[::step], minlength=256)))
 
 
 def _profile(pixels: NDArray[np.float32]) -> float:

@@ -12,15 +12,22 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim import informative
 from semsim.artifact import Artifact
+from semsim.distinct import distinct
 from semsim.embedder import Embedder
 from semsim.exceptions import InvalidPair
-from semsim.images import DecodeLimits, ResizeFilter, RGBImage, Source, decode, resize_batch
+from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
-from semsim.images.resize import resize
+from semsim.informative import Uninformative, uninformative_pairs
 from semsim.manifest import Manifest
-from semsim.pairs import PairFailure, decode_pairs, merge_outcomes, require_decoded, require_scorable
+from semsim.pairs import (
+    PairFailure,
+    decode_pairs,
+    merge_outcomes,
+    require_comparable,
+    require_decoded,
+    require_scorable,
+)
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
@@ -39,7 +46,7 @@ class PairScore:
     """The L2 distance of the embeddings; 0 = same image; lower = more leakage."""
     leakage: float | None
     """The calibrated probability that an annotator recognises the reconstruction. None where the model is not
-    calibrated, and where the original is uninformative."""
+    calibrated, and where the pair is uninformative."""
     recognizable: bool | None
     """True where the leakage is at least the model's threshold; None where the leakage is None."""
     mse: float
@@ -48,9 +55,10 @@ class PairScore:
     ssim: float
     resized: bool
     """True where the reconstruction was resized to the original for mse, psnr and ssim."""
-    uninformative: bool = False
-    """True where the original shows nothing: a plain colour, a gradient or noise. Such a pair has no leakage; this does
-    not say that the reconstruction is safe."""
+    uninformative: Uninformative | None = None
+    """The image because of which nothing can be told: the original shows nothing (a plain colour, a gradient, noise),
+    or the reconstruction is blank beside it. Such a pair has no leakage; this does not say that the reconstruction is
+    safe. A blank reconstruction that is recognizable all the same keeps its leakage, and is not uninformative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +72,8 @@ class PreparedPairs:
     reconstructions: NDArray[np.intp]
     """The row in ``images`` of each pair's reconstruction, ``(N,)``."""
     pixels: PixelMetrics
-    uninformative: NDArray[np.bool_]
-    """True for each pair whose original shows nothing, ``(N,)``."""
+    uninformative: list[Uninformative | None]
+    """For each of the N pairs the image because of which nothing can be told, before its leakage is known."""
 
 
 class Scorer:
@@ -109,6 +117,7 @@ class Scorer:
 
         Raises:
             InvalidImage: one of the two images cannot be decoded or is too small.
+            InvalidPair: the reconstruction is a sheet of several.
         """
         return self.score_images([decode(original)], [decode(reconstruction)])[0]
 
@@ -146,7 +155,7 @@ class Scorer:
 
         Raises:
             ValueError: there are not as many originals as reconstructions.
-            InvalidPair: there is no sequence of images.
+            InvalidPair: there is no sequence of images, or a reconstruction is a sheet of several.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
@@ -173,17 +182,20 @@ class Scorer:
         """Do the part of :meth:`score_images` before the network: pixel metrics, and the resizing of distinct images.
 
         Raises:
+            InvalidPair: a reconstruction is a sheet of several.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
         for image in (*originals, *reconstructions):
             require_scorable(image)
+        for pair in zip(originals, reconstructions, strict=True):
+            require_comparable(*pair)
         clock = clock or StageClock()
         # The images go pair by pair, so that a batch of the first images completes the first pairs.
         alternating = [image for pair in zip(originals, reconstructions, strict=True) for image in pair]
         with clock.measure(Stage.RESIZE):
             rows, images = self._resize(alternating)
-            uninformative = self._uninformative(originals, rows[0::2], images)
+            uninformative = uninformative_pairs(originals, reconstructions, rows, images, self.manifest.input.filter)
         with clock.measure(Stage.METRICS):
             pixels = pixel_metrics(originals, reconstructions)
         return PreparedPairs(images, rows[0::2], rows[1::2], pixels, uninformative)
@@ -198,25 +210,26 @@ class Scorer:
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
         threshold = self.manifest.threshold
-        uninformative = prepared.uninformative
         pixels = prepared.pixels
-        return [
-            PairScore(
-                distance=float(distances[i]),
-                leakage=None if leakages is None or uninformative[i] else float(leakages[i]),
-                recognizable=(
-                    None
-                    if leakages is None or threshold is None or uninformative[i]
-                    else bool(leakages[i] >= threshold)
-                ),
-                mse=float(pixels.mse[i]),
-                psnr=float(pixels.psnr[i]),
-                ssim=float(pixels.ssim[i]),
-                resized=bool(pixels.resized[i]),
-                uninformative=bool(uninformative[i]),
+        scores = []
+        for i, uninformative in enumerate(prepared.uninformative):
+            leakage = None if leakages is None else float(leakages[i])
+            recognizable = None if leakage is None or threshold is None else leakage >= threshold
+            if uninformative is Uninformative.RECONSTRUCTION and recognizable:
+                uninformative = None  # a faint picture in which the original is recognised leaks
+            scores.append(
+                PairScore(
+                    distance=float(distances[i]),
+                    leakage=None if uninformative else leakage,
+                    recognizable=None if uninformative else recognizable,
+                    mse=float(pixels.mse[i]),
+                    psnr=float(pixels.psnr[i]),
+                    ssim=float(pixels.ssim[i]),
+                    resized=bool(pixels.resized[i]),
+                    uninformative=uninformative,
+                )
             )
-            for i in range(len(distances))
-        ]
+        return scores
 
     def embed(self, images: Iterable[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of N images, uint8 ``(H, W, 3)`` of any sizes; equal ones are embedded once.
@@ -235,21 +248,8 @@ class Scorer:
     def _resize(self, images: Sequence[RGBImage]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
         """The row of each image among the distinct images, and the distinct images at the network's size."""
         spec = self.manifest.input
-        rows, unique = _unique(images)
+        rows, unique = distinct(images)
         return np.array(rows, dtype=np.intp), resize_batch(unique, spec.height, spec.width, spec.filter)
-
-    def _uninformative(
-        self, originals: Sequence[RGBImage], rows: NDArray[np.intp], images: NDArray[np.uint8]
-    ) -> NDArray[np.bool_]:
-        """True ``(N,)`` for each of N originals that shows nothing; ``images[rows]`` are they at the network's size."""
-        spec = self.manifest.input
-        at_hand = (spec.height, spec.width, spec.filter) == (informative.SIDE, informative.SIDE, ResizeFilter.BICUBIC)
-        seen: dict[int, bool] = {}
-        for row, original in zip(rows.tolist(), originals, strict=True):
-            if row not in seen:
-                picture = images[row] if at_hand else resize(original, informative.SIDE, informative.SIDE)
-                seen[row] = informative.shows_nothing(picture, min(original.shape[:2]))
-        return np.array([seen[row] for row in rows.tolist()], dtype=np.bool_)
 
     def warm_up(self) -> None:
         """Run the network on one image and on a full batch, so that engines are built and memory is allocated."""
@@ -272,20 +272,3 @@ def _listed(values: Iterable[_Value], content: str) -> list[_Value]:
     if isinstance(values, str | bytes | bytearray | memoryview) or not isinstance(values, Iterable):
         raise InvalidPair(f"expected a sequence of {content}, got {type(values).__name__}")
     return list(values)
-
-
-def _unique(images: Sequence[RGBImage]) -> tuple[list[int], list[RGBImage]]:
-    """The row of each image among the distinct images, and these; images are compared by content, not by a hash."""
-    rows_by_object: dict[int, int] = {}
-    rows_by_content: dict[tuple[tuple[int, ...], bytes], int] = {}
-    unique: list[RGBImage] = []
-    rows = []
-    for image in images:
-        row = rows_by_object.get(id(image))
-        if row is None:
-            row = rows_by_content.setdefault((image.shape, image.tobytes()), len(unique))
-            rows_by_object[id(image)] = row
-            if row == len(unique):
-                unique.append(image)
-        rows.append(row)
-    return rows, unique

@@ -19,7 +19,7 @@ class Summary:
     recognizable: int | None
     """The number of recognizable pairs; None where no pair has a leakage, so that nothing could be recognizable."""
     uninformative: int
-    """The number of scored pairs whose original shows nothing; they have no leakage."""
+    """The number of scored pairs of which nothing can be told; they have no leakage."""
 
 
 def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
@@ -33,5 +33,5 @@ def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
         max_leakage=max(leakages, default=None),
         mean_leakage=sum(leakages) / len(leakages) if leakages else None,
         recognizable=sum(score.recognizable is True for score in scores) if leakages else None,
-        uninformative=sum(score.uninformative for score in scores),
+        uninformative=sum(score.uninformative is not None for score in scores),
     )

@@ -30,7 +30,7 @@ ALLOWED = {
 """The packages that each package may import, beside itself."""
 FLOORS = {
     "semsim": "written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
-    "informative pixel_metrics manifest artifact providers pairs embedder scorer summary bulk commands",
+    "informative pixel_metrics manifest artifact providers pairs embedder distinct scorer summary bulk commands",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",

@@ -99,7 +99,9 @@ def json_rows(body: bytes) -> list[Row]:
     rows = [
         Row(one.id, code=one.error.code)
         if isinstance(one, FailedPair)
-        else Row(one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim, one.uninformative)
+        else Row(
+            one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim, bool(one.uninformative)
+        )
         for one in response.results
     ]
     check_summary(rows, response.summary)
@@ -184,7 +186,7 @@ def response_rows(response: pb.ScoreResponse) -> list[Row]:
         scored = result.scored
         leakage, recognizable, psnr = (_optional(scored, name) for name in ("leakage", "recognizable", "psnr"))
         numbers = (scored.distance, leakage, recognizable, scored.mse, psnr, scored.ssim)
-        rows.append(Row(pair_id, *numbers, scored.uninformative))
+        rows.append(Row(pair_id, *numbers, bool(scored.uninformative)))
         if result.verdict != _verdict(rows[-1]):
             raise Unreadable(f"a verdict that contradicts its pair: {pb.Verdict.Name(result.verdict)}")
     summary = response.summary

@@ -95,7 +95,7 @@ def _row(pair_id: str | None, result: PairScore | PairFailure, manifest: Manifes
         return Row(pair_id, code=result.code.value)
     psnr = None if isinf(result.psnr) else result.psnr
     numbers = (result.distance, result.leakage, result.recognizable, result.mse, psnr, result.ssim)
-    row = Row(pair_id, *numbers, uninformative=result.uninformative)
+    row = Row(pair_id, *numbers, uninformative=result.uninformative is not None)
     if manifest.calibration is None or manifest.threshold is None or result.leakage is None:
         return row
     around = np.array([result.distance - DISTANCE_TOLERANCE, result.distance + DISTANCE_TOLERANCE])

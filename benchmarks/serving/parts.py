@@ -68,7 +68,7 @@ RULES = tuple(
         (r"/semsim/embedder\.py", Part.NETWORK),
         (r"/semsim/pixel_metrics\.py", Part.METRICS),
         (r"/semsim/images/resize\.py", Part.RESIZING),
-        (r"_unique \(.*/semsim/scorer\.py", Part.RESIZING),
+        (r"distinct \(.*/semsim/distinct\.py", Part.RESIZING),
         (r"/semsim/(images/|pairs\.py)", Part.DECODING),
         (r"/semsim_service/http/(\w*_)?body\.py", Part.PARSING),
         (r"/semsim_service/grpc_transport/\w+/(wire|raw_images|score_request|inputs)\.py", Part.PARSING),

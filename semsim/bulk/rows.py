@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from semsim.exceptions import ErrorCode, InvalidOption, MissingExtra, SemSimError
+from semsim.informative import Uninformative
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
 from semsim.scorer import PairScore
@@ -37,7 +38,7 @@ class ScoreRow:
     psnr: float | None = None
     ssim: float | None = None
     resized: bool | None = None
-    uninformative: bool | None = None
+    uninformative: str | None = None
     error_code: str | None = None
     error_message: str | None = None
 
@@ -68,7 +69,10 @@ class ScoreRow:
         """The result that the row was made of."""
         if self.error_code is not None:
             return PairFailure(ErrorCode(self.error_code), self.error_message or "")
-        return PairScore(**{field.name: getattr(self, field.name) for field in fields(PairScore)})
+        values = {field.name: getattr(self, field.name) for field in fields(PairScore)}
+        if self.uninformative is not None:
+            values["uninformative"] = Uninformative(self.uninformative)
+        return PairScore(**values)
 
 
 class TableFormat(StrEnum):

@@ -27,8 +27,8 @@ def score(
 ) -> None:
     """Score one original and its reconstruction.
 
-    Exit codes: 0 done; 2 refused; 3 the leakage is above --fail-above; 1 with --fail-above, the original shows nothing,
-    such as one colour or noise, so that nobody could tell.
+    Exit codes: 0 done; 2 refused; 3 the leakage is above --fail-above; 1 with --fail-above, nobody could tell: the
+    original shows nothing, such as one colour or noise, or the reconstruction is blank.
     """
     from semsim.summary import summarize
 
@@ -50,7 +50,7 @@ def score(
         if result.resized:
             typer.echo("the reconstruction was resized to the original for mse, psnr and ssim")
     if result.uninformative:
-        typer.echo(f"could not tell: the original {original} shows nothing that could be recognised", err=as_json)
+        typer.echo(f"could not tell of {original} and {reconstruction}: {result.uninformative.reason}", err=as_json)
     if code := exit_code(summarize([result]), fail_above):
         raise typer.Exit(code)
 

@@ -50,7 +50,8 @@ def score_dir(
     With -o, a run that was interrupted goes on where it stopped when it is called again.
 
     Exit codes: 0 every image of both directories was scored; 3 a leakage is above --fail-above; 1 an image was not
-    scored, had no partner or was skipped, or with --fail-above an original shows nothing; 2 refused; 130 interrupted.
+    scored, had no partner or was skipped, or with --fail-above nothing can be told of a pair; 2 refused; 130
+    interrupted.
     """
     from semsim.bulk.files import Directories
     from semsim.bulk.matching import Match
@@ -129,16 +130,19 @@ def _check(directories: tuple[Path, Path], output: Path | None) -> None:
 
 def _warn(run: "Run") -> None:
     from semsim.bulk.rows import text
+    from semsim.informative import Uninformative
 
     if run.matching.note:
         typer.echo(text(run.matching.note), err=True)
-    empty = list(dict.fromkeys(row.original or "" for row in run.rows if row.uninformative))
+    empty = [row.original or "" for row in run.rows if row.uninformative == Uninformative.ORIGINAL]
+    blank = [row.reconstruction or "" for row in run.rows if row.uninformative == Uninformative.RECONSTRUCTION]
     for what, names in (
         ("skipped original", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_originals]),
         ("skipped reconstruction", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_reconstructions]),
         ("original without a reconstruction", [path.as_posix() for path in run.matching.lone_originals]),
         ("reconstruction without an original", [path.as_posix() for path in run.matching.lone_reconstructions]),
-        ("original that shows nothing", empty),
+        ("original that shows nothing", list(dict.fromkeys(empty))),
+        ("reconstruction that is blank beside its original (a failed attack, or not scaled to 0..255)", blank),
     ):
         for name in names[:_NAMED]:
             typer.echo(f"{what}: {text(name)}", err=True)
@@ -150,7 +154,7 @@ def _missing(summary: "RunSummary") -> str:
     """The counts of all that has no leakage to tell, in words; empty where there is none."""
     counts = {
         "not scored": summary.failed,
-        "of originals that show nothing": summary.uninformative,
+        "that nothing can be told of": summary.uninformative,
         "skipped": summary.skipped,
         "without a partner": summary.unmatched,
     }

@@ -36,21 +36,14 @@ def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage
         InvalidImage: one subclass, with its own code, for each way an image can be unusable.
     """
     if isinstance(source, np.ndarray):
-        return _of_256_levels(_from_array(source, limits))
+        return _from_array(source, limits)
     if isinstance(source, str | os.PathLike):
-        return _of_256_levels(_from_bytes(_read(source, limits), limits))
+        return _from_bytes(_read(source, limits), limits)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _of_256_levels(_from_bytes(bytes(source), limits))
+        return _from_bytes(bytes(source), limits)
     # bytes(5) would be five zeros, and bytes([1, 2]) two: nothing else is converted.
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     raise InvalidArray(f"expected encoded bytes, a path or a uint8 array (H, W, 3), got {kind}{_hint(source)}")
-
-
-def _of_256_levels(image: RGBImage) -> RGBImage:
-    """Refuse an image of 0 and 1: all but black to the model, it would score as a safe reconstruction of anything."""
-    if image.max() == 1 and image.min() == 0:
-        raise InvalidArray("expected levels of 0..255, got only 0 and 1: those of an image of 0..1 that was not scaled")
-    return image
 
 
 def _hint(source: object) -> str:

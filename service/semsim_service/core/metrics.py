@@ -56,7 +56,7 @@ class ServiceMetrics:
         self.pairs = Counter("semsim_pairs_total", "Pairs by outcome.", ["code"])
         self.recognizable = Counter("semsim_recognizable_pairs_total", "Pairs whose leakage reaches the threshold.")
         self.uninformative = Counter(
-            "semsim_uninformative_pairs_total", "Scored pairs without a leakage, because the original shows nothing."
+            "semsim_uninformative_pairs_total", "Scored pairs without a leakage, because nothing can be told of them."
         )
         self.leakage = Histogram("semsim_leakage", "Leakage of scored pairs.", buckets=_LEAKAGES)
         self.distance = Histogram("semsim_distance", "Distance of scored pairs.", buckets=_DISTANCES)

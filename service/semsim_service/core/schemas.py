@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import ErrorCode
+from semsim.informative import Uninformative
 from semsim.manifest import Manifest
 from semsim.providers import Provider
 from semsim.summary import Summary
@@ -65,7 +66,7 @@ class ScoredPair(_Model):
         Field(
             description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a "
             "classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
-            "calibration, and when the original is uninformative."
+            "calibration, and when the pair is uninformative."
         ),
     ]
     recognizable: Annotated[bool | None, Field(description="leakage >= the model's threshold; null likewise.")]
@@ -76,10 +77,11 @@ class ScoredPair(_Model):
         bool, Field(description="The reconstruction was resized to the original for mse, psnr and ssim.")
     ]
     uninformative: Annotated[
-        bool,
+        Uninformative | None,
         Field(
-            description="The original shows nothing (a plain colour, a gradient, noise), so that leakage and "
-            "recognizable are null. This does not say that the reconstruction is safe."
+            description="The image because of which nothing can be told, so that leakage and recognizable are null: "
+            "the original shows nothing (a plain colour, a gradient, noise), or the reconstruction is blank beside it "
+            "(a failed attack, values not scaled to 0..255). This does not say that the reconstruction is safe."
         ),
     ]
 

@@ -19,10 +19,10 @@ _SCORED = {
     "psnr": None,
     "ssim": 1.0,
     "resized": False,
-    "uninformative": False,
+    "uninformative": None,
 }
 _SUMMARY = {"pairs": 1, "failed": 0, "max_leakage": 0.7, "mean_leakage": 0.7, "recognizable": 1, "uninformative": 0}
-_NOTHING = {"leakage": None, "recognizable": None, "uninformative": True}
+_NOTHING = {"leakage": None, "recognizable": None, "uninformative": "original"}
 _NO_LEAKAGE = {"max_leakage": None, "mean_leakage": None, "recognizable": None}
 
 

@@ -10,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from semsim.commands.options import exit_code
 from semsim.summary import Summary
 from tests.conftest import IMAGES, ROOT
+from tests.encoded import picture
 from tests.semsim.commands.conftest import Semsim
 
 SEMSIM = Path(sys.executable).parent / "semsim"
@@ -77,7 +79,7 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
         "psnr": None,
         "ssim": 1.0,
         "resized": False,
-        "uninformative": False,
+        "uninformative": None,
     }
 
 
@@ -234,13 +236,27 @@ def test_an_original_that_shows_nothing_does_not_pass(semsim: Semsim, tmp_path: 
     for limit, code in (((), 0), (("--fail-above", 0.5), 1)):
         shown = semsim("score", *pair, *limit)
         assert shown.returncode == code
-        assert f"could not tell: the original {pair[0]} shows nothing" in shown.stdout
+        assert f"could not tell of {pair[0]} and {pair[1]}: the original shows nothing" in shown.stdout
         assert "not recognizable" not in shown.stdout
         assert "could not tell" in semsim("score", *pair, *limit, "--json").stderr
         shown = semsim("score-dir", *directories, *limit)
         assert shown.returncode == code
         assert "original that shows nothing: plain.png" in shown.stderr
-        assert shown.stdout.splitlines()[-1] == "not everything was scored: 1 of originals that show nothing"
+        assert shown.stdout.splitlines()[-1] == "not everything was scored: 1 that nothing can be told of"
+
+
+def test_a_black_reconstruction_does_not_pass(semsim: Semsim, tmp_path: Path) -> None:
+    """An attack that wrote black pictures shows nothing of protection: its gate ends with 1, and says so."""
+    for name, image in (("originals", picture(32, 32)), ("reconstructions", np.zeros((32, 32, 3), dtype=np.uint8))):
+        (tmp_path / name).mkdir()
+        Image.fromarray(image).save(tmp_path / name / "1.png")
+    pair = [tmp_path / name / "1.png" for name in ("originals", "reconstructions")]
+    shown = semsim("score", *pair, "--fail-above", 0.5)
+    assert shown.returncode == 1
+    assert "the reconstruction is blank" in shown.stdout
+    shown = semsim("score-dir", *(path.parent for path in pair), "--fail-above", 0.5)
+    assert shown.returncode == 1
+    assert "blank beside its original (a failed attack, or not scaled to 0..255): 1.png" in shown.stderr
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_an_original_that_shows_nothing_does_not_pass(
     arguments = ("--model", calibrated_artifact, "--fail-above", 0.73)
     done = semsim("score-set", replace(one, rows=rows).write(tmp_path / "set"), *arguments)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "2 reconstructions, 0 not scored, 1 of originals that show nothing"
+    assert done.stdout.splitlines()[-1] == "2 reconstructions, 0 not scored, 1 that nothing can be told of"
     alone = replace(one, rows=rows[:1]).write(tmp_path / "plain")
     done = semsim("score-set", alone, *arguments)
     assert done.returncode == 5

@@ -170,7 +170,7 @@ def _compared(group: list[list[ScoredRow]], common: str, by: ComparedBy) -> list
                 diverged=held - len(clients),
                 paired=len(both),
                 nothing_found=sum(_nothing_found(clients[client]) or _nothing_found(first[client]) for client in both),
-                uninformative=sum(one.score is not None and one.score.uninformative for one in rows),
+                uninformative=sum(one.score is not None and one.score.uninformative is not None for one in rows),
                 statuses=statuses(rows),
                 means=means,
                 differences=differences,

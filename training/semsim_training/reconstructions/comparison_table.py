@@ -42,7 +42,7 @@ def clients_of(one: Compared) -> str:
     """The images and clients of a setting, in words."""
     diverged = f", {one.diverged} more diverged" * (one.diverged > 0)
     paired = f", {one.paired} of them paired" * (bool(one.differences) and one.paired < one.clients)
-    empty = f", {one.uninformative} images without a leakage: their originals show nothing" * (one.uninformative > 0)
+    empty = f", {one.uninformative} images without a leakage: nothing can be told of them" * (one.uninformative > 0)
     return f"{one.images} images of {one.clients} clients{paired}{diverged}{empty}"
 
 

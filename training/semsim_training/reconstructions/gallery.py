@@ -119,7 +119,7 @@ def _caption(one: ScoredRow | None) -> tuple[str, bool]:
         return "not attacked", False
     if one.score is None:
         return one.row.status, False
-    leakage = "original shows nothing  " * one.score.uninformative
+    leakage = "could not tell  " if one.score.uninformative else ""
     if one.score.leakage is not None:
         leakage = f"{one.score.leakage:.2f}  "
     return f"{leakage}{_decibels(one.row.psnr)}", bool(one.score.recognizable)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semsim.informative import Uninformative
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
@@ -139,11 +140,16 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
             f"**Leakage and SSIM could not be computed for {len(failures)} of {len(scored)} reconstructions**, which "
             f"says nothing about them: {failures[0].message}."
         )
-    empty = len({one.row.original_sha256 for one in scored if one.score is not None and one.score.uninformative})
-    if empty:
+    untold = [(one.row, one.score.uninformative) for one in scored if one.score is not None]
+    if empty := len({row.original_sha256 for row, why in untold if why is Uninformative.ORIGINAL}):
         sentences.append(
             f"**{empty} originals show nothing that could be recognised**, such as one colour: their reconstructions "
             "have no leakage, which does not say that they are safe."
+        )
+    if blank := sum(why is Uninformative.RECONSTRUCTION for _, why in untold):
+        sentences.append(
+            f"**{blank} reconstructions are blank beside their originals** and have no leakage: the attack failed, "
+            "which does not say that the update is safe."
         )
     if scorer.manifest.calibration is None:
         sentences.append(f"**Leakage could not be computed**: {scorer.manifest.name} carries no calibration.")

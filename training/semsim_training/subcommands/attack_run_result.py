@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import semsim
+from semsim.informative import Uninformative
 from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.subcommands.attack_exit_codes import EXIT_DIVERGED, EXIT_NOTHING_FOUND, EXIT_PARTLY
 
@@ -115,7 +116,9 @@ def _recognized(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _scored(pair: Mapping[str, Any]) -> str:
-    leakage = "could not be told: the original shows nothing" if pair.get("uninformative") else "not calibrated"
+    leakage = "not calibrated"
+    if uninformative := pair.get("uninformative"):
+        leakage = f"could not be told: {Uninformative(uninformative).reason}"
     if pair["leakage"] is not None:
         ends = [pair.get("leakage_low"), pair.get("leakage_high")]
         between = "" if None in ends else f" ({ends[0]:.3f} to {ends[1]:.3f})"

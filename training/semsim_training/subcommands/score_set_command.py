@@ -107,6 +107,6 @@ def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | Non
         typer.echo(f"not scored for {len(reasons) - _SHOWN} other reasons; a table (-o) holds all of them", err=True)
     typer.echo(
         f"{summary.pairs} reconstructions, {summary.failed} not scored"
-        + f", {summary.uninformative} of originals that show nothing" * (summary.uninformative > 0)
+        + f", {summary.uninformative} that nothing can be told of" * (summary.uninformative > 0)
         + ("" if output is None else f"; table in {output}")
     )

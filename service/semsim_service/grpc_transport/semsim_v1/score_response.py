@@ -83,7 +83,7 @@ def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
             psnr=None if result.psnr == inf else result.psnr,
             ssim=result.ssim,
             resized=result.resized,
-            uninformative=result.uninformative,
+            uninformative=result.uninformative or "",
         ),
     )
 

@@ -121,8 +121,8 @@ class ScoredPair(_message.Message):
     psnr: float
     ssim: float
     resized: bool
-    uninformative: bool
-    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[bool] = ...) -> None: ...
+    uninformative: str
+    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[str] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")
