@@ -321,6 +321,34 @@ def test_statistics_that_moved_are_told(attacked: Victim, after: State, kind: Up
             observation_of(attacked, after, kind, images=4, local_training=STEP, batchnorm="train")
 
 
+@pytest.mark.parametrize("kind", UpdateKind)
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("bn1.num_batches_tracked", torch.tensor(torch.nan), "expected 1 steps .* got nan in bn1.num_batches_tracked"),
+        ("bn1.num_batches_tracked", torch.tensor(torch.inf), "expected 1 steps .* got inf in bn1.num_batches_tracked"),
+        ("bn1.num_batches_tracked", np.uint64(9), "expected 1 steps .* got 9 in bn1.num_batches_tracked"),
+        ("bn1.num_batches_tracked", torch.tensor([True]), None),
+        ("bn1.num_batches_tracked", torch.zeros(2), r"expected bn1.num_batches_tracked of shape \(\) .* got \(2,\)"),
+        ("bn1.running_mean", torch.zeros(3), r"expected bn1.running_mean of shape \(4,\) in the update, got \(3,\)"),
+        ("bn1.running_mean", torch.zeros(1), r"expected bn1.running_mean of shape \(4,\) in the update, got \(1,\)"),
+    ],
+)
+def test_buffers_of_any_numbers_and_shapes_are_refused_in_words(
+    attacked: Victim, after: State, kind: UpdateKind, name: str, value: Any, message: str | None
+) -> None:
+    """Counters that count nothing, and statistics of other shapes; a gradient's counters say nothing of its steps."""
+    before = attacked.model.state_dict()
+    sent: dict[str, Any] = dict(after)
+    if kind is not UpdateKind.AFTER:
+        sent = {key: after[key] - before[key] for key, _ in attacked.model.named_parameters()}
+    if message is None or (kind is UpdateKind.GRADIENT and "steps" in message):
+        assert read(attacked, sent | {name: value}, kind).update.tensors
+        return
+    with pytest.raises(InvalidUpdate, match=message):
+        read(attacked, sent | {name: value}, kind)
+
+
 def test_frozen_parameters_do_not_move(attacked: Victim, after: State) -> None:
     """They may be missing or zero; one that moved is named, and so is a trained one that is missing."""
     model = copy.deepcopy(attacked.model)

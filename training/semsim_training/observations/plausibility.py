@@ -61,9 +61,9 @@ def refuse_other_steps(moved: Tensors, training: LocalTraining | None, images: i
     """
     steps = 1 if training is None else training.steps(images)
     for name, value in moved.items():
-        if name.endswith(_COUNTER) and int(value) not in (0, steps):
+        if name.endswith(_COUNTER) and float(value) not in (0, steps):
             raise InvalidUpdate(
-                f"expected {steps} steps of a client with {images} images, got {int(value)} in {name}: check the "
+                f"expected {steps} steps of a client with {images} images, got {float(value):g} in {name}: check the "
                 "number of images, the batch size and the epochs"
             )
 

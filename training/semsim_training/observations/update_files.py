@@ -75,6 +75,7 @@ def observation_of(
     refuse_other_inputs(victim)
     model = victim.model
     sent = named_tensors(update, model)
+    _refuse_other_shapes(model, sent)
     before = {name: value.detach().cpu() for name, value in model.state_dict().items() if isinstance(value, Tensor)}
     weights = {name: before[name] for name in trained_names(model)}
     refuse_another_kind(kind, sent, weights)
@@ -90,9 +91,9 @@ def observation_of(
     changed = {name: _as_trained(tensors[name], before.get(name)) for name in ordered}
     refuse_moved_buffers(model, sent, kind)
     running = _running_statistics(victim, sent, kind, batchnorm)
-    counters = {name: value for name, value in sent.items() if name in before and name not in changed}
+    counters = {name: value.double() for name, value in sent.items() if name in before and name not in changed}
     if kind is UpdateKind.AFTER:
-        counters = {name: value - before[name] for name, value in counters.items()}
+        counters = {name: value - before[name].double() for name, value in counters.items()}
     if kind is not UpdateKind.GRADIENT:
         refuse_other_steps(counters, local_training, images)
     return Observation(
@@ -103,6 +104,16 @@ def observation_of(
         labels=labels,
         rounding=rounding_share(sent, changed),
     )
+
+
+def _refuse_other_shapes(model: nn.Module, sent: Mapping[str, Tensor]) -> None:
+    """Refuse buffers of another shape; the observation says it of parameters."""
+    for name, buffer in model.named_buffers():
+        came = sent.get(name, buffer)
+        if came.shape != buffer.shape and not came.numel() == buffer.numel() == 1:
+            raise InvalidUpdate(
+                f"expected {name} of shape {tuple(buffer.shape)} in the update, got {tuple(came.shape)}"
+            )
 
 
 def _running_statistics(
