@@ -1,4 +1,4 @@
-"""Pairs of which nothing can be told: the original shows nothing, or the reconstruction is blank beside it.
+"""Pairs of which nothing can be told: the original shows nothing, or the reconstruction is blank or dim beside it.
 
 Nothing can be recognised in a plain colour, a smooth gradient or noise, and so nothing in a reconstruction of it. A
 model that learned from photographs says little about it either: it takes two unrelated noise pictures, or two plain
@@ -8,16 +8,19 @@ taken away. Even: no row and no column stands out, and the detail is as strong i
 even, whatever its strength, its colour and its grain; photographs, drawings and print are not, but a QR code or a fine
 grid is.
 
-A reconstruction is blank where it has hardly any contrast beside its original, or hardly any levels. An attack that
-found nothing makes such pictures, and so do mistakes on the way to a file: values of 0..1 or of -1..1 that were not
-scaled to 0..255. The model finds no likeness there, although somebody who sees the attack's values may.
+A reconstruction is blank where it has hardly any contrast beside its original, or hardly any levels, and dim where it
+has far less of both brightness and contrast. An attack that found nothing makes such pictures, and so do mistakes on
+the way to a file: values of 0..1 or of -1..1 that were not scaled to 0..255. The model finds no likeness there,
+although somebody who sees the attack's values may.
 
 docs/user.md says how often the rules call pictures of each kind so (``benchmarks/scoring/uninformative.py``).
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +37,9 @@ _UNEVEN, _BY_CHANCE = 0.28, 5.0
 """The unevenness of an even picture is at most the first, and the second over the original's shorter side more."""
 _SMALLEST = 16
 _BLOCKS = 8
-_LEAST_SHARE = 0.15
-"""A blank reconstruction's contrast is below this share of its original's."""
+_BLANK, _DIM = 0.15, 0.55
+"""A blank reconstruction's contrast is below the first share of its original's, a dim one's contrast and brightness
+below the second."""
 _FEW, _MANY = 8, 32
 """A blank reconstruction has at most the first number of levels, its original more than the second."""
 _SAMPLED = 4096
@@ -53,7 +57,7 @@ class Uninformative(StrEnum):
         """The reason in words."""
         if self is Uninformative.ORIGINAL:
             return "the original shows nothing that could be recognised"
-        return "the reconstruction is blank beside its original: a failed attack, or values not scaled to 0..255"
+        return "the reconstruction is blank or dim beside its original: a failed attack, or values not scaled to 0..255"
 
 
 def shows_nothing(picture: RGBImage, original_side: int) -> bool:
@@ -86,7 +90,7 @@ def uninformative_pairs(
     ``images[rows]`` are the originals and reconstructions, in turn, resized to one size ``(H, W, 3)`` with ``filter``.
     """
     at_hand = images.shape[1:3] == (SIDE, SIDE) and filter is ResizeFilter.BICUBIC
-    contrasts = [contrast(image) for image in images]
+    tones = [_tone(image) for image in images]
     empty: dict[int, bool] = {}
     answers: list[Uninformative | None] = []
     for first, second, original, reconstruction in zip(
@@ -95,22 +99,34 @@ def uninformative_pairs(
         if first not in empty:
             picture = images[first] if at_hand else resize(original, SIDE, SIDE)
             empty[first] = shows_nothing(picture, min(original.shape[:2]))
-        blank = contrasts[second] < _LEAST_SHARE * contrasts[first] or has_few_levels(reconstruction, original)
+        blank = tones[second].is_lost_beside(tones[first]) or _has_few_levels(reconstruction, original)
         answers.append(Uninformative.ORIGINAL if empty[first] else Uninformative.RECONSTRUCTION if blank else None)
     return answers
 
 
-def contrast(picture: RGBImage) -> float:
-    """The mean absolute deviation from the mean, in levels of 0..255, of the channel where it is largest.
+@dataclass(frozen=True, slots=True)
+class _Tone:
+    """The brightness and the contrast of a picture, in levels of 0..255."""
 
-    A few bright pixels in a black picture add little to it, other than to the standard deviation.
-    """
+    brightness: float
+    contrast: float
+    """The mean absolute deviation from the mean, of the channel where it is largest. A few bright pixels in a black
+    picture add little to it, other than to the standard deviation."""
+
+    def is_lost_beside(self, original: Self) -> bool:
+        """True for a reconstruction that is blank, or dim."""
+        contrast = self.contrast / max(original.contrast, 1e-6)
+        return contrast < _BLANK or max(contrast, self.brightness / max(original.brightness, 1e-6)) < _DIM
+
+
+def _tone(picture: RGBImage) -> _Tone:
     pixels = picture.reshape(-1, 3).astype(np.float32)
     share = np.full(len(pixels), 1 / len(pixels), dtype=np.float32)
-    return float((share @ np.abs(pixels - share @ pixels)).max())
+    means = share @ pixels  # products: numpy's means cost twenty times as much
+    return _Tone(float(means.mean()), float((share @ np.abs(pixels - means)).max()))
 
 
-def has_few_levels(reconstruction: RGBImage, original: RGBImage) -> bool:
+def _has_few_levels(reconstruction: RGBImage, original: RGBImage) -> bool:
     """True where a reconstruction has hardly any of the 256 levels, and its original many; both of any size."""
     return _levels(reconstruction) <= _FEW and _levels(original) > _MANY
 

@@ -57,8 +57,8 @@ class PairScore:
     """True where the reconstruction was resized to the original for mse, psnr and ssim."""
     uninformative: Uninformative | None = None
     """The image because of which nothing can be told: the original shows nothing (a plain colour, a gradient, noise),
-    or the reconstruction is blank beside it. Such a pair has no leakage; this does not say that the reconstruction is
-    safe. A blank reconstruction that is recognizable all the same keeps its leakage, and is not uninformative."""
+    or the reconstruction is blank or dim beside it. Such a pair has no leakage; this does not say that the
+    reconstruction is safe. A dim reconstruction that is recognizable all the same keeps its leakage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""How often originals are called uninformative: pictures of nothing, and real images.
+"""How often pairs are called uninformative: originals that show nothing, and reconstructions that are blank or dim.
 
     python -m benchmarks.scoring.uninformative [--write FILE]
 
 Made pictures are drawn anew for each size. Beside them stands why the rule is needed: the share of pairs of two
-unrelated pictures of one kind that the bundled model would call recognizable.
+unrelated pictures of one kind that the bundled model would call recognizable. Copies of real images are made blank by
+the mistakes that make them so, and by darkening; beside them stand the reconstructions of the committed sets.
 """
 
 import io
@@ -20,11 +21,14 @@ from benchmarks.harness.reports import options, publish, records_table
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import RGBImage, decode, resize_batch
-from semsim.informative import SIDE, shows_nothing
+from semsim.informative import SIDE, Uninformative, shows_nothing
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+from semsim_training.reconstructions.scored_rows import score_rows
 
 SIZES = (16, 32, 64, 128, 224)
 PICTURES = 100
 REAL = 3000
+COPIES = 500
 _NAMES = {"edges": "edge drawings", "style": "cue conflicts"}
 
 
@@ -131,12 +135,65 @@ def _row(name: str, images: list[RGBImage]) -> dict[str, object]:
     return {"images": name, "number": f"{len(images):,}", "called uninformative": f"{share:.2%}"}
 
 
+def _normalised(image: RGBImage) -> NDArray[np.float64]:
+    return (image / 255.0 - 0.5) / 0.25
+
+
+SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
+    "black": np.zeros_like,
+    "values of 0..1, not scaled": lambda image: image / 255.0,
+    "normalised values, not scaled": lambda image: _normalised(image).clip(0),
+    "normalised values, not scaled, those below 0 from 255 down": lambda image: _normalised(image).round() % 256,
+    "normalised twice": lambda image: 127.5 + (image - 127.5) * 0.25,
+    **{f"darkened to {part:.0%}": lambda image, part=part: image * part for part in (0.05, 0.1, 0.2, 0.3, 0.5)},
+    **{
+        f"contrast of {part:.0%}": lambda image, part=part: 127.5 + (image - 127.5) * part
+        for part in (0.05, 0.1, 0.2, 0.3, 0.5)
+    },
+}
+"""Copies of an image as reconstructions that are wrong in their levels alone."""
+
+
+def spoilt(scorer: Scorer, data: Path) -> Iterator[dict[str, object]]:
+    """One row a kind of spoilt copy: the share called blank or dim, and the share called recognizable."""
+    images = {}
+    for name, folder, side in (("CIFAR-10, 32 px", "cifar10/test", 32), ("Caltech-101, 64 px", "caltech101", 64)):
+        paths = find_images(data / folder)
+        chosen = np.random.default_rng(18).permutation(len(paths))[:COPIES]
+        images[name] = list(resize_batch([decode(data / folder / paths[i]) for i in chosen], side, side))
+    for kind, spoil in SPOILT.items():
+        shares: dict[str, object] = {}
+        for name, originals in images.items():
+            scores = scorer.score_images(originals, [_image(spoil(image), image.shape[0]) for image in originals])
+            for verdict, share in (
+                ("called blank or dim", np.mean([one.uninformative is Uninformative.RECONSTRUCTION for one in scores])),
+                ("recognizable", np.mean([one.recognizable is True for one in scores])),
+            ):
+                shares[f"{name}: {verdict}"] = f"{share:.0%}"
+        yield {"copy": kind, **shares}
+
+
+def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
+    """One row a committed set: the share of reconstructions that are called so."""
+    for name in ("cifar10", "cifar10-many", "caltech101", "caltech101-many"):
+        committed = ReconstructionSet.read(Path("datasets") / name)
+        scored = [one.score for one in score_rows(committed, committed.rows, scorer) if one.score is not None]
+        blank = sum(one.uninformative is Uninformative.RECONSTRUCTION for one in scored)
+        yield {
+            "set": f"`{name}`",
+            "reconstructions": f"{len(scored):,}",
+            "called blank or dim": f"{blank / len(scored):.1%}",
+        }
+
+
 def main() -> None:
-    """Measure, and print both tables; with ``--write`` keep them in a page."""
+    """Measure, and print the tables; with ``--write`` keep them in a page."""
     arguments = options(__doc__, "uninformative", images=True).parse_args()
+    scorer = Scorer()
     text = (
-        f"{records_table(list(made(Scorer())))}\n\nEach share is of {PICTURES} pictures.\n\n"
-        f"{records_table(list(real(arguments.data)))}"
+        f"{records_table(list(made(scorer)))}\n\nEach share is of {PICTURES} pictures.\n\n"
+        f"{records_table(list(real(arguments.data)))}\n\n{records_table(list(spoilt(scorer, arguments.data)))}\n\n"
+        f"{records_table(list(attacked(scorer)))}"
     )
     publish(text, "uninformative", arguments.write)
 

@@ -28,7 +28,7 @@ def score(
     """Score one original and its reconstruction.
 
     Exit codes: 0 done; 2 refused; 3 the leakage is above --fail-above; 1 with --fail-above, nobody could tell: the
-    original shows nothing, such as one colour or noise, or the reconstruction is blank.
+    original shows nothing, such as one colour or noise, or the reconstruction is blank or dim.
     """
     from semsim.summary import summarize
 

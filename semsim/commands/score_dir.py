@@ -142,7 +142,7 @@ def _warn(run: "Run") -> None:
         ("original without a reconstruction", [path.as_posix() for path in run.matching.lone_originals]),
         ("reconstruction without an original", [path.as_posix() for path in run.matching.lone_reconstructions]),
         ("original that shows nothing", list(dict.fromkeys(empty))),
-        ("reconstruction that is blank beside its original (a failed attack, or not scaled to 0..255)", blank),
+        ("reconstruction that is blank or dim beside its original (a failed attack, or not scaled to 0..255)", blank),
     ):
         for name in names[:_NAMED]:
             typer.echo(f"{what}: {text(name)}", err=True)

@@ -13,7 +13,6 @@ from hypothesis.extra.numpy import arrays
 from semsim import PairFailure, PairScore, Scorer
 from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidPair
 from semsim.images import DecodeLimits, Source, decode
-from semsim.informative import contrast
 from semsim.stages import Stage, StageClock
 from semsim.summary import Summary, summarize
 from tests.artifacts import SIDE, write_artifact
@@ -228,6 +227,7 @@ def _wrapped(image: np.ndarray) -> np.ndarray:
         lambda image: np.full_like(image, 128),
         lambda image: (image * 0.05).astype(np.uint8),
         lambda image: (image * 0.1).astype(np.uint8),
+        lambda image: (image * 0.3).astype(np.uint8),
         lambda image: (image / 255).round().astype(np.uint8),
         _unscaled,
         _wrapped,
@@ -255,7 +255,6 @@ def test_a_faint_reconstruction_that_is_recognised_leaks(bundled: Scorer) -> Non
         assert bundled.score(image, image.copy()).recognizable
     coffee = decode(IMAGES / "coffee.jpg")
     faint = (coffee * 0.14 + 127 * 0.86).astype(np.uint8)
-    assert contrast(faint) < 0.15 * contrast(coffee)
     assert bundled.score(coffee, faint).recognizable
 
 

@@ -80,8 +80,9 @@ class ScoredPair(_Model):
         Uninformative | None,
         Field(
             description="The image because of which nothing can be told, so that leakage and recognizable are null: "
-            "the original shows nothing (a plain colour, a gradient, noise), or the reconstruction is blank beside it "
-            "(a failed attack, values not scaled to 0..255). This does not say that the reconstruction is safe."
+            "the original shows nothing (a plain colour, a gradient, noise), or the reconstruction is blank or dim "
+            "beside it (a failed attack, values not scaled to 0..255). This does not say that the reconstruction is "
+            "safe."
         ),
     ]
 

@@ -148,8 +148,8 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
         )
     if blank := sum(why is Uninformative.RECONSTRUCTION for _, why in untold):
         sentences.append(
-            f"**{blank} reconstructions are blank beside their originals** and have no leakage: the attack failed, "
-            "which does not say that the update is safe."
+            f"**{blank} reconstructions are blank or dim beside their originals** and have no leakage: the "
+            "attack failed, which does not say that the update is safe."
         )
     if scorer.manifest.calibration is None:
         sentences.append(f"**Leakage could not be computed**: {scorer.manifest.name} carries no calibration.")
