@@ -120,7 +120,7 @@ class _Tone:
 
 
 def _tone(picture: RGBImage) -> _Tone:
-    pixels = picture.reshape(-1, 3).astype(np.float32)
+    pixels = picture[::2, ::2].reshape(-1, 3).astype(np.float32)  # a quarter tells as much
     share = np.full(len(pixels), 1 / len(pixels), dtype=np.float32)
     means = share @ pixels  # products: numpy's means cost twenty times as much
     return _Tone(float(means.mean()), float((share @ np.abs(pixels - means)).max()))
