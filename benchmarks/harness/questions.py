@@ -95,7 +95,7 @@ _COUNTS = (1, 1, 1, 2, 2, 4, 8, 8, 16, 32)
 MOST_PAIRS = max(_COUNTS)
 _SIDES = (16, 24, 32, 32, 32, 48, 64, 64, 96)
 _SHARED_SHARE = 0.2
-_BROKEN_SHARE = 0.05
+_BROKEN_SHARE, _BLACK_SHARE = 0.05, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,9 @@ def ask(seed: int, form: Form, mark: Mark, size: Size | None = None) -> Question
 
     plain = [picture() for _ in range(1 if shared else count)]
     degraded = [degrade(rng, plain[0 if shared else i]) for i in range(count)]
+    if size is None and rng.random() < _BLACK_SHARE:
+        place = int(rng.integers(count))
+        degraded[place] = np.zeros_like(degraded[place])
     reconstructions = [dress(image) for image in degraded]
     if size is None and not raw and rng.random() < _BROKEN_SHARE:
         place = int(rng.integers(count))

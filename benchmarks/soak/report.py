@@ -23,7 +23,7 @@ def report(soak: Soak, picture: Path | None = None) -> str:
         f"clients and {plan.stream_clients} on one stream, seed {plan.seed}. Machine: {machine()}.",
         _requests(soak),
         f"{verdict.pairs} pairs in answers, {verdict.failed_pairs} of them broken on purpose and "
-        f"{verdict.uninformative_pairs} with an original that shows nothing, each compared with the offline scorer: "
+        f"{verdict.uninformative_pairs} of which nothing can be told, each compared with the offline scorer: "
         f"largest difference of a distance {verdict.largest_difference:.1e} (allowed {DISTANCE_TOLERANCE:g}, of a "
         f"leakage what follows from it), mse, psnr and ssim within {EXACT_TOLERANCE:g} of themselves "
         f"({SINGLE_TOLERANCE:g} over ModelInfer, in single precision), pairs of which one's answer could pass for "

@@ -137,14 +137,16 @@ def image_damaged(rng: Random, corpus: Corpus) -> bytes:
 
 
 def image_judged(rng: Random, corpus: Corpus) -> bytes:
-    """A right pair whose id says what it comes to: damage that looks whole, another format, an original of a colour."""
+    """A right pair whose id says what it comes to: damage that looks whole, another format, a colour, a sheet."""
     good, png = rng.choice(corpus.images), next(one for one in corpus.images if one.startswith(b"\x89PNG"))
     plain = encode(np.full((24, 24, 3), rng.randrange(256), np.uint8), PNG, Mark(b""))
+    sheet = encode(np.full((16, rng.randint(64, 400), 3), 90, np.uint8), PNG, Mark(b""))
     damaged, whole = rng.choice(damages(good)), rng.choice((good, with_metadata(png, rng.choice((9, 1_100_000)))))
     wanted, *pair = rng.choice((
         *(("truncated_image|corrupt_image", png, damaged), ("truncated_image|corrupt_image", damaged, png)),
         ("unsupported_format", good, rng.choice(_FOREIGN) + bytes(40)),
-        *(("uninformative", plain, good), ("scored|uninformative", whole + rng.randbytes(40), good)),
+        *(("uninformative", plain, good), ("uninformative", good, plain), ("invalid_pair", good, sheet)),
+        ("scored|uninformative", whole + rng.randbytes(40), good),
     ))  # fmt: skip
     return _pairs((WANTED + wanted, pair[0], pair[1]))
 
