@@ -12,14 +12,12 @@ import numpy as np
 from semsim.exceptions import EmptyImage, ErrorCode, ImageTooSmall, InvalidArray, InvalidImage, InvalidPair
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.limits import DEFAULT_LIMITS
+from semsim.layout import require_comparable
 from semsim.pixel_metrics import SSIM_WINDOW
 
 _log = logging.getLogger(__name__)
 
 _Score = TypeVar("_Score")
-
-_SHEET = 1.9
-"""A sheet of two square pictures with a border around each is this much longer than high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +182,3 @@ def require_scorable(image: RGBImage) -> RGBImage:
     if min(require_decoded(image).shape[:2]) < SSIM_WINDOW:
         raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {image.shape[1]}x{image.shape[0]}")
     return image
-
-
-def require_comparable(original: RGBImage, reconstruction: RGBImage) -> None:
-    """Refuse a reconstruction that is drawn out beside its original: a sheet of several, of which none would be seen.
-
-    Squares of long originals pass, since most networks take squares.
-
-    Raises:
-        InvalidPair: the reconstruction is about twice as long or as high as the original's shape allows, or more.
-    """
-    (height, width, _), (wanted_height, wanted_width, _) = reconstruction.shape, original.shape
-    stretched = width * wanted_height / (height * wanted_width)
-    if max(stretched, 1 / stretched) >= _SHEET and max(width / height, height / width) >= _SHEET:
-        raise InvalidPair(
-            f"expected one reconstruction of about the shape of its original, {wanted_width}x{wanted_height}, got "
-            f"{width}x{height}: a sheet of several pictures is to be cut first"
-        )

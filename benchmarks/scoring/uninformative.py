@@ -150,8 +150,10 @@ SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
         f"contrast of {part:.0%}": lambda image, part=part: 127.5 + (image - 127.5) * part
         for part in (0.05, 0.1, 0.2, 0.3, 0.5)
     },
+    "blue, green, red": lambda image: image[..., ::-1],
+    "height and width exchanged": lambda image: image.transpose(1, 0, 2),
 }
-"""Copies of an image as reconstructions that are wrong in their levels alone."""
+"""Copies of a square image as reconstructions after mistakes on the way to a file."""
 
 
 def spoilt(scorer: Scorer, data: Path) -> Iterator[dict[str, object]]:

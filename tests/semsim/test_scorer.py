@@ -13,13 +13,18 @@ from hypothesis.extra.numpy import arrays
 from semsim import PairFailure, PairScore, Scorer
 from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidPair
 from semsim.images import DecodeLimits, Source, decode
+from semsim.layout import is_channels_first
 from semsim.stages import Stage, StageClock
 from semsim.summary import Summary, summarize
 from tests.artifacts import SIDE, write_artifact
 from tests.conftest import CPU, IMAGES
 from tests.encoded import encode, picture
 
-images = st.tuples(st.integers(13, 24), st.integers(13, 24)).flatmap(lambda size: arrays(np.uint8, (*size, 3)))
+images = (
+    st.tuples(st.integers(13, 24), st.integers(13, 24))
+    .flatmap(lambda size: arrays(np.uint8, (*size, 3)))
+    .filter(lambda image: not is_channels_first(image))
+)
 pairs = st.lists(st.tuples(images, images), min_size=1, max_size=6)
 properties = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -270,6 +275,18 @@ def test_a_sheet_of_pictures_is_no_reconstruction(bundled: Scorer, shape: tuple[
         assert (result.code, "sheet" in result.message) == (ErrorCode.INVALID_PAIR, True)
         with pytest.raises(InvalidPair, match=f"{original.shape[1]}x{original.shape[0]}"):
             bundled.score(original, sheet)
+
+
+def test_channels_in_the_wrong_order_are_no_reconstruction(bundled: Scorer) -> None:
+    """Values (3, H, W) that were reshaped to (H, W, 3) look like noise; photographs, noise and grey pictures do not."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    for path in sorted(IMAGES.glob("*.jpg")):
+        image = decode(path)
+        mixed = np.ascontiguousarray(image.transpose(2, 0, 1)).reshape(image.shape)
+        result, *others = bundled.score_pairs([(image, mixed), (mixed, mixed), (image, noise), (image, image[..., :1])])
+        assert isinstance(result, PairFailure)
+        assert (result.code, "transpose" in result.message) == (ErrorCode.INVALID_PAIR, True)
+        assert all(isinstance(other, PairScore) for other in others)
 
 
 def test_a_square_of_a_long_original_is_a_reconstruction(bundled: Scorer) -> None:
