@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test test-fast lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -24,6 +24,9 @@ test: $(DEV)/.done
 
 test-fast: $(DEV)/.done ## the tests that start no service and train nothing, for the inner loop: under 90 s
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS) -m "not slow"
+
+test-flower: .venv/flower/.done ## the tests with Flower, which `make test` skips: a real `flwr run` among them
+	.venv/flower/bin/python -m pytest --confcutdir tests/federation/flower tests/federation/flower
 
 lint: $(DEV)/.done
 	$(DEV)/bin/ruff check .
@@ -129,6 +132,8 @@ requirements: $(DEV)/.done ## pin again, after a change of pyproject.toml
 		pyproject.toml --extra serve --extra bulk -o requirements/serve.txt
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
 		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra annotate --extra ray --extra bench --extra dev -o requirements/dev.txt
+	printf 'pytest\npytest-timeout\n' | $(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+		pyproject.toml - --extra train --extra flower -o requirements/flower.txt
 
 # uv installs in seconds what takes pip minutes, and finds the ordinary torch wheel.
 .venv/%/.done: requirements/%.txt pyproject.toml Makefile
