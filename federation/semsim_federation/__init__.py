@@ -1,0 +1,13 @@
+"""SemSim inside federated learning: does this round leak, and may this update be sent?
+
+>>> from semsim_federation import Audit, Guard, Inputs, LocalTraining
+"""
+
+from semsim_federation.audit import Audit, Inputs, LocalTraining
+from semsim_federation.guard import Action, Decision, Guard
+from semsim_federation.report import Attempt, ImageLeakage, LeakageReport, Verdict
+
+__all__ = [
+    "Action", "Attempt", "Audit", "Decision", "Guard", "ImageLeakage", "Inputs", "LeakageReport", "LocalTraining",
+    "Verdict",
+]  # fmt: skip

@@ -1,0 +1,115 @@
+"""The gate before a client's update leaves: send it, defend it, or keep it."""
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.exceptions import InvalidConfiguration
+from semsim_federation.audit import Audit, defended
+from semsim_federation.report import LeakageReport, Verdict
+from semsim_training.defenses.defense import Defense
+
+Action = Literal["report", "block", "defend"]
+Arrays = Mapping[str, NDArray[Any]]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """The answer of a guard."""
+
+    send: dict[str, NDArray[Any]] | None
+    """The weights after local training that may be sent, defended or not; None where nothing may be sent."""
+    report: LeakageReport | None
+    """The audit of what is sent or, where nothing is, of what was tried last; None where no audit ended."""
+    reason: str
+    """The reason in a sentence."""
+
+
+class Guard:
+    """Audits the updates of a client before they are sent.
+
+    It fails closed: where the audit raises, or could not tell, ``block`` and ``defend`` send nothing.
+
+    Args:
+        audit: the audit.
+        action: ``report`` sends everything as it is; ``block`` sends nothing that leaks; ``defend`` sends what leaks
+            under the first of the ``defenses`` with which it is not shown to leak, and otherwise nothing.
+        every: audit the rounds whose number is a multiple of it, and those without a number. The others are sent as
+            they are.
+        defenses: the ladder of defenses, weakest first, such as ``("prune:0.9", "gaussian:0.01")``.
+        limit: the largest share of images that may leak; None for none of them.
+
+    Raises:
+        InvalidConfiguration: an unknown action or defense, no defenses for ``defend`` or some for another action, or a
+            number outside its range.
+    """
+
+    def __init__(
+        self,
+        audit: Audit,
+        *,
+        action: Action = "report",
+        every: int = 1,
+        defenses: Sequence[str] = (),
+        limit: float | None = None,
+    ) -> None:
+        if action not in get_args(Action):
+            raise InvalidConfiguration(f"expected the action {', '.join(get_args(Action))}, got {action}")
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise InvalidConfiguration(f"expected a whole number of rounds of at least 1, got {every!r}")
+        if limit is not None and not 0 <= limit < 1:
+            raise InvalidConfiguration(f"expected a limit of 0 to less than 1, got {limit}")
+        if (action == "defend") != bool(defenses):
+            raise InvalidConfiguration(
+                f"expected defenses for the action defend and none for another, got {list(defenses)} for {action}"
+            )
+        self.audit, self.action, self.every, self.limit = audit, action, every, limit
+        self.defenses = tuple(Defense(name) for name in defenses)
+
+    def check(
+        self, before: Arrays, after: Arrays, images: Sequence[Any] | NDArray[np.uint8], labels: Sequence[int],
+        round: int | None = None,
+    ) -> Decision:  # fmt: skip
+        """Decide about one update.
+
+        Args:
+            before: the weights that the client got, by name.
+            after: its weights after local training, by name.
+            images: the images that it trained on, uint8 ``(N, H, W, C)`` or a list.
+            labels: their classes.
+            round: the round's number.
+        """
+        own = {name: np.asarray(value) for name, value in after.items()} if isinstance(after, Mapping) else {}
+        if round is not None and round % self.every:
+            return Decision(own, None, f"Round {round} is not audited.")
+        report: LeakageReport | None = None
+        try:
+            report = self.audit.update(before, after, images, labels, round=round)
+            if self.action == "report":
+                return Decision(own, report, report.sentence)
+            if self._passes(report):
+                return Decision(own, report, report.sentence)
+            if report.verdict is Verdict.LEAKS:
+                started = {name: np.asarray(value) for name, value in before.items()}
+                for defense in self.defenses:
+                    # Whoever knew the noise's seed could subtract it.
+                    weights = defended(started, own, defense, secrets.randbits(63))
+                    report = self.audit.update(before, weights, images, labels, defense=str(defense), round=round)
+                    if self._passes(report):
+                        return Decision(weights, report, f"After {defense}: {report.sentence}")
+            return Decision(None, report, report.sentence)
+        except Exception as error:  # noqa: BLE001  # whatever fails, an update that was not audited is not sent
+            reason = f"Could not audit the update: {type(error).__name__}: {error}"
+            _log.warning("an update could not be audited: %s", type(error).__name__)
+            return Decision(own if self.action == "report" else None, report, reason)
+
+    def _passes(self, report: LeakageReport) -> bool:
+        if report.verdict is Verdict.LEAKS:
+            return self.limit is not None and report.share <= self.limit
+        return report.verdict is Verdict.NOT_SHOWN

@@ -1,0 +1,122 @@
+"""The answer of an audit: what was tried, what came out, and what may be said of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """The answer to the question whether an update leaks. None of them says that a client is safe."""
+
+    LEAKS = "leaks"
+    """An image is recognizable in what an attack rebuilt, and is no lucky likeness."""
+    NOT_SHOWN = "not_shown"
+    """An attack explained the update, and none of its images leaked. Another attack may find them."""
+    COULD_NOT_TELL = "could_not_tell"
+    """No attack explained the update, or nothing could be told of an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attack, and what came of it."""
+
+    attack: str
+    status: str
+    """``matched``, ``partly``, ``nothing_found`` or ``diverged``, as attacks say it of themselves; ``failed`` where the
+    attack was refused or broke off, ``skipped`` where it was not begun."""
+    explained: float | None
+    """The share of the update that the attack's images explain; None where no images came out."""
+    gain: float | None
+    """The part explained of what images of no worth leave unexplained; None where no images came out."""
+    seconds: float
+    reason: str = ""
+    """The reason of a failure or a skip, or the mistake in the declaration that the numbers suggest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLeakage:
+    """One of the client's images, beside the reconstruction that is nearest to it."""
+
+    leakage: float | None
+    """The calibrated probability that an annotator recognises the reconstruction; None where nothing can be told."""
+    recognizable: bool | None
+    """True where the leakage is at least the threshold; None where nothing can be told."""
+    chance: float | None
+    """The share of controls that come as near to a reconstruction as this image does; None without a
+    reconstruction."""
+    identified: bool
+    """True where the chance is so low that a batch of this size has a lucky likeness in less than 1% of cases."""
+    leaked: bool
+    """True where the image is recognizable and identified."""
+    distance: float | None
+    """The SemSim distance; None without a reconstruction."""
+    psnr: float | None
+    """The peak signal-to-noise ratio in dB, infinite for equal images; None without a reconstruction."""
+    attack: str
+    """The attack that made the reconstruction; empty without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeakageReport:
+    """The answer of an audit of one update."""
+
+    verdict: Verdict
+    images: tuple[ImageLeakage, ...]
+    attempts: tuple[Attempt, ...]
+    round: int | None
+    defense: str
+    """The defense that the client applied, or is said to have applied."""
+    batch: int
+    """The number of images behind the update."""
+    seconds: float
+    threshold: float | None
+    """The leakage from which on an image counts as recognizable; None where the model is not calibrated."""
+    controls: int
+    """The number of public images that were compared."""
+    model: str
+    """The scoring model's name and version."""
+    versions: Mapping[str, str]
+
+    @property
+    def leaked(self) -> int:
+        """The number of images that leaked."""
+        return sum(image.leaked for image in self.images)
+
+    @property
+    def share(self) -> float:
+        """The share of images that leaked, in [0, 1]."""
+        return self.leaked / self.batch
+
+    @property
+    def leakages(self) -> tuple[float, ...]:
+        """The leakages of the images of which something can be told."""
+        return tuple(image.leakage for image in self.images if image.leakage is not None)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        tried = ", ".join(f"{one.attack} ({one.status.replace('_', ' ')})" for one in self.attempts) or "nothing"
+        images = f"{self.batch} image{'s' * (self.batch != 1)}"
+        if self.verdict is Verdict.LEAKS:
+            by = ", ".join(dict.fromkeys(image.attack for image in self.images if image.leaked))
+            return f"This update leaks {self.leaked} of {images}: {by} rebuilt them recognizably."
+        if self.verdict is Verdict.NOT_SHOWN:
+            return f"This update of {images} is not shown to leak by these attacks: {tried}. Others may find more."
+        return f"Could not tell whether this update of {images} leaks: {tried}. {self._doubt()}".strip()
+
+    def _doubt(self) -> str:
+        reasons = dict.fromkeys(f"{one.attack}: {one.reason}" for one in self.attempts if one.reason)
+        if reasons:
+            return " ".join(f"{reason.rstrip('.')}." for reason in reasons)
+        untold = sum(image.recognizable is None for image in self.images)
+        return f"Nothing could be told of {untold} of the images." if untold else ""
+
+    def values(self) -> dict[str, Any]:
+        """All of it as JSON can write it; an infinite signal-to-noise ratio is None."""
+        content = asdict(self)
+        for image in content["images"]:
+            if image["psnr"] is not None and not math.isfinite(image["psnr"]):
+                image["psnr"] = None
+        return content | {"verdict": str(self.verdict), "leaked": self.leaked, "sentence": self.sentence}
