@@ -12,12 +12,14 @@ import numpy as np
 from semsim.exceptions import EmptyImage, ErrorCode, ImageTooSmall, InvalidArray, InvalidImage, InvalidPair
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.limits import DEFAULT_LIMITS
-from semsim.layout import require_comparable
 from semsim.pixel_metrics import SSIM_WINDOW
 
 _log = logging.getLogger(__name__)
 
 _Score = TypeVar("_Score")
+
+_SHEET = 1.9
+"""A sheet of two square pictures with a border around each is this much longer than high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class _Reader:
         self._held = self._compared = 0
 
     def read_pair(self, pair: Any) -> tuple[RGBImage, RGBImage] | PairFailure:
-        if not _is_pair(pair):
+        if not is_pair(pair):
             return PairFailure(ErrorCode.INVALID_PAIR, f"expected a pair (original, reconstruction), got {_kind(pair)}")
         original, reconstruction = pair
         first = self._read(original)
@@ -105,7 +107,7 @@ class _Reader:
         return self._too_many if self._compared > self._most else (first, second)
 
     def _read(self, source: Source) -> RGBImage | PairFailure:
-        key = _key(source)
+        key = source_key(source)
         if key not in self._decoded:
             if self._held >= self._most:
                 return self._too_many
@@ -125,7 +127,8 @@ class _Reader:
             return PairFailure(ErrorCode.INTERNAL, f"expected to decode the image, got {type(error).__name__}")
 
 
-def _is_pair(value: Any) -> bool:
+def is_pair(value: Any) -> bool:
+    """True for two values in a sequence or an array, but for text and bytes."""
     if isinstance(value, str | bytes | bytearray | memoryview):  # "ab" is no pair of "a" and "b"
         return False
     return (isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)) and len(value) == 2
@@ -136,7 +139,7 @@ def _pixels(image: RGBImage) -> int:
     return int(height * width)
 
 
-def _key(source: object) -> object:
+def source_key(source: object) -> object:
     """A key that is equal for equal bytes and equal paths; a source that can change is equal to itself alone.
 
     Subclasses have comparisons of their own, and are equal to themselves alone, too.
@@ -182,3 +185,20 @@ def require_scorable(image: RGBImage) -> RGBImage:
     if min(require_decoded(image).shape[:2]) < SSIM_WINDOW:
         raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {image.shape[1]}x{image.shape[0]}")
     return image
+
+
+def require_comparable(original: RGBImage, reconstruction: RGBImage) -> None:
+    """Refuse a reconstruction that is drawn out beside its original: a sheet of several, of which none would be seen.
+
+    Squares of long originals pass, since most networks take squares.
+
+    Raises:
+        InvalidPair: the reconstruction is about twice as long or as high as the original's shape allows, or more.
+    """
+    (height, width, _), (wanted_height, wanted_width, _) = reconstruction.shape, original.shape
+    stretched = width * wanted_height / (height * wanted_width)
+    if max(stretched, 1 / stretched) >= _SHEET and max(width / height, height / width) >= _SHEET:
+        raise InvalidPair(
+            f"expected one reconstruction of about the shape of its original, {wanted_width}x{wanted_height}, got "
+            f"{width}x{height}: a sheet of several pictures is to be cut first"
+        )

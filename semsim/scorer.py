@@ -18,19 +18,19 @@ from semsim.embedder import Embedder
 from semsim.exceptions import InvalidPair
 from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
-from semsim.informative import Uninformative, uninformative_pairs
-from semsim.layout import require_comparable
 from semsim.manifest import Manifest
 from semsim.pairs import (
     PairFailure,
     decode_pairs,
     merge_outcomes,
+    require_comparable,
     require_decoded,
     require_scorable,
 )
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
+from semsim.uninformative import Uninformative, uninformative_pairs
 
 _Value = TypeVar("_Value")
 
@@ -56,9 +56,10 @@ class PairScore:
     resized: bool
     """True where the reconstruction was resized to the original for mse, psnr and ssim."""
     uninformative: Uninformative | None = None
-    """The image because of which nothing can be told: the original shows nothing (a plain colour, a gradient, noise),
-    or the reconstruction is blank or dim beside it. Such a pair has no leakage; this does not say that the
-    reconstruction is safe. A dim reconstruction that is recognizable all the same keeps its leakage."""
+    """The reason why nothing can be told: the original shows nothing (a plain colour, a gradient, noise), or the
+    reconstruction is blank or dim beside it, or resembles it in another order of its values alone. Such a pair has no
+    leakage; this does not say that the reconstruction is safe. A reconstruction that is recognizable all the same has
+    its leakage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class PreparedPairs:
     """The row in ``images`` of each pair's reconstruction, ``(N,)``."""
     pixels: PixelMetrics
     uninformative: list[Uninformative | None]
-    """For each of the N pairs the image because of which nothing can be told, before its leakage is known."""
+    """For each of the N pairs the reason why nothing can be told, before its leakage is known."""
 
 
 class Scorer:
@@ -117,7 +118,7 @@ class Scorer:
 
         Raises:
             InvalidImage: one of the two images cannot be decoded or is too small.
-            InvalidPair: the reconstruction is not laid out as its original.
+            InvalidPair: the reconstruction is a sheet of several.
         """
         return self.score_images([decode(original)], [decode(reconstruction)])[0]
 
@@ -155,7 +156,7 @@ class Scorer:
 
         Raises:
             ValueError: there are not as many originals as reconstructions.
-            InvalidPair: there is no sequence of images, or a reconstruction is not laid out as its original.
+            InvalidPair: there is no sequence of images, or a reconstruction is a sheet of several.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
@@ -182,7 +183,7 @@ class Scorer:
         """Do the part of :meth:`score_images` before the network: pixel metrics, and the resizing of distinct images.
 
         Raises:
-            InvalidPair: a reconstruction is not laid out as its original.
+            InvalidPair: a reconstruction is a sheet of several.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
@@ -215,8 +216,8 @@ class Scorer:
         for i, uninformative in enumerate(prepared.uninformative):
             leakage = None if leakages is None else float(leakages[i])
             recognizable = None if leakage is None or threshold is None else leakage >= threshold
-            if uninformative is Uninformative.RECONSTRUCTION and recognizable:
-                uninformative = None  # a faint picture in which the original is recognised leaks
+            if recognizable and uninformative is not Uninformative.ORIGINAL:
+                uninformative = None  # a dim or a mirrored picture in which the original is recognised leaks
             scores.append(
                 PairScore(
                     distance=float(distances[i]),

@@ -1,4 +1,4 @@
-"""How often pairs are called uninformative: originals that show nothing, and reconstructions that are blank or dim.
+"""How often pairs are called uninformative: originals without content, and blank or reordered reconstructions.
 
     python -m benchmarks.scoring.uninformative [--write FILE]
 
@@ -8,6 +8,7 @@ the mistakes that make them so, and by darkening; beside them stand the reconstr
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,8 @@ from benchmarks.harness.reports import options, publish, records_table
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import RGBImage, decode, resize_batch
-from semsim.informative import SIDE, Uninformative, shows_nothing
+from semsim.uninformative import Uninformative
+from semsim.uninformative.empty_originals import SIDE, shows_nothing
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import score_rows
 
@@ -152,12 +154,16 @@ SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
     },
     "blue, green, red": lambda image: image[..., ::-1],
     "height and width exchanged": lambda image: image.transpose(1, 0, 2),
+    "mirrored": lambda image: image[:, ::-1],
+    "turned by 90 degrees": np.rot90,
+    "inverted": lambda image: 255 - image,
+    "(3, H, W) reshaped to (H, W, 3)": lambda image: image.transpose(2, 0, 1).reshape(image.shape),
 }
 """Copies of a square image as reconstructions after mistakes on the way to a file."""
 
 
 def spoilt(scorer: Scorer, data: Path) -> Iterator[dict[str, object]]:
-    """One row a kind of spoilt copy: the share called blank or dim, and the share called recognizable."""
+    """One row a kind of spoilt copy: the share called recognizable, and the share that nothing can be told of."""
     images = {}
     for name, folder, side in (("CIFAR-10, 32 px", "cifar10/test", 32), ("Caltech-101, 64 px", "caltech101", 64)):
         paths = find_images(data / folder)
@@ -168,7 +174,7 @@ def spoilt(scorer: Scorer, data: Path) -> Iterator[dict[str, object]]:
         for name, originals in images.items():
             scores = scorer.score_images(originals, [_image(spoil(image), image.shape[0]) for image in originals])
             for verdict, share in (
-                ("called blank or dim", np.mean([one.uninformative is Uninformative.RECONSTRUCTION for one in scores])),
+                ("could not tell", np.mean([one.uninformative is not None for one in scores])),
                 ("recognizable", np.mean([one.recognizable is True for one in scores])),
             ):
                 shares[f"{name}: {verdict}"] = f"{share:.0%}"
@@ -176,16 +182,13 @@ def spoilt(scorer: Scorer, data: Path) -> Iterator[dict[str, object]]:
 
 
 def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
-    """One row a committed set: the share of reconstructions that are called so."""
+    """One row a committed set: the shares that are called uninformative, by the reason."""
     for name in ("cifar10", "cifar10-many", "caltech101", "caltech101-many"):
         committed = ReconstructionSet.read(Path("datasets") / name)
         scored = [one.score for one in score_rows(committed, committed.rows, scorer) if one.score is not None]
-        blank = sum(one.uninformative is Uninformative.RECONSTRUCTION for one in scored)
-        yield {
-            "set": f"`{name}`",
-            "reconstructions": f"{len(scored):,}",
-            "called blank or dim": f"{blank / len(scored):.1%}",
-        }
+        counts = Counter(one.uninformative for one in scored)
+        shares = {why.value: f"{counts[why] / len(scored):.2%}" for why in Uninformative}
+        yield {"set": f"`{name}`", "reconstructions": f"{len(scored):,}", **shares}
 
 
 def main() -> None:

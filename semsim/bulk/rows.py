@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from semsim.exceptions import ErrorCode, InvalidOption, MissingExtra, SemSimError
-from semsim.informative import Uninformative
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
 from semsim.scorer import PairScore
 from semsim.summary import Summary
+from semsim.uninformative import Uninformative
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 

@@ -5,7 +5,7 @@ import pytest
 
 from semsim import Scorer
 from semsim.images import decode, resize_batch
-from semsim.informative import SIDE, shows_nothing
+from semsim.uninformative.empty_originals import SIDE, shows_nothing
 from tests.conftest import CPU, IMAGES, ROOT
 
 SIZES = (16, 32, 64, 128, 224)

@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import ErrorCode
-from semsim.informative import Uninformative
 from semsim.manifest import Manifest
 from semsim.providers import Provider
 from semsim.summary import Summary
+from semsim.uninformative import Uninformative
 from semsim_service.settings import Limits
 
 MAX_ID_LENGTH = 256
@@ -79,10 +79,10 @@ class ScoredPair(_Model):
     uninformative: Annotated[
         Uninformative | None,
         Field(
-            description="The image because of which nothing can be told, so that leakage and recognizable are null: "
-            "the original shows nothing (a plain colour, a gradient, noise), or the reconstruction is blank or dim "
-            "beside it (a failed attack, values not scaled to 0..255). This does not say that the reconstruction is "
-            "safe."
+            description="The reason why nothing can be told, so that leakage and recognizable are null. original: "
+            "it shows nothing (a plain colour, a gradient, noise). blank: the reconstruction is blank or dim beside it "
+            "(a failed attack, values not scaled to 0..255). reordered: the reconstruction resembles it mirrored, "
+            "turned, inverted or with its channels in another order. None says that the reconstruction is safe."
         ),
     ]
 

@@ -256,7 +256,7 @@ def test_a_black_reconstruction_does_not_pass(semsim: Semsim, tmp_path: Path) ->
     assert "the reconstruction is blank or dim" in shown.stdout
     shown = semsim("score-dir", *(path.parent for path in pair), "--fail-above", 0.5)
     assert shown.returncode == 1
-    assert "blank or dim beside its original (a failed attack, or not scaled to 0..255): 1.png" in shown.stderr
+    assert "blank or dim beside its original: a failed attack, or values not scaled to 0..255: 1.png" in shown.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from PIL import Image
 
 from semsim import Scorer
 from semsim.exceptions import ErrorCode, InvalidDataset
-from semsim.informative import Uninformative
 from semsim.pairs import PairFailure
+from semsim.uninformative import Uninformative
 from semsim_training.reconstructions.comparison import Compared, ComparedBy, check_comparable, compare_settings
 from semsim_training.reconstructions.comparison_plot import comparison_plot
 from semsim_training.reconstructions.comparison_table import comparison_table

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semsim.informative import Uninformative
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
+from semsim.uninformative import Uninformative
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import ScoredRow, by_setting, score_rows, statuses
 from semsim_training.reconstructions.verdict import Verdict, verdict_of
@@ -146,11 +146,11 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
             f"**{empty} originals show nothing that could be recognised**, such as one colour: their reconstructions "
             "have no leakage, which does not say that they are safe."
         )
-    if blank := sum(why is Uninformative.RECONSTRUCTION for _, why in untold):
-        sentences.append(
-            f"**{blank} reconstructions are blank or dim beside their originals** and have no leakage: the "
-            "attack failed, which does not say that the update is safe."
-        )
+    sentences += [
+        f"**{count} reconstructions have no leakage**: {why.reason}."
+        for why in (Uninformative.BLANK, Uninformative.REORDERED)
+        if (count := sum(one is why for _, one in untold))
+    ]
     if scorer.manifest.calibration is None:
         sentences.append(f"**Leakage could not be computed**: {scorer.manifest.name} carries no calibration.")
     return [line for sentence in sentences for line in ("", sentence)]

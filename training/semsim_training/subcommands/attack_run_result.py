@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import semsim
-from semsim.informative import Uninformative
+from semsim.uninformative import Uninformative
 from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.subcommands.attack_exit_codes import EXIT_DIVERGED, EXIT_NOTHING_FOUND, EXIT_PARTLY
 
