@@ -55,6 +55,9 @@ class ErrorCode(StrEnum):
     OVERLOADED = "overloaded"
     NOT_READY = "not_ready"
     INTERNAL = "internal"
+    # A client of the service
+    UNREACHABLE = "unreachable"
+    INVALID_ANSWER = "invalid_answer"
     # The command line
     INVALID_OPTION = "invalid_option"
     MISSING_EXTRA = "missing_extra"

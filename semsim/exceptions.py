@@ -287,3 +287,21 @@ class Overloaded(RequestError):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ServiceFault(RequestError):
+    """The service has a fault; its log has the trace."""
+
+    code = ErrorCode.INTERNAL
+
+
+class ServiceUnreachable(SemSimError):
+    """A client cannot reach its service, or loses the connection again and again."""
+
+    code = ErrorCode.UNREACHABLE
+
+
+class InvalidAnswer(SemSimError):
+    """An answer of a service is not what was asked for: another number of pairs, other ids or another model."""
+
+    code = ErrorCode.INVALID_ANSWER

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semsim import __version__
 from semsim.bulk.distance_matching import match_by_distance
@@ -10,12 +11,15 @@ from semsim.bulk.files import Directories, SkippedFile, list_files, list_images
 from semsim.bulk.journal import Journal, stamp
 from semsim.bulk.matching import Match, Matching, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
-from semsim.exceptions import UnmatchedImages
+from semsim.exceptions import InvalidOption, UnmatchedImages
 from semsim.images import DecodeLimits
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim.summary import Summary, summarize
+
+if TYPE_CHECKING:
+    from semsim.client import RemoteScorer
 
 CHUNK = 16
 """Pairs that are decoded at once: 32 photographs of 12 megapixels take about a gigabyte."""
@@ -62,7 +66,7 @@ class Run:
 
 
 def score_directories(
-    scorer: Scorer,
+    scorer: "Scorer | RemoteScorer",
     directories: Directories,
     match: Match,
     *,
@@ -78,6 +82,8 @@ def score_directories(
 
     Raises:
         UnmatchedImages: nothing matches, or names or counts do not allow this matching.
+        InvalidOption: the matching needs embeddings, and the scorer is a service's.
+        SemSimError: a service ends the run; what was scored before is in the journal.
     """
     originals, reconstructions = list_images(directories.originals), list_images(directories.reconstructions)
     matching, unreadable = _match(
@@ -93,6 +99,8 @@ def score_directories(
         header = {name: str(path.absolute()) for name, path in asdict(directories).items()}
         # The manifest, not the graph alone: its calibration gives the leakage.
         header |= {"model": scorer.manifest.model_dump_json(), "semsim": __version__, "limits": str(limits)}
+        if not isinstance(scorer, Scorer):
+            header["service"] = scorer.service_version
         journal = Journal(journal_path, header)
     rows = list(_score(scorer, directories, matching.pairs, limits, journal, progress))
     return Run(
@@ -104,7 +112,7 @@ def score_directories(
 
 
 def _match(
-    scorer: Scorer,
+    scorer: "Scorer | RemoteScorer",
     directories: Directories,
     match: Match,
     limits: DecodeLimits,
@@ -118,6 +126,7 @@ def _match(
 
     Raises:
         UnmatchedImages: names or counts do not allow the matching.
+        InvalidOption: the matching needs embeddings, which a service gives to nobody.
     """
     match match:
         case Match.NAME:
@@ -125,11 +134,13 @@ def _match(
         case Match.INDEX:
             return match_by_index(originals, reconstructions), []
         case Match.BEST | Match.ASSIGNMENT:
+            if not isinstance(scorer, Scorer):
+                raise InvalidOption(f"expected the matching name or index with a service, got {match}")
             return match_by_distance(scorer, directories, match, limits, progress, originals, reconstructions)
 
 
 def _score(
-    scorer: Scorer,
+    scorer: "Scorer | RemoteScorer",
     directories: Directories,
     pairs: Sequence[tuple[Path, Path]],
     limits: DecodeLimits,
@@ -138,8 +149,9 @@ def _score(
 ) -> Iterator[ScoreRow]:
     """Score ``pairs`` in chunks and yield their rows in order; pairs that ``journal`` holds are not scored again."""
     done = 0
-    for start in range(0, len(pairs), CHUNK):
-        chunk = pairs[start : start + CHUNK]
+    size = CHUNK if isinstance(scorer, Scorer) else scorer.pairs_at_once
+    for start in range(0, len(pairs), size):
+        chunk = pairs[start : start + size]
         rows = _score_chunk(scorer, directories, chunk, limits, journal)
         done += len(rows)
         progress("scoring", done, len(pairs))
@@ -147,7 +159,7 @@ def _score(
 
 
 def _score_chunk(
-    scorer: Scorer,
+    scorer: "Scorer | RemoteScorer",
     directories: Directories,
     pairs: Sequence[tuple[Path, Path]],
     limits: DecodeLimits,

@@ -9,6 +9,7 @@ import typer
 from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
 
 if TYPE_CHECKING:
+    from semsim.client import RemoteScorer
     from semsim.scorer import Scorer
     from semsim.summary import Summary
 
@@ -72,9 +73,7 @@ def load_scorer(model: Path | None, require: str | None, fail_above: float | Non
         InvalidOption: ``require`` names no execution provider, or no leakage of the model can be above the limit.
         NotCalibrated: there is a limit of leakage, and the model gives no leakage.
     """
-    import numpy as np
-
-    from semsim.exceptions import InvalidOption, NotCalibrated
+    from semsim.exceptions import InvalidOption
     from semsim.providers import Provider, ProviderSettings
     from semsim.scorer import Scorer
 
@@ -84,8 +83,23 @@ def load_scorer(model: Path | None, require: str | None, fail_above: float | Non
             raise InvalidOption(f"expected --require to be one of {', '.join(Provider)}, got {require}")
         settings = ProviderSettings(required=Provider(require))
     scorer = Scorer(model, providers=settings)
+    check_limit(scorer, fail_above)
+    return scorer
+
+
+def check_limit(scorer: "Scorer | RemoteScorer", fail_above: float | None) -> None:
+    """Refuse a limit of leakage that nothing could be above.
+
+    Raises:
+        InvalidOption: no leakage of the model can be above the limit.
+        NotCalibrated: there is a limit, and the model gives no leakage.
+    """
+    import numpy as np
+
+    from semsim.exceptions import InvalidOption, NotCalibrated
+
     if fail_above is None:
-        return scorer
+        return
     most = scorer.leakage(np.zeros(1))
     if most is None:
         raise NotCalibrated(
@@ -97,4 +111,3 @@ def load_scorer(model: Path | None, require: str | None, fail_above: float | Non
             f"expected --fail-above below {most[0]:.4f}, the leakage of an exact copy by {scorer.manifest.name} "
             f"{scorer.manifest.version}, got {fail_above:g}, which nothing could fail"
         )
-    return scorer

@@ -38,7 +38,7 @@ def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage
     if isinstance(source, np.ndarray):
         return _from_array(source, limits)
     if isinstance(source, str | os.PathLike):
-        return _from_bytes(_read(source, limits), limits)
+        return _from_bytes(read_file(source, limits), limits)
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_bytes(bytes(source), limits)
     # bytes(5) would be five zeros, and bytes([1, 2]) two: nothing else is converted.
@@ -57,7 +57,13 @@ def _hint(source: object) -> str:
     return ""
 
 
-def _read(source: str | os.PathLike[str], limits: DecodeLimits) -> bytes:
+def read_file(source: str | os.PathLike[str], limits: DecodeLimits) -> bytes:
+    """The bytes of an encoded image's file.
+
+    Raises:
+        UnreadableFile: there is no such regular file that can be read.
+        TooManyBytes: the file is over the limit.
+    """
     path: object = source
     try:
         path = Path(os.fsdecode(source))

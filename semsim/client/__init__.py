@@ -1,0 +1,12 @@
+"""The client of a SemSim service: it scores pairs elsewhere, with the results of :class:`semsim.scorer.Scorer`.
+
+It needs numpy and httpx (``pip install 'semsim[client]'``), no ONNX Runtime and no model.
+"""
+
+from semsim.client.async_client import AsyncClient
+from semsim.client.connection import ConnectionOptions
+from semsim.client.remote_scorer import RemoteScorer
+from semsim.client.service_model import ServiceModel
+from semsim.client.sync_client import Client
+
+__all__ = ["AsyncClient", "Client", "ConnectionOptions", "RemoteScorer", "ServiceModel"]

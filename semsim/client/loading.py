@@ -1,0 +1,140 @@
+"""Pairs of any kind of image before they are sent: small files are decoded here, large ones go as they are."""
+
+import io
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from semsim.exceptions import InvalidArray, InvalidImage
+from semsim.images import DecodeLimits, RGBImage, decode
+from semsim.images.decode import read_file
+from semsim.images.on_white import rgb_on_white
+from semsim.pairs import PairFailure, decode_pairs, is_pair, require_scorable, source_key
+
+_SMALL_FILE = 2**15
+"""The bytes of a file up to which it is decoded here: the raw form of small pictures takes the service least work."""
+_CHANNELS = (1, 3, 4)
+_PILLOW_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
+"""The modes of Pillow with 8 bits a channel and no ink."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedImage:
+    """An image that can be sent: its file's bytes, its pixels, or both."""
+
+    encoded: bytes | None
+    pixels: RGBImage | None
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes at most in a request."""
+        return max(len(self.encoded or b""), 0 if self.pixels is None else self.pixels.nbytes)
+
+    def file(self) -> bytes:
+        """The bytes of a file that holds it: its own one, or a PNG of its pixels."""
+        if self.encoded is not None or self.pixels is None:
+            return self.encoded or b""
+        buffer = io.BytesIO()
+        Image.fromarray(self.pixels).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPair:
+    """A pair that can be sent, and its place among the given pairs."""
+
+    index: int
+    original: LoadedImage
+    reconstruction: LoadedImage
+
+
+class Loader:
+    """Loads pairs; a source that is given again (one original with many reconstructions) is loaded once."""
+
+    def __init__(self, limits: DecodeLimits) -> None:
+        self._limits = limits
+        # The source is held, too: while it lives, nothing else has its address, which may be its key.
+        self._loaded: dict[object, tuple[object, LoadedImage | InvalidImage]] = {}
+
+    def forget(self) -> None:
+        """Let go of all images."""
+        self._loaded.clear()
+
+    def load(self, index: int, pair: Any) -> LoadedPair | PairFailure:
+        """The pair at a place, or the reason why it is none: that which :func:`semsim.pairs.decode_pairs` gives."""
+        if not is_pair(pair):
+            return decode_pairs([pair], limits=self._limits).failures[0]
+        images = []
+        for name, source in zip(("original", "reconstruction"), pair, strict=True):
+            image = self._load_once(source)
+            if isinstance(image, InvalidImage):
+                return PairFailure(image.code, f"{name}: {image}")
+            images.append(image)
+        original, reconstruction = images
+        if original.pixels is not None and reconstruction.pixels is not None:
+            decoded = decode_pairs([(original.pixels, reconstruction.pixels)], limits=self._limits)
+            if decoded.failures:
+                return decoded.failures[0]
+        return LoadedPair(index, original, reconstruction)
+
+    def _load_once(self, source: Any) -> LoadedImage | InvalidImage:
+        key = source_key(source)
+        if key not in self._loaded:
+            outcome: LoadedImage | InvalidImage
+            try:
+                outcome = load_image(source, self._limits)
+            except InvalidImage as error:
+                outcome = error.with_traceback(None)  # a traceback would hold the image
+            self._loaded[key] = source, outcome
+        return self._loaded[key][1]
+
+
+def load_image(source: Any, limits: DecodeLimits) -> LoadedImage:
+    """Load a path, encoded bytes, an image of Pillow, a uint8 array or a uint8 tensor.
+
+    A file of at most 32 KiB is decoded and so checked here; the service checks larger ones.
+
+    Raises:
+        InvalidImage: the source is none of these, cannot be read, or is over a limit.
+    """
+    if isinstance(source, str | os.PathLike):
+        source = read_file(source, limits)
+    if isinstance(source, bytes | bytearray | memoryview):
+        encoded = bytes(source)
+        if len(encoded) > _SMALL_FILE:
+            limits.require_bytes(len(encoded))
+            return LoadedImage(encoded, None)
+        return LoadedImage(encoded, require_scorable(decode(encoded, limits=limits)))
+    if isinstance(source, Image.Image):
+        source = _from_pillow(source, limits)
+    elif hasattr(source, "detach"):
+        source = _from_tensor(source)
+    return LoadedImage(None, require_scorable(decode(source, limits=limits)))
+
+
+def _from_pillow(image: Image.Image, limits: DecodeLimits) -> RGBImage:
+    """The pixels of an image of Pillow as it is in memory: an orientation in its metadata is not applied."""
+    if image.mode not in _PILLOW_MODES:
+        raise InvalidArray(
+            f"expected an image of Pillow with 8 bits a channel in RGB or grey, got mode {image.mode}; "
+            'image.convert("RGB") makes one of it'
+        )
+    limits.require_size(*image.size)
+    try:
+        return rgb_on_white(image)
+    except OSError as error:  # Pillow reads a file when its pixels are asked for
+        raise InvalidArray(f"expected an image of Pillow that can be read, got {error}") from None
+
+
+def _from_tensor(tensor: Any) -> Any:
+    """The pixels of a uint8 tensor ``(H, W)``, ``(C, H, W)`` or ``(H, W, C)``: no image has a side of 4 pixels."""
+    try:
+        array = np.asarray(tensor.detach().cpu().numpy())
+    except (TypeError, RuntimeError, ValueError, AttributeError) as error:
+        raise InvalidArray(f"expected a dense uint8 tensor, got {type(tensor).__name__}: {error}") from None
+    if array.ndim == 3 and array.shape[0] in _CHANNELS and array.shape[2] not in _CHANNELS:
+        return array.transpose(1, 2, 0)
+    return array

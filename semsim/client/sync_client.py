@@ -1,0 +1,71 @@
+"""The client for programs without an event loop: its own loop runs in a thread."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from threading import Thread
+from typing import Any, Self, TypeVar, Unpack
+
+from semsim.client.async_client import AsyncClient
+from semsim.client.connection import ConnectionOptions
+from semsim.client.service_model import ServiceModel
+from semsim.exceptions import InvalidOption
+from semsim.images import DecodeLimits
+from semsim.images.limits import DEFAULT_LIMITS
+from semsim.pairs import PairFailure
+from semsim.scorer import PairScore
+
+_Result = TypeVar("_Result")
+
+
+class Client:
+    """Scores pairs with a service: :class:`AsyncClient` without ``await``. Threads may share it, processes may not.
+
+    Close it, or use it in a ``with`` block.
+    """
+
+    def __init__(self, url: str, **options: Unpack[ConnectionOptions]) -> None:
+        self._client = AsyncClient(url, **options)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="semsim-client", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections, and end the thread. A closed client can be closed again."""
+        if self._loop.is_closed():
+            return
+        self._run(self._client.close())
+        self._run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def model(self) -> ServiceModel:
+        """The service's model and limits, as :meth:`AsyncClient.model` gives them."""
+        return self._run(self._client.model())
+
+    def score(self, original: Any, reconstruction: Any, *, deadline: float | None = None) -> PairScore:
+        """Score one pair, as :meth:`AsyncClient.score` does."""
+        return self._run(self._client.score(original, reconstruction, deadline=deadline))
+
+    def score_pairs(
+        self, pairs: Iterable[tuple[Any, Any]], *, limits: DecodeLimits = DEFAULT_LIMITS, deadline: float | None = None
+    ) -> list[PairScore | PairFailure]:
+        """Score many pairs, as :meth:`AsyncClient.score_pairs` does."""
+        return self._run(self._client.score_pairs(pairs, limits=limits, deadline=deadline))
+
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        if self._loop.is_closed():
+            work.close()
+            raise InvalidOption("expected an open client, got one that is closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:  # an interruption ends the wait, and must end the work
+            future.cancel()
+            raise

@@ -1,0 +1,53 @@
+"""A proxy with faults before the shared service, and pairs with the scores that the library gives them here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from semsim import PairFailure, PairScore, Scorer
+from tests.encoded import picture
+from tests.semsim.client.faulty import FaultyProxy, faulty
+from tests.service.live import LiveService
+
+Outcome = PairScore | PairFailure
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Pairs, and what the local scorer says of each."""
+
+    pairs: list[tuple[np.ndarray, np.ndarray]]
+    outcomes: list[Outcome]
+
+
+@pytest.fixture
+def proxy(service: LiveService) -> Iterator[FaultyProxy]:
+    """The proxy."""
+    with faulty(service.url) as before_service:
+        yield before_service
+
+
+@pytest.fixture(scope="session")
+def expected(bundled: Scorer) -> Expected:
+    """200 distinct pairs of small arrays: four chunks."""
+    rng = np.random.default_rng(0)
+    originals = [picture(32, 32, seed) for seed in range(200)]
+    noise = [rng.normal(0, 3 + seed % 40, (32, 32, 3)) for seed in range(200)]
+    pairs = [(one, np.clip(one + by, 0, 255).astype(np.uint8)) for one, by in zip(originals, noise, strict=True)]
+    return Expected(pairs, bundled.score_pairs(pairs))
+
+
+def same(got: list[Outcome], wanted: list[Outcome]) -> None:
+    """Each outcome is the local one: the same failure, or the same numbers to 1e-6."""
+    assert len(got) == len(wanted)
+    for one, other in zip(got, wanted, strict=True):
+        if isinstance(other, PairFailure):
+            assert one == other
+            continue
+        assert isinstance(one, PairScore)
+        for name in ("distance", "leakage", "mse", "psnr", "ssim"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6), name
+        for name in ("recognizable", "resized", "uninformative"):
+            assert getattr(one, name) is getattr(other, name), name
