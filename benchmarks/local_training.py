@@ -25,7 +25,7 @@ from semsim_training.statistics.intervals import Floats, percentiles
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network
 
-CLIENTS = 12
+CLIENTS = 40
 STEPS = 3
 HELD = 5
 """The images of a client. Those that train on one image in each step hold the first three of them."""
