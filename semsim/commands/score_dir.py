@@ -1,6 +1,7 @@
 """The command ``semsim score-dir``: it scores two directories of images."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
 from semsim.commands.progress_bar import progress_bar
+from semsim.commands.service_options import CA, Certificate, Key, TokenFile, Url, load_remote_scorer
 
 if TYPE_CHECKING:
     from semsim.bulk.rows import ScoreRow
@@ -42,12 +44,17 @@ def score_dir(
     ] = False,
     model: Model = None,
     require: Require = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    ca: CA = None,
+    certificate: Certificate = None,
+    key: Key = None,
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
     """Score a directory of originals against a directory of reconstructions.
 
-    With -o, a run that was interrupted goes on where it stopped when it is called again.
+    With -o, a run that was interrupted, or whose service went away, goes on where it stopped when it is called again.
 
     Exit codes: 0 every image of both directories was scored; 3 a leakage is above --fail-above; 1 an image was not
     scored, had no partner or was skipped, or with --fail-above nothing can be told of a pair; 2 refused; 130
@@ -63,11 +70,17 @@ def score_dir(
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     _check((originals, reconstructions), output)
+    _check_one_model(url, (model, require), (token_file, ca, certificate, key))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
-    scorer = load_scorer(model, require, fail_above)
+    remote = None
+    if url is not None:
+        remote = load_remote_scorer(
+            url, token_file=token_file, ca=ca, certificate=certificate, key=key, fail_above=fail_above
+        )
+    scorer = remote or load_scorer(model, require, fail_above)
     try:
-        with progress_bar() as progress:
+        with remote or nullcontext(), progress_bar() as progress:
             run = score_directories(
                 scorer,
                 Directories(originals, reconstructions),
@@ -76,13 +89,12 @@ def score_dir(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        kept = "nothing was written"
-        if journal is not None and journal.exists():  # it begins after the matching
-            kept = f"call again to go on; so far in {journal}"
-        typer.echo(f"interrupted: {kept}", err=True)
+        typer.echo(f"interrupted: {_kept(journal)}", err=True)
         _tell_earlier(output)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     except SemSimError:
+        if remote is not None:
+            typer.echo(f"the service ended the run: {_kept(journal)}", err=True)
         _tell_earlier(output)
         raise
     _warn(run)
@@ -100,10 +112,34 @@ def score_dir(
     raise typer.Exit(exit_code(summary, fail_above, others))
 
 
+def _kept(journal: Path | None) -> str:
+    """Say what is left of a run that has no table."""
+    if journal is None or not journal.exists():  # it begins after the matching
+        return "nothing was written"
+    return f"call again to go on; so far in {journal}"
+
+
 def _tell_earlier(output: Path | None) -> None:
     """Say that a table of another run stands where this run has none to show."""
     if output is not None and output.exists():
         typer.echo(f"{output} is of an earlier run", err=True)
+
+
+def _check_one_model(url: str | None, of_scorer: tuple[object, ...], of_service: tuple[object, ...]) -> None:
+    """Refuse options of scoring here beside a service, and options of a service without one.
+
+    Raises:
+        InvalidOption: what was expected, and what came.
+    """
+    from semsim.exceptions import InvalidOption
+
+    if url is not None and any(of_scorer):
+        raise InvalidOption(
+            "expected --url alone, since the service has its own model and provider, got also --model (or the variable "
+            "SEMSIM_ARTIFACT) or --require"
+        )
+    if url is None and any(of_service):
+        raise InvalidOption("expected --url with --token-file and --tls-*, got them alone")
 
 
 def _check(directories: tuple[Path, Path], output: Path | None) -> None:
@@ -130,19 +166,21 @@ def _check(directories: tuple[Path, Path], output: Path | None) -> None:
 
 def _warn(run: "Run") -> None:
     from semsim.bulk.rows import text
-    from semsim.informative import Uninformative
+    from semsim.uninformative import Uninformative
 
     if run.matching.note:
         typer.echo(text(run.matching.note), err=True)
     empty = [row.original or "" for row in run.rows if row.uninformative == Uninformative.ORIGINAL]
-    blank = [row.reconstruction or "" for row in run.rows if row.uninformative == Uninformative.RECONSTRUCTION]
     for what, names in (
         ("skipped original", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_originals]),
         ("skipped reconstruction", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_reconstructions]),
         ("original without a reconstruction", [path.as_posix() for path in run.matching.lone_originals]),
         ("reconstruction without an original", [path.as_posix() for path in run.matching.lone_reconstructions]),
         ("original that shows nothing", list(dict.fromkeys(empty))),
-        ("reconstruction that is blank or dim beside its original (a failed attack, or not scaled to 0..255)", blank),
+        *(
+            (why.reason, [row.reconstruction or "" for row in run.rows if row.uninformative == why])
+            for why in (Uninformative.BLANK, Uninformative.REORDERED)
+        ),
     ):
         for name in names[:_NAMED]:
             typer.echo(f"{what}: {text(name)}", err=True)
