@@ -16,8 +16,10 @@ class KeyFrame:
     """Pixels."""
     height: int
     """Pixels."""
+    last_start: int
+    """The offset of the last partition that holds coefficients."""
     last_used: int
-    """The offset behind the last partition that holds coefficients: those behind it belong to no row."""
+    """The offset behind it: partitions behind it belong to no row."""
 
 
 def read_key_frame(data: bytes) -> KeyFrame:
@@ -44,9 +46,27 @@ def read_key_frame(data: bytes) -> KeyFrame:
         if start > end or end > len(data):
             raise TruncatedImage("expected the partitions of a WebP file to lie within it, got a longer one")
         if index == min(rows, count) - 1:
-            last_used = end
+            last_start, last_used = start, end
         start = end
-    return KeyFrame(width, height, last_used)
+    return KeyFrame(width, height, last_start, last_used)
+
+
+def lowered(frame: bytes, start: int) -> bytes | None:
+    """The frame with a partition, from ``start`` to its end, that is less by one as a number of many digits.
+
+    A frame's partition is one number in an interval that means its picture. Encoders write the interval's lower bound
+    (section 7.3, and libwebp and libvpx alike), so that one less means another picture. Only a partition of zeros has
+    no number below it: ``None``.
+    """
+    number = int.from_bytes(frame[start:], "big")
+    return frame[:start] + (number - 1).to_bytes(len(frame) - start, "big") if number else None
+
+
+def with_whole_blocks(frame: bytes) -> bytes:
+    """The frame with a size in whole blocks of 16 pixels: what is coded beyond the picture's edges is seen, too."""
+    sizes = [int.from_bytes(frame[start : start + 2], "little") for start in (6, 8)]
+    wider = [size & 0xC000 | min(-(-(size & 0x3FFF) // 16) * 16, 0x3FFF) for size in sizes]
+    return frame[:6] + b"".join(size.to_bytes(2, "little") for size in wider) + frame[_START:]
 
 
 def _partitions(bits: "_BoolDecoder") -> int:

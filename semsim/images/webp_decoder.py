@@ -1,11 +1,13 @@
 """The decoding of WebP files, in which the coded data must be used up.
 
 A WebP file has no checksums, and libwebp decodes any bytes to some picture. But it says where data run out, and the
-data of a damaged picture last for more or fewer pixels than those of the whole one. So a file whose picture can still
-be decoded without its last bytes is refused: in a whole one they are needed.
+data of a damaged picture last for more or fewer pixels than those of the whole one. So a file whose picture is the same
+without its last bytes is refused: in a whole one they are needed. The end of lossy data says more: they are the lowest
+number that gives the picture, and where a lower one gives the same, they are not an encoder's.
 """
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from semsim.images.formats import ImageFormat
 from semsim.images.limits import DecodeLimits
 from semsim.images.on_white import rgb_on_white
 from semsim.images.orientation import read_orientation, turn_upright
-from semsim.images.vp8 import KeyFrame, read_key_frame
+from semsim.images.vp8 import KeyFrame, lowered, read_key_frame, with_whole_blocks
 from semsim.images.webp_chunks import picture_chunks, wrap
 
 _UNUSED = {b"VP8 ": 8, b"VP8L": 4}
@@ -41,16 +43,43 @@ def decode_webp(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
             pixels = rgb_on_white(image)
     except _ERRORS as error:
         raise CorruptImage(f"expected a valid WebP file, got a damaged one ({type(error).__name__})") from None
-    for name, body in streams:
-        if _can_be_decoded(name, body[: -_UNUSED[name]]):
+    for stream in streams:
+        if not stream.is_used_up():
             raise CorruptImage("expected a WebP file whose picture needs all its data, got one with data left over")
     return turn_upright(pixels, read_orientation(data, ImageFormat.WEBP)) if has_metadata else pixels
 
 
-def _coded_streams(chunks: dict[bytes, bytes], limits: DecodeLimits) -> list[tuple[bytes, bytes]]:
-    """The streams of coded data, each as a chunk of a still picture, its name and its body, up to the last byte in use.
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A chunk of a still picture, up to the last byte in use."""
 
-    Streams that are too short to be shortened are left out.
+    name: bytes
+    body: bytes
+    last_start: int | None = None
+    """The start of the last partition of lossy data."""
+
+    def is_used_up(self) -> bool:
+        """False where the picture is the same with less data."""
+        unused = _UNUSED[self.name]
+        lower = None if self.last_start is None else lowered(self.body, self.last_start)
+        if lower is not None and self._gives_the_same(lower):
+            return False
+        # Zeros at the end do not change what number lossy data are, and there may be any count of them.
+        by_length = lower is None or self.body.endswith(bytes(unused))
+        is_longer = len(self.body) > unused + _LOSSLESS_HEADER
+        return not (by_length and is_longer and self._gives_the_same(self.body[:-unused]))
+
+    def _gives_the_same(self, body: bytes) -> bool:
+        """True where other data give the same picture; libwebp reads the last pixel beyond the end of lossless data."""
+        if _decoded(self.name, body) is None:
+            return False
+        bodies = (self.body, body) if self.last_start is None else map(with_whole_blocks, (self.body, body))
+        first, second = (_decoded(self.name, one) for one in bodies)
+        return first is None or second is None or np.array_equal(first, second)
+
+
+def _coded_streams(chunks: dict[bytes, bytes], limits: DecodeLimits) -> list[_Stream]:
+    """The streams of coded data.
 
     Raises:
         InvalidImage: a header is wrong, the picture is too large, or its transparency cannot be decoded.
@@ -64,32 +93,29 @@ def _coded_streams(chunks: dict[bytes, bytes], limits: DecodeLimits) -> list[tup
             raise CorruptImage("expected a lossless picture in a WebP file, got another one")
         size = int.from_bytes(body[1:5], "little")
         limits.require_size(1 + (size & 0x3FFF), 1 + (size >> 14 & 0x3FFF))
-        streams = [(b"VP8L", body)]
-    else:
-        frame = read_key_frame(chunks[b"VP8 "])
-        limits.require_size(frame.width, frame.height)
-        streams = [(b"VP8 ", chunks[b"VP8 "][: frame.last_used])]
-        if b"ALPH" in chunks:
-            streams += _transparency(chunks[b"ALPH"], frame)
-    return [(name, body) for name, body in streams if len(body) > _UNUSED[name] + _LOSSLESS_HEADER]
+        return [_Stream(b"VP8L", body)]
+    frame = read_key_frame(chunks[b"VP8 "])
+    limits.require_size(frame.width, frame.height)
+    streams = [_Stream(b"VP8 ", chunks[b"VP8 "][: frame.last_used], frame.last_start)]
+    return streams + (_transparency(chunks[b"ALPH"], frame) if b"ALPH" in chunks else [])
 
 
-def _transparency(chunk: bytes, frame: KeyFrame) -> list[tuple[bytes, bytes]]:
+def _transparency(chunk: bytes, frame: KeyFrame) -> list[_Stream]:
     """The transparency of a lossy picture as a lossless picture of its own: libwebp passes over errors in it."""
     compression = chunk[0] & 3 if chunk else None
     if compression == 0 and len(chunk) > frame.width * frame.height:
         return []
     size = (frame.width - 1) | (frame.height - 1) << 14
     body = b"\x2f" + size.to_bytes(4, "little") + chunk[1:]
-    if compression != 1 or not _can_be_decoded(b"VP8L", body):
+    if compression != 1 or _decoded(b"VP8L", body) is None:
         raise CorruptImage("expected the transparency of a whole WebP file, got a damaged one")
-    return [(b"VP8L", body)]
+    return [_Stream(b"VP8L", body)]
 
 
-def _can_be_decoded(name: bytes, body: bytes) -> bool:
+def _decoded(name: bytes, body: bytes) -> NDArray[np.uint8] | None:
+    """The pixels of a chunk; ``None`` where its data run out."""
     try:
         with Image.open(io.BytesIO(wrap(name, body)), formats=("WEBP",)) as image:
-            image.load()
+            return np.asarray(image)
     except _ERRORS:
-        return False
-    return True
+        return None

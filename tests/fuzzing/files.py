@@ -43,6 +43,8 @@ def png_part(kind: bytes, body: bytes) -> bytes:
 
 
 _SOFT, _GREY = Image.fromarray(DRAWN), Image.fromarray(DRAWN).convert("L")
+_ALPHA = np.full((HEIGHT, WIDTH), 255, np.uint8)
+_ALPHA[::7, ::5] = 250  # Pillow leaves out the transparency of a picture that has none
 WHOLE: dict[str, bytes] = {
     "png": encode(_NOISY),
     "png smooth": encode(DRAWN),
@@ -60,7 +62,8 @@ WHOLE: dict[str, bytes] = {
     "jpeg comment": encode(_NOISY, "JPEG", quality=85, comment=b"c" * 300),
     "webp": encode(_NOISY, "WEBP", quality=85),
     "webp lossless": encode(_NOISY, "WEBP", lossless=True),
-    "webp alpha": encode(_SOFT.convert("RGBA"), "WEBP", quality=85),
+    "webp smooth": encode(_SOFT, "WEBP", quality=85),
+    "webp alpha": encode(np.dstack([_NOISY, _ALPHA]), "WEBP", quality=85),
     "webp xmp": encode(_NOISY, "WEBP", quality=85, xmp=b"x" * 300),
 }
 """Whole files by name; the format is the first word."""

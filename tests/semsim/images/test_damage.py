@@ -16,6 +16,7 @@ from PIL import Image
 
 from semsim.exceptions import CorruptImage, InvalidImage, TooManyPixels, TruncatedImage, UnsupportedFormat
 from semsim.images import DecodeLimits, decode
+from semsim.images.webp_chunks import wrap
 from semsim.pixel_metrics import mse, psnr
 from tests.encoded import encode, picture, png_chunk, raw_png
 from tests.semsim.images.damaging import JPEG_END, WHOLE, cut_and_ended, photograph, scans, with_rows
@@ -240,6 +241,72 @@ def test_the_transparency_of_a_webp_must_be_whole(options: dict[str, bool]) -> N
     start = (data.index(b"ALPH") if b"ALPH" in data else 20) + 2000
     with pytest.raises(DAMAGED):
         decode(data[:start] + bytes(3000) + data[start + 3000 :])
+
+
+@pytest.mark.parametrize("part", [0.4, 0.6, 0.8, 0.95])
+@pytest.mark.parametrize("tail", [b"\xff\xd9\r\n", b"junk", b"\xff", b"\x01"])
+def test_other_bytes_behind_a_cut_in_small_lossy_data_are_refused(part: float, tail: bytes) -> None:
+    """Other bytes last about as long as those of a small picture: of one in five the length alone does not tell."""
+    for seed in range(12):
+        data = encode(photograph(40, 56, seed), "WEBP", quality=70)
+        start = 20 + int(part * (len(data) - 20))
+        damaged = data[:start] + (tail * len(data))[: len(data) - start]
+        with pytest.raises(DAMAGED):
+            decode(damaged)
+
+
+def test_small_lossy_webp_files_are_whole() -> None:
+    """Of no size, quality or content is the end of a whole file taken for damage, nor blocks beyond its edges."""
+    rng = np.random.default_rng(0)
+    for seed in range(150):
+        height, width = (int(side) for side in rng.integers(1, 70, 2))
+        image = photograph(height, width, seed)
+        if seed % 3 == 1:
+            image = np.full_like(image, seed)
+        elif seed % 3 == 2:
+            image = image // 128 * 255
+        options = {"quality": int(rng.choice([0, 30, 75, 100])), "method": int(rng.choice([0, 4, 6]))}
+        for mode in (image, np.dstack([image, rng.integers(99, 256, (height, width), dtype=np.uint8)])):
+            assert decode(encode(mode, "WEBP", **options)).shape == image.shape
+
+
+def lossless_with_a_rare_last_pixel(count: int) -> bytes:
+    """A lossless WebP (RFC 9649) of ``count`` black pixels of 3 bits each, and one last pixel of 45 bits."""
+    repeated = {18: 4, **dict.fromkeys(range(1, 16), 4)}  # the lengths of the codes of lengths
+    order = (17, 18, 0, 1, 2, 3, 4, 5, 16, *range(6, 16))
+    bits = f"{count:014b}"[::-1] + "0" * 14 + "0000" + "000"  # the size, the version; no transforms
+    for alphabet in (280, 256, 256):  # green, red and blue: symbols 0 to 15 have codes of 1 to 15 bits
+        bits += "0" + "1111" + "".join(f"{repeated.get(symbol, 0):03b}"[::-1] for symbol in order) + "0"
+        bits += "".join(f"{min(symbol, 14):04b}" for symbol in range(16))
+        bits += "1111" + f"{138 - 11:07b}"[::-1] + "1111" + f"{alphabet - 16 - 138 - 11:07b}"[::-1]
+    bits += "1000" * 2 + "000" * count + "1" * 45  # alpha and distance have one symbol
+    body = b"\x2f" + bytes(int(bits[start : start + 8][::-1], 2) for start in range(0, len(bits), 8))
+    return wrap(b"VP8L", body)
+
+
+@pytest.mark.parametrize("count", range(100, 108))
+def test_the_last_pixel_of_a_lossless_webp_may_take_many_bytes(count: int) -> None:
+    """The library decodes such a pixel beyond the end of its data: it is another one then, and the file is whole."""
+    data = lossless_with_a_rare_last_pixel(count)
+    image = decode(data)
+    assert image.shape == (1, count + 1, 3)
+    assert not image[0, :-1].any()
+    assert image[0, -1].tolist() == [15, 15, 15]
+
+
+def test_an_animation_of_one_frame_must_be_whole() -> None:
+    """The data of the frame are checked as those of a still picture."""
+    for lossless in (False, True):
+        still = WHOLE["lossless" if lossless else "webp"][0]
+        frame = bytes(6) + (127).to_bytes(3, "little") + (95).to_bytes(3, "little") + bytes(4) + still[12:]
+        canvas = b"VP8X" + struct.pack("<II", 10, 2) + frame[6:12]
+        parts = canvas + b"ANIM" + struct.pack("<IIH", 6, 0, 0) + b"ANMF" + struct.pack("<I", len(frame)) + frame
+        data = b"RIFF" + struct.pack("<I", 4 + len(parts)) + b"WEBP" + parts
+        np.testing.assert_array_equal(decode(data), decode(still))
+        start = len(data) // 2
+        for damaged in (data[:start] + bytes(len(data) - start), data[:start] + b"junk" * ((len(data) - start) // 4)):
+            with pytest.raises(DAMAGED):
+                decode(damaged)
 
 
 def test_sizes_are_checked_before_a_webp_is_decoded() -> None:
