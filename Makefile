@@ -131,7 +131,7 @@ requirements: $(DEV)/.done ## pin again, after a change of pyproject.toml
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
 		pyproject.toml --extra serve --extra bulk -o requirements/serve.txt
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
-		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra annotate --extra ray --extra bench --extra dev -o requirements/dev.txt
+		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra annotate --extra ray --extra nvflare --extra bench --extra dev -o requirements/dev.txt
 	printf 'pytest\npytest-timeout\n' | $(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
 		pyproject.toml - --extra train --extra flower -o requirements/flower.txt
 

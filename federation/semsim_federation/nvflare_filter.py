@@ -1,0 +1,186 @@
+"""A filter of NVFLARE that audits a client's update before it leaves the site."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from nvflare.apis.dxo import DXO, DataKind, from_shareable
+from nvflare.apis.dxo_filter import DXOFilter
+from nvflare.apis.filter import ContentBlockedException
+from nvflare.apis.fl_constant import ReturnCode
+from nvflare.apis.fl_context import FLContext
+from nvflare.apis.shareable import ReservedHeaderKey, Shareable
+
+from semsim.exceptions import InvalidConfiguration, InvalidUpdate
+from semsim_federation.guard import Action, Decision, Guard
+from semsim_federation.nvflare_client import AuditedClient, ReceivedTask, arrays
+
+Refusal = Literal["error", "empty"]
+_BLOCKED = "the site blocked this update"
+_PACKAGES = ("semsim", "semsim_training", "semsim_federation")
+
+
+class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
+    """Attacks each update as a server could, and reports on it, blocks it, or defends it.
+
+    It belongs in ``task_result_filters``: of the site's ``privacy.json``, which no job can take out, or of a job
+    (``recipe.add_client_output_filter``). Filters that encrypt, quantise or aggregate securely belong after it; a
+    filter that adds noise belongs before it. What it cannot read, match or attack is blocked, unless it only reports.
+
+    Args:
+        client: the :class:`AuditedClient`, or its ``id`` among the components.
+        action: ``report`` sends every update as it is, ``block`` sends none that leaks or that could not be audited,
+            ``defend`` tries ``defenses`` in their order first.
+        every: audit the first update and each that many after it; the others are sent as they are.
+        defenses: the ladder of defenses for ``defend``, such as ``["prune:0.9", "gaussian:0.01"]``.
+        limit: the largest share of images that may leak, as :class:`~semsim_federation.guard.Guard` takes it.
+        refusal: the answer in place of a blocked update. ``error`` ends the task with ``TASK_RESULT_FILTER_ERROR``, on
+            which FedAvg aborts the run unless enough clients are left. ``empty`` sends a DXO without data, which FedAvg
+            leaves out of the mean.
+        passes: the kinds of data that are no weights and may pass; ``["METRICS"]`` where it is None.
+        reports: a directory of the site for a JSON file per audited round; empty for none.
+        tell: True to write the verdict into NVFLARE's log, too, which a job may stream to its server.
+
+    Raises:
+        InvalidConfiguration: an unknown refusal, or ``every`` is no whole number of at least 1.
+    """
+
+    def __init__(
+        self,
+        client: AuditedClient | str = "audited_client",
+        action: Action = "block",
+        every: int = 1,
+        defenses: Sequence[str] = (),
+        limit: float | None = None,
+        refusal: Refusal = "error",
+        passes: list[str] | None = None,
+        reports: str = "",
+        tell: bool = False,
+    ) -> None:
+        super().__init__(supported_data_kinds=None, data_kinds_to_filter=None)  # all kinds: an unknown one is blocked
+        if refusal not in ("error", "empty"):
+            raise InvalidConfiguration(f"expected the refusal error or empty, got {refusal}")
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise InvalidConfiguration(f"expected a whole number of updates of at least 1, got {every!r}")
+        # NVFLARE writes a job's configuration from attributes that are named as the arguments.
+        self.client = client
+        self.action = action
+        self.every = every
+        self.defenses = list(defenses)
+        self.limit = limit
+        self.refusal = refusal
+        self.passes = passes
+        self.reports = reports
+        self.tell = tell
+        self._guard: Guard | None = None
+        self._updates = 0
+
+    def add_to_fed_job(self, job: object, ctx: object, **options: object) -> None:
+        """Join a job without a copy of this project's source in it, which would shadow the installed one."""
+        job.set_app_packages([*job.job.app_packages, *_PACKAGES])  # type: ignore[attr-defined]  # nvflare has no types
+        super().add_to_fed_job(job, ctx, **options)
+
+    def process(self, shareable: Shareable, fl_ctx: FLContext) -> Shareable:
+        """Filter a task's result. A result that is no DXO is blocked, where NVFLARE's own filters let it pass."""
+        if shareable.get_return_code() == ReturnCode.OK and set(shareable) - {ReservedHeaderKey.HEADERS}:
+            try:
+                from_shareable(shareable)
+            except ValueError as error:
+                if self.action != "report":
+                    self.log_warning(fl_ctx, f"expected a result that holds a DXO, got another one: {error}")
+                    raise ContentBlockedException(_BLOCKED) from error
+        return super().process(shareable, fl_ctx)
+
+    def process_dxo(self, dxo: DXO, shareable: Shareable, fl_ctx: FLContext) -> DXO | None:
+        """Audit one DXO.
+
+        Returns:
+            The DXO to send, or None where the given one may be sent as it is.
+
+        Raises:
+            ContentBlockedException: the update is blocked, and ``refusal`` is ``error``.
+        """
+        if dxo.data_kind in (["METRICS"] if self.passes is None else self.passes):
+            return None
+        try:
+            return self._audited(dxo, fl_ctx)
+        except ContentBlockedException:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever fails, an update that was not audited is not sent
+            reason = f"Could not audit the update: {type(error).__name__}: {error}"
+            sent = dxo.data if self.action == "report" else None
+            return self._answer(dxo, fl_ctx, None, Decision(sent, None, reason))
+
+    def _audited(self, dxo: DXO, fl_ctx: FLContext) -> DXO | None:
+        if dxo.data_kind not in (DataKind.WEIGHTS, DataKind.WEIGHT_DIFF):
+            raise InvalidUpdate(f"expected WEIGHTS or WEIGHT_DIFF, got {dxo.data_kind}, which is not named in passes")
+        client = self._client(fl_ctx)
+        self._guard = self._guard or Guard(
+            client.audit(fl_ctx), action=self.action, defenses=self.defenses, limit=self.limit
+        )
+        # A count of its own, since a server that names the rounds could name none that is audited.
+        number, self._updates = self._updates, self._updates + 1
+        if number % self.every:
+            return None
+        task = client.received(fl_ctx)
+        after = _after(dxo, task)
+        images, labels = client.batch(fl_ctx, task.round)
+        decision = self._guard.check(task.weights, after, images, labels, task.round)
+        if decision.send is None or all(decision.send[name] is value for name, value in after.items()):
+            return self._answer(dxo, fl_ctx, task.round, decision)
+        defended = DXO(dxo.data_kind, data=_as_given(dxo, task, decision.send), meta=dxo.meta)
+        self._answer(dxo, fl_ctx, task.round, decision)
+        return defended
+
+    def _client(self, fl_ctx: FLContext) -> AuditedClient:
+        client = self.client
+        if isinstance(client, str):
+            client = fl_ctx.get_engine().get_component(client)
+        if not isinstance(client, AuditedClient):
+            raise InvalidConfiguration(
+                f"expected a component {self.client} that is an AuditedClient, got {type(client).__name__}"
+            )
+        return client
+
+    def _answer(self, dxo: DXO, fl_ctx: FLContext, round: int | None, decision: Decision) -> DXO | None:
+        """Keep the decision at the site; refuse the update where nothing may be sent."""
+        if self.reports:
+            folder = Path(self.reports)
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"{fl_ctx.get_job_id()}-{fl_ctx.get_identity_name()}-{round}.json"
+            report = decision.report and decision.report.values()
+            content = {"sent": decision.send is not None, "reason": decision.reason, "report": report}
+            (folder / name).write_text(json.dumps(content, indent=2))
+        if decision.send is not None:
+            self._log(fl_ctx, "sent an update", decision)
+            return None
+        self._log(fl_ctx, "blocked an update", decision)
+        if self.refusal == "error":
+            raise ContentBlockedException(_BLOCKED)
+        return DXO(dxo.data_kind, data={})
+
+    def _log(self, fl_ctx: FLContext, done: str, decision: Decision) -> None:
+        """Write into NVFLARE's log, which a job may stream to its server: the verdict only where the site tells it."""
+        told = self.tell or decision.report is None
+        self.log_info(fl_ctx, f"{done}: {decision.reason}" if told else done)
+
+
+def _after(dxo: DXO, task: ReceivedTask) -> dict[str, NDArray[np.generic]]:
+    sent = arrays(dxo.data)
+    if dxo.data_kind == DataKind.WEIGHTS:
+        return sent
+    if others := sorted(set(sent) - set(task.weights)):
+        raise InvalidUpdate(f"expected changes of the weights of the task, got {', '.join(others)}, too")
+    return {name: task.weights[name] + change for name, change in sent.items()}
+
+
+def _as_given(dxo: DXO, task: ReceivedTask, weights: dict[str, Any]) -> dict[str, Any]:
+    """The weights, or their change, in the types of the DXO's tensors."""
+    made = {}
+    for name, given in dxo.data.items():
+        value = weights[name] - task.weights[name] if dxo.data_kind == DataKind.WEIGHT_DIFF else weights[name]
+        made[name] = given.new_tensor(value) if hasattr(given, "new_tensor") else np.asarray(value, given.dtype)
+    return made

@@ -1,0 +1,204 @@
+"""The filter of NVFLARE: what it sends, what it blocks, and what it tells."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("nvflare", reason="needs the extra nvflare")
+
+from nvflare.apis.dxo import DXO, DataKind, from_shareable
+from nvflare.apis.filter import ContentBlockedException
+from nvflare.apis.fl_constant import ReturnCode
+from nvflare.apis.shareable import Shareable, make_reply
+
+from semsim.exceptions import InvalidConfiguration
+from semsim_federation.nvflare import LeakageFilter
+from semsim_training.defenses.defense import Defense
+from semsim_training.defenses.rules import defend
+from tests.federation.nvflare.audited_site import Site, Weights
+
+KINDS = (DataKind.WEIGHTS, DataKind.WEIGHT_DIFF)
+
+
+def processed(filter: LeakageFilter, dxo: DXO, at: Site) -> DXO | None:
+    """Process one DXO as NVFLARE does."""
+    return filter.process_dxo(dxo, dxo.to_shareable(), at.context)
+
+
+def pruned(at: Site) -> Weights:
+    """The weights of a client that sends a tenth of its changes."""
+    change = {name: torch.from_numpy(value - at.before[name]) for name, value in at.after.items()}
+    return {name: at.before[name] + value.numpy() for name, value in defend(change, Defense("prune:0.9"), 0).items()}
+
+
+def reported(folder: Path) -> list[dict[str, object]]:
+    """The decisions that a site kept."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+@pytest.mark.parametrize("tensors", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_leaking_update_is_blocked(site: Site, kind: str, tensors: str, tmp_path: Path) -> None:
+    """An update that gives its picture away is not sent, in each form that clients send, and the site reads why."""
+    dxo = site.update(kind)
+    if tensors == "torch":
+        dxo.data = {name: torch.from_numpy(value) for name, value in dxo.data.items()}
+    with pytest.raises(ContentBlockedException, match="the site blocked this update"):
+        processed(LeakageFilter(site.client(), reports=str(tmp_path)), dxo, site)
+    (decision,) = reported(tmp_path)
+    assert decision["sent"] is False
+    assert decision["report"]["verdict"] == "leaks"
+    assert decision["report"]["round"] == 0
+    assert "leaks 1 of 1 image" in decision["reason"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pruned_update_passes(site: Site, kind: str) -> None:
+    """An update in which nobody would recognise the picture is sent as it is."""
+    assert processed(LeakageFilter(site.client()), site.update(kind, pruned(site)), site) is None
+
+
+def test_reporting_sends_everything(site: Site, tmp_path: Path) -> None:
+    """A filter that reports sends what leaks, and what could not be audited."""
+    assert processed(LeakageFilter(site.client(), "report", reports=str(tmp_path / "a")), site.update(), site) is None
+    deaf = LeakageFilter(site.client(told=False), "report", reports=str(tmp_path / "b"))
+    assert processed(deaf, site.update(), site) is None
+    assert [one["report"]["verdict"] for one in reported(tmp_path / "a")] == ["leaks"]
+    assert [(one["sent"], one["report"]) for one in reported(tmp_path / "b")] == [(True, None)]
+
+
+def test_an_empty_answer_tells_nothing_but_that_it_is_empty(site: Site) -> None:
+    """With the refusal ``empty`` a DXO of the same kind goes out, without tensors and metrics."""
+    sent = processed(LeakageFilter(site.client(), refusal="empty"), site.update(DataKind.WEIGHT_DIFF), site)
+    assert sent is not None
+    assert (sent.data_kind, sent.data, sent.meta) == (DataKind.WEIGHT_DIFF, {}, {})
+
+
+@pytest.mark.parametrize("tensors", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_defending_changes_what_leaks(site: Site, kind: str, tensors: str) -> None:
+    """The first defense with which nothing leaks is in the sent DXO, whose form stays that of the client's."""
+    dxo = site.update(kind)
+    if tensors == "torch":
+        dxo.data = {name: torch.from_numpy(value) for name, value in dxo.data.items()}
+    sent = processed(LeakageFilter(site.client(), "defend", defenses=["prune:0.9", "sign"]), dxo, site)
+    assert sent is not None
+    assert (sent.data_kind, sent.meta, list(sent.data)) == (kind, dxo.meta, list(dxo.data))
+    for name, value in sent.data.items():
+        assert type(value) is type(dxo.data[name])
+        assert value.dtype == dxo.data[name].dtype
+    weight = np.asarray(sent.data["hidden.weight"])
+    change = weight if kind == DataKind.WEIGHT_DIFF else weight - site.before["hidden.weight"]
+    assert 0.05 < np.mean(np.abs(change) > 0) <= 0.11
+
+
+def test_what_cannot_be_compared_is_blocked(site: Site, tmp_path: Path) -> None:
+    """Without the weights of the very task, without images, or without all tensors, nothing is sent."""
+    unheard, blind, late = site.client(told=False), site.client(picture=False), site.client()
+    partial = {name: value for name, value in site.after.items() if name != "classifier.bias"}
+    unreadable = DXO(DataKind.WEIGHTS, dict.fromkeys(site.after, b"encrypted"))
+    for number, (client, dxo, task) in enumerate([
+        (unheard, site.update(), "task-1"),
+        (blind, site.update(), "task-1"),
+        (late, site.update(), "task-2"),
+        (site.client(), site.update(after=partial), "task-1"),
+        (site.client(), unreadable, "task-1"),
+    ]):  # fmt: skip
+        site.context.set_prop("__task_id__", task, private=True, sticky=False)
+        with pytest.raises(ContentBlockedException):
+            processed(LeakageFilter(client, reports=str(tmp_path / str(number))), dxo, site)
+    reasons = [str(reported(tmp_path / str(number))[0]["reason"]) for number in range(5)]
+    for expected, reason in zip(
+        ("under components", "got none", "task task-2", "classifier.bias", "got bytes"), reasons, strict=True
+    ):
+        assert expected in reason
+
+
+def test_the_weights_are_those_before_the_training(site: Site) -> None:
+    """A training that changes the received arrays in place changes no copy of the client."""
+    client = site.client()
+    received = client.received(site.context)
+    assert received.round == 0
+    assert all(np.array_equal(value, site.before[name]) for name, value in received.weights.items())
+    assert not any(np.shares_memory(value, site.before[name]) for name, value in received.weights.items())
+
+
+def test_a_client_is_found_by_its_name(site: Site, tmp_path: Path) -> None:
+    """The client may be a component; another component, or none, blocks."""
+    site.engine.components = {"audited_client": site.client(), "other": object()}
+    assert processed(LeakageFilter(), site.update(after=pruned(site)), site) is None
+    for name, told in (("other", "got object"), ("missing", "got NoneType")):
+        with pytest.raises(ContentBlockedException):
+            processed(LeakageFilter(name, reports=str(tmp_path / name)), site.update(after=pruned(site)), site)
+        assert told in str(reported(tmp_path / name)[0]["reason"])
+
+
+def test_other_kinds_of_data_are_blocked(site: Site) -> None:
+    """Metrics pass, and kinds that the site names; what the audit cannot read does not."""
+    metrics, other = DXO(DataKind.METRICS, {"loss": 1.0}), DXO(DataKind.APP_DEFINED, {"weights": [1.0]})
+    assert processed(LeakageFilter(site.client()), metrics, site) is None
+    assert processed(LeakageFilter(site.client(), passes=["APP_DEFINED"]), other, site) is None
+    with pytest.raises(ContentBlockedException):
+        processed(LeakageFilter(site.client()), other, site)
+    with pytest.raises(ContentBlockedException):
+        processed(LeakageFilter(site.client(), passes=[]), metrics, site)
+
+
+def test_a_result_without_a_dxo_is_blocked(site: Site) -> None:
+    """NVFLARE's filters let a result pass that is no DXO; this one does not, unless it is empty or an error."""
+    smuggled = Shareable({"weights": site.after})
+    with pytest.raises(ContentBlockedException):
+        LeakageFilter(site.client()).process(smuggled, site.context)
+    assert LeakageFilter(site.client(), "report").process(smuggled, site.context) is smuggled
+    for reply in (make_reply(ReturnCode.OK), make_reply(ReturnCode.EXECUTION_EXCEPTION)):
+        assert LeakageFilter(site.client()).process(reply, site.context) is reply
+
+
+def test_a_collection_is_filtered_part_by_part(site: Site) -> None:
+    """A leaking update inside a collection is found, and the others keep their place."""
+    parts = {"good": site.update(after=pruned(site)), "bad": site.update()}
+    guarding = LeakageFilter(site.client(), refusal="empty")
+    sent = from_shareable(guarding.process(DXO(DataKind.COLLECTION, parts).to_shareable(), site.context))
+    assert sent.data["good"].data
+    assert not sent.data["bad"].data
+
+
+def test_every_counts_updates_and_not_the_rounds_of_the_server(site: Site, tmp_path: Path) -> None:
+    """The first update and every second after it are audited, whatever number the server gives the rounds."""
+    client = site.client()
+    guarding = LeakageFilter(client, refusal="empty", every=2, reports=str(tmp_path))
+    sent = []
+    for number in (1, 1, 3, 7):
+        site.begin(client, round=number)
+        answer = processed(guarding, site.update(), site)
+        sent.append(answer is None)
+    assert sent == [False, True, False, True]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job-site-1-1.json", "job-site-1-3.json"]
+
+
+@pytest.mark.parametrize("tell", [False, True])
+def test_the_log_tells_the_verdict_only_where_the_site_says_so(
+    site: Site, tell: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NVFLARE can stream its log to the server, which the verdict would tell whom to attack."""
+    with caplog.at_level(logging.INFO), pytest.raises(ContentBlockedException):
+        processed(LeakageFilter(site.client(), tell=tell), site.update(), site)
+    assert "blocked an update" in caplog.text
+    assert ("leaks 1 of 1 image" in caplog.text) is tell
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"refusal": "silence"}, "expected the refusal error or empty, got silence"),
+        ({"every": 0}, "expected a whole number of updates of at least 1, got 0"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_told_at_once(arguments: dict[str, object], expected: str) -> None:
+    """A filter that cannot work is not made, so that NVFLARE does not begin the job."""
+    with pytest.raises(InvalidConfiguration, match=expected):
+        LeakageFilter(**arguments)
