@@ -21,14 +21,14 @@ _ALIKE, _TIMES = 0.8, 2.0
 
 
 def thumbnail(image: RGBImage) -> NDArray[np.float32]:
-    """A small copy ``(16 * 16 * 3,)`` of an image of any size, each channel of mean 0, of unit norm as a whole."""
-    return _thumbnail(image)
+    """A small copy ``(3 * 16 * 16,)`` of an image of any size, each channel of mean 0, of unit norm as a whole."""
+    return _thumbnail(np.moveaxis(_grid(image, 0), 2, 0))
 
 
 def thumbnail_by_channel(image: RGBImage) -> NDArray[np.float32]:
     """The small copy of the image that the values ``(H, W, 3)`` are when they are read as ``(3, H, W)``."""
     height, width, _ = image.shape
-    return _thumbnail(image.reshape(3, height, width).transpose(1, 2, 0))
+    return _thumbnail(_grid(image.reshape(3, height, width), 1))
 
 
 def resembles_in_another_order(
@@ -43,19 +43,27 @@ def resembles_in_another_order(
     return best >= _ALIKE and 1 - as_it_is >= _TIMES * (1 - best)
 
 
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows, columns = (np.arange(_GRID) * side // _GRID for side in image.shape[:2])
-    cells = image[rows[:, None], columns].reshape(SIDE, _GRID // SIDE, SIDE, _GRID // SIDE, 3)
-    small = cells.sum(axis=(1, 3), dtype=np.float32)
-    small -= small.mean(axis=(0, 1))
+def _grid(image: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
+    """The image at 64 rows and columns, which are its axes from ``axis`` on."""
+    for along in (axis, axis + 1):
+        side = image.shape[along]
+        if side != _GRID:
+            image = image.take(np.arange(_GRID) * side // _GRID, axis=along)
+    return image
+
+
+def _thumbnail(planes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    small: NDArray[np.float32] = _AVERAGE @ planes.astype(np.float32) @ _AVERAGE.T
+    small -= small.mean(axis=(1, 2), keepdims=True)
     return (small / max(float(np.linalg.norm(small)), 1e-6)).ravel()
 
 
 def _orders() -> NDArray[np.intp]:
     """The places of a small copy's values in its mirrored, turned and recoloured copies, one in each row."""
-    places = np.arange(SIDE * SIDE * 3).reshape(SIDE, SIDE, 3)
-    turned = [np.rot90(one, times) for one in (places, places.transpose(1, 0, 2)) for times in range(4)]
-    return np.stack([one.ravel() for one in (*turned[1:], places[..., ::-1])])
+    places = np.arange(3 * SIDE * SIDE).reshape(3, SIDE, SIDE)
+    turned = [np.rot90(one, times, (1, 2)) for one in (places, places.transpose(0, 2, 1)) for times in range(4)]
+    return np.stack([one.ravel() for one in (*turned[1:], places[::-1])])
 
 
 _ORDERS = _orders()
+_AVERAGE = np.kron(np.eye(SIDE), np.full(_GRID // SIDE, SIDE / _GRID)).astype(np.float32)
