@@ -21,7 +21,7 @@ from semsim.images.orientation import read_orientation, turn_upright
 from semsim.images.vp8 import KeyFrame, lowered, read_key_frame, with_whole_blocks
 from semsim.images.webp_chunks import picture_chunks, wrap
 
-_UNUSED = {b"VP8 ": 8, b"VP8L": 4}
+_UNUSED = {b"VP8 ": 5, b"VP8L": 4}
 """The bytes that are taken away. Encoders leave at most 4 unused in lossy data, and 2 in lossless ones (measured)."""
 _LOSSLESS_HEADER = 5
 """The bytes of the signature, the size and the version of a lossless picture."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fuzzing import rules
 from tests.fuzzing.directories import directories
 from tests.fuzzing.documents import EXPORTS, MANIFESTS
-from tests.fuzzing.files import WHOLE, changes, contents, damaged
+from tests.fuzzing.files import WHOLE, Edit, changes, contents, damaged
 from tests.fuzzing.grids import GRIDS
 from tests.fuzzing.updates import UPDATE_FILES, UPDATES
 from tests.fuzzing.values import arrays, tensors, values
@@ -35,10 +35,18 @@ _LISTS = st.lists(st.one_of(*[st.just(np.zeros((8, 8, 3), np.uint8))] * 2, array
 _IMAGE_LISTS = st.tuples(_LISTS, _LISTS)
 _NO_PAIR = values().filter(lambda one: type(one) is not int)
 _PAIR_LISTS = st.lists(st.one_of(st.integers(0, 35), st.tuples(values(), values()), _NO_PAIR), max_size=5)
+
+
+def _can_be_told(case: tuple[str, list[Edit]]) -> bool:
+    """False for zeros behind a cut of lossy WebP, which are the lowest number of some picture, too."""
+    name, edits = case
+    return not name.startswith("webp") or all(edit.tail.strip(b"\0") or not edit.tail for edit in edits)
+
+
 _TOLD = st.one_of(
     st.tuples(st.sampled_from([name for name in WHOLE if name.startswith(kind)]), changes(*ways))
     for kind, ways in rules.TOLD.items()
-)
+).filter(_can_be_told)
 
 KINDS = (
     Kind("value", 20, values(), rules.value),

@@ -276,6 +276,13 @@ def test_a_file_is_told_by_its_content(attacked: Victim, after: State, tmp_path:
         assert read(attacked, tmp_path / name).update.tensors
 
 
+@pytest.mark.filterwarnings("error")
+def test_sparse_tensors_in_a_file_are_read_in_silence(attacked: Victim, after: State, tmp_path: Path) -> None:
+    """PyTorch warns that it checks them."""
+    torch.save({name: value.to_sparse() for name, value in after.items()}, tmp_path / "after.pt")
+    assert read(attacked, tmp_path / "after.pt").update.tensors
+
+
 def test_one_kind_is_not_taken_for_another(attacked: Victim, after: State) -> None:
     """States as gradients and deltas, deltas and gradients as states, and updates of zeros are refused."""
     before = attacked.model.state_dict()

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ def read_tensor_file(path: Path, refusal: type[SemSimError]) -> object:
         if _is_numpy(path):
             with np.load(path, allow_pickle=False) as archive:
                 return _named_or_listed({name: archive[name] for name in archive.files})
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # that PyTorch checks sparse tensors is no news to who sends one
+            warnings.filterwarnings("ignore", "Validating sparse tensor invariants", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except refusal:
         raise
     except OSError as error:
