@@ -8,7 +8,7 @@ import secrets
 
 import nvflare.client as flare
 import torch
-from digits import LEARNING_RATE, DigitNetwork, batch_of, tensor_of
+from digits import LEARNING_RATE, DigitNetwork, batch_of, tensor_of  # type: ignore[import-not-found]  # it lies beside this script
 from torch.nn.functional import cross_entropy
 
 from semsim_training.defenses.defense import Defense

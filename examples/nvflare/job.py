@@ -1,24 +1,27 @@
-"""A federated run with a leakage filter on each client, in NVFLARE's simulator.
+"""A federated run with a leakage filter on each client, in NVFLARE's simulator. README.md says what it shows.
 
-python examples/nvflare/job.py --action report
+python examples/nvflare/job.py --action block
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from digits import DigitNetwork, DigitsClient
+from digits import DigitNetwork, DigitsClient  # type: ignore[import-not-found]  # it lies beside this script
 from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
 from nvflare.recipe import SimEnv
 
 from semsim_federation.nvflare import LeakageFilter
 
 HERE = Path(__file__).resolve().parent
+NAME = "digits"
 
 
-def main() -> None:
-    """Build the job and run it."""
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--action", choices=("report", "block", "defend"), default="report")
     parser.add_argument("--refusal", choices=("error", "empty"), default="empty")
@@ -27,44 +30,52 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--noisy", default="site-2", help="a client that adds noise to its updates; '' for none")
     parser.add_argument("--workspace", type=Path, default=Path("/tmp/semsim-nvflare"))  # noqa: S108  # as NVFLARE's own
-    options = parser.parse_args()
-    workspace = options.workspace.resolve()
-    privacy, reports = workspace / "digits" / "local" / "privacy.json", workspace / "reports"
-    for old in (privacy, *reports.glob("*.json")):
-        old.unlink(missing_ok=True)
-    recipe = FedAvgRecipe(
-        name="digits",
+    return parser.parse_args()
+
+
+def recipe_of(clients: int, rounds: int, noisy: str) -> FedAvgRecipe:
+    """Federated averaging of the digits' network, without a filter."""
+    return FedAvgRecipe(
+        name=NAME,
         model=DigitNetwork(),
-        min_clients=options.clients,
-        num_rounds=options.rounds,
+        min_clients=clients,
+        num_rounds=rounds,
         train_script=str(HERE / "client.py"),
-        train_args=f"--noisy={options.noisy}",
+        train_args=f"--noisy={noisy}",
     )
-    arguments = {
-        "action": options.action,
-        "refusal": options.refusal,
-        "defenses": ["prune:0.9", "gaussian:0.003"] if options.action == "defend" else [],
-        "reports": str(reports),
+
+
+def policy_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A site's ``privacy.json`` with the filter, whose client stands beside it as a component."""
+    guard = {"path": "semsim_federation.nvflare.LeakageFilter", "args": dict(options)}
+    return {
+        "scopes": [{"name": "audited", "task_result_filters": [guard]}],
+        "default_scope": "audited",
+        "components": [{"id": "audited_client", "path": "digits.DigitsClient"}],
     }
-    if options.site:
-        scope = {
-            "scopes": [
-                {
-                    "name": "audited",
-                    "task_result_filters": [{"path": "semsim_federation.nvflare.LeakageFilter", "args": arguments}],
-                }
-            ],
-            "default_scope": "audited",
-            "components": [{"id": "audited_client", "path": "digits.DigitsClient"}],
-        }
-        privacy.parent.mkdir(parents=True, exist_ok=True)  # the simulator copies this folder to every site
-        privacy.write_text(json.dumps(scope, indent=2))
+
+
+def main() -> None:
+    """Run the job, and print what each site kept of each update."""
+    given = arguments()
+    workspace = given.workspace.resolve()
+    policy, reports = workspace / NAME / "local" / "privacy.json", workspace / "reports"
+    for old in (policy, *reports.glob("*.json")):
+        old.unlink(missing_ok=True)
+    recipe = recipe_of(given.clients, given.rounds, given.noisy)
+    defenses = ["prune:0.9", "gaussian:0.003"] if given.action == "defend" else []
+    options = {"action": given.action, "refusal": given.refusal, "defenses": defenses, "reports": str(reports)}
+    if given.site:
+        policy.parent.mkdir(parents=True, exist_ok=True)  # the simulator copies this folder to every site
+        policy.write_text(json.dumps(policy_of(options), indent=2))
     else:
-        recipe.add_client_output_filter(LeakageFilter(DigitsClient(), **arguments), tasks=["train"])
-    recipe.run(SimEnv(num_clients=options.clients, workspace_root=str(workspace)))
-    for path in sorted(reports.glob("*.json")):
-        decision = json.loads(path.read_text())
-        sys.stdout.write(f"{path.stem}: {'sent' if decision['sent'] else 'blocked'}. {decision['reason']}\n")
+        recipe.add_client_output_filter(LeakageFilter(DigitsClient(), **options), tasks=["train"])
+    try:
+        recipe.run(SimEnv(num_clients=given.clients, workspace_root=str(workspace)))
+    finally:
+        for path in sorted(reports.glob("*.json")):
+            decision = json.loads(path.read_text())
+            sys.stdout.write(f"{path.stem}: {'sent' if decision['sent'] else 'blocked'}. {decision['reason']}\n")
 
 
 if __name__ == "__main__":

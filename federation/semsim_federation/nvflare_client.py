@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class ReceivedTask:
     """NVFLARE's identifier of the task."""
     round: int | None
     """The round of the workflow, counted from 0; None where the server told none."""
-    weights: dict[str, NDArray[np.generic]]
+    weights: dict[str, NDArray[Any]]
 
 
 class AuditedClient(FLComponent, ABC):  # type: ignore[misc]  # nvflare has no types
@@ -70,7 +71,7 @@ class AuditedClient(FLComponent, ABC):  # type: ignore[misc]  # nvflare has no t
         return self._received
 
 
-def arrays(data: Mapping[str, object]) -> dict[str, NDArray[np.generic]]:
+def arrays(data: Mapping[str, object]) -> dict[str, NDArray[Any]]:
     """Copy the tensors of a DXO, of NumPy or PyTorch.
 
     Raises:

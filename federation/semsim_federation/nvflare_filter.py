@@ -168,7 +168,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         self.log_info(fl_ctx, f"{done}: {decision.reason}" if told else done)
 
 
-def _after(dxo: DXO, task: ReceivedTask) -> dict[str, NDArray[np.generic]]:
+def _after(dxo: DXO, task: ReceivedTask) -> dict[str, NDArray[Any]]:
     sent = arrays(dxo.data)
     if dxo.data_kind == DataKind.WEIGHTS:
         return sent
