@@ -14,7 +14,7 @@ import torchvision
 from torch import Tensor, nn
 
 from semsim_training.client_images.network_inputs import Inputs
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

@@ -14,7 +14,7 @@ from semsim_training.attacks.labels import infer_labels, last_layer_gradient
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.source import ImageSource
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

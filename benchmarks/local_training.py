@@ -16,7 +16,7 @@ from semsim_training.attacks.search import Search
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.source import ImageSource
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.comparison import DRAWS
 from semsim_training.reconstructions.partners import partners

@@ -17,7 +17,7 @@ from semsim.images import decode
 from semsim_training.attacks.presets import preset
 from semsim_training.attacks.search import Search
 from semsim_training.client_images.folder import square
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

@@ -23,7 +23,7 @@ from semsim_training.attacks.presets import preset
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.source import ImageSource
 from semsim_training.machine import machine
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

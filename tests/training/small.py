@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

@@ -10,7 +10,7 @@ from semsim.pixel_metrics import mse, psnr
 from semsim_training.attacks.closed_form import closed_form, imprint
 from semsim_training.attacks.reconstruction import Status
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from tests.training.small import observations, smooth_images, victim
 
 

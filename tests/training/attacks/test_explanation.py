@@ -21,7 +21,7 @@ from semsim_training.attacks.search import Options, Search
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.defenses.defense import Defense
 from semsim_training.gradients.update import LocalTraining, Update
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
 

@@ -17,7 +17,7 @@ from semsim_training.attacks.victim_head import victim_head
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.defenses.defense import Defense
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

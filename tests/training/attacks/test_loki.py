@@ -14,7 +14,7 @@ from semsim_training.attacks.reconstruction import Status
 from semsim_training.defenses.defense import Defense
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.aggregate import clients_behind, observe_round
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Architecture, Network

@@ -18,7 +18,7 @@ from semsim_training.attacks.search import Options, Search, SearchState
 from semsim_training.attacks.steppers import Optimiser
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining
-from semsim_training.observations.client import Protocol
+from semsim_training.observations.client_side import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
 

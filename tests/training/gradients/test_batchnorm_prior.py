@@ -15,7 +15,7 @@ from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.local_steps import LocalStepDeltas
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.batch_statistics import batch_statistics
-from semsim_training.observations.client import Protocol
+from semsim_training.observations.client_side import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
 

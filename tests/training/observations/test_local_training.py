@@ -14,7 +14,7 @@ from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.local_steps import LocalStepDeltas
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.batch_statistics import batch_statistics
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from tests.training.small import smooth_images
 

@@ -11,7 +11,7 @@ import torch
 from semsim.exceptions import InvalidUpdate
 from semsim_training.client_images.normalisation import normalise
 from semsim_training.gradients.update import LocalTraining, Update
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from tests.training.small import observations, smooth_images, victim
 

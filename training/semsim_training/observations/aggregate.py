@@ -8,7 +8,7 @@ from torch import Tensor
 
 from semsim.exceptions import InvalidUpdate
 from semsim_training.gradients.update import Update
-from semsim_training.observations.client import Protocol, observe
+from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.scaled_imprint import ScaledImprint
 

@@ -15,7 +15,7 @@ from semsim_training.client_images.mode import NO_MODE, WrittenMode
 from semsim_training.client_images.source import ImageChoice
 from semsim_training.configuration import LOCATED, Configuration, FrozenModel
 from semsim_training.defenses.defense import NO_DEFENSE, WrittenDefense
-from semsim_training.observations.client import Protocol
+from semsim_training.observations.client_side import Protocol
 from semsim_training.observations.observation import BatchNormMode, Victim
 from semsim_training.reconstructions.federated_averaging import FederatedAveraging
 from semsim_training.victims.building import build_network

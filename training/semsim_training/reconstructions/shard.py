@@ -17,7 +17,7 @@ from semsim_training.attacks.search import Options
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.png import encode_png
 from semsim_training.observations.aggregate import clients_behind, observe_round
-from semsim_training.observations.client import Protocol
+from semsim_training.observations.client_side import Protocol
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.reconstructions.near_copies import near_copy, pixels_sha256, sealed
 from semsim_training.reconstructions.partners import partners

@@ -17,7 +17,7 @@ from semsim_training.attacks.generative.image_generator import ImageGenerator
 from semsim_training.attacks.search import Search
 from semsim_training.client_images.png import encode_png
 from semsim_training.defenses.defense import Defense
-from semsim_training.observations.client import Protocol
+from semsim_training.observations.client_side import Protocol
 from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.plan import digest
 from semsim_training.subcommands.attack_command import app

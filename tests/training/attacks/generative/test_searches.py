@@ -20,7 +20,7 @@ from semsim_training.attacks.priors import Candidates
 from semsim_training.attacks.search import Options, Search, SearchState
 from semsim_training.defenses.defense import Defense
 from semsim_training.gradients.terms import DenseTerm
-from semsim_training.observations.client import Protocol
+from semsim_training.observations.client_side import Protocol
 from semsim_training.observations.observation import Observation
 from tests.training.small import observations, smooth_images, victim
 
