@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -96,11 +96,13 @@ class Guard:
             if self._passes(report):
                 return Decision(own, report, report.sentence)
             if report.verdict is Verdict.LEAKS:
+                undefended = report
                 started = {name: np.asarray(value) for name, value in before.items()}
                 for defense in self.defenses:
                     # Whoever knew the noise's seed could subtract it.
                     weights = defended(started, own, defense, secrets.randbits(63))
-                    report = self.audit.update(before, weights, images, labels, defense=str(defense), round=round)
+                    audited = self.audit.update(before, weights, images, labels, defense=str(defense), round=round)
+                    report = _stopped(undefended, audited)
                     if self._passes(report):
                         return Decision(weights, report, f"After {defense}: {report.sentence}")
             return Decision(None, report, report.sentence)
@@ -113,3 +115,17 @@ class Guard:
         if report.verdict is Verdict.LEAKS:
             return self.limit is not None and report.share <= self.limit
         return report.verdict is Verdict.NOT_SHOWN
+
+
+def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
+    """The report of a defended update, with the verdict that the undefended one allows.
+
+    An attack that explains nothing may have been told of another training than took place. Where it explained the same
+    update before the defense, what it was told is true, and the defense is what stops it.
+    """
+    explaining = {one.attack for one in undefended.attempts if one.status in ("matched", "partly")}
+    stopped = {one.attack for one in report.attempts if one.status == "nothing_found"}
+    told = all(image.recognizable is not None for image in report.images)
+    if report.verdict is Verdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:
+        return replace(report, verdict=Verdict.NOT_SHOWN)
+    return report

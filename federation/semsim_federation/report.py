@@ -13,7 +13,8 @@ class Verdict(StrEnum):
     LEAKS = "leaks"
     """An image is recognizable in what an attack rebuilt, and is no lucky likeness."""
     NOT_SHOWN = "not_shown"
-    """An attack explained the update, and none of its images leaked. Another attack may find them."""
+    """An attack explained the update, with the client's defense or without it, and none of its images leaked. Another
+    attack may find them."""
     COULD_NOT_TELL = "could_not_tell"
     """No attack explained the update, or nothing could be told of an image."""
 
