@@ -19,6 +19,7 @@ from nvflare.app_common.app_constant import AppConstants
 from semsim.exceptions import InvalidUpdate
 from semsim.images import RGBImage
 from semsim_federation.audit import Audit
+from semsim_federation.guard import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class AuditedClient(FLComponent, ABC):  # type: ignore[misc]  # nvflare has no t
     @abstractmethod
     def batch(self, fl_ctx: FLContext, round: int | None) -> tuple[Sequence[RGBImage], Sequence[int]]:
         """Return the images, uint8 ``(H, W, C)``, and the labels that the update of ``round`` was trained on."""
+
+    def record(self, fl_ctx: FLContext, decision: Decision) -> None:
+        """Take note of a decision, such as in a series; this one does nothing. Where it raises, nothing is sent."""
 
     def handle_event(self, event_type: str, fl_ctx: FLContext) -> None:
         """Keep the weights of the task that begins."""

@@ -129,6 +129,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         after = _after(dxo, task)
         images, labels = client.batch(fl_ctx, task.round)
         decision = self._guard.check(task.weights, after, images, labels, task.round)
+        client.record(fl_ctx, decision)
         if decision.send is None or all(decision.send[name] is value for name, value in after.items()):
             return self._answer(dxo, fl_ctx, task.round, decision)
         defended = DXO(dxo.data_kind, data=_as_given(dxo, task, decision.send), meta=dxo.meta)

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 
 from semsim.images import RGBImage
-from semsim_federation import Audit, Inputs, LocalTraining
+from semsim_federation import Audit, Decision, Inputs, LocalTraining
 from semsim_federation.nvflare import AuditedClient
 from semsim_training.victims.perceptron import Perceptron
 
@@ -31,6 +31,7 @@ class OnePicture(AuditedClient):
     def __init__(self, audit: Audit, picture: RGBImage | None) -> None:
         super().__init__()
         self.audited, self.picture = audit, picture
+        self.decisions: list[Decision] = []
 
     def audit(self, fl_ctx: FLContext) -> Audit:
         """The audit of the step."""
@@ -41,6 +42,10 @@ class OnePicture(AuditedClient):
         if self.picture is None:
             raise OSError("expected the images of the round, got none")
         return [self.picture], [3]
+
+    def record(self, fl_ctx: FLContext, decision: Decision) -> None:
+        """Keep the decision."""
+        self.decisions.append(decision)
 
 
 class Engine:

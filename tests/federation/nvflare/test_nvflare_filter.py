@@ -71,6 +71,18 @@ def test_reporting_sends_everything(site: Site, tmp_path: Path) -> None:
     assert [(one["sent"], one["report"]) for one in reported(tmp_path / "b")] == [(True, None)]
 
 
+def test_the_client_is_told_of_decisions(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each decision reaches the client; an update of which no note can be taken is not sent."""
+    client = site.client()
+    assert processed(LeakageFilter(client), site.update(after=pruned(site)), site) is None
+    (decision,) = client.decisions
+    assert decision.report is not None
+    assert decision.report.verdict == "not_shown"
+    monkeypatch.setattr(client, "decisions", None)
+    with pytest.raises(ContentBlockedException):
+        processed(LeakageFilter(client), site.update(after=pruned(site)), site)
+
+
 def test_an_empty_answer_tells_nothing_but_that_it_is_empty(site: Site) -> None:
     """With the refusal ``empty`` a DXO of the same kind goes out, without tensors and metrics."""
     sent = processed(LeakageFilter(site.client(), refusal="empty"), site.update(DataKind.WEIGHT_DIFF), site)
