@@ -100,7 +100,7 @@ def score_directories(
         # The manifest, not the graph alone: its calibration gives the leakage.
         header |= {"model": scorer.manifest.model_dump_json(), "semsim": __version__, "limits": str(limits)}
         if not isinstance(scorer, Scorer):
-            header["service"] = scorer.service_version
+            header["service"] = scorer.service.model_dump_json(exclude={"manifest"})
         journal = Journal(journal_path, header)
     rows = list(_score(scorer, directories, matching.pairs, limits, journal, progress))
     return Run(

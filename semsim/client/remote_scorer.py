@@ -32,18 +32,17 @@ class RemoteScorer:
         SemSimError: the service is away, or refuses to tell its model.
     """
 
-    pairs_at_once = 1024
+    pairs_at_once = 512
     """The pairs that a long run gives to :meth:`score_pairs` at a time: enough to keep several requests under way."""
 
     def __init__(self, url: str, **options: Unpack[ConnectionOptions]) -> None:
         self._client = Client(url, **options)
         try:
-            model = self._client.model()
+            self.service = self._client.model()
         except BaseException:
             self._client.close()
             raise
-        self.manifest = model.manifest
-        self.service_version = model.service_version
+        self.manifest = self.service.manifest
 
     def __enter__(self) -> Self:
         return self

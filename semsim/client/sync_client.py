@@ -36,11 +36,10 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections, and end the thread. A closed client can be closed again."""
+        """End calls of other threads, the connections and the thread. A closed client can be closed again."""
         if self._loop.is_closed():
             return
-        self._run(self._client.close())
-        self._run(self._loop.shutdown_default_executor())
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -58,6 +57,14 @@ class Client:
     ) -> list[PairScore | PairFailure]:
         """Score many pairs, as :meth:`AsyncClient.score_pairs` does."""
         return self._run(self._client.score_pairs(pairs, limits=limits, deadline=deadline))
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.close()
+        await self._loop.shutdown_default_executor()
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         if self._loop.is_closed():

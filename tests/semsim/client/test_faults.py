@@ -1,8 +1,10 @@
 """Whatever happens between the client and the service: no pair is lost, none comes twice, and none is made up."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -179,3 +181,31 @@ def test_an_interrupted_call_ends_its_requests(proxy: FaultyProxy, expected: Exp
             same(await client.score_pairs(expected.pairs[:2]), expected.outcomes[:2])
 
     asyncio.run(cancelled())
+
+
+def test_closing_a_client_ends_the_calls_of_other_threads(proxy: FaultyProxy, expected: Expected) -> None:
+    """A thread that waits for scores is told, and does not wait for ever."""
+    proxy.always = refused(503)
+    with Client(proxy.url) as client:
+        client.model()
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(client.score_pairs, expected.pairs)
+            while not proxy.requests:
+                time.sleep(0.01)
+            client.close()
+            with pytest.raises(CancelledError):
+                waiting.result(10)
+
+
+def test_no_log_holds_an_image_or_the_token(
+    proxy: FaultyProxy, expected: Expected, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even the logs of the libraries below, at their most talkative."""
+    caplog.set_level(logging.DEBUG)
+    token = "a-token-that-nobody-guesses"  # noqa: S105
+    proxy.faults.extend([dropped, refused(503), truncated])
+    with Client(proxy.url, token=token) as client:
+        same(client.score_pairs(expected.pairs[:2]), expected.outcomes[:2])
+    assert "POST" in caplog.text
+    assert token not in caplog.text
+    assert max(len(record.getMessage()) for record in caplog.records) < 1000
