@@ -160,9 +160,11 @@ def test_without_extras_it_scores_and_names_what_is_missing(bare: Path, folder: 
     """The wheel's own dependencies do to list attacks and to score; a command that needs more names the extra."""
     assert "dlg" in run([bare / "semsim", "attack", "list"], folder)
     assert "distance" in run([bare / "semsim", "score", "original.png", "reconstruction.png"], folder)
-    refused = subprocess.run([bare / "semsim", "serve"], cwd=folder, capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "pip install 'semsim[serve]'" in refused.stderr
+    remote = "score-dir", ".", ".", "--url", "http://127.0.0.1:3000"
+    for command, extra in ((("serve",), "serve"), (remote, "client")):
+        refused = subprocess.run([bare / "semsim", *command], cwd=folder, capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert f"pip install 'semsim[{extra}]'" in refused.stderr
 
 
 def test_a_package_of_plug_ins_works_beside_the_wheel(installed: Path, folder: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def write_files(data: Path, folder: Path, side: int, files: int) -> tuple[Path, 
 def seconds(folders: tuple[Path, Path], table: Path, *extra: str) -> float:
     """The seconds of one whole command, whose exit code must be that of scored pairs."""
     began = time.monotonic()
-    command = [Path(sys.executable).parent / "semsim", "score-dir", *folders, "-o", table, *extra]
+    command = [str(Path(sys.executable).parent / "semsim"), "score-dir", *map(str, folders), "-o", str(table), *extra]
     subprocess.run(command, check=True, capture_output=True)
     return time.monotonic() - began
 
