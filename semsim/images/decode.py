@@ -40,6 +40,7 @@ def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage
     if isinstance(source, str | os.PathLike):
         return _from_bytes(read_file(source, limits), limits)
     if isinstance(source, bytes | bytearray | memoryview):
+        limits.require_bytes(memoryview(source).nbytes)  # a view may repeat few bytes without end
         return _from_bytes(bytes(source), limits)
     # bytes(5) would be five zeros, and bytes([1, 2]) two: nothing else is converted.
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")

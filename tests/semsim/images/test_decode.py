@@ -320,3 +320,8 @@ def test_random_bytes_are_refused(content: bytes) -> None:
         decode(content)
     if len(content) > 4 and content != b"farbfeld":  # a signature that is the name of its format
         assert repr(content)[2:-1] not in str(caught.value)
+
+
+def test_an_immense_view_is_refused_before_it_is_copied() -> None:
+    """A view of one byte that is repeated 10^12 times has too many bytes."""
+    assert refused(memoryview(np.broadcast_to(np.uint8(0), (10**6, 10**6)))) is ErrorCode.TOO_MANY_BYTES
