@@ -8,12 +8,19 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidUpdate
 from semsim_federation.report import Attempt
+from semsim_federation.search_cost import CHECK, SearchCost, free_memory, search_cost
+from semsim_federation.time_limit import TimeIsOver, time_limit
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import ClosedForm
 from semsim_training.attacks.dispatch import run_attack
-from semsim_training.attacks.reconstruction import Status
+from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.attacks.search import Options
+from semsim_training.attacks.simulation import tried_path
 from semsim_training.observations.observation import Observation
+
+
+class TooLarge(Exception):
+    """A search does not fit into the time that is left, or into memory."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,23 +33,25 @@ class Attempts:
     device: str
     seed: int
     done: list[Attempt] = field(default_factory=list)
+    _cost: SearchCost | None = None
 
-    def skip(self, attack: str, reason: str) -> None:
-        """Note an attack that is not begun."""
-        self.done.append(Attempt(attack, "skipped", None, None, 0.0, reason))
+    @property
+    def explained(self) -> bool:
+        """True where an attack's images explained the update, or a part of it."""
+        return any(one.status in (Status.MATCHED, Status.PARTLY) for one in self.done)
+
+    def skip(self, attack: str, reason: str, seconds: float = 0.0) -> None:
+        """Note an attack that was not begun, or not ended."""
+        self.done.append(Attempt(attack, "skipped", None, None, seconds, reason))
 
     def run(self, name: str, attack: AttackRecipe | ClosedForm) -> NDArray[np.uint8] | None:
         """Run one attack with what is left of the time; its images ``(N, H, W, C)``, or None where none came out."""
         began = time.monotonic()
-        left = self.deadline - began
-        if left <= 0 and not isinstance(attack, ClosedForm):
-            self.skip(name, "the time was over")
-            return None
         try:
-            options = Options(device=self.device, seconds=max(left, 1e-3))
-            result = run_attack(attack, [self.observation], [self.seed], options)[0]
-        except InvalidUpdate as error:  # the attack says that it is not for such updates
-            self.skip(name, str(error))
+            with time_limit(self.deadline):
+                result = self._result(attack)
+        except (InvalidUpdate, TimeIsOver, TooLarge) as error:  # an attack is not for such updates, or too slow
+            self.skip(name, str(error), time.monotonic() - began)
             return None
         except Exception as error:  # noqa: BLE001  # an attack that breaks off has shown nothing, whatever broke
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
@@ -56,3 +65,34 @@ class Attempts:
             Attempt(name, str(result.status), explanation.share, explanation.gain, seconds, explanation.hint)
         )
         return result.images
+
+    def _result(self, attack: AttackRecipe | ClosedForm) -> Reconstruction:
+        options = (
+            Options() if isinstance(attack, ClosedForm) else Options(self.device, seconds=self._for_search(attack))
+        )
+        return run_attack(attack, [self.observation], [self.seed], options)[0]
+
+    def _for_search(self, recipe: AttackRecipe) -> float:
+        """The seconds for a search, of which the check of its result is left out."""
+        recipe.check(self.observation)
+        self._refuse_too_long(0.0)
+        if self.device != "cpu":  # a CPU's time says nothing of a GPU's
+            tried_path(self.observation)
+            return max((self.deadline - time.monotonic()) * 0.7, 1e-3)
+        if self._cost is None:
+            self._cost = search_cost(self.observation)
+            self._refuse_too_long(self._cost.trial + self._cost.least)
+        memory, free = self._cost.memory, free_memory()
+        if free is not None and memory > free:
+            raise TooLarge(f"an evaluation takes about {memory / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free")
+        tried_path(self.observation)
+        self._refuse_too_long(self._cost.least)
+        return self.deadline - time.monotonic() - CHECK * self._cost.evaluation
+
+    def _refuse_too_long(self, least: float) -> None:
+        left = self.deadline - time.monotonic()
+        if least >= left:
+            raise TooLarge(
+                f"it takes at least about {least:.1f} s for this network and {self.observation.images} images, and "
+                f"{max(left, 0.0):.1f} s are left"
+            )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from semsim_training.attacks.choice import AttackChoice
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.defenses.defense import Defense
 from semsim_training.defenses.rules import defend
+from semsim_training.gradients.attackable import independent_copy
 from semsim_training.gradients.update import LocalTraining
 from semsim_training.observations.observation import BatchNormMode, Observation, Victim
 from semsim_training.observations.sent_tensors import SentTensors
@@ -45,7 +47,8 @@ imprint module."""
 class Audit:
     """Attacks a client's update as a server could, and tells which of the client's images leak.
 
-    It needs the client's images, and so belongs where they are, or at a server with public images.
+    It needs the client's images, and so belongs where they are, or at a server with public images. Threads may share it;
+    one update is audited at a time.
 
     Args:
         model: the network that clients train.
@@ -94,6 +97,8 @@ class Audit:
         if self.scorer.manifest.calibration is None:
             raise NotCalibrated("expected a calibrated scoring model, got one that gives no leakage")
         self.threshold = self.scorer.manifest.threshold if threshold is None else threshold
+        # One network for all rounds: attacks try the ways to its gradients once for each network.
+        self._network, self._lock = independent_copy(self.model), Lock()
         self.controls = controls if isinstance(controls, Controls) else Controls.of(self.scorer, controls)
 
     def update(
@@ -124,22 +129,24 @@ class Audit:
             InvalidVictim: the model cannot be attacked, or ``before`` is not its state.
             InvalidConfiguration: an unknown kind of update.
         """
-        began = time.monotonic()
         originals = audited_images(images, self.inputs)
         if not isinstance(kind, str) or kind not in set(UpdateKind):
             raise InvalidConfiguration(f"expected a kind of update of {', '.join(UpdateKind)}, got {kind}")
-        network = with_weights(self.model, before)
-        refuse_weights_that_are_not_finite(network)
-        observation = observation_of(
-            Victim(network, self.inputs, type(network).__name__),
-            after,
-            UpdateKind(kind),
-            images=len(originals),
-            labels=whole_labels(labels),
-            local_training=self.training,
-            batchnorm=self.batchnorm,
-        )
-        return self._report(observation, originals, began, defense, round)
+        with self._lock:
+            began = time.monotonic()
+            sent = with_weights(self.model, before)
+            refuse_weights_that_are_not_finite(sent)
+            self._network.load_state_dict(sent.state_dict())
+            observation = observation_of(
+                Victim(self._network, self.inputs, type(self._network).__name__),
+                after,
+                UpdateKind(kind),
+                images=len(originals),
+                labels=whole_labels(labels),
+                local_training=self.training,
+                batchnorm=self.batchnorm,
+            )
+            return self._report(observation, originals, began, defense, round)
 
     def probe(
         self,
@@ -179,26 +186,26 @@ class Audit:
     def _report(
         self, observation: Observation, originals: NDArray[np.uint8], began: float, defense: str, round: int | None
     ) -> LeakageReport:
+        began_scoring = time.monotonic()
         found = FoundImages(self.scorer, self.controls, self.threshold, originals)
-        attempts = Attempts(observation, began + self.seconds, self.device, self.seed)
-        leakages = found.leakages()
+        # Of each attack as many images are scored, which takes time, too.
+        scoring = 2 * (time.monotonic() - began_scoring)
+        attempts = Attempts(observation, began + self.seconds - scoring, self.device, self.seed)
         for name, attack in self.attacks.items():
-            if all(image.leaked for image in leakages):
+            if found.all_leaked:
                 attempts.skip(name, "every image leaked already")
             elif (images := attempts.run(name, attack)) is not None:
                 found.add(name, images)
-                leakages = found.leakages()
-        explained = any(one.status in ("matched", "partly") for one in attempts.done)
-        if any(image.leaked for image in leakages):
+        if any(image.leaked for image in found.leakages):
             verdict = Verdict.LEAKS
-        elif explained and all(image.recognizable is not None for image in leakages):
+        elif attempts.explained and all(image.recognizable is not None for image in found.leakages):
             verdict = Verdict.NOT_SHOWN
         else:
             verdict = Verdict.COULD_NOT_TELL
         manifest = self.scorer.manifest
         return LeakageReport(
             verdict=verdict,
-            images=leakages,
+            images=found.leakages,
             attempts=tuple(attempts.done),
             round=round,
             defense=defense,
@@ -206,6 +213,7 @@ class Audit:
             seconds=time.monotonic() - began,
             threshold=self.threshold,
             controls=len(self.controls),
+            luck=found.luck,
             model=f"{manifest.name} {manifest.version}",
             versions={"semsim": semsim.__version__, "torch": version("torch"), "numpy": version("numpy")},
         )

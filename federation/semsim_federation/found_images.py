@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.controls import Controls, distances
+from semsim.controls import Controls, Portraits
 from semsim.images import decode
 from semsim.pairs import PairFailure
 from semsim.scorer import Scorer
 from semsim_federation.report import ImageLeakage
-
-LUCKY = 0.01
-"""The share of batches of unrelated images in which one may be identified by luck."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,46 +21,55 @@ class FoundImages:
     threshold: float | None
     originals: NDArray[np.uint8]
     """The client's images, ``(N, H, W, C)``."""
+    leakages: tuple[ImageLeakage, ...] = ()
+    """Each original beside the reconstruction that is most like it."""
+    luck: float = 0.0
+    """The bound on the probability that one of as many unrelated images is identified."""
+    _portraits: Portraits = field(init=False)
     _reconstructions: list[NDArray[np.uint8]] = field(default_factory=list)
     _attacks: list[str] = field(default_factory=list)
-    _embeddings: list[NDArray[np.float32]] = field(default_factory=list)
-    _embedded: NDArray[np.float32] | None = None
+    _found: list[Portraits] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._portraits = Portraits.of(self.scorer, [decode(image) for image in self.originals])
+        self.leakages = (ImageLeakage(None, None, None, False, False, None, None, ""),) * len(self.originals)
+
+    @property
+    def all_leaked(self) -> bool:
+        """True where there is nothing left to find."""
+        return all(image.leaked for image in self.leakages)
+
+    def reconstruction(self, index: int) -> NDArray[np.uint8]:
+        """The reconstruction ``(H, W, C)`` that is most like the original at an index."""
+        return self._reconstructions[int(self._nearest()[index])]
+
+    def _nearest(self) -> NDArray[np.intp]:
+        return self.controls.likeness(self._portraits, Portraits.joined(self._found)).nearest
 
     def add(self, attack: str, reconstructions: NDArray[np.uint8]) -> None:
-        """Add an attack's reconstructions, uint8 ``(M, H, W, C)``."""
+        """Add an attack's reconstructions, uint8 ``(M, H, W, C)``.
+
+        An attack tells no order, so that of all attacks together the most alike counts for each original.
+        """
         self._reconstructions.extend(reconstructions)
         self._attacks.extend([attack] * len(reconstructions))
-        self._embeddings.append(self.scorer.embed([decode(image) for image in reconstructions]))
-
-    def leakages(self) -> tuple[ImageLeakage, ...]:
-        """Each original beside the reconstruction that is nearest to it by the SemSim distance.
-
-        An attacker tells no order, so that the nearest counts, of all attacks. The best of many is near by luck, too:
-        the chance is the share of controls whose own nearest reconstruction is as near, and an image is identified
-        where it is below 1% divided by the number of originals (Bonferroni).
-        """
-        if not self._reconstructions:
-            return (ImageLeakage(None, None, None, False, False, None, None, ""),) * len(self.originals)
-        if self._embedded is None:
-            self._embedded = self.scorer.embed([decode(image) for image in self.originals])
-        found = np.concatenate(self._embeddings)
-        apart = distances(self._embedded, found)
-        nearest = apart.argmin(axis=1)
-        lucky = np.sort(self.controls.distances(found).min(axis=0))
-        chances = np.searchsorted(lucky, apart.min(axis=1), side="right") / len(lucky)
+        self._found.append(Portraits.of(self.scorer, [decode(image) for image in reconstructions]))
+        likeness = self.controls.likeness(self._portraits, Portraits.joined(self._found))
+        self.luck = likeness.luck
         scores = self.scorer.score_pairs(
-            [(image, self._reconstructions[at]) for image, at in zip(self.originals, nearest, strict=True)]
+            [(image, self._reconstructions[at]) for image, at in zip(self.originals, likeness.nearest, strict=True)]
         )
-        return tuple(
-            self._leakage(score, float(chance), self._attacks[at], float(distance))
-            for score, chance, at, distance in zip(scores, chances, nearest, apart.min(axis=1), strict=True)
+        self.leakages = tuple(
+            self._leakage(score, self._attacks[at], float(chance), bool(identified))
+            for score, at, chance, identified in zip(
+                scores, likeness.nearest, likeness.chance, likeness.identified, strict=True
+            )
         )
 
-    def _leakage(self, score: object, chance: float, attack: str, distance: float) -> ImageLeakage:
-        identified = chance < LUCKY / len(self.originals)
+    def _leakage(self, score: object, attack: str, chance: float, identified: bool) -> ImageLeakage:
         if isinstance(score, PairFailure):
-            return ImageLeakage(None, None, chance, identified, False, distance, None, attack)
+            return ImageLeakage(None, None, chance, identified, False, None, None, attack)
         leakage = score.leakage
         recognizable = None if leakage is None or self.threshold is None else leakage >= self.threshold
         leaked = bool(recognizable) and identified
-        return ImageLeakage(leakage, recognizable, chance, identified, leaked, distance, score.psnr, attack)
+        return ImageLeakage(leakage, recognizable, chance, identified, leaked, score.distance, score.psnr, attack)

@@ -38,17 +38,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ImageLeakage:
-    """One of the client's images, beside the reconstruction that is nearest to it."""
+    """One of the client's images, beside the reconstruction that is most like it."""
 
     leakage: float | None
     """The calibrated probability that an annotator recognises the reconstruction; None where nothing can be told."""
     recognizable: bool | None
     """True where the leakage is at least the threshold; None where nothing can be told."""
     chance: float | None
-    """The share of controls that come as near to a reconstruction as this image does; None without a
-    reconstruction."""
+    """The share of controls that are as like to a reconstruction as this image; None without a reconstruction."""
     identified: bool
-    """True where the chance is so low that a batch of this size has a lucky likeness in less than 1% of cases."""
+    """True where the chance is so low that it is no luck; ``LeakageReport.luck`` says how often it would be."""
     leaked: bool
     """True where the image is recognizable and identified."""
     distance: float | None
@@ -76,6 +75,8 @@ class LeakageReport:
     """The leakage from which on an image counts as recognizable; None where the model is not calibrated."""
     controls: int
     """The number of public images that were compared."""
+    luck: float
+    """The bound on the probability that one of as many unrelated images is identified; 0 without reconstructions."""
     model: str
     """The scoring model's name and version."""
     versions: Mapping[str, str]

@@ -1,0 +1,158 @@
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from semsim.exceptions import InvalidArray, InvalidConfiguration, InvalidUpdate, InvalidVictim
+from semsim_federation import Audit, Inputs, LocalTraining, Verdict
+from semsim_federation import audit as audit_module
+from tests.federation.digits import INPUTS, audit, client, network, pictures, scorer, trained, weights_of
+
+BEFORE = weights_of(network())
+
+
+def test_a_closed_form_leaks_and_nothing_else_is_tried() -> None:
+    images, labels = client(1)
+    report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels, round=3)
+    assert report.verdict is Verdict.LEAKS
+    assert report.images[0].leaked
+    assert report.images[0].attack == "closed-form"
+    assert [one.status for one in report.attempts] == ["skipped", "matched", "skipped"]
+    assert report.attempts[2].reason == "every image leaked already"
+    assert "leaks 1 of 1 image" in report.sentence
+    assert report.values()["round"] == 3
+    assert report.values()["images"][0]["psnr"] is None  # infinite
+
+
+def test_the_images_of_a_batch_leak_in_any_order() -> None:
+    images, labels = client(2)
+    report = audit(seconds=6.0).update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    assert report.verdict is Verdict.LEAKS
+    assert report.leaked == 2
+    assert report.luck <= 0.015 + 1e-9
+
+
+@pytest.mark.parametrize("kind", ["after", "delta", "gradient"])
+def test_updates_come_in_three_kinds(kind: str) -> None:
+    images, labels = client(1)
+    after = trained(BEFORE, images, labels)
+    sent = after if kind == "after" else {name: value - BEFORE[name] for name, value in after.items()}
+    training = LocalTraining(0.1, 64)
+    if kind == "gradient":
+        sent, training = {name: -value / 0.1 for name, value in sent.items()}, None
+    report = audit(training=training).update(BEFORE, sent, images, labels, kind=kind)
+    assert report.verdict is Verdict.LEAKS
+
+
+def test_a_probe_applies_the_defense() -> None:
+    images, labels = client(1)
+    open_ = audit(seconds=3.0, attacks=()).probe(BEFORE, trained, images, labels)
+    noisy = audit(seconds=3.0, attacks=()).probe(BEFORE, trained, images, labels, defense="gaussian:1")
+    assert open_.verdict is Verdict.LEAKS
+    assert noisy.verdict is not Verdict.LEAKS
+    assert noisy.defense == "gaussian:1"
+
+
+def test_adam_that_is_told_as_sgd_is_no_green_light() -> None:
+    images, labels = client(2)
+    report = audit(seconds=4.0).update(BEFORE, trained(BEFORE, images, labels, torch.optim.Adam), images, labels)
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert "Adam" in report.sentence
+    assert "safe" not in report.sentence
+
+
+def test_an_optimiser_that_is_not_declared_is_refused() -> None:
+    images, labels = client(1)
+    with pytest.raises(InvalidUpdate, match="learning rate of local training"):
+        audit(training=None).update(BEFORE, trained(BEFORE, images, labels), images, labels)
+
+
+def test_updates_and_images_that_do_not_belong_are_refused() -> None:
+    images, labels = client(2)
+    after, tried = trained(BEFORE, images, labels), audit()
+    with pytest.raises(InvalidUpdate, match="finite"):
+        tried.update(BEFORE, after | {"1.bias": after["1.bias"] * np.nan}, images, labels)
+    with pytest.raises(InvalidUpdate, match="of the names|parameters|tensors|1.bias"):
+        tried.update(BEFORE, {name: value for name, value in after.items() if name != "1.bias"}, images, labels)
+    with pytest.raises(InvalidUpdate, match="shape"):
+        tried.update(BEFORE, after | {"1.bias": after["1.bias"][:5]}, images, labels)
+    with pytest.raises(InvalidVictim):
+        tried.update({name: value for name, value in BEFORE.items() if name != "1.bias"}, after, images, labels)
+    with pytest.raises(InvalidArray, match="16 x 16 pixels with 1 channels, got uint8 of shape"):
+        tried.update(BEFORE, after, images[:, :8], labels)
+    with pytest.raises(InvalidArray, match="got none"):
+        tried.update(BEFORE, after, images[:0], [])
+    with pytest.raises(InvalidArray, match="float64"):
+        tried.update(BEFORE, after, images / 255.0, labels)
+    with pytest.raises(InvalidUpdate, match="one label for each of 2 images"):
+        tried.update(BEFORE, after, images, labels[:1])
+    with pytest.raises(InvalidConfiguration, match="kind of update"):
+        tried.update(BEFORE, after, images, labels, kind="weights")
+
+
+def test_a_batch_that_is_told_too_small_does_not_pass() -> None:
+    images, labels = client(3)
+    report = audit(seconds=3.0).update(BEFORE, trained(BEFORE, images, labels), images[:1], labels[:1])
+    assert report.verdict is not Verdict.NOT_SHOWN or report.attempts[-1].status == "partly"
+
+
+def test_reconstructions_that_are_black_are_no_green_light() -> None:
+    images, _ = client(1)
+    black = audit_module.FoundImages(scorer(), audit().controls, 0.42, images)
+    black.add("smooth", np.zeros_like(images))
+    assert black.leakages[0].recognizable is None
+    assert not black.leakages[0].leaked
+
+
+def test_an_attack_that_breaks_off_is_told_and_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("out of memory\nsecond line")
+
+    monkeypatch.setattr("semsim_federation.attempts.run_attack", broken)
+    images, labels = client(1)
+    report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert {one.status for one in report.attempts} == {"failed"}
+    assert report.attempts[0].reason == "RuntimeError: out of memory"
+    assert report.images[0].leakage is None
+
+
+class Deep(nn.Module):
+    """A network whose search takes minutes at 96 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [nn.Conv2d(3, 32, 3, padding=1), *(nn.Conv2d(32, 32, 3, padding=1) for _ in range(8))]
+        self.body = nn.Sequential(*(part for layer in layers for part in (layer, nn.Sigmoid())))
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(images).mean(dim=(2, 3)))
+
+
+def test_a_search_that_is_too_large_for_the_time_is_skipped_with_the_reason() -> None:
+    model = Deep()
+    inputs = Inputs(size=96, classes=10, mean=0.5, std=0.25, white=1)
+    images = np.random.default_rng(0).integers(0, 256, (8, 96, 96, 3), dtype=np.uint8)
+    gradient = {name: torch.randn_like(value) for name, value in model.named_parameters()}
+    tried = Audit(model, inputs, seconds=2.0, controls=pictures()[500:700], scorer=scorer())
+    began = time.monotonic()
+    report = tried.update(model.state_dict(), gradient, images, [0] * 8, kind="gradient")
+    assert time.monotonic() - began < 10  # the machine may be busy
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert report.attempts[-1].status == "skipped"
+    assert "s are left" in report.attempts[-1].reason or "the time was over" in report.attempts[-1].reason
+
+
+def test_an_audit_says_what_it_expects() -> None:
+    with pytest.raises(InvalidConfiguration, match="at least 100"):
+        audit(controls=pictures()[:99])
+    with pytest.raises(InvalidConfiguration, match="expected an attack"):
+        audit(attacks=("sgd",))
+    with pytest.raises(InvalidConfiguration, match="more than 0 seconds"):
+        audit(seconds=0.0)
+    with pytest.raises(InvalidConfiguration, match="threshold"):
+        audit(threshold=1.5)
+    assert INPUTS.classes == 10

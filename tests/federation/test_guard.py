@@ -1,0 +1,106 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from semsim.exceptions import InvalidConfiguration
+from semsim_federation import Audit, Guard, Verdict
+from tests.federation.digits import audit, client, network, trained, weights_of
+
+BEFORE = weights_of(network())
+IMAGES, LABELS = client(1)
+AFTER = trained(BEFORE, IMAGES, LABELS)
+
+
+@pytest.fixture(scope="module")
+def quick() -> Audit:
+    return audit(attacks=(), seconds=5.0)
+
+
+def test_a_report_is_not_in_the_way(quick: Audit) -> None:
+    decision = Guard(quick).check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.report is not None
+    assert decision.report.verdict is Verdict.LEAKS
+    assert decision.send is not None
+    assert all(np.array_equal(decision.send[name], AFTER[name]) for name in AFTER)
+
+
+def test_what_leaks_is_blocked(quick: Audit) -> None:
+    decision = Guard(quick, action="block").check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.send is None
+    assert "leaks 1 of 1" in decision.reason
+
+
+def test_rounds_between_are_not_audited(quick: Audit) -> None:
+    decision = Guard(quick, action="block", every=5).check(BEFORE, AFTER, IMAGES, LABELS, 3)
+    assert decision.send is not None
+    assert decision.report is None
+    assert decision.reason == "Round 3 is not audited."
+
+
+def test_a_limit_lets_a_share_of_images_leak(quick: Audit) -> None:
+    decision = Guard(quick, action="block", limit=0.5).check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.send is None  # all of one image
+
+
+def test_the_ladder_ends_where_the_update_no_longer_leaks(quick: Audit) -> None:
+    guard = Guard(quick, action="defend", defenses=("prune:0.01", "gaussian:0.003"))
+    decision = guard.check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.report is not None
+    if decision.send is not None:  # the noise is secret, and so its luck
+        assert decision.report.defense in ("prune:0.01", "gaussian:0.003")
+        assert not np.array_equal(decision.send["1.weight"], AFTER["1.weight"])
+        assert decision.send["1.weight"].dtype == np.float32
+        assert decision.report.verdict is not Verdict.LEAKS
+
+
+@pytest.mark.parametrize(
+    ("after", "images", "labels", "told"),
+    [
+        ({name: value * np.nan for name, value in AFTER.items()}, IMAGES, LABELS, "finite"),
+        ({"other": np.zeros(3)}, IMAGES, LABELS, "other"),
+        (AFTER, IMAGES[:, :8], LABELS, "16 x 16 pixels"),
+        (AFTER, IMAGES[:0], [], "got none"),
+        (AFTER, IMAGES, [1, 2], "one label"),
+        (AFTER, None, LABELS, "NoneType"),
+        (BEFORE, IMAGES, LABELS, "not zero"),
+    ],
+    ids=["NaN", "another model", "another size", "no image", "labels", "no images", "nothing learnt"],
+)
+@pytest.mark.parametrize("action", ["block", "defend", "report"])
+def test_what_cannot_be_audited_is_not_sent(
+    quick: Audit, action: Any, after: Any, images: Any, labels: Any, told: str
+) -> None:
+    guard = Guard(quick, action=action, defenses=("prune:0.5",) if action == "defend" else ())
+    decision = guard.check(BEFORE, after, images, labels, 1)
+    assert (decision.send is None) == (action != "report")
+    assert told in decision.reason
+
+
+def test_a_scorer_that_raises_blocks(quick: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise ConnectionError("the scorer is down")
+
+    monkeypatch.setattr(quick.scorer, "score_pairs", down)
+    decision = Guard(quick, action="block").check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.send is None
+    assert "the scorer is down" in decision.reason
+
+
+def test_an_optimiser_that_is_not_declared_blocks() -> None:
+    decision = Guard(audit(attacks=(), training=None), action="block").check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.send is None
+    assert "learning rate" in decision.reason
+
+
+def test_a_guard_says_what_it_expects(quick: Audit) -> None:
+    for wrong, told in (
+        ({"action": "stop"}, "expected the action"),
+        ({"every": 0}, "whole number of rounds"),
+        ({"limit": 1.0}, "limit of 0 to less than 1"),
+        ({"action": "defend"}, "expected defenses"),
+        ({"action": "block", "defenses": ("prune:0.5",)}, "expected defenses"),
+        ({"action": "defend", "defenses": ("blur:3",)}, "blur"),
+    ):
+        with pytest.raises(InvalidConfiguration, match=told):
+            Guard(quick, **wrong)
