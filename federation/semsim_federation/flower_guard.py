@@ -38,8 +38,8 @@ class LeakageGuard:
     Args:
         audit: makes the audit from the context, once per process; it must fit every client of the process.
         batch: returns the images and labels that the reply was trained on. It is called after the training.
-        action: ``report`` sends every update as it is, ``block`` sends none that leaks, ``defend`` tries ``defenses`` in
-            their order first.
+        action: ``report`` sends every update as it is, ``block`` sends none that leaks, ``defend`` tries ``defenses``
+            in their order first.
         every: audit the rounds whose number, as the server counts them, is a multiple of it. The others are sent.
         defenses: the ladder of defenses for ``defend``, such as ``("prune:0.9", "gaussian:0.01")``.
         limit: the largest share of images that may leak; None for none of them.
@@ -102,7 +102,7 @@ class LeakageGuard:
         if isinstance(before, InvalidUpdate):
             raise before
         _, after = _weights(reply)
-        round = _round(msg)
+        number = _round(msg)
         self._audit = self._audit or self.audit(ctx)
         guard = Guard(
             self._audit,
@@ -111,10 +111,10 @@ class LeakageGuard:
             defenses=[str(defense) for defense in options.defenses] if options.action == "defend" else (),
             limit=options.limit,
         )
-        if round is not None and round % options.every:
-            return guard.check(before, after, (), (), round)
+        if number is not None and number % options.every:
+            return guard.check(before, after, (), (), number)
         images, labels = self.batch(ctx)
-        return guard.check(before, after, images, labels, round)
+        return guard.check(before, after, images, labels, number)
 
 
 def telemetry(report: LeakageReport) -> dict[str, str | float]:

@@ -1,4 +1,4 @@
-"""The options of a leakage guard in a Flower run: the app's own, changed by the run's and by the node's configuration."""
+"""The options of a leakage guard in a Flower run: the app's, changed by the run's and the node's configuration."""
 
 from collections.abc import Mapping
 from typing import Any

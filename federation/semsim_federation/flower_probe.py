@@ -66,8 +66,7 @@ def leakage_probe(
             "leaks": int(report.verdict is Verdict.LEAKS),
             "could-not-tell": int(report.verdict is Verdict.COULD_NOT_TELL),
         }
-        return MetricRecord(
-            verdicts | {name: value for name, value in telemetry(report).items() if type(value) is float}
-        )
+        numbers = {name: value for name, value in telemetry(report).items() if isinstance(value, float)}
+        return MetricRecord(verdicts | numbers)
 
     return evaluate

@@ -41,8 +41,8 @@ def guard(msg: Message, ctx: Context, call_next: ClientAppCallable) -> Message:
 @app.train(mods=[guard])
 def step(msg: Message, ctx: Context) -> Message:
     """Train on the images of the round, by one step."""
-    round = int(msg.content.config_records["config"]["server-round"])  # type: ignore[arg-type]  # a number
-    ctx.state["step"] = MetricRecord({"round": round})
+    number = int(msg.content.config_records["config"]["server-round"])  # type: ignore[arg-type]  # a number
+    ctx.state["step"] = MetricRecord({"round": number})
     images, labels = batch(ctx)
     weights = {name: array.numpy() for name, array in msg.content.array_records["arrays"].items()}
     trained = ArrayRecord({name: Array(value) for name, value in train(weights, images, labels).items()})

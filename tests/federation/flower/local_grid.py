@@ -23,24 +23,30 @@ class LocalGrid(Grid):
         }
 
     def set_run(self, run: Run) -> None:
+        """Refuse: a grid in this process has no run of its own."""
         raise NotImplementedError
 
     @property
     def run(self) -> Run:
+        """Refuse: a grid in this process has no run of its own."""
         raise NotImplementedError
 
     def create_message(
         self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
     ) -> Message:
+        """Make a message as Flower does."""
         return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
 
     def get_node_ids(self) -> Iterable[int]:
+        """All nodes."""
         return list(self.contexts)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Refuse: messages are answered at once."""
         raise NotImplementedError
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """Refuse: messages are answered at once."""
         raise NotImplementedError
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
@@ -49,7 +55,7 @@ class LocalGrid(Grid):
         for message in messages:
             try:
                 replies.append(self.app(message, self.contexts[message.metadata.dst_node_id]))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # Flower's nodes catch all, too
                 replies.append(Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, str(error)), reply_to=message))
         self.replies += replies
         return replies

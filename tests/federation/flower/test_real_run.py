@@ -57,7 +57,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 def _wait_for(address: str) -> None:
     for _ in range(120):
         try:
-            urllib.request.urlopen(address, timeout=1).close()
+            urllib.request.urlopen(address, timeout=1).close()  # noqa: S310  # our own address
         except OSError:
             time.sleep(0.5)
         else:
@@ -77,13 +77,12 @@ def test_what_leaks_is_blocked_in_every_round_and_noise_passes(environment: dict
         path.stem: [json.loads(line) for line in path.read_text().splitlines()]
         for path in (tmp_path / "out").glob("*.jsonl")
     }
-    told = {
-        name: [(row["round"], row["verdict"], row["sent"], row["defense"]) for row in of] for name, of in rows.items()
-    }
+    kept = ("round", "verdict", "sent", "defense")
+    told = {name: [tuple(row[key] for key in kept) for row in lines] for name, lines in rows.items()}
     rounds = range(1, 6)
     assert told == {
-        "client-0": [(round, "leaks", False, "none") for round in rounds],
-        "client-1": [(round, "not_shown", True, "gaussian:0.01") for round in rounds],
-        "client-2": [(round, "not_shown", True, "gaussian:0.01") for round in rounds],
-        "probe": [(round, "leaks", None, "none") for round in (0, *rounds)],
+        "client-0": [(number, "leaks", False, "none") for number in rounds],
+        "client-1": [(number, "not_shown", True, "gaussian:0.01") for number in rounds],
+        "client-2": [(number, "not_shown", True, "gaussian:0.01") for number in rounds],
+        "probe": [(number, "leaks", None, "none") for number in (0, *rounds)],
     }
