@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 from PIL import Image
 
 from benchmarks.harness.reports import options, publish, records_table
@@ -26,10 +27,14 @@ SIDES = (32, 96)
 
 
 def write_files(data: Path, folder: Path, side: int, files: int) -> tuple[Path, Path]:
-    """Real images of ``side`` as PNG files, half of ``files``, and degraded copies of them."""
-    originals = real_images(data, side, files // 2)
+    """Real images of ``side`` as PNG files, half of ``files``, mirrored where there are too few; degraded copies."""
+    real = real_images(data, side, files // 2)
+    originals = np.concatenate([real, real[:, :, ::-1]])[: files // 2]
+    if len(originals) < files // 2:
+        raise SystemExit(f"expected at most {4 * len(real)} files, got {files}")
     folders = folder / "originals", folder / "reconstructions"
-    for into, images in zip(folders, (originals, degraded_pairs(originals, seed=0)[1]), strict=True):
+    degraded = degraded_pairs(originals, seed=0)[1]
+    for into, images in ((folders[0], originals), (folders[1], degraded)):
         into.mkdir(parents=True)
         for number, image in enumerate(images):
             Image.fromarray(image).save(into / f"{number:06}.png")

@@ -93,7 +93,7 @@ def score_dir(
         _tell_earlier(output)
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     except SemSimError:
-        if remote is not None:
+        if remote is not None and journal is not None and journal.exists():
             typer.echo(f"the service ended the run: {_kept(journal)}", err=True)
         _tell_earlier(output)
         raise
