@@ -18,6 +18,9 @@ from semsim_training.attacks.search import Options
 from semsim_training.attacks.simulation import tried_path
 from semsim_training.observations.observation import Observation
 
+_CHECK_SHARE, _CHECK_MOST = 0.2, 1.0
+"""The share of the time, and the most seconds, for the check of a small network's result, mostly for what it imports."""
+
 
 class TooLarge(Exception):
     """A search does not fit into the time that is left, or into memory."""
@@ -87,7 +90,8 @@ class Attempts:
             raise TooLarge(f"an evaluation takes about {memory / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free")
         tried_path(self.observation)
         self._refuse_too_long(self._cost.least)
-        return self.deadline - time.monotonic() - CHECK * self._cost.evaluation
+        left = self.deadline - time.monotonic()
+        return left - max(CHECK * self._cost.evaluation, min(_CHECK_SHARE * left, _CHECK_MOST))
 
     def _refuse_too_long(self, least: float) -> None:
         left = self.deadline - time.monotonic()

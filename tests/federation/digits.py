@@ -1,7 +1,7 @@
 """A small round of federated learning on scikit-learn's digits, which need no download."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ Weights = dict[str, np.ndarray]
 
 @cache
 def pictures() -> list[RGBImage]:
+    """The digits as RGB images of 16 pixels."""
     levels = (load_digits().images * (255 / 16)).round().astype(np.uint8)
     return list(resize_batch([np.repeat(one[..., None], 3, axis=2) for one in levels], SIDE, SIDE))
 
@@ -31,6 +32,7 @@ def client(count: int) -> tuple[np.ndarray, list[int]]:
 
 @cache
 def scorer() -> Scorer:
+    """The bundled metric."""
     return Scorer(providers=CPU)
 
 
@@ -41,20 +43,22 @@ def network() -> nn.Sequential:
 
 
 def weights_of(model: nn.Module) -> Weights:
+    """A network's weights by name."""
     return {name: value.numpy().copy() for name, value in model.state_dict().items()}
 
 
-def trained(weights: Weights, images: np.ndarray, labels: Sequence[int], optimiser=torch.optim.SGD) -> Weights:
+def trained(weights: Weights, images: np.ndarray, labels: Sequence[int], optimiser=None) -> Weights:
     """The weights after one step."""
     model = network()
     model.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
     pixels = (torch.as_tensor(np.asarray(images)).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
-    step = optimiser(model.parameters(), RATE)
+    step = (optimiser or partial(torch.optim.SGD, lr=RATE))(model.parameters())
     nn.functional.cross_entropy(model(pixels), torch.tensor(labels)).backward()
     step.step()
     return weights_of(model)
 
 
 def audit(**changes) -> Audit:
+    """An audit of the network, with changes."""
     settings = {"training": LocalTraining(RATE, 64), "seconds": 10.0, "controls": pictures()[500:900]} | changes
     return Audit(network(), INPUTS, scorer=scorer(), **settings)

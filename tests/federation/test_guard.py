@@ -14,10 +14,12 @@ AFTER = trained(BEFORE, IMAGES, LABELS)
 
 @pytest.fixture(scope="module")
 def quick() -> Audit:
+    """An audit by closed forms alone."""
     return audit(attacks=(), seconds=5.0)
 
 
 def test_a_report_is_not_in_the_way(quick: Audit) -> None:
+    """``report`` sends everything."""
     decision = Guard(quick).check(BEFORE, AFTER, IMAGES, LABELS, 1)
     assert decision.report is not None
     assert decision.report.verdict is Verdict.LEAKS
@@ -26,12 +28,14 @@ def test_a_report_is_not_in_the_way(quick: Audit) -> None:
 
 
 def test_what_leaks_is_blocked(quick: Audit) -> None:
+    """``block`` sends nothing that leaks."""
     decision = Guard(quick, action="block").check(BEFORE, AFTER, IMAGES, LABELS, 1)
     assert decision.send is None
     assert "leaks 1 of 1" in decision.reason
 
 
 def test_rounds_between_are_not_audited(quick: Audit) -> None:
+    """Only every n-th round is audited."""
     decision = Guard(quick, action="block", every=5).check(BEFORE, AFTER, IMAGES, LABELS, 3)
     assert decision.send is not None
     assert decision.report is None
@@ -39,11 +43,13 @@ def test_rounds_between_are_not_audited(quick: Audit) -> None:
 
 
 def test_a_limit_lets_a_share_of_images_leak(quick: Audit) -> None:
+    """More than the limit is blocked."""
     decision = Guard(quick, action="block", limit=0.5).check(BEFORE, AFTER, IMAGES, LABELS, 1)
     assert decision.send is None  # all of one image
 
 
 def test_the_ladder_ends_where_the_update_no_longer_leaks(quick: Audit) -> None:
+    """``defend`` sends a defended update or none."""
     guard = Guard(quick, action="defend", defenses=("prune:0.01", "gaussian:0.003"))
     decision = guard.check(BEFORE, AFTER, IMAGES, LABELS, 1)
     assert decision.report is not None
@@ -71,6 +77,7 @@ def test_the_ladder_ends_where_the_update_no_longer_leaks(quick: Audit) -> None:
 def test_what_cannot_be_audited_is_not_sent(
     quick: Audit, action: Any, after: Any, images: Any, labels: Any, told: str
 ) -> None:
+    """Everything that goes wrong blocks, except where the guard only reports."""
     guard = Guard(quick, action=action, defenses=("prune:0.5",) if action == "defend" else ())
     decision = guard.check(BEFORE, after, images, labels, 1)
     assert (decision.send is None) == (action != "report")
@@ -78,6 +85,8 @@ def test_what_cannot_be_audited_is_not_sent(
 
 
 def test_a_scorer_that_raises_blocks(quick: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without scores nothing is sent."""
+
     def down(*_: object, **__: object) -> None:
         raise ConnectionError("the scorer is down")
 
@@ -88,12 +97,14 @@ def test_a_scorer_that_raises_blocks(quick: Audit, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_optimiser_that_is_not_declared_blocks() -> None:
+    """An undeclared training blocks."""
     decision = Guard(audit(attacks=(), training=None), action="block").check(BEFORE, AFTER, IMAGES, LABELS, 1)
     assert decision.send is None
     assert "learning rate" in decision.reason
 
 
 def test_a_guard_says_what_it_expects(quick: Audit) -> None:
+    """Wrong options are refused."""
     for wrong, told in (
         ({"action": "stop"}, "expected the action"),
         ({"every": 0}, "whole number of rounds"),
