@@ -6,9 +6,7 @@ python examples/nvflare/job.py --action block
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from digits import DigitNetwork, DigitsClient  # type: ignore[import-not-found]  # it lies beside this script
 from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
@@ -17,15 +15,13 @@ from nvflare.recipe import SimEnv
 from semsim_federation.nvflare import LeakageFilter
 
 HERE = Path(__file__).resolve().parent
-NAME = "digits"
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--action", choices=("report", "block", "defend"), default="report")
+    parser.add_argument("--action", choices=("none", "report", "block", "defend"), default="report")
     parser.add_argument("--refusal", choices=("error", "empty"), default="empty")
-    parser.add_argument("--site", action="store_true", help="put the filter into the sites' privacy.json, not the job")
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--noisy", default="site-2", help="a client that adds noise to its updates; '' for none")
@@ -36,7 +32,7 @@ def arguments() -> argparse.Namespace:
 def recipe_of(clients: int, rounds: int, noisy: str) -> FedAvgRecipe:
     """Federated averaging of the digits' network, without a filter."""
     return FedAvgRecipe(
-        name=NAME,
+        name="digits",
         model=DigitNetwork(),
         min_clients=clients,
         num_rounds=rounds,
@@ -45,33 +41,20 @@ def recipe_of(clients: int, rounds: int, noisy: str) -> FedAvgRecipe:
     )
 
 
-def policy_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """A site's ``privacy.json`` with the filter, whose client stands beside it as a component."""
-    guard = {"path": "semsim_federation.nvflare.LeakageFilter", "args": dict(options)}
-    return {
-        "scopes": [{"name": "audited", "task_result_filters": [guard]}],
-        "default_scope": "audited",
-        "components": [{"id": "audited_client", "path": "digits.DigitsClient"}],
-    }
-
-
 def main() -> None:
-    """Run the job, and print what each site kept of each update."""
+    """Run the job, or export it by NVFLARE's own ``--export``, and print what each site kept of each update."""
     given = arguments()
     workspace = given.workspace.resolve()
-    policy, reports = workspace / NAME / "local" / "privacy.json", workspace / "reports"
-    for old in (policy, *reports.glob("*.json")):
-        old.unlink(missing_ok=True)
+    reports = workspace / "reports"
+    for old in reports.glob("*.json"):
+        old.unlink()
     recipe = recipe_of(given.clients, given.rounds, given.noisy)
     defenses = ["prune:0.9", "gaussian:0.003"] if given.action == "defend" else []
     options = {"action": given.action, "refusal": given.refusal, "defenses": defenses, "reports": str(reports)}
-    if given.site:
-        policy.parent.mkdir(parents=True, exist_ok=True)  # the simulator copies this folder to every site
-        policy.write_text(json.dumps(policy_of(options), indent=2))
-    else:
+    if given.action != "none":
         recipe.add_client_output_filter(LeakageFilter(DigitsClient(), **options), tasks=["train"])
     try:
-        recipe.run(SimEnv(num_clients=given.clients, workspace_root=str(workspace)))
+        recipe.execute(SimEnv(num_clients=given.clients, workspace_root=str(workspace)))
     finally:
         for path in sorted(reports.glob("*.json")):
             decision = json.loads(path.read_text())

@@ -104,11 +104,11 @@ def trained() -> Trained:
     digits = np.repeat(levels.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)[..., None], 3, axis=-1)
     inputs = Inputs(size=SIDE, classes=10, mean=127.5, std=127.5)
     audit = Audit(network, inputs, training=LocalTraining(RATE, 1), attacks=("closed-form",), controls=digits[:100])
-    before = _weights(network)
+    before = weights_of(network)
     pixels = torch.tensor(digits[300], dtype=torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
     cross_entropy(network(pixels), torch.tensor([3])).backward()
     torch.optim.SGD(network.parameters(), RATE).step()
-    return audit, digits[300], before, _weights(network)
+    return audit, digits[300], before, weights_of(network)
 
 
 @contextmanager
@@ -120,5 +120,6 @@ def site_of(trained: Trained) -> Iterator[Site]:
         yield Site(*trained, engine, context)
 
 
-def _weights(network: torch.nn.Module) -> Weights:
+def weights_of(network: torch.nn.Module) -> Weights:
+    """A copy of a network's weights, by name."""
     return {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}

@@ -5,15 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("nvflare", reason="needs the extra nvflare")
 
-from nvflare.apis.fl_constant import FilterKey
+from nvflare.apis.dxo import DataKind, from_shareable
+from nvflare.apis.fl_constant import FilterKey, FLContextKey
+from nvflare.apis.utils.task_utils import apply_filters
 from nvflare.apis.workspace import Workspace
 from nvflare.private.fed.app.fl_conf import create_privacy_manager
+from nvflare.private.fed.client.client_runner import ClientRunnerConfig, TaskRouter
+from nvflare.private.privacy_manager import Scope
+from torch.nn.functional import cross_entropy
 
-from semsim_federation.nvflare import AuditedClient, LeakageFilter
+from semsim_federation.nvflare import LeakageFilter
 from tests.conftest import ROOT
+from tests.federation.nvflare.audited_site import Trained, site_of, weights_of
 
 
 @pytest.fixture
@@ -47,14 +54,39 @@ def test_a_job_holds_the_filter_and_no_copy_of_this_project(job: Any, tmp_path: 
     assert {path.name for path in tmp_path.rglob("*.py")} == {"client.py", "digits.py"}
 
 
-def test_a_sites_policy_makes_the_filter(job: Any, tmp_path: Path) -> None:
-    """NVFLARE reads the filter and its client from ``privacy.json``, and tells the client of the tasks."""
+def test_a_sites_policy_blocks_in_every_job(job: Any, tmp_path: Path) -> None:
+    """NVFLARE reads the filter and its client from ``privacy.json``, tells the client of a task, and filters results.
+
+    NVFLARE's simulator applies no site's policy to its clients, so that this goes the way of a client's process
+    (client_app_runner.py, client_runner.py).
+    """
     for name in ("local", "startup"):
         (tmp_path / name).mkdir()
-    options = {"action": "block", "reports": str(tmp_path / "reports")}
-    (tmp_path / "local" / "privacy.json").write_text(json.dumps(job.policy_of(options)))
+    policy = (ROOT / "examples" / "nvflare" / "privacy.json").read_text()
+    (tmp_path / "local" / "privacy.json").write_text(policy.replace("/tmp/semsim-nvflare", str(tmp_path)))  # noqa: S108
     manager = create_privacy_manager(Workspace(str(tmp_path), "site-1"), names_only=False)
-    (guarding,) = manager.get_scope(None).task_result_filters[FilterKey.OUT]
-    assert isinstance(guarding, LeakageFilter)
-    assert (guarding.client, guarding.action, guarding.reports) == ("audited_client", *options.values())
-    assert isinstance(manager.components[guarding.client], AuditedClient)
+    config = ClientRunnerConfig(TaskRouter(), {}, {})
+    for name, component in manager.components.items():
+        config.add_component(name, component)
+    with site_of(one_step(job)) as site:
+        site.engine.components = config.components
+        site.context.set_prop(FLContextKey.SCOPE_OBJECT, manager.get_scope(None), private=True, sticky=True)
+        for handler in config.handlers:
+            site.begin(handler)
+        chain, result = Scope.TASK_RESULT_FILTERS_NAME, site.update().to_shareable()
+        sent = from_shareable(apply_filters(chain, result, site.context, {}, "train", FilterKey.OUT))
+    assert (sent.data_kind, sent.data) == (DataKind.WEIGHTS, {})
+    (kept,) = (tmp_path / "reports").iterdir()
+    assert json.loads(kept.read_text())["report"]["verdict"] == "leaks"
+
+
+def one_step(job: Any) -> Trained:
+    """The first step of the example's first client."""
+    import digits
+
+    images, labels = digits.batch_of("site-1", 0)
+    network = job.DigitNetwork()
+    before = weights_of(network)
+    cross_entropy(network(digits.tensor_of(images)), torch.tensor(labels)).backward()
+    torch.optim.SGD(network.parameters(), digits.LEARNING_RATE).step()
+    return job.DigitsClient().audit(None), images[0], before, weights_of(network)
