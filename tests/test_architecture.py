@@ -32,14 +32,18 @@ ALLOWED = {
 """The packages that each package may import, beside itself."""
 FLOORS = {
     "semsim": "written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
-    "uninformative pixel_metrics manifest artifact providers pairs embedder distinct scorer summary client bulk commands",
+    "uninformative pixel_metrics manifest artifact providers pairs embedder distinct scorer controls "
+    "summary client bulk commands",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph parity parity_pairs artifact_export export_command",
     "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
+    "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard series "
+    "audit_metrics image_folders audit_command flower_options flower_guard flower_probe flower nvflare_client nvflare_filter "
+    "nvflare_metric nvflare",
     "benchmarks": "harness attack_cases attacks attacks_on_gpu labels local_training presets serving scoring soak "
-    "overload malformed networks damage",
+    "overload malformed networks damage federation_controls",
 }
 """The rooms of each package from the ground up: a room imports only rooms that are named before it."""
 FORBIDDEN_IN_LIBRARY = {"torch", "torchvision", "timm", "bentoml", "starlette", "fastapi"}

@@ -5,9 +5,17 @@
 
 from semsim_federation.audit import Audit, Inputs, LocalTraining
 from semsim_federation.guard import Action, Decision, Guard
-from semsim_federation.report import Attempt, ImageLeakage, LeakageReport, Verdict
+from semsim_federation.leakage_report import Attempt, ImageLeakage, LeakageReport, LeakageVerdict
 
 __all__ = [
-    "Action", "Attempt", "Audit", "Decision", "Guard", "ImageLeakage", "Inputs", "LeakageReport", "LocalTraining",
-    "Verdict",
+    "Action",
+    "Attempt",
+    "Audit",
+    "Decision",
+    "Guard",
+    "ImageLeakage",
+    "Inputs",
+    "LeakageReport",
+    "LeakageVerdict",
+    "LocalTraining",
 ]  # fmt: skip

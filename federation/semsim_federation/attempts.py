@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidUpdate
-from semsim_federation.report import Attempt
+from semsim_federation.leakage_report import Attempt
 from semsim_federation.search_cost import CHECK, SearchCost, free_memory, search_cost
 from semsim_federation.time_limit import TimeIsOver, time_limit
 from semsim_training.attacks.attack_recipe import AttackRecipe
@@ -19,7 +19,7 @@ from semsim_training.attacks.simulation import tried_path
 from semsim_training.observations.observation import Observation
 
 _CHECK_SHARE, _CHECK_MOST = 0.2, 1.0
-"""The share of the time, and the most seconds, for the check of a small network's result, mostly for what it imports."""
+"""The share of the time, and the most seconds, for the check of a small network's result, which imports much."""
 
 
 class TooLarge(Exception):

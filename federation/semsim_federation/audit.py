@@ -19,7 +19,7 @@ from semsim.scorer import Scorer
 from semsim_federation.attempts import Attempts
 from semsim_federation.audited_images import audited_images
 from semsim_federation.found_images import FoundImages
-from semsim_federation.report import LeakageReport, Verdict
+from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
 from semsim_training.attacks.attack_arguments import (
     refuse_other_types,
     refuse_weights_that_are_not_finite,
@@ -47,8 +47,8 @@ imprint module."""
 class Audit:
     """Attacks a client's update as a server could, and tells which of the client's images leak.
 
-    It needs the client's images, and so belongs where they are, or at a server with public images. Threads may share it;
-    one update is audited at a time.
+    It needs the client's images, and so belongs where they are, or at a server with public images. Threads may
+    share it; one update is audited at a time.
 
     Args:
         model: the network that clients train.
@@ -197,11 +197,11 @@ class Audit:
             elif (images := attempts.run(name, attack)) is not None:
                 found.add(name, images)
         if any(image.leaked for image in found.leakages):
-            verdict = Verdict.LEAKS
+            verdict = LeakageVerdict.LEAKS
         elif attempts.explained and all(image.recognizable is not None for image in found.leakages):
-            verdict = Verdict.NOT_SHOWN
+            verdict = LeakageVerdict.NOT_SHOWN
         else:
-            verdict = Verdict.COULD_NOT_TELL
+            verdict = LeakageVerdict.COULD_NOT_TELL
         manifest = self.scorer.manifest
         return LeakageReport(
             verdict=verdict,

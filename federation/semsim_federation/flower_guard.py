@@ -14,7 +14,7 @@ from semsim.exceptions import InvalidUpdate
 from semsim_federation.audit import Audit
 from semsim_federation.flower_options import GuardOptions
 from semsim_federation.guard import Action, Decision, Guard
-from semsim_federation.report import LeakageReport
+from semsim_federation.leakage_report import LeakageReport
 
 Batch = Callable[[Context], tuple[Sequence[Any] | NDArray[np.uint8], Sequence[int]]]
 """What the client trained on: images, uint8 ``(N, H, W, C)`` or a list, and their labels."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semsim.exceptions import InvalidConfiguration
 from semsim_federation.audit import Audit, TrainFunction
 from semsim_federation.flower_guard import telemetry
-from semsim_federation.report import LeakageReport, Verdict
+from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ def leakage_probe(
             _log.warning("round %d could not be probed: %s: %s", server_round, type(error).__name__, error)
             return MetricRecord({"leaks": 0, "could-not-tell": 1})
         verdicts = {
-            "leaks": int(report.verdict is Verdict.LEAKS),
-            "could-not-tell": int(report.verdict is Verdict.COULD_NOT_TELL),
+            "leaks": int(report.verdict is LeakageVerdict.LEAKS),
+            "could-not-tell": int(report.verdict is LeakageVerdict.COULD_NOT_TELL),
         }
         numbers = {name: value for name, value in telemetry(report).items() if isinstance(value, float)}
         return MetricRecord(verdicts | numbers)

@@ -9,7 +9,7 @@ from semsim.controls import Controls, Portraits
 from semsim.images import decode
 from semsim.pairs import PairFailure
 from semsim.scorer import Scorer
-from semsim_federation.report import ImageLeakage
+from semsim_federation.leakage_report import ImageLeakage
 
 
 @dataclass(slots=True, eq=False)

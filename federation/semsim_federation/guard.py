@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_federation.audit import Audit, defended
-from semsim_federation.report import LeakageReport, Verdict
+from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
 from semsim_training.defenses.defense import Defense
 
 Action = Literal["report", "block", "defend"]
@@ -95,7 +95,7 @@ class Guard:
                 return Decision(own, report, report.sentence)
             if self._passes(report):
                 return Decision(own, report, report.sentence)
-            if report.verdict is Verdict.LEAKS:
+            if report.verdict is LeakageVerdict.LEAKS:
                 undefended = report
                 started = {name: np.asarray(value) for name, value in before.items()}
                 for defense in self.defenses:
@@ -112,9 +112,9 @@ class Guard:
             return Decision(own if self.action == "report" else None, report, reason)
 
     def _passes(self, report: LeakageReport) -> bool:
-        if report.verdict is Verdict.LEAKS:
+        if report.verdict is LeakageVerdict.LEAKS:
             return self.limit is not None and report.share <= self.limit
-        return report.verdict is Verdict.NOT_SHOWN
+        return report.verdict is LeakageVerdict.NOT_SHOWN
 
 
 def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
@@ -126,6 +126,6 @@ def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
     explaining = {one.attack for one in undefended.attempts if one.status in ("matched", "partly")}
     stopped = {one.attack for one in report.attempts if one.status == "nothing_found"}
     told = all(image.recognizable is not None for image in report.images)
-    if report.verdict is Verdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:
-        return replace(report, verdict=Verdict.NOT_SHOWN)
+    if report.verdict is LeakageVerdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:
+        return replace(report, verdict=LeakageVerdict.NOT_SHOWN)
     return report

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from semsim.exceptions import InvalidArray, InvalidConfiguration, InvalidUpdate, InvalidVictim
-from semsim_federation import Audit, Inputs, LocalTraining, Verdict
+from semsim_federation import Audit, Inputs, LeakageVerdict, LocalTraining
 from semsim_federation import audit as audit_module
 from tests.federation.digits import INPUTS, audit, client, network, pictures, scorer, trained, weights_of
 
@@ -18,7 +18,7 @@ def test_a_closed_form_leaks_and_nothing_else_is_tried() -> None:
     """One image behind a fully connected network leaks, and no search follows."""
     images, labels = client(1)
     report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels, round=3)
-    assert report.verdict is Verdict.LEAKS
+    assert report.verdict is LeakageVerdict.LEAKS
     assert report.images[0].leaked
     assert report.images[0].attack == "closed-form"
     assert [one.status for one in report.attempts] == ["skipped", "matched", "skipped"]
@@ -32,7 +32,7 @@ def test_the_images_of_a_batch_leak_in_any_order() -> None:
     """Each image of a batch is compared with the reconstruction that is most like it."""
     images, labels = client(2)
     report = audit(seconds=6.0).update(BEFORE, trained(BEFORE, images, labels), images, labels)
-    assert report.verdict is Verdict.LEAKS
+    assert report.verdict is LeakageVerdict.LEAKS
     assert report.leaked == 2
     assert report.luck <= 0.015 + 1e-9
 
@@ -47,7 +47,7 @@ def test_updates_come_in_three_kinds(kind: str) -> None:
     if kind == "gradient":
         sent, training = {name: -value / 0.1 for name, value in sent.items()}, None
     report = audit(training=training).update(BEFORE, sent, images, labels, kind=kind)
-    assert report.verdict is Verdict.LEAKS
+    assert report.verdict is LeakageVerdict.LEAKS
 
 
 def test_a_probe_applies_the_defense() -> None:
@@ -55,8 +55,8 @@ def test_a_probe_applies_the_defense() -> None:
     images, labels = client(1)
     open_ = audit(seconds=3.0, attacks=()).probe(BEFORE, trained, images, labels)
     noisy = audit(seconds=3.0, attacks=()).probe(BEFORE, trained, images, labels, defense="gaussian:0.01")
-    assert open_.verdict is Verdict.LEAKS
-    assert noisy.verdict is not Verdict.LEAKS
+    assert open_.verdict is LeakageVerdict.LEAKS
+    assert noisy.verdict is not LeakageVerdict.LEAKS
     assert noisy.defense == "gaussian:0.01"
 
 
@@ -66,7 +66,7 @@ def test_adam_that_is_told_as_sgd_is_no_green_light() -> None:
     adam = partial(torch.optim.Adam, lr=0.001)
     tried = audit(seconds=4.0, training=LocalTraining(0.001, 64))
     report = tried.update(BEFORE, trained(BEFORE, images, labels, adam), images, labels)
-    assert report.verdict is not Verdict.NOT_SHOWN
+    assert report.verdict is not LeakageVerdict.NOT_SHOWN
     assert "Adam" in report.attempts[-1].reason
     assert "safe" not in report.sentence
 
@@ -106,7 +106,7 @@ def test_a_batch_that_is_told_too_small_does_not_pass() -> None:
     """A client of three images that is told as one of a single image gets the mistake named."""
     images, labels = client(3)
     report = audit(seconds=3.0).update(BEFORE, trained(BEFORE, images, labels), images[:1], labels[:1])
-    assert report.verdict is not Verdict.NOT_SHOWN
+    assert report.verdict is not LeakageVerdict.NOT_SHOWN
     assert "at least 3 classes" in report.attempts[1].reason
 
 
@@ -128,7 +128,7 @@ def test_an_attack_that_breaks_off_is_told_and_shows_nothing(monkeypatch: pytest
     monkeypatch.setattr("semsim_federation.attempts.run_attack", broken)
     images, labels = client(1)
     report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels)
-    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert report.verdict is LeakageVerdict.COULD_NOT_TELL
     assert {one.status for one in report.attempts} == {"failed"}
     assert report.attempts[0].reason == "RuntimeError: out of memory"
     assert report.images[0].leakage is None
@@ -158,7 +158,7 @@ def test_a_search_that_is_too_large_for_the_time_is_skipped_with_the_reason() ->
     began = time.monotonic()
     report = tried.update(model.state_dict(), gradient, images, [0] * 8, kind="gradient")
     assert time.monotonic() - began < 10  # the machine may be busy
-    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert report.verdict is LeakageVerdict.COULD_NOT_TELL
     assert report.attempts[-1].status == "skipped"
     assert "s are left" in report.attempts[-1].reason or "the time was over" in report.attempts[-1].reason
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from semsim.exceptions import InvalidConfiguration
-from semsim_federation import Audit, Guard, Verdict
+from semsim_federation import Audit, Guard, LeakageVerdict
 from tests.federation.digits import audit, client, network, trained, weights_of
 
 BEFORE = weights_of(network())
@@ -22,7 +22,7 @@ def test_a_report_is_not_in_the_way(quick: Audit) -> None:
     """``report`` sends everything."""
     decision = Guard(quick).check(BEFORE, AFTER, IMAGES, LABELS, 1)
     assert decision.report is not None
-    assert decision.report.verdict is Verdict.LEAKS
+    assert decision.report.verdict is LeakageVerdict.LEAKS
     assert decision.send is not None
     assert all(np.array_equal(decision.send[name], AFTER[name]) for name in AFTER)
 
@@ -57,7 +57,7 @@ def test_the_ladder_ends_where_the_update_no_longer_leaks(quick: Audit) -> None:
         assert decision.report.defense in ("prune:0.01", "gaussian:0.003")
         assert not np.array_equal(decision.send["1.weight"], AFTER["1.weight"])
         assert decision.send["1.weight"].dtype == np.float32
-        assert decision.report.verdict is not Verdict.LEAKS
+        assert decision.report.verdict is not LeakageVerdict.LEAKS
 
 
 @pytest.mark.parametrize(

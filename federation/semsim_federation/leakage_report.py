@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Verdict(StrEnum):
+class LeakageVerdict(StrEnum):
     """The answer to the question whether an update leaks. None of them says that a client is safe."""
 
     LEAKS = "leaks"
@@ -62,7 +62,7 @@ class ImageLeakage:
 class LeakageReport:
     """The answer of an audit of one update."""
 
-    verdict: Verdict
+    verdict: LeakageVerdict
     images: tuple[ImageLeakage, ...]
     attempts: tuple[Attempt, ...]
     round: int | None
@@ -101,10 +101,10 @@ class LeakageReport:
         """The verdict in plain words."""
         tried = ", ".join(f"{one.attack} ({one.status.replace('_', ' ')})" for one in self.attempts) or "nothing"
         images = f"{self.batch} image{'s' * (self.batch != 1)}"
-        if self.verdict is Verdict.LEAKS:
+        if self.verdict is LeakageVerdict.LEAKS:
             by = ", ".join(dict.fromkeys(image.attack for image in self.images if image.leaked))
             return f"This update leaks {self.leaked} of {images}: {by} rebuilt them recognizably."
-        if self.verdict is Verdict.NOT_SHOWN:
+        if self.verdict is LeakageVerdict.NOT_SHOWN:
             return f"This update of {images} is not shown to leak by these attacks: {tried}. Others may find more."
         return f"Could not tell whether this update of {images} leaks: {tried}. {self._doubt()}".strip()
 
