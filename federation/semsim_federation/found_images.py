@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from semsim.controls import Controls, Portraits
 from semsim.images import decode
 from semsim.pairs import PairFailure
-from semsim.scorer import Scorer
+from semsim.scorer import PairScore, Scorer
 from semsim_federation.leakage_report import ImageLeakage
 
 
@@ -39,13 +39,6 @@ class FoundImages:
         """True where there is nothing left to find."""
         return all(image.leaked for image in self.leakages)
 
-    def reconstruction(self, index: int) -> NDArray[np.uint8]:
-        """The reconstruction ``(H, W, C)`` that is most like the original at an index."""
-        return self._reconstructions[int(self._nearest()[index])]
-
-    def _nearest(self) -> NDArray[np.intp]:
-        return self.controls.likeness(self._portraits, Portraits.joined(self._found)).nearest
-
     def add(self, attack: str, reconstructions: NDArray[np.uint8]) -> None:
         """Add an attack's reconstructions, uint8 ``(M, H, W, C)``.
 
@@ -66,7 +59,7 @@ class FoundImages:
             )
         )
 
-    def _leakage(self, score: object, attack: str, chance: float, identified: bool) -> ImageLeakage:
+    def _leakage(self, score: PairScore | PairFailure, attack: str, chance: float, identified: bool) -> ImageLeakage:
         if isinstance(score, PairFailure):
             return ImageLeakage(None, None, chance, identified, False, None, None, attack)
         leakage = score.leakage

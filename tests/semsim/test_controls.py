@@ -1,0 +1,41 @@
+"""Controls: an original must stand out among public images."""
+
+import numpy as np
+import pytest
+
+from semsim.controls import LUCKY, Controls, Portraits
+from semsim.exceptions import InvalidConfiguration
+
+
+def portraits(rng: np.random.Generator, count: int) -> Portraits:
+    """Random portraits, whose rows have length 1."""
+    parts = [rng.normal(size=(count, 40)) for _ in range(2)]
+    return Portraits(*(part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts))
+
+
+def test_the_best_of_many_strangers_is_identified_as_rarely_as_promised() -> None:
+    """Of batches of unrelated images at most 1.5% have one that is identified, whatever the number of images."""
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(300):
+        controls = Controls(portraits(rng, 600))
+        alarms += bool(controls.likeness(portraits(rng, 8), portraits(rng, 24)).identified.any())
+    assert alarms <= 300 * LUCKY + 3 * np.sqrt(300 * LUCKY)
+
+
+def test_an_original_is_identified_in_any_order() -> None:
+    """The reconstruction that is the original stands out."""
+    rng = np.random.default_rng(0)
+    controls, originals = Controls(portraits(rng, 100)), portraits(rng, 4)
+    order = np.array([2, 0, 3, 1])
+    shuffled = Portraits(originals.embeddings[order], originals.edges[order])
+    likeness = controls.likeness(originals, shuffled)
+    assert (order[likeness.nearest] == np.arange(4)).all()
+    assert likeness.identified.all()
+    assert likeness.luck == pytest.approx(4 / 101)
+
+
+def test_few_controls_are_refused() -> None:
+    """Fewer than 100 can tell no chance below 1%."""
+    with pytest.raises(InvalidConfiguration, match="expected at least 100 different controls"):
+        Controls(portraits(np.random.default_rng(0), 99))
