@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Error, Message, MessageType
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Error, Message, MessageType, MetricRecord
 from flwr.clientapp.typing import ClientAppCallable
 from flwr.common.constant import ErrorCode
 from numpy.typing import NDArray
@@ -40,7 +40,8 @@ class LeakageGuard:
         batch: returns the images and labels that the reply was trained on. It is called after the training.
         action: ``report`` sends every update as it is, ``block`` sends none that leaks, ``defend`` tries ``defenses``
             in their order first.
-        every: audit the rounds whose number, as the server counts them, is a multiple of it. The others are sent.
+        every: audit a client's first update and each that many after it; the others are sent. The client counts, since
+            a server that names the rounds could name none that is audited.
         defenses: the ladder of defenses for ``defend``, such as ``("prune:0.9", "gaussian:0.01")``.
         limit: the largest share of images that may leak; None for none of them.
         tell: True to add a ConfigRecord ``leakage`` to what is sent, and the reason to a refusal. It tells the server
@@ -107,12 +108,11 @@ class LeakageGuard:
         guard = Guard(
             self._audit,
             action=options.action,
-            every=options.every,
             defenses=[str(defense) for defense in options.defenses] if options.action == "defend" else (),
             limit=options.limit,
         )
-        if number is not None and number % options.every:
-            return guard.check(before, after, (), (), number)
+        if not _due(ctx, options.every):
+            return Decision(after, None, "This update is not audited.")
         images, labels = self.batch(ctx)
         return guard.check(before, after, images, labels, number)
 
@@ -128,6 +128,14 @@ def telemetry(report: LeakageReport) -> dict[str, str | float]:
     if report.leakages:
         told |= {"leakage-mean": float(np.mean(report.leakages)), "leakage-max": max(report.leakages)}
     return told
+
+
+def _due(ctx: Context, every: int) -> bool:
+    """True for the update that is to be audited, by a count in the client's state."""
+    counted = ctx.state.metric_records.get(RECORD, MetricRecord({"updates": 0}))
+    updates = counted["updates"]
+    ctx.state[RECORD] = MetricRecord({"updates": updates + 1})  # type: ignore[operator]  # a whole number
+    return updates % every == 0  # type: ignore[operator]
 
 
 def _trains(msg: Message) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semsim_federation import Decision
 from semsim_federation.flower import LeakageGuard
 
-from .series import write_row
+from .rows import write_row
 from .task import audit, client_batch, train
 
 app = ClientApp()

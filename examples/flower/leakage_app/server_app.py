@@ -6,7 +6,7 @@ from flwr.serverapp.strategy import FedAvg
 
 from semsim_federation.flower import leakage_probe
 
-from .series import write_row
+from .rows import write_row
 from .task import audit, initial_network, probe_batch, train
 
 app = ServerApp()

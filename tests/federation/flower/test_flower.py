@@ -19,7 +19,7 @@ from flwr.serverapp.strategy import FedAvg, Result
 from leakage_app import task
 
 from semsim.exceptions import InvalidConfiguration
-from semsim_federation import Audit, Decision, LeakageReport, LocalTraining, Verdict
+from semsim_federation import Audit, Decision, LeakageReport, LeakageVerdict, LocalTraining
 from semsim_federation.flower import LeakageGuard, leakage_probe
 
 from .local_grid import LocalGrid
@@ -83,7 +83,7 @@ def test_report_sends_everything_and_tells_the_server_nothing() -> None:
     result, grid = run(app_with(guard(record=lambda ctx, decision: decisions.append(decision))))
     assert not errors(grid)
     assert len(result.arrays) == 4
-    assert [decision.report.verdict for decision in decisions if decision.report] == [Verdict.LEAKS] * 2
+    assert [decision.report.verdict for decision in decisions if decision.report] == [LeakageVerdict.LEAKS] * 2
     assert all(set(reply.content) == {"arrays", "metrics"} for reply in grid.replies)
 
 
@@ -115,10 +115,10 @@ def test_the_guard_outside_of_noise_sees_it() -> None:
     behind = guard(action="block", record=lambda ctx, decision: decisions.append(decision))
     _, grid = run(app_with(behind, noise))
     assert len(errors(grid)) == 2
-    assert [decision.report.verdict for decision in decisions if decision.report] == [Verdict.COULD_NOT_TELL] * 2
+    assert [decision.report.verdict for decision in decisions if decision.report] == [LeakageVerdict.COULD_NOT_TELL] * 2
     decisions.clear()
     run(app_with(noise, guard(record=lambda ctx, decision: decisions.append(decision))))
-    assert [decision.report.verdict for decision in decisions if decision.report] == [Verdict.LEAKS] * 2
+    assert [decision.report.verdict for decision in decisions if decision.report] == [LeakageVerdict.LEAKS] * 2
 
 
 def test_tell_adds_a_config_record_that_fedavg_takes() -> None:
@@ -168,7 +168,7 @@ def test_options_that_cannot_be_read_block(run_config: dict[str, Any]) -> None:
 
 
 def test_only_every_nth_round_is_audited() -> None:
-    """With ``every`` 2 the odd rounds are sent unaudited."""
+    """With ``every`` 2 a client's first update is audited, and its third."""
     rounds: list[int | None] = []
 
     def record(ctx: Context, decision: Decision) -> None:
@@ -176,8 +176,8 @@ def test_only_every_nth_round_is_audited() -> None:
             rounds.append(decision.report.round)
 
     _, grid = run(app_with(guard(action="block", every=2, record=record)), rounds=3)
-    assert rounds == [2, 2]
-    assert len(errors(grid)) == 2
+    assert rounds == [1, 1, 3, 3]
+    assert len(errors(grid)) == 4
 
 
 def failing(*_: Any) -> Any:
