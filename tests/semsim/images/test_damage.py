@@ -256,7 +256,7 @@ def test_other_bytes_behind_a_cut_in_small_lossy_data_are_refused(part: float, t
 
 
 def test_small_lossy_webp_files_are_whole() -> None:
-    """The end of a whole file is never taken for damage, whatever its size, quality and content, nor blocks beyond its edges."""
+    """The end of a whole file, and blocks beyond its edges, are not taken for damage, whatever its size and content."""
     rng = np.random.default_rng(0)
     for seed in range(150):
         height, width = (int(side) for side in rng.integers(1, 70, 2))
