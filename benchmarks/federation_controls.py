@@ -85,7 +85,7 @@ def _judged(
     scorer: Scorer, controls: Controls, originals: Portraits, made: Portraits
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The originals that pass for leaks by the nearest reconstruction's leakage alone, and by an audit's rule."""
-    apart = np.stack([np.linalg.norm(made.embeddings - one, axis=1) for one in originals.embeddings])
+    apart = originals.distances(made)
     likeness = controls.likeness(originals, made)
     chosen = apart[np.arange(len(apart)), likeness.nearest]
     return _recognizable(scorer, apart.min(axis=1)), _recognizable(scorer, chosen) & likeness.identified

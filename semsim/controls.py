@@ -60,8 +60,13 @@ class Portraits:
 
         An attack puts edges where they were, which the metric does not ask for; the distance counts where it did not.
         """
-        apart = np.stack([np.linalg.norm(others.embeddings - one, axis=1) for one in self.embeddings])
-        return self.edges @ others.edges.T - _WEIGHT * apart
+        return self.edges @ others.edges.T - _WEIGHT * self.distances(others)
+
+    def distances(self, others: Self) -> NDArray[np.float64]:
+        """The SemSim distances ``(N, M)`` from M other images."""
+        squares = [(part.embeddings**2).sum(axis=1) for part in (self, others)]
+        products = self.embeddings @ others.embeddings.T
+        return np.sqrt(np.maximum(squares[0][:, None] + squares[1] - 2 * products, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
