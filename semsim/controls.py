@@ -66,7 +66,7 @@ class Portraits:
         """The SemSim distances ``(N, M)`` from M other images."""
         squares = [(part.embeddings**2).sum(axis=1) for part in (self, others)]
         products = self.embeddings @ others.embeddings.T
-        return np.sqrt(np.maximum(squares[0][:, None] + squares[1] - 2 * products, 0.0))
+        return np.asarray(np.sqrt(np.maximum(squares[0][:, None] + squares[1] - 2 * products, 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
