@@ -17,7 +17,7 @@ from semsim_federation.guard import Action, Decision, Guard
 from semsim_federation.leakage_report import LeakageReport
 
 Batch = Callable[[Context], tuple[Sequence[Any] | NDArray[np.uint8], Sequence[int]]]
-"""What the client trained on: images, uint8 ``(N, H, W, C)`` or a list, and their labels."""
+"""The images that the client trained on, uint8 ``(N, H, W, C)`` or a list, and their labels."""
 RECORD = "leakage"
 """The name of the ConfigRecord that tells the server, where ``tell`` is true."""
 _REFUSAL = "The client's leakage guard did not send this update."
@@ -133,13 +133,13 @@ def telemetry(report: LeakageReport) -> dict[str, str | float]:
 def _due(ctx: Context, every: int) -> bool:
     """True for the update that is to be audited, by a count in the client's state."""
     counted = ctx.state.metric_records.get(RECORD, MetricRecord({"updates": 0}))
-    updates = counted["updates"]
-    ctx.state[RECORD] = MetricRecord({"updates": updates + 1})  # type: ignore[operator]  # a whole number
-    return updates % every == 0  # type: ignore[operator]
+    updates = int(counted["updates"])
+    ctx.state[RECORD] = MetricRecord({"updates": updates + 1})
+    return updates % every == 0
 
 
 def _trains(msg: Message) -> bool:
-    return msg.metadata.message_type.partition(".")[0] == MessageType.TRAIN
+    return bool(msg.metadata.message_type.partition(".")[0] == MessageType.TRAIN)
 
 
 def _weights(msg: Message) -> tuple[str, dict[str, NDArray[Any]]]:

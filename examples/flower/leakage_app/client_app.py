@@ -38,10 +38,10 @@ def guard(msg: Message, ctx: Context, call_next: ClientAppCallable) -> Message:
     return (defending if ctx.node_config["partition-id"] else blocking)(msg, ctx, call_next)
 
 
-@app.train(mods=[guard])
+@app.train(mods=[guard])  # type: ignore[untyped-decorator]  # mypy does not see Flower
 def step(msg: Message, ctx: Context) -> Message:
     """Train on the images of the round, by one step."""
-    number = int(msg.content.config_records["config"]["server-round"])  # type: ignore[arg-type]  # a number
+    number = int(msg.content.config_records["config"]["server-round"])
     ctx.state["step"] = MetricRecord({"round": number})
     images, labels = batch(ctx)
     weights = {name: array.numpy() for name, array in msg.content.array_records["arrays"].items()}

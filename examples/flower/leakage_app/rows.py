@@ -1,4 +1,4 @@
-"""What the clients and the server write of each audit: a series to plot, and the whole report."""
+"""The files that the clients and the server write of each audit: a series to plot, and the whole report."""
 
 import json
 from pathlib import Path

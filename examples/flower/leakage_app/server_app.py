@@ -12,7 +12,7 @@ from .task import audit, initial_network, probe_batch, train
 app = ServerApp()
 
 
-@app.main()
+@app.main()  # type: ignore[untyped-decorator]  # mypy does not see Flower
 def main(grid: Grid, ctx: Context) -> None:
     """Train for the rounds of the configuration."""
     clients, out = int(ctx.run_config["clients"]), str(ctx.run_config["out"])

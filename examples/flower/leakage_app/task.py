@@ -1,4 +1,4 @@
-"""What the clients and the server share: images, a network, and one step of training."""
+"""The parts that clients and server share: images, a network, and one step of training."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def train(weights: Mapping[str, Any], images: NDArray[np.uint8], labels: Sequenc
     network.load_state_dict({name: torch.as_tensor(np.array(value)) for name, value in weights.items()})
     pixels = torch.as_tensor(images, dtype=torch.float32).permute(0, 3, 1, 2) / 127.5 - 1
     loss = cross_entropy(network(pixels), torch.tensor(labels))
-    loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
+    loss.backward()
     torch.optim.SGD(network.parameters(), LEARNING_RATE).step()
     return {name: value.detach().numpy() for name, value in network.state_dict().items()}
 

@@ -42,7 +42,7 @@ def batch(ctx: Context) -> tuple[np.ndarray, Sequence[int]]:
 
 
 def trained(msg: Message, ctx: Context) -> Message:
-    """What an honest client sends."""
+    """Reply as an honest client does."""
     weights = {name: array.numpy() for name, array in msg.content.array_records["arrays"].items()}
     after = ArrayRecord({name: Array(value) for name, value in task.train(weights, *batch(ctx)).items()})
     return Message(RecordDict({"arrays": after, "metrics": MetricRecord({"num-examples": 1})}), reply_to=msg)
@@ -95,7 +95,7 @@ def test_block_sends_nothing_and_every_refusal_is_alike() -> None:
 
 
 def test_defend_sends_noisy_weights() -> None:
-    """What is sent under the ladder is not what was trained, by the noise's standard deviation."""
+    """An update that the ladder defends differs from the trained one by the noise's standard deviation."""
     _, grid = run(app_with(guard(action="defend", defenses=["gaussian:0.01"])))
     assert not errors(grid)
     weights = {name: value.detach().numpy() for name, value in task.initial_network().state_dict().items()}
