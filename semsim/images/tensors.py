@@ -11,6 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from semsim.exceptions import InvalidTensor
 from semsim.images.limits import DEFAULT_LIMITS
 
+_MOST = 3 * 2**28
+"""The values of a tensor, and so the bytes of its images."""
+_AT_ONCE = 2**21
+"""The values that are converted at once, in float64."""
+
 
 def images_from_tensor(
     tensor: ArrayLike, *, mean: Sequence[float], std: Sequence[float], value_range: tuple[float, float]
@@ -36,6 +41,8 @@ def images_from_tensor(
             f"expected a tensor (N, 3, H, W) of at most {DEFAULT_LIMITS.max_pixels} pixels an image, got shape "
             f"{array.shape}"
         )
+    if array.size > _MOST:  # a view that repeats an image may have any number of them
+        raise InvalidTensor(f"expected at most {_MOST} values at once, got shape {array.shape}")
     if array.dtype.kind != "f":
         raise InvalidTensor(f"expected floating point, got {array.dtype}; uint8 images need no conversion")
     low, high = map(float, _finite("value_range", value_range, 2))
@@ -44,16 +51,19 @@ def images_from_tensor(
     channel_mean, channel_std = (_finite(*of, 3).reshape(1, 3, 1, 1) for of in (("mean", mean), ("std", std)))
     if (channel_std <= 0).any():
         raise InvalidTensor(f"expected three positive std, got {tuple(std)}")
-    try:
+    count, _, height, width = array.shape
+    images = np.empty((count, height, width, 3), dtype=np.uint8)
+    bad: list[int] = []
+    step = max(1, _AT_ONCE // (3 * height * width))
+    for start in range(0, count, step):
         with np.errstate(over="ignore", invalid="ignore"):
-            pixels = array.astype(np.float64) * channel_std + channel_mean
+            pixels = array[start : start + step].astype(np.float64) * channel_std + channel_mean
             levels = (pixels - low) * (255.0 / (high - low))
-    except MemoryError as error:  # a view that repeats an image may have any number of them
-        raise InvalidTensor(f"expected a tensor that memory holds in float64, got shape {array.shape}") from error
-    if not np.isfinite(levels).all():
-        bad = np.flatnonzero(~np.isfinite(levels).all(axis=(1, 2, 3)))
-        raise InvalidTensor(f"expected finite values, got NaN, infinity or an overflow in items {bad[:8].tolist()}")
-    return np.ascontiguousarray(np.rint(levels).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
+            bad += (start + np.flatnonzero(~np.isfinite(levels).all(axis=(1, 2, 3)))).tolist()
+            images[start : start + step] = np.rint(levels).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    if bad:
+        raise InvalidTensor(f"expected finite values, got NaN, infinity or an overflow in items {bad[:8]}")
+    return images
 
 
 def _viewed(values: ArrayLike) -> NDArray[Any]:

@@ -90,3 +90,13 @@ def test_what_cannot_be_images_is_refused(changes: dict[str, object]) -> None:
     arguments = {"tensor": np.zeros((1, 3, 4, 4)), "mean": MEAN, "std": STD, "value_range": (0.0, 1.0)} | changes
     with pytest.raises(InvalidTensor, match="expected"):
         images_from_tensor(arguments.pop("tensor"), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_view_without_end_is_refused_before_it_is_converted() -> None:
+    """One image that is repeated 10^9 times is too many values; many images are converted in parts, and equal."""
+    one = np.zeros((1, 3, 8, 8), dtype=np.float32)
+    with pytest.raises(InvalidTensor, match="at once"):
+        images_from_tensor(np.broadcast_to(one, (10**9, 3, 8, 8)), mean=[0] * 3, std=[1] * 3, value_range=(0, 1))
+    many = np.random.default_rng(0).random((3, 3, 900, 1000), dtype=np.float32)
+    made = images_from_tensor(many, mean=[0] * 3, std=[1] * 3, value_range=(0, 1))
+    np.testing.assert_array_equal(made, np.rint(many * 255.0).astype(np.uint8).transpose(0, 2, 3, 1))
