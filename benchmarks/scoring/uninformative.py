@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -141,17 +142,19 @@ def _normalised(image: RGBImage) -> NDArray[np.float64]:
     return (image / 255.0 - 0.5) / 0.25
 
 
+def _scaled(part: float, around: float) -> Callable[[RGBImage], NDArray[Any]]:
+    return lambda image: around + (image - around) * part
+
+
+_PARTS = (0.05, 0.1, 0.2, 0.3, 0.5)
 SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
     "black": np.zeros_like,
     "values of 0..1, not scaled": lambda image: image / 255.0,
     "normalised values, not scaled": lambda image: _normalised(image).clip(0),
     "normalised values, not scaled, those below 0 from 255 down": lambda image: _normalised(image).round() % 256,
-    "normalised twice": lambda image: 127.5 + (image - 127.5) * 0.25,
-    **{f"darkened to {part:.0%}": lambda image, part=part: image * part for part in (0.05, 0.1, 0.2, 0.3, 0.5)},
-    **{
-        f"contrast of {part:.0%}": lambda image, part=part: 127.5 + (image - 127.5) * part
-        for part in (0.05, 0.1, 0.2, 0.3, 0.5)
-    },
+    "normalised twice": _scaled(0.25, 127.5),
+    **{f"darkened to {part:.0%}": _scaled(part, 0.0) for part in _PARTS},
+    **{f"contrast of {part:.0%}": _scaled(part, 127.5) for part in _PARTS},
     "blue, green, red": lambda image: image[..., ::-1],
     "height and width exchanged": lambda image: image.transpose(1, 0, 2),
     "mirrored": lambda image: image[:, ::-1],

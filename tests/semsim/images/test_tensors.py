@@ -99,4 +99,4 @@ def test_a_view_without_end_is_refused_before_it_is_converted() -> None:
         images_from_tensor(np.broadcast_to(one, (10**9, 3, 8, 8)), mean=[0] * 3, std=[1] * 3, value_range=(0, 1))
     many = np.random.default_rng(0).random((3, 3, 900, 1000), dtype=np.float32)
     made = images_from_tensor(many, mean=[0] * 3, std=[1] * 3, value_range=(0, 1))
-    np.testing.assert_array_equal(made, np.rint(many * 255.0).astype(np.uint8).transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(made, np.rint(many.astype(np.float64) * 255.0).astype(np.uint8).transpose(0, 2, 3, 1))
