@@ -21,6 +21,8 @@ FEWEST = 100
 """The fewest controls, with which a chance below 1% can be told."""
 LUCKY = 0.015
 """The share of batches of unrelated images of which one may be identified."""
+_COPY_EDGES, _COPY_DISTANCE = 0.95, 0.15
+"""The least correlation of edges and the largest distance of a copy of an image, such as one in another format."""
 _SIDE = 16
 """The height and width in pixels at which edges are compared."""
 _WEIGHT = 0.5
@@ -45,6 +47,10 @@ class Portraits:
         edges = np.concatenate([across.reshape(len(grey), -1), down.reshape(len(grey), -1)], axis=1)
         lengths = np.linalg.norm(edges, axis=1, keepdims=True)
         return cls(scorer.embed(images).astype(np.float64), edges / np.maximum(lengths, 1e-9))
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.embeddings).all():
+            raise InvalidConfiguration("expected a model whose embeddings are finite, got NaN or infinity")
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -99,8 +105,6 @@ class Controls:
                 f"expected at least {FEWEST} different controls, public images of the kind of the originals, got "
                 f"{len(self.portraits)}"
             )
-        if not np.isfinite(self.portraits.embeddings).all():
-            raise InvalidConfiguration("expected finite embeddings of controls, got NaN or infinity")
 
     @classmethod
     def of(cls, scorer: Scorer, images: Iterable[RGBImage]) -> Self:
@@ -116,6 +120,18 @@ class Controls:
 
     def __len__(self) -> int:
         return len(self.portraits)
+
+    def without(self, originals: Portraits) -> Self:
+        """The controls that are no copies of the originals: a copy would be as like to each reconstruction of one.
+
+        Raises:
+            InvalidConfiguration: fewer than 100 are left.
+        """
+        edges, distances = self.portraits.edges @ originals.edges.T, self.portraits.distances(originals)
+        copies = ((edges >= _COPY_EDGES) & (distances <= _COPY_DISTANCE)).any(axis=1)
+        if not copies.any():
+            return self
+        return type(self)(Portraits(self.portraits.embeddings[~copies], self.portraits.edges[~copies]))
 
     def likeness(self, originals: Portraits, reconstructions: Portraits) -> Likeness:
         """Find each original's most alike reconstruction, and how many controls find one that is as like to them.

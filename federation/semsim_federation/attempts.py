@@ -13,6 +13,7 @@ from semsim_federation.time_limit import TimeIsOver, time_limit
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import ClosedForm
 from semsim_training.attacks.dispatch import run_attack
+from semsim_training.attacks.explanation import explanations
 from semsim_training.attacks.reconstruction import Reconstruction, Status
 from semsim_training.attacks.search import Options
 from semsim_training.attacks.simulation import tried_path
@@ -20,6 +21,11 @@ from semsim_training.observations.observation import Observation
 
 _CHECK_SHARE, _CHECK_MOST = 0.2, 1.0
 """The share of the time, and the most seconds, for the check of a small network's result, which imports much."""
+
+
+_DECLARED, _SLACK = 0.9, 0.05
+"""The gain that a client's own images reach on an update without a defense, and the amount by which theirs may be less
+than an attack's under one."""
 
 
 class TooLarge(Exception):
@@ -42,6 +48,26 @@ class Attempts:
     def explained(self) -> bool:
         """True where an attack's images explained the update, or a part of it."""
         return any(one.status in (Status.MATCHED, Status.PARTLY) for one in self.done)
+
+    def doubts(self, images: NDArray[np.uint8], *, is_defended: bool) -> tuple[str, ...]:
+        """The reason why the declaration may be wrong, by what the client's own images explain of the update.
+
+        Images of another client, more images than were declared, and other training explain less than they should: an
+        attack on such an update finds images that nothing is compared with. A defense takes away what they explain,
+        but leaves them ahead of what an attack finds.
+        """
+        labels = self.observation.labels
+        if labels is None:
+            return ("the update was audited without labels",)
+        declared = explanations([self.observation], [images], [labels])[0].gain
+        best = max((one.gain for one in self.done if one.gain is not None), default=0.0)
+        least = best - _SLACK if is_defended else _DECLARED
+        if declared >= least:  # NaN is less, too
+            return ()
+        return (
+            f"the declared images explain {declared:.2f} of the update, and {least:.2f} was expected: they are others, "
+            "or more, or were trained on otherwise",
+        )
 
     def skip(self, attack: str, reason: str, seconds: float = 0.0) -> None:
         """Note an attack that was not begun, or not ended."""

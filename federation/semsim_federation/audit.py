@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from threading import Lock
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -87,8 +87,11 @@ class Audit:
         refuse_other_types(model, inputs)
         if not seconds > 0:
             raise InvalidConfiguration(f"expected more than 0 seconds, got {seconds}")
-        if threshold is not None and not 0 < threshold <= 1:
-            raise InvalidConfiguration(f"expected a threshold above 0 and up to 1, got {threshold}")
+        if threshold is not None and (isinstance(threshold, bool) or not 0 < threshold < 1):
+            # No leakage reaches 1, not even a copy's.
+            raise InvalidConfiguration(f"expected a threshold between 0 and 1, got {threshold}")
+        if batchnorm not in get_args(BatchNormMode):
+            raise InvalidConfiguration(f"expected batchnorm of {', '.join(get_args(BatchNormMode))}, got {batchnorm}")
         self.model, self.inputs, self.training, self.batchnorm = plain_module(model), inputs, training, batchnorm
         names = dict.fromkeys((*_CLOSED, *attacks))
         self.attacks = {name: AttackChoice(preset=name).resolve() for name in names}
@@ -174,12 +177,12 @@ class Audit:
             SemSimError: as :meth:`update` says.
         """
         chosen = Defense(defense)
-        copies = {name: _array(value).copy() for name, value in weights.items()}
+        copies = {name: as_array(value).copy() for name, value in weights.items()}
         after = train_fn(
             {name: value.copy() for name, value in copies.items()}, audited_images(images, self.inputs), labels
         )
         sent = defended(
-            copies, {name: _array(value) for name, value in after.items()}, chosen, self.seed + (round or 0)
+            copies, {name: as_array(value) for name, value in after.items()}, chosen, self.seed + (round or 0)
         )
         return self.update(copies, sent, images, labels, defense=defense, round=round)
 
@@ -196,12 +199,14 @@ class Audit:
                 attempts.skip(name, "every image leaked already")
             elif (images := attempts.run(name, attack)) is not None:
                 found.add(name, images)
+        doubts: tuple[str, ...] = ()
         if any(image.leaked for image in found.leakages):
             verdict = LeakageVerdict.LEAKS
-        elif attempts.explained and all(image.recognizable is not None for image in found.leakages):
-            verdict = LeakageVerdict.NOT_SHOWN
-        else:
+        elif not attempts.explained:
             verdict = LeakageVerdict.COULD_NOT_TELL
+        else:
+            doubts = (*found.doubts, *attempts.doubts(originals, is_defended=defense != "none"))
+            verdict = LeakageVerdict.COULD_NOT_TELL if doubts else LeakageVerdict.NOT_SHOWN
         manifest = self.scorer.manifest
         return LeakageReport(
             verdict=verdict,
@@ -212,10 +217,11 @@ class Audit:
             batch=len(originals),
             seconds=time.monotonic() - began,
             threshold=self.threshold,
-            controls=len(self.controls),
+            controls=len(found.controls),
             luck=found.luck,
             model=f"{manifest.name} {manifest.version}",
             versions={"semsim": semsim.__version__, "torch": version("torch"), "numpy": version("numpy")},
+            doubts=doubts,
         )
 
 
@@ -232,5 +238,6 @@ def defended(
     }
 
 
-def _array(value: Any) -> NDArray[Any]:
+def as_array(value: Any) -> NDArray[Any]:
+    """A tensor, or anything that NumPy can view, as an array."""
     return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)

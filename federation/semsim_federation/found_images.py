@@ -11,6 +11,9 @@ from semsim.pairs import PairFailure
 from semsim.scorer import PairScore, Scorer
 from semsim_federation.leakage_report import ImageLeakage
 
+_UNSURE = 0.05
+"""The chance up to which a recognizable image that is not identified is no mere luck."""
+
 
 @dataclass(slots=True, eq=False)
 class FoundImages:
@@ -32,12 +35,26 @@ class FoundImages:
 
     def __post_init__(self) -> None:
         self._portraits = Portraits.of(self.scorer, [decode(image) for image in self.originals])
+        self.controls = self.controls.without(self._portraits)
         self.leakages = (ImageLeakage(None, None, None, False, False, None, None, ""),) * len(self.originals)
 
     @property
     def all_leaked(self) -> bool:
         """True where there is nothing left to find."""
         return all(image.leaked for image in self.leakages)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The reasons why images that did not leak cannot be said not to be shown."""
+        untold = sum(image.recognizable is None for image in self.leakages)
+        unsure = sum(
+            bool(image.recognizable) and not image.leaked and image.chance is not None and image.chance <= _UNSURE
+            for image in self.leakages
+        )
+        reasons = {f"nothing could be told of {untold} of the images": untold} | {
+            f"{unsure} of the images are recognizable, though some public images are as like": unsure
+        }
+        return tuple(reason for reason, count in reasons.items() if count)
 
     def add(self, attack: str, reconstructions: NDArray[np.uint8]) -> None:
         """Add an attack's reconstructions, uint8 ``(M, H, W, C)``.
@@ -52,12 +69,14 @@ class FoundImages:
         scores = self.scorer.score_pairs(
             [(image, self._reconstructions[at]) for image, at in zip(self.originals, likeness.nearest, strict=True)]
         )
-        self.leakages = tuple(
+        leakages = [
             self._leakage(score, self._attacks[at], float(chance), bool(identified))
             for score, at, chance, identified in zip(
                 scores, likeness.nearest, likeness.chance, likeness.identified, strict=True
             )
-        )
+        ]
+        # A leak that one attack has shown is not taken back by another's images.
+        self.leakages = tuple(old if old.leaked else new for old, new in zip(self.leakages, leakages, strict=True))
 
     def _leakage(self, score: PairScore | PairFailure, attack: str, chance: float, identified: bool) -> ImageLeakage:
         if isinstance(score, PairFailure):

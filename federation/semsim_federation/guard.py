@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.exceptions import InvalidConfiguration
-from semsim_federation.audit import Audit, defended
+from semsim.exceptions import InvalidConfiguration, InvalidUpdate
+from semsim_federation.audit import Audit, as_array, defended
 from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
+from semsim_training.attacks.reconstruction import Status
 from semsim_training.defenses.defense import Defense
 
 Action = Literal["report", "block", "defend"]
@@ -43,7 +44,7 @@ class Guard:
         every: audit the rounds whose number is a multiple of it, and those without a number. The others are sent as
             they are.
         defenses: the ladder of defenses, weakest first, such as ``("prune:0.9", "gaussian:0.01")``.
-        limit: the largest share of images that may leak; None for none of them.
+        limit: the largest share of images that may leak, or of which it cannot be told; None for none of them.
 
     Raises:
         InvalidConfiguration: an unknown action or defense, no defenses for ``defend`` or some for another action, or a
@@ -63,7 +64,7 @@ class Guard:
             raise InvalidConfiguration(f"expected the action {', '.join(get_args(Action))}, got {action}")
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise InvalidConfiguration(f"expected a whole number of rounds of at least 1, got {every!r}")
-        if limit is not None and not 0 <= limit < 1:
+        if limit is not None and not (isinstance(limit, int | float) and 0 <= limit < 1):
             raise InvalidConfiguration(f"expected a limit of 0 to less than 1, got {limit}")
         if (action == "defend") != bool(defenses):
             raise InvalidConfiguration(
@@ -85,22 +86,27 @@ class Guard:
             labels: their classes.
             round: the round's number.
         """
-        own = {name: np.asarray(value) for name, value in after.items()} if isinstance(after, Mapping) else {}
-        if round is not None and round % self.every:
-            return Decision(own, None, f"Round {round} is not audited.")
+        sent: dict[str, NDArray[Any]] = {}
         report: LeakageReport | None = None
         try:
+            if not isinstance(after, Mapping):
+                raise InvalidUpdate(f"expected the weights after training by name, got {type(after).__name__}")
+            sent = {name: as_array(value) for name, value in after.items()}
+            if round is not None and (isinstance(round, bool) or not isinstance(round, int)):
+                raise InvalidConfiguration(f"expected a whole number of a round, got {round!r}")
+            if round is not None and round % self.every:
+                return Decision(sent, None, f"Round {round} is not audited.")
             report = self.audit.update(before, after, images, labels, round=round)
             if self.action == "report":
-                return Decision(own, report, report.sentence)
+                return Decision(sent, report, report.sentence)
             if self._passes(report):
-                return Decision(own, report, report.sentence)
+                return Decision(sent, report, report.sentence)
             if report.verdict is LeakageVerdict.LEAKS:
                 undefended = report
-                started = {name: np.asarray(value) for name, value in before.items()}
+                started = {name: as_array(value) for name, value in before.items()}
                 for defense in self.defenses:
                     # Whoever knew the noise's seed could subtract it.
-                    weights = defended(started, own, defense, secrets.randbits(63))
+                    weights = defended(started, sent, defense, secrets.randbits(63))
                     audited = self.audit.update(before, weights, images, labels, defense=str(defense), round=round)
                     report = _stopped(undefended, audited)
                     if self._passes(report):
@@ -109,11 +115,12 @@ class Guard:
         except Exception as error:  # noqa: BLE001  # whatever fails, an update that was not audited is not sent
             reason = f"Could not audit the update: {type(error).__name__}: {error}"
             _log.warning("an update could not be audited: %s", type(error).__name__)
-            return Decision(own if self.action == "report" else None, report, reason)
+            return Decision((sent or None) if self.action == "report" else None, report, reason)
 
     def _passes(self, report: LeakageReport) -> bool:
         if report.verdict is LeakageVerdict.LEAKS:
-            return self.limit is not None and report.share <= self.limit
+            explained = any(one.status in (Status.MATCHED, Status.PARTLY) for one in report.attempts)
+            return self.limit is not None and explained and report.share_at_most <= self.limit
         return report.verdict is LeakageVerdict.NOT_SHOWN
 
 
@@ -123,9 +130,9 @@ def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
     An attack that explains nothing may have been told of another training than took place. Where it explained the same
     update before the defense, what it was told is true, and the defense is what stops it.
     """
-    explaining = {one.attack for one in undefended.attempts if one.status in ("matched", "partly")}
-    stopped = {one.attack for one in report.attempts if one.status == "nothing_found"}
-    told = all(image.recognizable is not None for image in report.images)
+    explaining = {one.attack for one in undefended.attempts if one.status in (Status.MATCHED, Status.PARTLY)}
+    stopped = {one.attack for one in report.attempts if one.status == Status.NOTHING_FOUND}
+    told = all(image.recognizable is False for image in report.images)
     if report.verdict is LeakageVerdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:
         return replace(report, verdict=LeakageVerdict.NOT_SHOWN)
     return report

@@ -80,6 +80,8 @@ class LeakageReport:
     model: str
     """The scoring model's name and version."""
     versions: Mapping[str, str]
+    doubts: tuple[str, ...] = ()
+    """The reasons why nothing can be told although an attack explained the update."""
 
     @property
     def leaked(self) -> int:
@@ -90,6 +92,11 @@ class LeakageReport:
     def share(self) -> float:
         """The share of images that leaked, in [0, 1]."""
         return self.leaked / self.batch
+
+    @property
+    def share_at_most(self) -> float:
+        """The share of images that leaked, or of which that cannot be ruled out, in [0, 1]."""
+        return sum(image.recognizable is not False for image in self.images) / self.batch
 
     @property
     def leakages(self) -> tuple[float, ...]:
@@ -103,17 +110,16 @@ class LeakageReport:
         images = f"{self.batch} image{'s' * (self.batch != 1)}"
         if self.verdict is LeakageVerdict.LEAKS:
             by = ", ".join(dict.fromkeys(image.attack for image in self.images if image.leaked))
-            return f"This update leaks {self.leaked} of {images}: {by} rebuilt them recognizably."
+            least = "at least " if self.share_at_most > self.share else ""
+            return f"This update leaks {least}{self.leaked} of {images}: {by} rebuilt them recognizably."
         if self.verdict is LeakageVerdict.NOT_SHOWN:
             return f"This update of {images} is not shown to leak by these attacks: {tried}. Others may find more."
         return f"Could not tell whether this update of {images} leaks: {tried}. {self._doubt()}".strip()
 
     def _doubt(self) -> str:
-        reasons = dict.fromkeys(f"{one.attack}: {one.reason}" for one in self.attempts if one.reason)
-        if reasons:
-            return " ".join(f"{reason.rstrip('.')}." for reason in reasons)
-        untold = sum(image.recognizable is None for image in self.images)
-        return f"Nothing could be told of {untold} of the images." if untold else ""
+        hints = (f"{one.attack}: {one.reason}" for one in self.attempts if one.reason)
+        reasons = [reason.rstrip(".") for reason in dict.fromkeys((*self.doubts, *hints))]
+        return " ".join(f"{reason[:1].upper()}{reason[1:]}." for reason in reasons)
 
     def values(self) -> dict[str, Any]:
         """All of it as JSON can write it; an infinite signal-to-noise ratio is None."""

@@ -5,7 +5,8 @@ import pytest
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_federation import Audit, Guard, LeakageVerdict
-from tests.federation.digits import audit, client, network, trained, weights_of
+from semsim_federation.found_images import FoundImages
+from tests.federation.digits import audit, client, network, pictures, trained, weights_of
 
 BEFORE = weights_of(network())
 IMAGES, LABELS = client(1)
@@ -115,3 +116,47 @@ def test_a_guard_says_what_it_expects(quick: Audit) -> None:
     ):
         with pytest.raises(InvalidConfiguration, match=told):
             Guard(quick, **wrong)
+
+
+def test_images_of_another_client_are_not_sent(quick: Audit) -> None:
+    """Images that an update does not come from say nothing of it, though an attack rebuilt the true ones."""
+    strangers = np.stack(pictures()[10:11])[..., :1]
+    decision = Guard(quick, action="block").check(BEFORE, AFTER, strangers, [0], 1)
+    assert decision.send is None
+    assert decision.report is not None
+    assert decision.report.verdict is LeakageVerdict.COULD_NOT_TELL
+    assert "declared images explain" in decision.reason
+
+
+def test_a_limit_counts_images_of_which_nothing_can_be_told(quick: Audit) -> None:
+    """One leak of four is within a limit of a half only where the three others were looked at."""
+    images = np.concatenate([IMAGES, np.full((3, 16, 16, 1), 128, dtype=np.uint8)])
+    labels = [0, 1, 2, 3]
+    decision = Guard(quick, action="block", limit=0.5).check(BEFORE, trained(BEFORE, images, labels), images, labels, 1)
+    assert decision.send is None
+
+
+@pytest.mark.parametrize("round", [0.5, float("nan"), "%d", "3", True])
+def test_a_round_of_no_whole_number_skips_nothing(quick: Audit, round: Any) -> None:
+    """A round's number from a configuration does not switch the guard off."""
+    decision = Guard(quick, action="block", every=2).check(BEFORE, AFTER, IMAGES, LABELS, round)
+    assert decision.send is None
+    assert "whole number" in decision.reason
+
+
+def test_controls_that_hold_the_clients_images_hide_nothing() -> None:
+    """Images that clients and controls share are left out of the controls."""
+    shared = pictures()[:400]
+    report = audit(attacks=(), seconds=5.0, controls=shared).update(BEFORE, AFTER, IMAGES, LABELS)
+    assert report.verdict is LeakageVerdict.LEAKS
+    assert report.controls < len(shared)
+
+
+def test_a_leak_is_not_taken_back(quick: Audit) -> None:
+    """What a first attack has shown stays shown, whatever a later one finds that is more alike by edges."""
+    found = FoundImages(quick.scorer, quick.controls, quick.threshold, IMAGES)
+    found.add("closed-form", IMAGES)
+    assert found.all_leaked
+    found.add("other", 255 - IMAGES)
+    assert found.all_leaked
+    assert found.leakages[0].attack == "closed-form"
