@@ -160,7 +160,14 @@ SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
     "mirrored": lambda image: image[:, ::-1],
     "turned by 90 degrees": np.rot90,
     "inverted": lambda image: 255 - image,
+    "inverted and mirrored": lambda image: 255 - image[:, ::-1],
+    "inverted and turned by 90 degrees": lambda image: 255 - np.rot90(image),
+    "shifted by half, in height and width": lambda image: np.fft.fftshift(image, axes=(0, 1)),
+    "red alone, others 0": lambda image: image * np.array([1, 0, 0], dtype=np.uint8),
     "(3, H, W) reshaped to (H, W, 3)": lambda image: image.transpose(2, 0, 1).reshape(image.shape),
+    "(H, W, 3) reshaped to (3, H, W), then transposed": lambda image: image.reshape(3, *image.shape[:2]).transpose(
+        1, 2, 0
+    ),
 }
 """Copies of a square image as reconstructions after mistakes on the way to a file."""
 

@@ -12,8 +12,8 @@ from semsim.uninformative.blank_reconstructions import has_few_levels, tone
 from semsim.uninformative.empty_originals import SIDE, shows_nothing
 from semsim.uninformative.reordered_reconstructions import (
     resembles_in_another_order,
+    reshaped_thumbnails,
     thumbnail,
-    thumbnail_by_channel,
 )
 
 
@@ -36,8 +36,8 @@ _REASONS = {
         "the reconstruction is blank or dim beside its original: a failed attack, or values not scaled to 0..255"
     ),
     Uninformative.REORDERED: (
-        "the reconstruction resembles its original mirrored, turned, inverted, or with its channels in another order: "
-        "undo that, and score it again"
+        "the reconstruction resembles its original mirrored, turned, shifted, inverted, in one channel alone, or with "
+        "its channels in another order: undo that, and score it again"
     ),
 }
 
@@ -69,7 +69,7 @@ def uninformative_pairs(
         elif tones[second].is_lost_beside(tones[first]) or has_few_levels(reconstruction, original):
             reasons.append(Uninformative.BLANK)
         elif first != second and resembles_in_another_order(
-            thumbnails[first], thumbnails[second], thumbnail_by_channel(reconstruction)
+            thumbnails[first], thumbnails[second], reshaped_thumbnails(reconstruction)
         ):
             reasons.append(Uninformative.REORDERED)
         else:

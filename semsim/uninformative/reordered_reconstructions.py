@@ -1,10 +1,13 @@
 """Reconstructions that resemble their originals once their values are put in another order.
 
-A mistake on the way to a file exchanges red and blue, or height and width, or reshapes an array ``(3, H, W)`` to
-``(H, W, 3)``; an attack itself may find a picture mirrored, turned or inverted. People recognise it, or whoever undoes
-the mistake does, but the model finds little likeness. So small copies of both pictures are compared: as they are, and
-with the reconstruction put in each of these orders. docs/user.md has the rates.
+A mistake on the way to a file exchanges red and blue, or height and width, shifts the picture by half, keeps one
+channel, or reshapes an array ``(3, H, W)`` to ``(H, W, 3)`` or the other way round; an attack itself may find a picture
+mirrored, turned or inverted. People recognise it, or whoever undoes the mistake does, but the model finds little
+likeness. So small copies of both pictures are compared: as they are, and with the reconstruction put in each of these
+orders, inverted or not. docs/user.md has the rates.
 """
+
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,47 +25,72 @@ _ALIKE, _TIMES = 0.8, 2.0
 
 def thumbnail(image: RGBImage) -> NDArray[np.float32]:
     """A small copy ``(3 * 16 * 16,)`` of an image of any size, each channel of mean 0, of unit norm as a whole."""
-    return _thumbnail(np.moveaxis(_grid(image, 0), 2, 0))
+    for along in (0, 1):
+        side = image.shape[along]
+        if side != _GRID:
+            image = image.take(_steps(side), axis=along)
+    return _thumbnails(np.moveaxis(image, 2, 0)[None])[0]
 
 
-def thumbnail_by_channel(image: RGBImage) -> NDArray[np.float32]:
-    """The small copy of the image that the values ``(H, W, 3)`` are when they are read as ``(3, H, W)``."""
-    height, width, _ = image.shape
-    return _thumbnail(_grid(image.reshape(3, height, width), 1))
+def reshaped_thumbnails(image: RGBImage) -> NDArray[np.float32]:
+    """Small copies ``(2, 3 * 16 * 16)`` of an image after either mistake of reshaping is undone.
+
+    The first copy takes the values ``(H, W, 3)`` for ``(3, H, W)``. The second one takes them for those of an image
+    that was reshaped to ``(3, H, W)`` and then transposed.
+    """
+    return _thumbnails(image.reshape(-1)[_reshaped(*image.shape[:2])])
 
 
 def resembles_in_another_order(
-    original: NDArray[np.float32], reconstruction: NDArray[np.float32], by_channel: NDArray[np.float32]
+    original: NDArray[np.float32], reconstruction: NDArray[np.float32], reshaped: NDArray[np.float32]
 ) -> bool:
-    """True where a reconstruction is far more like its original mirrored, turned, recoloured or read by channel.
+    """True where a reconstruction is far more like its original reordered, inverted, in grey or reshaped.
 
-    All three are small copies; the last one is of the reconstruction, read by channel.
+    The first two are small copies; ``reshaped`` holds the reconstruction's small copies after reshaping.
     """
     as_it_is = float(reconstruction @ original)
-    best = max(float((reconstruction[_ORDERS] @ original).max()), -as_it_is, float(by_channel @ original))
+    orders = float(np.abs(reconstruction[_ORDERS] @ original).max())
+    best = max(orders, -as_it_is, float((reshaped @ original).max()), _in_one_channel(original, reconstruction))
     return best >= _ALIKE and 1 - as_it_is >= _TIMES * (1 - best)
 
 
-def _grid(image: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
-    """The image at 64 rows and columns, which are its axes from ``axis`` on."""
-    for along in (axis, axis + 1):
-        side = image.shape[along]
-        if side != _GRID:
-            image = image.take(np.arange(_GRID) * side // _GRID, axis=along)
-    return image
+def _in_one_channel(original: NDArray[np.float32], reconstruction: NDArray[np.float32]) -> float:
+    """The correlation with the original in grey of a small copy with one channel that is not plain; 0 for others."""
+    channels = reconstruction.reshape(3, -1)
+    if np.count_nonzero(channels.any(axis=1)) != 1:
+        return 0.0
+    grey = original.reshape(3, -1).sum(axis=0)
+    return float(channels.sum(axis=0) @ grey) / max(float(np.linalg.norm(grey)), 1e-6)
 
 
-def _thumbnail(planes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    small: NDArray[np.float32] = _AVERAGE @ planes.astype(np.float32) @ _AVERAGE.T
-    small -= small.mean(axis=(1, 2), keepdims=True)
-    return (small / max(float(np.linalg.norm(small)), 1e-6)).ravel()
+def _steps(side: int) -> NDArray[np.intp]:
+    """The 64 of a side's places that are looked at."""
+    return np.arange(_GRID) * side // _GRID
+
+
+@lru_cache(maxsize=8)
+def _reshaped(height: int, width: int) -> NDArray[np.intp]:
+    """The places ``(2, 3, 64, 64)`` of an image's values in its copies after reshaping is undone."""
+    channel, y, x = np.ix_(np.arange(3), _steps(height), _steps(width))
+    size = height * width
+    place = (y * width + x) * 3 + channel
+    return np.stack([channel * size + y * width + x, place % size * 3 + place // size])
+
+
+def _thumbnails(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The small copies ``(N, 3 * 16 * 16)`` of N pictures ``(N, 3, 64, 64)``."""
+    small: NDArray[np.float32] = (_AVERAGE @ pictures.astype(np.float32) @ _AVERAGE.T).reshape(-1, 3, SIDE * SIDE)
+    small -= small.mean(axis=2, keepdims=True)
+    small = small.reshape(-1, 3 * SIDE * SIDE)
+    return small / np.linalg.norm(small, axis=1, keepdims=True).clip(1e-6)
 
 
 def _orders() -> NDArray[np.intp]:
-    """The places of a small copy's values in its mirrored, turned and recoloured copies, one in each row."""
+    """The places of a small copy's values in its mirrored, turned, recoloured and shifted copies, one in each row."""
     places = np.arange(3 * SIDE * SIDE).reshape(3, SIDE, SIDE)
     turned = [np.rot90(one, times, (1, 2)) for one in (places, places.transpose(0, 2, 1)) for times in range(4)]
-    return np.stack([one.ravel() for one in (*turned[1:], places[::-1])])
+    shifted = [np.roll(places, SIDE // 2, axes) for axes in (1, 2, (1, 2))]
+    return np.stack([one.ravel() for one in (*turned[1:], places[::-1], *shifted)])
 
 
 _ORDERS = _orders()

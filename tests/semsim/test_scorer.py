@@ -276,11 +276,17 @@ def test_a_sheet_of_pictures_is_no_reconstruction(bundled: Scorer, shape: tuple[
     "reorder",
     [
         lambda image: image.transpose(2, 0, 1).reshape(image.shape),
+        lambda image: image.reshape(3, *image.shape[:2]).transpose(1, 2, 0),
         lambda image: image.transpose(1, 0, 2),
         lambda image: image[:, ::-1],
         lambda image: np.rot90(image),
         lambda image: image[..., ::-1],
         lambda image: 255 - image,
+        lambda image: 255 - image[:, ::-1],
+        lambda image: 255 - np.rot90(image),
+        lambda image: 255 - image[..., ::-1],
+        lambda image: np.fft.fftshift(image, axes=(0, 1)),
+        lambda image: np.fft.fftshift(image, axes=0),
     ],
 )
 def test_values_in_another_order_are_no_safe_reconstruction(
@@ -296,6 +302,20 @@ def test_values_in_another_order_are_no_safe_reconstruction(
             assert score.recognizable is not False
         noise = rng.integers(0, 256, image.shape, dtype=np.uint8)
         assert bundled.score(image, np.ascontiguousarray(reorder(noise))).recognizable is False
+
+
+@pytest.mark.parametrize("channel", range(3))
+@pytest.mark.parametrize("others", [0, 128])
+def test_one_channel_of_a_copy_is_no_safe_reconstruction(bundled: Scorer, channel: int, others: int) -> None:
+    """A copy with two plain channels leaks, or nothing can be told of it; another picture's channel does not leak."""
+    paths = sorted(IMAGES.glob("*.jpg"))
+    for path, other in zip(paths, paths[1:] + paths[:1], strict=True):
+        image, stranger = decode(path), decode(other)
+        for picture in (copy := np.full_like(image, others), unrelated := np.full_like(stranger, others)):
+            picture[..., channel] = (image if picture is copy else stranger)[..., channel]
+        score = bundled.score(image, copy)
+        assert score.recognizable or score.uninformative is not None
+        assert bundled.score(image, unrelated).uninformative != "reordered"
 
 
 def test_a_square_of_a_long_original_is_a_reconstruction(bundled: Scorer) -> None:
