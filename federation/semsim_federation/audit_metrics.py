@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
+from semsim_federation.series import told_share
 
 
 class AuditMetrics:
@@ -28,12 +29,12 @@ class AuditMetrics:
         )  # fmt: skip
 
     def observe(self, report: LeakageReport) -> None:
-        """Count one audit. Of an audit that could tell of no image the leakage is NaN, and not 0."""
+        """Count one audit. A leakage or a share of leaked images that it could not tell is NaN, and not 0."""
         leakages = report.leakages
         self._audits.labels(report.verdict).inc()
         self._leakage.set(max(leakages, default=float("nan")))
         self._mean.set(sum(leakages) / len(leakages) if leakages else float("nan"))
-        self._share.set(report.share)
+        self._share.set(told_share(report))
         if report.round is not None:
             self._round.set(report.round)
         self._last.set_to_current_time()

@@ -14,7 +14,7 @@ from semsim.exceptions import InvalidUpdate
 from semsim_federation.audit import Audit
 from semsim_federation.flower_options import GuardOptions
 from semsim_federation.guard import Action, Decision, Guard
-from semsim_federation.leakage_report import LeakageReport
+from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
 
 Batch = Callable[[Context], tuple[Sequence[Any] | NDArray[np.uint8], Sequence[int]]]
 """The images that the client trained on, uint8 ``(N, H, W, C)`` or a list, and their labels."""
@@ -118,13 +118,14 @@ class LeakageGuard:
 
 
 def telemetry(report: LeakageReport) -> dict[str, str | float]:
-    """Sum a report up in texts and numbers; a leakage that nobody could tell is left out."""
+    """Sum a report up in texts and numbers; a leakage or a share that nobody could tell is left out."""
     told: dict[str, str | float] = {
         "verdict": str(report.verdict),
         "defense": report.defense,
-        "leaked-share": report.share,
         "attack-seconds": report.seconds,
     }
+    if report.verdict is not LeakageVerdict.COULD_NOT_TELL:
+        told["leaked-share"] = report.share
     if report.leakages:
         told |= {"leakage-mean": float(np.mean(report.leakages)), "leakage-max": max(report.leakages)}
     return told

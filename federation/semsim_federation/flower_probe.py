@@ -41,9 +41,9 @@ def leakage_probe(
         record: told of each report, for a series or a log.
 
     Returns:
-        A function of the round and the global weights. Its metrics are ``leaks`` and ``could-not-tell`` (0 or 1),
-        ``leaked-share``, ``attack-seconds`` and, where something can be told, ``leakage-mean`` and ``leakage-max``; it
-        returns None for rounds that are not probed.
+        A function of the round and the global weights. Its metrics are ``could-not-tell`` (0 or 1),
+        ``attack-seconds`` and, where something can be told, ``leaks`` (0 or 1), ``leaked-share``, ``leakage-mean`` and
+        ``leakage-max``; it returns None for rounds that are not probed.
 
     Raises:
         InvalidConfiguration: ``every`` is not a whole number of at least 1.
@@ -61,11 +61,11 @@ def leakage_probe(
                 record(report)
         except Exception as error:  # noqa: BLE001  # a broken probe must not end the clients' training
             _log.warning("round %d could not be probed: %s: %s", server_round, type(error).__name__, error)
-            return MetricRecord({"leaks": 0, "could-not-tell": 1})
-        verdicts = {
-            "leaks": int(report.verdict is LeakageVerdict.LEAKS),
-            "could-not-tell": int(report.verdict is LeakageVerdict.COULD_NOT_TELL),
-        }
+            return MetricRecord({"could-not-tell": 1})
+        untold = report.verdict is LeakageVerdict.COULD_NOT_TELL
+        verdicts = {"could-not-tell": int(untold)}
+        if not untold:
+            verdicts["leaks"] = int(report.verdict is LeakageVerdict.LEAKS)
         numbers = {name: value for name, value in telemetry(report).items() if isinstance(value, float)}
         return MetricRecord(verdicts | numbers)
 

@@ -12,7 +12,7 @@ from nvflare.apis.dxo_filter import DXOFilter
 from nvflare.apis.filter import ContentBlockedException
 from nvflare.apis.fl_constant import ReturnCode
 from nvflare.apis.fl_context import FLContext
-from nvflare.apis.shareable import ReservedHeaderKey, Shareable
+from nvflare.apis.shareable import ReservedHeaderKey, Shareable, make_reply
 
 from semsim.exceptions import InvalidConfiguration, InvalidUpdate
 from semsim_federation.guard import Action, Decision, Guard
@@ -40,7 +40,8 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         refusal: the answer in place of a blocked update. ``error`` ends the task with ``TASK_RESULT_FILTER_ERROR``, on
             which FedAvg aborts the run unless enough clients are left. ``empty`` sends a DXO without data, which FedAvg
             leaves out of the mean.
-        passes: the kinds of data that are no weights and may pass; ``["METRICS"]`` where it is None.
+        passes: the kinds of data that are no weights and may pass; ``["METRICS"]`` where it is None. METRICS pass only
+            as plain numbers by name.
         reports: a directory of the site for a JSON file per audited round; empty for none.
         tell: True to write the verdict into NVFLARE's log, too, which a job may stream to its server.
 
@@ -84,8 +85,22 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         super().add_to_fed_job(job, ctx, **options)
 
     def process(self, shareable: Shareable, fl_ctx: FLContext) -> Shareable:
-        """Filter a task's result. A result that is no DXO is blocked, where NVFLARE's own filters let it pass."""
-        if shareable.get_return_code() == ReturnCode.OK and set(shareable) - {ReservedHeaderKey.HEADERS}:
+        """Filter a task's result, which NVFLARE's own filters let pass where it is no DXO or tells of a failure.
+
+        A result that is no DXO is blocked. A result with another return code than OK goes out as that code alone.
+        The action ``report`` sends both as they are.
+
+        Raises:
+            ContentBlockedException: the result is no DXO, or ``refusal`` is ``error`` and an update is blocked.
+        """
+        code = shareable.get_return_code()
+        if code != ReturnCode.OK and self.action != "report":
+            bare = make_reply(str(code))
+            if shareable == bare:
+                return shareable
+            self.log_warning(fl_ctx, f"expected nothing but the return code {code}, got data, too, and removed it")
+            return bare
+        if code == ReturnCode.OK and set(shareable) - {ReservedHeaderKey.HEADERS}:
             try:
                 from_shareable(shareable)
             except ValueError as error:
@@ -103,9 +118,9 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         Raises:
             ContentBlockedException: the update is blocked, and ``refusal`` is ``error``.
         """
-        if dxo.data_kind in (["METRICS"] if self.passes is None else self.passes):
-            return None
         try:
+            if self._passes(dxo):
+                return None
             return self._audited(dxo, fl_ctx)
         except ContentBlockedException:
             raise
@@ -113,6 +128,15 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
             reason = f"Could not audit the update: {type(error).__name__}: {error}"
             sent = dxo.data if self.action == "report" else None
             return self._answer(dxo, fl_ctx, None, Decision(sent, None, reason))
+
+    def _passes(self, dxo: DXO) -> bool:
+        if dxo.data_kind not in (["METRICS"] if self.passes is None else self.passes):
+            return False
+        if dxo.data_kind == DataKind.METRICS:
+            for name, value in dxo.data.items():
+                if not isinstance(value, int | float | np.number):
+                    raise InvalidUpdate(f"expected plain numbers as METRICS, got {type(value).__name__} as {name}")
+        return True
 
     def _audited(self, dxo: DXO, fl_ctx: FLContext) -> DXO | None:
         if dxo.data_kind not in (DataKind.WEIGHTS, DataKind.WEIGHT_DIFF):

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from semsim.exceptions import InvalidDataset
-from semsim_federation.leakage_report import LeakageReport
+from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,9 @@ class AuditedRound:
     """The mean leakage of the images of which something can be told; NaN where of none."""
     leakage_max: float
     share_leaked: float
+    """The share of images that leaked; NaN where the verdict is ``could_not_tell``."""
     explained: float
-    """The largest share of the update that an attack explained; NaN where none did."""
+    """The largest share of the update that an attack explained, as matched or partly matched; NaN where none did."""
     controls: int
     luck: float
     seconds: float
@@ -38,14 +39,15 @@ class AuditedRound:
     def of(cls, report: LeakageReport) -> Self:
         """The row of a report; a report without a round has the round -1."""
         leakages = report.leakages or (float("nan"),)
-        shares = [one.explained for one in report.attempts if one.explained is not None]
+        explaining = [one for one in report.attempts if one.status in ("matched", "partly")]
+        shares = [one.explained for one in explaining if one.explained is not None]
         return cls(
             round=-1 if report.round is None else report.round,
             verdict=str(report.verdict),
             batch=report.batch,
             leakage_mean=float(np.mean(leakages)),
             leakage_max=float(np.max(leakages)),
-            share_leaked=report.share,
+            share_leaked=told_share(report),
             explained=max(shares, default=float("nan")),
             controls=report.controls,
             luck=report.luck,
@@ -55,6 +57,11 @@ class AuditedRound:
             semsim=report.versions["semsim"],
             torch=report.versions["torch"],
         )
+
+
+def told_share(report: LeakageReport) -> float:
+    """The share of images that leaked, in [0, 1]; NaN where the audit could not tell: 0 would say that none did."""
+    return float("nan") if report.verdict is LeakageVerdict.COULD_NOT_TELL else report.share
 
 
 def append(path: Path, report: LeakageReport) -> None:
@@ -109,8 +116,10 @@ def plot_series(rows: Sequence[AuditedRound], out: Path) -> None:
     axes.plot(rounds, [row.leakage_max for row in rows], "o-", label="largest leakage", color="#c44")
     axes.plot(rounds, [row.leakage_mean for row in rows], "o-", label="mean leakage", color="#48c")
     axes.step(rounds, [row.share_leaked for row in rows], where="mid", label="share of images leaked", color="#333")
-    doubtful = [row.round for row in rows if row.verdict == "could_not_tell"]
-    axes.plot(doubtful, [0.0] * len(doubtful), "x", color="#888", label="could not tell")
+    doubtful = [row.round for row in rows if row.verdict == LeakageVerdict.COULD_NOT_TELL]
+    # Lines over the whole height, because a mark at a height would read as a leakage.
+    whole = axes.get_xaxis_transform()
+    axes.vlines(doubtful, 0, 1, transform=whole, color="#888", linestyles="dotted", label="could not tell")
     axes.set(xlabel="round", ylim=(-0.03, 1.03), title="Audited rounds: not shown to leak is not safe")
     axes.legend()
     figure.savefig(out, dpi=150)

@@ -16,6 +16,10 @@ from semsim.scorer import PairScore
 from semsim.uninformative import Uninformative
 
 _NEAR = 1e-6
+_SAME = 1e-3
+"""The largest distance of equal images, whose embeddings differ by no more than rounding."""
+_FARTHEST = 1e6
+"""The largest distance that is read: far above those of embeddings, and far below where a calibration overflows."""
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -37,11 +41,14 @@ class _ReceivedProblem(_Received):
 class _ReceivedFailure(_Received):
     id: str | None
     error: _ReceivedProblem
+    distance: None = None
+    leakage: None = None
+    mse: None = None
 
 
 class _ReceivedScore(_Received):
     id: str | None
-    distance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    distance: Annotated[float, Field(ge=0, le=_FARTHEST, allow_inf_nan=False)]
     leakage: Annotated[float, Field(ge=0, le=1)] | None
     recognizable: bool | None
     mse: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -49,6 +56,7 @@ class _ReceivedScore(_Received):
     ssim: _Number
     resized: bool
     uninformative: Uninformative | None
+    error: None = None
 
 
 class _ReceivedAnswer(_Received):
@@ -87,6 +95,10 @@ def read_answer(body: bytes, ids: Sequence[str | None], model: ServiceModel) -> 
 def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> PairScore | PairFailure:
     if isinstance(result, _ReceivedFailure):
         return PairFailure(result.error.code, printable(result.error.message))
+    if result.mse == 0 and not result.resized and result.distance > _SAME:
+        raise InvalidAnswer(
+            f"expected a distance of at most {_SAME} of images with the mse 0, which are equal, got {result.distance}"
+        )
     _check_leakage(result, model)
     return PairScore(
         distance=result.distance,

@@ -247,8 +247,17 @@ def test_a_broken_probe_could_not_tell_and_the_run_goes_on() -> None:
     """No leakage is told where the probe breaks."""
     probe = leakage_probe(task.audit(), failing, *task.probe_batch())
     result, _ = run(app_with(), evaluate=probe)
-    assert dict(result.evaluate_metrics_serverapp[1]) == {"leaks": 0, "could-not-tell": 1}
+    assert dict(result.evaluate_metrics_serverapp[1]) == {"could-not-tell": 1}
     assert len(result.arrays) == 4
+
+
+def test_a_probe_that_could_not_tell_tells_no_share() -> None:
+    """Noise that no attack sees through leaves no number that would read as no leakage."""
+    probe = leakage_probe(task.audit(), task.train, *task.probe_batch(), defense="gaussian:10")
+    result, _ = run(app_with(), evaluate=probe)
+    told = result.evaluate_metrics_serverapp[1]
+    assert told["could-not-tell"] == 1
+    assert not {"leaks", "leaked-share"} & set(told)
 
 
 def test_the_probe_refuses_no_rounds() -> None:

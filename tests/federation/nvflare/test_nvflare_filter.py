@@ -160,6 +160,33 @@ def test_other_kinds_of_data_are_blocked(site: Site) -> None:
         processed(LeakageFilter(site.client(), passes=[]), metrics, site)
 
 
+@pytest.mark.parametrize("value", [np.ones(3), np.ones(()), torch.ones(1), [1.0], {"deep": 1.0}, b"1", "1", None])
+def test_metrics_pass_only_as_plain_numbers(site: Site, value: object, tmp_path: Path) -> None:
+    """Weights are not sent under the name of metrics, even where the site names the kind."""
+    plain = {"loss": np.float32(1), "images": 8, "top": 0.5}
+    for passes in (None, ["METRICS"]):
+        guarding = LeakageFilter(site.client(), passes=passes, reports=str(tmp_path))
+        assert processed(guarding, DXO(DataKind.METRICS, plain), site) is None
+        with pytest.raises(ContentBlockedException):
+            processed(guarding, DXO(DataKind.METRICS, plain | {"w": value}), site)
+    (decision,) = reported(tmp_path)
+    assert "expected plain numbers as METRICS" in str(decision["reason"])
+    held = DXO(DataKind.METRICS, {"w": value})
+    assert processed(LeakageFilter(site.client(), "report"), held, site) is None
+
+
+@pytest.mark.parametrize("options", [{"action": "block"}, {"action": "defend", "defenses": ["prune:0.9"]}])
+def test_a_result_that_tells_of_a_failure_loses_its_data(site: Site, options: dict[str, object]) -> None:
+    """Of a result with another return code than OK the code alone is sent, without weights and other headers."""
+    guarding = LeakageFilter(site.client(), **options)
+    for code in (ReturnCode.TASK_ABORTED, ReturnCode.EXECUTION_EXCEPTION, "CODE_OF_AN_EXECUTOR"):
+        failed, headed = site.update().to_shareable(), make_reply(code, {"weights": site.after})
+        failed.set_return_code(code)
+        assert guarding.process(failed, site.context) == make_reply(code)
+        assert guarding.process(headed, site.context) == make_reply(code)
+        assert LeakageFilter(site.client(), "report").process(failed, site.context) is failed
+
+
 def test_a_result_without_a_dxo_is_blocked(site: Site) -> None:
     """NVFLARE's filters let a result pass that is no DXO; this one does not, unless it is empty or an error."""
     smuggled = Shareable({"weights": site.after})
