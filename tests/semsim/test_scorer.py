@@ -311,8 +311,8 @@ def test_one_channel_of_a_copy_is_no_safe_reconstruction(bundled: Scorer, channe
     paths = sorted(IMAGES.glob("*.jpg"))
     for path, other in zip(paths, paths[1:] + paths[:1], strict=True):
         image, stranger = decode(path), decode(other)
-        for picture in (copy := np.full_like(image, others), unrelated := np.full_like(stranger, others)):
-            picture[..., channel] = (image if picture is copy else stranger)[..., channel]
+        copy, unrelated = np.full_like(image, others), np.full_like(stranger, others)
+        copy[..., channel], unrelated[..., channel] = image[..., channel], stranger[..., channel]
         score = bundled.score(image, copy)
         assert score.recognizable or score.uninformative is not None
         assert bundled.score(image, unrelated).uninformative != "reordered"
