@@ -29,7 +29,7 @@ def thumbnail(image: RGBImage) -> NDArray[np.float32]:
         side = image.shape[along]
         if side != _GRID:
             image = image.take(_steps(side), axis=along)
-    return _thumbnails(np.moveaxis(image, 2, 0)[None])[0]
+    return _thumbnails(np.moveaxis(image, 2, 0)[None]).reshape(-1)
 
 
 def reshaped_thumbnails(image: RGBImage) -> NDArray[np.float32]:
@@ -82,7 +82,8 @@ def _thumbnails(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     small: NDArray[np.float32] = (_AVERAGE @ pictures.astype(np.float32) @ _AVERAGE.T).reshape(-1, 3, SIDE * SIDE)
     small -= small.mean(axis=2, keepdims=True)
     small = small.reshape(-1, 3 * SIDE * SIDE)
-    return small / np.linalg.norm(small, axis=1, keepdims=True).clip(1e-6)
+    small /= np.linalg.norm(small, axis=1, keepdims=True).clip(1e-6)
+    return small
 
 
 def _orders() -> NDArray[np.intp]:
