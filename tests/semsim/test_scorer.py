@@ -15,6 +15,7 @@ from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidPair
 from semsim.images import DecodeLimits, Source, decode
 from semsim.stages import Stage, StageClock
 from semsim.summary import Summary, summarize
+from semsim.uninformative.blank_reconstructions import has_few_levels
 from tests.artifacts import SIDE, write_artifact
 from tests.conftest import CPU, IMAGES
 from tests.encoded import encode, picture
@@ -316,6 +317,13 @@ def test_one_channel_of_a_copy_is_no_safe_reconstruction(bundled: Scorer, channe
         score = bundled.score(image, copy)
         assert score.recognizable or score.uninformative is not None
         assert bundled.score(image, unrelated).uninformative != "reordered"
+
+
+@pytest.mark.parametrize("side", [32, 64, 224])
+def test_levels_are_counted_in_every_channel(side: int) -> None:
+    """A copy without its red has many levels, at every size."""
+    image = picture(side, side)
+    assert not has_few_levels(image * np.array([0, 1, 1], dtype=np.uint8), image)
 
 
 def test_a_square_of_a_long_original_is_a_reconstruction(bundled: Scorer) -> None:
