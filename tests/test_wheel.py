@@ -30,6 +30,7 @@ PACKAGES = {
     "semsim_service": ROOT / "service" / "semsim_service",
     "semsim_training": ROOT / "training" / "semsim_training",
     "semsim_export": ROOT / "export" / "semsim_export",
+    "semsim_federation": ROOT / "federation" / "semsim_federation",
 }
 USERS_MODULES = ("training", "service", "export", "tests", "federation", "examples", "benchmarks")
 NEEDED_BY_BENTOML = ("bentoml", "typing", "yaml")
@@ -117,7 +118,7 @@ def run(command: list[str | Path], folder: Path, passing: tuple[int, ...] = (0,)
 
 
 def test_the_wheel_holds_everything_under_names_of_its_own(wheel: Path) -> None:
-    """Files of the packages, the bundled model and grids are in the wheel, below the four packages and nowhere else."""
+    """Files of the packages, the bundled model and grids are in the wheel, below the five packages and nowhere else."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     roots = {name.partition("/")[0] for name in names}

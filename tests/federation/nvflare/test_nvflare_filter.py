@@ -32,7 +32,7 @@ def processed(filter: LeakageFilter, dxo: DXO, at: Site) -> DXO | None:
 def pruned(at: Site) -> Weights:
     """The weights of a client that sends a tenth of its changes."""
     change = {name: torch.from_numpy(value - at.before[name]) for name, value in at.after.items()}
-    return {name: at.before[name] + value.numpy() for name, value in defend(change, Defense("prune:0.9"), 0).items()}
+    return {name: at.before[name] + value.numpy() for name, value in defend(change, Defense("gaussian:0.003"), 0).items()}
 
 
 def reported(folder: Path) -> list[dict[str, object]]:
@@ -97,7 +97,7 @@ def test_defending_changes_what_leaks(site: Site, kind: str, tensors: str) -> No
     dxo = site.update(kind)
     if tensors == "torch":
         dxo.data = {name: torch.from_numpy(value) for name, value in dxo.data.items()}
-    sent = processed(LeakageFilter(site.client(), "defend", defenses=["prune:0.9", "sign"]), dxo, site)
+    sent = processed(LeakageFilter(site.client(), "defend", defenses=["gaussian:0.003", "sign"]), dxo, site)
     assert sent is not None
     assert (sent.data_kind, sent.meta, list(sent.data)) == (kind, dxo.meta, list(dxo.data))
     for name, value in sent.data.items():
@@ -175,9 +175,9 @@ def test_metrics_pass_only_as_plain_numbers(site: Site, value: object, tmp_path:
     assert processed(LeakageFilter(site.client(), "report"), held, site) is None
 
 
-@pytest.mark.parametrize("options", [{"action": "block"}, {"action": "defend", "defenses": ["prune:0.9"]}])
+@pytest.mark.parametrize("options", [{"action": "block"}, {"action": "defend", "defenses": ["gaussian:0.003"]}])
 def test_a_result_that_tells_of_a_failure_loses_its_data(site: Site, options: dict[str, object]) -> None:
-    """Of a result with another return code than OK the code alone is sent, without weights and other headers."""
+    """A result with another return code than OK is sent as that code alone, without weights and other headers."""
     guarding = LeakageFilter(site.client(), **options)
     for code in (ReturnCode.TASK_ABORTED, ReturnCode.EXECUTION_EXCEPTION, "CODE_OF_AN_EXECUTOR"):
         failed, headed = site.update().to_shareable(), make_reply(code, {"weights": site.after})
