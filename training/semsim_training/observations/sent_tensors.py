@@ -27,6 +27,10 @@ _NO_LISTS = (str, bytes, bytearray, memoryview)
 _COUNTER = "num_batches_tracked"
 
 
+_SMALL = 2**20
+"""The values that a tensor of another model may have: its names and shapes are compared later, and say more."""
+
+
 def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError] = InvalidUpdate) -> dict[str, Tensor]:
     """The tensors on the CPU, dense, by the names of ``model``'s parameters and buffers.
 
@@ -39,7 +43,8 @@ def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError
     """
     source = str(sent) if isinstance(sent, Path) else "the tensors"
     content = read_tensor_file(sent, refusal) if isinstance(sent, Path) else sent
-    most = max((value.numel() for value in model.state_dict().values() if isinstance(value, Tensor)), default=0)
+    numbers = (value.numel() for value in model.state_dict().values() if isinstance(value, Tensor))
+    most = max(_SMALL, *numbers)
     if isinstance(content, Mapping):
         if all(isinstance(value, Tensor | np.ndarray | np.generic) for value in content.values()):
             content = {name: _dense(value, str(name), most, refusal) for name, value in content.items()}
@@ -68,7 +73,7 @@ def _dense(value: object, name: str, most: int, refusal: type[SemSimError]) -> T
         raise refusal(f"expected numbers in {name}, got a {'meta' if value.is_meta else 'nested'} tensor")
     if math.prod(value.shape) > most:
         raise refusal(
-            f"expected at most {most} values in {name}, as many as the model's largest tensor has, got shape "
+            f"expected at most {most} values in {name}, as many as the model's largest tensor or a million, got shape "
             f"{tuple(value.shape)}"
         )
     if not isinstance(value, Tensor):
