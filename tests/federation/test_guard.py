@@ -153,7 +153,7 @@ def test_controls_that_hold_the_clients_images_hide_nothing() -> None:
 
 
 def test_a_leak_is_not_taken_back(quick: Audit) -> None:
-    """What a first attack has shown stays shown, whatever a later one finds that is more alike by edges."""
+    """A leak that a first attack has shown stays shown, whatever a later one finds that is more alike by edges."""
     found = FoundImages(quick.scorer, quick.controls, quick.threshold, IMAGES)
     found.add("closed-form", IMAGES)
     assert found.all_leaked

@@ -14,7 +14,7 @@ def portraits(rng: np.random.Generator, count: int) -> Portraits:
 
 
 def test_the_best_of_many_strangers_is_identified_as_rarely_as_promised() -> None:
-    """Of batches of unrelated images at most 1.5% have one that is identified, whatever the number of images."""
+    """At most 1.5% of batches of unrelated images have one that is identified, whatever their number."""
     rng = np.random.default_rng(0)
     alarms = 0
     for _ in range(300):
