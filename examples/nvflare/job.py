@@ -51,6 +51,7 @@ def main() -> None:
     recipe = recipe_of(given.clients, given.rounds, given.noisy)
     defenses = ["prune:0.9", "gaussian:0.003"] if given.action == "defend" else []
     options = {"action": given.action, "refusal": given.refusal, "defenses": defenses, "reports": str(reports)}
+    options["applied"] = "gaussian:0.003" if given.noisy else "none"
     if given.action != "none":
         recipe.add_client_output_filter(LeakageFilter(DigitsClient(), **options), tasks=["train"])
     try:

@@ -23,8 +23,9 @@ _CHECK_SHARE, _CHECK_MOST = 0.2, 1.0
 """The share of the time, and the most seconds, for the check of a small network's result, which imports much."""
 
 
-_SLACK = 0.05
-"""The amount by which the gain of a client's own images may be less than an attack's."""
+_DECLARED, _SLACK = 0.9, 0.05
+"""The gain that a client's own images reach on an update without a defense, and the amount by which theirs may be less
+than an attack's under one."""
 
 
 class TooLarge(Exception):
@@ -48,7 +49,7 @@ class Attempts:
         """True where an attack's images explained the update, or a part of it."""
         return any(one.status in (Status.MATCHED, Status.PARTLY) for one in self.done)
 
-    def doubts(self, images: NDArray[np.uint8]) -> tuple[str, ...]:
+    def doubts(self, images: NDArray[np.uint8], *, is_defended: bool) -> tuple[str, ...]:
         """The reason why the declaration may be wrong, by what the client's own images explain of the update.
 
         Images of another client, more images than were declared, and other training explain less than they should: an
@@ -60,12 +61,12 @@ class Attempts:
             return ("the update was audited without labels",)
         declared = explanations([self.observation], [images], [labels])[0].gain
         best = max((one.gain for one in self.done if one.gain is not None), default=0.0)
-        least = max(best - _SLACK, 0.0)
+        least = max(best - _SLACK, 0.0) if is_defended else _DECLARED
         if declared >= least:  # NaN is less, too
             return ()
         return (
             f"the declared images explain {declared:.2f} of the update, and {least:.2f} was expected: they are others, "
-            "or more, or were trained on otherwise",
+            "or more, or were trained on otherwise, or the update has a defense that was not declared",
         )
 
     def skip(self, attack: str, reason: str, seconds: float = 0.0) -> None:

@@ -123,7 +123,8 @@ class Audit:
             images: the images behind it as the network takes them, uint8 ``(N, H, W, C)`` or a list.
             labels: their classes. The attacks know them, as a server nearly always can.
             kind: ``after`` for weights after training, ``delta`` for their change, ``gradient``.
-            defense: a name for the report; the client has applied it already.
+            defense: the defense that the client has applied already, by name. Without one the images must explain the
+                update, or the report could not tell.
             round: the number of the round, for the report.
 
         Raises:
@@ -205,7 +206,7 @@ class Audit:
         elif not attempts.explained:
             verdict = LeakageVerdict.COULD_NOT_TELL
         else:
-            doubts = (*found.doubts, *attempts.doubts(originals))
+            doubts = (*found.doubts, *attempts.doubts(originals, is_defended=defense != "none"))
             verdict = LeakageVerdict.COULD_NOT_TELL if doubts else LeakageVerdict.NOT_SHOWN
         manifest = self.scorer.manifest
         return LeakageReport(

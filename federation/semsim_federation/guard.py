@@ -45,6 +45,8 @@ class Guard:
             they are.
         defenses: the ladder of defenses, weakest first, such as ``("prune:0.9", "gaussian:0.01")``.
         limit: the largest share of images that may leak, or of which it cannot be told; None for none of them.
+        applied: the name of the defense that clients apply before the guard, such as noise of their own. Where none is
+            declared, an update that the images do not explain is not sent.
 
     Raises:
         InvalidConfiguration: an unknown action or defense, no defenses for ``defend`` or some for another action, or a
@@ -59,6 +61,7 @@ class Guard:
         every: int = 1,
         defenses: Sequence[str] = (),
         limit: float | None = None,
+        applied: str = "none",
     ) -> None:
         if action not in get_args(Action):
             raise InvalidConfiguration(f"expected the action {', '.join(get_args(Action))}, got {action}")
@@ -71,7 +74,7 @@ class Guard:
                 f"expected defenses for the action defend and none for another, got {list(defenses)} for {action}"
             )
         self.audit, self.action, self.every, self.limit = audit, action, every, limit
-        self.defenses = tuple(Defense(name) for name in defenses)
+        self.defenses, self.applied = tuple(Defense(name) for name in defenses), str(Defense(applied))
 
     def check(
         self, before: Arrays, after: Arrays, images: Sequence[Any] | NDArray[np.uint8], labels: Sequence[int],
@@ -96,7 +99,7 @@ class Guard:
                 raise InvalidConfiguration(f"expected a whole number of a round, got {round!r}")
             if round is not None and round % self.every:
                 return Decision(sent, None, f"Round {round} is not audited.")
-            report = self.audit.update(before, after, images, labels, round=round)
+            report = self.audit.update(before, after, images, labels, defense=self.applied, round=round)
             if self.action == "report":
                 return Decision(sent, report, report.sentence)
             if self._passes(report):

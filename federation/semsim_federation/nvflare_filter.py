@@ -44,6 +44,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
             as plain numbers by name.
         reports: a directory of the site for a JSON file per audited round; empty for none.
         tell: True to write the verdict into NVFLARE's log, too, which a job may stream to its server.
+        applied: the defense of filters before it, as :class:`~semsim_federation.guard.Guard` takes it.
 
     Raises:
         InvalidConfiguration: an unknown refusal, or ``every`` is no whole number of at least 1.
@@ -60,6 +61,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         passes: list[str] | None = None,
         reports: str = "",
         tell: bool = False,
+        applied: str = "none",
     ) -> None:
         super().__init__(supported_data_kinds=None, data_kinds_to_filter=None)  # all kinds: an unknown one is blocked
         if refusal not in ("error", "empty"):
@@ -76,6 +78,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         self.passes = passes
         self.reports = reports
         self.tell = tell
+        self.applied = applied
         self._guard: Guard | None = None
         self._updates = 0
 
@@ -143,7 +146,11 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
             raise InvalidUpdate(f"expected WEIGHTS or WEIGHT_DIFF, got {dxo.data_kind}, which is not named in passes")
         client = self._client(fl_ctx)
         self._guard = self._guard or Guard(
-            client.audit(fl_ctx), action=self.action, defenses=self.defenses, limit=self.limit
+            client.audit(fl_ctx),
+            action=self.action,
+            defenses=self.defenses,
+            limit=self.limit,
+            applied=self.applied,
         )
         # A count of its own, since a server that names the rounds could name none that is audited.
         number, self._updates = self._updates, self._updates + 1

@@ -5,7 +5,9 @@ import pytest
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_federation import Audit, Guard, LeakageVerdict
+from semsim_federation.attempts import Attempts
 from semsim_federation.found_images import FoundImages
+from semsim_federation.leakage_report import Attempt
 from tests.federation.digits import audit, client, network, pictures, trained, weights_of
 
 BEFORE = weights_of(network())
@@ -126,6 +128,21 @@ def test_images_of_another_client_are_not_sent(quick: Audit) -> None:
     assert decision.report is not None
     assert decision.report.verdict is LeakageVerdict.COULD_NOT_TELL
     assert "declared images explain" in decision.reason
+
+
+def test_a_weak_attack_does_not_vouch_for_strangers(quick: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of another client are doubted by what they explain themselves, and not by how far an attack got."""
+    strangers = np.stack(pictures()[10:11])[..., :1]
+    monkeypatch.setattr(Attempts, "run", _weak)
+    report = quick.update(BEFORE, AFTER, strangers, LABELS)
+    assert report.verdict is LeakageVerdict.COULD_NOT_TELL
+    assert any("declared images explain" in doubt for doubt in report.doubts)
+
+
+def _weak(attempts: Attempts, name: str, _: object) -> np.ndarray:
+    """An attack that explains a fifth of an update, by noise."""
+    attempts.done.append(Attempt(name, "partly", 0.2, 0.2, 0.0))
+    return np.random.default_rng(0).integers(0, 256, (1, 16, 16, 1), dtype=np.uint8)
 
 
 def test_a_limit_counts_images_of_which_nothing_can_be_told(quick: Audit) -> None:

@@ -29,12 +29,13 @@ def processed(filter: LeakageFilter, dxo: DXO, at: Site) -> DXO | None:
     return filter.process_dxo(dxo, dxo.to_shareable(), at.context)
 
 
+NOISE = "gaussian:0.003"
+
+
 def noised(at: Site) -> Weights:
     """The weights of a client that adds noise to its changes."""
     change = {name: torch.from_numpy(value - at.before[name]) for name, value in at.after.items()}
-    return {
-        name: at.before[name] + value.numpy() for name, value in defend(change, Defense("gaussian:0.003"), 0).items()
-    }
+    return {name: at.before[name] + value.numpy() for name, value in defend(change, Defense(NOISE), 0).items()}
 
 
 def reported(folder: Path) -> list[dict[str, object]]:
@@ -61,7 +62,13 @@ def test_a_leaking_update_is_blocked(site: Site, kind: str, tensors: str, tmp_pa
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_noised_update_passes(site: Site, kind: str) -> None:
     """An update in which nobody would recognise the picture is sent as it is."""
-    assert processed(LeakageFilter(site.client()), site.update(kind, noised(site)), site) is None
+    assert processed(LeakageFilter(site.client(), applied=NOISE), site.update(kind, noised(site)), site) is None
+
+
+def test_noise_that_is_not_declared_is_blocked(site: Site) -> None:
+    """Where the images do not explain an update and no defense is declared, they may be others: nothing is sent."""
+    with pytest.raises(ContentBlockedException):
+        processed(LeakageFilter(site.client()), site.update(after=noised(site)), site)
 
 
 def test_reporting_sends_everything(site: Site, tmp_path: Path) -> None:
@@ -76,13 +83,13 @@ def test_reporting_sends_everything(site: Site, tmp_path: Path) -> None:
 def test_the_client_is_told_of_decisions(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each decision reaches the client; an update of which no note can be taken is not sent."""
     client = site.client()
-    assert processed(LeakageFilter(client), site.update(after=noised(site)), site) is None
+    assert processed(LeakageFilter(client, applied=NOISE), site.update(after=noised(site)), site) is None
     (decision,) = client.decisions
     assert decision.report is not None
     assert decision.report.verdict == "not_shown"
     monkeypatch.setattr(client, "decisions", None)
     with pytest.raises(ContentBlockedException):
-        processed(LeakageFilter(client), site.update(after=noised(site)), site)
+        processed(LeakageFilter(client, applied=NOISE), site.update(after=noised(site)), site)
 
 
 def test_an_empty_answer_tells_nothing_but_that_it_is_empty(site: Site) -> None:
@@ -143,10 +150,12 @@ def test_the_weights_are_those_before_the_training(site: Site) -> None:
 def test_a_client_is_found_by_its_name(site: Site, tmp_path: Path) -> None:
     """The client may be a component; another component, or none, blocks."""
     site.engine.components = {"audited_client": site.client(), "other": object()}
-    assert processed(LeakageFilter(), site.update(after=noised(site)), site) is None
+    assert processed(LeakageFilter(applied=NOISE), site.update(after=noised(site)), site) is None
     for name, told in (("other", "got object"), ("missing", "got NoneType")):
         with pytest.raises(ContentBlockedException):
-            processed(LeakageFilter(name, reports=str(tmp_path / name)), site.update(after=noised(site)), site)
+            processed(
+                LeakageFilter(name, reports=str(tmp_path / name)), site.update(after=noised(site)), site
+            )
         assert told in str(reported(tmp_path / name)[0]["reason"])
 
 
@@ -201,7 +210,7 @@ def test_a_result_without_a_dxo_is_blocked(site: Site) -> None:
 def test_a_collection_is_filtered_part_by_part(site: Site) -> None:
     """A leaking update inside a collection is found, and the others keep their place."""
     parts = {"good": site.update(after=noised(site)), "bad": site.update()}
-    guarding = LeakageFilter(site.client(), refusal="empty")
+    guarding = LeakageFilter(site.client(), refusal="empty", applied=NOISE)
     sent = from_shareable(guarding.process(DXO(DataKind.COLLECTION, parts).to_shareable(), site.context))
     assert sent.data["good"].data
     assert not sent.data["bad"].data
