@@ -153,9 +153,7 @@ def test_a_client_is_found_by_its_name(site: Site, tmp_path: Path) -> None:
     assert processed(LeakageFilter(applied=NOISE), site.update(after=noised(site)), site) is None
     for name, told in (("other", "got object"), ("missing", "got NoneType")):
         with pytest.raises(ContentBlockedException):
-            processed(
-                LeakageFilter(name, reports=str(tmp_path / name)), site.update(after=noised(site)), site
-            )
+            processed(LeakageFilter(name, reports=str(tmp_path / name)), site.update(after=noised(site)), site)
         assert told in str(reported(tmp_path / name)[0]["reason"])
 
 
