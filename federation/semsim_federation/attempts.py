@@ -47,7 +47,7 @@ class Attempts:
     @property
     def explained(self) -> bool:
         """True where an attack's images explained the update, or a part of it."""
-        return any(one.status in (Status.MATCHED, Status.PARTLY) for one in self.done)
+        return any(one.explains for one in self.done)
 
     def doubts(self, images: NDArray[np.uint8], *, is_defended: bool) -> tuple[str, ...]:
         """The reason why the declaration may be wrong, by what the client's own images explain of the update.

@@ -12,6 +12,28 @@ from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import Json, Model, load_scorer
 from semsim_training.subcommands.attack_run_training import DeclaredTraining
 from semsim_training.subcommands.attack_run_victim import DeclaredVictim
+from semsim_training.subcommands.declared_options import (
+    Betas,
+    Channels,
+    Classes,
+    ClipNorm,
+    Description,
+    Epochs,
+    Epsilon,
+    LearningRate,
+    LocalBatch,
+    Mean,
+    Module,
+    Momentum,
+    Nesterov,
+    Optimiser,
+    Order,
+    Schedule,
+    Size,
+    Std,
+    WeightDecay,
+    White,
+)
 from semsim_training.subcommands.option_checks import DEVICES, existing, one_of, present, whole_numbers
 
 if TYPE_CHECKING:
@@ -19,7 +41,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Tell whether what a client sends gives its images away.")
 EXIT_COULD_NOT_TELL = 4
-_NETWORK, _TRAINING = "The network", "Local training"
 
 
 @app.command()
@@ -30,47 +51,37 @@ def update(
     labels: Annotated[str, typer.Option(help="Their classes in the order of the files' names, such as 3,5.")],
     controls: Annotated[Path, typer.Option(help="Folder of public images of the same kind: at least 100.")],
     kind: Annotated[str, typer.Option(metavar="gradient|delta|after", help="Kind of AFTER.")] = "after",
-    description: Annotated[
-        Path | None, typer.Option(help="Description of the network, JSON.", rich_help_panel=_NETWORK)
-    ] = None,
-    module: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.py:NAME|MODULE:NAME",
-            help="The network, as code that makes it. It is executed.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = None,
-    size: Annotated[str | None, typer.Option(metavar="HxW", rich_help_panel=_NETWORK)] = None,
-    channels: Annotated[int | None, typer.Option(rich_help_panel=_NETWORK)] = None,
-    classes: Annotated[int | None, typer.Option(rich_help_panel=_NETWORK)] = None,
-    mean: Annotated[str | None, typer.Option(rich_help_panel=_NETWORK)] = None,
-    std: Annotated[str | None, typer.Option(rich_help_panel=_NETWORK)] = None,
-    white: Annotated[int | None, typer.Option(metavar="255|1", rich_help_panel=_NETWORK)] = None,
-    learning_rate: Annotated[float | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    local_batch: Annotated[int | None, typer.Option(min=1, rich_help_panel=_TRAINING)] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, rich_help_panel=_TRAINING)] = None,
-    optimiser: Annotated[str | None, typer.Option(metavar="sgd|adam|adamw", rich_help_panel=_TRAINING)] = None,
-    momentum: Annotated[float | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    nesterov: Annotated[bool | None, typer.Option("--nesterov", rich_help_panel=_TRAINING)] = None,
-    weight_decay: Annotated[float | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    betas: Annotated[str | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    epsilon: Annotated[float | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    clip_norm: Annotated[float | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    schedule: Annotated[str | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    order: Annotated[str | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    batchnorm: Annotated[str, typer.Option(metavar="eval|train", rich_help_panel=_TRAINING)] = "eval",
+    description: Description = None,
+    module: Module = None,
+    size: Size = None,
+    channels: Channels = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    white: White = None,
+    learning_rate: LearningRate = None,
+    local_batch: LocalBatch = None,
+    epochs: Epochs = None,
+    optimiser: Optimiser = None,
+    momentum: Momentum = None,
+    nesterov: Nesterov = None,
+    weight_decay: WeightDecay = None,
+    betas: Betas = None,
+    epsilon: Epsilon = None,
+    clip_norm: ClipNorm = None,
+    schedule: Schedule = None,
+    order: Order = None,
+    batchnorm: Annotated[str, typer.Option(metavar="eval|train")] = "eval",
     attack: Annotated[list[str] | None, typer.Option(help="A search to try; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time for all attacks.")] = 20.0,
     threshold: Annotated[float | None, typer.Option(min=0.0, max=1.0, show_default="the model's")] = None,
+    defense: Annotated[str, typer.Option(help="The defense that the client applied, such as gaussian:0.003.")] = "none",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option()] = 0,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
     """Audit one client's update against the images that it was made on.
-
-    The options of the network and of local training are those of ``semsim attack run``.
 
     Exit codes: 3 an image leaks; 0 not shown to leak by these attacks; 4 could not tell; 2 refused. None of them says
     that the client is safe.
@@ -103,7 +114,7 @@ def update(
         batchnorm="train" if batchnorm == "train" else "eval", attacks=tuple(attack or ("smooth",)), seconds=seconds,
         controls=folder_of_images(controls), scorer=scorer, threshold=threshold, device=present(device), seed=seed,
     )  # fmt: skip
-    report = audit.update(before, after, held, known, kind=kind)
+    report = audit.update(before, after, held, known, kind=kind, defense=defense)
     typer.echo(json.dumps(report.values(), indent=2, allow_nan=False) if as_json else "\n".join(_lines(report)))
     if code := {"leaks": EXIT_LEAKS, "could_not_tell": EXIT_COULD_NOT_TELL}.get(report.verdict, 0):
         raise typer.Exit(code)

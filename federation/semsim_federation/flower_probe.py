@@ -8,9 +8,9 @@ import numpy as np
 from flwr.app import ArrayRecord, MetricRecord
 from numpy.typing import NDArray
 
-from semsim.exceptions import InvalidConfiguration
 from semsim_federation.audit import Audit, TrainFunction
 from semsim_federation.flower_guard import telemetry
+from semsim_federation.guard import check_every
 from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
 
 _log = logging.getLogger(__name__)
@@ -48,8 +48,7 @@ def leakage_probe(
     Raises:
         InvalidConfiguration: ``every`` is not a whole number of at least 1.
     """
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise InvalidConfiguration(f"expected a whole number of rounds of at least 1, got {every!r}")
+    check_every(every)
 
     def evaluate(server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
         if server_round % every:

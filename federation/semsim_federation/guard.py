@@ -20,6 +20,16 @@ Arrays = Mapping[str, NDArray[Any]]
 _log = logging.getLogger(__name__)
 
 
+def check_every(every: object, counted: str = "rounds") -> None:
+    """Refuse a step between audits that is no whole number of at least 1.
+
+    Raises:
+        InvalidConfiguration: what was expected, and what came.
+    """
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        raise InvalidConfiguration(f"expected a whole number of {counted} of at least 1, got {every!r}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """The answer of a guard."""
@@ -65,8 +75,7 @@ class Guard:
     ) -> None:
         if action not in get_args(Action):
             raise InvalidConfiguration(f"expected the action {', '.join(get_args(Action))}, got {action}")
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise InvalidConfiguration(f"expected a whole number of rounds of at least 1, got {every!r}")
+        check_every(every)
         if limit is not None and not (isinstance(limit, int | float) and 0 <= limit < 1):
             raise InvalidConfiguration(f"expected a limit of 0 to less than 1, got {limit}")
         if (action == "defend") != bool(defenses):
@@ -122,7 +131,7 @@ class Guard:
 
     def _passes(self, report: LeakageReport) -> bool:
         if report.verdict is LeakageVerdict.LEAKS:
-            explained = any(one.status in (Status.MATCHED, Status.PARTLY) for one in report.attempts)
+            explained = any(one.explains for one in report.attempts)
             return self.limit is not None and explained and report.share_at_most <= self.limit
         return report.verdict is LeakageVerdict.NOT_SHOWN
 
@@ -133,7 +142,7 @@ def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
     An attack that explains nothing may have been told of another training than took place. Where it explained the same
     update before the defense, what it was told is true, and the defense is what stops it.
     """
-    explaining = {one.attack for one in undefended.attempts if one.status in (Status.MATCHED, Status.PARTLY)}
+    explaining = {one.attack for one in undefended.attempts if one.explains}
     stopped = {one.attack for one in report.attempts if one.status == Status.NOTHING_FOUND}
     told = all(image.recognizable is False for image in report.images)
     if report.verdict is LeakageVerdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:

@@ -35,6 +35,11 @@ class Attempt:
     reason: str = ""
     """The reason of a failure or a skip, or the mistake in the declaration that the numbers suggest."""
 
+    @property
+    def explains(self) -> bool:
+        """True where the attack's images explain the update, or a part of it."""
+        return self.status in ("matched", "partly")
+
 
 @dataclass(frozen=True, slots=True)
 class ImageLeakage:

@@ -15,7 +15,7 @@ from nvflare.apis.fl_context import FLContext
 from nvflare.apis.shareable import ReservedHeaderKey, Shareable, make_reply
 
 from semsim.exceptions import InvalidConfiguration, InvalidUpdate
-from semsim_federation.guard import Action, Decision, Guard
+from semsim_federation.guard import Action, Decision, Guard, check_every
 from semsim_federation.nvflare_client import AuditedClient, ReceivedTask, arrays
 
 Refusal = Literal["error", "empty"]
@@ -66,8 +66,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         super().__init__(supported_data_kinds=None, data_kinds_to_filter=None)  # all kinds: an unknown one is blocked
         if refusal not in ("error", "empty"):
             raise InvalidConfiguration(f"expected the refusal error or empty, got {refusal}")
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise InvalidConfiguration(f"expected a whole number of updates of at least 1, got {every!r}")
+        check_every(every, "updates")
         # NVFLARE writes a job's configuration from attributes that are named as the arguments.
         self.client = client
         self.action = action

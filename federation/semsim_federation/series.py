@@ -39,8 +39,7 @@ class AuditedRound:
     def of(cls, report: LeakageReport) -> Self:
         """The row of a report; a report without a round has the round -1."""
         leakages = report.leakages or (float("nan"),)
-        explaining = [one for one in report.attempts if one.status in ("matched", "partly")]
-        shares = [one.explained for one in explaining if one.explained is not None]
+        shares = [one.explained for one in report.attempts if one.explains and one.explained is not None]
         return cls(
             round=-1 if report.round is None else report.round,
             verdict=str(report.verdict),

@@ -105,7 +105,7 @@ def test_an_overload_keeps_the_queue_bounded(server: Server, scorer: Scorer, mon
         seconds=2.0,
         search_seconds=0.3,
         capacity_seconds=0.7,
-        clients=(4,),
+        clients=(16,),  # fewer wait for each other, and their capacity is several times too low
         patience=2.0,
         size=Size(pairs=8, side=32),
         questions=40,

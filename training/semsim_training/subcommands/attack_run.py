@@ -15,12 +15,34 @@ from semsim.exceptions import InvalidVictim
 from semsim_training.subcommands.attack_run_files import AttackFolder
 from semsim_training.subcommands.attack_run_training import DeclaredTraining
 from semsim_training.subcommands.attack_run_victim import DeclaredVictim
+from semsim_training.subcommands.declared_options import (
+    Betas,
+    Channels,
+    Classes,
+    ClipNorm,
+    Description,
+    Epochs,
+    Epsilon,
+    LearningRate,
+    LocalBatch,
+    Mean,
+    Module,
+    Momentum,
+    Nesterov,
+    Optimiser,
+    Order,
+    Schedule,
+    Size,
+    Std,
+    WeightDecay,
+    White,
+)
 from semsim_training.subcommands.option_checks import DEVICES, existing, one_of, present, whole_numbers
 
 if TYPE_CHECKING:
     from semsim_training.attacks.choice import AttackChoice
 
-_NETWORK, _SENT, _TRAINING, _SEARCH = "The network", "The update", "Local training", "The attack"
+_SENT, _SEARCH = "The update", "The attack"
 _EXIT_INTERRUPTED = 130
 
 
@@ -29,41 +51,14 @@ def run(
     update: Annotated[Path, typer.Option(help="The client's update: tensors by name or in order.")],
     out: Annotated[Path, typer.Option(help="Folder for the reconstructions (PNG) and result.json.")],
     replace: Annotated[bool, typer.Option("--replace", help="Remove earlier reconstructions in OUT.")] = False,
-    description: Annotated[
-        Path | None,
-        typer.Option(
-            help="Description of the network, JSON.", show_default="MODEL with suffix .json", rich_help_panel=_NETWORK
-        ),
-    ] = None,
-    module: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.py:NAME|MODULE:NAME",
-            help="The network, as code that makes it. It is executed.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="With --module: pixels of its images.", rich_help_panel=_NETWORK)
-    ] = None,
-    channels: Annotated[
-        int | None, typer.Option(help="With --module: 1 or 3.", show_default="3", rich_help_panel=_NETWORK)
-    ] = None,
-    classes: Annotated[
-        int | None, typer.Option(help="With --module: the number of classes.", rich_help_panel=_NETWORK)
-    ] = None,
-    mean: Annotated[
-        str | None, typer.Option(help="With --module: subtracted from each channel.", rich_help_panel=_NETWORK)
-    ] = None,
-    std: Annotated[
-        str | None, typer.Option(help="With --module: what the difference is divided by.", rich_help_panel=_NETWORK)
-    ] = None,
-    white: Annotated[
-        int | None,
-        typer.Option(
-            metavar="255|1", help="White in the unit of mean and std.", show_default="255", rich_help_panel=_NETWORK
-        ),
-    ] = None,
+    description: Description = None,
+    module: Module = None,
+    size: Size = None,
+    channels: Channels = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    white: White = None,
     kind: Annotated[
         str, typer.Option(metavar="gradient|delta|after", help="Kind of UPDATE.", rich_help_panel=_SENT)
     ] = "gradient",
@@ -92,40 +87,18 @@ def run(
             help="The images' classes, such as 3,5.", show_default="inferred from the update", rich_help_panel=_SENT
         ),
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Learning rate of local training.", rich_help_panel=_TRAINING)
-    ] = None,
-    local_batch: Annotated[
-        int | None, typer.Option(min=1, show_default="all images", rich_help_panel=_TRAINING)
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of local training.", show_default="1", rich_help_panel=_TRAINING)
-    ] = None,
-    optimiser: Annotated[
-        str | None, typer.Option(metavar="sgd|adam|adamw", show_default="sgd", rich_help_panel=_TRAINING)
-    ] = None,
-    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD.", rich_help_panel=_TRAINING)] = None,
-    nesterov: Annotated[
-        bool | None, typer.Option("--nesterov", help="SGD with Nesterov's momentum.", rich_help_panel=_TRAINING)
-    ] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Weight decay of local training.", rich_help_panel=_TRAINING)
-    ] = None,
-    betas: Annotated[
-        str | None, typer.Option(help="Of Adam and AdamW.", show_default="0.9,0.999", rich_help_panel=_TRAINING)
-    ] = None,
-    epsilon: Annotated[
-        float | None, typer.Option(help="Of Adam and AdamW.", show_default="1e-8", rich_help_panel=_TRAINING)
-    ] = None,
-    clip_norm: Annotated[
-        float | None, typer.Option(help="Norm that each step's gradient is clipped to.", rich_help_panel=_TRAINING)
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="Factor of the learning rate at each step: 1,0.5.", rich_help_panel=_TRAINING)
-    ] = None,
-    order: Annotated[
-        str | None, typer.Option(help="Images as each epoch takes them: 0,1,2;2,0,1.", rich_help_panel=_TRAINING)
-    ] = None,
+    learning_rate: LearningRate = None,
+    local_batch: LocalBatch = None,
+    epochs: Epochs = None,
+    optimiser: Optimiser = None,
+    momentum: Momentum = None,
+    nesterov: Nesterov = None,
+    weight_decay: WeightDecay = None,
+    betas: Betas = None,
+    epsilon: Epsilon = None,
+    clip_norm: ClipNorm = None,
+    schedule: Schedule = None,
+    order: Order = None,
     batchnorm: Annotated[
         str, typer.Option(metavar="eval|train", help="The client's batch normalisation.", rich_help_panel=_SENT)
     ] = "eval",
