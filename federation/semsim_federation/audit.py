@@ -223,6 +223,8 @@ class Audit:
             model=f"{manifest.name} {manifest.version}",
             versions={"semsim": semsim.__version__, "torch": version("torch"), "numpy": version("numpy")},
             doubts=doubts,
+            control_leakages=found.control_leakages,
+            reconstructions=found.reconstructions,
         )
 
 

@@ -26,10 +26,14 @@ class FoundImages:
     """The client's images, ``(N, H, W, C)``."""
     leakages: tuple[ImageLeakage, ...] = ()
     """Each original beside the reconstruction that is most like it."""
+    reconstructions: tuple[NDArray[np.uint8] | None, ...] = ()
+    """The reconstruction that each of ``leakages`` is of, ``(H, W, C)``; None without one."""
+    control_leakages: tuple[float, ...] = ()
+    """The leakage of each control beside the reconstruction that is most like it; empty without reconstructions."""
     luck: float = 0.0
     """The bound on the probability that one of as many unrelated images is identified."""
     _portraits: Portraits = field(init=False)
-    _reconstructions: list[NDArray[np.uint8]] = field(default_factory=list)
+    _rebuilt: list[NDArray[np.uint8]] = field(default_factory=list)
     _attacks: list[str] = field(default_factory=list)
     _found: list[Portraits] = field(default_factory=list)
 
@@ -37,6 +41,7 @@ class FoundImages:
         self._portraits = Portraits.of(self.scorer, [decode(image) for image in self.originals])
         self.controls = self.controls.without(self._portraits)
         self.leakages = (ImageLeakage(None, None, None, False, False, None, None, ""),) * len(self.originals)
+        self.reconstructions = (None,) * len(self.originals)
 
     @property
     def all_leaked(self) -> bool:
@@ -61,13 +66,14 @@ class FoundImages:
 
         An attack tells no order, so that of all attacks together the most alike counts for each original.
         """
-        self._reconstructions.extend(reconstructions)
+        self._rebuilt.extend(reconstructions)
         self._attacks.extend([attack] * len(reconstructions))
         self._found.append(Portraits.of(self.scorer, [decode(image) for image in reconstructions]))
-        likeness = self.controls.likeness(self._portraits, Portraits.joined(self._found))
+        together = Portraits.joined(self._found)
+        likeness = self.controls.likeness(self._portraits, together)
         self.luck = likeness.luck
         scores = self.scorer.score_pairs(
-            [(image, self._reconstructions[at]) for image, at in zip(self.originals, likeness.nearest, strict=True)]
+            [(image, self._rebuilt[at]) for image, at in zip(self.originals, likeness.nearest, strict=True)]
         )
         leakages = [
             self._leakage(score, self._attacks[at], float(chance), bool(identified))
@@ -76,7 +82,22 @@ class FoundImages:
             )
         ]
         # A leak that one attack has shown is not taken back by another's images.
-        self.leakages = tuple(old if old.leaked else new for old, new in zip(self.leakages, leakages, strict=True))
+        kept = [old.leaked for old in self.leakages]
+        self.leakages = tuple(
+            old if keep else new for keep, old, new in zip(kept, self.leakages, leakages, strict=True)
+        )
+        self.reconstructions = tuple(
+            old if keep else self._rebuilt[at]
+            for keep, old, at in zip(kept, self.reconstructions, likeness.nearest, strict=True)
+        )
+        self.control_leakages = self._beside_controls(together)
+
+    def _beside_controls(self, reconstructions: Portraits) -> tuple[float, ...]:
+        """The leakages of the controls, each of which takes its most alike reconstruction as an original does."""
+        portraits = self.controls.portraits
+        nearest = portraits.likeness(reconstructions).argmax(axis=1)
+        leakages = self.scorer.leakage(portraits.distances(reconstructions)[np.arange(len(portraits)), nearest])
+        return () if leakages is None else tuple(float(leakage) for leakage in leakages)
 
     def _leakage(self, score: PairScore | PairFailure, attack: str, chance: float, identified: bool) -> ImageLeakage:
         if isinstance(score, PairFailure):

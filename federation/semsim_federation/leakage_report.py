@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class LeakageVerdict(StrEnum):
@@ -87,6 +90,11 @@ class LeakageReport:
     versions: Mapping[str, str]
     doubts: tuple[str, ...] = ()
     """The reasons why nothing can be told although an attack explained the update."""
+    control_leakages: tuple[float, ...] = field(default=(), repr=False)
+    """The leakage of each control beside the reconstruction that is most like it; empty without reconstructions."""
+    reconstructions: tuple[NDArray[np.uint8] | None, ...] = field(default=(), repr=False, compare=False)
+    """The reconstruction that each of ``images`` is compared with, uint8 ``(H, W, C)``; None without one. It may show
+    a client's image: it is for whoever may see that, and neither :meth:`values` nor a series holds it."""
 
     @property
     def leaked(self) -> int:
@@ -126,10 +134,22 @@ class LeakageReport:
         reasons = [reason.rstrip(".") for reason in dict.fromkeys((*self.doubts, *hints))]
         return " ".join(f"{reason[:1].upper()}{reason[1:]}." for reason in reasons)
 
+    @property
+    def control_mean(self) -> float | None:
+        """The mean leakage of the controls beside the same reconstructions; None without reconstructions."""
+        return float(np.mean(self.control_leakages)) if self.control_leakages else None
+
+    @property
+    def control_max(self) -> float | None:
+        """The largest leakage of the controls, each beside the reconstruction that is most like it."""
+        return max(self.control_leakages, default=None)
+
     def values(self) -> dict[str, Any]:
-        """All of it as JSON can write it; an infinite signal-to-noise ratio is None."""
-        content = asdict(self)
+        """All of it that is no image, as JSON can write it; an infinite signal-to-noise ratio is None."""
+        content = asdict(replace(self, control_leakages=(), reconstructions=()))
+        del content["control_leakages"], content["reconstructions"]
         for image in content["images"]:
             if image["psnr"] is not None and not math.isfinite(image["psnr"]):
                 image["psnr"] = None
-        return content | {"verdict": str(self.verdict), "leaked": self.leaked, "sentence": self.sentence}
+        controls = {"control_mean": self.control_mean, "control_max": self.control_max}
+        return content | controls | {"verdict": str(self.verdict), "leaked": self.leaked, "sentence": self.sentence}

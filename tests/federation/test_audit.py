@@ -1,3 +1,4 @@
+import json
 import time
 from functools import partial
 
@@ -132,6 +133,8 @@ def test_an_attack_that_breaks_off_is_told_and_shows_nothing(monkeypatch: pytest
     assert {one.status for one in report.attempts} == {"failed"}
     assert report.attempts[0].reason == "RuntimeError: out of memory"
     assert report.images[0].leakage is None
+    assert report.reconstructions == (None,)
+    assert (report.control_mean, report.control_max) == (None, None)
 
 
 class Deep(nn.Module):
@@ -174,3 +177,43 @@ def test_an_audit_says_what_it_expects() -> None:
     with pytest.raises(InvalidConfiguration, match="threshold"):
         audit(threshold=1.5)
     assert INPUTS.classes == 10
+
+
+def test_a_report_hands_out_the_reconstruction_of_each_image() -> None:
+    """The images that the numbers are of are in the report, and neither in its JSON nor in its text."""
+    images, labels = client(1)
+    report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    (reconstruction,) = report.reconstructions
+    assert reconstruction is not None
+    assert reconstruction.shape == images[0].shape
+    assert np.abs(reconstruction.astype(int) - images[0]).max() <= 2
+    assert "reconstructions" not in report.values()
+    assert "array" not in repr(report)
+    json.dumps(report.values(), allow_nan=False)
+
+
+def test_controls_stand_beside_the_same_reconstructions() -> None:
+    """The report has the leakage of controls, each of which takes its nearest reconstruction, as an original does."""
+    images, labels = client(1)
+    report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    assert len(report.control_leakages) == report.controls
+    mean, largest = report.control_mean, report.control_max
+    assert mean is not None
+    assert largest is not None
+    assert mean < 0.3
+    assert mean < largest < max(report.leakages)
+    assert (report.values()["control_mean"], report.values()["control_max"]) == (mean, largest)
+
+
+def test_a_leak_keeps_its_reconstruction() -> None:
+    """Images of a later attack replace neither what leaked nor its reconstruction."""
+    images, _ = client(2)
+    between = audit_module.FoundImages(scorer(), audit().controls, 0.42, images)
+    between.add("closed-form", images[:1])
+    between.add("smooth", np.stack([images[1], 255 - images[0]]))
+    assert [image.attack for image in between.leakages] == ["closed-form", "smooth"]
+    for reconstruction, image in zip(between.reconstructions, images, strict=True):
+        assert reconstruction is not None
+        assert np.array_equal(reconstruction, image)
+        True
+    ] * 2
