@@ -215,5 +215,3 @@ def test_a_leak_keeps_its_reconstruction() -> None:
     for reconstruction, image in zip(between.reconstructions, images, strict=True):
         assert reconstruction is not None
         assert np.array_equal(reconstruction, image)
-        True
-    ] * 2
