@@ -14,6 +14,8 @@ _PSEUDONYM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class ShownItem(FrozenModel):
     """The item that one tile or task shows."""
 
+    dataset: str
+    """The name of the item's reconstruction set."""
     item: str
     """The item's opaque name."""
     shown: Shown
@@ -30,7 +32,6 @@ class SheetKey(Description):
     REFUSAL = InvalidAnnotations
 
     protocol: str
-    dataset: str
     annotator: str
     kind: AnnotatorKind | None
     """The kind of annotator; ``None`` where it was not known when the sheets were made."""
@@ -52,7 +53,6 @@ class TaskKey(Description):
     REFUSAL = InvalidAnnotations
 
     protocol: str
-    dataset: str
     classes: tuple[str, ...]
     items: tuple[ShownItem, ...]
 

@@ -59,9 +59,9 @@ def run(
 
 @app.command("sheets")
 def sheets(
-    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
+    dataset: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Finished reconstruction sets.")],
     out: Annotated[Path, typer.Argument(help="New directory, to be handed to the annotator.")],
-    annotator: Annotated[str, typer.Option(help="Pseudonym.")],
+    annotator: Annotated[str, typer.Option(help="Pseudonym; with --meetings the beginning of all pseudonyms.")],
     seed: Annotated[int, typer.Option(help="Seed of the choice of items and of their order.")] = 0,
     kind: Annotated[
         str | None, typer.Option(metavar="person|vision_model", help="Who will answer.", show_default="said at import")
@@ -69,8 +69,8 @@ def sheets(
     key: Annotated[
         Path | None,
         typer.Option(
-            help="File for the key; outside OUT.",
-            show_default="OUT/../ANNOTATOR.key.json",
+            help="File for the key, with --meetings a directory for the keys; outside OUT.",
+            show_default="OUT/../ANNOTATOR.key.json, with --meetings OUT.keys",
         ),
     ] = None,
     split: Split = None,
@@ -82,15 +82,43 @@ def sheets(
     columns: Annotated[int, typer.Option(help="Tiles side by side.")] = 6,
     rows: Annotated[int, typer.Option(help="Rows of tiles on a sheet.")] = 5,
     smooth: Annotated[bool, typer.Option("--smooth", help="Enlarge bicubically, not by repeating pixels.")] = False,
+    meetings: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Deal the sets to as many annotators as it takes that none meets an original more often, each its "
+            "farthest reconstruction first; a directory in OUT for each.",
+            show_default="one annotator judges one set",
+        ),
+    ] = None,
+    annotators: Annotated[int, typer.Option(min=1, help="Dealt: annotators of each reconstruction.")] = 3,
+    largest: Annotated[int, typer.Option(min=1, help="Dealt: the largest number of sheets of an annotator.")] = 28,
+    artifact: Annotated[
+        Path | None, typer.Option(help="Dealt: the model that says how far.", show_default="the bundled one")
+    ] = None,
 ) -> None:
-    """Draw blind contact sheets for one annotator, with instructions and a form for the answers."""
+    """Draw blind contact sheets, with instructions and a form for the answers: for one annotator, or dealt to many."""
+    from semsim.commands.progress_bar import progress_bar
+    from semsim.exceptions import InvalidOption
+    from semsim.scorer import Scorer
     from semsim_training.annotation.sheets.contact_sheets import SheetRequest, make_sheets
+    from semsim_training.annotation.sheets.dealt_sheets import DealRequest, deal_sheets
     from semsim_training.annotation.sheets.sheet_image import SheetLayout
 
-    key_path = key or out.resolve().parent / f"{annotator}.key.json"
     layout = SheetLayout(tile, columns, rows, smooth)
     request = SheetRequest(annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout)
-    made = make_sheets(dataset, out, key_path, request)
+    if meetings is not None:
+        keys = key or out.resolve().with_name(f"{out.resolve().name}.keys")
+        dealt = DealRequest(request, annotators, meetings, largest)
+        with progress_bar() as show:
+            handed = deal_sheets(dataset, out, keys, dealt, Scorer(artifact), show)
+        tiles = sum(len(one.tiles) for one in handed)
+        typer.echo(f"{out}: {tiles} tiles for {len(handed)} annotators, a directory each; keys in {keys}")
+        return
+    if len(dataset) > 1:
+        raise InvalidOption(f"expected one set, or --meetings to deal several, got {len(dataset)}")
+    key_path = key or out.resolve().parent / f"{annotator}.key.json"
+    made = make_sheets(dataset[0], out, key_path, request)
     typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {key_path}")
 
 

@@ -145,7 +145,7 @@ def _judged(written: object, key: TaskKey, item: ShownItem, names: Mapping[str, 
     protocol = meta.protocol or key.protocol
     return [
         Judgement(
-            key.dataset, item.item, item.shown, annotator, AnnotatorKind.PERSON, answer, item.truth, protocol,
+            item.dataset, item.item, item.shown, annotator, AnnotatorKind.PERSON, answer, item.truth, protocol,
             seconds=annotation.lead_time,
         )
     ]  # fmt: skip

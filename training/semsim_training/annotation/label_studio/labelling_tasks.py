@@ -64,9 +64,10 @@ def write_tasks(
     items = chosen((*chosen(item_set.items, limit, seed), *gold), None, seed)
     made = TaskKey(
         protocol=PROTOCOL,
-        dataset=item_set.name,
         classes=item_set.classes,
-        items=tuple(ShownItem(item=item.identifier, shown=item.shown, truth=item.truth) for item in items),
+        items=tuple(
+            ShownItem(dataset=item_set.name, item=item.identifier, shown=item.shown, truth=item.truth) for item in items
+        ),
     )
     known: dict[str, list[Judgement]] = defaultdict(list)
     for judgement in judgements:

@@ -11,7 +11,7 @@ from semsim.exceptions import InvalidOption
 from semsim_training.annotation.items import ItemSet
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.annotation.keys import SheetKey, ShownItem, pseudonym, write_key
-from semsim_training.annotation.order import chosen, showing_order
+from semsim_training.annotation.order import Showing, chosen, showing_order
 from semsim_training.annotation.sheets.sheet_image import UNRECOGNIZABLE_INDEX, SheetLayout, draw_contact_sheet
 from semsim_training.reconstructions.schema import SPLITS
 
@@ -55,47 +55,77 @@ def make_sheets(dataset: Path, out: Path, key: Path, request: SheetRequest) -> S
         InvalidOption: files in ``out`` already; a key in ``out``, where the annotator would find it, or one that is
             there already; no room for the repeats; an annotator's name that cannot name a file.
     """
-    name = pseudonym(request.annotator)
-    _refuse_used(out, key)
+    pseudonym(request.annotator)
+    refuse_used(out, key)
     item_set = ItemSet.read(dataset, request.splits)
     showings = showing_order(
         chosen(item_set.items, request.limit, request.seed),
         item_set.gold(request.clean, request.noise, request.seed, request.splits),
-        annotator=name,
+        annotator=request.annotator,
         seed=request.seed,
         repeats=request.repeats,
         distance=request.layout.tiles,
     )
-    images = [item_set.png(showing.item) for showing in showings]
-    shown = [
-        ShownItem(
-            item=showing.item.identifier, shown=showing.item.shown, truth=showing.item.truth, repeat=showing.repeat
+    return write_sheets(out, key, request, [ShownFrom(item_set, showing) for showing in showings], PROTOCOL)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFrom:
+    """One showing, and the item set that has its image."""
+
+    item_set: ItemSet
+    showing: Showing
+
+    @property
+    def tile(self) -> ShownItem:
+        """What the key says of it."""
+        item = self.showing.item
+        return ShownItem(
+            dataset=self.item_set.name,
+            item=item.identifier,
+            shown=item.shown,
+            truth=item.truth,
+            repeat=self.showing.repeat,
         )
-        for showing in showings
-    ]
-    protocol = f"{PROTOCOL}-smooth" if request.layout.smooth else PROTOCOL
-    code = hashlib.sha256("\n".join([protocol, name, *(item.item for item in shown)]).encode()).hexdigest()[:8]
+
+
+def write_sheets(out: Path, key: Path, request: SheetRequest, shown: Sequence[ShownFrom], protocol: str) -> SheetKey:
+    """Draw what is shown, in this order, and write everything that :func:`make_sheets` says.
+
+    Raises:
+        InvalidDataset: an original that is needed is missing.
+        InvalidOption: there is a key already.
+    """
+    images = [one.item_set.png(one.showing.item) for one in shown]
+    tiles, classes = [one.tile for one in shown], shown[0].item_set.classes
+    protocol = f"{protocol}-smooth" if request.layout.smooth else protocol
+    named = "\n".join([protocol, request.annotator, *(tile.item for tile in tiles)])
+    code = hashlib.sha256(named.encode()).hexdigest()[:8]
     out.mkdir(parents=True, exist_ok=True)
-    hashes = _write_sheets(out, code, item_set.classes, images, request.layout)
-    form = {CODE: code} | {str(number): None for number in range(1, len(shown) + 1)}
+    hashes = _write_sheets(out, code, classes, images, request.layout)
+    form = {CODE: code} | {str(number): None for number in range(1, len(tiles) + 1)}
     (out / ANSWERS).write_text(json.dumps(form, indent=2) + "\n")
-    (out / "instructions.md").write_text(_instructions(item_set.classes, len(shown), len(hashes), code))
+    (out / "instructions.md").write_text(_instructions(classes, len(tiles), len(hashes), code))
     made = SheetKey(
         protocol=protocol,
-        dataset=item_set.name,
-        annotator=name,
+        annotator=request.annotator,
         kind=request.kind,
         seed=request.seed,
-        classes=item_set.classes,
+        classes=classes,
         code=code,
         sheets=hashes,
-        tiles=dict(enumerate(shown, 1)),
+        tiles=dict(enumerate(tiles, 1)),
     )
     write_key(made, key)
     return made
 
 
-def _refuse_used(out: Path, key: Path) -> None:
+def refuse_used(out: Path, key: Path) -> None:
+    """Refuse a directory with files in it, and a key that is there already or would be found in it.
+
+    Raises:
+        InvalidOption: one of them is so.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InvalidOption(f"expected an empty or a new directory for the sheets, got {out}")
     if key.resolve().is_relative_to(out.resolve()):

@@ -50,7 +50,7 @@ def read_answers(key: SheetKey, path: Path, kind: AnnotatorKind | None = None) -
             continue
         judgements.append(
             Judgement(
-                key.dataset, tile.item, tile.shown, key.annotator, answered_by, answer, tile.truth, key.protocol,
+                tile.dataset, tile.item, tile.shown, key.annotator, answered_by, answer, tile.truth, key.protocol,
                 repeat=tile.repeat,
             )
         )  # fmt: skip
