@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from semsim.images import decode
 from semsim_training.reconstructions.dataset import DatasetDescription, ShardFile
 from semsim_training.reconstructions.near_copies import pixels_sha256, sealed
-from semsim_training.reconstructions.schema import StoredReconstruction, table_of
+from semsim_training.reconstructions.schema import ReconstructionRow, StoredReconstruction, table_of
 
 SECRETS = ("quince", "secretattack", "secretvictim", "secretdefense", "secretsetting")
 """Found in every file name, setting and PNG text of these sets, and nowhere else."""
@@ -55,6 +55,11 @@ def write_set(
 
 def _image(index: int) -> str:
     return f"quince/{index:04}.jpg"
+
+
+def row_of(index: int) -> ReconstructionRow:
+    """The row of the reconstruction of an original, for tests that need no picture."""
+    return _row("small", 3, 16, index, 0)
 
 
 def _row(name: str, classes: int, size: int, index: int, setting: int) -> StoredReconstruction:

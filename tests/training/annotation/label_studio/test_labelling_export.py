@@ -17,11 +17,10 @@ from semsim_training.annotation.taken_judgements import TakenJudgements, not_yet
 
 KEY = TaskKey(
     protocol="label-studio/1",
-    dataset="set",
     classes=("cat", "dog"),
     items=(
-        ShownItem(item="aa", shown=Shown.RECONSTRUCTION, truth="cat"),
-        ShownItem(item="bb", shown=Shown.NOISE, truth=None),
+        ShownItem(dataset="set", item="aa", shown=Shown.RECONSTRUCTION, truth="cat"),
+        ShownItem(dataset="set", item="bb", shown=Shown.NOISE, truth=None),
     ),
 )
 IMAGE = "data:image/png;base64,SECRET"

@@ -37,7 +37,7 @@ def test_what_is_handed_out_and_what_is_not(made: Path) -> None:
         "answers.json", "instructions.md", "sheet-1.png", "sheet-2.png",
     ]  # fmt: skip
     key = SheetKey.read(made / "ada.key.json")
-    assert (key.protocol, key.dataset, key.annotator, key.kind, key.seed) == (
+    assert (key.protocol, key.tiles[1].dataset, key.annotator, key.kind, key.seed) == (
         "sheets/1",
         "secretset",
         "ada",

@@ -15,7 +15,6 @@ from semsim_training.annotation.taken_judgements import TakenJudgements
 
 KEY = SheetKey(
     protocol="sheets/1",
-    dataset="set",
     annotator="ada",
     kind=None,
     seed=0,
@@ -23,10 +22,10 @@ KEY = SheetKey(
     code="00ff00ff",
     sheets={},
     tiles={
-        1: ShownItem(item="aa", shown=Shown.RECONSTRUCTION, truth="cat"),
-        2: ShownItem(item="bb", shown=Shown.NOISE, truth=None),
-        3: ShownItem(item="aa", shown=Shown.RECONSTRUCTION, truth="cat", repeat=1),
-        4: ShownItem(item="cc", shown=Shown.CLEAN, truth="emu"),
+        1: ShownItem(dataset="set", item="aa", shown=Shown.RECONSTRUCTION, truth="cat"),
+        2: ShownItem(dataset="set", item="bb", shown=Shown.NOISE, truth=None),
+        3: ShownItem(dataset="set", item="aa", shown=Shown.RECONSTRUCTION, truth="cat", repeat=1),
+        4: ShownItem(dataset="set", item="cc", shown=Shown.CLEAN, truth="emu"),
     },
 )
 ANSWERS = {"sheets": "00ff00ff", "1": "cat", "2": -1, "3": 1, "4": 2}
