@@ -40,8 +40,8 @@ FLOORS = {
     "semsim_export": "graph parity parity_pairs artifact_export export_command",
     "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "
-    "series audit_metrics image_folders audit_command flower_options flower_guard flower_probe flower nvflare_client "
-    "nvflare_filter nvflare_metric nvflare",
+    "series series_plot audit_gallery audit_metrics image_folders audit_command flower_options flower_guard "
+    "flower_probe flower nvflare_client nvflare_filter nvflare_metric nvflare",
     "benchmarks": "harness attack_cases attacks attacks_on_gpu labels local_training presets serving scoring soak "
     "overload malformed networks damage federation_controls",
 }

@@ -122,13 +122,16 @@ def update(
 
 @app.command()
 def plot(
-    series: Annotated[Path, typer.Argument(help="A series of audits, Parquet.")],
+    series: Annotated[list[Path], typer.Argument(help="Series of audits, Parquet: a curve each.")],
     out: Annotated[Path, typer.Argument(help="The picture to write, .png or .svg.")],
 ) -> None:
-    """Draw leakage and the share of leaked images by round."""
-    from semsim_federation.series import plot_series, read_series
+    """Draw leakage beside that of the controls by round, the share of leaked images, and which rounds were blocked."""
+    from semsim_federation.series import read_series
+    from semsim_federation.series_plot import plot_series
 
-    plot_series(read_series(series), out)
+    if len({path.stem for path in series}) < len(series):
+        raise typer.BadParameter(f"expected series of different names, got {', '.join(map(str, series))}")
+    plot_series({path.stem: read_series(path) for path in series}, out)
     typer.echo(out)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -11,6 +10,8 @@ import numpy as np
 
 from semsim.exceptions import InvalidDataset
 from semsim_federation.leakage_report import LeakageReport, LeakageVerdict
+
+_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,19 @@ class AuditedRound:
     model: str
     semsim: str
     torch: str
+    control_mean: float = _NAN
+    """The mean leakage of the controls, each beside the reconstruction that is most like it; NaN without one, and in
+    series of releases that did not write it."""
+    control_max: float = _NAN
+    """The largest leakage of a control, in the same way."""
+    sent: bool | None = None
+    """True where the update was sent, defended or not; False where it was blocked; None where nothing was to be sent,
+    such as by a probe."""
 
     @classmethod
-    def of(cls, report: LeakageReport) -> Self:
+    def of(cls, report: LeakageReport, sent: bool | None = None) -> Self:
         """The row of a report; a report without a round has the round -1."""
-        leakages = report.leakages or (float("nan"),)
+        leakages = report.leakages or (_NAN,)
         shares = [one.explained for one in report.attempts if one.explains and one.explained is not None]
         return cls(
             round=-1 if report.round is None else report.round,
@@ -47,7 +56,7 @@ class AuditedRound:
             leakage_mean=float(np.mean(leakages)),
             leakage_max=float(np.max(leakages)),
             share_leaked=told_share(report),
-            explained=max(shares, default=float("nan")),
+            explained=max(shares, default=_NAN),
             controls=report.controls,
             luck=report.luck,
             seconds=report.seconds,
@@ -55,16 +64,24 @@ class AuditedRound:
             model=report.model,
             semsim=report.versions["semsim"],
             torch=report.versions["torch"],
+            control_mean=_NAN if report.control_mean is None else report.control_mean,
+            control_max=_NAN if report.control_max is None else report.control_max,
+            sent=sent,
         )
 
 
 def told_share(report: LeakageReport) -> float:
     """The share of images that leaked, in [0, 1]; NaN where the audit could not tell: 0 would say that none did."""
-    return float("nan") if report.verdict is LeakageVerdict.COULD_NOT_TELL else report.share
+    return _NAN if report.verdict is LeakageVerdict.COULD_NOT_TELL else report.share
 
 
-def append(path: Path, report: LeakageReport) -> None:
+def append(path: Path, report: LeakageReport, sent: bool | None = None) -> None:
     """Append a report's row; a reader sees the file before or after it, and never a part. One process writes.
+
+    Args:
+        path: the Parquet file, which is made where there is none.
+        report: the audit.
+        sent: whether the update was sent; None where nothing was to be sent, such as by a probe.
 
     Raises:
         InvalidDataset: the file is no series.
@@ -72,7 +89,7 @@ def append(path: Path, report: LeakageReport) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [*(read_series(path) if path.exists() else ()), AuditedRound.of(report)]
+    rows = [*(read_series(path) if path.exists() else ()), AuditedRound.of(report, sent)]
     handle, scratch = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
@@ -93,32 +110,8 @@ def read_series(path: Path) -> tuple[AuditedRound, ...]:
 
     names = [field.name for field in fields(AuditedRound)]
     try:
-        rows = pq.read_table(path).select(names).to_pylist()
-    except (OSError, KeyError, pa.ArrowException) as error:
+        table = pq.read_table(path)
+        rows = table.select([name for name in names if name in table.column_names]).to_pylist()
+        return tuple(AuditedRound(**row) for row in rows)
+    except (OSError, TypeError, pa.ArrowException) as error:
         raise InvalidDataset(f"expected a series of audits, Parquet, at {path}, got {type(error).__name__}") from error
-    return tuple(AuditedRound(**row) for row in rows)
-
-
-def plot_series(rows: Sequence[AuditedRound], out: Path) -> None:
-    """Draw the leakage, the share of leaked images and what could not be told, by round.
-
-    Raises:
-        InvalidDataset: there is no row.
-    """
-    if not rows:
-        raise InvalidDataset("expected a series of at least one audit, got none")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    rounds = [row.round for row in rows]
-    axes.plot(rounds, [row.leakage_max for row in rows], "o-", label="largest leakage", color="#c44")
-    axes.plot(rounds, [row.leakage_mean for row in rows], "o-", label="mean leakage", color="#48c")
-    axes.step(rounds, [row.share_leaked for row in rows], where="mid", label="share of images leaked", color="#333")
-    doubtful = [row.round for row in rows if row.verdict == LeakageVerdict.COULD_NOT_TELL]
-    # Lines over the whole height, because a mark at a height would read as a leakage.
-    whole = axes.get_xaxis_transform()
-    axes.vlines(doubtful, 0, 1, transform=whole, color="#888", linestyles="dotted", label="could not tell")
-    axes.set(xlabel="round", ylim=(-0.03, 1.03), title="Audited rounds: not shown to leak is not safe")
-    axes.legend()
-    figure.savefig(out, dpi=150)

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 from prometheus_client import generate_latest
@@ -11,7 +12,8 @@ from prometheus_client import generate_latest
 from semsim.exceptions import InvalidDataset
 from semsim_federation.audit_metrics import AuditMetrics
 from semsim_federation.leakage_report import Attempt, ImageLeakage, LeakageReport, LeakageVerdict
-from semsim_federation.series import AuditedRound, append, plot_series, read_series
+from semsim_federation.series import AuditedRound, append, read_series
+from semsim_federation.series_plot import plot_series
 
 IMAGE = ImageLeakage(0.9, True, 0.001, True, True, 0.3, 20.0, "smooth")
 REPORT = LeakageReport(
@@ -37,7 +39,7 @@ def test_each_audit_is_a_row(tmp_path: Path) -> None:
     for untold in (second.leakage_max, second.leakage_mean, second.share_leaked, second.explained):
         assert math.isnan(untold)  # and never a low leakage
     assert [one.name for one in tmp_path.iterdir()] == ["series.parquet"]
-    plot_series((first, second), tmp_path / "series.png")
+    plot_series({"client": (first, second)}, tmp_path / "series.png")
     assert (tmp_path / "series.png").stat().st_size > 1000
 
 
@@ -53,7 +55,7 @@ def test_rounds_that_could_not_be_told_are_drawn_at_no_height(tmp_path: Path, mo
     """They are lines over the whole height: a mark at 0 would read as no leakage."""
     drawn: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
-    plot_series([AuditedRound.of(REPORT), AuditedRound.of(BLIND)], tmp_path / "series.png")
+    plot_series({"client": [AuditedRound.of(REPORT), AuditedRound.of(BLIND)]}, tmp_path / "series.png")
     (axes,) = drawn[0].axes
     for line in axes.lines:
         heights = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
@@ -82,3 +84,44 @@ def test_metrics_name_no_client() -> None:
     assert "semsim_fl_leakage_max NaN" in text
     assert "semsim_fl_leaked_share NaN" in text
     assert "client" not in text
+
+
+def test_a_series_has_controls_and_what_was_blocked(tmp_path: Path) -> None:
+    """The rows hold the leakage of controls beside the same reconstructions, and whether the update was sent."""
+    path = tmp_path / "series.parquet"
+    append(path, replace(REPORT, control_leakages=(0.1, 0.3)), sent=False)
+    append(path, BLIND)
+    first, second = read_series(path)
+    assert (first.control_mean, first.control_max, first.sent) == (0.2, 0.3, False)
+    assert math.isnan(second.control_mean)
+    assert second.sent is None
+
+
+def test_a_series_without_the_newer_columns_goes_on(tmp_path: Path) -> None:
+    """A series of a release that wrote fewer columns is read and appended to."""
+    path = tmp_path / "series.parquet"
+    append(path, REPORT)
+    pq.write_table(pq.read_table(path).drop_columns(["control_mean", "control_max", "sent"]), path)
+    append(path, REPORT, sent=True)
+    old, new = read_series(path)
+    assert (old.sent, new.sent) == (None, True)
+    assert math.isnan(old.control_max)
+    pq.write_table(pq.read_table(path).drop_columns(["verdict"]), path)
+    with pytest.raises(InvalidDataset, match="expected a series of audits"):
+        read_series(path)
+
+
+def test_blocked_rounds_and_controls_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each series has a curve of its own, with a band of the controls and a ground of another colour where blocked."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    report = replace(REPORT, control_leakages=(0.1, 0.3))
+    blocked, sent = AuditedRound.of(report, sent=False), AuditedRound.of(replace(report, round=2), sent=True)
+    plot_series({"client-0": [blocked, sent], "client-1": [sent]}, tmp_path / "series.png")
+    first, second = drawn[0].axes
+    assert [axes.get_title() for axes in (first, second)] == ["client-0", "client-1"]
+    (ground,) = first.patches
+    assert ground.get_extents().transformed(first.transData.inverted()).x0 == pytest.approx(0.5)
+    assert not second.patches
+    (legend,) = drawn[0].legends
+    assert {text.get_text() for text in legend.get_texts()} >= {"blocked", "controls, mean to largest"}
