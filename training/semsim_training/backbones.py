@@ -8,16 +8,21 @@ from safetensors.torch import load_file
 from torch import nn
 
 from semsim.exceptions import InvalidCheckpoint
+from semsim_training.levels import LevelFeatures, Levels
 
 SMALL_RESNET18 = "resnet18-small-images"
 """torchvision's ResNet-18 with a 3x3 stem of stride 1 and no pooling, for 32 pixels: the SemSim paper's network."""
 
 
-def build_backbone(architecture: str, weights: Path | None = None, drop_path: float = 0.0) -> nn.Module:
+def build_backbone(
+    architecture: str, weights: Path | None = None, drop_path: float = 0.0, levels: Levels | None = None
+) -> nn.Module:
     """A network from images ``(N, 3, H, W)`` to features ``(N, D)``: :data:`SMALL_RESNET18`, or a timm model by name.
 
     Its weights are read from the file ``weights`` (safetensors), where one is given. The file must hold every weight of
-    the network and no others; only a classifier head is ignored. ``drop_path`` is timm's rate of stochastic depth.
+    the network and no others; only a classifier head is ignored. ``drop_path`` is timm's rate of stochastic depth. With
+    ``levels`` the features of these stages are the embedding in place of the pooled ones; the weights may be those of
+    the whole network or of its levels.
 
     Raises:
         InvalidCheckpoint: no such architecture or file, or the weights are not the architecture's.
@@ -31,16 +36,18 @@ def build_backbone(architecture: str, weights: Path | None = None, drop_path: fl
     else:
         raise InvalidCheckpoint(f"expected {SMALL_RESNET18} or a timm architecture, got {architecture}")
     if weights is None:
-        return backbone
+        return backbone if levels is None else LevelFeatures(backbone, levels)
     try:
         state = load_file(weights)
     except (OSError, SafetensorError) as error:
         raise InvalidCheckpoint(f"expected a safetensors file at {weights}: {error}") from error
+    of_levels = levels is not None and any(name.startswith("weights.") for name in state)
+    network = LevelFeatures(backbone, levels) if levels is not None and of_levels else backbone
     try:
-        backbone.load_state_dict({name: value for name, value in state.items() if not name.startswith(head)})
+        network.load_state_dict({name: value for name, value in state.items() if not name.startswith(head)})
     except RuntimeError as error:
         raise InvalidCheckpoint(f"{weights} does not hold the weights of {architecture}: {error}") from error
-    return backbone
+    return network if levels is None or of_levels else LevelFeatures(backbone, levels)
 
 
 def _small_resnet18() -> nn.Module:

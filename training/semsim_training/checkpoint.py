@@ -11,6 +11,7 @@ from semsim.manifest import ModelDescription
 from semsim_training.backbones import build_backbone
 from semsim_training.configuration import Description
 from semsim_training.embedding import EmbeddingNetwork
+from semsim_training.levels import Levels
 
 _Triple = tuple[float, float, float]
 
@@ -22,7 +23,9 @@ class CheckpointDescription(ModelDescription, Description):
     REFUSAL = InvalidCheckpoint
 
     architecture: str
-    """See :func:`semsim_training.backbones.build_backbone`. The pooled features are the embedding."""
+    """See :func:`semsim_training.backbones.build_backbone`."""
+    levels: Levels | None = None
+    """The stages whose features are the embedding; ``None`` where it is the pooled features."""
     mean: _Triple
     """Per channel, in 8-bit levels 0..255."""
     std: _Triple
@@ -45,7 +48,7 @@ def load_network(weights: Path, description: CheckpointDescription) -> Embedding
     Raises:
         InvalidCheckpoint: no such architecture or file, or the weights are not the architecture's.
     """
-    backbone = build_backbone(description.architecture, weights)
+    backbone = build_backbone(description.architecture, weights, levels=description.levels)
     network = EmbeddingNetwork(
         backbone, mean=description.mean, std=description.std, normalize=description.normalize_embedding
     )

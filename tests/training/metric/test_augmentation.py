@@ -2,7 +2,7 @@
 
 import torch
 
-from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, soften
+from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, relight, soften
 
 
 def images(count: int) -> torch.Tensor:
@@ -42,3 +42,13 @@ def test_half_are_softened_and_none_is_moved() -> None:
     assert 20 < int(changed.sum()) < 44
     assert torch.all(softened[changed].std((1, 2)) < pixels[changed].std((1, 2)))
     assert torch.allclose(softened.mean((1, 2)), pixels.mean((1, 2)), atol=3)
+
+
+def test_half_lose_contrast_and_none_loses_all() -> None:
+    """About half stay as they are. The others keep at least the rest of their contrast, within 0..255."""
+    pixels = images(64)
+    relit = relight(pixels, 0.6, torch.Generator().manual_seed(4))
+    contrast = relit.std(dim=(1, 2, 3)) / pixels.std(dim=(1, 2, 3))
+    assert 16 < int((contrast < 0.999).sum()) < 48
+    assert float(contrast.min()) >= 0.399
+    assert 0 <= float(relit.min()) <= float(relit.max()) <= 255

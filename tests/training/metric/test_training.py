@@ -22,6 +22,7 @@ from tests.training.metric.small import judged, recipe, with_recognised
 pytestmark = pytest.mark.slow
 
 SET = judged()
+LEVELS = {"architecture": "test_efficientnet", "levels": {"stages": (0, 1), "side": 2}}
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,10 @@ SET = judged()
         {"anchors": "any", "loss": "soft", "graded": True, "frozen_statistics": True},
         {"sampling": "triplets", "augmentation": "crop", "optimiser": "sgd", "schedule": "steps", "batch": 8},
         {"sampling": "triplets", "mining": "semi-hard"},
+        {**LEVELS, "light": 0.6, "tether": 1e-3},
+        {**LEVELS, "learned": "levels"},
     ],
-    ids=["plain", "quadruplets", "paper", "mined"],
+    ids=["plain", "quadruplets", "paper", "mined", "levels", "weights of levels"],
 )
 def test_recipes_train(tmp_path: Path, changed: dict[str, object]) -> None:
     """Every kind of recipe runs, logs a line an epoch and leaves no state behind."""
@@ -42,6 +45,27 @@ def test_recipes_train(tmp_path: Path, changed: dict[str, object]) -> None:
     assert all(np.isfinite(line["loss"]) and 0 <= line["validation_auc"] <= 1 for line in lines)
     assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
     assert not network.training
+
+
+def test_weights_of_levels_are_learned_alone(tmp_path: Path) -> None:
+    """The network itself keeps its weights and its statistics."""
+    chosen = recipe(**LEVELS, learned="levels")
+    before = build_embedding_network(chosen, 0).state_dict()
+    after = train_metric(SET, None, chosen, 0, tmp_path / "log.jsonl").state_dict()
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert changed == ["backbone.weights.0", "backbone.weights.1"]
+
+
+def test_a_tether_holds_what_is_learned_near_its_beginning(tmp_path: Path) -> None:
+    """The stronger the tether, the less all parameters move."""
+    moved = []
+    for number, tether in enumerate((0.0, 200.0)):
+        chosen = recipe(**LEVELS, tether=tether, weight_decay=0.0, optimiser="sgd")
+        before = build_embedding_network(chosen, 0)
+        after = train_metric(SET, None, chosen, 0, tmp_path / f"{number}.jsonl")
+        pairs = zip(before.parameters(), after.parameters(), strict=True)
+        moved.append(sum(float((one - other).square().sum()) for one, other in pairs))
+    assert moved[1] < moved[0] / 2
 
 
 def test_training_learns_to_order(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""torchvision's data sets, downloaded where there is a network or read where they lie."""
+"""torchvision's data sets, downloaded where there is a network or read where they lie, and scikit-learn's digits."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from semsim.exceptions import InvalidDataset
 from semsim.images import RGBImage
@@ -41,18 +42,38 @@ def _celeba(root: Path, train: bool, download: bool) -> Any:
     return datasets.CelebA(root, split="train" if train else "test", target_type="identity", download=download)
 
 
+class _Digits:
+    """scikit-learn's 1,797 grey digits of 8 x 8 pixels, which come with it."""
+
+    classes = tuple(map(str, range(10)))
+
+    def __init__(self, root: Path, train: bool, download: bool) -> None:
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        self._images = (digits.images * (255 / 16)).round().astype(np.uint8)
+        self._labels = digits.target
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return Image.fromarray(self._images[index]), int(self._labels[index])
+
+
 PUBLISHED = {
     "CIFAR10": _cifar("CIFAR10"),
     "CIFAR100": _cifar("CIFAR100"),
     "Imagenette": _imagenette,
     "Caltech101": _caltech101,
     "CelebA": _celeba,
+    "digits": _Digits,
 }
-"""Caltech101 has no split of its own: give a share for testing. CelebA's labels are identities."""
+"""Caltech101 and digits have no split of their own: give a share for testing. CelebA's labels are identities."""
 
 
 def load_published(name: str, root: Path, size: int, *, split: str, download: bool) -> LabelledImages:
-    """A data set of torchvision, by its name there.
+    """A data set of torchvision, by its name there, or ``digits``.
 
     Raises:
         InvalidDataset: no such data set, or it is neither below ``root`` nor to be had.

@@ -31,6 +31,13 @@ def soften(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
     return blurred.view(-1, 3, side, side).permute(0, 2, 3, 1)
 
 
+def relight(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
+    """Take up to ``most`` of the contrast of half of the images ``(N, S, S, 3)``, and move each within 0..255."""
+    rooms = (torch.rand(len(images), generator=rng) * 2 - 1).clamp_min(0) * most
+    places = torch.rand(len(images), generator=rng)
+    return images * (1 - rooms)[:, None, None, None] + (255 * rooms * places)[:, None, None, None]
+
+
 def move_and_colour(images: Tensor, group: Tensor, rng: torch.Generator) -> Tensor:
     """Flip, move (to an eighth), zoom, turn slightly and recolour images ``(N, S, S, 3)`` in levels 0..255.
 

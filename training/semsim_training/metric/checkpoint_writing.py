@@ -23,9 +23,10 @@ def describe(training: MetricTraining, judged: JudgedSet, annotators: Annotators
         **training.about.model_dump(),
         input=InputSpec(height=recipe.size, width=recipe.size),
         architecture=recipe.architecture,
+        levels=recipe.levels,
         mean=recipe.mean,
         std=recipe.std,
-        normalize_embedding=True,
+        normalize_embedding=recipe.levels is None,
         training=ManifestRecord(
             summary=_sentence(recipe, judged),
             on_annotations=True,

@@ -9,6 +9,7 @@ from pydantic import Field
 from semsim_training.backbones import SMALL_RESNET18
 from semsim_training.configuration import Configuration, FrozenModel
 from semsim_training.judged.judged_sources import JudgedSources
+from semsim_training.levels import Levels
 
 _Triple = tuple[float, float, float]
 
@@ -21,6 +22,10 @@ class MetricRecipe(FrozenModel):
     """The name of a network, as :func:`semsim_training.backbones.build_backbone` takes it."""
     pretrained: Path | None = None
     """The weights to begin with, relative to the configuration, with variables; ``None`` for random ones."""
+    levels: Levels | None = None
+    """The stages whose features are the embedding; ``None`` for the pooled features, of unit length."""
+    learned: Literal["all", "levels"] = "all"
+    """``levels``: the channel weights or matrices of the levels alone are learned, and the network stays as it is."""
     size: int = Field(ge=16, le=512)
     """The side of the input, in pixels."""
     mean: _Triple
@@ -56,9 +61,15 @@ class MetricRecipe(FrozenModel):
     """Half of the recognised reconstructions are blurred by up to so many pixels, too few to hide what they show.
     Attacks that blur fail at much else, and a network may take the least blur for a failure. Unrecognised
     reconstructions are not blurred, since a blur might uncover what noise hid."""
+    light: float = Field(default=0.0, ge=0, le=0.8)
+    """Half of the recognised reconstructions get up to so much less contrast and another brightness, which hide
+    nothing."""
     optimiser: Literal["sgd", "adamw"] = "adamw"
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
+    tether: float = Field(default=0.0, ge=0)
+    """The weight of the squared distance of all learned parameters from what they began with (Li et al., "Explicit
+    Inductive Bias for Transfer Learning with Convolutional Networks", ICML 2018)."""
     schedule: Literal["steps", "cosine"] = "cosine"
     """``steps``: the learning rate falls to a tenth at 3/8, 5/8 and 7/8 of the epochs."""
     epochs: int = Field(ge=1)

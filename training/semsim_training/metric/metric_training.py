@@ -17,7 +17,7 @@ from semsim_training.distributed import processes, rank
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.fitting import fit
 from semsim_training.judged.sized_set import SizedSet
-from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, soften
+from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, relight, soften
 from semsim_training.metric.embedding_distances import majority_auc, measure
 from semsim_training.metric.metric_recipe import MetricRecipe
 from semsim_training.metric.sampling import Batch, batches, steps_per_epoch
@@ -32,8 +32,11 @@ def build_embedding_network(recipe: MetricRecipe, seed: int, base: Path = Path()
     """
     torch.manual_seed(seed)
     pretrained = None if recipe.pretrained is None else base / expanded(recipe.pretrained)
-    backbone = build_backbone(recipe.architecture, pretrained, recipe.drop_path)
-    network = EmbeddingNetwork(backbone, mean=recipe.mean, std=recipe.std, normalize=True)
+    backbone = build_backbone(recipe.architecture, pretrained, recipe.drop_path, recipe.levels)
+    network = EmbeddingNetwork(backbone, mean=recipe.mean, std=recipe.std, normalize=recipe.levels is None)
+    if recipe.learned == "levels":
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name.startswith("backbone.weights."))
     return network.to(memory_format=torch.channels_last)
 
 
@@ -69,6 +72,7 @@ def train_metric(
     """
     network = build_embedding_network(recipe, seed, base).to(device)
     optimiser = _optimiser(network, recipe)
+    begun = [(parameter, parameter.detach().clone()) for parameter in network.parameters() if parameter.requires_grad]
     steps = max(1, steps_per_epoch(train, recipe) // processes())
     state = log.with_suffix(".state.safetensors")
     if not state.exists() and rank() == 0:
@@ -84,10 +88,15 @@ def train_metric(
                 file.write(json.dumps(line) + "\n")
 
     def batches_here(epoch: int) -> Iterator[Batch]:
-        if recipe.frozen_statistics:
+        if recipe.frozen_statistics or recipe.learned == "levels":
             _freeze_statistics(network)
         of_this_process = islice(batches(train, recipe, seed, epoch), rank(), None, processes())
         return islice(of_this_process, steps)
+
+    def tethered(_epoch: int, _number: int) -> None:
+        for parameter, beginning in begun:
+            if parameter.grad is not None:
+                parameter.grad += 2 * recipe.tether * (parameter.detach() - beginning)
 
     fit(
         network,
@@ -98,6 +107,7 @@ def train_metric(
         steps=steps,
         rate=lambda position: rate(recipe, position),
         state=state,
+        amend=tethered,
         finished=finished,
         progress=progress,
     )
@@ -156,6 +166,8 @@ def _augmented(train: SizedSet, batch: Batch, recipe: MetricRecipe, noise: torch
     recognised = torch.from_numpy(train.judged.majority[batch.reconstructions])
     if recipe.blur and recognised.any():
         reconstructions[recognised] = soften(reconstructions[recognised], recipe.blur, noise)
+    if recipe.light and recognised.any():
+        reconstructions[recognised] = relight(reconstructions[recognised], recipe.light, noise)
     images = torch.cat([originals, reconstructions])
     if recipe.augmentation == "crop":
         return crop_and_flip_batch(images, noise)

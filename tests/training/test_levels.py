@@ -1,0 +1,71 @@
+"""Embeddings made of the features of several stages."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from semsim.exceptions import InvalidCheckpoint
+from semsim_training.backbones import build_backbone
+from semsim_training.levels import LevelFeatures, Levels
+
+SMALL = "test_efficientnet"
+
+
+@pytest.fixture(scope="module")
+def pixels() -> torch.Tensor:
+    """Two random images for a network."""
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def embedding(levels: Levels, pixels: torch.Tensor) -> tuple[LevelFeatures, torch.Tensor]:
+    """A network of random weights in evaluation mode, and its embeddings."""
+    torch.manual_seed(0)
+    network = build_backbone(SMALL, levels=levels).eval()
+    assert isinstance(network, LevelFeatures)
+    return network, network(pixels)
+
+
+def test_the_distance_is_that_of_lpips(pixels: torch.Tensor) -> None:
+    """Without pooling, the squared L2 distance is the mean over stages of the mean over positions of LPIPS's terms."""
+    network, embeddings = embedding(Levels(stages=(0, 2), side=64), pixels)
+    terms = []
+    for features in network.stages(pixels):
+        unit = features / features.norm(dim=1, keepdim=True)
+        terms.append((unit[0] - unit[1]).square().sum(0).mean())
+    torch.testing.assert_close((embeddings[0] - embeddings[1]).square().sum(), torch.stack(terms).mean())
+
+
+def test_pooled_positions_and_matrices_make_it_short(pixels: torch.Tensor) -> None:
+    """Squares of positions become one, and a matrix takes the place of channel weights."""
+    network, wide = embedding(Levels(stages=(0, 1), side=2), pixels)
+    counts = [features.shape[1] for features in network.stages(pixels)]
+    assert wide.shape == (2, 4 * sum(counts))
+    _, narrow = embedding(Levels(stages=(0, 1), side=2, channels=4), pixels)
+    assert narrow.shape == (2, 4 * 2 * 4)
+    assert float(wide.norm(dim=1).max()) <= 1
+
+
+def test_weights_of_the_network_or_of_its_levels_are_read(pixels: torch.Tensor, tmp_path: Path) -> None:
+    """A file of the whole network begins a training, and one of the levels gives the same embeddings again."""
+    levels = Levels(stages=(0, 1), side=2, channels=4)
+    whole = build_backbone(SMALL)
+    save_file(whole.state_dict(), tmp_path / "whole.safetensors")
+    torch.manual_seed(1)
+    network = build_backbone(SMALL, tmp_path / "whole.safetensors", levels=levels).eval()
+    save_file(network.state_dict(), tmp_path / "levels.safetensors")
+    torch.manual_seed(2)
+    again = build_backbone(SMALL, tmp_path / "levels.safetensors", levels=levels).eval()
+    torch.testing.assert_close(network(pixels), again(pixels))
+
+
+def test_what_has_no_such_stages_is_refused() -> None:
+    """The error names the network, or the stages that there are."""
+    with pytest.raises(InvalidCheckpoint, match="expected an EfficientNet of timm for levels, got ResNet"):
+        build_backbone("test_resnet", levels=Levels(stages=(0,)))
+    with pytest.raises(InvalidCheckpoint, match=r"expected stages 0 to \d, got \(0, 99\)"):
+        build_backbone(SMALL, levels=Levels(stages=(0, 99)))
+    with pytest.raises(InvalidCheckpoint, match="expected an EfficientNet of timm for levels, got Linear"):
+        LevelFeatures(nn.Linear(1, 1), Levels(stages=(0,)))
