@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidAnnotations
+from semsim_training.annotation.gold_rule import GoldRule
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from semsim_training.judged.pair import Pair, PictureSource, pairs_of
@@ -60,7 +61,7 @@ class JudgedSet:
         return len(self.items)
 
     @classmethod
-    def read(cls, source: PictureSource, table: Path, kind: AnnotatorKind) -> Self:
+    def read(cls, source: PictureSource, table: Path, kind: AnnotatorKind, gold: GoldRule | None = None) -> Self:
         """The reconstructions of ``source`` that annotators of one kind judged, in the order of the set.
 
         An annotator's first judgement of an item counts. Gold items and repeats do not.
@@ -69,18 +70,26 @@ class JudgedSet:
             source: the reconstruction set.
             table: the directory of the table of judgements.
             kind: the annotators whose judgements are read.
+            gold: the rule that these annotators must keep over the whole table; ``None`` where all count.
 
         Raises:
-            InvalidAnnotations: there is no such judgement, or one of an item that is no reconstruction of the set.
+            InvalidAnnotations: there is no such judgement by an annotator who counts, or one of an item that is no
+                reconstruction of the set.
         """
+        of_kind = [one for one in read(table) if one.kind is kind]
+        failed = frozenset[str]() if gold is None else gold.failed(of_kind)
         judgements = [
             one
-            for one in read(table)
-            if one.dataset == source.name and one.kind is kind and one.shown is Shown.RECONSTRUCTION and one.repeat == 0
+            for one in of_kind
+            if one.dataset == source.name
+            and one.shown is Shown.RECONSTRUCTION
+            and one.repeat == 0
+            and one.annotator not in failed
         ]
         if not judgements:
             raise InvalidAnnotations(
-                f"expected judgements of {source.name} by annotators of kind {kind} in {table}, got none"
+                f"expected judgements of {source.name} by annotators of kind {kind} in {table}, got none "
+                f"by those who keep the rule for gold items ({len(failed)} do not)"
             )
         annotators = Counter(one.item for one in judgements)
         recognised = Counter(one.item for one in judgements if one.recognised)

@@ -170,6 +170,26 @@ def agreement(
         typer.echo(agreement_table(reports))
 
 
+@app.command("clearer-copies")
+def clearer_copies(
+    table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
+    dataset: Annotated[list[Path], typer.Option(help="The judged sets.")],
+    write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
+) -> None:
+    """How far annotators of dealt sheets know a reconstruction again by a clearer one of the same original."""
+    from semsim_training.annotation.clearer_copies import ClearerCopies
+    from semsim_training.annotation.items import ItemSet
+    from semsim_training.annotation.judgements import read
+    from semsim_training.markdown import write_between
+
+    originals = {one.name: one.originals for one in map(ItemSet.read, dataset)}
+    text = ClearerCopies.of(read(table), originals).markdown()
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, "clearer-copies", text)
+
+
 @app.command("serve")
 def serve(
     datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Finished reconstruction sets.")],
