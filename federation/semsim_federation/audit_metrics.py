@@ -7,7 +7,7 @@ from semsim_federation.series import told_share
 
 
 class AuditMetrics:
-    """The metrics ``semsim_fl_*`` of one process.
+    """The metrics ``semsim_fl_*`` of one process. Before the first audit they tell NaN, since 0 would say no leakage.
 
     Args:
         registry: the registry that they are in; a new one where it is None.
@@ -22,20 +22,27 @@ class AuditMetrics:
         self._mean = Gauge("semsim_fl_leakage_mean", "The mean leakage of the last audit.", registry=self.registry)
         self._share = Gauge("semsim_fl_leaked_share", "The share of leaked images of it.", registry=self.registry)
         self._round = Gauge("semsim_fl_round", "The round of the last audit.", registry=self.registry)
-        self._last = Gauge("semsim_fl_last_audit_time_seconds", "When the last audit ended.", registry=self.registry)
+        for untold in (self._leakage, self._mean, self._share, self._round):
+            untold.set(float("nan"))
+        self._last = Gauge(
+            "semsim_fl_last_audit_time_seconds", "When the last audit ended; 0 before the first.",
+            registry=self.registry,
+        )  # fmt: skip
         self._seconds = Histogram(
             "semsim_fl_audit_seconds", "The duration of audits.", registry=self.registry,
             buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 60, 120, 300),
         )  # fmt: skip
 
     def observe(self, report: LeakageReport) -> None:
-        """Count one audit. A leakage or a share of leaked images that it could not tell is NaN, and not 0."""
+        """Count one audit. A leakage or a share of leaked images that it could not tell is NaN, and not 0.
+
+        The round of a report without one is NaN, too.
+        """
         leakages = report.leakages
         self._audits.labels(report.verdict).inc()
         self._leakage.set(max(leakages, default=float("nan")))
         self._mean.set(sum(leakages) / len(leakages) if leakages else float("nan"))
         self._share.set(told_share(report))
-        if report.round is not None:
-            self._round.set(report.round)
+        self._round.set(float("nan") if report.round is None else report.round)
         self._last.set_to_current_time()
         self._seconds.observe(report.seconds)

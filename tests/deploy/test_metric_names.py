@@ -1,10 +1,13 @@
-"""Dashboard, alerts and autoscaling ask for metrics that a live service has."""
+"""Dashboard, alerts and autoscaling ask for metrics that a live service or an audit has."""
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from semsim.exceptions import ErrorCode
 from semsim.providers import Provider
+from semsim_federation.audit_metrics import AuditMetrics
+from semsim_federation.leakage_report import LeakageVerdict
 from semsim_service.core.call import Transport
 from semsim_service.core.metrics import OK, EmbeddingSource, Rejection
 from tests.conftest import IMAGES
@@ -17,17 +20,19 @@ VALUES = {
     "source": set(EmbeddingSource),
     "transport": set(Transport),
     "provider": set(Provider),
+    "verdict": set(LeakageVerdict),
 }
 ALL = queries()
 
 
 @pytest.fixture(scope="module")
 def series(service: LiveService) -> dict[str, set[str]]:
-    """The metrics of a live service that has scored a pair, with their labels."""
+    """The metrics of a live service that has scored a pair, and those of audits, with their labels."""
     original = (IMAGES / "cat.jpg").read_bytes()
     service.post([base64_pair(original, original)])
     labels: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(CLIENT.get(f"{service.url}/metrics").text):
+    shown = CLIENT.get(f"{service.url}/metrics").text + generate_latest(AuditMetrics().registry).decode()
+    for family in text_string_to_metric_families(shown):
         for sample in family.samples:
             labels.setdefault(sample.name, set()).update(sample.labels)
     return labels
@@ -46,8 +51,8 @@ def test_every_query_asks_for_what_is_there(query: Query, series: dict[str, set[
 
 
 def test_the_dashboard_shows_every_metric(series: dict[str, set[str]]) -> None:
-    """The dashboard shows everything that the service measures."""
+    """The dashboard shows everything that the service and audits measure."""
     shown = set().union(*(query.metrics for query in dashboard_queries()))
-    names = {name.removesuffix("_created") for name in series if name.startswith("semsim_")}
+    names = {name for name in series if name.startswith("semsim_") and not name.endswith("_created")}
     families = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in names}
     assert families == {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in shown}

@@ -11,6 +11,7 @@ from tests.deploy.promql import DEPLOY, GUIDE, RULES, rule_queries
 from tests.deploy.tools import promtool
 
 PROMETHEUS = DEPLOY / "prometheus"
+TESTS = tuple(PROMETHEUS / f"{name}.rules.test.yaml" for name in ("semsim", "semsim-fl"))
 
 
 def run(*arguments: str) -> None:
@@ -26,7 +27,7 @@ def test_the_rules_are_valid() -> None:
 
 def test_the_alerts_fire_when_they_should() -> None:
     """Each alert fires, or does not, as the tests over made-up series say."""
-    run("test", "rules", str(PROMETHEUS / "semsim.rules.test.yaml"))
+    run("test", "rules", *map(str, TESTS))
 
 
 def test_composes_prometheus_is_valid(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_with_tls_prometheus_scrapes_the_same() -> None:
 def test_every_alert_has_a_test_and_an_entry_in_the_guide() -> None:
     """Each alert is made to fire by a test, and the guide says what to do about it."""
     alerts = {query.place for query in rule_queries()}
-    tests = yaml.safe_load((PROMETHEUS / "semsim.rules.test.yaml").read_text())["tests"]
+    tests = [test for path in TESTS for test in yaml.safe_load(path.read_text())["tests"]]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
     assert fired == alerts
     text = GUIDE.read_text()

@@ -125,3 +125,15 @@ def test_blocked_rounds_and_controls_are_drawn(tmp_path: Path, monkeypatch: pyte
     assert not second.patches
     (legend,) = drawn[0].legends
     assert {text.get_text() for text in legend.get_texts()} >= {"blocked", "controls, mean to largest"}
+
+
+def test_before_the_first_audit_nothing_reads_as_no_leakage() -> None:
+    """The gauges are NaN, for which an alert fires, and not 0. The time of the last audit is 0: long ago."""
+    metrics = AuditMetrics()
+    text = generate_latest(metrics.registry).decode()
+    for name in ("leakage_max", "leakage_mean", "leaked_share", "round"):
+        assert f"semsim_fl_{name} NaN" in text
+    assert "semsim_fl_last_audit_time_seconds 0.0" in text
+    metrics.observe(REPORT)
+    metrics.observe(replace(REPORT, round=None))
+    assert "semsim_fl_round NaN" in generate_latest(metrics.registry).decode()
