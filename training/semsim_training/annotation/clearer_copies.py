@@ -44,7 +44,8 @@ class Repeated:
         values = np.asarray(pairs, dtype=np.float64)
         gains = resampled(len(values), _DRAWS, 0) @ (values[:, 1] - values[:, 0]) / len(values)
         low, high = np.quantile(gains, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
-        return cls(len(values), *map(float, values.mean(axis=0)), Interval(float(low), float(high)))
+        first, again = values.mean(axis=0)
+        return cls(len(values), float(first), float(again), Interval(float(low), float(high)))
 
 
 @dataclass(frozen=True, slots=True)
