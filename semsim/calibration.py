@@ -52,4 +52,28 @@ class IsotonicCalibration(BaseModel):
         return np.interp(distances, self.distances, self.leakages)
 
 
+class CalibrationDraws(BaseModel):
+    """The curves that other draws of the calibration's originals gave: how far the curve hangs on which were drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    distances: tuple[_Finite, ...] = Field(min_length=2)
+    """The K places at which every curve is given; between them it is linear."""
+    leakages: tuple[tuple[Annotated[float, Field(ge=0, le=1)], ...], ...] = Field(min_length=20)
+    """The leakages ``(R, K)`` of R draws (bootstrap; Efron and Tibshirani, 1993)."""
+
+    @model_validator(mode="after")
+    def _curves(self) -> Self:
+        if any(right <= left for left, right in pairwise(self.distances)):
+            raise ValueError("expected strictly rising distances")
+        if any(len(curve) != len(self.distances) for curve in self.leakages):
+            raise ValueError(f"expected {len(self.distances)} leakages in each draw, one for each distance")
+        return self
+
+    def leakage_range(self, distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least and the largest leakages ``(N,)`` that the middle 90% of the draws give distances ``(N,)``."""
+        low, high = np.quantile(np.asarray(self.leakages), (0.05, 0.95), axis=0)
+        return np.interp(distances, self.distances, low), np.interp(distances, self.distances, high)
+
+
 Calibration = Annotated[LogisticCalibration | IsotonicCalibration, Field(discriminator="kind")]

@@ -40,6 +40,20 @@ def test_isotonic_follows_a_step_that_logistic_cannot() -> None:
     assert len(fit_isotonic(DISTANCES, SHARES).distances) <= 40
 
 
+def test_draws_of_originals_say_how_sure_the_curve_is() -> None:
+    """The range holds the curve, and is wider where originals differ than where they are alike."""
+    calibrated = calibrate(DISTANCES, SHARES, GROUPS)
+    places = np.linspace(0.1, 1.9, 10)
+    low, high = calibrated.draws.leakage_range(places)
+    leakage = calibrated.calibration.leakage(places)
+    assert (low <= leakage + 0.01).all()
+    assert (leakage <= high + 0.01).all()
+    easier = np.random.default_rng(3).normal(0, 0.4, 60)[GROUPS]
+    other = calibrate(DISTANCES, np.clip(SHARES + easier, 0, 1), GROUPS)
+    wide_low, wide_high = other.draws.leakage_range(places)
+    assert (wide_high - wide_low).mean() > 2 * (high - low).mean()
+
+
 def test_isotonic_is_never_certain() -> None:
     """Ten that were all recognised and ten that were not give 1/22 and 21/22, not 0 and 1."""
     fitted = fit_isotonic(np.arange(20.0), np.repeat([1.0, 0.0], 10))

@@ -1,5 +1,6 @@
 """Fits calibrations: from distances to the probability that an annotator recognises the reconstruction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +9,15 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from semsim.calibration import Calibration, IsotonicCalibration, LogisticCalibration
+from semsim.calibration import Calibration, CalibrationDraws, IsotonicCalibration, LogisticCalibration
 from semsim.exceptions import InvalidAnnotations
+from semsim_training.statistics.bootstrap import resampled
 from semsim_training.statistics.intervals import Floats
 
 _FOLDS = 5
 _BINS = 10
 _KNOTS = 40
+_PLACES = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Calibrated:
     calibration: Calibration
     brier: dict[str, float]
     """The mean squared error of leakage against recognised share, on held-out originals, by kind of calibration."""
+    draws: CalibrationDraws
+    """Calibrations of the same kind on other draws of the originals."""
 
 
 def calibrate(distances: Floats, shares: Floats, groups: NDArray[np.int64]) -> Calibrated:
@@ -43,7 +48,42 @@ def calibrate(distances: Floats, shares: Floats, groups: NDArray[np.int64]) -> C
             errors[kind] += ((leakage - shares[held_out]) ** 2).tolist()
     brier = {kind: float(np.mean(values)) for kind, values in errors.items()}
     best = fit_logistic if brier["logistic"] <= brier["isotonic"] else fit_isotonic
-    return Calibrated(best(distances, shares), {kind: round(value, 6) for kind, value in brier.items()})
+    return Calibrated(
+        best(distances, shares),
+        {kind: round(value, 6) for kind, value in brier.items()},
+        calibration_draws(distances, shares, groups, best),
+    )
+
+
+def calibration_draws(
+    distances: Floats,
+    shares: Floats,
+    groups: NDArray[np.int64],
+    fit: Callable[[Floats, Floats], Calibration],
+    *,
+    draws: int = 100,
+    seed: int = 0,
+) -> CalibrationDraws:
+    """The curves that ``fit`` finds on ``draws`` draws of the originals ``groups`` ``(N,)``, each with all that it has.
+
+    A draw on which no curve can be fitted is made again.
+
+    Raises:
+        InvalidAnnotations: hardly any draw can be fitted.
+    """
+    places = np.unique(np.quantile(distances, np.linspace(0, 1, _PLACES)).round(4))
+    _, member = np.unique(groups, return_inverse=True)
+    rng, curves = np.random.default_rng(seed), list[tuple[float, ...]]()
+    for _ in range(10 * draws):
+        rows = np.repeat(np.arange(len(member)), resampled(member.max() + 1, 1, rng)[0][member].astype(int))
+        try:
+            curve = fit(distances[rows], shares[rows]).leakage(places)
+        except InvalidAnnotations:
+            continue
+        curves.append(tuple(curve.round(4).tolist()))
+        if len(curves) == draws:
+            return CalibrationDraws(distances=tuple(places.tolist()), leakages=tuple(curves))
+    raise InvalidAnnotations(f"expected draws of originals that can be calibrated on, got {len(curves)} of {draws}")
 
 
 def fit_logistic(distances: Floats, shares: Floats) -> LogisticCalibration:
