@@ -167,3 +167,24 @@ def _finish(
     if write is not None:
         write_between(write, report.name, markdown(report))
     typer.echo(report.model_dump_json(indent=1) if as_json else f"{terminal_table(report)}\n{out / 'report.html'}")
+
+
+@app.command("stand-ins")
+def stand_ins(
+    table: Annotated[
+        Path,
+        typer.Argument(help="A row for each picture: kind, class, answers of people and of lookers, .parquet."),
+    ],
+    write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
+) -> None:
+    """How well vision models predict which pictures people recognise, beside how well other people predict it."""
+    from semsim_training.faithfulness.stand_ins import read_stand_ins, stand_ins_table
+    from semsim_training.markdown import around_marks, write_between
+
+    if write is not None:
+        around_marks(write, "stand-ins")
+    text = stand_ins_table(read_stand_ins(table))
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, "stand-ins", text)
