@@ -101,7 +101,8 @@ def stand_ins_table(measured: Sequence[StandIns]) -> str:
     return "\n".join(
         (
             "| pictures | people right | vision models right "
-            f"| Spearman: {some} vision models with {first.people} people | Spearman: {some} people with the other {rest} | difference |",
+            f"| Spearman: {some} vision models with {first.people} people "
+            f"| Spearman: {some} people with the other {rest} | difference |",
             "|---|---|---|---|---|---|",
             *(
                 f"| {one.kind}, {one.pictures} | {one.people_right:.2f} | {one.lookers_right:.2f} "
