@@ -13,16 +13,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.chance import COPY_DISTANCE, FEWEST_CONTROLS, chance_of
 from semsim.exceptions import InvalidConfiguration
 from semsim.images import RGBImage, resize_batch
 from semsim.scorer import Scorer
 
-FEWEST = 100
-"""The fewest controls, with which a chance below 1% can be told."""
 LUCKY = 0.015
 """The share of batches of unrelated images of which one may be identified."""
-_COPY_EDGES, _COPY_DISTANCE = 0.95, 0.15
-"""The least correlation of edges and the largest distance of a copy of an image, such as one in another format."""
+_COPY_EDGES = 0.95
+"""The least correlation of edges of a copy of an image, such as one in another format."""
 _SIDE = 16
 """The height and width in pixels at which edges are compared."""
 _WEIGHT = 0.5
@@ -100,10 +99,10 @@ class Controls:
     portraits: Portraits
 
     def __post_init__(self) -> None:
-        if len(self.portraits) < FEWEST:
+        if len(self.portraits) < FEWEST_CONTROLS:
             raise InvalidConfiguration(
-                f"expected at least {FEWEST} different controls, public images of the kind of the originals, got "
-                f"{len(self.portraits)}"
+                f"expected at least {FEWEST_CONTROLS} different controls, public images of the kind of the originals, "
+                f"got {len(self.portraits)}"
             )
 
     @classmethod
@@ -114,8 +113,8 @@ class Controls:
             InvalidConfiguration: there are fewer than 100 different images.
         """
         different = list({(image.shape, image.tobytes()): image for image in images}.values())
-        if len(different) < FEWEST:
-            raise InvalidConfiguration(f"expected at least {FEWEST} different controls, got {len(different)}")
+        if len(different) < FEWEST_CONTROLS:
+            raise InvalidConfiguration(f"expected at least {FEWEST_CONTROLS} different controls, got {len(different)}")
         return cls(Portraits.of(scorer, different))
 
     def __len__(self) -> int:
@@ -128,7 +127,7 @@ class Controls:
             InvalidConfiguration: fewer than 100 are left.
         """
         edges, distances = self.portraits.edges @ originals.edges.T, self.portraits.distances(originals)
-        copies = ((edges >= _COPY_EDGES) & (distances <= _COPY_DISTANCE)).any(axis=1)
+        copies = ((edges >= _COPY_EDGES) & (distances <= COPY_DISTANCE)).any(axis=1)
         if not copies.any():
             return self
         return type(self)(Portraits(self.portraits.embeddings[~copies], self.portraits.edges[~copies]))
@@ -144,7 +143,7 @@ class Controls:
         best = likeness.max(axis=1)
         lucky = np.sort(self.portraits.likeness(reconstructions).max(axis=1))
         as_like = len(lucky) - np.searchsorted(lucky, best, side="left")
-        chance, finest = (as_like + 1) / (len(lucky) + 1), 1 / (len(lucky) + 1)
+        chance, finest = chance_of(as_like, len(lucky)), float(chance_of(0, len(lucky)))
         limit = max(LUCKY / len(originals), finest)
         luck = min(1.0, len(originals) * limit)
         return Likeness(likeness.argmax(axis=1), chance, chance <= limit * (1 + 1e-9), luck)

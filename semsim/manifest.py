@@ -7,12 +7,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semsim.calibration import Calibration
+from semsim.chance import FEWEST_CONTROLS
 from semsim.exceptions import ArtifactNotFound, InvalidManifest
 from semsim.images import ResizeFilter
 from semsim.schema_mistakes import mistakes
 
 MANIFEST_FILE = "manifest.json"
 GRAPH_FILE = "model.onnx"
+CONTROLS_FILE = "controls.npy"
 
 Precision = Literal["fp32", "fp16-weights", "fp16", "int8"]
 
@@ -45,6 +47,18 @@ class GraphSpec(_Part):
     size_bytes: int = Field(ge=1)
     precision: Precision
     opset: int = Field(ge=1)
+
+
+class ControlsSpec(_Part):
+    """The file ``controls.npy``: the embeddings of public images, float16 ``(count, dimension)``. It holds no image."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    count: int = Field(ge=FEWEST_CONTROLS)
+    dimension: int = Field(ge=1)
+    graph_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """The hash of the graph that embedded the images."""
+    source: str
+    """The data sets that the images are from, in words."""
 
 
 class Annotators(_Part):
@@ -131,10 +145,21 @@ class Manifest(ModelDescription):
     schema_version: Literal[1] = 1
     graph: GraphSpec
     embedding: EmbeddingSpec
+    controls: ControlsSpec | None = None
+    """The public images beside which a reconstruction is identified; None where the artifact carries none."""
     distance: Literal["euclidean"] = "euclidean"
     parity: Parity
     versions: dict[str, str]
     """The versions of the libraries that made the export."""
+
+    @model_validator(mode="after")
+    def _controls_of_this_graph(self) -> Self:
+        controls = self.controls
+        if controls is not None and controls.graph_sha256 != self.graph.sha256:
+            raise ValueError(f"expected controls embedded by {self.graph.sha256}, got those of {controls.graph_sha256}")
+        if controls is not None and controls.dimension != self.embedding.dimension:
+            raise ValueError(f"expected controls of {self.embedding.dimension} numbers, got {controls.dimension}")
+        return self
 
 
 def read_manifest(directory: Path) -> Manifest:

@@ -6,6 +6,7 @@ Assessment on Reconstructed Images: Are Existing Evaluation Metrics Faithful to 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.artifact import Artifact
+from semsim.chance import IDENTIFIED, ControlEmbeddings
 from semsim.distinct import distinct
 from semsim.embedder import Embedder
 from semsim.exceptions import InvalidPair
@@ -60,6 +62,12 @@ class PairScore:
     reconstruction is blank or dim beside it, or resembles it in another order of its values alone. Such a pair has no
     leakage; this does not say that the reconstruction is safe. A reconstruction that is recognizable all the same has
     its leakage."""
+    chance: float | None = None
+    """The share of public control images, one counted with them, that are as near to the reconstruction as its original
+    is, in (0, 1]. A low chance says that it is this picture, and not only one of its kind. None where the pair is
+    uninformative, where there are no controls, and where fewer than 100 of them are no copies of the original."""
+    identified: bool | None = None
+    """True where the chance is below 1%; None where the chance is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +92,14 @@ class Scorer:
         artifact: the directory of the artifact, or None for the bundled one.
         providers: the execution providers to try, with their options.
         batch_size: the images in one run of the graph.
+        controls: True for the artifact's own public images, False for none, or at least 100 images of your own, of the
+            kind of the originals, uint8 ``(H, W, 3)`` of any sizes: what is nearer to a reconstruction than they are is
+            identified.
 
     Raises:
         ArtifactError: the artifact is missing or invalid, or its graph is not the one that its manifest describes.
         ProviderUnavailable: a required execution provider is not usable here.
+        InvalidConfiguration: there are fewer than 100 different controls.
     """
 
     def __init__(
@@ -96,6 +108,7 @@ class Scorer:
         *,
         providers: ProviderSettings | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
+        controls: Iterable[RGBImage] | bool = True,
     ) -> None:
         loaded = Artifact.load(artifact)
         self.manifest: Manifest = loaded.manifest
@@ -107,6 +120,15 @@ class Scorer:
             providers or ProviderSettings(),
             batch_size,
         )
+        self.controls: ControlEmbeddings | None = None
+        """The public images beside which reconstructions are identified."""
+        if not isinstance(controls, bool):
+            images = iter(controls)
+            parts = [self.embed(some) for some in iter(lambda: list(islice(images, batch_size)), [])]
+            embeddings = np.concatenate([np.empty((0, self.manifest.embedding.dimension), np.float32), *parts])
+            self.controls = ControlEmbeddings.of(embeddings, self.manifest.graph.sha256)
+        elif controls:
+            self.controls = loaded.controls
 
     @property
     def provider(self) -> ProviderReport:
@@ -205,11 +227,17 @@ class Scorer:
         """Embeddings float32 ``(U, D)`` of images that have the network's size already, ``(U, H, W, 3)``."""
         return self._embedder.embed(images)
 
-    def combine(self, prepared: PreparedPairs, embeddings: NDArray[np.float32]) -> list[PairScore]:
-        """Do the part of :meth:`score_images` after the network, with embeddings ``(U, D)`` of ``prepared.images``."""
+    def combine(
+        self, prepared: PreparedPairs, embeddings: NDArray[np.float32], *, controls: bool = True
+    ) -> list[PairScore]:
+        """Do the part of :meth:`score_images` after the network, with embeddings ``(U, D)`` of ``prepared.images``.
+
+        Without ``controls`` nothing is identified.
+        """
         wide = embeddings.astype(np.float64)
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
+        chances = self._chances(prepared, embeddings, distances) if controls else None
         threshold = self.manifest.threshold
         pixels = prepared.pixels
         scores = []
@@ -218,6 +246,7 @@ class Scorer:
             recognizable = None if leakage is None or threshold is None else leakage >= threshold
             if recognizable and uninformative is not Uninformative.ORIGINAL:
                 uninformative = None  # a dim or a mirrored picture in which the original is recognised leaks
+            chance = None if uninformative or chances is None or np.isnan(chances[i]) else float(chances[i])
             scores.append(
                 PairScore(
                     distance=float(distances[i]),
@@ -228,9 +257,19 @@ class Scorer:
                     ssim=float(pixels.ssim[i]),
                     resized=bool(pixels.resized[i]),
                     uninformative=uninformative,
+                    chance=chance,
+                    identified=None if chance is None else chance < IDENTIFIED,
                 )
             )
         return scores
+
+    def _chances(
+        self, prepared: PreparedPairs, embeddings: NDArray[np.float32], distances: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        """The chance of each pair ``(N,)``, NaN where too few controls are left; None without controls."""
+        if self.controls is None:
+            return None
+        return self.controls.chances(embeddings, prepared.originals, prepared.reconstructions, distances)
 
     def embed(self, images: Iterable[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of N images, uint8 ``(H, W, 3)`` of any sizes; equal ones are embedded once.

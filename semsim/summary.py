@@ -20,6 +20,8 @@ class Summary:
     """The number of recognizable pairs; None where no pair has a leakage, so that nothing could be recognizable."""
     uninformative: int
     """The number of scored pairs of which nothing can be told; they have no leakage."""
+    identified: int | None
+    """The number of identified pairs; None where no pair has a chance, so that nothing could be identified."""
 
 
 def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
@@ -27,6 +29,7 @@ def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
     everything = list(results)
     scores = [result for result in everything if isinstance(result, PairScore)]
     leakages = [score.leakage for score in scores if score.leakage is not None]
+    told = [score.identified for score in scores if score.identified is not None]
     return Summary(
         pairs=len(everything),
         failed=len(everything) - len(scores),
@@ -34,4 +37,5 @@ def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
         mean_leakage=sum(leakages) / len(leakages) if leakages else None,
         recognizable=sum(score.recognizable is True for score in scores) if leakages else None,
         uninformative=sum(score.uninformative is not None for score in scores),
+        identified=sum(told) if told else None,
     )

@@ -9,8 +9,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from semsim.manifest import (
+    CONTROLS_FILE,
     GRAPH_FILE,
     MANIFEST_FILE,
+    ControlsSpec,
     EmbeddingSpec,
     GraphSpec,
     InputSpec,
@@ -67,10 +69,20 @@ def manifest_for(graph: bytes, **changes: Any) -> Manifest:
     return Manifest.model_validate(fields | changes)
 
 
-def write_artifact(directory: Path, graph: bytes | None = None, **changes: Any) -> Path:
-    """Write an artifact directory and return it."""
+def write_artifact(directory: Path, graph: bytes | None = None, *, controls: int = 0, **changes: Any) -> Path:
+    """Write an artifact directory, with so many random controls, and return it."""
     graph = graph or small_graph()
     directory.mkdir(parents=True)
     (directory / GRAPH_FILE).write_bytes(graph)
+    if controls:
+        embeddings = np.random.default_rng(3).normal(0.0, 2.0, (controls, DIMENSION)).astype(np.float16)
+        np.save(directory / CONTROLS_FILE, embeddings)
+        changes["controls"] = ControlsSpec(
+            sha256=hashlib.sha256((directory / CONTROLS_FILE).read_bytes()).hexdigest(),
+            count=controls,
+            dimension=DIMENSION,
+            graph_sha256=hashlib.sha256(graph).hexdigest(),
+            source="random numbers",
+        )
     (directory / MANIFEST_FILE).write_text(manifest_for(graph, **changes).model_dump_json())
     return directory

@@ -78,9 +78,10 @@ def small_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def calibrated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same network with a logistic calibration."""
+    """The same network with a logistic calibration and 150 random controls."""
     calibration = {"kind": "logistic", "slope": 2.0, "intercept": -1.0}
-    return write_artifact(tmp_path_factory.mktemp("artifact") / "calibrated", calibration=calibration, threshold=0.5)
+    home = tmp_path_factory.mktemp("artifact") / "calibrated"
+    return write_artifact(home, controls=150, calibration=calibration, threshold=0.5)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ MODEL = "/semsim.v1.Scorer/GetModel"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 METHODS = {Form.SCORE: SCORE, Form.SCORE_RAW: SCORE, Form.BATCH: SCORE, Form.STREAM: STREAM, Form.INFER: INFER}
-_NUMBERS = ("distance", "leakage", "mse", "psnr", "ssim")
+_NUMBERS = ("distance", "leakage", "mse", "psnr", "ssim", "chance")
 
 
 def request_bytes(headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/score") -> bytes:
@@ -100,7 +100,15 @@ def json_rows(body: bytes) -> list[Row]:
         Row(one.id, code=one.error.code)
         if isinstance(one, FailedPair)
         else Row(
-            one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim, bool(one.uninformative)
+            one.id,
+            one.distance,
+            one.leakage,
+            one.recognizable,
+            one.mse,
+            one.psnr,
+            one.ssim,
+            bool(one.uninformative),
+            one.chance,
         )
         for one in response.results
     ]
@@ -186,11 +194,12 @@ def response_rows(response: pb.ScoreResponse) -> list[Row]:
         scored = result.scored
         leakage, recognizable, psnr = (_optional(scored, name) for name in ("leakage", "recognizable", "psnr"))
         numbers = (scored.distance, leakage, recognizable, scored.mse, psnr, scored.ssim)
-        rows.append(Row(pair_id, *numbers, bool(scored.uninformative)))
+        rows.append(Row(pair_id, *numbers, bool(scored.uninformative), _optional(scored, "chance")))
         if result.verdict != _verdict(rows[-1]):
             raise Unreadable(f"a verdict that contradicts its pair: {pb.Verdict.Name(result.verdict)}")
     summary = response.summary
-    optional = {name: _optional(summary, name) for name in ("max_leakage", "mean_leakage", "recognizable")}
+    names = ("max_leakage", "mean_leakage", "recognizable", "identified")
+    optional = {name: _optional(summary, name) for name in names}
     check_summary(rows, Summary(summary.pairs, summary.failed, **optional, uninformative=summary.uninformative))
     return rows
 
@@ -212,7 +221,8 @@ def _inferred_rows(response: oip.ModelInferResponse) -> list[Row]:
     flags = np.frombuffer(outputs["recognizable"], dtype=np.int8).tolist()
     statuses, errors = _elements(outputs["status"]), _elements(outputs["error"])
     rows = []
-    for distance, leakage, mse, psnr, ssim, flag, status, error in zip(*columns, flags, statuses, errors, strict=True):
+    for values in zip(*columns, flags, statuses, errors, strict=True):
+        distance, leakage, mse, psnr, ssim, chance, flag, status, error = values
         # No tensor may call a pair harmless that has no leakage, whatever the others say.
         known = status == b"scored"
         if (flag in (0, 1)) != known or isnan(leakage) == known or (status == b"failed") != bool(error):
@@ -222,7 +232,8 @@ def _inferred_rows(response: oip.ModelInferResponse) -> list[Row]:
             continue
         leakage, flag = (leakage, bool(flag)) if known else (None, None)
         psnr = None if isinf(psnr) else psnr
-        rows.append(Row(None, distance, leakage, flag, mse, psnr, ssim, status == b"uninformative"))
+        known_chance = None if isnan(chance) else chance
+        rows.append(Row(None, distance, leakage, flag, mse, psnr, ssim, status == b"uninformative", known_chance))
     return rows
 
 

@@ -8,6 +8,7 @@ from math import inf, isinf, isnan
 import numpy as np
 
 from benchmarks.harness.questions import Form, Question
+from semsim.chance import IDENTIFIED
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
 from semsim.scorer import PairScore, Scorer
@@ -21,6 +22,8 @@ EXACT_TOLERANCE = 1e-9
 SINGLE_TOLERANCE = 1e-6
 """The share by which mse, psnr and ssim may lie off where they travel in single precision, as in the Open Inference
 Protocol. It is more than what a number in [0, 1] loses by that."""
+CHANCE_TOLERANCE = 0.005
+"""A chance may lie this far off: controls that are about as near as the original may count or not."""
 _SUM_TOLERANCE = 1e-9
 """A mean may lie this far off, because it depends on the order of adding up."""
 _CHUNK_PAIRS = 64
@@ -42,6 +45,7 @@ class Row:
     psnr: float | None = None
     ssim: float = 0.0
     uninformative: bool = False
+    chance: float | None = None
     code: str | None = None
     leakage_tolerance: float = 0.0
     """The leakage may lie this far off, because the distance may lie off; only an expected row has it."""
@@ -61,6 +65,7 @@ def check_summary(rows: Sequence[Row], summary: Summary) -> None:
     """Hold an answer's totals against its rows. Raises :class:`Unreadable` where they are those of other rows."""
     scored = [row for row in rows if row.code is None]
     leakages = [row.leakage for row in scored if row.leakage is not None]
+    chances = [row.chance for row in scored if row.chance is not None]
     holds = (
         (summary.pairs, summary.failed) == (len(rows), len(rows) - len(scored))
         and apart(summary.max_leakage, max(leakages, default=None)) == 0
@@ -68,6 +73,7 @@ def check_summary(rows: Sequence[Row], summary: Summary) -> None:
         # A number where no pair has a leakage would read as safe.
         and summary.recognizable == (sum(row.recognizable is True for row in scored) if leakages else None)
         and summary.uninformative == sum(row.uninformative for row in scored)
+        and summary.identified == (sum(chance < IDENTIFIED for chance in chances) if chances else None)
     )
     if not holds:
         raise Unreadable(f"a summary of other pairs than the answer's: {summary}")
@@ -95,7 +101,7 @@ def _row(pair_id: str | None, result: PairScore | PairFailure, manifest: Manifes
         return Row(pair_id, code=result.code.value)
     psnr = None if isinf(result.psnr) else result.psnr
     numbers = (result.distance, result.leakage, result.recognizable, result.mse, psnr, result.ssim)
-    row = Row(pair_id, *numbers, uninformative=result.uninformative is not None)
+    row = Row(pair_id, *numbers, uninformative=result.uninformative is not None, chance=result.chance)
     if manifest.calibration is None or manifest.threshold is None or result.leakage is None:
         return row
     around = np.array([result.distance - DISTANCE_TOLERANCE, result.distance + DISTANCE_TOLERANCE])
@@ -124,6 +130,7 @@ def _difference(got: Row, wanted: Row, tolerance: float) -> str | None:
     for name, allowed in (
         ("distance", DISTANCE_TOLERANCE),
         ("leakage", wanted.leakage_tolerance),
+        ("chance", CHANCE_TOLERANCE),
         *((name, tolerance * max(1.0, abs(getattr(wanted, name) or 0.0))) for name in ("mse", "psnr", "ssim")),
     ):
         ours, theirs = getattr(wanted, name), getattr(got, name)

@@ -15,6 +15,7 @@ from semsim.embedder import Embedder
 from semsim.exceptions import InvalidOption
 from semsim.images import decode, resize_batch
 from semsim.manifest import (
+    CONTROLS_FILE,
     GRAPH_FILE,
     MANIFEST_FILE,
     EmbeddingSpec,
@@ -67,6 +68,9 @@ def export_artifact(
     progress: Progress = silent,
 ) -> Exported:
     """Write ``out/model.onnx`` and ``out/manifest.json``; an artifact that is there is replaced at the end.
+
+    Its controls are removed, since another graph embedded them; :func:`semsim_export.control_export.export_controls`
+    makes new ones.
 
     Raises:
         InvalidCheckpoint: the weights or their description cannot be used.
@@ -133,4 +137,5 @@ def _write(out: Path, graph: bytes, manifest: Manifest) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (GRAPH_FILE, MANIFEST_FILE):  # files beside them, such as a model card, stay
         (writing / name).replace(out / name)
+    (out / CONTROLS_FILE).unlink(missing_ok=True)  # those of the graph that was replaced
     writing.rmdir()

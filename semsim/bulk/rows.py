@@ -39,6 +39,8 @@ class ScoreRow:
     ssim: float | None = None
     resized: bool | None = None
     uninformative: str | None = None
+    chance: float | None = None
+    identified: bool | None = None
     error_code: str | None = None
     error_message: str | None = None
 

@@ -99,6 +99,7 @@ def score_directories(
         header = {name: str(path.absolute()) for name, path in asdict(directories).items()}
         # The manifest, not the graph alone: its calibration gives the leakage.
         header |= {"model": scorer.manifest.model_dump_json(), "semsim": __version__, "limits": str(limits)}
+        header |= {"controls": _controls_of(scorer)}
         if not isinstance(scorer, Scorer):
             header["service"] = scorer.service.model_dump_json(exclude={"manifest"})
         journal = Journal(journal_path, header)
@@ -109,6 +110,13 @@ def score_directories(
         originals.skipped + list_files(directories.originals).since(originals),
         reconstructions.skipped + list_files(directories.reconstructions).since(reconstructions),
     )
+
+
+def _controls_of(scorer: "Scorer | RemoteScorer") -> str:
+    """A name for the controls, beside that of the model, which tells its own."""
+    if not isinstance(scorer, Scorer):
+        return "the service's" if scorer.wants_controls else "none"
+    return "none" if scorer.controls is None else scorer.controls.digest
 
 
 def _match(

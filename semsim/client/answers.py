@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from semsim.chance import IDENTIFIED
 from semsim.client.refusals import printable
 from semsim.client.service_model import ServiceModel
 from semsim.exceptions import ErrorCode, InvalidAnswer
@@ -56,6 +57,8 @@ class _ReceivedScore(_Received):
     ssim: _Number
     resized: bool
     uninformative: Uninformative | None
+    chance: Annotated[float, Field(gt=0, le=1)] | None = None
+    identified: bool | None = None
     error: None = None
 
 
@@ -100,6 +103,7 @@ def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> 
             f"expected a distance of at most {_SAME} of images with the mse 0, which are equal, got {result.distance}"
         )
     _check_leakage(result, model)
+    _check_chance(result, model)
     return PairScore(
         distance=result.distance,
         leakage=result.leakage,
@@ -109,6 +113,8 @@ def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> 
         ssim=result.ssim,
         resized=result.resized,
         uninformative=result.uninformative,
+        chance=result.chance,
+        identified=result.identified,
     )
 
 
@@ -128,6 +134,20 @@ def _check_leakage(result: _ReceivedScore, model: ServiceModel) -> None:
         raise InvalidAnswer(
             f"expected the leakage that the calibration of {_words(model.identity)} gives, got {result.leakage} for "
             f"the distance {result.distance}"
+        )
+
+
+def _check_chance(result: _ReceivedScore, model: ServiceModel) -> None:
+    """Refuse a chance where nothing can be told, and one that contradicts ``identified``."""
+    if result.chance is None:
+        fits = result.identified is None
+    else:
+        may_tell = result.uninformative is None and model.manifest.controls is not None
+        fits = may_tell and result.identified == (result.chance < IDENTIFIED)
+    if not fits:
+        raise InvalidAnswer(
+            f"expected a chance with the controls of {_words(model.identity)}, and identified where it is below "
+            f"{IDENTIFIED}, got {result.chance} and {result.identified}"
         )
 
 

@@ -31,13 +31,15 @@ class AsyncClient:
 
     Args:
         url: the service's address.
+        controls: False where it is not asked whether a reconstruction is identified.
         options: those of :class:`semsim.client.connection.Connection`.
 
     Raises:
         InvalidOption: the address, a certificate or another option cannot be used.
     """
 
-    def __init__(self, url: str, **options: Unpack[ConnectionOptions]) -> None:
+    def __init__(self, url: str, *, controls: bool = True, **options: Unpack[ConnectionOptions]) -> None:
+        self._controls = controls
         self.connection = Connection(url, **options)
         self._sender = Sender(self.connection)
         self._model: ServiceModel | None = None
@@ -146,7 +148,7 @@ class AsyncClient:
             outcomes[pair.index] = result
 
     async def _request(self, chunk: Chunk, model: ServiceModel) -> list[PairScore | PairFailure]:
-        payload = payload_of(chunk)
+        payload = payload_of(chunk, controls=self._controls)
         if len(payload.body) > model.limits.body_bytes:
             raise BodyTooLarge(f"expected at most {model.limits.body_bytes} bytes a request, got {len(payload.body)}")
         body = await self._sender.send("POST", "/score", payload.body, payload.headers)

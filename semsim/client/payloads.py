@@ -21,10 +21,12 @@ class Payload:
     """The id of each pair in the answer, in order. Raw pairs have none."""
 
 
-def payload_of(chunk: Chunk) -> Payload:
-    """The request of a chunk with at least one pair."""
-    raw = _raw(chunk.pairs)
-    return _multipart(chunk.pairs) if raw is None else raw
+def payload_of(chunk: Chunk, *, controls: bool = True) -> Payload:
+    """The request of a chunk with at least one pair; without ``controls`` its answer identifies nothing."""
+    payload = _raw(chunk.pairs) or _multipart(chunk.pairs)
+    if not controls:
+        payload.headers["x-semsim-controls"] = "false"
+    return payload
 
 
 def _raw(pairs: list[LoadedPair]) -> Payload | None:

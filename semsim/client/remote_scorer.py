@@ -25,6 +25,7 @@ class RemoteScorer:
 
     Args:
         url: the service's address.
+        controls: False where it is not asked whether a reconstruction is identified.
         options: those of :class:`semsim.client.connection.Connection`.
 
     Raises:
@@ -35,8 +36,9 @@ class RemoteScorer:
     pairs_at_once = 512
     """The pairs that a long run gives to :meth:`score_pairs` at a time: enough to keep several requests under way."""
 
-    def __init__(self, url: str, **options: Unpack[ConnectionOptions]) -> None:
-        self._client = Client(url, **options)
+    def __init__(self, url: str, *, controls: bool = True, **options: Unpack[ConnectionOptions]) -> None:
+        self.wants_controls = controls
+        self._client = Client(url, controls=controls, **options)
         try:
             self.service = self._client.model()
         except BaseException:

@@ -23,8 +23,8 @@ class Client:
     Close it, or use it in a ``with`` block.
     """
 
-    def __init__(self, url: str, **options: Unpack[ConnectionOptions]) -> None:
-        self._client = AsyncClient(url, **options)
+    def __init__(self, url: str, *, controls: bool = True, **options: Unpack[ConnectionOptions]) -> None:
+        self._client = AsyncClient(url, controls=controls, **options)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="semsim-client", daemon=True)
         self._thread.start()

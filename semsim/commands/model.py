@@ -36,6 +36,9 @@ def show(model: Model = None, require: Require = None, as_json: Json = False) ->
         if manifest.calibration is None
         else f"{manifest.calibration.kind}, recognizable from {manifest.threshold}, "
         f"an exact copy has {manifest.calibration.leakage(np.zeros(1))[0]:.3f}",
+        "controls": "none: chance and identified are null"
+        if manifest.controls is None
+        else f"{manifest.controls.count} public images: {manifest.controls.source}",
         "training": manifest.training.summary,
         "provider": f"{provider.active} (ONNX Runtime {provider.onnxruntime})",
     }

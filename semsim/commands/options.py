@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semsim.commands.control_options import controls_of
 from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
 
 if TYPE_CHECKING:
@@ -66,11 +67,20 @@ def exit_code(summary: "Summary", fail_above: float | None, others: int = 0) -> 
     return EXIT_FAILED_PAIRS if missing else 0
 
 
-def load_scorer(model: Path | None, require: str | None, fail_above: float | None = None) -> "Scorer":
+def load_scorer(
+    model: Path | None,
+    require: str | None,
+    fail_above: float | None = None,
+    *,
+    own_controls: Path | None = None,
+    no_controls: bool = False,
+) -> "Scorer":
     """The scorer that the options ask for.
 
     Raises:
-        InvalidOption: ``require`` names no execution provider, or no leakage of the model can be above the limit.
+        InvalidOption: ``require`` names no execution provider, no leakage of the model can be above the limit, or both
+            options of controls are given.
+        InvalidConfiguration: a directory of controls has fewer than 100 different images.
         NotCalibrated: there is a limit of leakage, and the model gives no leakage.
     """
     from semsim.exceptions import InvalidOption
@@ -82,7 +92,7 @@ def load_scorer(model: Path | None, require: str | None, fail_above: float | Non
         if require not in set(Provider):
             raise InvalidOption(f"expected --require to be one of {', '.join(Provider)}, got {require}")
         settings = ProviderSettings(required=Provider(require))
-    scorer = Scorer(model, providers=settings)
+    scorer = Scorer(model, providers=settings, controls=controls_of(own_controls, no_controls))
     check_limit(scorer, fail_above)
     return scorer
 

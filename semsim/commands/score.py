@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.commands.options import FailAbove, Json, Model, Require, exit_code, load_scorer
+from semsim.commands.control_options import NoControls, OwnControls
+from semsim.commands.options import (
+    FailAbove,
+    Json,
+    Model,
+    Require,
+    exit_code,
+    load_scorer,
+)
 
 if TYPE_CHECKING:
+    from semsim.chance import ControlEmbeddings
     from semsim.images import RGBImage
+    from semsim.scorer import PairScore
 
 app = typer.Typer(add_completion=False)
 
@@ -22,6 +32,8 @@ def score(
     reconstruction: Annotated[Path, typer.Argument(help="The attack's reconstruction of it.")],
     model: Model = None,
     require: Require = None,
+    controls: OwnControls = None,
+    no_controls: NoControls = False,
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +44,7 @@ def score(
     """
     from semsim.summary import summarize
 
-    scorer = load_scorer(model, require, fail_above)
+    scorer = load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls)
     result = scorer.score(_read(original), _read(reconstruction))
     if as_json:
         values = asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
@@ -44,6 +56,7 @@ def score(
             leakage = f"{result.leakage:.3f}   {called}, from {scorer.manifest.threshold} on"
         typer.echo(f"distance  {result.distance:.4f}   0 = same image, lower = more leakage")
         typer.echo(f"leakage   {leakage}")
+        typer.echo(f"chance    {_chance(result, scorer.controls)}")
         typer.echo(f"mse       {result.mse:.2f}")
         typer.echo(f"psnr      {result.psnr:.2f} dB")
         typer.echo(f"ssim      {result.ssim:.4f}")
@@ -53,6 +66,15 @@ def score(
         typer.echo(f"could not tell of {original} and {reconstruction}: {result.uninformative.reason}", err=as_json)
     if code := exit_code(summarize([result]), fail_above):
         raise typer.Exit(code)
+
+
+def _chance(result: "PairScore", controls: "ControlEmbeddings | None") -> str:
+    if result.chance is not None:
+        called = "identified: this picture" if result.identified else "not identified"
+        return f"{result.chance:.4f}  {called}, beside {0 if controls is None else len(controls)} public images"
+    if result.uninformative:
+        return "could not tell"
+    return "no controls" if controls is None else "could not tell: too few controls are no copies of the original"
 
 
 def _read(path: Path) -> "RGBImage":

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
+from semsim.commands.control_options import NoControls, OwnControls
+from semsim.commands.options import (
+    FailAbove,
+    Json,
+    Model,
+    Output,
+    Require,
+    check_output,
+    exit_code,
+    load_scorer,
+)
 from semsim.commands.progress_bar import progress_bar
 from semsim.commands.service_options import CA, Certificate, Key, TokenFile, Url, load_remote_scorer
 
@@ -49,6 +59,8 @@ def score_dir(
     ca: CA = None,
     certificate: Certificate = None,
     key: Key = None,
+    controls: OwnControls = None,
+    no_controls: NoControls = False,
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
@@ -70,15 +82,21 @@ def score_dir(
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     _check((originals, reconstructions), output)
-    _check_one_model(url, (model, require), (token_file, ca, certificate, key))
+    _check_one_model(url, (model, require, controls), (token_file, ca, certificate, key))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
     remote = None
     if url is not None:
         remote = load_remote_scorer(
-            url, token_file=token_file, ca=ca, certificate=certificate, key=key, fail_above=fail_above
+            url,
+            token_file=token_file,
+            ca=ca,
+            certificate=certificate,
+            key=key,
+            fail_above=fail_above,
+            controls=not no_controls,
         )
-    scorer = remote or load_scorer(model, require, fail_above)
+    scorer = remote or load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls)
     try:
         with remote or nullcontext(), progress_bar() as progress:
             run = score_directories(
@@ -135,8 +153,8 @@ def _check_one_model(url: str | None, of_scorer: tuple[object, ...], of_service:
 
     if url is not None and any(of_scorer):
         raise InvalidOption(
-            "expected --url alone, since the service has its own model and provider, got also --model (or the variable "
-            "SEMSIM_ARTIFACT) or --require"
+            "expected --url alone, since the service has its own model, provider and controls, got also --model (or "
+            "the variable SEMSIM_ARTIFACT), --require or --controls"
         )
     if url is None and any(of_service):
         raise InvalidOption("expected --url with --token-file and --tls-*, got them alone")

@@ -27,6 +27,7 @@ def load_remote_scorer(
     certificate: Path | None,
     key: Path | None,
     fail_above: float | None,
+    controls: bool = True,
 ) -> "RemoteScorer":
     """The scorer of the service that the options describe; the caller closes it.
 
@@ -38,7 +39,7 @@ def load_remote_scorer(
     from semsim.client import RemoteScorer
 
     token = None if token_file is None else token_file.read_text(errors="replace").strip()
-    scorer = RemoteScorer(url, token=token, ca=ca, certificate=certificate, key=key)
+    scorer = RemoteScorer(url, token=token, ca=ca, certificate=certificate, key=key, controls=controls)
     try:
         check_limit(scorer, fail_above)
     except BaseException:

@@ -194,7 +194,7 @@ def test_calibrated_leakage(calibrated_artifact: Path) -> None:
 def test_where_no_pair_was_scored_none_is_counted_as_harmless() -> None:
     """A summary of failures alone has no number of recognizable pairs: 0 of them would read as safe."""
     summary = summarize([PairFailure(ErrorCode.EMPTY_IMAGE, "expected an image, got 0 bytes")] * 2)
-    assert summary == Summary(2, 2, max_leakage=None, mean_leakage=None, recognizable=None, uninformative=0)
+    assert summary == Summary(2, 2, None, None, recognizable=None, uninformative=0, identified=None)
 
 
 def test_a_plain_original_is_uninformative(bundled: Scorer, small_scorer: Scorer) -> None:

@@ -26,6 +26,8 @@ def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair 
         distance=result.distance,
         leakage=result.leakage,
         recognizable=result.recognizable,
+        chance=result.chance,
+        identified=result.identified,
         mse=result.mse,
         psnr=result.psnr,
         ssim=result.ssim,

@@ -1,5 +1,6 @@
 """The pairs of a request as a transport hands them to the core."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semsim.images import RGBImage
@@ -24,3 +25,12 @@ class RejectedPair:
 
     id: str | None
     failure: PairFailure
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A request as it came."""
+
+    pairs: Sequence[ReceivedPair | RejectedPair]
+    controls: bool = True
+    """False where the caller does not ask whether a reconstruction is identified."""

@@ -33,6 +33,9 @@ class ScoreRequest(_Model):
     """One or many pairs. A pair that cannot be scored fails alone; the others are scored."""
 
     pairs: Annotated[list[PairInput], Field(min_length=1)]
+    controls: Annotated[
+        bool, Field(strict=True, description="False leaves chance and identified out: they are null then.")
+    ] = True
 
 
 class Problem(_Model):
@@ -70,6 +73,16 @@ class ScoredPair(_Model):
         ),
     ]
     recognizable: Annotated[bool | None, Field(description="leakage >= the model's threshold; null likewise.")]
+    chance: Annotated[
+        float | None,
+        Field(
+            description="Share in (0, 1] of the model's public control images, one counted with them, that are as near "
+            "to the reconstruction as its original is. A low one says that it is this picture, and not only one of its "
+            "kind. Null when the pair is uninformative, when the model carries no controls or the request wants none, "
+            "and when fewer than 100 of them are no copies of the original."
+        ),
+    ]
+    identified: Annotated[bool | None, Field(description="chance < 1%; null likewise.")]
     mse: Annotated[float, Field(description="Mean squared error, squared 8-bit levels.")]
     psnr: Annotated[float | None, Field(description="dB; null when infinite, for equal images.")]
     ssim: Annotated[float, Field(description="Structural similarity, -1..1; 1 = equal.")]

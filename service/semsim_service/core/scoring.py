@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from semsim_service.core.batcher import Batcher
 from semsim_service.core.call import Call, Span, Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.metrics import OK, Rejection, ServiceMetrics
-from semsim_service.core.received import ReceivedPair, RejectedPair
+from semsim_service.core.received import ReceivedRequest, RejectedPair
 from semsim_service.core.schemas import ModelInfo, ProviderInfo, ScoreResponse
 from semsim_service.settings import Settings
 
-Parse = Callable[[], Sequence[ReceivedPair | RejectedPair]]
+Parse = Callable[[], ReceivedRequest]
 """Turns a transport's body into pairs. Called in a decoding thread."""
 
 _DIGEST_BYTES = 32
@@ -43,6 +43,7 @@ class _Prepared:
     failures: dict[int, PairFailure]
     pairs: PreparedPairs
     digests: list[bytes]
+    controls: bool
 
 
 class ScoringCore:
@@ -215,7 +216,8 @@ class ScoringCore:
         """Do all the work before the network."""
         begin = time.monotonic()
         call.timings.end_wait(begin)
-        pairs = parse()
+        received = parse()
+        pairs = received.pairs
         self.limits.check_pairs(len(pairs))
         call.reserve_pairs(len(pairs))
         decoded = decode_pairs(
@@ -234,7 +236,8 @@ class ScoringCore:
         end = time.monotonic()
         call.timings.decode = end - begin
         call.timings.spans.append(Span("decode", begin, end))
-        return _Prepared([pair.id for pair in pairs], decoded.indices, decoded.failures, prepared, digests)
+        ids = [pair.id for pair in pairs]
+        return _Prepared(ids, decoded.indices, decoded.failures, prepared, digests, received.controls)
 
     async def _embed(self, call: Call, prepared: _Prepared) -> list[PairScore]:
         pairs = prepared.pairs
@@ -245,4 +248,4 @@ class ScoringCore:
         call.timings.inference = job.inference_seconds
         call.timings.spans.append(Span("queue", job.waiting_since, job.began))
         call.timings.spans.append(Span("infer", job.began, time.monotonic()))
-        return self._scorer.combine(pairs, job.embeddings)
+        return self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)

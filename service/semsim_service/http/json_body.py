@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyBytes, TooManyPairs
 from semsim.pairs import PairFailure
-from semsim_service.core.received import ReceivedPair, RejectedPair
+from semsim_service.core.received import ReceivedPair, ReceivedRequest, RejectedPair
 from semsim_service.core.schemas import MAX_ID_LENGTH, PairInput, ScoreRequest
 from semsim_service.settings import Limits
 
@@ -24,8 +24,13 @@ def claimed_pairs(body: bytes) -> int:
     return body.count(b'"reconstruction"', 0, _COUNTED_BYTES)
 
 
-def parse_json(body: bytes, limits: Limits) -> list[ReceivedPair | RejectedPair]:
-    """The pairs of a JSON body. Base64 is decoded here, within the limit of one image.
+def parse_json(body: bytes, limits: Limits, *, controls: bool = True) -> ReceivedRequest:
+    """The request in a JSON body. Base64 is decoded here, within the limit of one image.
+
+    Args:
+        body: the body.
+        limits: the limits of a request.
+        controls: False where the request's header wants none; the body's own field may want none, too.
 
     Raises:
         InvalidRequest: the body is not JSON, or has another shape than a request, outside its pairs.
@@ -37,11 +42,12 @@ def parse_json(body: bytes, limits: Limits) -> list[ReceivedPair | RejectedPair]
     try:
         request = ScoreRequest.model_validate_json(body)
     except ValidationError as error:
-        return _salvage(body, error.errors(include_url=False, include_context=False, include_input=False), limits)
-    return [_decoded(pair, limits) for pair in request.pairs]
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        return _salvage(body, problems, limits, controls)
+    return ReceivedRequest([_decoded(pair, limits) for pair in request.pairs], controls and request.controls)
 
 
-def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[ReceivedPair | RejectedPair]:
+def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits, controls: bool) -> ReceivedRequest:
     """Keep the sound pairs, where every problem lies inside a pair."""
     inside = [problem for problem in problems if len(problem["loc"]) >= 2 and problem["loc"][0] == "pairs"]
     if len(inside) != len(problems):
@@ -49,10 +55,12 @@ def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits) -> list[
     by_index: dict[int, list[ErrorDetails]] = {}
     for problem in inside:
         by_index.setdefault(int(problem["loc"][1]), []).append(problem)
-    return [
+    request = from_json(body)
+    pairs = [
         _rejected(raw, by_index[i]) if i in by_index else _decoded(PairInput.model_validate(raw), limits)
-        for i, raw in enumerate(from_json(body)["pairs"])
+        for i, raw in enumerate(request["pairs"])
     ]
+    return ReceivedRequest(pairs, controls and request.get("controls", True))
 
 
 def _rejected(raw: object, problems: Sequence[ErrorDetails]) -> RejectedPair:

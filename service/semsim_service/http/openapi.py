@@ -62,7 +62,7 @@ def _score() -> dict[str, Any]:
         "operationId": "score",
         "summary": "Score pairs of original and reconstruction.",
         "security": _SECURITY,
-        "parameters": [_REQUEST_ID, _shape(), _originals()],
+        "parameters": [_REQUEST_ID, _shape(), _originals(), _controls()],
         "requestBody": {
             "required": True,
             "content": {
@@ -103,6 +103,12 @@ def _shape() -> dict[str, Any]:
 def _originals() -> dict[str, Any]:
     text = "1 where a raw body holds a single original, for all N reconstructions; otherwise N, as without it."
     return {"name": "X-Semsim-Originals", "in": "header", "description": text, "schema": {"type": "string"}}
+
+
+def _controls() -> dict[str, Any]:
+    text = "false leaves chance and identified out, as the field controls of a JSON body does; they are null then."
+    schema = {"type": "string", "enum": ["true", "false"], "default": "true"}
+    return {"name": "X-Semsim-Controls", "in": "header", "description": text, "schema": schema}
 
 
 def _raw() -> dict[str, Any]:

@@ -20,10 +20,26 @@ _SCORED = {
     "ssim": 1.0,
     "resized": False,
     "uninformative": None,
+    "chance": 0.005,
+    "identified": True,
 }
-_SUMMARY = {"pairs": 1, "failed": 0, "max_leakage": 0.7, "mean_leakage": 0.7, "recognizable": 1, "uninformative": 0}
-_NOTHING = {"leakage": None, "recognizable": None, "uninformative": "original"}
-_NO_LEAKAGE = {"max_leakage": None, "mean_leakage": None, "recognizable": None}
+_SUMMARY = {
+    "pairs": 1,
+    "failed": 0,
+    "max_leakage": 0.7,
+    "mean_leakage": 0.7,
+    "recognizable": 1,
+    "uninformative": 0,
+    "identified": 1,
+}
+_NOTHING = {
+    "leakage": None,
+    "recognizable": None,
+    "uninformative": "original",
+    "chance": None,
+    "identified": None,
+}
+_NO_LEAKAGE = {"max_leakage": None, "mean_leakage": None, "recognizable": None, "identified": None}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +67,7 @@ def test_which_answers_are_faults(status: int, body: bytes, faulty: bool) -> Non
         ([_SCORED], _SUMMARY, True),
         ([_SCORED], _SUMMARY | {"max_leakage": 0.6}, False),
         ([_SCORED], _SUMMARY | {"recognizable": 0}, False),
+        ([_SCORED], _SUMMARY | {"identified": 0}, False),
         ([_SCORED], _SUMMARY | {"failed": 1}, False),
         ([_SCORED | {"distance": None}], _SUMMARY, False),
         ([_SCORED | {"leakage": None}], _SUMMARY, False),

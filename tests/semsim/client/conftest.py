@@ -49,5 +49,6 @@ def same(got: list[Outcome], wanted: list[Outcome]) -> None:
         assert isinstance(one, PairScore)
         for name in ("distance", "leakage", "mse", "psnr", "ssim"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6), name
-        for name in ("recognizable", "resized", "uninformative"):
+        assert one.chance == pytest.approx(other.chance, abs=0.005)  # a control that is as near may count or not
+        for name in ("recognizable", "resized", "uninformative", "identified"):
             assert getattr(one, name) is getattr(other, name), name

@@ -70,6 +70,7 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
     assert re.search(r"^leakage   0\.\d{3}   recognizable, from 0\.\d+ on$", shown.stdout, re.MULTILINE)
     shown = semsim("score", IMAGES / "cat.jpg", IMAGES / "cat_noise.png", "--model", BASELINE)
     assert "leakage   not calibrated" in shown.stdout
+    assert "chance    no controls" in shown.stdout
     values = json.loads(semsim("score", IMAGES / "cat.jpg", IMAGES / "cat.jpg", "--json").stdout)
     assert values.pop("leakage") > 0.95
     assert values == {
@@ -80,6 +81,8 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
         "ssim": 1.0,
         "resized": False,
         "uninformative": None,
+        "chance": 1 / 513,
+        "identified": True,
     }
 
 
@@ -275,7 +278,7 @@ def test_a_gate_passes_only_what_is_known(
     max_leakage: float | None, counts: dict[str, int], others: int, code: int
 ) -> None:
     """Only a number within the limit for every pair passes: no number, NaN and whatever is missing do not."""
-    summary = Summary(3, counts.get("failed", 0), max_leakage, max_leakage, 0, counts.get("uninformative", 0))
+    summary = Summary(3, counts.get("failed", 0), max_leakage, max_leakage, 0, counts.get("uninformative", 0), None)
     assert exit_code(summary, 0.5, others) == code
 
 

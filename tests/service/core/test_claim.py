@@ -9,8 +9,11 @@ from semsim.exceptions import Overloaded
 from semsim_service.core.call import Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.metrics import ServiceMetrics
+from semsim_service.core.received import ReceivedPair, ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.settings import Settings
+
+_TWO = ReceivedRequest([ReceivedPair(None, b"", b"")] * 2)
 
 
 def test_a_full_queue_refuses_by_the_claim(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
@@ -25,7 +28,7 @@ def test_a_full_queue_refuses_by_the_claim(small_scorer: Scorer, metrics: Servic
             core.request(Transport.HTTP, request_id="second") as second,
         ):
             first.reserve_pairs(2)
-            await core.score(second, lambda: read.append(claim) or [None] * 2, claim)  # type: ignore[func-returns-value, list-item]
+            await core.score(second, lambda: read.append(claim) or _TWO, claim)  # type: ignore[func-returns-value]
 
     for claim in (Claim(2), Claim(3), Claim(2, 8)):
         with pytest.raises(Overloaded):

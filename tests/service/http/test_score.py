@@ -27,6 +27,31 @@ def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstr
         assert result["resized"] == expected.resized
         assert result["leakage"] == pytest.approx(expected.leakage, abs=1e-5)
         assert result["recognizable"] is expected.recognizable
+        assert result["chance"] == pytest.approx(expected.chance, abs=0.005)
+        assert result["identified"] is expected.identified
+
+
+def test_a_request_may_leave_the_controls_out(service: LiveService) -> None:
+    """The field of a JSON body, or the header with any body, leaves both numbers out; another value is refused."""
+    pairs = [base64_pair(CAT, CAT), base64_pair(b"", CAT)]
+    files = [("original", CAT), ("reconstruction", CAT)]
+    answers = [
+        CLIENT.post(f"{service.url}/score", json={"pairs": pairs, "controls": False}),
+        CLIENT.post(f"{service.url}/score", json={"pairs": pairs[:1]}, headers={"X-Semsim-Controls": "false"}),
+        CLIENT.post(f"{service.url}/score", files=files, headers={"X-Semsim-Controls": "False"}),
+    ]
+    for answer in answers:
+        body = answer.json()
+        assert body["results"][0]["leakage"] > 0.9
+        assert (body["results"][0]["chance"], body["results"][0]["identified"]) == (None, None)
+        assert body["summary"]["identified"] is None
+    asked = CLIENT.post(f"{service.url}/score", files=files, headers={"X-Semsim-Controls": "true"}).json()
+    assert (asked["results"][0]["chance"], asked["summary"]["identified"]) == (1 / 513, 1)
+    for wrong in ({"controls": "no"}, {"controls": None}):
+        refused = CLIENT.post(f"{service.url}/score", json={"pairs": pairs} | wrong)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+    refused = CLIENT.post(f"{service.url}/score", files=files, headers={"X-Semsim-Controls": "0"})
+    assert "true or false" in refused.json()["error"]["message"]
 
 
 def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
@@ -49,6 +74,7 @@ def test_json_pairs(service: LiveService, bundled: Scorer) -> None:
         "mean_leakage": pytest.approx(np.mean(leakages)),
         "recognizable": 3,
         "uninformative": 0,
+        "identified": 3,
     }
     same, blurred, noise, other = (result["distance"] for result in body["results"])
     assert same == 0
@@ -147,6 +173,7 @@ def test_an_original_that_shows_nothing_has_no_leakage(limited_service: LiveServ
         "mean_leakage": None,
         "recognizable": None,
         "uninformative": 1,
+        "identified": None,
     }
     assert _metric(limited_service, "semsim_uninformative_pairs_total") == counted + 1
     assert _metric(limited_service, "semsim_leakage_count") == observed

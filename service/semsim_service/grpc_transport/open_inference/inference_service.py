@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 import semsim
 from semsim.exceptions import NotFound, RequestError
 from semsim_service.core.call import Call
+from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.calls.caller import read_caller
 from semsim_service.grpc_transport.calls.context import Context, refuse
@@ -16,7 +17,7 @@ from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.unary import Handler, unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.open_inference.inputs import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
-from semsim_service.grpc_transport.open_inference.outputs import OUTPUTS, infer_message, requested_outputs
+from semsim_service.grpc_transport.open_inference.outputs import CONTROLLED, OUTPUTS, infer_message, requested_outputs
 from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
 NAME: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -73,7 +74,10 @@ class Inference:
             request = parse(pb.ModelInferRequest, message, limits)
         self._check_model(request.model_name, request.model_version)
         outputs = requested_outputs(request)
-        answer = await self._core.score(call, lambda: read_pairs(request, limits), claim_of(request))
+        controls = bool(CONTROLLED & {*outputs})
+        answer = await self._core.score(
+            call, lambda: ReceivedRequest(read_pairs(request, limits), controls), claim_of(request)
+        )
         return infer_message(answer, outputs, request.id)
 
     def _serves(self, name: str, version: str) -> bool:

@@ -57,6 +57,8 @@ OUTPUTS = {
     "recognizable": _flag(
         lambda result: result.recognizable, "1: recognizable; 0: not recognizable; 2: not known, see status"
     ),
+    "chance": _number(lambda result: result.chance),
+    "identified": _flag(lambda result: result.identified, "1: identified; 0: not identified; 2: not known"),
     "mse": _number(lambda result: result.mse),
     "psnr": _number(lambda result: result.psnr, missing=inf),
     "ssim": _number(lambda result: result.ssim),
@@ -72,6 +74,8 @@ OUTPUTS = {
     ),
 }
 """The outputs by name, in the order of an answer to a request that names none."""
+CONTROLLED = frozenset({"chance", "identified"})
+"""The outputs that need the model's controls: a request that asks for neither does without."""
 
 
 def requested_outputs(request: pb.ModelInferRequest) -> Sequence[str]:

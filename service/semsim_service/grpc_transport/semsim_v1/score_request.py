@@ -9,20 +9,24 @@ from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidReque
 from semsim.pairs import PairFailure
 from semsim_service.core.claim import FEW_PAIRS, Claim
 from semsim_service.core.pairing import match_pairs
-from semsim_service.core.received import ImageInput, ReceivedPair, RejectedPair
+from semsim_service.core.received import ImageInput, ReceivedPair, ReceivedRequest, RejectedPair
 from semsim_service.core.schemas import MAX_ID_LENGTH
 from semsim_service.grpc_transport.calls.raw_images import CHANNELS, claim_of_tensors, view_images
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.settings import Limits
 
 
-def read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[ReceivedPair | RejectedPair]:
-    """The pairs of a request, raw images as views of its bytes. A pair that cannot be read fails alone.
+def read_request(request: pb.ScoreRequest, limits: Limits) -> ReceivedRequest:
+    """A request, raw images as views of its bytes. A pair that cannot be read fails alone.
 
     Raises:
         InvalidRequest: the request has no pairs, pairs of both kinds, or raw tensors that do not fit together.
         TooManyPairs: the request has more pairs than the limit.
     """
+    return ReceivedRequest(_read_pairs(request, limits), request.controls or not request.HasField("controls"))
+
+
+def _read_pairs(request: pb.ScoreRequest, limits: Limits) -> Sequence[ReceivedPair | RejectedPair]:
     if request.HasField("batch"):
         if request.pairs or request.HasField("original"):
             raise InvalidRequest("expected pairs or a batch, got both")

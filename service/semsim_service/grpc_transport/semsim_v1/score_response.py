@@ -21,6 +21,7 @@ def score_message(answer: ScoreResponse) -> pb.ScoreResponse:
             mean_leakage=summary.mean_leakage,
             recognizable=summary.recognizable,
             uninformative=summary.uninformative,
+            identified=summary.identified,
         ),
     )
 
@@ -84,6 +85,8 @@ def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
             ssim=result.ssim,
             resized=result.resized,
             uninformative=result.uninformative or "",
+            chance=result.chance,
+            identified=result.identified,
         ),
     )
 

@@ -22,7 +22,7 @@ from semsim_service.grpc_transport.calls.context import (
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.unary import Handler, check_size
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
-from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_pairs
+from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_request
 from semsim_service.grpc_transport.semsim_v1.score_response import refused_message, stream_message
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
@@ -141,7 +141,7 @@ class _ScoreStream:
                 check_size(size, core.limits)
                 call.reserve_bytes(size)
                 claim = claim_of(request.request)
-                answer = await core.score(call, lambda: read_pairs(request.request, core.limits), claim)
+                answer = await core.score(call, lambda: read_request(request.request, core.limits), claim)
             return stream_message(sequence, answer, call.timings)
         except RequestError as error:
             return refused_message(sequence, error)

@@ -6,7 +6,7 @@ from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.unary import Handler, unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
-from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_pairs
+from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_request
 from semsim_service.grpc_transport.semsim_v1.score_response import model_message, score_message
 from semsim_service.grpc_transport.semsim_v1.score_stream import score_stream
 from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
@@ -20,9 +20,9 @@ def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
 
     async def score(call: Call, message: bytes) -> pb.ScoreResponse:
         if len(message) > AT_ONCE_BYTES:
-            return score_message(await core.score(call, lambda: read_pairs(read(message), limits), Claim()))
+            return score_message(await core.score(call, lambda: read_request(read(message), limits), Claim()))
         request = read(message)
-        return score_message(await core.score(call, lambda: read_pairs(request, limits), claim_of(request)))
+        return score_message(await core.score(call, lambda: read_request(request, limits), claim_of(request)))
 
     def read(message: bytes) -> pb.ScoreRequest:
         return parse(pb.ScoreRequest, message, limits)

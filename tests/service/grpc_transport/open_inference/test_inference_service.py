@@ -23,7 +23,10 @@ from tests.service.grpc_transport.running import Running, error_code, running
 IMAGES = np.stack([picture(32, 24, seed) for seed in range(6)])
 ORIGINALS, RECONSTRUCTIONS = IMAGES[:3], IMAGES[3:]
 RAW = {"originals": ORIGINALS, "reconstructions": RECONSTRUCTIONS}
-OUTPUTS = ["distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "error", "status"]
+OUTPUTS = [
+    *("distance", "leakage", "recognizable", "chance", "identified"),
+    *("mse", "psnr", "ssim", "resized", "error", "status"),
+]
 _T = TypeVar("_T")
 Triton = Callable[..., _T]
 
@@ -38,10 +41,10 @@ def triton() -> Iterator[Callable[..., object]]:
 def assert_scores(answer: triton_calls.Arrays, scorer: Scorer, originals: np.ndarray, others: np.ndarray) -> None:
     """The outputs are the library's numbers."""
     expected = scorer.score_images(list(originals), list(others))
-    for name in ("distance", "leakage", "mse", "psnr", "ssim"):
+    for name in ("distance", "leakage", "chance", "mse", "psnr", "ssim"):
         assert answer[name].dtype == np.float32
         np.testing.assert_allclose(answer[name], [getattr(score, name) for score in expected], rtol=1e-5, atol=1e-5)
-    for name in ("recognizable", "resized"):
+    for name in ("recognizable", "identified", "resized"):
         assert answer[name].tolist() == [getattr(score, name) for score in expected]
     assert answer["error"].tolist() == [b""] * len(expected)
     assert answer["status"].tolist() == [b"scored"] * len(expected)
@@ -77,9 +80,10 @@ def test_files(server: Running, calibrated: Scorer, triton: Triton[triton_calls.
     files["reconstructions"] = np.array([files["originals"][0], b"text", b""], dtype=np.object_)
     answer = triton(triton_calls.infer, server.address, "small", files)
     assert np.isposinf(answer["psnr"][0])
-    for name in ("distance", "leakage", "mse", "psnr", "ssim"):
+    for name in ("distance", "leakage", "chance", "mse", "psnr", "ssim"):
         assert np.isnan(answer[name][1:]).all()
     assert answer["recognizable"].tolist() == [1, 2, 2]
+    assert answer["identified"].tolist() == [1, 2, 2]
     assert answer["resized"].tolist() == [0, 2, 2]
     assert answer["status"].tolist() == [b"scored", b"failed", b"failed"]
     assert [error.partition(b":")[0] for error in answer["error"]] == [b"", b"not_an_image", b"empty_image"]
@@ -116,7 +120,7 @@ def test_tensors_explain_their_values(server: Running) -> None:
     tensors = [tensor(name, shape, "UINT8", uint_contents=ORIGINALS.ravel().tolist()) for name in RAW]
     outputs = infer(server, *tensors).outputs  # type: ignore[attr-defined]
     explained = {output.name: output.parameters["values"].string_param for output in outputs if output.parameters}
-    assert explained.keys() == {"recognizable", "resized", "status"}
+    assert explained.keys() == {"recognizable", "identified", "resized", "status"}
     assert "2: not known" in explained["recognizable"]
     assert all(word in explained["status"] for word in ("scored", "failed", "uninformative", "uncalibrated"))
 

@@ -24,7 +24,7 @@ def assert_equal(result: pb.PairResult, expected: PairScore) -> None:
     scored = result.scored
     assert result.WhichOneof("outcome") == "scored"
     assert scored.distance == pytest.approx(expected.distance, abs=1e-5)
-    for name in ("leakage", "psnr", "recognizable"):
+    for name in ("leakage", "psnr", "recognizable", "chance", "identified"):
         value = getattr(expected, name)
         absent = value is None or value == np.inf
         assert scored.HasField(name) is not absent
@@ -133,14 +133,29 @@ def test_without_a_calibration(tight_server: Running) -> None:
     assert not [name for name in ("max_leakage", "mean_leakage", "recognizable") if summary.HasField(name)]
 
 
+def test_a_request_may_leave_the_controls_out(server: Running) -> None:
+    """Only a field that is false leaves the chance out; one that is absent or true does not."""
+    request = raw_batch(ORIGINALS, RECONSTRUCTIONS)
+    told = server.scorer.Score(request)
+    request.controls = True
+    assert server.scorer.Score(request) == told
+    assert all(result.scored.HasField("chance") for result in told.results)
+    assert told.summary.identified == sum(result.scored.identified for result in told.results)
+    request.controls = False
+    answer = server.scorer.Score(request)
+    assert not any(result.scored.HasField(name) for result in answer.results for name in ("chance", "identified"))
+    assert not answer.summary.HasField("identified")
+
+
 def test_an_original_that_shows_nothing(server: Running) -> None:
     """A plain original has a verdict of its own and no leakage; a summary of such pairs alone has no totals."""
     plain = np.full_like(ORIGINALS[:1], 90)
     answer = server.scorer.Score(raw_batch(plain, plain))
     result, summary = answer.results[0], answer.summary
     assert (result.verdict, result.scored.uninformative) == (pb.VERDICT_UNINFORMATIVE, "original")
-    assert not [name for name in ("leakage", "recognizable") if result.scored.HasField(name)]
-    assert not [name for name in ("max_leakage", "mean_leakage", "recognizable") if summary.HasField(name)]
+    assert not [name for name in ("leakage", "recognizable", "chance") if result.scored.HasField(name)]
+    totals = ("max_leakage", "mean_leakage", "recognizable", "identified")
+    assert not [name for name in totals if summary.HasField(name)]
     assert (summary.pairs, summary.failed, summary.uninformative) == (1, 0, 1)
 
 

@@ -23,14 +23,16 @@ VERDICT_UNINFORMATIVE: Verdict
 VERDICT_UNCALIBRATED: Verdict
 
 class ScoreRequest(_message.Message):
-    __slots__ = ("pairs", "original", "batch")
+    __slots__ = ("pairs", "original", "batch", "controls")
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_FIELD_NUMBER: _ClassVar[int]
     pairs: _containers.RepeatedCompositeFieldContainer[Pair]
     original: Image
     batch: RawBatch
-    def __init__(self, pairs: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., original: _Optional[_Union[Image, _Mapping]] = ..., batch: _Optional[_Union[RawBatch, _Mapping]] = ...) -> None: ...
+    controls: bool
+    def __init__(self, pairs: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., original: _Optional[_Union[Image, _Mapping]] = ..., batch: _Optional[_Union[RawBatch, _Mapping]] = ..., controls: _Optional[bool] = ...) -> None: ...
 
 class Pair(_message.Message):
     __slots__ = ("id", "original", "reconstruction")
@@ -105,7 +107,7 @@ class PairResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., scored: _Optional[_Union[ScoredPair, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "uninformative")
+    __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "uninformative", "chance", "identified")
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
     LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     RECOGNIZABLE_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +116,8 @@ class ScoredPair(_message.Message):
     SSIM_FIELD_NUMBER: _ClassVar[int]
     RESIZED_FIELD_NUMBER: _ClassVar[int]
     UNINFORMATIVE_FIELD_NUMBER: _ClassVar[int]
+    CHANCE_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIED_FIELD_NUMBER: _ClassVar[int]
     distance: float
     leakage: float
     recognizable: bool
@@ -122,7 +126,9 @@ class ScoredPair(_message.Message):
     ssim: float
     resized: bool
     uninformative: str
-    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[str] = ...) -> None: ...
+    chance: float
+    identified: bool
+    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[str] = ..., chance: _Optional[float] = ..., identified: _Optional[bool] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")
@@ -133,20 +139,22 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Summary(_message.Message):
-    __slots__ = ("pairs", "failed", "max_leakage", "mean_leakage", "recognizable", "uninformative")
+    __slots__ = ("pairs", "failed", "max_leakage", "mean_leakage", "recognizable", "uninformative", "identified")
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     MAX_LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     MEAN_LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     RECOGNIZABLE_FIELD_NUMBER: _ClassVar[int]
     UNINFORMATIVE_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIED_FIELD_NUMBER: _ClassVar[int]
     pairs: int
     failed: int
     max_leakage: float
     mean_leakage: float
     recognizable: int
     uninformative: int
-    def __init__(self, pairs: _Optional[int] = ..., failed: _Optional[int] = ..., max_leakage: _Optional[float] = ..., mean_leakage: _Optional[float] = ..., recognizable: _Optional[int] = ..., uninformative: _Optional[int] = ...) -> None: ...
+    identified: int
+    def __init__(self, pairs: _Optional[int] = ..., failed: _Optional[int] = ..., max_leakage: _Optional[float] = ..., mean_leakage: _Optional[float] = ..., recognizable: _Optional[int] = ..., uninformative: _Optional[int] = ..., identified: _Optional[int] = ...) -> None: ...
 
 class ModelId(_message.Message):
     __slots__ = ("name", "version", "sha256")
