@@ -10,6 +10,7 @@ import typer
 
 from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import Json, Model, load_scorer
+from semsim_federation.audit_run_command import EXIT_COULD_NOT_TELL, example, run
 from semsim_training.subcommands.attack_run_training import DeclaredTraining
 from semsim_training.subcommands.attack_run_victim import DeclaredVictim
 from semsim_training.subcommands.declared_options import (
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from semsim_federation.leakage_report import LeakageReport
 
 app = typer.Typer(no_args_is_help=True, help="Tell whether what a client sends gives its images away.")
-EXIT_COULD_NOT_TELL = 4
+app.command()(run)
+app.command()(example)
 
 
 @app.command()

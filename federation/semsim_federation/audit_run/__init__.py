@@ -1,0 +1,1 @@
+"""``semsim audit run``: a federated training, audited in many ways to take part, and the page that tells of it."""

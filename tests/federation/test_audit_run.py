@@ -1,0 +1,208 @@
+"""``semsim audit run``: from a configuration to the page."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from semsim.exceptions import InvalidConfiguration
+from semsim_federation.audit_command import app
+from semsim_federation.audit_run import audit_experiment
+from semsim_federation.audit_run.audit_config import AuditConfiguration
+from tests.federation.digits import scorer
+
+SMALL = {
+    "name": "a <b>small</b> one",
+    "model": {"network": {"architecture": "perceptron", "width": 16, "classes": 10, "size": 16}},
+    "images": {"published": "digits", "size": 16, "count": 400},
+    "controls": 150,
+    "training": {"learning_rate": 0.1, "batch_size": 4},
+    "attacks": [],
+    "axes": {"batches": [1, 2], "defenses": ["none", "gaussian:0.3"], "rounds": [0, 2]},
+    "clients": 2,
+    "seconds": 5,
+    "federation": {"rounds": 2, "clients": 2, "images": 4, "seeds": 2, "test_images": 50},
+}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command on a configuration with changes; the page is ``report.html``."""
+    monkeypatch.setattr("semsim_federation.audit_run_command.load_scorer", lambda *_: scorer())
+
+    def command(*options: str, **changes: Any) -> Result:
+        (tmp_path / "audit.yaml").write_text(yaml.safe_dump(SMALL | changes))
+        out = str(tmp_path / "report.html")
+        return CliRunner().invoke(app, ["run", str(tmp_path / "audit.yaml"), "--out", out, *options])
+
+    return command
+
+
+def test_a_run_writes_a_page_that_loads_nothing(run: Run, tmp_path: Path) -> None:
+    """The page has the verdict, charts and pictures inside, and text from outside is escaped."""
+    result = run()
+    assert result.exit_code == 3, result.output
+    assert result.output.startswith("Updates leak: 4 of 4 audited updates")
+    page = (tmp_path / "report.html").read_text()
+    assert "Updates leak: 4 of 4 audited updates" in page
+    assert not re.findall(r"<script|<link|@import|url\((?!#)|(?:src|href)=\"(?!data:)", page)
+    assert "<b>small" not in page
+    assert page.count('<svg class="chart"') == 4  # the passes are not varied, and there is one of accuracy
+    assert 'alt="reconstruction"' in page
+    assert 'alt="original"' not in page
+    assert " safe" not in page
+
+
+def test_the_json_has_the_numbers(run: Run, tmp_path: Path) -> None:
+    """JSON has each way to take part, the cost of each defense and the hashes, and no picture."""
+    run()
+    content = json.loads((tmp_path / "report.json").read_text())
+    ways = {one["way"]: one for one in content["ways"]}
+    assert content["verdict"] == ways["as the clients take part"]["verdict"] == "leaks"
+    assert ways["as the clients take part"]["share_leaked"]["value"] == 1
+    noisy = ways["defense gaussian:0.3"]
+    assert noisy["verdict"] == "could_not_tell"
+    assert noisy["share_leaked"] is noisy["leakage"] is None
+    assert noisy["share_leaked_possible"] == {"least": 0, "most": 1}
+    assert [one["defense"] for one in content["defenses"]] == ["none", "gaussian:0.3"]
+    assert content["defenses"][1]["change"]["low"] < content["defenses"][1]["change"]["high"]
+    assert set(content["accuracy_by_round"]) == {"0", "2"}
+    assert len(content["versions_and_hashes"]["images"]) == 64
+    assert "iVBOR" not in json.dumps(content)
+
+
+def test_originals_are_shown_only_where_asked(run: Run, tmp_path: Path) -> None:
+    """The option shows originals without running anything again, and a configuration can withhold all pictures."""
+    run()
+    journal = sorted((tmp_path / "report.journal.jsonl").read_text().splitlines())
+    assert run("--originals").exit_code == 3
+    assert 'alt="original"' in (tmp_path / "report.html").read_text()
+    assert run(shown="none").exit_code == 3
+    assert "data:image" not in (tmp_path / "report.html").read_text()
+    assert sorted((tmp_path / "report.journal.jsonl").read_text().splitlines()) == journal
+
+
+def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path) -> None:
+    """A run without time could not tell, and says what is missing; a line that was cut short is done again."""
+    early = run("--minutes", "0")
+    assert early.exit_code == 4
+    assert "4 not run" in early.output
+    assert "is not complete" in (tmp_path / "report.html").read_text()
+    assert run().exit_code == 3
+    path = tmp_path / "report.journal.jsonl"
+    whole = path.read_text()
+    path.write_text(whole[: whole.index('"client":1') + 40])
+    assert run().exit_code == 3
+    assert len(path.read_text().splitlines()) == len(whole.splitlines())
+    assert "is not complete" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_journal_of_something_else_is_refused(run: Run, tmp_path: Path) -> None:
+    """Numbers of two configurations or networks are never mixed."""
+    run("--minutes", "0")
+    result = run(seed=1)
+    assert "expected the journal of this run" in str(result.exception)
+    assert "configuration, images" in str(result.exception)
+    (tmp_path / "report.journal.jsonl").write_text("nonsense\n")
+    assert "expected the journal of this run" in str(run().exception)
+
+
+def test_an_audit_that_breaks_is_told_and_is_no_low_value(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client whose audit raises counts as one that could not be told, and the next run tries again."""
+    computed = audit_experiment.client_update
+
+    def broken(configuration: Any, victim: Any, held: Any, *rest: Any) -> Any:
+        if len(held) == 2:
+            raise RuntimeError("no memory\nleft <i>")
+        return computed(configuration, victim, held, *rest)
+
+    monkeypatch.setattr(audit_experiment, "client_update", broken)
+    assert run().exit_code == 3
+    page = (tmp_path / "report.html").read_text()
+    assert "audit failed: RuntimeError: no memory left &lt;i&gt;" in page
+    assert "2 audit failed" in page
+    ways = {one["way"]: one for one in json.loads((tmp_path / "report.json").read_text())["ways"]}
+    assert ways["2 images"]["verdict"] == "could_not_tell"
+    assert ways["2 images"]["share_leaked"] is None
+    monkeypatch.setattr(audit_experiment, "client_update", computed)
+    run()
+    assert "audit failed" not in (tmp_path / "report.html").read_text()
+
+
+def test_clients_that_send_gradients_of_code_of_the_user(run: Run, tmp_path: Path) -> None:
+    """A network from a file beside the configuration, with batch normalisation in training mode."""
+    (tmp_path / "task.py").write_text(
+        "from torch import nn\n"
+        "def net():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(256, 16), nn.ReLU(), nn.Linear(16, 10))\n"
+    )
+    inputs = {"size": 16, "channels": 1, "classes": 10, "mean": 0.5, "std": 0.5, "white": 1}
+    changes = {
+        "model": {"module": "task.py:net", "inputs": inputs},
+        "training": None,
+        "axes": {"rounds": [1]},
+        "federation": SMALL["federation"] | {"learning_rate": 0.1},
+    }
+    assert run(**changes).exit_code == 3
+    page = (tmp_path / "report.html").read_text()
+    assert "a gradient of the mean loss" in page
+    assert "task.py:net" in page
+
+
+def test_the_page_is_not_written_elsewhere(run: Run, tmp_path: Path) -> None:
+    """A page that cannot be written is refused before the work begins."""
+    (tmp_path / "audit.yaml").write_text("name: x")
+    for out in ("report.pdf", "missing/report.html"):
+        result = CliRunner().invoke(app, ["run", str(tmp_path / "audit.yaml"), "--out", str(tmp_path / out)])
+        assert "expected --out" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {}}, "model: expected one of module, checkpoint and network"),
+        ({"model": {"module": "task.py:net"}}, "model: expected inputs with a module"),
+        ({"attacks": ["smoth"]}, "attacks: expected an attack"),
+        ({"axes": {"defenses": ["gauss:1"]}}, "axes.defenses.0: expected a defense"),
+        ({"axes": {"batches": [1, 1]}}, "axes.batches: expected at least one value, and each once, got"),
+        ({"axes": {"rounds": []}}, "axes.rounds: expected at least one value"),
+        ({"axes": {"rounds": [0, 9]}}, "expected rounds up to the 2 of federation, got 9"),
+        ({"federation": None}, r"expected a federation with rounds \[0, 2\], got none"),
+        ({"training": None, "axes": {"epochs": [2]}}, r"expected a training with epochs \[2\], got none"),
+        ({"training": {"learning_rate": 0.1, "batch_size": 1, "epochs": 2}}, "epochs under axes"),
+        ({"training": None}, "expected a learning_rate of federation where clients send gradients"),
+        ({"training": {"learning_rate": 0.1, "batch_size": 1, "schedule": [1.0]}}, "without schedule and order"),
+        ({"controls": 99}, "controls"),
+        ({"second": 3}, "did you mean seconds"),
+    ],
+)
+def test_a_configuration_says_what_it_expects(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """Wrong fields are refused with their place."""
+    (tmp_path / "audit.yaml").write_text(yaml.safe_dump(SMALL | changes))
+    with pytest.raises(InvalidConfiguration, match=message):
+        AuditConfiguration.read(tmp_path / "audit.yaml")
+
+
+def test_images_that_do_not_fit_are_refused(run: Run) -> None:
+    """Too few images, another size and unknown classes are refused before anything is audited."""
+    images = SMALL["images"]
+    assert "expected at least 212 images" in str(run(images=images | {"count": 211}).exception)
+    assert "expected images of 16 x 16 pixels" in str(run(images=images | {"size": 32}).exception)
+    few = {"network": {"architecture": "perceptron", "width": 16, "classes": 9, "size": 16}}
+    assert "expected labels below the network's 9 classes" in str(run(model=few).exception)
+
+
+def test_the_example_can_be_read(tmp_path: Path) -> None:
+    """``semsim audit example`` prints a configuration."""
+    result = CliRunner().invoke(app, ["example"])
+    (tmp_path / "audit.yaml").write_text(result.output)
+    assert AuditConfiguration.read(tmp_path / "audit.yaml").name == "digits"
