@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from semsim.calibration import Calibration
+from semsim.calibration import Calibration, CalibrationDraws
 from semsim.chance import FEWEST_CONTROLS
 from semsim.exceptions import ArtifactNotFound, InvalidManifest
 from semsim.images import ResizeFilter
@@ -124,6 +124,8 @@ class ModelDescription(_Part):
     input: InputSpec
     training: TrainingRecord
     calibration: Calibration | None = None
+    calibration_draws: CalibrationDraws | None = None
+    """The calibrations of other draws of originals; None where none were kept, so that leakage has no range."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The leakage from which a reconstruction counts as recognizable."""
     results: tuple[HeldOutResult, ...] = ()
@@ -132,6 +134,8 @@ class ModelDescription(_Part):
     def _calibrated_or_not(self) -> Self:
         if (self.calibration is None) != (self.threshold is None):
             raise ValueError("expected calibration and threshold together, or neither")
+        if self.calibration is None and self.calibration_draws is not None:
+            raise ValueError("expected draws of a calibration beside the calibration, got draws alone")
         if self.calibration is not None and self.threshold is not None:
             most = float(self.calibration.leakage(np.zeros(1))[0])
             if self.threshold > most:  # nothing would ever be recognizable

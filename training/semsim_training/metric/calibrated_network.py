@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from semsim.calibration import Calibration
+from semsim.calibration import Calibration, CalibrationDraws
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.calibration_fit import best_threshold, calibrate
@@ -20,6 +20,8 @@ class CalibratedNetwork:
     """The leakage from which a reconstruction is called recognizable."""
     brier: dict[str, float]
     """The Brier score of each kind of calibration, on held-out originals of validation."""
+    draws: CalibrationDraws
+    """The calibrations of other draws of the originals of validation."""
 
     @classmethod
     def fit(cls, network: EmbeddingNetwork, validation: SizedSet) -> Self:
@@ -31,4 +33,4 @@ class CalibratedNetwork:
         distances = measure(network, validation)
         fitted = calibrate(distances, validation.judged.shares, validation.original_of)
         threshold = best_threshold(fitted.calibration.leakage(distances), validation.judged.majority)
-        return cls(network, fitted.calibration, threshold, fitted.brier)
+        return cls(network, fitted.calibration, threshold, fitted.brier, fitted.draws)

@@ -63,7 +63,12 @@ def write_checkpoint(
     results: tuple[HeldOutResult, ...],
 ) -> None:
     """Write the weights of a calibrated network, and its description with calibration and results."""
-    update = {"calibration": calibrated.calibration, "threshold": calibrated.threshold, "results": results}
+    update = {
+        "calibration": calibrated.calibration,
+        "calibration_draws": calibrated.draws,
+        "threshold": calibrated.threshold,
+        "results": results,
+    }
     final = CheckpointDescription.model_validate(description.model_copy(update=update).model_dump())
     weights = directory / WEIGHTS
     save_network(calibrated.network, weights)
