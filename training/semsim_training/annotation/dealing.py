@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from semsim.exceptions import InvalidOption
-from semsim_training.annotation.items import Item, Shown
+from semsim.progress import Progress, prefixed, silent
+from semsim.scorer import Scorer
+from semsim_training.annotation.items import Item, ItemSet, Shown
 from semsim_training.annotation.order import Showing
+from semsim_training.reconstructions.scored_rows import score_rows
 from semsim_training.seeds import stable_hash
 
 
@@ -24,6 +27,19 @@ def hands_needed(items: Sequence[Item], meetings: int, largest: int) -> int:
     """The fewest annotators who can share the items: each has ``largest`` at most, ``meetings`` of an original."""
     commonest = max(Counter(map(original_of, items)).values())
     return max(math.ceil(commonest / meetings), math.ceil(len(items) / largest))
+
+
+def item_distances(
+    item_set: ItemSet, items: Sequence[Item], scorer: Scorer, progress: Progress = silent
+) -> dict[str, float]:
+    """The distance of reconstructions of a set from their originals, by the item's name.
+
+    It is infinite where a pair cannot be scored: such a reconstruction counts as the farthest.
+    """
+    rows = [item.row for item in items if item.row is not None]
+    scored = score_rows(item_set.reconstructions, rows, scorer, progress=prefixed(progress, item_set.name))
+    distances = (float("inf") if one.score is None else one.score.distance for one in scored)
+    return dict(zip((item.identifier for item in items), distances, strict=True))
 
 
 def deal(items: Sequence[Item], hands: int, seed: int) -> tuple[tuple[Item, ...], ...]:

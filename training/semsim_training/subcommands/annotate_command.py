@@ -205,20 +205,33 @@ def serve(
     noise: Share = 0.05,
     repeats: Share = 0.05,
     practice: Annotated[int, typer.Option(min=0, help="Images with feedback before the first that counts.")] = 6,
+    meetings: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="The most reconstructions of an original that an annotator is shown, each nearer than those before.",
+            show_default="no limit",
+        ),
+    ] = None,
+    artifact: Annotated[
+        Path | None, typer.Option(help="With --meetings: the model that says how far.", show_default="the bundled one")
+    ] = None,
     lease: Annotated[float, typer.Option(min=0.1, help="Minutes that an image is kept for an annotator.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Seed of every order and every gold item.")] = 0,
 ) -> None:
     """Serve the annotation page until interrupted. A later start with the same database goes on."""
+    from semsim.scorer import Scorer
     from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
     from semsim_training.annotation.page.server import serve as listen
     from semsim_training.annotation.page.study_database import StudyDatabase
     from semsim_training.annotation.page.web_app import create_app
 
     settings = StudySettings(
-        annotators=annotators, clean=clean, noise=noise, repeats=repeats, practice=practice,
+        annotators=annotators, clean=clean, noise=noise, repeats=repeats, meetings=meetings, practice=practice,
         lease_seconds=60 * lease, seed=seed,
     )  # fmt: skip
-    study = AnnotationStudy.read(datasets, settings, splits(split))
+    scorer = None if meetings is None else Scorer(artifact)
+    study = AnnotationStudy.read(datasets, settings, splits(split), scorer)
     path = database or datasets[0] / "annotations" / "page.sqlite"
     about = f"{len(study.reconstructions)} reconstructions, {annotators} annotators each, kept in {path}"
     with closing(StudyDatabase.for_study(path, study)) as opened:

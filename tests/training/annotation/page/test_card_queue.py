@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from semsim.exceptions import InvalidAnnotations
+from semsim.exceptions import InvalidAnnotations, InvalidOption
+from semsim.scorer import Scorer
+from semsim_training.annotation.dealing import original_of
 from semsim_training.annotation.items import Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, StudySettings
 from semsim_training.annotation.page.card_queue import CardQueue, StepOutcome, Turn
@@ -25,7 +27,8 @@ class Room:
 
     def __init__(self, database: Path, *sets: Path, settings: StudySettings = PLAIN) -> None:
         self.clock = Clock()
-        self.study = AnnotationStudy.read(sets, settings)
+        scorer = None if settings.meetings is None else Scorer()
+        self.study = AnnotationStudy.read(sets, settings, scorer=scorer)
         self.database = StudyDatabase.for_study(database, self.study)
         self.queue = CardQueue(self.database, self.study, self.clock)
 
@@ -271,3 +274,22 @@ def test_a_restart_forgets_nothing(room: Room, rooms: Rooms, small_set: Path) ->
     assert again.current(ada) == turn
     assert again.progress(ada) == room.queue.progress(ada)
     assert again.undo(ada, turn.token) is StepOutcome.DONE
+
+
+def test_an_original_is_met_seldom_and_nearer_each_time(rooms: Rooms, tmp_path: Path) -> None:
+    """With a limit of two meetings over two sets, nobody meets an original a third time, or farther than before."""
+    sets = [write_set(tmp_path / name, settings=3, originals=4, name=name) for name in ("one", "two")]
+    room = rooms(*sets, settings=replace(PLAIN, meetings=2))
+    met: dict[str, list[float]] = {}
+    for turn in room.judge_all(room.enrol(ADA)):
+        met.setdefault(original_of(turn.card.item), []).append(room.study.distances[turn.card.item.identifier])
+    assert len(met) == 4
+    for distances in met.values():
+        assert len(distances) <= 2
+        assert distances == sorted(distances, reverse=True)
+
+
+def test_a_limit_of_meetings_needs_a_scorer(tmp_path: Path) -> None:
+    """Without one nothing says which reconstruction is nearer."""
+    with pytest.raises(InvalidOption, match="expected a scorer"):
+        AnnotationStudy.read([write_set(tmp_path / "set")], replace(PLAIN, meetings=2))

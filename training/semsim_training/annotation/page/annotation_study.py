@@ -3,11 +3,13 @@
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from semsim.exceptions import InvalidOption
+from semsim.scorer import Scorer
+from semsim_training.annotation.dealing import item_distances
 from semsim_training.annotation.items import Item, ItemSet, Shown
 from semsim_training.reconstructions.schema import SPLITS
 from semsim_training.seeds import stable_hash
@@ -37,6 +39,9 @@ class StudySettings:
     """The share of places that show once more what the annotator has judged."""
     repeat_distance: int = 20
     """The least number of places between an item and its repeat."""
+    meetings: int | None = None
+    """The largest number of reconstructions of one original that an annotator is shown, repeats apart, each nearer to
+    it than those before; ``None`` where an annotator may meet an original however often."""
     practice: int = 6
     """The number of images with feedback before the first that counts."""
     lease_seconds: float = 600.0
@@ -79,26 +84,43 @@ class AnnotationStudy:
     reconstructions: tuple[Card, ...]
     gold: tuple[Card, ...]
     """Clean originals, of splits that are not judged where there are any, and noise."""
+    distances: Mapping[str, float] = field(default_factory=dict)
+    """The distance of each reconstruction from its original, by the item's name; empty where meetings have no limit."""
 
     @classmethod
-    def read(cls, directories: Sequence[Path], settings: StudySettings, splits: Sequence[str] = SPLITS) -> Self:
+    def read(
+        cls,
+        directories: Sequence[Path],
+        settings: StudySettings,
+        splits: Sequence[str] = SPLITS,
+        scorer: Scorer | None = None,
+    ) -> Self:
         """The study of the finished reconstruction sets in ``directories``.
+
+        Where meetings have a limit, ``scorer`` says how far each reconstruction is from its original.
 
         Raises:
             InvalidDataset: no finished set there, nothing in these splits, or an original that is needed is missing.
-            InvalidOption: two sets of one name, or an unknown split.
+            InvalidOption: two sets of one name, an unknown split, or a limit of meetings without a scorer.
         """
         if not set(splits) <= set(SPLITS):
             raise InvalidOption(f"expected splits of {', '.join(SPLITS)}, got {', '.join(splits)}")
+        if settings.meetings is not None and scorer is None:
+            raise InvalidOption("expected a scorer, which orders the meetings of an original, got none")
         sets = [ItemSet.read(directory, splits) for directory in directories]
         names = [item_set.name for item_set in sets]
         if len(set(names)) < len(names):
             raise InvalidOption(f"expected sets of different names, got {', '.join(names)}")
+        distances: dict[str, float] = {}
+        if settings.meetings is not None and scorer is not None:
+            for item_set in sets:
+                distances |= item_distances(item_set, item_set.items, scorer)
         study = cls(
             settings,
             dict(zip(names, sets, strict=True)),
             tuple(Card(item_set.name, item) for item_set in sets for item in item_set.items),
             tuple(Card(item_set.name, item) for item_set in sets for item in _gold(item_set, settings, splits)),
+            distances,
         )
         study.check_images()
         return study

@@ -1,11 +1,12 @@
 """Selects the card that an annotator is shown next: a function of the study and of what has happened."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from semsim_training.annotation.items import Shown
+from semsim_training.annotation.dealing import original_of
+from semsim_training.annotation.items import Item, Shown
 from semsim_training.annotation.page.annotation_study import AnnotationStudy, Card
 
 
@@ -40,16 +41,34 @@ class CardSelection:
         """The reconstructions that the annotator could still be given.
 
         ``past`` holds the items the annotator was given, ``occupied`` how many judgements and valid leases an item has.
-        An item never comes back to the same annotator, and no reconstruction comes after its clean original.
+        An item never comes back to the same annotator, and no reconstruction comes after its clean original. Where
+        meetings have a limit, an original comes no more often than that, and each time in a nearer reconstruction.
         """
         given, revealed = {showing.item for showing in past}, self.revealed(annotator, past)
-        most = self._study.settings.annotators
+        most, meetings, distances = (
+            self._study.settings.annotators,
+            self._study.settings.meetings,
+            self._study.distances,
+        )
+        met: dict[str, list[float]] = defaultdict(list)
+        if meetings is not None:
+            for item in given:
+                if self.by_item[item].item.shown is Shown.RECONSTRUCTION:
+                    met[original_of(self.by_item[item].item)].append(distances[item])
+
+        def may_meet(item: Item) -> bool:
+            before = met[original_of(item)]
+            return meetings is None or (
+                len(before) < meetings and all(distances[item.identifier] <= far for far in before)
+            )
+
         return [
             card
             for card in self._study.reconstructions
             if card.item.identifier not in given
             and occupied.get(card.item.identifier, 0) < most
             and card.original not in revealed
+            and may_meet(card.item)
         ]
 
     def next_card(self, annotator: str, past: Sequence[PastShowing], occupied: Mapping[str, int]) -> ChosenCard | None:

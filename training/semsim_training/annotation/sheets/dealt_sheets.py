@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
-from semsim.progress import Progress, prefixed, silent
+from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
-from semsim_training.annotation.dealing import deal, far_to_near, hands_needed
+from semsim_training.annotation.dealing import deal, far_to_near, hands_needed, item_distances
 from semsim_training.annotation.items import Item, ItemSet
 from semsim_training.annotation.keys import SheetKey, pseudonym
 from semsim_training.annotation.order import chosen
 from semsim_training.annotation.sheets.contact_sheets import SheetRequest, ShownFrom, refuse_used, write_sheets
-from semsim_training.reconstructions.scored_rows import score_rows
 from semsim_training.seeds import stable_hash
 
 PROTOCOL = "sheets/1-dealt"
@@ -60,7 +59,7 @@ def deal_sheets(
     items = chosen([item for one in item_sets for item in one.items], sheets.limit, sheets.seed)
     distances: dict[str, float] = {}
     for one in item_sets:
-        distances |= _distances(one, [item for item in items if of_item[item.identifier] is one], scorer, progress)
+        distances |= item_distances(one, [item for item in items if of_item[item.identifier] is one], scorer, progress)
     room = request.largest * tiles - sheets.clean - sheets.noise - sheets.repeats
     if room < 1:
         raise InvalidOption(f"expected room for reconstructions beside gold and repeats on {request.largest} sheets")
@@ -85,13 +84,6 @@ def deal_sheets(
             made.append(write_sheets(out / name, keys / f"{name}.key.json", annotators_own, shown, PROTOCOL))
             progress("annotators", len(made), hands * request.annotators)
     return made
-
-
-def _distances(item_set: ItemSet, items: Sequence[Item], scorer: Scorer, progress: Progress) -> dict[str, float]:
-    rows = [item.row for item in items if item.row is not None]
-    scored = score_rows(item_set.reconstructions, rows, scorer, progress=prefixed(progress, item_set.name))
-    distances = (float("inf") if one.score is None else one.score.distance for one in scored)
-    return dict(zip((item.identifier for item in items), distances, strict=True))
 
 
 def _gold(item_set: ItemSet, item_sets: Sequence[ItemSet], request: SheetRequest, seed: int) -> tuple[Item, ...]:
