@@ -57,10 +57,27 @@ def run(
         raise typer.Exit(code)
 
 
-def example() -> None:
+def example(
+    schema: Annotated[bool, typer.Option("--schema", help="Every field of a configuration, as Markdown.")] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="With --schema: Markdown file, to write between its audit-schema marks."),
+    ] = None,
+) -> None:
     """Print a configuration to begin with: semsim audit example > audit.yaml."""
     from importlib.resources import files
 
+    if write is not None and not schema:
+        raise InvalidOption("expected --write with --schema, got it alone")
+    if schema:
+        from semsim_federation.audit_run.audit_schema import audit_schema
+        from semsim_training.markdown import write_between
+
+        if write is None:
+            typer.echo(audit_schema())
+        else:
+            write_between(write, "audit-schema", audit_schema())
+        return
     text = files("semsim_federation.audit_run").joinpath("example_audit.yaml").read_text(encoding="utf-8")
     typer.echo(text, nl=False)
 

@@ -14,6 +14,8 @@ from semsim.exceptions import InvalidConfiguration
 from semsim_federation.audit_command import app
 from semsim_federation.audit_run import audit_experiment
 from semsim_federation.audit_run.audit_config import AuditConfiguration
+from semsim_federation.audit_run.audit_schema import audit_schema
+from tests.conftest import ROOT
 from tests.federation.digits import scorer
 
 SMALL = {
@@ -206,3 +208,11 @@ def test_the_example_can_be_read(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["example"])
     (tmp_path / "audit.yaml").write_text(result.output)
     assert AuditConfiguration.read(tmp_path / "audit.yaml").name == "digits"
+
+
+def test_every_field_is_documented() -> None:
+    """docs/federated.md holds the table as the models give it; `semsim audit example --schema --write` makes it."""
+    page = (ROOT / "docs" / "federated.md").read_text()
+    written = page.split("<!-- audit-schema -->")[1].strip()
+    assert written == audit_schema(), "run semsim audit example --schema --write docs/federated.md"
+    assert "|  |" not in written

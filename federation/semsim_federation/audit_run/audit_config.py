@@ -118,19 +118,22 @@ class AuditConfiguration(Configuration):
     name: str = Field(min_length=1, max_length=80)
     """The name of the training, for the title of the page."""
     model: AuditedModel
+    """The network that clients train."""
     images: ImageChoice
-    """The images that clients hold. Those of the audited clients, of the training, of the test and, where ``controls``
-    names none, the controls are different ones of them."""
+    """The images that clients hold, as in ``semsim attack grid``. They are dealt to the audited clients, to the
+    training, to its test and, where ``controls`` is a number, to the controls."""
     controls: ImageChoice | Annotated[int, Field(ge=100)] = 400
-    """Public images of the same kind, or how many of ``images`` to take."""
+    """Public images of the same kind, or the number of ``images`` that are controls; at least 100."""
     training: Annotated[FederatedAveraging | None, LOCATED] = None
-    """The training of a client before it sends the change of its weights; ``None`` where it sends a gradient."""
+    """The training of a client before it sends the change of its weights, as ``local_training`` in ``semsim attack
+    grid``; ``None`` where it sends a gradient."""
     batchnorm: BatchNormMode = "eval"
     """The mode of the clients' batch normalisation."""
     attacks: tuple[str, ...] = ("smooth",)
     """The searches that are tried after the closed forms."""
-    axes: AuditAxes = AuditAxes()
-    federation: FederatedRounds | None = FederatedRounds()
+    axes: AuditAxes
+    """The ways to take part that are compared; the first value of each axis is the clients'."""
+    federation: FederatedRounds | None = None
     """The training for later rounds and for the cost of defenses; ``None`` for neither."""
     clients: _Count = 4
     """The clients that are audited in each way to take part."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from semsim.pixel_metrics import mse, psnr
+from semsim_federation.audit_run.audit_config import AuditConfiguration
 from semsim_training.attacks.generative.generator_training import GeneratorTraining
 from semsim_training.client_images.mode import NO_MODE
 from semsim_training.metric.metric_recipe import MetricTraining
@@ -92,6 +93,7 @@ SCHEMAS: dict[str, Callable[[Path], object]] = {
     "victims": VictimTrainings.read,
     "recognisers": RecogniserTrainings.read,
     "metric": MetricTraining.read,
+    "audits": AuditConfiguration.read,
 }
 
 

@@ -25,6 +25,7 @@ class Inputs(FrozenModel):
     channels: int = Field(default=3, ge=1)
     """1 for greyscale, 3 for RGB."""
     classes: int = Field(ge=2)
+    """The number of classes."""
     mean: tuple[float, ...]
     """The number that is subtracted from each channel. One number stands for all channels."""
     std: tuple[float, ...]

@@ -28,7 +28,7 @@ class ImageSource(FrozenModel):
     archive: Path | None = None
     """An .npz file with ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``."""
     published: str | None = None
-    """A name in torchvision; ``root`` says where it lies."""
+    """A name in torchvision, for which ``root`` says where it lies; or ``digits``, which come with scikit-learn."""
     root: Path = Path("data")
     """The folder of a data set of torchvision."""
     download: bool = False

@@ -6,6 +6,7 @@ import re
 import textwrap
 import types
 import typing
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -31,9 +32,12 @@ PARTS: dict[str, type[BaseModel]] = {
 """The models that make a grid, by their places in it."""
 
 
-def schema_table() -> str:
-    """A Markdown table for each part of a grid: its fields, their values, their defaults and what they mean."""
-    return "\n\n".join(_part(place, model) for place, model in PARTS.items())
+def schema_table(parts: Mapping[str, type[BaseModel]] = PARTS) -> str:
+    """A Markdown table for each part of a configuration: its fields, their values, their defaults and what they mean.
+
+    ``parts`` are the models that make it, by their places in it.
+    """
+    return "\n\n".join(_part(place, model) for place, model in parts.items())
 
 
 def _part(place: str, model: type[BaseModel]) -> str:
