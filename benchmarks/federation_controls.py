@@ -43,22 +43,22 @@ def _rows(scorer: Scorer, name: str, source: ImageSource) -> list[list[object]]:
     strangers = np.flatnonzero(likeness.max(axis=1) < 0.999)
     rows = []
     for count in CONTROLS:
-        controls = Controls(_taken(public, strangers[:count]))
+        controls = Controls(public.take(strangers[:count]))
         rest = strangers[count:]
         for batch in BATCHES:
             alone = alarms = others = kept = known = 0
             for _ in range(DRAWS):
                 drawn = rng.choice(rest, 2 * batch, replace=False)
-                clients = _taken(public, drawn[:batch])
-                near, leaked = _judged(scorer, controls, clients, _taken(public, drawn[batch:]))
+                clients = public.take(drawn[:batch])
+                near, leaked = _judged(scorer, controls, clients, public.take(drawn[batch:]))
                 alone, alarms = alone + bool(near.any()), alarms + bool(leaked.any())
                 of_setting = np.flatnonzero(settings == rng.choice(np.unique(settings)))
                 held = rng.choice(of_setting, batch, replace=False)
-                rebuilt = _taken(made, held)
+                rebuilt = made.take(held)
                 others += bool(_judged(scorer, controls, clients, rebuilt)[1].any())
                 apart = np.linalg.norm(originals.embeddings[held] - rebuilt.embeddings, axis=1)
                 recognizable = _recognizable(scorer, apart)
-                kept += int((_judged(scorer, controls, _taken(originals, held), rebuilt)[1] & recognizable).sum())
+                kept += int((_judged(scorer, controls, originals.take(held), rebuilt)[1] & recognizable).sum())
                 known += int(recognizable.sum())
             shares = [f"{share / DRAWS:.1%}" for share in (alone, alarms, others)]
             rows.append([name, count, batch, *shares, f"{kept / known:.1%}"])
@@ -96,10 +96,6 @@ def _recognizable(scorer: Scorer, distances: NDArray[np.float64]) -> NDArray[np.
     if leakages is None or threshold is None:
         raise NotCalibrated("expected a calibrated model, got one without leakage")
     return np.asarray(leakages >= threshold)
-
-
-def _taken(portraits: Portraits, places: NDArray[np.intp]) -> Portraits:
-    return Portraits(portraits.embeddings[places], portraits.edges[places])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ and Smyth, "Permutation P-values Should Never Be Zero", 2010), if the controls a
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -19,8 +20,12 @@ FEWEST_CONTROLS = 100
 """The fewest controls, with which a chance below 1% can be told."""
 IDENTIFIED = 0.01
 """The chance below which a reconstruction is identified."""
-COPY_DISTANCE = 0.15
-"""The largest distance of a copy of an image, such as one in another format, where embeddings have length 1."""
+_COPY = 0.12
+"""The largest distance of a copy of an image, such as one in another format, as a share of the controls' median
+distance: 0.15 for the bundled model, from which photographs of one person stay away."""
+_ALIKE = 0.1
+"""The median distance under which controls are all alike, as a share of their embeddings' length; that of faces is 0.6
+and more."""
 _ROWS = 256
 """Controls that are compared at once with all that come before them."""
 
@@ -30,12 +35,12 @@ def chance_of(as_like: NDArray[np.intp] | int, controls: NDArray[np.intp] | int)
     return np.asarray((as_like + 1) / (controls + 1), dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ControlEmbeddings:
     """The embeddings of K public images; no image.
 
     Raises:
-        InvalidConfiguration: there are fewer than 100, or an embedding is not finite.
+        InvalidConfiguration: there are fewer than 100, they are all alike, or an embedding is not finite.
     """
 
     embeddings: NDArray[np.float32]
@@ -51,20 +56,30 @@ class ControlEmbeddings:
                 f"expected at least {FEWEST_CONTROLS} different controls, public images of the kind of the originals, "
                 f"got {len(self)}"
             )
+        median = _median_distance(self.embeddings)
+        length = float(np.linalg.norm(self.embeddings, axis=1).mean())
+        if not median >= _ALIKE * length:  # anything else would seem near beside them
+            raise InvalidConfiguration(
+                f"expected controls with a median distance of at least {_ALIKE * length:.3g}, got images that are all "
+                f"alike, {median:.3g} apart"
+            )
 
     @classmethod
     def of(cls, embeddings: NDArray[np.float32], graph_sha256: str) -> Self:
         """The controls of public images' embeddings ``(N, D)``; images that are nearly equal count once.
 
-        Beside copies of one image anything else would seem near to any reconstruction.
-
         Raises:
-            InvalidConfiguration: there are fewer than 100 different images, or an embedding is not finite.
+            InvalidConfiguration: there are fewer than 100 different images, they are all alike, or an embedding is not
+                finite.
         """
         return cls(embeddings[different(embeddings)], graph_sha256)
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    @cached_property
+    def _copy_distance(self) -> float:
+        return _COPY * _median_distance(self.embeddings)
 
     @property
     def digest(self) -> str:
@@ -90,7 +105,7 @@ class ControlEmbeddings:
             distances: the distance of each pair, ``(N,)``.
         """
         squares = _squares(embeddings, self.embeddings)
-        copies = squares[originals] <= _copy_limit(self.embeddings)
+        copies = squares[originals] <= self._copy_distance**2
         as_like = (squares[reconstructions] <= distances[:, None] ** 2) & ~copies
         left = len(self) - copies.sum(axis=1)
         chances = chance_of(as_like.sum(axis=1), left)
@@ -101,7 +116,7 @@ class ControlEmbeddings:
 def different(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
     """False ``(N,)`` for an image that is a copy of an earlier one, by their embeddings ``(N, D)``."""
     kept = np.ones(len(embeddings), dtype=np.bool_)
-    limit = _copy_limit(embeddings)
+    limit = (_COPY * _median_distance(embeddings)) ** 2
     for start in range(0, len(embeddings), _ROWS):
         rows = embeddings[start : start + _ROWS]
         near = _squares(rows, embeddings[: start + len(rows)]) <= limit
@@ -115,6 +130,9 @@ def _squares(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
     return np.asarray(lengths[0][:, None] + lengths[1] - 2 * (one @ other.T))
 
 
-def _copy_limit(embeddings: NDArray[np.float32]) -> float:
-    """The squared distance up to which images are copies, for embeddings of any length."""
-    return float(COPY_DISTANCE**2 * np.einsum("ij,ij->i", embeddings, embeddings).mean()) if len(embeddings) else 0.0
+def _median_distance(embeddings: NDArray[np.float32]) -> float:
+    """The median distance of two of the images, or of some of them where they are many; 0 for fewer than two."""
+    some = embeddings[:: 1 + len(embeddings) // _ROWS]
+    if len(some) < 2:
+        return 0.0
+    return float(np.sqrt(max(0.0, float(np.median(_squares(some, some)[np.triu_indices(len(some), 1)])))))

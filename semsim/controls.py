@@ -13,17 +13,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.chance import COPY_DISTANCE, FEWEST_CONTROLS, chance_of
+from semsim.chance import FEWEST_CONTROLS, chance_of
 from semsim.exceptions import InvalidConfiguration
 from semsim.images import RGBImage, resize_batch
 from semsim.scorer import Scorer
 
 LUCKY = 0.015
 """The share of batches of unrelated images of which one may be identified."""
-_COPY_EDGES = 0.95
-"""The least correlation of edges of a copy of an image, such as one in another format."""
+_COPY_EDGES, _COPY_DISTANCE = 0.95, 0.15
+"""The least correlation of edges and the largest distance of a copy of an image, such as one in another format."""
 _SIDE = 16
 """The height and width in pixels at which edges are compared."""
+_ROWS = 256
+"""Controls that are compared at once with all that come before them."""
 _WEIGHT = 0.5
 """The weight of the distance beside the correlation of edges; benchmarks/federation_controls.py measures the rule."""
 
@@ -59,6 +61,14 @@ class Portraits:
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """The portraits of some of the images, ``(M,)``."""
+        return type(self)(self.embeddings[rows], self.edges[rows])
+
+    def copies(self, others: Self) -> NDArray[np.bool_]:
+        """True ``(N, M)`` where an image and another one are copies."""
+        return (self.edges @ others.edges.T >= _COPY_EDGES) & (self.distances(others) <= _COPY_DISTANCE)
 
     def likeness(self, others: Self) -> NDArray[np.float64]:
         """The likeness ``(N, M)`` to M other images: the correlation of edges less half of the distance.
@@ -97,6 +107,8 @@ class Controls:
     """
 
     portraits: Portraits
+    graph_sha256: str | None = None
+    """The hash of the graph that embedded them; None where nobody said it. Embeddings of two cannot be compared."""
 
     def __post_init__(self) -> None:
         if len(self.portraits) < FEWEST_CONTROLS:
@@ -107,15 +119,36 @@ class Controls:
 
     @classmethod
     def of(cls, scorer: Scorer, images: Iterable[RGBImage]) -> Self:
-        """The controls of public images, uint8 ``(H, W, 3)``; equal images count once.
+        """The controls of public images, uint8 ``(H, W, 3)``; copies of one image count once.
+
+        Beside images that are all alike anything else would be identified.
 
         Raises:
             InvalidConfiguration: there are fewer than 100 different images.
         """
-        different = list({(image.shape, image.tobytes()): image for image in images}.values())
-        if len(different) < FEWEST_CONTROLS:
-            raise InvalidConfiguration(f"expected at least {FEWEST_CONTROLS} different controls, got {len(different)}")
-        return cls(Portraits.of(scorer, different))
+        unequal = list({(image.shape, image.tobytes()): image for image in images}.values())
+        if len(unequal) < FEWEST_CONTROLS:
+            raise InvalidConfiguration(f"expected at least {FEWEST_CONTROLS} different controls, got {len(unequal)}")
+        portraits = Portraits.of(scorer, unequal)
+        return cls(portraits.take(_different(portraits)), scorer.manifest.graph.sha256)
+
+    def require_model(self, scorer: Scorer) -> None:
+        """Refuse a scorer whose embeddings cannot be compared with those of the controls.
+
+        Raises:
+            InvalidConfiguration: another graph embedded the controls, or their embeddings have another length.
+        """
+        manifest = scorer.manifest
+        if self.graph_sha256 not in (None, manifest.graph.sha256):
+            raise InvalidConfiguration(
+                f"expected controls embedded by {manifest.name} {manifest.version} ({manifest.graph.sha256[:12]}), got "
+                f"those of another model ({str(self.graph_sha256)[:12]})"
+            )
+        dimension = self.portraits.embeddings.shape[1]
+        if dimension != manifest.embedding.dimension:
+            raise InvalidConfiguration(
+                f"expected controls with embeddings of {manifest.embedding.dimension} numbers, got {dimension}"
+            )
 
     def __len__(self) -> int:
         return len(self.portraits)
@@ -126,11 +159,10 @@ class Controls:
         Raises:
             InvalidConfiguration: fewer than 100 are left.
         """
-        edges, distances = self.portraits.edges @ originals.edges.T, self.portraits.distances(originals)
-        copies = ((edges >= _COPY_EDGES) & (distances <= COPY_DISTANCE)).any(axis=1)
+        copies = self.portraits.copies(originals).any(axis=1)
         if not copies.any():
             return self
-        return type(self)(Portraits(self.portraits.embeddings[~copies], self.portraits.edges[~copies]))
+        return type(self)(self.portraits.take(np.flatnonzero(~copies)), self.graph_sha256)
 
     def likeness(self, originals: Portraits, reconstructions: Portraits) -> Likeness:
         """Find each original's most alike reconstruction, and how many controls find one that is as like to them.
@@ -147,3 +179,13 @@ class Controls:
         limit = max(LUCKY / len(originals), finest)
         luck = min(1.0, len(originals) * limit)
         return Likeness(likeness.argmax(axis=1), chance, chance <= limit * (1 + 1e-9), luck)
+
+
+def _different(portraits: Portraits) -> NDArray[np.intp]:
+    """The rows of images that are no copies of an earlier one."""
+    kept = np.ones(len(portraits), dtype=np.bool_)
+    for start in range(0, len(portraits), _ROWS):
+        rows = portraits.take(np.arange(start, min(start + _ROWS, len(portraits))))
+        earlier = rows.copies(portraits.take(np.arange(start + len(rows))))
+        kept[start : start + len(rows)] = ~np.tril(earlier, start - 1).any(axis=1)
+    return np.flatnonzero(kept)

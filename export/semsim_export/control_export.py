@@ -51,7 +51,7 @@ def export_controls(
     """
     scorer = Scorer(artifact, providers=settings, controls=False)
     manifest = scorer.manifest
-    chosen = _chosen([ReconstructionSet.read(directory) for directory in sets], options)
+    chosen = control_images([ReconstructionSet.read(directory) for directory in sets], options)
     embeddings = scorer.embed([image for _, image in chosen])
     kept = np.flatnonzero(different(embeddings))[: options.count]
     if len(kept) < options.count:
@@ -77,8 +77,14 @@ def export_controls(
     return described
 
 
-def _chosen(sets: Sequence[ReconstructionSet], options: ControlOptions) -> list[tuple[str, RGBImage]]:
-    """Images with the names of their data sets, which take turns."""
+def control_images(sets: Sequence[ReconstructionSet], options: ControlOptions) -> list[tuple[str, RGBImage]]:
+    """The images that may become controls, the first before others, each with the name of its data set.
+
+    There are more than ``options.count``, and the data sets take turns.
+
+    Raises:
+        InvalidDataset: the images of a set are not there.
+    """
     pools: dict[str, LabelledImages] = {}
     for one in sets:
         splits = Splits.model_validate(one.description.grid.get("splits") or {})

@@ -64,7 +64,8 @@ class Audit:
         seed: the seed of the attacks.
 
     Raises:
-        InvalidConfiguration: an unknown attack, too few controls, or a number outside its range.
+        InvalidConfiguration: an unknown attack, too few controls or those of another model, or a number outside its
+            range.
         NotCalibrated: the scoring model gives no leakage.
         InvalidVictim: the model is no network with weights in memory.
     """
@@ -103,6 +104,7 @@ class Audit:
         # One network for all rounds: attacks try the ways to its gradients once for each network.
         self._network, self._lock = independent_copy(self.model), Lock()
         self.controls = controls if isinstance(controls, Controls) else Controls.of(self.scorer, controls)
+        self.controls.require_model(self.scorer)
 
     def update(
         self,

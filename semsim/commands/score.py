@@ -41,6 +41,9 @@ def score(
 
     Exit codes: 0 done; 2 refused; 3 the leakage is above --fail-above; 1 with --fail-above, nobody could tell: the
     original shows nothing, such as one colour or noise, or the reconstruction is blank or dim.
+
+    The chance is the share of public images that are as near to the reconstruction as its original is: a low one says
+    that it is this picture, and not only one of its kind.
     """
     from semsim.summary import summarize
 

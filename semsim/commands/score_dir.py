@@ -219,11 +219,12 @@ def _missing(summary: "RunSummary") -> str:
 
 def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None) -> None:
     scored = sorted((row for row in rows if row.distance is not None), key=lambda row: row.distance or 0.0)
-    typer.echo(f"{'distance':>9} {'leakage':>8} {'psnr':>7} {'ssim':>7}  original -> reconstruction")
+    typer.echo(f"{'distance':>9} {'leakage':>8} {'chance':>7} {'psnr':>7} {'ssim':>7}  original -> reconstruction")
     for row in scored[:_SHOWN]:
         leakage = "-" if row.leakage is None else f"{row.leakage:.3f}"
+        chance = "-" if row.chance is None else f"{row.chance:.4f}"
         typer.echo(
-            f"{row.distance:>9.4f} {leakage:>8} {row.psnr:>7.2f} {row.ssim:>7.4f}  "
+            f"{row.distance:>9.4f} {leakage:>8} {chance:>7} {row.psnr:>7.2f} {row.ssim:>7.4f}  "
             f"{row.original} -> {row.reconstruction}"
         )
     if len(scored) > _SHOWN:
@@ -239,3 +240,8 @@ def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None) -
             f"leakage: max {summary.max_leakage:.3f}, mean {summary.mean_leakage:.3f}, "
             f"recognizable {summary.recognizable}"
         )
+    if summary.identified is not None:
+        typer.echo(f"identified beside public images: {summary.identified}")
+        untold = sum(row.chance is None and row.uninformative is None for row in scored)
+        if untold:
+            typer.echo(f"not told whether identified: {untold}, since too many controls are copies", err=True)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from semsim import Scorer
 from semsim.controls import LUCKY, Controls, Portraits
 from semsim.exceptions import InvalidConfiguration
+from tests.encoded import picture
 
 
 def portraits(rng: np.random.Generator, count: int) -> Portraits:
@@ -39,3 +41,25 @@ def test_few_controls_are_refused() -> None:
     """Fewer than 100 can tell no chance below 1%."""
     with pytest.raises(InvalidConfiguration, match="expected at least 100 different controls"):
         Controls(portraits(np.random.default_rng(0), 99))
+
+
+def test_images_that_are_all_alike_are_refused(small_scorer: Scorer) -> None:
+    """Two hundred copies of one picture, each with another faint noise, are one control."""
+    rng = np.random.default_rng(0)
+    one = picture(32, 32)
+    alike = [np.clip(one + rng.normal(0, 1, one.shape), 0, 255).astype(np.uint8) for _ in range(200)]
+    with pytest.raises(InvalidConfiguration, match=r"expected at least 100 different controls, .* got 1$"):
+        Controls.of(small_scorer, alike)
+
+
+def test_controls_of_another_model_are_refused(small_scorer: Scorer, bundled: Scorer) -> None:
+    """The controls know the graph that embedded them, and keep it without copies; else their length tells."""
+    images = [picture(32, 32, seed) for seed in range(120)]
+    controls = Controls.of(small_scorer, images)
+    controls.require_model(small_scorer)
+    left = controls.without(Portraits.of(small_scorer, images[:3]))
+    for known in (controls, left):
+        with pytest.raises(InvalidConfiguration, match=r"embedded by semsim-default .* got those of another model"):
+            known.require_model(bundled)
+    with pytest.raises(InvalidConfiguration, match="embeddings of 1280 numbers, got 12"):
+        Controls(controls.portraits).require_model(bundled)

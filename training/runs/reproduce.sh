@@ -25,6 +25,7 @@ done
 "$SEMSIM" train run "$CONFIG" "$OUT/trained"
 "$SEMSIM" train hold-out "$CONFIG" "$OUT/held-out" --epochs 2
 "$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
+"$SEMSIM" export-controls models/semsim-default $(printf 'datasets/%s ' $SETS)
 "$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
     --held-out "$OUT/held-out" --selection "$OUT/selection"
 for set in $SETS; do # against the classifiers, beside other metrics

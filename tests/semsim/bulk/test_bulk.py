@@ -219,6 +219,16 @@ def test_a_new_calibration_is_another_run(calibrated_artifact: Path, where: Dire
     assert resumed.rows == score_directories(new, where, Match.NAME).rows
 
 
+def test_other_controls_are_another_run(calibrated_artifact: Path, where: Directories, tmp_path: Path) -> None:
+    """The chance in a journal is that of its controls: beside others, or none, every pair is scored again."""
+    images = [picture(20, 20, seed) for seed in range(140)]
+    journal = tmp_path / "journal"
+    for controls in (True, False, images, images[1:], True):
+        scorer = Scorer(calibrated_artifact, providers=CPU, controls=controls)
+        resumed = score_directories(scorer, where, Match.NAME, journal_path=journal)
+        assert resumed.rows == score_directories(scorer, where, Match.NAME).rows
+
+
 def test_a_journal_cut_inside_a_character_keeps_the_lines_before(tmp_path: Path) -> None:
     """A line of the journal that ends inside a letter of two bytes costs its own row only."""
     path = tmp_path / "journal"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from semsim import PairFailure, Scorer
+from semsim import PairFailure, PairScore, Scorer
 from semsim.client import AsyncClient, Client, RemoteScorer
 from semsim.exceptions import EmptyImage, ErrorCode, InvalidArray, InvalidPair
 from tests.conftest import IMAGES
@@ -89,6 +89,16 @@ def test_one_original_with_many_reconstructions_is_sent_once(
     assert raw.headers["x-semsim-originals"] == "1"
     assert files.body.count(b'name="original"') == 1
     assert files.body.count(b'name="reconstruction"') == 4
+
+
+def test_a_client_may_leave_the_controls_out(service: LiveService) -> None:
+    """Raw pictures and files alike come back without a chance, and with all other numbers."""
+    pairs = [(CAT, NOISE), (SMALL, SMALL)]
+    wanted = Scorer(controls=False).score_pairs(pairs)
+    assert all(isinstance(one, PairScore) and one.chance is None for one in wanted)
+    with Client(service.url, controls=False) as client, RemoteScorer(service.url, controls=False) as scorer:
+        same([client.score_pairs([pair])[0] for pair in pairs], wanted)
+        same(scorer.score_pairs(pairs), wanted)
 
 
 def test_one_pair_is_scored_or_raises(service: LiveService, bundled: Scorer) -> None:

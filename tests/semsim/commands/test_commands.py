@@ -86,6 +86,42 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
     }
 
 
+def test_own_controls_or_none_take_the_place_of_the_models(semsim: Semsim, tmp_path: Path) -> None:
+    """A directory of public images is named, or nothing is identified; too few images and both options are refused."""
+    for number in range(130):
+        Image.fromarray(picture(24, 24, number)).save(tmp_path / f"{number}.png")
+    pair = IMAGES / "cat.jpg", IMAGES / "cat_noise.png"
+    shown = semsim("score", *pair, "--controls", tmp_path)
+    assert re.search(r"^chance    0\.00\d+  identified: this picture, beside 1[0-3]\d public", shown.stdout, re.M)
+    values = json.loads(semsim("score", *pair, "--no-controls", "--json").stdout)
+    assert (values["chance"], values["identified"]) == (None, None)
+    shown = semsim("score", *pair, "--controls", tmp_path, "--no-controls")
+    assert "expected --controls or --no-controls, got both" in shown.stderr
+    shown = semsim("score-dir", *[IMAGES] * 2, "--controls", tmp_path, "--url", "http://127.0.0.1:1")
+    assert "controls, got also" in shown.stderr
+    (tmp_path / "200.png").write_bytes(b"no image")
+    shown = semsim("score", *pair, "--controls", tmp_path)
+    assert (shown.returncode, "in the control" in shown.stderr) == (2, True)
+    for number in (200, *range(80)):
+        (tmp_path / f"{number}.png").unlink()
+    shown = semsim("score", *pair, "--controls", tmp_path)
+    assert shown.stderr.startswith("error [invalid_configuration]: expected at least 100 different controls")
+
+
+def test_a_directory_is_scored_beside_controls(semsim: Semsim, photographs: Path, tmp_path: Path) -> None:
+    """The table has the columns, and the last lines have the number; without controls both are empty."""
+    output = tmp_path / "scores.csv"
+    shown = semsim("score-dir", photographs, photographs, "-o", output)
+    assert "identified beside public images: 4" in shown.stdout
+    with output.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["identified"] for row in rows] == ["True"] * 4
+    shown = semsim("score-dir", photographs, photographs, "-o", output, "--no-controls")
+    assert "identified" not in shown.stdout
+    with output.open() as file:
+        assert [row["chance"] for row in csv.DictReader(file)] == [""] * 4
+
+
 def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> None:
     """A bad image ends the command with one line on stderr, with its code and without a trace."""
     (tmp_path / "broken.png").write_bytes(b"no image")
