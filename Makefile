@@ -116,9 +116,9 @@ try-image: $(DEV)/.done ## build the CPU image on a Debian made here and score w
 openapi: $(DEV)/.done ## docs/openapi.json, from the schemas
 	$(DEV)/bin/python -m semsim_service.http.openapi > docs/openapi.json
 
-protos: $(DEV)/.done ## service/semsim_service/protos/*_pb2*, from the .proto files; then lint them
-	$(DEV)/bin/python -m semsim_service.protos.generate_stubs
-	$(DEV)/bin/buf lint service/semsim_service/protos
+protos: $(DEV)/.done ## semsim/protos/*_pb2*, from the .proto files; then lint them
+	$(DEV)/bin/python -m semsim.protos.generate_stubs
+	$(DEV)/bin/buf lint semsim/protos
 
 examples: $(DEV)/.done ## examples/images: two free photographs, degraded copies, and an attack on one
 	$(DEV)/bin/python -m examples.make_images

@@ -31,14 +31,14 @@ ALLOWED = {
 }
 """The packages that each package may import, beside itself."""
 FLOORS = {
-    "semsim": "written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
+    "semsim": "protos written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
     "uninformative pixel_metrics chance manifest artifact providers pairs embedder distinct scorer controls "
     "summary client bulk commands",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting levels backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph parity parity_pairs artifact_export export_command control_export export_controls_command",
-    "semsim_service": "settings access core observing protos http grpc_transport host service serve_command __main__",
+    "semsim_service": "settings access core observing http grpc_transport host service serve_command __main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "
     "series series_plot audit_gallery audit_metrics image_folders audit_run audit_run_command audit_command "
     "flower_options flower_guard flower_probe flower nvflare_client nvflare_filter nvflare_metric nvflare",

@@ -132,7 +132,7 @@ def test_the_wheel_holds_everything_under_names_of_its_own(wheel: Path) -> None:
     assert {name for name in names if ".dist-info/" not in name} == expected
     suffixes = {Path(name).suffix for name in expected}
     assert suffixes >= {".py", ".pyi", ".proto", ".html", ".md", ".css", ".js", ".cpp", ".hpp", ".onnx", ".typed"}
-    assert "semsim_service/protos/semsim/v1/scorer_pb2_grpc.py" in names
+    assert "semsim/protos/semsim/v1/scorer_pb2_grpc.py" in names
 
 
 def test_the_packages_come_from_the_wheel(installed: Path, folder: Path) -> None:

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from benchmarks.harness.questions import HTTP_FORMS, Form, Picture, Question
 from benchmarks.harness.rows import Row, Unreadable, check_summary
+from semsim.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim.summary import Summary
 from semsim_service.core.schemas import ErrorEnvelope, FailedPair, ScoreResponse
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 JSON_TYPE = "application/json"
 OCTETS_TYPE = "application/octet-stream"

@@ -12,7 +12,7 @@ from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, grpc_message, ht
 from benchmarks.harness.questions import HTTP_FORMS, Form, Question, ask
 from benchmarks.soak.result import SoakPlan
 from benchmarks.soak.senders import Sender
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 
 PATIENCE_SECONDS = 60.0
 """A client waits this long for an answer; the service's own limit is half of it."""

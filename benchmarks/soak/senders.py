@@ -12,7 +12,7 @@ from benchmarks.harness.clients import Attempt, End, GRPCClient, HTTPClient, cha
 from benchmarks.harness.http_wire import Closed
 from benchmarks.harness.messages import STREAM, response_rows
 from benchmarks.harness.server import Server
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 
 LISTEN_SECONDS = 0.001
 """A client waits this long behind an answer for a second one."""

@@ -81,14 +81,19 @@ class Connection:
         return httpx.AsyncClient(
             base_url=self.url,
             headers={} if self.token is None else {"authorization": f"Bearer {self.token}"},
-            verify=self._trust() if httpx.URL(self.url).scheme == "https" else False,
+            verify=self.trust() if httpx.URL(self.url).scheme == "https" else False,
             timeout=httpx.Timeout(self.timeout, connect=min(10.0, self.timeout), pool=None),
             limits=httpx.Limits(max_connections=self.concurrency + 1),
             trust_env=False,
             follow_redirects=False,
         )
 
-    def _trust(self) -> ssl.SSLContext:
+    def trust(self) -> ssl.SSLContext:
+        """The authorities that are trusted, and the client's own certificate.
+
+        Raises:
+            InvalidOption: a certificate cannot be read.
+        """
         try:
             if self.ca is None:
                 context = httpx.create_ssl_context(trust_env=False)

@@ -16,6 +16,8 @@ from semsim.pairs import PairFailure, decode_pairs, is_pair, require_scorable, s
 
 _SMALL_FILE = 2**15
 """The bytes of a file up to which it is decoded here: the raw form of small pictures takes the service least work."""
+_RAW_SIZE = 2**18
+"""The bytes of a file's pixels up to which they are sent in its place: 295x295 pixels."""
 _CHANNELS = (1, 3, 4)
 _PILLOW_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
 """The modes of Pillow with 8 bits a channel and no ink."""
@@ -32,6 +34,12 @@ class LoadedImage:
     def size(self) -> int:
         """The bytes that it takes at most in a request."""
         return max(len(self.encoded or b""), 0 if self.pixels is None else self.pixels.nbytes)
+
+    @property
+    def raw(self) -> RGBImage | None:
+        """Its pixels, where they are sent rather than its file."""
+        has_file = self.encoded is not None and self.pixels is not None and self.pixels.nbytes > _RAW_SIZE
+        return None if has_file else self.pixels
 
     def file(self) -> bytes:
         """The bytes of a file that holds it: its own one, or a PNG of its pixels."""

@@ -7,9 +7,6 @@ from semsim.client.chunks import Chunk
 from semsim.client.loading import LoadedPair
 from semsim.images import RGBImage
 
-_RAW_SIZE = 2**18
-"""The bytes of an image's pixels up to which they are sent in place of its file: 295x295 pixels."""
-
 
 @dataclass(frozen=True, slots=True)
 class Payload:
@@ -35,9 +32,9 @@ def _raw(pairs: list[LoadedPair]) -> Payload | None:
     reconstructions: list[RGBImage] = []
     for pair in pairs:
         for image, images in ((pair.original, originals), (pair.reconstruction, reconstructions)):
-            if image.pixels is None or (image.encoded is not None and image.pixels.nbytes > _RAW_SIZE):
+            if image.raw is None:
                 return None
-            images.append(image.pixels)
+            images.append(image.raw)
     shape = originals[0].shape
     if any(image.shape != shape for image in (*originals, *reconstructions)):
         return None

@@ -6,69 +6,70 @@ Scoring changes nothing in the service: a request whose answer was lost can be s
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
-import httpx
-
-from semsim.client.connection import Connection
-from semsim.client.refusals import refusal_of, retry_after
 from semsim.exceptions import SemSimError, ServiceUnreachable
 
-_AGAIN = frozenset({429, 502, 503})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _HELLO = 3.0
 """The seconds after which the first contact is given up where nobody listens: the address may be wrong."""
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+
+_Answer = TypeVar("_Answer")
 
 
-class Sender:
-    """Sends requests over kept connections, and sends them again for as long as the connection's patience lasts."""
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """An attempt without an answer of use. It is returned, not raised: an error's frames would hold the images."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._http = connection.open()
+    error: SemSimError
+    is_passing: bool = True
+    """True where another attempt may have an answer."""
+    wait: float | None = None
+    """The seconds that the service asks to wait; None where it does not say."""
+
+
+class Patience:
+    """Tries requests of one client again, for as long as its connection's patience lasts.
+
+    Args:
+        seconds: the patience.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._has_answered = False
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
-
-    async def send(
-        self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> bytes:
-        """The body of the successful answer.
+    async def answer(self, attempt: Callable[[], Awaitable[_Answer | Setback]]) -> _Answer:
+        """The answer of the first attempt that has one.
 
         Raises:
-            ServiceUnreachable: there was no whole answer within the connection's patience.
-            RequestError: the service refuses the request; the subclass says why.
-            InvalidAnswer: something that is no SemSim service answered.
+            ServiceUnreachable: there was no whole answer within the patience.
+            SemSimError: the service refuses the request; the subclass says why.
         """
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
-            # Not raised where it is caught: the error of httpx holds the request, and with it the images.
-            error, wait = None, None
-            try:
-                response = await self._http.request(method, path, content=content, headers=headers)
-            except httpx.RequestError as broken:
-                error = _unreachable(self._connection.url, broken)
-                patience = self._connection.patience
-                if not self._has_answered:
-                    patience = 0.0 if "CERTIFICATE_VERIFY_FAILED" in str(broken) else min(patience, _HELLO)
-            else:
+            outcome = await attempt()
+            if not isinstance(outcome, Setback):
                 self._has_answered = True
-                patience = self._connection.patience
-                if response.status_code == httpx.codes.OK:
-                    return response.content
-                error, wait = refusal_of(response), retry_after(response)
-                if response.status_code not in _AGAIN:
-                    raise error
+                return outcome
+            self._has_answered |= not isinstance(outcome.error, ServiceUnreachable)
             # The jitter keeps clients that were refused together from coming again together.
-            delay = pause * random.uniform(0.5, 1.0) if wait is None else wait + random.uniform(0.0, _FIRST_PAUSE)  # noqa: S311
-            if time.monotonic() - began + delay > patience:
-                raise error
+            jitter = random.random()  # noqa: S311
+            delay = pause * (1 + jitter) / 2 if outcome.wait is None else outcome.wait + jitter * _FIRST_PAUSE
+            if not outcome.is_passing or time.monotonic() - began + delay > self._patience(outcome.error):
+                raise outcome.error
             await asyncio.sleep(delay)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def _patience(self, error: SemSimError) -> float:
+        if self._has_answered:
+            return self._seconds
+        return 0.0 if _UNTRUSTED in str(error) else min(self._seconds, _HELLO)
 
-def _unreachable(url: str, error: httpx.RequestError) -> SemSimError:
-    reason = str(error) or type(error).__name__
-    return ServiceUnreachable(f"expected an answer of a service at {url}, got {reason}")
+
+def unreachable(url: str, reason: str) -> Setback:
+    """The setback of an attempt that had no answer."""
+    return Setback(ServiceUnreachable(f"expected an answer of a service at {url}, got {reason}"))

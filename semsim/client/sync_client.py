@@ -1,12 +1,13 @@
-"""The client for programs without an event loop: its own loop runs in a thread."""
+"""The clients for programs without an event loop: their own loop runs in a thread."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
 from threading import Thread
 from typing import Any, Self, TypeVar, Unpack
 
-from semsim.client.async_client import AsyncClient
+from semsim.client.async_client import AsyncClient, AsyncGrpcClient
 from semsim.client.connection import ConnectionOptions
+from semsim.client.pair_client import PairClient
 from semsim.client.service_model import ServiceModel
 from semsim.exceptions import InvalidOption
 from semsim.images import DecodeLimits
@@ -17,14 +18,11 @@ from semsim.scorer import PairScore
 _Result = TypeVar("_Result")
 
 
-class Client:
-    """Scores pairs with a service: :class:`AsyncClient` without ``await``. Threads may share it, processes may not.
+class _ThreadedClient:
+    """A :class:`PairClient` without ``await``. Threads may share it, processes may not."""
 
-    Close it, or use it in a ``with`` block.
-    """
-
-    def __init__(self, url: str, *, controls: bool = True, **options: Unpack[ConnectionOptions]) -> None:
-        self._client = AsyncClient(url, controls=controls, **options)
+    def __init__(self, client: PairClient) -> None:
+        self._client = client
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="semsim-client", daemon=True)
         self._thread.start()
@@ -45,17 +43,17 @@ class Client:
         self._loop.close()
 
     def model(self) -> ServiceModel:
-        """The service's model and limits, as :meth:`AsyncClient.model` gives them."""
+        """The service's model and limits, as :meth:`PairClient.model` gives them."""
         return self._run(self._client.model())
 
     def score(self, original: Any, reconstruction: Any, *, deadline: float | None = None) -> PairScore:
-        """Score one pair, as :meth:`AsyncClient.score` does."""
+        """Score one pair, as :meth:`PairClient.score` does."""
         return self._run(self._client.score(original, reconstruction, deadline=deadline))
 
     def score_pairs(
         self, pairs: Iterable[tuple[Any, Any]], *, limits: DecodeLimits = DEFAULT_LIMITS, deadline: float | None = None
     ) -> list[PairScore | PairFailure]:
-        """Score many pairs, as :meth:`AsyncClient.score_pairs` does."""
+        """Score many pairs, as :meth:`PairClient.score_pairs` does."""
         return self._run(self._client.score_pairs(pairs, limits=limits, deadline=deadline))
 
     async def _end(self) -> None:
@@ -76,3 +74,23 @@ class Client:
         except BaseException:  # an interruption ends the wait, and must end the work
             future.cancel()
             raise
+
+
+class Client(_ThreadedClient):
+    """Scores pairs with a service: :class:`AsyncClient` without ``await``. Threads may share it, processes may not.
+
+    Close it, or use it in a ``with`` block.
+    """
+
+    def __init__(self, url: str, *, controls: bool = True, **options: Unpack[ConnectionOptions]) -> None:
+        super().__init__(AsyncClient(url, controls=controls, **options))
+
+
+class GrpcClient(_ThreadedClient):
+    """Scores pairs over gRPC: :class:`AsyncGrpcClient` without ``await``. Threads may share it, processes may not.
+
+    Close it, or use it in a ``with`` block.
+    """
+
+    def __init__(self, url: str, *, controls: bool = True, **options: Unpack[ConnectionOptions]) -> None:
+        super().__init__(AsyncGrpcClient(url, controls=controls, **options))

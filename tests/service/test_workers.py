@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 from prometheus_client.mmap_dict import MmapedDict
 
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
-from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from tests.service.guarded import AUTHORIZATION, Guarded
 
 _PATIENCE = 20

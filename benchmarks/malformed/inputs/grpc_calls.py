@@ -5,8 +5,8 @@ from random import Random
 
 from benchmarks.harness.messages import INFER, MODEL, SCORE, STREAM
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 
 _INFERENCE = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata")
 _OTHERS = (

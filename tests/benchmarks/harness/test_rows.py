@@ -12,11 +12,11 @@ from benchmarks.harness.messages import message_rows, request_of
 from benchmarks.harness.questions import Form, Mark, Size, ask
 from benchmarks.harness.rows import Unreadable, confusable, differences, expected_rows
 from semsim import Scorer
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.answer import answer
 from semsim_service.grpc_transport.open_inference.outputs import OUTPUTS
 from semsim_service.grpc_transport.open_inference.outputs import infer_message as infer_answer
 from semsim_service.grpc_transport.semsim_v1.score_response import score_message
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 MARK = Mark.of(1)
 

@@ -1,4 +1,4 @@
-"""A proxy with faults before the shared service, and pairs with the scores that the library gives them here."""
+"""Proxies with faults before the shared service, and pairs with the scores that the library gives them here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import pytest
 from semsim import PairFailure, PairScore, Scorer
 from tests.encoded import picture
 from tests.semsim.client.faulty import FaultyProxy, faulty
+from tests.semsim.client.faulty_grpc import FaultyCalls, faulty_calls
 from tests.service.live import LiveService
 
 Outcome = PairScore | PairFailure
@@ -26,6 +27,13 @@ class Expected:
 def proxy(service: LiveService) -> Iterator[FaultyProxy]:
     """The proxy."""
     with faulty(service.url) as before_service:
+        yield before_service
+
+
+@pytest.fixture
+def calls(service: LiveService) -> Iterator[FaultyCalls]:
+    """The proxy of gRPC."""
+    with faulty_calls(service.grpc) as before_service:
         yield before_service
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from semsim import Scorer
-from semsim.client import Client
+from semsim.client import Client, GrpcClient
 from semsim.exceptions import ServiceUnreachable, Unauthenticated
 from tests.encoded import encode, picture
 from tests.semsim.commands.conftest import Semsim
@@ -13,22 +13,25 @@ from tests.semsim.commands.conftest import semsim as semsim  # the fixture
 from tests.service.guarded import TOKEN, Guarded
 
 
-def test_a_client_shows_its_certificate_and_its_token(guarded: Guarded, calibrated_artifact: Path) -> None:
+@pytest.mark.parametrize("kind", [Client, GrpcClient])
+def test_a_client_shows_its_certificate_and_its_token(
+    guarded: Guarded, calibrated_artifact: Path, kind: type[Client | GrpcClient]
+) -> None:
     """With both it scores; without the token, the certificate or the authority it is told why not."""
     pairs = [(picture(), picture(seed=1))]
     caller, ca = guarded.caller, guarded.authority.certificate
-    url = guarded.live.url
-    with Client(url, token=TOKEN, ca=ca, certificate=caller.certificate, key=caller.key) as client:
+    url = guarded.live.url if kind is Client else f"https://{guarded.live.grpc}"
+    with kind(url, token=TOKEN, ca=ca, certificate=caller.certificate, key=caller.key) as client:
         (score,) = client.score_pairs(pairs)
         (local,) = Scorer(calibrated_artifact).score_pairs(pairs)
         assert score.distance == pytest.approx(local.distance, abs=1e-6)  # type: ignore[union-attr]
     with (
-        Client(url, ca=ca, certificate=caller.certificate, key=caller.key) as client,
+        kind(url, ca=ca, certificate=caller.certificate, key=caller.key) as client,
         pytest.raises(Unauthenticated),
     ):
         client.score_pairs(pairs)
     for options in ({"ca": ca}, {"certificate": caller.certificate, "key": caller.key}):
-        with Client(url, token=TOKEN, **options) as client, pytest.raises(ServiceUnreachable) as refusal:
+        with kind(url, token=TOKEN, **options) as client, pytest.raises(ServiceUnreachable) as refusal:
             client.model()
         assert TOKEN not in str(refusal.value)
 

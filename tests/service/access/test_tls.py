@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from semsim.exceptions import InvalidOption
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from semsim_service.access.tls import check_tls
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
-from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from semsim_service.settings import TLSSettings
 from tests.service.grpc_transport.certificates import Authority
 from tests.service.guarded import AUTHORIZATION, Guarded

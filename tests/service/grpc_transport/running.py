@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from semsim.scorer import Scorer
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.transport import GRPCTransport
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
-from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from semsim_service.settings import Settings
 from tests.service.live import free_port
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsim.exceptions import ErrorCode
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import Running, error_code, raw_batch
 

@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from semsim import Scorer
 from semsim.images import decode
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
-from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from tests.conftest import IMAGES
 from tests.service.grpc_transport.running import raw_batch
 from tests.service.live import CLIENT, LiveService, base64_pair

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from semsim import Scorer
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.metrics import ServiceMetrics
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network
 from tests.service.grpc_transport.running import PATIENCE, Running, counted, error_code, metadata, raw_batch, running

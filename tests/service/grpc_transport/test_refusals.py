@@ -8,9 +8,9 @@ import pytest
 
 from semsim import Scorer
 from semsim.exceptions import ErrorCode, Unauthenticated
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.grpc_transport.calls.context import status_of
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import Running, counted, error_code, metadata, raw_batch, raw_images, running
 

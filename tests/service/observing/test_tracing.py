@@ -6,11 +6,11 @@ import time
 
 import pytest
 
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from semsim_service.core.call import Span
 from semsim_service.observing import tracing
 from semsim_service.observing.tracing import OTLPTracer
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
-from semsim_service.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from semsim_service.settings import TracingSettings
 from tests.encoded import encode, picture
 from tests.service.guarded import AUTHORIZATION, Guarded

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 import semsim
 from semsim.exceptions import NotFound, RequestError
+from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.call import Call
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
@@ -18,7 +19,6 @@ from semsim_service.grpc_transport.calls.unary import Handler, unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.open_inference.inputs import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
 from semsim_service.grpc_transport.open_inference.outputs import CONTROLLED, OUTPUTS, infer_message, requested_outputs
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
 NAME: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from math import prod
 
 from semsim.exceptions import InvalidRequest
+from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.claim import Claim
 from semsim_service.core.pairing import match_pairs
 from semsim_service.core.received import ImageInput, ReceivedPair
 from semsim_service.grpc_transport.calls.raw_images import CHANNELS, claim_of_tensors, view_images
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.settings import Limits
 
 ORIGINALS = "originals"

@@ -8,8 +8,8 @@ from math import inf, nan
 import numpy as np
 
 from semsim.exceptions import InvalidRequest
+from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.schemas import FailedPair, ScoredPair, ScoreResponse
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
 _Value = float | int | bytes
 _UNKNOWN = 2

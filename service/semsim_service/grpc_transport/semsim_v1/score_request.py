@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import ErrorCode, InvalidArray, InvalidPair, InvalidRequest
 from semsim.pairs import PairFailure
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.claim import FEW_PAIRS, Claim
 from semsim_service.core.pairing import match_pairs
 from semsim_service.core.received import ImageInput, ReceivedPair, ReceivedRequest, RejectedPair
 from semsim_service.core.schemas import MAX_ID_LENGTH
 from semsim_service.grpc_transport.calls.raw_images import CHANNELS, claim_of_tensors, view_images
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.settings import Limits
 
 

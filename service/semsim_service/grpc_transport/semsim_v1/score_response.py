@@ -3,9 +3,9 @@
 from math import inf
 
 from semsim.exceptions import Overloaded, RequestError
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.call import Timings
 from semsim_service.core.schemas import FailedPair, ModelId, ModelInfo, ScoredPair, ScoreResponse
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 
 def score_message(answer: ScoreResponse) -> pb.ScoreResponse:

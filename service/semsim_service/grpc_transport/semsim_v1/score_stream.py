@@ -7,6 +7,7 @@ from contextlib import suppress
 import grpc
 
 from semsim.exceptions import ErrorCode, RequestError
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.call import Transport
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.calls.caller import Caller, read_caller
@@ -24,7 +25,6 @@ from semsim_service.grpc_transport.calls.unary import Handler, check_size
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_request
 from semsim_service.grpc_transport.semsim_v1.score_response import refused_message, stream_message
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 logger = logging.getLogger("semsim.service")
 

@@ -1,5 +1,6 @@
 """The service ``semsim.v1.Scorer``."""
 
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.call import Call
 from semsim_service.core.claim import Claim
 from semsim_service.core.scoring import ScoringCore
@@ -9,7 +10,6 @@ from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_request
 from semsim_service.grpc_transport.semsim_v1.score_response import model_message, score_message
 from semsim_service.grpc_transport.semsim_v1.score_stream import score_stream
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 
 NAME: str = pb.DESCRIPTOR.services_by_name["Scorer"].full_name
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsim.exceptions import InvalidRequest, TooManyPairs
+from semsim.protos.inference import grpc_predict_v2_pb2 as oip
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.grpc_transport.calls.wire import parse
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as oip
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.settings import Limits
 from tests.service.grpc_transport.running import raw_batch
 

@@ -13,9 +13,9 @@ import pytest
 import semsim
 from semsim import Scorer
 from semsim.exceptions import Unauthenticated
+from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.grpc_transport.open_inference import inputs
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.open_inference import triton_calls
 from tests.service.grpc_transport.running import Running, error_code, running

@@ -1,8 +1,8 @@
 """The claim of the input tensors of the Open Inference Protocol."""
 
+from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.claim import Claim
 from semsim_service.grpc_transport.open_inference.inputs import claim_of
-from semsim_service.protos.inference import grpc_predict_v2_pb2 as pb
 
 HEIGHT, WIDTH = 24, 32
 RAW = Claim(3, 3 * 2 * HEIGHT * WIDTH)

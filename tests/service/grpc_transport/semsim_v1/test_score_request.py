@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.claim import Claim
 from semsim_service.grpc_transport.semsim_v1.score_request import claim_of
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.running import raw_batch
 

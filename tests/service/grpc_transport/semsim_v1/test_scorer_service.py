@@ -9,8 +9,8 @@ import pytest
 
 import semsim
 from semsim import Scorer
+from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim.scorer import PairScore
-from semsim_service.protos.semsim.v1 import scorer_pb2 as pb
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.conftest import TIGHT
 from tests.service.grpc_transport.running import Running, metadata, raw_batch

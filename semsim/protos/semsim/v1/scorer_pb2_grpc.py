@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from semsim_service.protos.semsim.v1 import scorer_pb2 as semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2
+from semsim.protos.semsim.v1 import scorer_pb2 as semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in semsim_service/protos/semsim/v1/scorer_pb2_grpc.py depends on'
+        + ' but the generated code in semsim/protos/semsim/v1/scorer_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -37,18 +37,18 @@ class ScorerStub:
         """
         self.Score = channel.unary_unary(
                 '/semsim.v1.Scorer/Score',
-                request_serializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreRequest.SerializeToString,
-                response_deserializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreResponse.FromString,
+                request_serializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreRequest.SerializeToString,
+                response_deserializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreResponse.FromString,
                 _registered_method=True)
         self.ScoreStream = channel.stream_stream(
                 '/semsim.v1.Scorer/ScoreStream',
-                request_serializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamRequest.SerializeToString,
-                response_deserializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamResponse.FromString,
+                request_serializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamRequest.SerializeToString,
+                response_deserializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamResponse.FromString,
                 _registered_method=True)
         self.GetModel = channel.unary_unary(
                 '/semsim.v1.Scorer/GetModel',
-                request_serializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelRequest.SerializeToString,
-                response_deserializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelResponse.FromString,
+                request_serializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelRequest.SerializeToString,
+                response_deserializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelResponse.FromString,
                 _registered_method=True)
 
 
@@ -87,18 +87,18 @@ def add_ScorerServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Score': grpc.unary_unary_rpc_method_handler(
                     servicer.Score,
-                    request_deserializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreRequest.FromString,
-                    response_serializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreResponse.SerializeToString,
+                    request_deserializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreRequest.FromString,
+                    response_serializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreResponse.SerializeToString,
             ),
             'ScoreStream': grpc.stream_stream_rpc_method_handler(
                     servicer.ScoreStream,
-                    request_deserializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamRequest.FromString,
-                    response_serializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamResponse.SerializeToString,
+                    request_deserializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamRequest.FromString,
+                    response_serializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamResponse.SerializeToString,
             ),
             'GetModel': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModel,
-                    request_deserializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelRequest.FromString,
-                    response_serializer=semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelResponse.SerializeToString,
+                    request_deserializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelRequest.FromString,
+                    response_serializer=semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -127,8 +127,8 @@ class Scorer:
             request,
             target,
             '/semsim.v1.Scorer/Score',
-            semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreRequest.SerializeToString,
-            semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreResponse.FromString,
+            semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreRequest.SerializeToString,
+            semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -154,8 +154,8 @@ class Scorer:
             request_iterator,
             target,
             '/semsim.v1.Scorer/ScoreStream',
-            semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamRequest.SerializeToString,
-            semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamResponse.FromString,
+            semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamRequest.SerializeToString,
+            semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.ScoreStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -181,8 +181,8 @@ class Scorer:
             request,
             target,
             '/semsim.v1.Scorer/GetModel',
-            semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelRequest.SerializeToString,
-            semsim__service_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelResponse.FromString,
+            semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelRequest.SerializeToString,
+            semsim_dot_protos_dot_semsim_dot_v1_dot_scorer__pb2.GetModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

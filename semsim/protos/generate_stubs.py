@@ -3,12 +3,12 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-"""The directory that holds the package ``semsim_service``. Imports in the generated code start there."""
+"""The directory that holds the package ``semsim``. Imports in the generated code start there."""
 
 _SUFFIXES = {
-    "semsim_service/protos/semsim/v1/scorer": ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py"),
+    "semsim/protos/semsim/v1/scorer": ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py"),
     # No client stubs: the Open Inference Protocol's clients bring their own.
-    "semsim_service/protos/inference/grpc_predict_v2": ("_pb2.py", "_pb2.pyi"),
+    "semsim/protos/inference/grpc_predict_v2": ("_pb2.py", "_pb2.pyi"),
 }
 GENERATED = tuple(proto + suffix for proto, suffixes in _SUFFIXES.items() for suffix in suffixes)
 """The generated files, as paths from the root."""

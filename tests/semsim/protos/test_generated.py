@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from semsim_service.protos.generate_stubs import GENERATED, ROOT, generate
+from semsim.protos.generate_stubs import GENERATED, ROOT, generate
 
 
 def test_generated_code_is_current(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_generated_code_is_current(tmp_path: Path) -> None:
     generate(tmp_path)
     for name in GENERATED:
         assert (tmp_path / name).read_text() == (ROOT / name).read_text(), f"{name}: run make protos"
-    committed = {str(path.relative_to(ROOT)) for path in (ROOT / "semsim_service" / "protos").rglob("*_pb2*.py*")}
+    committed = {str(path.relative_to(ROOT)) for path in (ROOT / "semsim" / "protos").rglob("*_pb2*.py*")}
     assert {path for path in committed if "__pycache__" not in path} == set(GENERATED)
 
 
@@ -23,5 +23,5 @@ def test_protos_are_linted() -> None:
     buf = Path(sys.executable).parent / "buf"
     if not buf.is_file():
         pytest.skip("needs buf: the package buf-bin")
-    done = subprocess.run([buf, "lint", "semsim_service/protos"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([buf, "lint", "semsim/protos"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
