@@ -78,6 +78,10 @@ class ControlEmbeddings:
         return len(self.embeddings)
 
     @cached_property
+    def _lengths(self) -> NDArray[np.float32]:
+        return _squared_lengths(self.embeddings)
+
+    @cached_property
     def _copy_distance(self) -> float:
         return _COPY * _median_distance(self.embeddings)
 
@@ -104,7 +108,7 @@ class ControlEmbeddings:
             reconstructions: the row of each pair's reconstruction, ``(N,)``.
             distances: the distance of each pair, ``(N,)``.
         """
-        squares = _squares(embeddings, self.embeddings)
+        squares = _squares(embeddings, self.embeddings, self._lengths)
         copies = squares[originals] <= self._copy_distance**2
         as_like = (squares[reconstructions] <= distances[:, None] ** 2) & ~copies
         left = len(self) - copies.sum(axis=1)
@@ -124,10 +128,20 @@ def different(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
     return kept
 
 
-def _squares(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The squared distances ``(N, M)`` of the rows of two arrays, exact to a millionth of their lengths."""
-    lengths = [np.einsum("ij,ij->i", part, part) for part in (one, other)]
-    return np.asarray(lengths[0][:, None] + lengths[1] - 2 * (one @ other.T))
+def _squares(
+    one: NDArray[np.float32], other: NDArray[np.float32], lengths: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """The squared distances ``(N, M)`` of the rows of two arrays, exact to a millionth of their lengths.
+
+    ``lengths`` are the squared lengths of ``other``, ``(M,)``, where they are known.
+    """
+    known = _squared_lengths(other) if lengths is None else lengths
+    products = (other @ one.T).T  # in this order twice as fast where ``one`` has few rows
+    return np.asarray(_squared_lengths(one)[:, None] + known - 2 * products)
+
+
+def _squared_lengths(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("ij,ij->i", embeddings, embeddings))
 
 
 def _median_distance(embeddings: NDArray[np.float32]) -> float:
