@@ -25,7 +25,7 @@ test: $(DEV)/.done
 test-fast: $(DEV)/.done ## the tests that start no service and train nothing, for the inner loop: under 90 s
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS) -m "not slow"
 
-test-flower: .venv/flower/.done ## the tests with Flower, which `make test` skips: a real `flwr run` among them
+test-flower: .venv/flower/.done ## the tests with Flower, one of the tests of `make test`: a real `flwr run` among them
 	.venv/flower/bin/python -m pytest --confcutdir tests/federation/flower tests/federation/flower
 
 lint: $(DEV)/.done

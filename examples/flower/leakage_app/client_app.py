@@ -23,10 +23,10 @@ def batch(ctx: Context) -> tuple[NDArray[np.uint8], Sequence[int]]:
 
 
 def write(ctx: Context, decision: Decision) -> None:
-    """Append the decision to the client's own series, which stays with the client."""
+    """Append the decision to the client's own series and gallery, which stay with the client."""
     if decision.report is not None:
         client = f"client-{ctx.node_config['partition-id']}"
-        write_row(str(ctx.run_config["out"]), client, decision.report, sent=decision.send is not None)
+        write_row(ctx, client, decision.report, batch(ctx)[0], sent=decision.send is not None)
 
 
 blocking = LeakageGuard(lambda ctx: audit(), batch, action="block", record=write)

@@ -15,7 +15,7 @@ app = ServerApp()
 @app.main()  # type: ignore[untyped-decorator]  # mypy does not see Flower
 def main(grid: Grid, ctx: Context) -> None:
     """Train for the rounds of the configuration."""
-    clients, out = int(ctx.run_config["clients"]), str(ctx.run_config["out"])
+    clients = int(ctx.run_config["clients"])
     strategy = FedAvg(min_train_nodes=clients, min_available_nodes=clients, fraction_evaluate=0.0)
     images, labels = probe_batch()
     result = strategy.start(
@@ -23,7 +23,7 @@ def main(grid: Grid, ctx: Context) -> None:
         ArrayRecord(initial_network().state_dict()),
         num_rounds=int(ctx.run_config["rounds"]),
         evaluate_fn=leakage_probe(
-            audit(), train, images, labels, record=lambda report: write_row(out, "probe", report, sent=None)
+            audit(), train, images, labels, record=lambda report: write_row(ctx, "probe", report, images, sent=None)
         ),
     )
     print(f"The run ended after {len(result.evaluate_metrics_serverapp) - 1} rounds.")
