@@ -131,7 +131,7 @@ def test_an_audit_that_breaks_is_told_and_is_no_low_value(
     assert run().exit_code == 3
     page = (tmp_path / "report.html").read_text()
     assert "audit failed: RuntimeError: no memory left &lt;i&gt;" in page
-    assert "2 audit failed" in page
+    assert "<th>failed</th>" in page
     ways = {one["way"]: one for one in json.loads((tmp_path / "report.json").read_text())["ways"]}
     assert ways["2 images"]["verdict"] == "could_not_tell"
     assert ways["2 images"]["share_leaked"] is None

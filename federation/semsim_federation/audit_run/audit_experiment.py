@@ -26,8 +26,8 @@ from semsim_training.observations.observation import Victim
 from semsim_training.observations.update_kind import UpdateKind
 from semsim_training.seeds import stable_hash
 
-_Task = tuple[str, Callable[[], None]]
-"""The name of a step of the progress, and the work."""
+_Task = Callable[[], None]
+"""An audit or a training, with its note in the journal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,12 +79,12 @@ class AuditExperiment:
         minutes = self.configuration.minutes
         deadline = None if minutes is None else time.monotonic() + minutes * 60
         tasks = list(self._tasks())
-        for number, (name, work) in enumerate(tasks):
+        for number, work in enumerate(tasks):
             if deadline is not None and time.monotonic() >= deadline:
                 return
-            progress(name, number, len(tasks))
+            progress("audits and trainings", number, len(tasks))
             work()
-            progress(name, number + 1, len(tasks))
+            progress("audits and trainings", number + 1, len(tasks))
 
     def _tasks(self) -> Iterator[_Task]:
         """The work in the order of its importance."""
@@ -94,14 +94,14 @@ class AuditExperiment:
         for seed in range(0 if federation is None else federation.seeds):
             for defense in axes.defenses:
                 if (str(defense), seed) not in self.journal.trained:
-                    yield "training", partial(self._train, defense, seed)
+                    yield partial(self._train, defense, seed)
         yield from self._clients(tuple(cell for cell in in_order(axes) if cell not in first))
 
     def _clients(self, cells: tuple[Cell, ...]) -> Iterator[_Task]:
         for cell in cells:
             for client in range(self.configuration.clients):
                 if (cell.key, client) not in self.journal.audits:
-                    yield "audits", partial(self._client, cell, client)
+                    yield partial(self._client, cell, client)
 
     def _client(self, cell: Cell, client: int) -> None:
         """Audit one client in one cell, and note what came of it."""

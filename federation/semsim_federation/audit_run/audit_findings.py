@@ -198,8 +198,8 @@ def _costs(configuration: AuditConfiguration, trained: tuple[TrainedModel, ...])
         costs.append(
             DefenseCost(
                 defense,
-                _over_seeds(list(last[defense].values())),
-                None if defense == defenses[0] else _over_seeds(paired),
+                _over_seeds(list(last[defense].values()), least=0.0),
+                None if defense == defenses[0] else _over_seeds(paired, least=-1.0),
                 tuple(model.reason for model in by_seed[defense].values() if not model.accuracy),
                 configuration.federation.seeds - len(by_seed[defense]),
             )
@@ -207,8 +207,8 @@ def _costs(configuration: AuditConfiguration, trained: tuple[TrainedModel, ...])
     return tuple(costs)
 
 
-def _over_seeds(values: Sequence[float]) -> SeedMean | None:
-    """The mean of values of which nothing is known, with Student's interval."""
+def _over_seeds(values: Sequence[float], least: float) -> SeedMean | None:
+    """The mean of values from ``least`` to 1, with Student's interval."""
     from scipy.stats import t
 
     if not values:
@@ -217,4 +217,4 @@ def _over_seeds(values: Sequence[float]) -> SeedMean | None:
     if count == 1:
         return SeedMean(mean, None, count)
     reach = float(t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
-    return SeedMean(mean, Interval(mean - reach, mean + reach), count)
+    return SeedMean(mean, Interval(max(mean - reach, least), min(mean + reach, 1.0)), count)

@@ -16,7 +16,6 @@ from semsim_federation.audit_run.audit_charts import NAMES, accuracy_chart, in_p
 from semsim_federation.audit_run.audit_findings import AuditFindings, BoundedMean, CellFindings, SeedMean
 from semsim_federation.audit_run.audit_wording import (
     VERDICTS,
-    client_counts,
     counted,
     kept,
     listed,
@@ -64,7 +63,6 @@ def render(findings: AuditFindings, facts: RunFacts, pictures: tuple[ShownCell, 
         "possible": _possible,
         "points": lambda mean: "" if mean is None else in_percent(mean, signed=True),
         "chart": lambda chart: Markup(chart.svg()),  # noqa: S704  # ElementTree escapes
-        "clients": client_counts,
         "counted": counted,
         "listed": listed,
         "verdict": lambda verdict: VERDICTS[verdict],
@@ -81,10 +79,12 @@ def render(findings: AuditFindings, facts: RunFacts, pictures: tuple[ShownCell, 
         part=taking_part(findings.configuration, base_of(findings.axes)),
         charts={axis: leakage_chart(findings, axis, threshold) for axis in Axis if axis not in kept(findings)},
         accuracy=accuracy_chart(findings) if findings.costs else None,
+        kinds=_kinds(findings),
         names=NAMES,
         kept=[NAMES[axis] for axis in kept(findings)],
         level=level,
         way=lambda one: way(findings.configuration, one.cell),
+        lacking=[one for one in findings.costs if one.diverged or one.missing],
         by_defense={one.cell.defense: one for one in findings.along(Axis.DEFENSE)},
         tried=tried(findings),
         reasons=reasons(findings),
@@ -166,10 +166,19 @@ def _percent(value: BoundedMean | SeedMean | float | None) -> str:
     return f"{value:.0%}" if isinstance(value, float) else in_percent(value)
 
 
+def _kinds(findings: AuditFindings) -> dict[str, str]:
+    """The ways in which audits ended, in short; failures and what was not run only where there are any."""
+    kinds = {"leaks": "leak", "not_shown": "not shown", "could_not_tell": "could not tell"}
+    missing = {"failed": "failed", "not_run": "not run"}
+    return kinds | {
+        kind: text for kind, text in missing.items() if any(one.counts[kind] for one in findings.cells.values())
+    }
+
+
 def _possible(one: CellFindings) -> str:
-    """The share that can have leaked where something could not be told of some clients; empty where all was told."""
+    """The share that can have leaked, with the clients of which it could not be told."""
     least, most = one.possible
-    return "" if one.share is None or most - least < 1e-9 else f"; {least:.0%}\N{EN DASH}{most:.0%} possible"
+    return f"{most:.0%}" if most - least < 1e-9 else f"{100 * least:.0f}\N{EN DASH}{most:.0%}"
 
 
 def _threshold(findings: AuditFindings, facts: RunFacts) -> float:

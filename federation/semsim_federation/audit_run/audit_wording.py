@@ -9,7 +9,7 @@ import numpy as np
 
 from semsim_federation.audit_run.audit_cells import Axis, Cell, base_of
 from semsim_federation.audit_run.audit_config import AuditConfiguration
-from semsim_federation.audit_run.audit_findings import AuditFindings, CellFindings
+from semsim_federation.audit_run.audit_findings import AuditFindings
 from semsim_federation.leakage_report import LeakageVerdict
 from semsim_training.defenses.defense import NO_DEFENSE
 
@@ -117,11 +117,6 @@ def way(configuration: AuditConfiguration, cell: Cell) -> str:
 def kept(findings: AuditFindings) -> tuple[Axis, ...]:
     """The axes with a single value, along which nothing was compared."""
     return tuple(axis for axis in Axis if len(findings.along(axis)) == 1)
-
-
-def client_counts(one: CellFindings) -> str:
-    """The clients of a cell by verdict: ``3 leaks, 1 could not tell``."""
-    return ", ".join(f"{count} {_KINDS[kind]}" for kind, count in one.counts.items() if count)
 
 
 def tried(findings: AuditFindings) -> tuple[AttackFindings, ...]:

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 
 from semsim_training.statistics.intervals import Interval
 
-_WIDTH, _HEIGHT = 460.0, 270.0
+_HEIGHT, _NARROW, _WIDE, _FEW = 270.0, 460.0, 940.0, 5
+"""The height, and the widths of charts of few places and of more."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 10.0, 10.0, 58.0
 _LINE = 13.0
 """The distance between lines of text."""
@@ -39,7 +40,7 @@ class ChartPlace:
     label: str
     marks: tuple[ChartMark, ...]
     unknown: tuple[float, float] | None = None
-    """The range in which a share lies of which nothing can be told; None where everything was."""
+    """The range in which the share of the first series lies with what could not be told; None where all was told."""
     unknown_told: str = ""
     """The range in words."""
 
@@ -62,16 +63,25 @@ class LineChart:
     limit: float | None = None
     """A share that a dashed line marks."""
 
+    @property
+    def is_wide(self) -> bool:
+        """True where the chart needs twice the width."""
+        return len(self.places) > _FEW
+
+    @property
+    def _width(self) -> float:
+        return _WIDE if self.is_wide else _NARROW
+
     def svg(self) -> str:
         """The chart as an ``svg`` element for a page."""
-        size = {"viewBox": f"0 0 {_WIDTH:g} {_HEIGHT:g}", "role": "img", "aria-label": self.description}
-        root = ET.Element("svg", {"class": "chart", **size})
+        size = {"viewBox": f"0 0 {self._width:g} {_HEIGHT:g}", "role": "img", "aria-label": self.description}
+        root = ET.Element("svg", {"class": "chart wide" if self.is_wide else "chart", **size})
         pattern = ET.SubElement(ET.SubElement(root, "defs"), "pattern", {"id": f"unknown-{self.name}"})
         for name, value in (("width", "6"), ("height", "6"), ("patternUnits", "userSpaceOnUse")):
             pattern.set(name, value)
         ET.SubElement(pattern, "path", {"d": "M0 6L6 0", "class": "hatch"})
         self._frame(root)
-        step = (_WIDTH - _LEFT - _RIGHT) / len(self.places)
+        step = (self._width - _LEFT - _RIGHT) / len(self.places)
         centres = [_LEFT + step * (number + 0.5) for number in range(len(self.places))]
         if self.joined:
             for name in self.series:
@@ -83,11 +93,11 @@ class LineChart:
     def _frame(self, root: ET.Element) -> None:
         for percent in (0, 25, 50, 75, 100):
             at = _height(percent / 100)
-            _line(root, "grid", _LEFT, at, _WIDTH - _RIGHT, at)
+            _line(root, "grid", _LEFT, at, self._width - _RIGHT, at)
             _text(root, "tick end", _LEFT - 5, at + 4, f"{percent}%")
         if self.limit is not None:
-            _line(root, "limit", _LEFT, _height(self.limit), _WIDTH - _RIGHT, _height(self.limit))
-        _text(root, "axis", (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 9, self.axis)
+            _line(root, "limit", _LEFT, _height(self.limit), self._width - _RIGHT, _height(self.limit))
+        _text(root, "axis", (_LEFT + self._width - _RIGHT) / 2, _HEIGHT - 9, self.axis)
 
     def _lines(self, root: ET.Element, name: str, centres: Sequence[float]) -> None:
         """Join the marks of a series at neighbouring places; a place without one leaves a gap."""
@@ -102,7 +112,8 @@ class LineChart:
             _text(root, "label", centre, _HEIGHT - _BOTTOM + 17 + number * _LINE, line)
         if place.unknown is not None:
             low, high = place.unknown
-            box = {"x": centre - _HALF, "y": _height(high), "width": 2 * _HALF, "height": _height(low) - _height(high)}
+            at = centre + self._offset(self.series[0]) if place.marks else centre
+            box = {"x": at - _HALF, "y": _height(high), "width": 2 * _HALF, "height": _height(low) - _height(high)}
             numbers = {name: f"{value:.1f}" for name, value in box.items()}
             style = {"class": "unknown", "fill": f"url(#unknown-{self.name})"}
             _titled(ET.SubElement(root, "rect", numbers | style), place.unknown_told)
