@@ -53,7 +53,7 @@ class GrpcSender:
         self._patience = Patience(connection.patience)
         self._metadata = () if connection.token is None else (("authorization", f"Bearer {connection.token}"),)
         self._channel = _channel(connection)
-        self._stub = ScorerStub(self._channel)
+        self._stub = ScorerStub(self._channel)  # type: ignore[no-untyped-call]  # generated code has no types
 
     async def ask_model(self) -> ServiceModel:
         """The service's model and limits."""

@@ -125,19 +125,25 @@ class Relay:
         host, _, served = upstream.rpartition(":")
         self._upstream = host, int(served)
         self.cuts = deque(cuts)
+        self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Cut all connections, and take no more."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # which wakes the thread that accepts
         self._listener.close()
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(self._upstream)
+                self._sockets += client, server
                 for source, target, cuts in ((client, server, deque[int]()), (server, client, self.cuts)):
                     Thread(target=self._carry, args=(source, target, cuts), daemon=True).start()
 
