@@ -58,9 +58,9 @@ class Journal:
             file.writelines(entry.line() for entry in self._entries.values())
 
     def done(self, original: Path, reconstruction: Path, at: Stamp) -> ScoreRow | None:
-        """The row of a pair whose files are those that were scored, or None."""
+        """The row of a pair whose files are those that were scored, or None; a pair that met a fault is not done."""
         known = self._entries.get((text(original.as_posix()), text(reconstruction.as_posix())))
-        return known.row if known is not None and known.stamp == at else None
+        return known.row if known is not None and known.stamp == at and not known.row.is_fault else None
 
     def append(self, rows: Iterable[tuple[Stamp, ScoreRow]]) -> None:
         """Add scored pairs and flush them to the file."""

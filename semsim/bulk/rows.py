@@ -67,6 +67,11 @@ class ScoreRow:
         scored = {field.name for field in fields(PairScore)} | {"error_code", "error_message"}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in scored}
 
+    @property
+    def is_fault(self) -> bool:
+        """True where the scorer had a fault: nothing is known of the pair, and another attempt may score it."""
+        return self.error_code == ErrorCode.INTERNAL
+
     def result(self) -> PairScore | PairFailure:
         """The result that the row was made of."""
         if self.error_code is not None:

@@ -19,7 +19,7 @@ from semsim.commands.options import (
     load_scorer,
 )
 from semsim.commands.progress_bar import progress_bar
-from semsim.commands.service_options import CA, Certificate, Key, TokenFile, Url, load_remote_scorer
+from semsim.commands.service_options import CA, Certificate, Key, PatienceSeconds, TokenFile, Url, load_remote_scorer
 
 if TYPE_CHECKING:
     from semsim.bulk.rows import ScoreRow
@@ -59,6 +59,7 @@ def score_dir(
     ca: CA = None,
     certificate: Certificate = None,
     key: Key = None,
+    patience: PatienceSeconds = None,
     controls: OwnControls = None,
     no_controls: NoControls = False,
     fail_above: FailAbove = None,
@@ -66,7 +67,8 @@ def score_dir(
 ) -> None:
     """Score a directory of originals against a directory of reconstructions.
 
-    With -o, a run that was interrupted, or whose service went away, goes on where it stopped when it is called again.
+    With -o, a run that was interrupted, or whose service went away, goes on where it stopped when it is called again,
+    and pairs that met a fault of the service are tried again.
 
     Exit codes: 0 every image of both directories was scored; 3 a leakage is above --fail-above; 1 an image was not
     scored, had no partner or was skipped, or with --fail-above nothing can be told of a pair; 2 refused; 130
@@ -82,7 +84,7 @@ def score_dir(
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     _check((originals, reconstructions), output)
-    _check_one_model(url, (model, require, controls), (token_file, ca, certificate, key))
+    _check_one_model(url, (model, require, controls), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
     remote = None
@@ -93,6 +95,7 @@ def score_dir(
             ca=ca,
             certificate=certificate,
             key=key,
+            patience=patience,
             fail_above=fail_above,
             controls=not no_controls,
         )
@@ -119,7 +122,11 @@ def score_dir(
     summary, rows = run.summary(), run.rows + run.rows_of_others()
     if output is not None and journal is not None:
         write_table(output, rows, scorer.manifest, summary)
-        journal.unlink(missing_ok=True)
+        faults = sum(row.is_fault for row in run.rows)
+        if remote is None or not faults:
+            journal.unlink(missing_ok=True)
+        else:
+            typer.echo(f"{faults} met a fault of the service: call again to score these alone", err=True)
     if as_json:
         typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
@@ -156,8 +163,8 @@ def _check_one_model(url: str | None, of_scorer: tuple[object, ...], of_service:
             "expected --url alone, since the service has its own model, provider and controls, got also --model (or "
             "the variable SEMSIM_ARTIFACT), --require or --controls"
         )
-    if url is None and any(of_service):
-        raise InvalidOption("expected --url with --token-file and --tls-*, got them alone")
+    if url is None and any(option is not None for option in of_service):
+        raise InvalidOption("expected --url with --token-file, --tls-* and --patience, got them alone")
 
 
 def _check(directories: tuple[Path, Path], output: Path | None) -> None:

@@ -18,6 +18,17 @@ CA = Annotated[Path | None, typer.Option("--tls-ca", help=f"{_HELP}PEM authoriti
 Certificate = Annotated[Path | None, typer.Option("--tls-certificate", help=f"{_HELP}PEM certificate to show (mTLS).")]
 Key = Annotated[Path | None, typer.Option("--tls-key", help=f"{_HELP}PEM key of this certificate.")]
 
+PatienceSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--patience",
+        min=0,
+        metavar="SECONDS",
+        show_default="120",
+        help=f"{_HELP}the time for which a request is tried again where the service is away or overloaded.",
+    ),
+]
+
 
 def load_remote_scorer(
     url: str,
@@ -26,6 +37,7 @@ def load_remote_scorer(
     ca: Path | None,
     certificate: Path | None,
     key: Path | None,
+    patience: float | None,
     fail_above: float | None,
     controls: bool = True,
 ) -> "RemoteScorer":
@@ -36,10 +48,13 @@ def load_remote_scorer(
         NotCalibrated: there is a limit of leakage, and the model gives no leakage.
         SemSimError: the service is away, or refuses to tell its model.
     """
-    from semsim.client import RemoteScorer
+    from semsim.client import ConnectionOptions, RemoteScorer
 
     token = None if token_file is None else token_file.read_text(errors="replace").strip()
-    scorer = RemoteScorer(url, token=token, ca=ca, certificate=certificate, key=key, controls=controls)
+    options: ConnectionOptions = {"token": token, "ca": ca, "certificate": certificate, "key": key}
+    if patience is not None:
+        options["patience"] = patience
+    scorer = RemoteScorer(url, controls=controls, **options)
     try:
         check_limit(scorer, fail_above)
     except BaseException:

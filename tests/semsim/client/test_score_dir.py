@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,44 @@ def test_a_refused_pair_is_not_scored(
     assert len(failed) < 8
 
 
+def test_a_pair_that_met_a_fault_is_tried_again(
+    semsim: Semsim, proxy: FaultyProxy, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The next run asks for such pairs alone, and its table is that of a run without a fault."""
+    here, there = tmp_path / "here.csv", tmp_path / "there.csv"
+    assert semsim("score-dir", *folders, "-o", here).returncode == 0
+    bad = picture(32, 32, 20).tobytes()
+    proxy.always = lambda request, forward: (
+        refused(500, "internal")(request, forward) if bad in request.body else forward()
+    )
+    shown = semsim("score-dir", *folders, "-o", there, "--url", proxy.url)
+    assert shown.returncode == 1
+    failed = sum(row["error_code"] == "internal" for row in table(there))
+    assert f"{failed} met a fault of the service: call again to score these alone" in shown.stderr
+    proxy.always = None
+    proxy.requests.clear()
+    assert semsim("score-dir", *folders, "-o", there, "--url", proxy.url).returncode == 0
+    assert table(there) == table(here)
+    (request,) = proxy.requests
+    assert request.headers["x-semsim-shape"].startswith(f"{failed},")
+    assert not list(tmp_path.glob("*.partial.jsonl"))
+
+
+def test_the_patience_is_an_option(
+    semsim: Semsim, proxy: FaultyProxy, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Without patience a service that is not ready ends the run at once."""
+    proxy.always = refused(503, "not_ready")
+    began = time.monotonic()
+    shown = semsim("score-dir", *folders, "-o", tmp_path / "table.csv", "--url", proxy.url, "--patience", "0")
+    assert (shown.returncode, time.monotonic() - began < 20) == (2, True)
+    assert "error [not_ready]" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
+        (("--patience", "0"), "invalid_option"),
         (("--url", "ftp://example.org"), "invalid_option"),
         (("--url", "http://user:word@example.org"), "invalid_option"),
         (("--url", "URL", "--model", "models/semsim-default"), "invalid_option"),
