@@ -41,9 +41,9 @@ FLOORS = {
     "semsim_service": "settings access core observing http grpc_transport host service serve_command __main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "
     "series series_plot audit_gallery audit_metrics image_folders audit_run audit_run_command audit_command "
-    "flower_options flower_guard flower_probe flower nvflare_client nvflare_filter nvflare_metric nvflare",
+    "flower_options flower_guard flower_probe flower nvflare_client nvflare_reply nvflare_filter nvflare_metric nvflare",
     "benchmarks": "harness attack_cases attacks attacks_on_gpu labels local_training presets serving scoring soak "
-    "overload malformed networks damage federation_controls controls",
+    "overload malformed networks damage federation_controls",
 }
 """The rooms of each package from the ground up: a room imports only rooms that are named before it."""
 FORBIDDEN_IN_LIBRARY = {"torch", "torchvision", "timm", "bentoml", "starlette", "fastapi"}

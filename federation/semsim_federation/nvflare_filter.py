@@ -17,6 +17,7 @@ from nvflare.apis.shareable import ReservedHeaderKey, Shareable, make_reply
 from semsim.exceptions import InvalidConfiguration, InvalidUpdate
 from semsim_federation.guard import Action, Decision, Guard, check_every
 from semsim_federation.nvflare_client import AuditedClient, ReceivedTask, arrays
+from semsim_federation.nvflare_reply import refuse_hidden_tensors
 
 Refusal = Literal["error", "empty"]
 _BLOCKED = "the site blocked this update"
@@ -89,26 +90,34 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
     def process(self, shareable: Shareable, fl_ctx: FLContext) -> Shareable:
         """Filter a task's result, which NVFLARE's own filters let pass where it is no DXO or tells of a failure.
 
-        A result that is no DXO is blocked. A result with another return code than OK goes out as that code alone.
-        The action ``report`` sends both as they are.
+        A result that is no DXO, or that holds more than numbers and texts beside the data of its DXO, is blocked. A
+        result with another return code than OK goes out as that code alone. The action ``report`` sends them as they
+        are.
 
         Raises:
             ContentBlockedException: the result is no DXO, or ``refusal`` is ``error`` and an update is blocked.
         """
+        if self.action == "report":
+            return super().process(shareable, fl_ctx)
         code = shareable.get_return_code()
-        if code != ReturnCode.OK and self.action != "report":
+        if code != ReturnCode.OK:
             bare = make_reply(str(code))
             if shareable == bare:
                 return shareable
             self.log_warning(fl_ctx, f"expected nothing but the return code {code}, got data, too, and removed it")
             return bare
-        if code == ReturnCode.OK and set(shareable) - {ReservedHeaderKey.HEADERS}:
-            try:
-                from_shareable(shareable)
-            except ValueError as error:
-                if self.action != "report":
-                    self.log_warning(fl_ctx, f"expected a result that holds a DXO, got another one: {error}")
-                    raise ContentBlockedException(_BLOCKED) from error
+        dxo = DXO(DataKind.APP_DEFINED, data={})  # of a result that has none
+        try:
+            if set(shareable) - {ReservedHeaderKey.HEADERS}:
+                dxo = from_shareable(shareable)
+            refuse_hidden_tensors(shareable)
+        except InvalidUpdate as error:
+            decision = Decision(None, None, f"Could not audit the update: {type(error).__name__}: {error}")
+            self._answer(dxo, fl_ctx, None, decision)
+            return DXO(dxo.data_kind if isinstance(dxo.data_kind, str) else DataKind.APP_DEFINED, {}).to_shareable()
+        except ValueError as error:
+            self.log_warning(fl_ctx, f"expected a result that holds a DXO, got another one: {error}")
+            raise ContentBlockedException(_BLOCKED) from error
         return super().process(shareable, fl_ctx)
 
     def process_dxo(self, dxo: DXO, shareable: Shareable, fl_ctx: FLContext) -> DXO | None:

@@ -205,6 +205,70 @@ def test_a_result_without_a_dxo_is_blocked(site: Site) -> None:
         assert LeakageFilter(site.client()).process(reply, site.context) is reply
 
 
+def hiding(at: Site, where: str, value: object) -> Shareable:
+    """A reply that an honest client could send, with a value outside of its update."""
+    dxo = at.update(after=noised(at))
+    if where == "collection":
+        dxo = DXO(DataKind.COLLECTION, {"good": dxo}, meta={"hidden": value})
+    elif where == "metrics":
+        dxo = DXO(DataKind.METRICS, {"loss": 1.0}, meta={"hidden": value})
+    elif where == "empty":
+        dxo = DXO(DataKind.WEIGHTS, {}, meta={"hidden": value})
+    elif where == "meta":
+        dxo.meta["hidden"] = {"deep": [value]}
+    reply = dxo.to_shareable()
+    if where == "headers":
+        reply.set_header("hidden", value)
+    elif where == "beside":
+        reply["hidden"] = value
+    elif where == "in the dxo":
+        reply["DXO"]["hidden"] = value
+    return reply
+
+
+PLACES = ("meta", "metrics", "empty", "collection", "headers", "beside", "in the dxo")
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_no_tensors_pass_beside_an_update(site: Site, where: str, tmp_path: Path) -> None:
+    """A reply that holds arrays or bytes outside of the data that is audited is blocked, and the site reads why."""
+    for number, value in enumerate((site.after["hidden.weight"], torch.ones(2), b"weights", [0.5] * 1001)):
+        kept, reply = tmp_path / str(number), hiding(site, where, value)
+        with pytest.raises(ContentBlockedException):
+            LeakageFilter(site.client(), applied=NOISE, reports=str(kept)).process(reply, site.context)
+        (decision,) = reported(kept)
+        assert "beside an update" in str(decision["reason"])
+        assert LeakageFilter(site.client(), "report").process(reply, site.context) is reply
+    empty = LeakageFilter(site.client(), applied=NOISE, refusal="empty")
+    sent = empty.process(hiding(site, where, site.after["hidden.weight"]), site.context)
+    assert (from_shareable(sent).data, from_shareable(sent).meta) == ({}, {})
+    assert set(sent) == {"DXO", "__headers__"}
+    assert set(sent["__headers__"]) == {"__content_type__"}
+    plain = hiding(site, where, 1.0)
+    assert LeakageFilter(site.client(), applied=NOISE).process(plain, site.context) is plain
+
+
+def test_numbers_and_texts_pass_beside_an_update(site: Site) -> None:
+    """Metadata that NVFLARE and its clients send pass as they are."""
+    dxo = site.update(after=noised(site))
+    dxo.meta |= {"NUM_STEPS_CURRENT_ROUND": 4, "filter_history": ["Other"], "top": np.float32(0.5), "none": None}
+    reply = dxo.to_shareable()
+    reply.set_header("current_round", 3)
+    sent = LeakageFilter(site.client(), applied=NOISE).process(reply, site.context)
+    assert from_shareable(sent).meta["initial_metrics"] == {"loss": 1.0}
+    assert sent.get_header("current_round") == 3
+
+
+def test_no_tensors_pass_in_a_reply_without_a_dxo_or_in_a_collection(site: Site) -> None:
+    """NVFLARE's own filters look at neither: a reply of headers alone, and a part of a collection that is no DXO."""
+    headed = make_reply(ReturnCode.OK)
+    headed.set_header("hidden", site.after)
+    parts = DXO(DataKind.COLLECTION, {"good": site.update(after=noised(site)), "bad": site.after["hidden.weight"]})
+    for reply in (headed, parts.to_shareable()):
+        with pytest.raises(ContentBlockedException):
+            LeakageFilter(site.client(), applied=NOISE).process(reply, site.context)
+
+
 def test_a_collection_is_filtered_part_by_part(site: Site) -> None:
     """A leaking update inside a collection is found, and the others keep their place."""
     parts = {"good": site.update(after=noised(site)), "bad": site.update()}
