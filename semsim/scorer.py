@@ -68,6 +68,10 @@ class PairScore:
     uninformative, where there are no controls, and where fewer than 100 of them are no copies of the original."""
     identified: bool | None = None
     """True where the chance is below 1%; None where the chance is None."""
+    leakage_low: float | None = None
+    leakage_high: float | None = None
+    """The range of the leakage: that of the middle 90% of calibrations on other draws of the originals that were judged.
+    None where the leakage is None, and where the model keeps no draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,7 @@ class Scorer:
         wide = embeddings.astype(np.float64)
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
+        ranges = None if leakages is None else self._ranges(distances, leakages)
         chances = self._chances(prepared, embeddings, distances) if controls else None
         threshold = self.manifest.threshold
         pixels = prepared.pixels
@@ -259,9 +264,20 @@ class Scorer:
                     uninformative=uninformative,
                     chance=chance,
                     identified=None if chance is None else chance < IDENTIFIED,
+                    leakage_low=None if uninformative or ranges is None else float(ranges[0][i]),
+                    leakage_high=None if uninformative or ranges is None else float(ranges[1][i]),
                 )
             )
         return scores
+
+    def _ranges(
+        self, distances: NDArray[np.float64], leakages: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """The ranges ``(N,)`` of leakages, which hold them; None where the model keeps no draws of its calibration."""
+        if self.manifest.calibration_draws is None:
+            return None
+        low, high = self.manifest.calibration_draws.leakage_range(distances)
+        return np.minimum(low, leakages), np.maximum(high, leakages)
 
     def _chances(
         self, prepared: PreparedPairs, embeddings: NDArray[np.float32], distances: NDArray[np.float64]

@@ -41,6 +41,8 @@ class ScoreRow:
     uninformative: str | None = None
     chance: float | None = None
     identified: bool | None = None
+    leakage_low: float | None = None
+    leakage_high: float | None = None
     error_code: str | None = None
     error_message: str | None = None
 

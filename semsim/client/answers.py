@@ -59,6 +59,8 @@ class _ReceivedScore(_Received):
     uninformative: Uninformative | None
     chance: Annotated[float, Field(gt=0, le=1)] | None = None
     identified: bool | None = None
+    leakage_low: Annotated[float, Field(ge=0, le=1)] | None = None
+    leakage_high: Annotated[float, Field(ge=0, le=1)] | None = None
     error: None = None
 
 
@@ -103,6 +105,7 @@ def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> 
             f"expected a distance of at most {_SAME} of images with the mse 0, which are equal, got {result.distance}"
         )
     _check_leakage(result, model)
+    _check_range(result)
     _check_chance(result, model)
     return PairScore(
         distance=result.distance,
@@ -115,6 +118,8 @@ def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> 
         uninformative=result.uninformative,
         chance=result.chance,
         identified=result.identified,
+        leakage_low=result.leakage_low,
+        leakage_high=result.leakage_high,
     )
 
 
@@ -135,6 +140,16 @@ def _check_leakage(result: _ReceivedScore, model: ServiceModel) -> None:
             f"expected the leakage that the calibration of {_words(model.identity)} gives, got {result.leakage} for "
             f"the distance {result.distance}"
         )
+
+
+def _check_range(result: _ReceivedScore) -> None:
+    """Refuse a range that does not hold the leakage."""
+    ends = (result.leakage_low, result.leakage, result.leakage_high)
+    given = [end for end in ends if end is not None]
+    if result.leakage_low is None and result.leakage_high is None:
+        return
+    if len(given) < len(ends) or given != sorted(given):
+        raise InvalidAnswer(f"expected a leakage within its range, got {ends[1]} in {ends[0]} to {ends[2]}")
 
 
 def _check_chance(result: _ReceivedScore, model: ServiceModel) -> None:

@@ -57,6 +57,8 @@ def score(
         if result.leakage is not None:
             called = "recognizable" if result.recognizable else "not recognizable"
             leakage = f"{result.leakage:.3f}   {called}, from {scorer.manifest.threshold} on"
+            if result.leakage_low is not None:
+                leakage += f"; range {result.leakage_low:.3f} to {result.leakage_high:.3f}"
         typer.echo(f"distance  {result.distance:.4f}   0 = same image, lower = more leakage")
         typer.echo(f"leakage   {leakage}")
         typer.echo(f"chance    {_chance(result, scorer.controls)}")

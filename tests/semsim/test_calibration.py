@@ -1,11 +1,12 @@
 """Calibrations: probabilities that fall with distance."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from semsim.calibration import IsotonicCalibration, LogisticCalibration
+from semsim.calibration import CalibrationDraws, IsotonicCalibration, LogisticCalibration
 
 DISTANCES = arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1e6))
 
@@ -30,3 +31,20 @@ def test_isotonic_leakage_falls_and_is_flat_outside(distances: np.ndarray) -> No
     leakage = calibration.leakage(np.sort(distances))
     assert (np.diff(leakage) <= 0).all()
     np.testing.assert_allclose(calibration.leakage(np.array([0.0, 1.5, 3.0, 9.0])), [0.9, 0.7, 0.3, 0.1], atol=1e-12)
+
+
+def test_the_range_is_that_of_the_middle_draws() -> None:
+    """Of 21 parallel curves the second and the last but one are the ends of 90%; it is flat outside the places."""
+    curves = tuple((0.9 - 0.02 * draw, 0.5 - 0.02 * draw) for draw in range(21))
+    draws = CalibrationDraws(distances=(1.0, 2.0), leakages=curves)
+    low, high = draws.leakage_range(np.array([0.0, 1.0, 1.5, 2.0, 9.0]))
+    np.testing.assert_allclose(low, [0.52, 0.52, 0.32, 0.12, 0.12], atol=1e-9)
+    np.testing.assert_allclose(high, [0.88, 0.88, 0.68, 0.48, 0.48], atol=1e-9)
+
+
+def test_draws_that_are_no_curves_are_refused() -> None:
+    """Places must rise, and each draw has a leakage for each of them."""
+    with pytest.raises(ValueError, match="expected strictly rising distances"):
+        CalibrationDraws(distances=(2.0, 1.0), leakages=((0.5, 0.4),) * 20)
+    with pytest.raises(ValueError, match="expected 2 leakages in each draw"):
+        CalibrationDraws(distances=(1.0, 2.0), leakages=((0.5,),) * 20)

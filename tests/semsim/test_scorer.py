@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from semsim import PairFailure, PairScore, Scorer
+from semsim.calibration import CalibrationDraws, LogisticCalibration
 from semsim.exceptions import ErrorCode, ImageTooSmall, InvalidPair
 from semsim.images import DecodeLimits, Source, decode
 from semsim.stages import Stage, StageClock
 from semsim.summary import Summary, summarize
 from semsim.uninformative.blank_reconstructions import has_few_levels
-from tests.artifacts import SIDE, write_artifact
+from tests.artifacts import SIDE, manifest_for, small_graph, write_artifact
 from tests.conftest import CPU, IMAGES
 from tests.encoded import encode, picture
 
@@ -189,6 +190,24 @@ def test_calibrated_leakage(calibrated_artifact: Path) -> None:
     assert summary.mean_leakage == pytest.approx(np.mean(leakages))
     assert summary.recognizable == sum(leakage >= 0.5 for leakage in leakages)
     assert summary.uninformative == 0
+
+
+def test_a_leakage_lies_in_its_range(tmp_path: Path) -> None:
+    """With draws of the calibration each leakage has a range that holds it, and an uninformative pair none."""
+    places = (0.0, 1.0, 5.0)
+    curves = tuple(tuple(float(np.clip(1 / (1 + math.exp(2 * d - 1 + s)), 0, 1)) for d in places) for s in range(20))
+    fields = {"calibration": LogisticCalibration(slope=2, intercept=-1), "threshold": 0.5}
+    draws = CalibrationDraws(distances=places, leakages=curves)
+    scorer = Scorer(write_artifact(tmp_path / "draws", **fields, calibration_draws=draws), providers=CPU)
+    for score in scorer.score_images([picture()] * 3, [picture(seed=i) for i in range(3)]):
+        assert score.leakage is not None
+        assert score.leakage_low is not None
+        assert score.leakage_high is not None
+        assert score.leakage_low <= score.leakage <= score.leakage_high
+    plain = scorer.score(np.full((32, 32, 3), 90, dtype=np.uint8), picture())
+    assert (plain.leakage, plain.leakage_low, plain.leakage_high) == (None, None, None)
+    with pytest.raises(ValueError, match="expected draws of a calibration beside the calibration"):
+        manifest_for(small_graph(), calibration_draws=draws)
 
 
 def test_where_no_pair_was_scored_none_is_counted_as_harmless() -> None:

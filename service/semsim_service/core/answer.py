@@ -25,6 +25,8 @@ def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair 
         id=pair_id,
         distance=result.distance,
         leakage=result.leakage,
+        leakage_low=result.leakage_low,
+        leakage_high=result.leakage_high,
         recognizable=result.recognizable,
         chance=result.chance,
         identified=result.identified,

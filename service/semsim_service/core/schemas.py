@@ -72,6 +72,14 @@ class ScoredPair(_Model):
             "calibration, and when the pair is uninformative."
         ),
     ]
+    leakage_low: Annotated[
+        float | None,
+        Field(
+            description="The lower end of the leakage's range, in [0, 1]: that of the middle 90% of calibrations on "
+            "other draws of the originals that were judged; null where the leakage is, or the model keeps no draws."
+        ),
+    ]
+    leakage_high: Annotated[float | None, Field(description="The upper end of that range; null likewise.")]
     recognizable: Annotated[bool | None, Field(description="leakage >= the model's threshold; null likewise.")]
     chance: Annotated[
         float | None,

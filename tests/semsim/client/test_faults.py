@@ -118,6 +118,8 @@ def with_results(change: Callable[[list[Any]], list[Any]]) -> Callable[[Any], An
         (with_values(leakage=None, recognizable=None), "calibration"),
         (with_values(recognizable=None), "calibration"),
         (with_values(chance=0.0), "chance"),
+        (with_values(leakage_low=0.1), "a leakage within its range"),
+        (with_values(leakage_low=0.99, leakage_high=1.0), "a leakage within its range"),
         (with_values(chance=0.5), "identified where it is below"),
         (with_values(identified=False), "identified where it is below"),
         (with_values(chance=None), "identified where it is below"),

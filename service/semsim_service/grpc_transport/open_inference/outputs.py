@@ -54,6 +54,8 @@ def _status(result: ScoredPair) -> bytes:
 OUTPUTS = {
     "distance": _number(lambda result: result.distance),
     "leakage": _number(lambda result: result.leakage),
+    "leakage_low": _number(lambda result: result.leakage_low),
+    "leakage_high": _number(lambda result: result.leakage_high),
     "recognizable": _flag(
         lambda result: result.recognizable, "1: recognizable; 0: not recognizable; 2: not known, see status"
     ),

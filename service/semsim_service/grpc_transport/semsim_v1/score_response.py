@@ -87,6 +87,8 @@ def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
             uninformative=result.uninformative or "",
             chance=result.chance,
             identified=result.identified,
+            leakage_low=result.leakage_low,
+            leakage_high=result.leakage_high,
         ),
     )
 

@@ -24,7 +24,7 @@ IMAGES = np.stack([picture(32, 24, seed) for seed in range(6)])
 ORIGINALS, RECONSTRUCTIONS = IMAGES[:3], IMAGES[3:]
 RAW = {"originals": ORIGINALS, "reconstructions": RECONSTRUCTIONS}
 OUTPUTS = [
-    *("distance", "leakage", "recognizable", "chance", "identified"),
+    *("distance", "leakage", "leakage_low", "leakage_high", "recognizable", "chance", "identified"),
     *("mse", "psnr", "ssim", "resized", "error", "status"),
 ]
 _T = TypeVar("_T")
