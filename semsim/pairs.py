@@ -17,6 +17,7 @@ from semsim.pixel_metrics import SSIM_WINDOW
 _log = logging.getLogger(__name__)
 
 _Score = TypeVar("_Score")
+_Listed = TypeVar("_Listed")
 
 _SHEET = 1.9
 """A sheet of two square pictures with a border around each is this much longer than high."""
@@ -202,3 +203,14 @@ def require_comparable(original: RGBImage, reconstruction: RGBImage) -> None:
             f"expected one reconstruction of about the shape of its original, {wanted_width}x{wanted_height}, got "
             f"{width}x{height}: a sheet of several pictures is to be cut first"
         )
+
+
+def listed(values: Iterable[_Listed], content: str) -> list[_Listed]:
+    """The values as a list. It holds each of them while addresses tell them apart: an array makes new rows each time.
+
+    Raises:
+        InvalidPair: they are no sequence; ``content`` says of what.
+    """
+    if isinstance(values, str | bytes | bytearray | memoryview) or not isinstance(values, Iterable):
+        raise InvalidPair(f"expected a sequence of {content}, got {type(values).__name__}")
+    return list(values)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,13 @@ from semsim.artifact import Artifact
 from semsim.chance import IDENTIFIED, ControlEmbeddings
 from semsim.distinct import distinct
 from semsim.embedder import Embedder
-from semsim.exceptions import InvalidPair
 from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.manifest import Manifest
 from semsim.pairs import (
     PairFailure,
     decode_pairs,
+    listed,
     merge_outcomes,
     require_comparable,
     require_decoded,
@@ -33,8 +32,6 @@ from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Stage, StageClock
 from semsim.uninformative import Uninformative, uninformative_pairs
-
-_Value = TypeVar("_Value")
 
 DEFAULT_BATCH_SIZE = 16
 """Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
@@ -70,7 +67,7 @@ class PairScore:
     """True where the chance is below 1%; None where the chance is None."""
     leakage_low: float | None = None
     leakage_high: float | None = None
-    """The range of the leakage: that of the middle 90% of calibrations on other draws of the originals that were judged.
+    """The range of the leakage: that of the middle 90% of calibrations on other draws of the judged originals.
     None where the leakage is None, and where the model keeps no draws."""
 
 
@@ -162,7 +159,7 @@ class Scorer:
         Raises:
             InvalidPair: ``pairs`` is no sequence of pairs.
         """
-        pairs = _listed(pairs, "(original, reconstruction) pairs")
+        pairs = listed(pairs, "(original, reconstruction) pairs")
         clock = clock or StageClock()
         with clock.measure(Stage.DECODE):
             decoded = decode_pairs(pairs, limits=limits)
@@ -186,7 +183,7 @@ class Scorer:
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
             ImageTooSmall: a side is under 7 pixels.
         """
-        originals, reconstructions = _listed(originals, "images"), _listed(reconstructions, "images")
+        originals, reconstructions = listed(originals, "images"), listed(reconstructions, "images")
         if len(originals) != len(reconstructions):
             raise ValueError(
                 f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}"
@@ -242,7 +239,9 @@ class Scorer:
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
         leakages = self.leakage(distances)
         ranges = None if leakages is None else self._ranges(distances, leakages)
-        chances = self._chances(prepared, embeddings, distances) if controls else None
+        chances = None
+        if controls and self.controls is not None:
+            chances = self.controls.chances(embeddings, prepared.originals, prepared.reconstructions, distances)
         threshold = self.manifest.threshold
         pixels = prepared.pixels
         scores = []
@@ -279,14 +278,6 @@ class Scorer:
         low, high = self.manifest.calibration_draws.leakage_range(distances)
         return np.minimum(low, leakages), np.maximum(high, leakages)
 
-    def _chances(
-        self, prepared: PreparedPairs, embeddings: NDArray[np.float32], distances: NDArray[np.float64]
-    ) -> NDArray[np.float64] | None:
-        """The chance of each pair ``(N,)``, NaN where too few controls are left; None without controls."""
-        if self.controls is None:
-            return None
-        return self.controls.chances(embeddings, prepared.originals, prepared.reconstructions, distances)
-
     def embed(self, images: Iterable[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of N images, uint8 ``(H, W, 3)`` of any sizes; equal ones are embedded once.
 
@@ -294,7 +285,7 @@ class Scorer:
             InvalidPair: there is no sequence of images.
             InvalidArray: an image is no uint8 array ``(H, W, 3)``.
         """
-        images = [require_decoded(image) for image in _listed(images, "images")]
+        images = [require_decoded(image) for image in listed(images, "images")]
         clock = clock or StageClock()
         with clock.measure(Stage.RESIZE):
             rows, batch = self._resize(images)
@@ -317,14 +308,3 @@ class Scorer:
         """The calibrated leakage ``(N,)`` of distances ``(N,)``; None where the artifact carries no calibration."""
         calibration = self.manifest.calibration
         return None if calibration is None else calibration.leakage(distances)
-
-
-def _listed(values: Iterable[_Value], content: str) -> list[_Value]:
-    """The values as a list. It holds each of them while addresses tell them apart: an array makes new rows each time.
-
-    Raises:
-        InvalidPair: they are no sequence; ``content`` says of what.
-    """
-    if isinstance(values, str | bytes | bytearray | memoryview) or not isinstance(values, Iterable):
-        raise InvalidPair(f"expected a sequence of {content}, got {type(values).__name__}")
-    return list(values)

@@ -35,3 +35,5 @@ for set in $SETS; do # against the classifiers, beside other metrics
         --artifact imagenet-baseline=models/imagenet-baseline --images \
         --out "$OUT/faithfulness/$set" --write docs/faithfulness/semsim-default.md
 done
+"$SEMSIM" faithfulness identified $(printf 'datasets/%s ' $SETS) --judgements "$SEMSIM_DATA/votes/vision-1" \
+    --faces "$SEMSIM_DATA/caltech101/Faces" --write docs/user.md

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semsim.commands.main import EXIT_FAILED_PAIRS
-from semsim.commands.options import Json
+from semsim.commands.options import Json, Model
 
 if TYPE_CHECKING:
     from semsim_training.annotation.judgements import AnnotatorKind
@@ -188,3 +188,33 @@ def stand_ins(
         typer.echo(text)
     else:
         write_between(write, "stand-ins", text)
+
+
+@app.command("identified")
+def identified(
+    sets: Annotated[list[Path], typer.Argument(help="Reconstruction sets, whose test split is measured.")],
+    judgements: Annotated[Path, typer.Option(help="Table of judgements by vision models.")],
+    faces: Annotated[Path, typer.Option(help="Folder of photographs of faces, such as Caltech-101's Faces.")],
+    model: Model = None,
+    write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
+) -> None:
+    """Measure which pairs are identified: copies and strangers of one kind, and reconstructions by what lookers saw."""
+    from semsim.scorer import Scorer
+    from semsim_training.annotation.judgements import AnnotatorKind
+    from semsim_training.faithfulness.identified_pictures import identified_table, measure_faces, measure_judged
+    from semsim_training.judged.judged_set import JudgedSet
+    from semsim_training.markdown import around_marks, write_between
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+
+    if write is not None:
+        around_marks(write, "identified")
+    scorer = Scorer(model)
+    shares = measure_faces(scorer, faces)
+    for path in sets:
+        whole = JudgedSet.read(ReconstructionSet.read(path), judgements, AnnotatorKind.VISION_MODEL)
+        shares += measure_judged(scorer, whole.of_splits(("test",)))
+    text = identified_table(shares)
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, "identified", text)
