@@ -49,6 +49,15 @@ def test_published_data_that_is_not_there(tmp_path: Path) -> None:
         ImageSource(published="MNIST", root=tmp_path, size=32).load()
 
 
+def test_digits_need_no_files() -> None:
+    """scikit-learn's digits are published images, too: grey, with a share for testing."""
+    digits = ImageSource(published="digits", size=16, split="test", test_share=0.2).load()
+    assert digits.images.shape[1:] == (16, 16, 3)
+    assert digits.classes == tuple("0123456789")
+    assert 0.15 < len(digits) / 1797 < 0.25
+    assert (digits.images == digits.images[..., :1]).all()
+
+
 def test_images_by_name_are_those_of_the_whole(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of source gives the named images alone as it gives them among all; names that it lacks are left out."""
     photographs = [(Image.fromarray(image), label % 3) for label, image in enumerate(smooth_images(6, 40))]
