@@ -27,7 +27,7 @@ class AsyncClient(PairClient):
 
 
 class AsyncGrpcClient(PairClient):
-    """Scores pairs with a service over gRPC; for arrays it costs the service less than HTTP.
+    """Scores pairs with a service over gRPC, arrays as raw tensors.
 
     Args:
         url: the address of gRPC, ``http://HOST:PORT``, or ``https://HOST:PORT`` where it speaks TLS.
