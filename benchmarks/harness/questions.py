@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.harness.damage import damages
+from benchmarks.harness.damaged_pictures import damages
 
 RGBImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``."""

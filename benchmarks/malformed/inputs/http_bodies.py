@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.damage import damages, with_metadata
+from benchmarks.harness.damaged_pictures import damages, with_metadata
 from benchmarks.harness.messages import BOUNDARY, JSON_TYPE, MULTIPART_TYPE, OCTETS_TYPE, request_bytes
 from benchmarks.harness.questions import PNG, Mark, encode
 from benchmarks.malformed.inputs.corpus import Corpus, mutate

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.harness.damage import damages, with_metadata
+from benchmarks.harness.damaged_pictures import damages, with_metadata
 from benchmarks.harness.questions import FORMATS, PNG, Mark, draw, encode
 from semsim.exceptions import CorruptImage, TruncatedImage
 from semsim.images import decode
