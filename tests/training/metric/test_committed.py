@@ -36,4 +36,4 @@ def test_the_figures_come_out_again(bundled: Scorer) -> None:
     called = manifest.calibration.leakage(distances) >= manifest.threshold
     assert judged.majority[called].mean() == pytest.approx(results["precision", "all"].value, abs=0.01)
     assert called[judged.majority].mean() == pytest.approx(results["recall", "all"].value, abs=0.01)
-    assert "**Judged by classifiers.** No person has judged" in card
+    assert "**Judged by vision models.** No person has judged" in card

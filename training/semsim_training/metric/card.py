@@ -10,12 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from semsim.manifest import HeldOutResult
 from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.annotation.annotator_agreement import AgreementReport, agreement_reports
-from semsim_training.annotation.judgements import AnnotatorKind, read
+from semsim_training.annotation.gold_rule import GoldRule
+from semsim_training.annotation.judgements import read
 from semsim_training.checkpoint import CheckpointDescription
 from semsim_training.configuration import expanded
 from semsim_training.faithfulness.report import Figure
 from semsim_training.judged.judged_set import JudgedSet
-from semsim_training.judged.judged_sources import JudgedSource
+from semsim_training.judged.judged_sources import JudgedSource, JudgedSources
 from semsim_training.metric.changes import MILD
 from semsim_training.metric.checkpoint_writing import WEIGHTS
 from semsim_training.metric.hold_out import HeldOuts
@@ -37,21 +38,45 @@ class CardSet:
     originals: int
     recognised: float
     """The share that the majority recognised."""
-    agreements: tuple[AgreementReport, ...]
-    """The agreement of the annotators."""
+    agreement: AgreementReport
+    """The agreement of the annotators who count."""
+    left_out: int
+    """The number of annotators who do not count, since they do not keep the rule for gold items."""
 
     @classmethod
-    def of(cls, judged: JudgedSet, table: Path) -> "CardSet":
+    def of(cls, judged: JudgedSet, table: Path, gold: GoldRule | None) -> "CardSet":
         """The line of a judged set; ``table`` is the directory of its judgements."""
-        judgements = [one for one in read(table) if one.kind is judged.kind and one.dataset == judged.name]
+        of_kind = [one for one in read(table) if one.kind is judged.kind]
+        failed = frozenset[str]() if gold is None else gold.failed(of_kind)
+        of_set = [one for one in of_kind if one.dataset == judged.name]
+        judgements = [one for one in of_set if one.annotator not in failed]
+        (agreement,) = agreement_reports(
+            judgements, {judged.name: dict(zip(judged.items, judged.originals, strict=True))}
+        )
         return cls(
             judged.name,
             len(judged),
             len(judged.setting_names),
             len(judged.original_names),
             float(judged.majority.mean()),
-            agreement_reports(judgements, {judged.name: dict(zip(judged.items, judged.originals, strict=True))}),
+            agreement,
+            len({one.annotator for one in of_set} & failed),
         )
+
+    @property
+    def judgements(self) -> int:
+        """The number of judgements of reconstructions that count."""
+        return sum(one.recognised.of for one in self.agreement.annotators)
+
+    @property
+    def clean(self) -> Rate:
+        """The share of clean originals that were given their class, by all annotators who count."""
+        return _together([one.clean for one in self.agreement.annotators])
+
+    @property
+    def noise(self) -> Rate:
+        """The share of images of noise that were called unrecognizable."""
+        return _together([one.noise for one in self.agreement.annotators])
 
 
 def write_card(
@@ -90,10 +115,11 @@ def write_card(
         report=report,
         who=PLURALS[kind],
         who_one=f"a {kind.replace('_', ' ')}",
-        sets=[_card_set(one, base, kind) for one in training.judged.sets],
+        sets=[_card_set(one, base, training.judged) for one in training.judged.sets],
         held_out=None if held_out is None else HeldOuts.read(held_out),
         selection=None if selection is None else _selection(selection),
         because=training.because,
+        gold=training.judged.gold,
         mild=MILD,
         draws=DRAWS,
         brier=", ".join(f"{name} {value:.4f}" for name, value in report.brier.items()),
@@ -103,8 +129,14 @@ def write_card(
     _draw_reliability(report, PLURALS[kind], out / "reliability.png")
 
 
-def _card_set(source: JudgedSource, base: Path, kind: AnnotatorKind) -> CardSet:
-    return CardSet.of(source.read(base, kind), base / expanded(source.annotations))
+def _card_set(source: JudgedSource, base: Path, sources: JudgedSources) -> CardSet:
+    judged = source.read(base, sources.kind, sources.gold)
+    return CardSet.of(judged, base / expanded(source.annotations), sources.gold)
+
+
+def _together(rates: Sequence[Rate]) -> Rate:
+    count, of = sum(rate.count for rate in rates), sum(rate.of for rate in rates)
+    return Rate.of_outcomes([True] * count + [False] * (of - count))
 
 
 def _selection(directory: Path) -> Sequence[RecipeScore]:
