@@ -63,7 +63,7 @@ def test_groups_compare_all_that_differ(anchors: str) -> None:
 
 
 def test_strangers_are_clear_and_of_another_class() -> None:
-    """A recognised reconstruction is compared with those of other classes, as if nobody had recognised these."""
+    """A recognised reconstruction is compared with those and originals of other classes, as if nobody recognised these."""
     several = with_rows(SET, lambda row: replace(row, class_name=f"class {int(row.image[6:8]) % 3}"))
     plain, with_strangers = (
         list(batches(several, recipe(strangers=strangers), seed=0, epoch=0)) for strangers in (False, True)
@@ -73,12 +73,16 @@ def test_strangers_are_clear_and_of_another_class() -> None:
         assert (batch.nearer[:known] == without.nearer).all()
         shares, labels = several.judged.shares[batch.reconstructions], several.labels[batch.originals]
         strangers = list(zip(batch.nearer[known:], batch.farther[known:], batch.difference[known:], strict=True))
-        assert strangers
+        count, originals = len(shares), 0
         for (anchor, mine), (same_anchor, stranger), difference in strangers:
             assert anchor == same_anchor == batch.group[mine]
-            assert labels[batch.group[mine]] != labels[batch.group[stranger]]
-            assert shares[mine] > 0 < shares[stranger]
+            of = stranger - count if stranger >= count else batch.group[stranger]
+            assert labels[batch.group[mine]] != labels[of]
+            assert shares[mine] > 0
+            assert stranger >= count or shares[stranger] > 0
             assert difference == shares[mine]
+            originals += stranger >= count
+        assert 0 < originals < len(strangers)
 
 
 @pytest.mark.parametrize("changed", [{}, {"sampling": "triplets"}])

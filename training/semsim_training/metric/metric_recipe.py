@@ -42,8 +42,8 @@ class MetricRecipe(FrozenModel):
     triplets. ``any``: they may belong to different originals, each of them an anchor (the quadruplets of Chen et al.,
     CVPR 2017), which makes distances comparable between originals."""
     strangers: bool = False
-    """True: in groups, a clear reconstruction of an original of another class shall be farther, too. Without these a
-    network may learn to tell noise from photographs and not to compare."""
+    """True: in groups, an original of another class and a clear reconstruction of it shall be farther, too. Without
+    these a network may learn to tell noise from photographs and not to compare."""
     loss: Literal["hinge", "soft"] = "hinge"
     """``max(0, d+ - d- + margin)``, or its smooth form ``t log(1 + exp((d+ - d- + margin) / t))``
     (Hermans et al., 2017)."""

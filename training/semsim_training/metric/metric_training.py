@@ -150,9 +150,10 @@ def _loss(
     device: str,
 ) -> Tensor:
     embeddings = network(_augmented(train, batch, recipe, noise).to(device))
-    anchors, reconstructions = embeddings[: len(batch.originals)], embeddings[len(batch.originals) :]
+    anchors = embeddings[: len(batch.originals)]
+    compared = torch.cat([embeddings[len(batch.originals) :], anchors])
     sides = [
-        distances(anchors[torch.from_numpy(side[:, 0])], reconstructions[torch.from_numpy(side[:, 1])])
+        distances(anchors[torch.from_numpy(side[:, 0])], compared[torch.from_numpy(side[:, 1])])
         for side in (batch.nearer, batch.farther)
     ]
     difference = torch.from_numpy(batch.difference).to(sides[0])

@@ -24,7 +24,8 @@ class Batch:
     group: _Indices
     """The anchor that each reconstruction is shown with, ``(R,)``."""
     nearer: _Indices
-    """Anchor and reconstruction of each comparison, ``(T, 2)``, indices into ``originals`` and ``reconstructions``."""
+    """Anchor and reconstruction of each comparison, ``(T, 2)``, indices into ``originals`` and ``reconstructions``. An
+    index from R on means an original: R is the first."""
     farther: _Indices
     """Anchor and reconstruction of each comparison, ``(T, 2)``, as in ``nearer``."""
     difference: NDArray[np.float64]
@@ -120,8 +121,10 @@ def _comparisons(
     if not recipe.strangers:
         return nearer, farther, difference
     label = np.array([train.judged.pairs[row].row.class_name for row in chosen])
-    clear = shares > 0
-    mine, stranger = np.nonzero(clear[:, None] & clear[None, :] & (label[:, None] != label[None, :]))
+    _, first_of_group = np.unique(group, return_index=True)
+    others = np.concatenate([label, label[first_of_group]])
+    clear, clear_others = shares > 0, np.concatenate([shares > 0, np.ones(len(first_of_group), dtype=np.bool_)])
+    mine, stranger = np.nonzero(clear[:, None] & clear_others[None, :] & (label[:, None] != others[None, :]))
     return (
         np.concatenate([nearer, np.stack([group[mine], mine], axis=1)]),
         np.concatenate([farther, np.stack([group[mine], stranger], axis=1)]),
