@@ -68,7 +68,7 @@ def _read_controls(path: Path, spec: ControlsSpec) -> ControlEmbeddings:
     expected = f"expected float16 controls ({spec.count}, {spec.dimension}) in {path}"
     try:
         stored = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:  # a header may claim any shape
         raise InvalidManifest(f"{expected}, got another file: {error}") from error
     if not isinstance(stored, np.ndarray) or stored.dtype != np.float16 or stored.shape != (spec.count, spec.dimension):
         got = f"{stored.dtype} {stored.shape}" if isinstance(stored, np.ndarray) else type(stored).__name__

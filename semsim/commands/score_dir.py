@@ -130,7 +130,7 @@ def score_dir(
     if as_json:
         typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
-        _print(run.rows, summary, output)
+        _print(run.rows, summary, output, chosen=match in (Match.BEST, Match.ASSIGNMENT))
     if missing := _missing(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)
     others = summary.skipped * (not allow_skipped) + summary.unmatched * (not allow_unmatched)
@@ -224,7 +224,7 @@ def _missing(summary: "RunSummary") -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None) -> None:
+def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None, *, chosen: bool) -> None:
     scored = sorted((row for row in rows if row.distance is not None), key=lambda row: row.distance or 0.0)
     typer.echo(f"{'distance':>9} {'leakage':>8} {'chance':>7} {'psnr':>7} {'ssim':>7}  original -> reconstruction")
     for row in scored[:_SHOWN]:
@@ -248,7 +248,8 @@ def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None) -
             f"recognizable {summary.recognizable}"
         )
     if summary.identified is not None:
-        typer.echo(f"identified beside public images: {summary.identified}")
+        luck = ", of pairs that were chosen as near, some by luck" if chosen else ""
+        typer.echo(f"identified beside public images: {summary.identified}{luck}")
         untold = sum(row.chance is None and row.uninformative is None for row in scored)
         if untold:
             typer.echo(f"not told whether identified: {untold}, since too many controls are copies", err=True)

@@ -1,5 +1,7 @@
 """The chance of a likeness, and the controls beside which it is told."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,13 @@ def test_controls_that_are_not_the_manifests_refuse_to_load(tmp_path: Path) -> N
     (home / MANIFEST_FILE).write_text(manifest)
     np.save(home / CONTROLS_FILE, np.zeros((120, 12), np.float16))
     with pytest.raises(HashMismatch, match="controls"):
+        Artifact.load(home)
+    header = b"{'descr': '<f2', 'fortran_order': False, 'shape': (99999999999, 9999), }"
+    huge = b"\x93NUMPY\x01\x00v\x00" + header.ljust(117) + b"\n"
+    (home / CONTROLS_FILE).write_bytes(huge)
+    was = json.loads(manifest)["controls"]["sha256"]
+    (home / MANIFEST_FILE).write_text(manifest.replace(was, hashlib.sha256(huge).hexdigest()))
+    with pytest.raises(InvalidManifest, match="expected float16 controls"):
         Artifact.load(home)
     (home / CONTROLS_FILE).unlink()
     with pytest.raises(Exception, match="expected the controls at") as caught:

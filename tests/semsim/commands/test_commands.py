@@ -83,6 +83,8 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
         "uninformative": None,
         "chance": 1 / 513,
         "identified": True,
+        "leakage_low": None,
+        "leakage_high": None,
     }
 
 
@@ -120,6 +122,8 @@ def test_a_directory_is_scored_beside_controls(semsim: Semsim, photographs: Path
     assert "identified" not in shown.stdout
     with output.open() as file:
         assert [row["chance"] for row in csv.DictReader(file)] == [""] * 4
+    shown = semsim("score-dir", photographs, photographs, "--match", "best")
+    assert "identified beside public images: 4, of pairs that were chosen as near, some by luck" in shown.stdout
 
 
 def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> None:
