@@ -1,6 +1,7 @@
 """A site of the example: scikit-learn's handwritten digits, a network, and what the leakage filter asks for."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,8 +10,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from semsim.images import RGBImage
-from semsim_federation.audit import Audit
+from semsim_federation import Audit, Decision
+from semsim_federation.audit_gallery import append_gallery
 from semsim_federation.nvflare import AuditedClient
+from semsim_federation.series import append
 from semsim_training.client_images.network_inputs import Inputs
 from semsim_training.gradients.update import LocalTraining
 
@@ -57,7 +60,16 @@ def tensor_of(images: Sequence[RGBImage]) -> Tensor:
 
 
 class DigitsClient(AuditedClient):
-    """The client that the filter audits."""
+    """The client that the filter audits.
+
+    Args:
+        kept: a folder of the site for its series and its gallery; empty for none.
+        originals: True to draw originals in the gallery, too.
+    """
+
+    def __init__(self, kept: str = "", originals: bool = False) -> None:
+        super().__init__()
+        self.kept, self.originals = kept, originals  # NVFLARE writes a job's arguments from attributes of their names
 
     def audit(self, fl_ctx: FLContext) -> Audit:
         """Audit one step of SGD, against digits that no client trains on."""
@@ -74,3 +86,14 @@ class DigitsClient(AuditedClient):
         if round is None:
             raise ValueError("expected the number of a round, got none")
         return batch_of(fl_ctx.get_identity_name(), round)
+
+    def record(self, fl_ctx: FLContext, decision: Decision) -> None:
+        """Append the decision to the site's series, and its reconstructions to the site's gallery."""
+        if not self.kept or decision.report is None:
+            return
+        folder, sent = Path(self.kept), decision.send is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        site = fl_ctx.get_identity_name()
+        originals = self.batch(fl_ctx, decision.report.round)[0] if self.originals else None
+        append(folder / f"{site}.parquet", decision.report, sent)
+        append_gallery(folder / f"{site}.png", decision.report, sent, originals=originals)

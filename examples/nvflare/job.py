@@ -13,6 +13,8 @@ from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
 from nvflare.recipe import SimEnv
 
 from semsim_federation.nvflare import LeakageFilter
+from semsim_federation.series import read_series
+from semsim_federation.series_plot import plot_series
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--noisy", default="site-2", help="a client that adds noise to its updates; '' for none")
+    parser.add_argument("--originals", action="store_true", help="draw originals in the galleries, too")
     parser.add_argument("--workspace", type=Path, default=Path("/tmp/semsim-nvflare"))  # noqa: S108  # as NVFLARE's own
     return parser.parse_args()
 
@@ -41,25 +44,37 @@ def recipe_of(clients: int, rounds: int, noisy: str) -> FedAvgRecipe:
     )
 
 
+def show(reports: Path) -> None:
+    """Print what each site kept of each update, and draw the curves of all."""
+    for path in sorted(reports.glob("*.json")):
+        decision = json.loads(path.read_text())
+        sys.stdout.write(f"{path.stem}: {'sent' if decision['sent'] else 'blocked'}. {decision['reason']}\n")
+    series = {path.stem: read_series(path) for path in sorted(reports.glob("*.parquet"))}
+    if series:
+        plot_series(series, reports / "curve.png")
+        sys.stdout.write(f"curve: {reports / 'curve.png'}\n")
+    for name in series:
+        sys.stdout.write(f"gallery: {reports / name}.png\n")
+
+
 def main() -> None:
-    """Run the job, or export it by NVFLARE's own ``--export``, and print what each site kept of each update."""
+    """Run the job, or export it by NVFLARE's own ``--export``, and show what each site kept."""
     given = arguments()
     workspace = given.workspace.resolve()
     reports = workspace / "reports"
-    for old in reports.glob("*.json"):
+    for old in (*reports.glob("*.json"), *reports.glob("*.parquet"), *reports.glob("*.png")):
         old.unlink()
     recipe = recipe_of(given.clients, given.rounds, given.noisy)
     defenses = ["prune:0.9", "gaussian:0.003"] if given.action == "defend" else []
     options = {"action": given.action, "refusal": given.refusal, "defenses": defenses, "reports": str(reports)}
     options["applied"] = "gaussian:0.003" if given.noisy else "none"
     if given.action != "none":
-        recipe.add_client_output_filter(LeakageFilter(DigitsClient(), **options), tasks=["train"])
+        client = DigitsClient(str(reports), given.originals)
+        recipe.add_client_output_filter(LeakageFilter(client, **options), tasks=["train"])
     try:
         recipe.execute(SimEnv(num_clients=given.clients, workspace_root=str(workspace)))
     finally:
-        for path in sorted(reports.glob("*.json")):
-            decision = json.loads(path.read_text())
-            sys.stdout.write(f"{path.stem}: {'sent' if decision['sent'] else 'blocked'}. {decision['reason']}\n")
+        show(reports)
 
 
 if __name__ == "__main__":

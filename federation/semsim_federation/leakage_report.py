@@ -126,8 +126,16 @@ class LeakageReport:
             least = "at least " if self.share_at_most > self.share else ""
             return f"This update leaks {least}{self.leaked} of {images}: {by} rebuilt them recognizably."
         if self.verdict is LeakageVerdict.NOT_SHOWN:
-            return f"This update of {images} is not shown to leak by these attacks: {tried}. Others may find more."
+            told = f"This update of {images} is not shown to leak by these attacks: {tried}. Others may find more."
+            return f"{told} {self._identified()}".strip()
         return f"Could not tell whether this update of {images} leaks: {tried}. {self._doubt()}".strip()
+
+    def _identified(self) -> str:
+        """A hint at images that stand out from public ones although the metric does not find them recognizable."""
+        if not (count := sum(image.identified for image in self.images)):
+            return ""
+        which = "1 image is" if count == 1 else f"{count} images are"
+        return f"But {which} identified: public images are less like the reconstruction. Look at it."
 
     def _doubt(self) -> str:
         hints = (f"{one.attack}: {one.reason}" for one in self.attempts if one.reason)

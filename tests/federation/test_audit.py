@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -215,3 +216,25 @@ def test_a_leak_keeps_its_reconstruction() -> None:
     for reconstruction, image in zip(between.reconstructions, images, strict=True):
         assert reconstruction is not None
         assert np.array_equal(reconstruction, image)
+
+
+def test_an_image_that_is_identified_without_being_recognizable_is_told() -> None:
+    """The sentence says that an image stands out from the controls, although it is not shown to leak."""
+    images, labels = client(1)
+    report = audit().update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    assert "identified" not in report.sentence
+    quiet = replace(report.images[0], leakage=0.1, recognizable=False, leaked=False)
+    hidden = replace(report, verdict=LeakageVerdict.NOT_SHOWN, images=(quiet,))
+    assert "But 1 image is identified: public images are less like" in hidden.sentence
+    stranger = replace(hidden, images=(replace(quiet, identified=False),))
+    assert stranger.sentence.endswith("Others may find more.")
+
+
+def test_controls_of_another_model_are_refused() -> None:
+    """Embeddings of two models cannot be compared."""
+    known = audit().controls
+    with pytest.raises(InvalidConfiguration, match="those of another model"):
+        audit(controls=replace(known, graph_sha256="0" * 64))
+    shorter = replace(known.portraits, embeddings=known.portraits.embeddings[:, :8])
+    with pytest.raises(InvalidConfiguration, match="got 8"):
+        audit(controls=replace(known, portraits=shorter, graph_sha256=None))

@@ -76,7 +76,8 @@ def test_a_sites_policy_blocks_in_every_job(job: Any, tmp_path: Path) -> None:
         chain, result = Scope.TASK_RESULT_FILTERS_NAME, site.update().to_shareable()
         sent = from_shareable(apply_filters(chain, result, site.context, {}, "train", FilterKey.OUT))
     assert (sent.data_kind, sent.data) == (DataKind.WEIGHTS, {})
-    (kept,) = (tmp_path / "reports").iterdir()
+    assert {path.suffix for path in (tmp_path / "reports").iterdir()} == {".json", ".parquet", ".png"}
+    (kept,) = (tmp_path / "reports").glob("*.json")
     assert json.loads(kept.read_text())["report"]["verdict"] == "leaks"
 
 
