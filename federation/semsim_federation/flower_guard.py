@@ -128,6 +128,8 @@ def telemetry(report: LeakageReport) -> dict[str, str | float]:
         told["leaked-share"] = report.share
     if report.leakages:
         told |= {"leakage-mean": float(np.mean(report.leakages)), "leakage-max": max(report.leakages)}
+    if report.control_mean is not None:
+        told["leakage-control"] = report.control_mean
     return told
 
 

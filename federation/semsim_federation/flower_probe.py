@@ -42,8 +42,9 @@ def leakage_probe(
 
     Returns:
         A function of the round and the global weights. Its metrics are ``could-not-tell`` (0 or 1),
-        ``attack-seconds`` and, where something can be told, ``leaks`` (0 or 1), ``leaked-share``, ``leakage-mean`` and
-        ``leakage-max``; it returns None for rounds that are not probed.
+        ``attack-seconds`` and, where something can be told, ``leaks`` (0 or 1), ``leaked-share``, ``leakage-mean``,
+        ``leakage-max`` and ``leakage-control``, the mean of the controls beside the same reconstructions; it returns
+        None for rounds that are not probed.
 
     Raises:
         InvalidConfiguration: ``every`` is not a whole number of at least 1.

@@ -241,6 +241,7 @@ def test_the_probe_tells_each_round() -> None:
     assert set(result.evaluate_metrics_serverapp) == {0, 2}
     assert result.evaluate_metrics_serverapp[2]["leaks"] == 1
     assert result.evaluate_metrics_serverapp[2]["leakage-max"] > 0.9
+    assert 0 < result.evaluate_metrics_serverapp[2]["leakage-control"] < 0.9
 
 
 def test_a_broken_probe_could_not_tell_and_the_run_goes_on() -> None:
