@@ -160,6 +160,14 @@ def test_clients_that_send_gradients_of_code_of_the_user(run: Run, tmp_path: Pat
     assert "task.py:net" in page
 
 
+def test_controls_may_come_from_elsewhere(run: Run, tmp_path: Path) -> None:
+    """Controls of a source of their own are no images of the clients; copies of these among them do not count."""
+    controls = SMALL["images"] | {"count": 300, "seed": 5}
+    assert run(controls=controls, axes={}, federation=None).exit_code == 3
+    assert json.loads((tmp_path / "report.json").read_text())["ways"][0]["audits"][0]["controls"] in range(290, 301)
+    assert "controls" in str(run(controls={"published": "digits"}).exception)
+
+
 def test_the_page_is_not_written_elsewhere(run: Run, tmp_path: Path) -> None:
     """A page that cannot be written is refused before the work begins."""
     (tmp_path / "audit.yaml").write_text("name: x")
@@ -183,7 +191,11 @@ def test_the_page_is_not_written_elsewhere(run: Run, tmp_path: Path) -> None:
         ({"training": {"learning_rate": 0.1, "batch_size": 1, "epochs": 2}}, "epochs under axes"),
         ({"training": None}, "expected a learning_rate of federation where clients send gradients"),
         ({"training": {"learning_rate": 0.1, "batch_size": 1, "schedule": [1.0]}}, "without schedule and order"),
-        ({"controls": 99}, "controls"),
+        ({"controls": 99}, "schema: controls.count: expected a number greater than or equal to 100, got 99"),
+        (
+            {"controls": {"published": "digits", "size": 16}},
+            "schema: controls.source.count: expected a value",
+        ),
         ({"second": 3}, "did you mean seconds"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from semsim.exceptions import InvalidConfiguration
 from semsim_training.attacks.choice import AttackChoice
@@ -23,6 +23,11 @@ from semsim_training.victims.state_dicts import plain_module
 Shown = Literal["none", "reconstructions", "originals"]
 """The pictures that the page shows: none, the reconstructions, or the originals beside them."""
 _Count = Annotated[int, Field(ge=1)]
+_Controls = Annotated[
+    Annotated[ImageChoice, Tag("source")] | Annotated[int, Field(ge=100), Tag("count")],
+    Discriminator(lambda value: "source" if isinstance(value, dict | ImageChoice) else "count"),
+]
+"""A source of images, or a number. The mistakes in one of them are told without those in the other."""
 
 
 class AuditedModel(FrozenModel):
@@ -122,7 +127,7 @@ class AuditConfiguration(Configuration):
     images: ImageChoice
     """The images that clients hold, as in ``semsim attack grid``. They are dealt to the audited clients, to the
     training, to its test and, where ``controls`` is a number, to the controls."""
-    controls: ImageChoice | Annotated[int, Field(ge=100)] = 400
+    controls: _Controls = 400
     """Public images of the same kind, or the number of ``images`` that are controls; at least 100."""
     training: Annotated[FederatedAveraging | None, LOCATED] = None
     """The training of a client before it sends the change of its weights, as ``local_training`` in ``semsim attack

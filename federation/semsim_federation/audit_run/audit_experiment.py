@@ -1,5 +1,6 @@
 """The work of ``semsim audit run``: all clients of all cells, and all trainings, until time is over."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,8 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import semsim
 from semsim.controls import Controls
@@ -59,11 +61,9 @@ class AuditExperiment:
         self.victim = self.configuration.model.load(self.base)
         self.dealt = deal(self.configuration, self.victim.inputs)
         self._controls = Controls.of(self.scorer, self.dealt.controls)
-        state = self.victim.model.state_dict()
-        weights = b"".join(f"{name} {tuple(v.shape)}".encode() + v.cpu().numpy().tobytes() for name, v in state.items())
         self.header = {
             "configuration": sha256_of(self.configuration.content.encode()),
-            "weights": sha256_of(weights),
+            "weights": _weights_hash(self.victim.model),
             "images": self.dealt.sha256,
             "metric": self.scorer.manifest.graph.sha256,
             "semsim": semsim.__version__,
@@ -166,6 +166,16 @@ class AuditExperiment:
             device=configuration.device,
             seed=configuration.seed,
         )
+
+
+def _weights_hash(model: nn.Module) -> str:
+    """The hash of a network's weights, of any type of numbers, by their names."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        if isinstance(value, Tensor):
+            digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _line(error: Exception) -> str:
