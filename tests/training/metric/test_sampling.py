@@ -63,7 +63,7 @@ def test_groups_compare_all_that_differ(anchors: str) -> None:
 
 
 def test_strangers_are_clear_and_of_another_class() -> None:
-    """A recognised reconstruction is compared with those and originals of other classes, which count as unrecognised."""
+    """A recognised reconstruction is compared with those and originals of other classes, which count as 0."""
     several = with_rows(SET, lambda row: replace(row, class_name=f"class {int(row.image[6:8]) % 3}"))
     plain, with_strangers = (
         list(batches(several, recipe(strangers=strangers), seed=0, epoch=0)) for strangers in (False, True)
