@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semsim.exceptions import InvalidDataset
 from semsim_federation.leakage_report import LeakageVerdict
@@ -27,7 +27,7 @@ def plot_series(series: Mapping[str, Sequence[AuditedRound]], out: Path) -> None
 
     figure = Figure(figsize=(8, 1.4 + _HEIGHT * len(series)), layout="constrained")
     panels = figure.subplots(len(series), sharex=True, squeeze=False)[:, 0]
-    legend = {}
+    legend: dict[str, Any] = {}
     for axes, (name, rows) in zip(panels, series.items(), strict=True):
         _draw(axes, rows)
         axes.set(ylim=(-0.03, 1.03), title=name)

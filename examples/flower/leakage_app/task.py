@@ -80,11 +80,11 @@ def train(weights: Mapping[str, Any], images: NDArray[np.uint8], labels: Sequenc
     network.load_state_dict({name: torch.as_tensor(np.array(value)) for name, value in weights.items()})
     pixels = torch.as_tensor(images, dtype=torch.float32).permute(0, 3, 1, 2) / 127.5 - 1
     loss = cross_entropy(network(pixels), torch.tensor(labels))
-    loss.backward()
+    parameters = list(network.parameters())
     # By hand: the first optimiser of torch.optim in a process imports PyTorch's compiler, which takes seconds.
     with torch.no_grad():
-        for weight in network.parameters():
-            weight -= LEARNING_RATE * weight.grad
+        for weight, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            weight.sub_(gradient, alpha=LEARNING_RATE)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from semsim_federation.series import read_series
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 ROUNDS = range(1, 6)
 
 
@@ -40,7 +40,7 @@ def run(out: Path, timeout: float) -> str:
 def test_what_leaks_is_blocked_in_every_round_and_noise_passes(tmp_path: Path) -> None:
     """Three clients and five rounds: client 0 is blocked each time, the others pass with noise, the probe sees all."""
     out = tmp_path / "out"
-    output = run(out, 280)
+    output = run(out, 500)
     assert "The run ended after 5 rounds." in output
     rows = {path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in out.glob("*.jsonl")}
     series = {path.stem: read_series(path) for path in out.glob("*.parquet")}
