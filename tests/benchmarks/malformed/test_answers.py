@@ -14,6 +14,8 @@ _SCORED = {
     "id": None,
     "distance": 0.1,
     "leakage": 0.7,
+    "leakage_low": None,
+    "leakage_high": None,
     "recognizable": True,
     "mse": 4.0,
     "psnr": None,
