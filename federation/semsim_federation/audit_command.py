@@ -10,6 +10,7 @@ import typer
 
 from semsim.commands.main import EXIT_LEAKS
 from semsim.commands.options import Json, Model, load_scorer
+from semsim.exceptions import InvalidOption
 from semsim_federation.audit_run_command import EXIT_COULD_NOT_TELL, example, run
 from semsim_training.subcommands.attack_run_training import DeclaredTraining
 from semsim_training.subcommands.attack_run_victim import DeclaredVictim
@@ -80,6 +81,8 @@ def update(
     defense: Annotated[str, typer.Option(help="The defense that the client applied, such as gaussian:0.003.")] = "none",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option()] = 0,
+    gallery: Annotated[Path | None, typer.Option(help="PNG to append the reconstructions to.")] = None,
+    originals: Annotated[bool, typer.Option("--originals", help="Draw the images above them in it.")] = False,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
@@ -103,6 +106,10 @@ def update(
     victim.check()
     existing("a file of tensors", before)
     existing("a file of tensors", after)
+    if originals and gallery is None:
+        raise InvalidOption("expected --gallery with --originals, got none")
+    if gallery is not None and not (gallery.suffix == ".png" and gallery.absolute().parent.is_dir()):
+        raise InvalidOption(f"expected --gallery as a .png file in an existing directory, got {gallery}")
 
     from semsim_federation.audit import Audit
     from semsim_federation.image_folders import client_images, folder_of_images
@@ -117,6 +124,10 @@ def update(
         controls=folder_of_images(controls), scorer=scorer, threshold=threshold, device=present(device), seed=seed,
     )  # fmt: skip
     report = audit.update(before, after, held, known, kind=kind, defense=defense)
+    if gallery is not None:
+        from semsim_federation.audit_gallery import append_gallery
+
+        append_gallery(gallery, report, originals=held if originals else None)
     typer.echo(json.dumps(report.values(), indent=2, allow_nan=False) if as_json else "\n".join(_lines(report)))
     if code := {"leaks": EXIT_LEAKS, "could_not_tell": EXIT_COULD_NOT_TELL}.get(report.verdict, 0):
         raise typer.Exit(code)
@@ -145,6 +156,7 @@ def _lines(report: "LeakageReport") -> list[str]:
     for index, image in enumerate(report.images):
         leakage = "nothing can be told" if image.leakage is None else f"leakage {image.leakage:.2f}"
         chance = "" if image.chance is None else f", chance {image.chance:.4f}"
-        lines.append(f"  image {index}: {leakage}{chance}{', leaked' * image.leaked}")
+        told = ", leaked" if image.leaked else ", identified" * image.identified
+        lines.append(f"  image {index}: {leakage}{chance}{told}")
     lines.append(f"  {report.controls} controls: up to {report.luck:.1%} of batches of strangers have a lucky image")
     return lines

@@ -49,6 +49,19 @@ def test_json_is_for_machines(round_of: list[str]) -> None:
     assert json.loads(result.output)["verdict"] == "leaks"
 
 
+def test_a_gallery_is_drawn_where_it_is_asked_for(round_of: list[str], tmp_path: Path) -> None:
+    """Reconstructions go into the picture, and originals only where they are asked for, too."""
+    told = [*round_of, "--learning-rate", str(RATE)]
+    heights = []
+    for name, options in (("plain", []), ("both", ["--originals"])):
+        picture = tmp_path / f"{name}.png"
+        assert CliRunner().invoke(app, [*told, "--gallery", str(picture), *options]).exit_code == 3
+        heights.append(Image.open(picture).height)
+    assert heights[1] == heights[0] + 104
+    for wrong in (["--originals"], ["--gallery", str(tmp_path / "missing" / "one.png")]):
+        assert "expected --gallery" in str(CliRunner().invoke(app, [*told, *wrong]).exception)
+
+
 def test_an_update_that_contradicts_its_training_is_no_green_light(round_of: list[str]) -> None:
     """A round without its learning rate is refused, and no code says that it does not leak."""
     result = CliRunner().invoke(app, round_of)

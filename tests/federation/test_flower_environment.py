@@ -1,6 +1,7 @@
 """Flower's tests, a real ``flwr run`` among them, in the environment of their own that Flower's limits ask for."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,11 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1400)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1400),
+    pytest.mark.skipif(shutil.which("make") is None, reason="needs make, which makes Flower's environment"),
+]
 INHERITED = ("PYTEST_", "MAKE", "MFLAGS", "PYTHONDONTWRITEBYTECODE")
 """The variables of this process that must not reach another pytest or another make."""
 
