@@ -34,7 +34,7 @@ def test_isotonic_leakage_falls_and_is_flat_outside(distances: np.ndarray) -> No
 
 
 def test_the_range_is_that_of_the_middle_draws() -> None:
-    """Of 21 parallel curves the second and the last but one are the ends of 90%; it is flat outside the places."""
+    """The ends of 90% of 21 parallel curves are the second and the last but one; outside the places they are flat."""
     curves = tuple((0.9 - 0.02 * draw, 0.5 - 0.02 * draw) for draw in range(21))
     draws = CalibrationDraws(distances=(1.0, 2.0), leakages=curves)
     low, high = draws.leakage_range(np.array([0.0, 1.0, 1.5, 2.0, 9.0]))

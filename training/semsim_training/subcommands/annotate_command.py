@@ -88,7 +88,7 @@ def sheets(
             min=1,
             help="Deal the sets to as many annotators as it takes that none meets an original more often, each its "
             "farthest reconstruction first; a directory in OUT for each.",
-            show_default="one annotator judges one set",
+            show_default="one annotator, one set",
         ),
     ] = None,
     annotators: Annotated[int, typer.Option(min=1, help="Dealt: annotators of each reconstruction.")] = 3,
