@@ -1,5 +1,6 @@
 """The findings of ``semsim audit run``: what failed or was not run is never a low value."""
 
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -14,6 +15,7 @@ from semsim_federation.audit_run.audit_journal import BrokenAudit, ClientAudit, 
 from semsim_federation.audit_run.audit_wording import other_ways, reasons, verdict_sentence
 from semsim_federation.audit_run.client_data import DealtImages, HeldImages, deal
 from semsim_federation.audit_run.line_chart import ChartPlace, LineChart
+from semsim_federation.audit_run.shown_pictures import gallery
 from semsim_federation.audit_run.simulated_clients import client_update, course
 from semsim_federation.leakage_report import Attempt, ImageLeakage, LeakageVerdict
 from semsim_training.client_images.normalisation import normalise
@@ -176,6 +178,21 @@ def test_labels_of_a_chart_are_broken_and_escaped() -> None:
     assert "clip:1.0+" in texts
     assert "gaussian:0…" in texts
     assert "<3>" in texts
+
+
+def test_captions_tell_no_leakage_of_what_could_not_be_told(dealt: DealtImages) -> None:
+    """A low leakage of an update that no attack explained is not shown; a likeness by luck is not called a leak."""
+    lucky = replace(audit(NOT_SHOWN, 2, (False,)).images[0], leakage=0.6, recognizable=True)
+    audits = [
+        audit(LEAKS, 0, (True, False)),
+        audit(COULD_NOT_TELL, 1, (False,)),
+        audit(NOT_SHOWN, 2, (False,)).model_copy(update={"images": (lucky,)}),
+    ]
+    shown = [one.model_copy(update={"pictures": ("x",) * len(one.images)}) for one in audits]
+    row, *_ = gallery(AuditFindings.of(configuration(clients=3), Lines(*shown)), dealt)
+    captions = {picture.told for picture in row.pictures}
+    expected = {"leakage 0.90, leaked", "leakage 0.20, not shown to leak", "leakage 0.60, not identified"}
+    assert captions == expected | {"could not tell"}
 
 
 @pytest.fixture(scope="module")

@@ -70,11 +70,10 @@ def gallery(findings: AuditFindings, dealt: DealtImages) -> tuple[ShownCell, ...
 
 def _told(audit: ClientAudit, image: ImageLeakage) -> str:
     """The finding on an image in words, without the leakage where that says nothing: no attack explained the update."""
-    if image.leakage is not None and image.leaked:
-        return f"leakage {image.leakage:.2f}, leaked"
-    if image.leakage is not None and audit.told and image.recognizable is False:
-        return f"leakage {image.leakage:.2f}, not shown to leak"
-    return "could not tell"
+    if image.leakage is None or not (audit.told or image.leaked):
+        return "could not tell"
+    told = "leaked" if image.leaked else "not identified" if image.recognizable else "not shown to leak"
+    return f"leakage {image.leakage:.2f}, {told}"
 
 
 def _original(dealt: DealtImages, client: int, index: int) -> str:
