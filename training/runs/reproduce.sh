@@ -28,12 +28,12 @@ done
 "$SEMSIM" export-controls models/semsim-default $(printf 'datasets/%s ' $SETS)
 "$SEMSIM" train card "$CONFIG" "$OUT/trained" models/semsim-default \
     --held-out "$OUT/held-out" --selection "$OUT/selection"
-for set in $SETS; do # against the classifiers, beside other metrics
+for set in $SETS; do # against the vision models, beside other metrics
     [ -f "$OUT/faithfulness/$set/report.json" ] && continue
-    "$SEMSIM" faithfulness set "datasets/$set" --judgements "datasets/$set/annotations" --kind classifier --split test \
+    "$SEMSIM" faithfulness set "datasets/$set" --judgements datasets/vision-models --kind vision_model --split test \
         --lpips "$SEMSIM_DATA/../weights/lpips_alexnet.safetensors" --artifact semsim=models/semsim-default \
         --artifact imagenet-baseline=models/imagenet-baseline --images \
         --out "$OUT/faithfulness/$set" --write docs/faithfulness/semsim-default.md
 done
-"$SEMSIM" faithfulness identified $(printf 'datasets/%s ' $SETS) --judgements "$SEMSIM_DATA/votes/vision-1" \
+"$SEMSIM" faithfulness identified $(printf 'datasets/%s ' $SETS) --judgements datasets/vision-models \
     --faces "$SEMSIM_DATA/caltech101/Faces" --write docs/user.md

@@ -68,7 +68,7 @@ class ScoredPair(_Model):
         float | None,
         Field(
             description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a "
-            "classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
+            "vision model or classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
             "calibration, and when the pair is uninformative."
         ),
     ]
