@@ -39,6 +39,7 @@ format: $(DEV)/.done
 
 bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
 	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
+	$(DEV)/bin/python -m benchmarks.scoring.network $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.attacks $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.serving $(BENCH_ARGS)
 

@@ -21,7 +21,7 @@ for set in $SETS; do # judgements, and the classifiers that give them where ther
     "$SEMSIM" recogniser train configs/recognisers/cpu.yaml "$OUT/recognisers"
     "$SEMSIM" annotate run "datasets/$set" "datasets/$set/annotations" --recognisers "$OUT/recognisers"
 done
-"$SEMSIM" train select "$CONFIG" "$OUT/selection" --epochs 2
+"$SEMSIM" train select "$CONFIG" "$OUT/selection"
 "$SEMSIM" train run "$CONFIG" "$OUT/trained"
 "$SEMSIM" train hold-out "$CONFIG" "$OUT/held-out" --epochs 2
 "$SEMSIM" export "$OUT/trained/model.safetensors" models/semsim-default --images "$SEMSIM_DATA/caltech101"
