@@ -30,10 +30,10 @@ done
     --held-out "$OUT/held-out" --selection "$OUT/selection"
 for set in $SETS; do # against the vision models, beside other metrics
     [ -f "$OUT/faithfulness/$set/report.json" ] && continue
-    "$SEMSIM" faithfulness set "datasets/$set" --judgements datasets/vision-models --kind vision_model --split test \
+    "$SEMSIM" faithfulness set "datasets/$set" --judgements datasets/vision-models --kind vision_model --qualified --split test \
         --lpips "$SEMSIM_DATA/../weights/lpips_alexnet.safetensors" --artifact semsim=models/semsim-default \
         --artifact imagenet-baseline=models/imagenet-baseline --images \
         --out "$OUT/faithfulness/$set" --write docs/faithfulness/semsim-default.md
 done
-"$SEMSIM" faithfulness identified $(printf 'datasets/%s ' $SETS) --judgements datasets/vision-models \
+"$SEMSIM" faithfulness identified $(printf 'datasets/%s ' $SETS) --judgements datasets/vision-models --qualified \
     --faces "$SEMSIM_DATA/caltech101/Faces" --write docs/user.md

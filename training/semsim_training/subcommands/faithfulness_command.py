@@ -25,6 +25,10 @@ DrawCount = Annotated[int, typer.Option("--draws", min=100, help="Draws of the b
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 Source = Annotated[str, typer.Option(help="Origin and licence of the judgements, for the report.")]
 Write = Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its <!-- NAME --> marks.")]
+Qualified = Annotated[
+    bool,
+    typer.Option("--qualified", help="Leave out annotators who fail at gold items: 80% of clean ones, 90% of noise."),
+]
 
 
 @app.command("judgements")
@@ -75,6 +79,7 @@ def reconstruction_set(
     kind: Kind,
     out: Out,
     split: Annotated[list[str] | None, typer.Option(help="train, validation or test.", show_default="all")] = None,
+    qualified: Qualified = False,
     artifact: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DIR", help="A model artifact, whose distance is a metric.")
     ] = None,
@@ -97,6 +102,7 @@ def reconstruction_set(
     """Measure metrics by a reconstruction set and the judgements of it; the metrics are computed."""
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
+    from semsim_training.annotation.gold_rule import GoldRule
     from semsim_training.faithfulness.directions import parse_directions
     from semsim_training.faithfulness.evaluate import evaluate
     from semsim_training.faithfulness.set_distance import fid_by_setting
@@ -118,7 +124,8 @@ def reconstruction_set(
     annotators, directions = _kind(kind), parse_directions(direction or ())
     wanted = Wanted(_artifacts(artifact or []), lpips, tuple(InputRange) if lpips_0_1 else (InputRange.PUBLISHED,))
     reconstructions = ReconstructionSet.read(dataset)
-    judged = JudgedSet.read(reconstructions, judgements, annotators).of_splits(split or SPLITS)
+    gold = GoldRule() if qualified else None
+    judged = JudgedSet.read(reconstructions, judgements, annotators, gold).of_splits(split or SPLITS)
     with progress_bar() as show:
         metrics = metrics_of(
             judged.name, judged.pairs, wanted,
@@ -195,11 +202,13 @@ def identified(
     sets: Annotated[list[Path], typer.Argument(help="Reconstruction sets, whose test split is measured.")],
     judgements: Annotated[Path, typer.Option(help="Table of judgements by vision models.")],
     faces: Annotated[Path, typer.Option(help="Folder of photographs of faces, such as Caltech-101's Faces.")],
+    qualified: Qualified = False,
     model: Model = None,
     write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
 ) -> None:
     """Measure which pairs are identified: copies and strangers of one kind, and reconstructions by what lookers saw."""
     from semsim.scorer import Scorer
+    from semsim_training.annotation.gold_rule import GoldRule
     from semsim_training.annotation.judgements import AnnotatorKind
     from semsim_training.faithfulness.identified_pictures import identified_table, measure_faces, measure_judged
     from semsim_training.judged.judged_set import JudgedSet
@@ -209,9 +218,9 @@ def identified(
     if write is not None:
         around_marks(write, "identified")
     scorer = Scorer(model)
-    shares = measure_faces(scorer, faces)
+    shares, gold = measure_faces(scorer, faces), GoldRule() if qualified else None
     for path in sets:
-        whole = JudgedSet.read(ReconstructionSet.read(path), judgements, AnnotatorKind.VISION_MODEL)
+        whole = JudgedSet.read(ReconstructionSet.read(path), judgements, AnnotatorKind.VISION_MODEL, gold)
         shares += measure_judged(scorer, whole.of_splits(("test",)))
     text = identified_table(shares)
     if write is None:
