@@ -19,7 +19,7 @@ from semsim_training.gradients.update import LocalTraining
 
 SIDE = 32
 BATCH = 1
-LEARNING_RATE = 0.1
+LEARNING_RATE = 0.01
 CONTROLS = 200
 INPUTS = Inputs(size=SIDE, classes=10, mean=127.5, std=127.5)
 
@@ -50,7 +50,7 @@ def batch_of(site: str, round: int) -> tuple[list[RGBImage], list[int]]:
     """Return the images and labels that ``site`` trains on in ``round``."""
     images, labels = digits()
     number = int(site.rpartition("-")[2])  # the simulator calls its clients site-1, site-2 and so on
-    first = CONTROLS + BATCH * (100 * number + round)
+    first = CONTROLS + BATCH * (51 * number + round)
     return images[first : first + BATCH], labels[first : first + BATCH]
 
 

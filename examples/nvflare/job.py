@@ -26,22 +26,28 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--refusal", choices=("error", "empty"), default="empty")
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--noisy", default="site-2", help="a client that adds noise to its updates; '' for none")
+    parser.add_argument("--defending", default="site-2", help="a client that defends where others block; '' for none")
     parser.add_argument("--originals", action="store_true", help="draw originals in the galleries, too")
     parser.add_argument("--workspace", type=Path, default=Path("/tmp/semsim-nvflare"))  # noqa: S108  # as NVFLARE's own
     return parser.parse_args()
 
 
-def recipe_of(clients: int, rounds: int, noisy: str) -> FedAvgRecipe:
+def recipe_of(clients: int, rounds: int) -> FedAvgRecipe:
     """Federated averaging of the digits' network, without a filter."""
-    return FedAvgRecipe(
+    recipe = FedAvgRecipe(
         name="digits",
         model=DigitNetwork(),
         min_clients=clients,
         num_rounds=rounds,
         train_script=str(HERE / "client.py"),
-        train_args=f"--noisy={noisy}",
     )
+    recipe.set_per_site_config({site: {} for site in sites_of(clients)})  # each site may have a filter of its own
+    return recipe
+
+
+def sites_of(clients: int) -> list[str]:
+    """The names of the clients, as NVFLARE's simulator gives them."""
+    return [f"site-{number}" for number in range(1, clients + 1)]
 
 
 def show(reports: Path) -> None:
@@ -64,15 +70,19 @@ def main() -> None:
     reports = workspace / "reports"
     for old in (*reports.glob("*.json"), *reports.glob("*.parquet"), *reports.glob("*.png")):
         old.unlink()
-    recipe = recipe_of(given.clients, given.rounds, given.noisy)
-    defenses = ["prune:0.9", "gaussian:0.003"] if given.action == "defend" else []
-    options = {"action": given.action, "refusal": given.refusal, "defenses": defenses, "reports": str(reports)}
-    options["applied"] = "gaussian:0.003" if given.noisy else "none"
-    if given.action != "none":
-        client = DigitsClient(str(reports), given.originals)
-        recipe.add_client_output_filter(LeakageFilter(client, **options), tasks=["train"])
+    recipe = recipe_of(given.clients, given.rounds)
+    for site in sites_of(given.clients) if given.action != "none" else []:
+        action = "defend" if given.action == "block" and site == given.defending else given.action
+        guarding = LeakageFilter(
+            DigitsClient(str(reports), given.originals),
+            action=action,
+            defenses=["prune:0.9", "gaussian:0.01"] if action == "defend" else [],
+            refusal=given.refusal,
+            reports=str(reports),
+        )
+        recipe.add_client_output_filter(guarding, tasks=["train"], clients=[site])
     try:
-        recipe.execute(SimEnv(num_clients=given.clients, workspace_root=str(workspace)))
+        recipe.execute(SimEnv(clients=sites_of(given.clients), workspace_root=str(workspace)))
     finally:
         show(reports)
 

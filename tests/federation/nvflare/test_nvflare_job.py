@@ -34,7 +34,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_job_holds_the_filter_and_no_copy_of_this_project(job: Any, tmp_path: Path) -> None:
     """NVFLARE writes the filter with its options, and copies the site's own modules alone."""
-    recipe = job.recipe_of(2, 1, "site-2")
+    recipe = job.recipe_of(1, 1)
     recipe.add_client_output_filter(LeakageFilter(job.DigitsClient(), refusal="empty", every=3), tasks=["train"])
     recipe.export(str(tmp_path))
     (written,) = tmp_path.rglob("config_fed_client.json")
