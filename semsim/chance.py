@@ -22,7 +22,7 @@ IDENTIFIED = 0.01
 """The chance below which a reconstruction is identified."""
 _COPY = 0.12
 """The largest distance of a copy of an image, such as one in another format, as a share of the controls' median
-distance: 0.15 for the bundled model, from which photographs of one person stay away."""
+distance: 0.13 for the bundled model, from which photographs of one person stay away."""
 _ALIKE = 0.1
 """The median distance under which controls are all alike, as a share of their embeddings' length; that of faces is 0.6
 and more."""

@@ -21,7 +21,8 @@ from semsim.scorer import Scorer
 LUCKY = 0.015
 """The share of batches of unrelated images of which one may be identified."""
 _COPY_EDGES, _COPY_DISTANCE = 0.95, 0.15
-"""The least correlation of edges and the largest distance of a copy of an image, such as one in another format."""
+"""The least correlation of edges of a copy of an image, such as one in another format, and its largest distance as a
+share of the embedding's length."""
 _SIDE = 16
 """The height and width in pixels at which edges are compared."""
 _ROWS = 256
@@ -68,7 +69,8 @@ class Portraits:
 
     def copies(self, others: Self) -> NDArray[np.bool_]:
         """True ``(N, M)`` where an image and another one are copies."""
-        return (self.edges @ others.edges.T >= _COPY_EDGES) & (self.distances(others) <= _COPY_DISTANCE)
+        limits = _COPY_DISTANCE * np.linalg.norm(self.embeddings, axis=1, keepdims=True)
+        return np.asarray((self.edges @ others.edges.T >= _COPY_EDGES) & (self.distances(others) <= limits))
 
     def likeness(self, others: Self) -> NDArray[np.float64]:
         """The likeness ``(N, M)`` to M other images: the correlation of edges less half of the distance.

@@ -21,15 +21,16 @@ def test_a_valid_artifact_loads(small_artifact: Path) -> None:
 
 
 def test_the_bundled_artifact_says_what_it_is() -> None:
-    """The default artifact is small, calibrated, and says that classifiers annotated it, not people."""
+    """The default artifact is small, calibrated, and says that vision models annotated it, not people."""
     artifact = Artifact.load()
     manifest = artifact.manifest
     assert artifact.directory == default_artifact()
     assert len(artifact.graph) < 20e6
     assert manifest.name == "semsim-default"
-    assert "Annotated by classifiers, not by people" in manifest.summary
-    assert [one.kind for one in manifest.training.annotators] == ["classifier"]
+    assert "Annotated by vision models, not by people" in manifest.summary
+    assert [one.kind for one in manifest.training.annotators] == ["vision_model"]
     assert manifest.calibration is not None
+    assert manifest.calibration_draws is not None
     assert manifest.threshold is not None
     assert {result.metric.split(" at ")[0] for result in manifest.results} >= {"AUC", "precision", "recall"}
     assert manifest.parity.distance_spearman >= 0.999

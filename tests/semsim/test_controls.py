@@ -61,5 +61,15 @@ def test_controls_of_another_model_are_refused(small_scorer: Scorer, bundled: Sc
     for known in (controls, left):
         with pytest.raises(InvalidConfiguration, match=r"embedded by semsim-default .* got those of another model"):
             known.require_model(bundled)
-    with pytest.raises(InvalidConfiguration, match="embeddings of 1280 numbers, got 12"):
+    with pytest.raises(InvalidConfiguration, match=f"embeddings of {bundled.manifest.embedding.dimension} numbers, got 12"):
         Controls(controls.portraits).require_model(bundled)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_copies_are_found_whatever_the_length_of_embeddings(scale: float) -> None:
+    """A copy of an original among the controls does not count, also where the model gives no unit embeddings."""
+    rng = np.random.default_rng(0)
+    public = portraits(rng, 120)
+    controls = Controls(Portraits(public.embeddings * scale, public.edges))
+    nearly = Portraits(controls.portraits.embeddings[:3] * 1.01, public.edges[:3])
+    assert len(controls.without(nearly)) == 117

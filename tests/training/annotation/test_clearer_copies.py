@@ -1,4 +1,4 @@
-"""What a clearer copy of an original does to the judgement of a noisy one."""
+"""Clearer copies of an original, and the judgements of noisy ones that they change."""
 
 import pytest
 
