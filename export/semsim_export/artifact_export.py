@@ -29,7 +29,7 @@ from semsim.manifest import (
 from semsim.progress import Progress, silent
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim_export.graph import OPSET, to_onnx
-from semsim_export.parity import PairEmbeddings, check, compare, embed_with_torch
+from semsim_export.parity import PairEmbeddings, check, check_lengths, compare, embed_with_torch
 from semsim_export.parity_pairs import degraded_pairs
 from semsim_training.checkpoint import CheckpointDescription, load_network
 
@@ -96,6 +96,7 @@ def export_artifact(
     candidate = PairEmbeddings(runner.embed(originals), runner.embed(counterparts))
     parity = compare(reference, candidate, runner.provider.active)
     check(parity, options.precision)
+    check_lengths(reference, candidate)
     manifest = _manifest(description, graph, options.precision, dimension, parity)
     _write(out, graph, manifest)
     return Exported(manifest=manifest, provider=runner.provider)

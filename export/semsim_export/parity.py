@@ -21,6 +21,9 @@ MIN_SPEARMAN: Final[dict[Precision, float]] = {
     "int8": 0.99,
 }
 """The least rank agreement of distances with those of the fp32 network, by precision."""
+MAX_STRETCH: Final = 0.05
+"""The largest share by which distances may be longer or shorter than the fp32 network's: a calibration is of lengths,
+which ranks and unit embeddings do not show."""
 
 _BATCH = 32
 
@@ -80,4 +83,17 @@ def check(parity: Parity, precision: Precision) -> None:
         raise ParityFailed(
             f"expected fp32 embeddings within {MAX_FP32_DIFFERENCE} of the network's, "
             f"got {parity.max_abs_difference:.2e}"
+        )
+
+
+def check_lengths(reference: PairEmbeddings, candidate: PairEmbeddings) -> None:
+    """Refuse a graph whose distances have another scale than the network's: each pair would have another leakage.
+
+    Raises:
+        ParityFailed: the message says by how much.
+    """
+    stretch = float(candidate.distances.mean() / reference.distances.mean())
+    if not abs(stretch - 1) <= MAX_STRETCH:
+        raise ParityFailed(
+            f"expected distances within {MAX_STRETCH:.0%} of the fp32 network's, on average, got {stretch:.3f} times"
         )

@@ -18,7 +18,7 @@ from semsim.images import decode, resize_batch
 from semsim.manifest import InputSpec, Parity, Precision
 from semsim_export.artifact_export import ExportOptions, export_artifact
 from semsim_export.graph import to_onnx
-from semsim_export.parity import PairEmbeddings, check, compare, embed_with_torch
+from semsim_export.parity import PairEmbeddings, check, check_lengths, compare, embed_with_torch
 from semsim_export.parity_pairs import degraded_pairs
 from semsim_training.checkpoint import CheckpointDescription, load_network
 from semsim_training.embedding import EmbeddingNetwork
@@ -133,6 +133,19 @@ def test_the_limits_of_parity(precision: Precision, spearman: float, difference:
     else:
         with pytest.raises(ParityFailed, match=r"expected .*, got"):
             check(parity, precision)
+
+
+@pytest.mark.parametrize(("scale", "passes"), [(1.0, True), (1.04, True), (1.06, False), (0.9, False), (np.nan, False)])
+def test_a_graph_of_another_scale_is_refused(scale: float, passes: bool) -> None:
+    """Ranks and unit embeddings stay where all distances are stretched; every leakage would be another."""
+    rng = np.random.default_rng(0)
+    reference = PairEmbeddings(*rng.normal(size=(2, 20, 8)).astype(np.float32))
+    candidate = PairEmbeddings(reference.originals * scale, reference.counterparts * scale)
+    if passes:
+        check_lengths(reference, candidate)
+    else:
+        with pytest.raises(ParityFailed, match=r"expected distances within 5% .*, got"):
+            check_lengths(reference, candidate)
 
 
 def description_of(**changes: object) -> CheckpointDescription:

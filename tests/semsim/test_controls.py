@@ -61,7 +61,8 @@ def test_controls_of_another_model_are_refused(small_scorer: Scorer, bundled: Sc
     for known in (controls, left):
         with pytest.raises(InvalidConfiguration, match=r"embedded by semsim-default .* got those of another model"):
             known.require_model(bundled)
-    with pytest.raises(InvalidConfiguration, match=f"embeddings of {bundled.manifest.embedding.dimension} numbers, got 12"):
+    dimension = bundled.manifest.embedding.dimension
+    with pytest.raises(InvalidConfiguration, match=f"embeddings of {dimension} numbers, got 12"):
         Controls(controls.portraits).require_model(bundled)
 
 

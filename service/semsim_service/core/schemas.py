@@ -67,9 +67,9 @@ class ScoredPair(_Model):
     leakage: Annotated[
         float | None,
         Field(
-            description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a "
-            "vision model or classifier in the stead of one, as the manifest at GET /model says; null when the model carries no "
-            "calibration, and when the pair is uninformative."
+            description="Probability in [0, 1] that an annotator recognises the reconstruction: a person, or a vision "
+            "model or classifier in the stead of one, as the manifest at GET /model says; null when the model carries "
+            "no calibration, and when the pair is uninformative."
         ),
     ]
     leakage_low: Annotated[
