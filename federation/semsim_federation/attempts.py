@@ -1,5 +1,6 @@
 """Attacks one after another, until the time is over."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -90,9 +91,8 @@ class Attempts:
         if explanation is None or result.status is Status.DIVERGED:
             self.done.append(Attempt(name, str(result.status), None, None, seconds, "no image came out"))
             return None
-        self.done.append(
-            Attempt(name, str(result.status), explanation.share, explanation.gain, seconds, explanation.hint)
-        )
+        share, gain = _finite(explanation.share), _finite(explanation.gain)
+        self.done.append(Attempt(name, str(result.status), share, gain, seconds, explanation.hint))
         return result.images
 
     def _result(self, attack: AttackRecipe | ClosedForm) -> Reconstruction:
@@ -126,3 +126,8 @@ class Attempts:
                 f"it takes at least about {least:.1f} s for this network and {self.observation.images} images, and "
                 f"{max(left, 0.0):.1f} s are left"
             )
+
+
+def _finite(share: float) -> float | None:
+    """The share, or None where numbers were too large or too small to compute it."""
+    return share if math.isfinite(share) else None

@@ -59,7 +59,7 @@ class Audit:
         seconds: the time for all attacks on one update. What does not fit is skipped, and the report says so.
         controls: at least 100 public images of the kind of the clients', or their :class:`Controls`.
         scorer: the metric; None for the bundled one.
-        threshold: the leakage from which on an image is recognizable; None for the model's own.
+        threshold: the leakage from which on an image is recognizable, up to that of a copy; None for the model's own.
         device: the device of the attacks, ``cpu`` or ``cuda``.
         seed: the seed of the attacks.
 
@@ -88,9 +88,6 @@ class Audit:
         refuse_other_types(model, inputs)
         if not seconds > 0:
             raise InvalidConfiguration(f"expected more than 0 seconds, got {seconds}")
-        if threshold is not None and (isinstance(threshold, bool) or not 0 < threshold < 1):
-            # No leakage reaches 1, not even a copy's.
-            raise InvalidConfiguration(f"expected a threshold between 0 and 1, got {threshold}")
         if batchnorm not in get_args(BatchNormMode):
             raise InvalidConfiguration(f"expected batchnorm of {', '.join(get_args(BatchNormMode))}, got {batchnorm}")
         self.model, self.inputs, self.training, self.batchnorm = plain_module(model), inputs, training, batchnorm
@@ -98,8 +95,13 @@ class Audit:
         self.attacks = {name: AttackChoice(preset=name).resolve() for name in names}
         self.seconds, self.device, self.seed = seconds, device, seed
         self.scorer = Scorer() if scorer is None else scorer
-        if self.scorer.manifest.calibration is None:
+        if (calibration := self.scorer.manifest.calibration) is None:
             raise NotCalibrated("expected a calibrated scoring model, got one that gives no leakage")
+        most = float(calibration.leakage(np.zeros(1))[0])
+        if threshold is not None and (isinstance(threshold, bool) or not 0 < threshold <= most):
+            raise InvalidConfiguration(
+                f"expected a threshold of more than 0 and up to {most:.4f}, the leakage of a copy, got {threshold}"
+            )
         self.threshold = self.scorer.manifest.threshold if threshold is None else threshold
         # One network for all rounds: attacks try the ways to its gradients once for each network.
         self._network, self._lock = independent_copy(self.model), Lock()

@@ -124,11 +124,11 @@ def update(
         controls=folder_of_images(controls), scorer=scorer, threshold=threshold, device=present(device), seed=seed,
     )  # fmt: skip
     report = audit.update(before, after, held, known, kind=kind, defense=defense)
+    typer.echo(json.dumps(report.values(), indent=2, allow_nan=False) if as_json else "\n".join(_lines(report)))
     if gallery is not None:
         from semsim_federation.audit_gallery import append_gallery
 
         append_gallery(gallery, report, originals=held if originals else None)
-    typer.echo(json.dumps(report.values(), indent=2, allow_nan=False) if as_json else "\n".join(_lines(report)))
     if code := {"leaks": EXIT_LEAKS, "could_not_tell": EXIT_COULD_NOT_TELL}.get(report.verdict, 0):
         raise typer.Exit(code)
 
@@ -144,6 +144,8 @@ def plot(
 
     if len({path.stem for path in series}) < len(series):
         raise typer.BadParameter(f"expected series of different names, got {', '.join(map(str, series))}")
+    if out.suffix.lower() not in (".png", ".svg"):
+        raise InvalidOption(f"expected a picture to write, .png or .svg, got {out}")
     plot_series({path.stem: read_series(path) for path in series}, out)
     typer.echo(out)
 
@@ -154,7 +156,8 @@ def _lines(report: "LeakageReport") -> list[str]:
         gain = "" if one.gain is None else f", gain {one.gain:.2f}"
         lines.append(f"  {one.attack}: {one.status}{gain}, {one.seconds:.1f} s{': ' * bool(one.reason)}{one.reason}")
     for index, image in enumerate(report.images):
-        leakage = "nothing can be told" if image.leakage is None else f"leakage {image.leakage:.2f}"
+        told = image.leakage is not None and report.verdict != "could_not_tell"
+        leakage = f"leakage {image.leakage:.2f}" if told else "nothing can be told"
         chance = "" if image.chance is None else f", chance {image.chance:.4f}"
         told = ", leaked" if image.leaked else ", identified" * image.identified
         lines.append(f"  image {index}: {leakage}{chance}{told}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin, UnidentifiedImageError
 
 from semsim.exceptions import InvalidArray, InvalidDataset
-from semsim_federation.leakage_report import ImageLeakage, LeakageReport
+from semsim_federation.leakage_report import ImageLeakage, LeakageReport, LeakageVerdict
 
 _MARK = "semsim audit gallery"
 """The PNG file's title, by which a gallery is told from any other picture."""
@@ -69,7 +69,7 @@ def _read(path: Path) -> Image.Image:
             if image.info.get("Title") != _MARK:
                 raise InvalidDataset(f"expected a gallery of audits at {path}, got another picture")
             return image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidDataset(f"expected a gallery of audits, PNG, at {path}, got {type(error).__name__}") from error
 
 
@@ -94,7 +94,7 @@ def _row(report: LeakageReport, sent: bool | None, originals: Sequence[Any] | ND
         row.paste(_tile(report.reconstructions[at] if report.reconstructions else None), (left, below))
         image = report.images[at]
         colour = _WARNING if image.leaked else _INK
-        pen.text((left + _TILE / 2, below + _TILE + 1), _caption(image), colour, font, anchor="ma")
+        pen.text((left + _TILE / 2, below + _TILE + 1), _caption(report, image), colour, font, anchor="ma")
     return row
 
 
@@ -112,10 +112,11 @@ def _told(report: LeakageReport, sent: bool | None, drawn: int, with_originals: 
     return told
 
 
-def _caption(image: ImageLeakage) -> str:
+def _caption(report: LeakageReport, image: ImageLeakage) -> str:
     if image.distance is None:
         return "no image"
-    return "could not tell" if image.leakage is None else f"{image.leakage:.2f}"
+    untold = image.leakage is None or report.verdict is LeakageVerdict.COULD_NOT_TELL
+    return "could not tell" if untold else f"{image.leakage:.2f}"
 
 
 def _tile(image: NDArray[np.uint8] | None) -> Image.Image:

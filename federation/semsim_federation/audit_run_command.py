@@ -43,7 +43,7 @@ def run(
         raise InvalidOption(f"expected --out to name a page, .html, got {out}")
     if not out.absolute().parent.is_dir() or not os.access(out.absolute().parent, os.W_OK):
         raise InvalidOption(f"expected --out in an existing directory to write to, got {out}")
-    configuration = AuditConfiguration.read(config)
+    configuration, written = AuditConfiguration.read(config), config.read_text(encoding="utf-8")
     changes = {"shown": "originals"} if originals else {}
     configuration = configuration.model_copy(update=changes | ({} if minutes is None else {"minutes": minutes}))
     present(configuration.device)
@@ -52,7 +52,7 @@ def run(
     )
     with progress_bar() as show:
         experiment.run(show)
-    verdict = _written(experiment, config, out)
+    verdict = _written(experiment, written, out)
     if code := {"leaks": EXIT_LEAKS, "could_not_tell": EXIT_COULD_NOT_TELL}.get(verdict, 0):
         raise typer.Exit(code)
 
@@ -82,7 +82,7 @@ def example(
     typer.echo(text, nl=False)
 
 
-def _written(experiment: "AuditExperiment", config: Path, out: Path) -> str:
+def _written(experiment: "AuditExperiment", configuration_text: str, out: Path) -> str:
     """Write the page and its JSON, and print the verdict; the verdict."""
     import json
 
@@ -96,7 +96,7 @@ def _written(experiment: "AuditExperiment", config: Path, out: Path) -> str:
     findings = AuditFindings.of(configuration, experiment.journal)
     facts = RunFacts(
         command=f"semsim {shlex.join(sys.argv[1:])}",
-        written=config.read_text(),
+        written=configuration_text,
         dataset=experiment.dealt.dataset,
         model=experiment.victim.name,
         header=experiment.header,

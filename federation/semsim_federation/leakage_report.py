@@ -31,9 +31,9 @@ class Attempt:
     """``matched``, ``partly``, ``nothing_found`` or ``diverged``, as attacks say it of themselves; ``failed`` where the
     attack was refused or broke off, ``skipped`` where it was not begun."""
     explained: float | None
-    """The share of the update that the attack's images explain; None where no images came out."""
+    """The share of the update that the attack's images explain; None where no images came out, or it is not finite."""
     gain: float | None
-    """The part explained of what images of no worth leave unexplained; None where no images came out."""
+    """The part explained of what images of no worth leave unexplained; None where the share is None, or not finite."""
     seconds: float
     reason: str = ""
     """The reason of a failure or a skip, or the mistake in the declaration that the numbers suggest."""
@@ -113,7 +113,12 @@ class LeakageReport:
 
     @property
     def leakages(self) -> tuple[float, ...]:
-        """The leakages of the images of which something can be told."""
+        """The leakages of the images of which something can be told; none where the audit could not tell.
+
+        What an attack made that explains nothing, or beside images of others, has a low leakage that says nothing.
+        """
+        if self.verdict is LeakageVerdict.COULD_NOT_TELL:
+            return ()
         return tuple(image.leakage for image in self.images if image.leakage is not None)
 
     @property

@@ -22,7 +22,8 @@ class AuditedRound:
     verdict: str
     batch: int
     leakage_mean: float
-    """The mean leakage of the images of which something can be told; NaN where of none."""
+    """The mean leakage of the images of which something can be told; NaN where of none, as where the verdict is
+    ``could_not_tell``."""
     leakage_max: float
     share_leaked: float
     """The share of images that leaked; NaN where the verdict is ``could_not_tell``."""

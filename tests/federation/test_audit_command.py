@@ -9,7 +9,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from semsim_federation.audit_command import app
+from semsim_federation.series import append
 from tests.federation.digits import RATE, client, network, pictures, trained, weights_of
+from tests.federation.test_series import REPORT
 
 NETWORK = ["--module", "tests.federation.digits:network", "--size", "16", "--channels", "1", "--classes", "10",
            "--mean", "0.5", "--std", "0.5", "--white", "1"]  # fmt: skip
@@ -40,7 +42,7 @@ def test_a_leak_ends_with_code_3(round_of: list[str]) -> None:
     assert result.exit_code == 3, result.output
     assert result.output.startswith("This update leaks 1 of 1 image")
     assert "closed-form: matched, gain 1.00" in result.output
-    assert "image 0: leakage 0.98" in result.output
+    assert "image 0: leakage 0.9" in result.output
 
 
 def test_json_is_for_machines(round_of: list[str]) -> None:
@@ -67,6 +69,32 @@ def test_an_update_that_contradicts_its_training_is_no_green_light(round_of: lis
     result = CliRunner().invoke(app, round_of)
     assert result.exit_code not in (0, 3)
     assert "learning rate" in str(result.exception)
+
+
+def test_what_could_not_be_told_has_no_low_leakage(round_of: list[str], tmp_path: Path) -> None:
+    """Beside another image than the update was made on, what the attack rebuilt has a leakage that says nothing."""
+    Image.fromarray(pictures()[2]).save(tmp_path / "other.png")
+    told = [*round_of, "--learning-rate", str(RATE), "--images", str(tmp_path)]
+    result = CliRunner().invoke(app, told)
+    assert result.exit_code == 4, result.output
+    assert "image 0: nothing can be told" in result.output
+
+
+def test_a_leak_is_told_before_its_gallery_is_refused(round_of: list[str], tmp_path: Path) -> None:
+    """A file that is no gallery does not take the verdict away."""
+    (tmp_path / "other.png").write_bytes(b"something else")
+    options = ["--learning-rate", str(RATE), "--gallery", str(tmp_path / "other.png")]
+    result = CliRunner().invoke(app, [*round_of, *options])
+    assert "expected a gallery of audits" in str(result.exception)
+    assert result.output.startswith("This update leaks 1 of 1 image")
+
+
+@pytest.mark.parametrize("name", ["curve.xyz", "curve"])
+def test_a_curve_is_a_picture(name: str, tmp_path: Path) -> None:
+    """A file of another kind is refused in a sentence."""
+    append(tmp_path / "series.parquet", REPORT)
+    result = CliRunner().invoke(app, ["plot", str(tmp_path / "series.parquet"), str(tmp_path / name)])
+    assert f"expected a picture to write, .png or .svg, got {tmp_path / name}" in str(result.exception)
 
 
 def test_few_controls_are_refused(round_of: list[str], tmp_path: Path) -> None:

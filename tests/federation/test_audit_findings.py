@@ -126,6 +126,17 @@ def test_the_verdict_is_about_the_way_in_which_clients_take_part() -> None:
     assert verdict_sentence(late).endswith("2 not shown to leak by these attacks, 2 not run.")
 
 
+def test_what_is_identified_without_being_recognizable_is_told(dealt: DealtImages) -> None:
+    """Only a look settles whether people recognise it: neither the sentence nor the caption passes it by."""
+    one = audit(NOT_SHOWN, 0, (False,))
+    image = replace(one.images[0], identified=True)
+    one = one.model_copy(update={"images": (image,), "pictures": ("x",)})
+    findings = AuditFindings.of(configuration(clients=1, axes={}), Lines(one))
+    assert findings.verdict is NOT_SHOWN
+    assert "But 1 image is identified" in verdict_sentence(findings)
+    assert gallery(findings, dealt)[0].pictures[0].told == "leakage 0.20, identified"
+
+
 def test_the_cost_of_a_defense_is_paired_by_seed() -> None:
     """Differences are between trainings with the same seed, and a training that diverged is told."""
     trained = (

@@ -48,6 +48,26 @@ def test_originals_are_drawn_where_they_are_given(tmp_path: Path) -> None:
         append_gallery(path, SEEN, originals=ORIGINALS[:1])
 
 
+def test_captions_tell_no_leakage_of_what_could_not_be_told(tmp_path: Path) -> None:
+    """Two pictures of a round that could not tell are the same, whatever leakage its images have."""
+    drawn = []
+    for leakage in (0.01, 0.3):
+        image = replace(REPORT.images[0], leakage=leakage, recognizable=False, identified=False, leaked=False)
+        path = tmp_path / f"{leakage}.png"
+        append_gallery(path, replace(BLIND, images=(image, image), reconstructions=RECONSTRUCTIONS))
+        drawn.append(path.read_bytes())
+    assert drawn[0] == drawn[1]
+
+
+def test_a_gallery_of_too_many_pixels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's own error is told as one of this project."""
+    path = tmp_path / "client.png"
+    append_gallery(path, SEEN)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(InvalidDataset, match="got DecompressionBombError"):
+        append_gallery(path, SEEN)
+
+
 @pytest.mark.parametrize("size", [(28, 28, 3), (224, 160, 3), (1, 500, 3)])
 def test_images_of_any_size_become_tiles(size: tuple[int, ...], tmp_path: Path) -> None:
     """Large and oblong images keep their proportions."""

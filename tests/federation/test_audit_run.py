@@ -1,5 +1,6 @@
 """``semsim audit run``: from a configuration to the page."""
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -114,6 +115,42 @@ def test_the_journal_of_something_else_is_refused(run: Run, tmp_path: Path) -> N
     assert "configuration, images" in str(result.exception)
     (tmp_path / "report.journal.jsonl").write_text("nonsense\n")
     assert "expected the journal of this run" in str(run().exception)
+
+
+def test_the_journal_of_another_calibration_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same graph with another threshold finds other images recognizable. The journal is for its owner alone."""
+    run("--minutes", "0")
+    assert (tmp_path / "report.journal.jsonl").stat().st_mode & 0o077 == 0
+    other = copy.copy(scorer())
+    other.manifest = scorer().manifest.model_copy(update={"threshold": 0.9})
+    monkeypatch.setattr("semsim_federation.audit_run_command.load_scorer", lambda *_: other)
+    assert "got one of another calibration" in str(run().exception)
+
+
+def test_the_journal_of_other_code_is_refused(run: Run, tmp_path: Path) -> None:
+    """Equal weights in a network of other layers leak otherwise."""
+    inputs = {"size": 16, "channels": 1, "classes": 10, "mean": 0.5, "std": 0.5, "white": 1}
+    changes = {"model": {"module": "task.py:net", "inputs": inputs}, "axes": {}, "federation": None}
+    code = "from torch import nn\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(256, 10), nn.{}())\n"
+    (tmp_path / "task.py").write_text(code.format("ReLU"))
+    run("--minutes", "0", **changes)
+    (tmp_path / "task.py").write_text(code.format("Tanh"))
+    assert "got one of another code" in str(run("--minutes", "0", **changes).exception)
+
+
+def test_the_page_has_the_configuration_that_was_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is edited while the audit runs changes nothing in its page."""
+    done = audit_experiment.AuditExperiment.run
+
+    def edited(experiment: Any, *rest: Any) -> None:
+        done(experiment, *rest)
+        (tmp_path / "audit.yaml").unlink()
+
+    monkeypatch.setattr(audit_experiment.AuditExperiment, "run", edited)
+    assert run("--minutes", "0").exit_code == 4
+    assert "learning_rate: 0.1" in (tmp_path / "report.html").read_text()
 
 
 def test_an_audit_that_breaks_is_told_and_is_no_low_value(

@@ -43,6 +43,19 @@ def test_each_audit_is_a_row(tmp_path: Path) -> None:
     assert (tmp_path / "series.png").stat().st_size > 1000
 
 
+def test_a_leakage_beside_an_update_that_nothing_explained_is_none(tmp_path: Path) -> None:
+    """An attack that found nothing made images of a low leakage. They read as no leak neither in rows nor in gauges."""
+    low = replace(IMAGE, leakage=0.01, recognizable=False, identified=False, leaked=False)
+    report = replace(BLIND, images=(low, low), attempts=(Attempt("smooth", "nothing_found", -0.6, -0.7, 3.0),))
+    row, metrics = AuditedRound.of(report), AuditMetrics()
+    assert math.isnan(row.leakage_max)
+    assert math.isnan(row.leakage_mean)
+    metrics.observe(report)
+    text = generate_latest(metrics.registry).decode()
+    assert "semsim_fl_leakage_max NaN" in text
+    assert "semsim_fl_leakage_mean NaN" in text
+
+
 def test_only_an_attack_that_explains_counts_as_explaining() -> None:
     """The share of an attack that found nothing, often below 0, is none that was explained."""
     failed = Attempt("smooth", "nothing_found", -0.655, -0.7, 3.0)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import semsim
 from semsim.controls import Controls
 from semsim.exceptions import InvalidConfiguration, InvalidUpdate, SemSimError
+from semsim.manifest import Manifest
 from semsim.progress import Progress, silent
 from semsim.scorer import Scorer
 from semsim_federation.audit import Audit
@@ -64,8 +65,10 @@ class AuditExperiment:
         self.header = {
             "configuration": sha256_of(self.configuration.content.encode()),
             "weights": _weights_hash(self.victim.model),
+            "code": _code_hash(self.configuration.model.module, self.base),
             "images": self.dealt.sha256,
             "metric": self.scorer.manifest.graph.sha256,
+            "calibration": _calibration_hash(self.scorer.manifest),
             "semsim": semsim.__version__,
             "torch": version("torch"),
             "numpy": version("numpy"),
@@ -176,6 +179,17 @@ def _weights_hash(model: nn.Module) -> str:
             digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
             digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _code_hash(module: str | None, base: Path) -> str:
+    """The hash of the file that a network is made by: equal weights in other layers leak otherwise. Else a dash."""
+    place = (module or "").rpartition(":")[0]
+    return sha256_of((base / place).read_bytes()) if place.endswith(".py") else "-"
+
+
+def _calibration_hash(manifest: Manifest) -> str:
+    """The hash of a metric's calibration and threshold, by which one graph finds other images recognizable."""
+    return sha256_of(manifest.model_dump_json(include={"calibration", "threshold"}).encode())
 
 
 def _line(error: Exception) -> str:

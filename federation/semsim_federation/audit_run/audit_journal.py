@@ -88,7 +88,7 @@ class TrainedModel(FrozenModel):
 
 
 class AuditJournal:
-    """The lines of a run, kept in a file.
+    """The lines of a run, kept in a file that is readable by its owner alone, since it holds reconstructions.
 
     Raises:
         InvalidConfiguration: the file is the journal of a run of something else.
@@ -107,6 +107,8 @@ class AuditJournal:
             *(one.model_dump_json() for one in (*self.audits.values(), *self.trained.values())),
         ]
         scratch = path.with_name(f".{path.name}.new")
+        scratch.unlink(missing_ok=True)
+        scratch.touch(mode=0o600)  # it holds reconstructions, which may show clients' images
         scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         scratch.replace(path)
 

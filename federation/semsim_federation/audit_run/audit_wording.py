@@ -58,9 +58,19 @@ def verdict_sentence(findings: AuditFindings) -> str:
                 "what an attack rebuilt, and that public images do not resemble as much."
             )
         case LeakageVerdict.NOT_SHOWN:
-            return f"None of {audits} is shown to leak by these attacks. Other attacks may find more."
+            told = f"None of {audits} is shown to leak by these attacks. Other attacks may find more."
+            return f"{told} {_identified(findings)}".strip()
     told = ", ".join(f"{count} {_KINDS[kind]}" for kind, count in counts.items() if count)
     return f"It could not be told whether updates leak. Of {audits}: {told}."
+
+
+def _identified(findings: AuditFindings) -> str:
+    """A hint at images that stand out from public ones although the metric does not find them recognizable."""
+    audits = (audit for one in findings.declared for audit in one.audits)
+    if not (count := sum(image.identified for audit in audits for image in audit.images)):
+        return ""
+    those = "1 image is" if count == 1 else f"{count} images are"
+    return f"But {those} identified: public images are less like what was rebuilt. Look at it."
 
 
 def other_ways(findings: AuditFindings) -> str:

@@ -72,7 +72,12 @@ def _told(audit: ClientAudit, image: ImageLeakage) -> str:
     """The finding on an image in words, without the leakage where that says nothing: no attack explained the update."""
     if image.leakage is None or not (audit.told or image.leaked):
         return "could not tell"
-    told = "leaked" if image.leaked else "not identified" if image.recognizable else "not shown to leak"
+    if image.leaked:
+        told = "leaked"
+    elif image.recognizable:
+        told = "not identified"
+    else:  # what stands out from public images may be recognizable to people
+        told = "identified" if image.identified else "not shown to leak"
     return f"leakage {image.leakage:.2f}, {told}"
 
 
