@@ -11,9 +11,6 @@ from semsim.pairs import PairFailure
 from semsim.scorer import PairScore, Scorer
 from semsim_federation.leakage_report import ImageLeakage
 
-_UNSURE = 0.05
-"""The chance up to which a recognizable image that is not identified is no mere luck."""
-
 
 @dataclass(slots=True, eq=False)
 class FoundImages:
@@ -52,10 +49,7 @@ class FoundImages:
     def doubts(self) -> tuple[str, ...]:
         """The reasons why images that did not leak cannot be said not to be shown."""
         untold = sum(image.recognizable is None for image in self.leakages)
-        unsure = sum(
-            bool(image.recognizable) and not image.leaked and image.chance is not None and image.chance <= _UNSURE
-            for image in self.leakages
-        )
+        unsure = sum(image.unsure for image in self.leakages)
         reasons = {f"nothing could be told of {untold} of the images": untold} | {
             f"{unsure} of the images are recognizable, though some public images are as like": unsure
         }

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_UNSURE = 0.05
+"""The chance up to which a recognizable image that is not identified is no mere luck."""
+
 
 class LeakageVerdict(StrEnum):
     """The answer to the question whether an update leaks. None of them says that a client is safe."""
@@ -64,6 +67,11 @@ class ImageLeakage:
     """The peak signal-to-noise ratio in dB, infinite for equal images; None without a reconstruction."""
     attack: str
     """The attack that made the reconstruction; empty without one."""
+
+    @property
+    def unsure(self) -> bool:
+        """True where it is recognizable and not identified, though its chance is too low for mere luck."""
+        return bool(self.recognizable) and not self.leaked and self.chance is not None and self.chance <= _UNSURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,15 @@ def test_what_could_not_be_told_is_a_range() -> None:
     assert findings_of(audit(COULD_NOT_TELL, 0, (False,))).leakage is None
 
 
+def test_an_image_that_is_recognizable_and_hardly_by_luck_can_have_leaked() -> None:
+    """Beside another image that leaks, an image of which an audit alone could not tell is not counted as kept."""
+    one = audit(LEAKS, 0, (True, False))
+    unsure = replace(one.images[1], recognizable=True, chance=0.03)
+    assert findings_of(one.model_copy(update={"images": (one.images[0], unsure)}), planned=1).possible == (0.5, 1.0)
+    lucky = replace(unsure, chance=0.2)
+    assert findings_of(one.model_copy(update={"images": (one.images[0], lucky)}), planned=1).possible == (0.5, 0.5)
+
+
 def test_few_clients_that_agree_are_not_certain() -> None:
     """Four of four clients that leak allow for one of two that does not."""
     share = findings_of(*(audit(LEAKS, number, (True,)) for number in range(4))).share

@@ -77,11 +77,12 @@ class CellFindings:
     def possible(self) -> tuple[float, float]:
         """The least and the largest share of images that can have leaked.
 
-        Clients of which it could not be told count as none, and as all, of their images.
+        Clients and images of which it could not be told count as none, and as all, of their images.
         """
         least = sum(audit.leaked / len(audit.images) for audit in self.told)
         untold = sum(
-            sum(image.recognizable is None for image in audit.images) / len(audit.images) for audit in self.told
+            sum(image.recognizable is None or image.unsure for image in audit.images) / len(audit.images)
+            for audit in self.told
         )
         return least / self.planned, (least + untold + self.planned - len(self.told)) / self.planned
 

@@ -248,6 +248,25 @@ def test_no_tensors_pass_beside_an_update(site: Site, where: str, tmp_path: Path
     assert LeakageFilter(site.client(), applied=NOISE).process(plain, site.context) is plain
 
 
+@pytest.mark.parametrize("value", ["w" * 20_000, 1 << 20_000], ids=["text", "number"])
+def test_tensors_that_are_written_otherwise_are_blocked(site: Site, value: object, tmp_path: Path) -> None:
+    """A text or a whole number beside an update is no longer than what clients tell in it."""
+    with pytest.raises(ContentBlockedException):
+        LeakageFilter(site.client(), reports=str(tmp_path)).process(hiding(site, "meta", value), site.context)
+    (decision,) = reported(tmp_path)
+    assert "expected at most 10000 characters or bits beside an update" in str(decision["reason"])
+
+
+def test_metrics_are_few(site: Site, tmp_path: Path) -> None:
+    """A thousand numbers by name could be the weights themselves."""
+    few, many = (DXO(DataKind.METRICS, {f"w{at}": 0.5 for at in range(n)}).to_shareable() for n in (400, 5000))
+    assert LeakageFilter(site.client()).process(few, site.context) is few
+    with pytest.raises(ContentBlockedException):
+        LeakageFilter(site.client(), reports=str(tmp_path)).process(many, site.context)
+    (decision,) = reported(tmp_path)
+    assert "expected at most 1000 numbers and texts" in str(decision["reason"])
+
+
 def test_numbers_and_texts_pass_beside_an_update(site: Site) -> None:
     """Metadata that NVFLARE and its clients send pass as they are."""
     dxo = site.update(after=noised(site))
