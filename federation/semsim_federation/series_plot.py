@@ -52,7 +52,9 @@ def _draw(axes: "Axes", rows: Sequence[AuditedRound]) -> None:
         axes.plot(rounds, high, "_", color="#777")
     axes.plot(rounds, [row.leakage_max for row in rows], "o-", label="largest leakage", color="#c44")
     axes.plot(rounds, [row.leakage_mean for row in rows], "o--", label="mean leakage", color="#48c")
-    axes.step(rounds, [row.share_leaked for row in rows], where="mid", label="share of images leaked", color="#333")
+    # A step between two rounds that could not be told has no length: its mark alone is seen.
+    shares = [row.share_leaked for row in rows]
+    axes.step(rounds, shares, where="mid", marker="s", markersize=4, label="share of images leaked", color="#333")
     doubtful = [row.round for row in rows if row.verdict == LeakageVerdict.COULD_NOT_TELL]
     if doubtful:
         whole = axes.get_xaxis_transform()

@@ -70,6 +70,7 @@ def test_rounds_that_could_not_be_told_are_drawn_at_no_height(tmp_path: Path, mo
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     plot_series({"client": [AuditedRound.of(REPORT), AuditedRound.of(BLIND)]}, tmp_path / "series.png")
     (axes,) = drawn[0].axes
+    assert all(line.get_marker() != "None" for line in axes.lines)  # a round beside such rounds has no line
     for line in axes.lines:
         heights = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
         assert math.isnan(heights[2])
