@@ -3,6 +3,7 @@
 Training fits a calibration to judgements, and the artifact carries it. An artifact without one gives no leakage.
 """
 
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -72,8 +73,13 @@ class CalibrationDraws(BaseModel):
 
     def leakage_range(self, distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The least and the largest leakages ``(N,)`` that the middle 90% of the draws give distances ``(N,)``."""
-        low, high = np.quantile(np.asarray(self.leakages), (0.05, 0.95), axis=0)
+        low, high = self._ends
         return np.interp(distances, self.distances, low), np.interp(distances, self.distances, high)
+
+    @cached_property
+    def _ends(self) -> tuple[tuple[float, ...], ...]:
+        """The ends of the middle 90% of the draws at each place, ``(2, K)``; pydantic could compare no array."""
+        return tuple(map(tuple, np.quantile(np.asarray(self.leakages), (0.05, 0.95), axis=0).tolist()))
 
 
 Calibration = Annotated[LogisticCalibration | IsotonicCalibration, Field(discriminator="kind")]

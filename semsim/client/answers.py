@@ -105,7 +105,7 @@ def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> 
             f"expected a distance of at most {_SAME} of images with the mse 0, which are equal, got {result.distance}"
         )
     _check_leakage(result, model)
-    _check_range(result)
+    _check_range(result, model)
     _check_chance(result, model)
     return PairScore(
         distance=result.distance,
@@ -142,14 +142,20 @@ def _check_leakage(result: _ReceivedScore, model: ServiceModel) -> None:
         )
 
 
-def _check_range(result: _ReceivedScore) -> None:
-    """Refuse a range that does not hold the leakage."""
-    ends = (result.leakage_low, result.leakage, result.leakage_high)
-    given = [end for end in ends if end is not None]
-    if result.leakage_low is None and result.leakage_high is None:
-        return
-    if len(given) < len(ends) or given != sorted(given):
-        raise InvalidAnswer(f"expected a leakage within its range, got {ends[1]} in {ends[0]} to {ends[2]}")
+def _check_range(result: _ReceivedScore, model: ServiceModel) -> None:
+    """Refuse a range that the model's draws of calibrations do not give, such as none at all."""
+    draws, given = model.manifest.calibration_draws, (result.leakage_low, result.leakage_high)
+    if result.leakage is None or draws is None:
+        fits = given == (None, None)
+    else:
+        low, high = (float(end[0]) for end in draws.leakage_range(np.array([result.distance])))
+        wanted = min(low, result.leakage), max(high, result.leakage)
+        fits = all(one is not None and abs(one - end) <= _NEAR for one, end in zip(given, wanted, strict=True))
+    if not fits:
+        raise InvalidAnswer(
+            f"expected the range of leakage that {_words(model.identity)} gives, got {given[0]} to {given[1]} for "
+            f"the distance {result.distance}"
+        )
 
 
 def _check_chance(result: _ReceivedScore, model: ServiceModel) -> None:

@@ -48,3 +48,12 @@ def test_draws_that_are_no_curves_are_refused() -> None:
         CalibrationDraws(distances=(2.0, 1.0), leakages=((0.5, 0.4),) * 20)
     with pytest.raises(ValueError, match="expected 2 leakages in each draw"):
         CalibrationDraws(distances=(1.0, 2.0), leakages=((0.5,),) * 20)
+
+
+def test_draws_are_equal_after_one_of_them_was_asked() -> None:
+    """A client compares the manifest of a service with its own, before and after it has scored."""
+    first, second = (CalibrationDraws(distances=(1.0, 2.0), leakages=((0.5, 0.4),) * 20) for _ in range(2))
+    first.leakage_range(np.array([1.0]))
+    assert first == second
+    second.leakage_range(np.array([1.0]))
+    assert first == second

@@ -15,7 +15,7 @@ OK = "ok"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _LEAKAGES = tuple(tenth / 10 for tenth in range(1, 11))
-# Distances of unit embeddings lie in [0, 2].
+# Distances of unit embeddings lie in [0, 2], and so do those of the bundled model, of about unit length.
 _DISTANCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0)
 
 

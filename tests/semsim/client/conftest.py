@@ -55,7 +55,7 @@ def same(got: list[Outcome], wanted: list[Outcome]) -> None:
             assert one == other
             continue
         assert isinstance(one, PairScore)
-        for name in ("distance", "leakage", "mse", "psnr", "ssim"):
+        for name in ("distance", "leakage", "leakage_low", "leakage_high", "mse", "psnr", "ssim"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6), name
         assert one.chance == pytest.approx(other.chance, abs=0.005)  # a control that is as near may count or not
         for name in ("recognizable", "resized", "uninformative", "identified"):

@@ -31,7 +31,7 @@ def table(path: Path) -> list[dict[str, str]]:
     """The rows of a table in CSV, with rounded numbers."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    numbers = ("distance", "leakage", "mse", "psnr", "ssim")
+    numbers = ("distance", "leakage", "leakage_low", "leakage_high", "mse", "psnr", "ssim")
     rows = [row | {name: f"{float(row[name]):.5f}" for name in numbers if row[name]} for row in rows]
     # A control that is about as near as the original may count or not.
     return [row | {"chance": f"{float(row['chance']):.1f}"} if row["chance"] else row for row in rows]
