@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -190,10 +191,13 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         if self.reports:
             folder = Path(self.reports)
             folder.mkdir(parents=True, exist_ok=True)
-            name = f"{fl_ctx.get_job_id()}-{fl_ctx.get_identity_name()}-{round}.json"
+            name = f"{fl_ctx.get_job_id()}-{fl_ctx.get_identity_name()}-{round}"
             report = decision.report and decision.report.values()
             content = {"sent": decision.send is not None, "reason": decision.reason, "report": report}
-            (folder / name).write_text(json.dumps(content, indent=2))
+            # The parts of a collection share a round, and so do updates whose round nobody knows.
+            paths = (folder / f"{name}{suffix}.json" for suffix in chain([""], (f"-{number}" for number in count(2))))
+            path = next(one for one in paths if not one.exists())
+            path.write_text(json.dumps(content, indent=2))
         if decision.send is not None:
             self._log(fl_ctx, "sent an update", decision)
             return None

@@ -29,9 +29,7 @@ def refuse_hidden_tensors(shareable: Shareable) -> None:
         if not isinstance(value, bool | int | float | str | np.number | np.bool_ | None):
             raise InvalidUpdate(f"expected numbers and texts beside an update, got {type(value).__name__} as {place}")
         if (length := _length(value)) > LONGEST:
-            raise InvalidUpdate(
-                f"expected at most {LONGEST} characters or bits beside an update, got {length}"
-            )
+            raise InvalidUpdate(f"expected at most {LONGEST} characters or bits beside an update, got {length}")
         if number >= MOST_VALUES:
             raise InvalidUpdate(f"expected at most {MOST_VALUES} numbers and texts beside an update, got more")
 

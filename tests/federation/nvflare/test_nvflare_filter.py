@@ -177,8 +177,9 @@ def test_metrics_pass_only_as_plain_numbers(site: Site, value: object, tmp_path:
         assert processed(guarding, DXO(DataKind.METRICS, plain), site) is None
         with pytest.raises(ContentBlockedException):
             processed(guarding, DXO(DataKind.METRICS, plain | {"w": value}), site)
-    (decision,) = reported(tmp_path)
-    assert "expected plain numbers as METRICS" in str(decision["reason"])
+    decisions = reported(tmp_path)
+    assert len(decisions) == 2  # though nobody knows their rounds
+    assert all("expected plain numbers as METRICS" in str(decision["reason"]) for decision in decisions)
     held = DXO(DataKind.METRICS, {"w": value})
     assert processed(LeakageFilter(site.client(), "report"), held, site) is None
 
