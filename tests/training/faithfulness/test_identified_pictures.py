@@ -7,9 +7,16 @@ import pytest
 from PIL import Image
 
 from semsim import Scorer
+from semsim.chance import ControlEmbeddings
 from semsim.exceptions import InvalidConfiguration, InvalidDataset
 from semsim_training.annotation.judgements import AnnotatorKind
-from semsim_training.faithfulness.identified_pictures import identified_table, measure_faces, measure_judged
+from semsim_training.faithfulness.identified_pictures import (
+    _identified,
+    _share,
+    identified_table,
+    measure_faces,
+    measure_judged,
+)
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from tests.conftest import CPU, ROOT
@@ -41,14 +48,25 @@ def test_a_model_without_controls_is_refused(tmp_path: Path, small_scorer: Score
         measure_faces(small_scorer, tmp_path)
 
 
+def test_pairs_without_a_chance_do_not_count_as_not_identified(calibrated_artifact: Path) -> None:
+    """Where copies of an original leave fewer than 100 controls, nothing is told of its pairs, and no share is 0."""
+    scorer = Scorer(calibrated_artifact, providers=CPU)
+    spread = scorer.embed([picture(32, 32, number) for number in range(150)])
+    copies = np.repeat(scorer.embed([picture(32, 32, 500)]), 60, axis=0)
+    controls = ControlEmbeddings(np.concatenate([spread[:99], copies]), scorer.manifest.graph.sha256)
+    originals = np.concatenate([copies[:3], spread[100:110]])
+    told = _identified(controls, originals, originals)
+    assert told.tolist() == [True] * 10
+    with pytest.raises(InvalidConfiguration, match=r"expected controls that are no copies .* got copies for: its own"):
+        _share("these", "its own", _identified(controls, copies[:3], copies[:3]))
+
+
 @pytest.mark.slow
 def test_what_lookers_name_is_identified(data: Path, bundled: Scorer) -> None:
     """Beside the bundled controls most of what every looker names is this picture, and hardly any other picture is."""
     whole = ReconstructionSet.read(ROOT / "datasets" / "caltech101")
-    table = data / "votes/vision-1"
-    if not table.is_dir():
-        pytest.skip(f"needs the judgements of vision models at {table}")
-    judged = JudgedSet.read(whole, table, AnnotatorKind.VISION_MODEL).of_splits(("test",))
+    judged = JudgedSet.read(whole, ROOT / "datasets" / "vision-models", AnnotatorKind.VISION_MODEL)
+    judged = judged.of_splits(("test",))
     shares = {one.reconstruction: one.share for one in measure_judged(bundled, judged)}
     assert shares["its own, every annotator names it"] >= 0.85
     assert shares["that of another image"] <= 0.05

@@ -56,6 +56,7 @@ def measure_faces(scorer: Scorer, folder: Path) -> list[IdentifiedShare]:
 
     Raises:
         InvalidDataset: there are fewer than 300 photographs.
+        InvalidConfiguration: the model carries no controls, or they are copies of all originals.
     """
     images = [decode(folder / path) for path in find_images(folder)]
     if len(images) < FACES + FEWEST_CONTROLS:
@@ -85,7 +86,11 @@ def measure_faces(scorer: Scorer, folder: Path) -> list[IdentifiedShare]:
 
 
 def measure_judged(scorer: Scorer, judged: JudgedSet) -> list[IdentifiedShare]:
-    """The shares on a judged set, beside the model's own controls."""
+    """The shares on a judged set, beside the model's own controls.
+
+    Raises:
+        InvalidConfiguration: the model carries no controls, or they are copies of all originals.
+    """
     controls = own_controls(scorer)
     originals = scorer.embed([pair.original() for pair in judged.pairs])
     made = scorer.embed([pair.reconstruction() for pair in judged.pairs])
@@ -113,12 +118,15 @@ def identified_table(shares: Iterable[IdentifiedShare]) -> str:
 
 
 def _identified(controls: ControlEmbeddings, originals: Embeddings, made: Embeddings) -> Told:
-    """True ``(N,)`` for pairs of embeddings that are identified."""
+    """True ``(M,)`` for pairs of embeddings that are identified, of the M of N pairs that have a chance."""
     rows = np.arange(len(originals))
     distances = np.linalg.norm(originals.astype(np.float64) - made, axis=1)
-    told: Told = controls.chances(np.concatenate([originals, made]), rows, rows + len(rows), distances) < IDENTIFIED
+    chances = controls.chances(np.concatenate([originals, made]), rows, rows + len(rows), distances)
+    told: Told = chances[~np.isnan(chances)] < IDENTIFIED
     return told
 
 
 def _share(controls: str, case: str, told: Sequence[bool] | Told) -> IdentifiedShare:
+    if not len(told):  # a share of none would read as one of 0
+        raise InvalidConfiguration(f"expected controls that are no copies of the originals, got copies for: {case}")
     return IdentifiedShare(controls, case, len(told), float(np.mean(told)))
