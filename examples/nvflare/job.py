@@ -12,6 +12,7 @@ from digits import DigitNetwork, DigitsClient  # type: ignore[import-not-found] 
 from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
 from nvflare.recipe import SimEnv
 
+from semsim_federation.guard import Action
 from semsim_federation.nvflare import LeakageFilter
 from semsim_federation.series import read_series
 from semsim_federation.series_plot import plot_series
@@ -72,7 +73,7 @@ def main() -> None:
         old.unlink()
     recipe = recipe_of(given.clients, given.rounds)
     for site in sites_of(given.clients) if given.action != "none" else []:
-        action = "defend" if given.action == "block" and site == given.defending else given.action
+        action: Action = "defend" if given.action == "block" and site == given.defending else given.action
         guarding = LeakageFilter(
             DigitsClient(str(reports), given.originals),
             action=action,
