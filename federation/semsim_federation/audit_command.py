@@ -156,8 +156,8 @@ def _lines(report: "LeakageReport") -> list[str]:
         gain = "" if one.gain is None else f", gain {one.gain:.2f}"
         lines.append(f"  {one.attack}: {one.status}{gain}, {one.seconds:.1f} s{': ' * bool(one.reason)}{one.reason}")
     for index, image in enumerate(report.images):
-        told = image.leakage is not None and report.verdict != "could_not_tell"
-        leakage = f"leakage {image.leakage:.2f}" if told else "nothing can be told"
+        is_told = image.leakage is not None and report.verdict != "could_not_tell"
+        leakage = f"leakage {image.leakage:.2f}" if is_told else "nothing can be told"
         chance = "" if image.chance is None else f", chance {image.chance:.4f}"
         told = ", leaked" if image.leaked else ", identified" * image.identified
         lines.append(f"  image {index}: {leakage}{chance}{told}")

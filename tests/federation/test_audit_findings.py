@@ -185,6 +185,7 @@ def test_a_chart_shows_what_could_not_be_told() -> None:
     chart = leakage_chart(AuditFindings.of(chosen, Lines(*audits)), Axis.BATCH, 0.42)
     assert chart.places[1].marks == ()
     assert chart.places[1].unknown == (0, 1)
+    assert chart.places[1].unknown_told == "0% to 100% of the images can have leaked; told of 0 of 2 clients"
     root = ET.fromstring(chart.svg())  # noqa: S314  # our own
     assert len(root.findall("rect")) == 1
     assert not [line for line in root.findall("line") if line.get("class", "").startswith("join")]

@@ -65,7 +65,7 @@ def _place(one: CellFindings, label: str) -> ChartPlace:
     if one.control is not None:
         marks.append(ChartMark("control", one.control, None, f"{one.control:.0%} mean leakage of public images"))
     low, high = one.possible
-    told = f"could not be told of {one.planned - len(one.told)} of {one.planned} clients"
+    told = f"{low:.0%} to {high:.0%} of the images can have leaked; told of {len(one.told)} of {one.planned} clients"
     return ChartPlace(label, tuple(marks), (low, high) if high > low + 1e-9 else None, told)
 
 
