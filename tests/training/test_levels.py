@@ -48,6 +48,15 @@ def test_pooled_positions_and_matrices_make_it_short(pixels: torch.Tensor) -> No
     assert float(wide.norm(dim=1).max()) <= 1
 
 
+def test_a_network_in_half_precision_gives_numbers_for_a_plain_image() -> None:
+    """Where all features of a position are 0, the length that they are divided by is not 0."""
+    for levels in (Levels(stages=(0, 1), side=2), Levels(stages=(0, 1), side=2, channels=4)):
+        network = build_backbone(SMALL, levels=levels).eval().half()
+        with torch.no_grad():
+            embeddings = network(torch.zeros(2, 3, 32, 32, dtype=torch.float16))
+        assert embeddings.isfinite().all()
+
+
 def test_weights_of_the_network_or_of_its_levels_are_read(pixels: torch.Tensor, tmp_path: Path) -> None:
     """A file of the whole network begins a training, and one of the levels gives the same embeddings again."""
     levels = Levels(stages=(0, 1), side=2, channels=4)

@@ -58,9 +58,10 @@ class LevelFeatures(nn.Module):
             self.weights.append(nn.Parameter(matrix * scale * (count / len(matrix)) ** 0.5))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The embeddings ``(N, D)`` of normalised images ``(N, 3, H, W)``."""
+        """The embeddings float32 ``(N, D)`` of normalised images ``(N, 3, H, W)``."""
         parts = []
-        for features, weight in zip(self.stages(pixels), self.weights, strict=True):
+        for stage, parameter in zip(self.stages(pixels), self.weights, strict=True):
+            features, weight = stage.to(torch.float32), parameter.to(torch.float32)  # half precision has no 1e-8
             unit = features / (features.square().sum(1, keepdim=True) + _SMALL).sqrt()
             kernel = max(1, round(unit.shape[-1] / self.levels.side))
             pooled = F.avg_pool2d(unit, kernel) if kernel > 1 else unit
