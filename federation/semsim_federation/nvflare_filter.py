@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nvflare.apis.dxo import DXO, DataKind, from_shareable
 from nvflare.apis.dxo_filter import DXOFilter
 from nvflare.apis.filter import ContentBlockedException
-from nvflare.apis.fl_constant import ReturnCode
+from nvflare.apis.fl_constant import FLContextKey, ReturnCode
 from nvflare.apis.fl_context import FLContext
 from nvflare.apis.shareable import ReservedHeaderKey, Shareable, make_reply
 
@@ -36,7 +36,7 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         client: the :class:`AuditedClient`, or its ``id`` among the components.
         action: ``report`` sends every update as it is, ``block`` sends none that leaks or that could not be audited,
             ``defend`` tries ``defenses`` in their order first.
-        every: audit the first update and each that many after it; the others are sent as they are.
+        every: audit the first update of a kind of task and each that many after it; the others are sent as they are.
         defenses: the ladder of defenses for ``defend``, such as ``["prune:0.9", "gaussian:0.01"]``.
         limit: the largest share of images that may leak, as :class:`~semsim_federation.guard.Guard` takes it.
         refusal: the answer in place of a blocked update. ``error`` ends the task with ``TASK_RESULT_FILTER_ERROR``, on
@@ -81,7 +81,8 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         self.tell = tell
         self.applied = applied
         self._guard: Guard | None = None
-        self._updates = 0
+        self._updates: dict[str, int] = {}
+        self._task: ReceivedTask | None = None
 
     def add_to_fed_job(self, job: object, ctx: object, **options: object) -> None:
         """Join a job without a copy of this project's source in it, which would shadow the installed one."""
@@ -161,11 +162,9 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
             limit=self.limit,
             applied=self.applied,
         )
-        # A count of its own, since a server that names the rounds could name none that is audited.
-        number, self._updates = self._updates, self._updates + 1
-        if number % self.every:
-            return None
         task = client.received(fl_ctx)
+        if not self._is_due(task, str(fl_ctx.get_prop(FLContextKey.TASK_NAME))):
+            return None
         after = _after(dxo, task)
         images, labels = client.batch(fl_ctx, task.round)
         decision = self._guard.check(task.weights, after, images, labels, task.round)
@@ -175,6 +174,16 @@ class LeakageFilter(DXOFilter):  # type: ignore[misc]  # nvflare has no types
         defended = DXO(dxo.data_kind, data=_as_given(dxo, task, decision.send), meta=dxo.meta)
         self._answer(dxo, fl_ctx, task.round, decision)
         return defended
+
+    def _is_due(self, task: ReceivedTask, name: str) -> bool:
+        """True for a task whose update is to be audited, with all parts of a collection.
+
+        The count is the site's own, since a server that names the rounds could name none that is audited. Each kind of
+        task has its own, since a server could have every second task be of another kind.
+        """
+        if task is not self._task:
+            self._task, self._updates[name] = task, self._updates.get(name, -1) + 1
+        return self._updates[name] % self.every == 0
 
     def _client(self, fl_ctx: FLContext) -> AuditedClient:
         client = self.client

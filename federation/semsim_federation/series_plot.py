@@ -1,6 +1,7 @@
 """The curve of a series: leakage beside that of the controls, round by round."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ _HEIGHT = 2.6
 
 
 def plot_series(series: Mapping[str, Sequence[AuditedRound]], out: Path) -> None:
-    """Draw each series by its name: leakage, controls, the share of leaked images, what was blocked or not told.
+    """Draw each series by its name: leakage, controls, the share of leaked images, what was blocked, untold or missing.
 
     Raises:
         InvalidDataset: there is no series, or one without a row.
@@ -45,6 +46,10 @@ def _draw(axes: "Axes", rows: Sequence[AuditedRound]) -> None:
     for row in rows:
         if row.sent is False:
             axes.axvspan(row.round - 0.5, row.round + 0.5, color="#c44", alpha=0.12, linewidth=0, label="blocked")
+    numbers = sorted({row.round for row in rows})
+    for before, after in pairwise(numbers):
+        if after > before + 1:
+            axes.axvspan(before + 0.5, after - 0.5, color="#888", alpha=0.12, linewidth=0, label="no audit")
     low, high = [row.control_mean for row in rows], [row.control_max for row in rows]
     if any(mean <= largest for mean, largest in zip(low, high, strict=True)):  # NaN is not
         axes.fill_between(rounds, low, high, color="#999", alpha=0.4, linewidth=0, label="controls, mean to largest")

@@ -141,6 +141,19 @@ def test_blocked_rounds_and_controls_are_drawn(tmp_path: Path, monkeypatch: pyte
     assert {text.get_text() for text in legend.get_texts()} >= {"blocked", "controls, mean to largest"}
 
 
+def test_rounds_without_an_audit_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that crosses rounds of which nothing is known has another ground there, also where an audit broke off."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    plot_series(
+        {"client": [AuditedRound.of(replace(REPORT, round=number)) for number in (1, 2, 5)]}, tmp_path / "x.png"
+    )
+    (axes,) = drawn[0].axes
+    (ground,) = axes.patches
+    places = ground.get_extents().transformed(axes.transData.inverted())
+    assert (places.x0, places.x1) == (pytest.approx(2.5), pytest.approx(4.5))
+
+
 def test_before_the_first_audit_nothing_reads_as_no_leakage() -> None:
     """The gauges are NaN, for which an alert fires, and not 0. The time of the last audit is 0: long ago."""
     metrics = AuditMetrics()

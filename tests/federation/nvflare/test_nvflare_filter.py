@@ -12,7 +12,7 @@ pytest.importorskip("nvflare", reason="needs the extra nvflare")
 
 from nvflare.apis.dxo import DXO, DataKind, from_shareable
 from nvflare.apis.filter import ContentBlockedException
-from nvflare.apis.fl_constant import ReturnCode
+from nvflare.apis.fl_constant import FLContextKey, ReturnCode
 from nvflare.apis.shareable import Shareable, make_reply
 
 from semsim.exceptions import InvalidConfiguration
@@ -309,6 +309,20 @@ def test_every_counts_updates_and_not_the_rounds_of_the_server(site: Site, tmp_p
         sent.append(answer is None)
     assert sent == [False, True, False, True]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job-site-1-1.json", "job-site-1-3.json"]
+
+
+def test_every_counts_each_kind_of_task_and_no_parts(site: Site) -> None:
+    """Neither a collection nor tasks of another kind in between choose the updates that are audited."""
+    client = site.client()
+    guarding = LeakageFilter(client, refusal="empty", every=2)
+    for number, name in enumerate(("train", "other", "train", "other", "train")):
+        site.begin(client, task=f"task-{number}")
+        site.context.set_prop(FLContextKey.TASK_NAME, name, private=True, sticky=False)
+        parts = [processed(guarding, site.update(), site) is None for _ in range(2)]
+        assert parts == [number in (2, 3)] * 2
+    told = site.client(told=False)
+    with pytest.raises(ContentBlockedException):  # an update without global weights is not sent unaudited
+        processed(LeakageFilter(told, every=2), site.update(), site)
 
 
 @pytest.mark.parametrize("tell", [False, True])
