@@ -48,7 +48,7 @@ def test_nobody_meets_an_original_too_often(counts: list[int], meetings: int, la
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 10**6), repeats=st.integers(0, 12))
 def test_the_farthest_comes_first(seed: int, repeats: int) -> None:
-    """Of an original the farthest reconstruction comes first and its clean image last, each a sheet apart."""
+    """The farthest reconstruction of an original comes first, its clean image last, each a sheet apart."""
     items = items_of([4] * 20 + [1] * 40)
     gold = [
         *(Item(f"clean-{item.image}", Shown.CLEAN, "cat", item.image, item.row) for item in items[:12:4]),

@@ -122,6 +122,21 @@ def sheets(
     typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {key_path}")
 
 
+@app.command("copies")
+def copies(
+    dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set, whose test originals are copied.")],
+    out: Annotated[
+        Path, typer.Argument(help="New directory for the set of copies: it shows originals, keep it private.")
+    ],
+    count: Annotated[int, typer.Option(min=1, help="Number of originals.")] = 30,
+) -> None:
+    """Make a set of simply changed copies of originals, to be judged on contact sheets as reconstructions are."""
+    from semsim_training.metric.changed_copies import write_changed_copies
+
+    made = write_changed_copies(dataset, out, count)
+    typer.echo(f"{out}: {made.rows} copies of {count} originals, called {made.name}")
+
+
 @app.command("import")
 def import_answers(
     key: Annotated[Path, typer.Argument(help="The key of the contact sheets.")],

@@ -227,3 +227,33 @@ def identified(
         typer.echo(text)
     else:
         write_between(write, "identified", text)
+
+
+@app.command("copies")
+def copies(
+    sets: Annotated[list[Path], typer.Argument(help="Sets of `semsim annotate copies`.")],
+    judgements: Annotated[Path, typer.Option(help="Table of judgements by vision models.")],
+    qualified: Qualified = False,
+    model: Model = None,
+    write: Annotated[Path | None, typer.Option(help="Markdown file, to write the table between its marks.")] = None,
+) -> None:
+    """Compare what annotators and a model make of simply changed copies of originals."""
+    from semsim.scorer import Scorer
+    from semsim_training.annotation.gold_rule import GoldRule
+    from semsim_training.annotation.judgements import AnnotatorKind
+    from semsim_training.judged.judged_set import JudgedSet
+    from semsim_training.markdown import around_marks, write_between
+    from semsim_training.metric.changed_copies import judged_changes_table
+    from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+
+    if write is not None:
+        around_marks(write, "copies")
+    gold = GoldRule() if qualified else None
+    judged = [
+        JudgedSet.read(ReconstructionSet.read(path), judgements, AnnotatorKind.VISION_MODEL, gold) for path in sets
+    ]
+    text = judged_changes_table(judged, Scorer(model))
+    if write is None:
+        typer.echo(text)
+    else:
+        write_between(write, "copies", text)
