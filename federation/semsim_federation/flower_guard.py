@@ -40,8 +40,8 @@ class LeakageGuard:
         batch: returns the images and labels that the reply was trained on. It is called after the training.
         action: ``report`` sends every update as it is, ``block`` sends none that leaks, ``defend`` tries ``defenses``
             in their order first.
-        every: audit a client's first update and each that many after it; the others are sent. The client counts, since
-            a server that names the rounds could name none that is audited.
+        every: audit a client's first update and each that many after it; the others are sent. The client counts, each
+            type of message for itself, since a server that chooses rounds or types could choose none that is audited.
         defenses: the ladder of defenses for ``defend``, such as ``("prune:0.9", "gaussian:0.01")``.
         limit: the largest share of images that may leak; None for none of them.
         tell: True to add a ConfigRecord ``leakage`` to what is sent, and the reason to a refusal. It tells the server
@@ -111,7 +111,7 @@ class LeakageGuard:
             defenses=[str(defense) for defense in options.defenses] if options.action == "defend" else (),
             limit=options.limit,
         )
-        if not _due(ctx, options.every):
+        if not _due(ctx, options.every, msg.metadata.message_type):
             return Decision(after, None, "This update is not audited.")
         images, labels = self.batch(ctx)
         return guard.check(before, after, images, labels, number)
@@ -133,11 +133,14 @@ def telemetry(report: LeakageReport) -> dict[str, str | float]:
     return told
 
 
-def _due(ctx: Context, every: int) -> bool:
-    """True for the update that is to be audited, by a count in the client's state."""
-    counted = ctx.state.metric_records.get(RECORD, MetricRecord({"updates": 0}))
-    updates = int(counted["updates"])
-    ctx.state[RECORD] = MetricRecord({"updates": updates + 1})
+def _due(ctx: Context, every: int, kind: str) -> bool:
+    """True for the update that is to be audited, by a count in the client's state of messages of its kind.
+
+    With one count for all a server could have every second message be of another kind.
+    """
+    counted = ctx.state.metric_records.get(RECORD, MetricRecord({}))
+    updates = int(counted.get(kind, 0))
+    ctx.state[RECORD] = MetricRecord({**counted, kind: updates + 1})
     return updates % every == 0
 
 

@@ -167,6 +167,23 @@ def test_options_that_cannot_be_read_block(run_config: dict[str, Any]) -> None:
     assert errors(grid) == [REFUSAL] * 2
 
 
+def test_a_server_does_not_choose_by_types_of_messages_what_is_audited() -> None:
+    """With ``every`` 2 the first update of each type is audited, though another one comes before it."""
+    audited: list[bool] = []
+    guarding = guard(action="block", every=2)
+    app = ClientApp()
+    for kind in ("one", "other"):
+        app.train(kind, mods=[guarding])(trained)
+    grid = LocalGrid(app, 1, {})
+    arrays = ArrayRecord(task.initial_network().state_dict())
+    (node,) = grid.get_node_ids()
+    for kind in ("one", "other", "one", "other"):
+        sent = grid.create_message(RecordDict({"arrays": arrays}), f"train.{kind}", node, "0")
+        (reply,) = grid.send_and_receive([sent])
+        audited.append(reply.has_error())
+    assert audited == [True, True, False, False]
+
+
 def test_only_every_nth_round_is_audited() -> None:
     """With ``every`` 2 a client's first update is audited, and its third."""
     rounds: list[int | None] = []
