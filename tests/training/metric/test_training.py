@@ -56,6 +56,12 @@ def test_weights_of_levels_are_learned_alone(tmp_path: Path) -> None:
     assert changed == ["backbone.weights.0", "backbone.weights.1"]
 
 
+def test_without_levels_their_weights_cannot_be_learned() -> None:
+    """A recipe that would learn nothing is refused before a training."""
+    with pytest.raises(ValueError, match="expected levels, whose weights alone are learned, got none"):
+        recipe(learned="levels")
+
+
 def test_a_tether_holds_what_is_learned_near_its_beginning(tmp_path: Path) -> None:
     """The stronger the tether, the less all parameters move."""
     moved = []

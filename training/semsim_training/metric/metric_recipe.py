@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semsim_training.backbones import SMALL_RESNET18
 from semsim_training.configuration import Configuration, FrozenModel
@@ -76,6 +76,12 @@ class MetricRecipe(FrozenModel):
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     frozen_statistics: bool = False
     """True: batch normalisation keeps the statistics that the weights came with."""
+
+    @model_validator(mode="after")
+    def _levels_to_learn(self) -> Self:
+        if self.learned == "levels" and self.levels is None:
+            raise ValueError("expected levels, whose weights alone are learned, got none")
+        return self
 
 
 PAPER = MetricRecipe(
