@@ -37,3 +37,9 @@ for set in $SETS; do # against the vision models, beside other metrics
 done
 "$SEMSIM" faithfulness identified $(printf 'datasets/%s ' $SETS) --judgements datasets/vision-models --qualified \
     --faces "$SEMSIM_DATA/caltech101/Faces" --write docs/user.md
+"$SEMSIM" faithfulness stand-ins "$SEMSIM_DATA/people/texture_shape.parquet" --write docs/faithfulness.md
+for set in cifar10-many caltech101-many; do # they show originals, so that they are no part of the repository
+    [ -f "$OUT/copies/$set/dataset.json" ] || "$SEMSIM" annotate copies "datasets/$set" "$OUT/copies/$set"
+done
+"$SEMSIM" faithfulness copies "$OUT/copies/cifar10-many" "$OUT/copies/caltech101-many" \
+    --judgements datasets/vision-models --qualified --write docs/faithfulness.md

@@ -63,12 +63,16 @@ class ClearerCopies:
 
         Args:
             judgements: the judgements of dealt sheets; those by other protocols do not count.
-            originals: the name of each item's original, by set and item.
+            originals: the name of each item's original, by set and item; judgements of other sets do not count.
 
         Raises:
-            InvalidAnnotations: there are no repeats of one half, or an item is of no set that was given.
+            InvalidAnnotations: there are no repeats of one half, or a set does not have an item.
         """
-        shown = [one for one in judgements if one.shown is Shown.RECONSTRUCTION and "-dealt" in one.protocol]
+        shown = [
+            one
+            for one in judgements
+            if one.dataset in originals and one.shown is Shown.RECONSTRUCTION and "-dealt" in one.protocol
+        ]
         try:
             named = [(one, (one.annotator, originals[one.dataset][one.item])) for one in shown]
         except KeyError as error:
