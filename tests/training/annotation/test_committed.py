@@ -36,7 +36,7 @@ def test_the_sets_are_neither_all_clear_nor_all_noise(path: Path) -> None:
 
 
 def test_three_vision_models_judged_every_reconstruction_and_met_no_original_often() -> None:
-    """Each reconstruction has three judgements at least, all by vision models, of whom none met an original five times."""
+    """Each reconstruction has at least three judgements, all by vision models; none met an original five times."""
     judged = [one for one in read(ROOT / "datasets" / "vision-models") if one.shown is Shown.RECONSTRUCTION]
     assert {one.kind for one in judged} == {AnnotatorKind.VISION_MODEL}
     firsts = [one for one in judged if one.repeat == 0]
