@@ -131,6 +131,8 @@ def score_dir(
         typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
     else:
         _print(run.rows, summary, output, chosen=match in (Match.BEST, Match.ASSIGNMENT))
+        has_controls = controls is not None or scorer.manifest.controls is not None
+        _tell_untold(run.rows, asked=has_controls and not no_controls)
     if missing := _missing(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)
     others = summary.skipped * (not allow_skipped) + summary.unmatched * (not allow_unmatched)
@@ -250,6 +252,10 @@ def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None, *
     if summary.identified is not None:
         luck = ", of pairs that were chosen as near, some by luck" if chosen else ""
         typer.echo(f"identified beside public images: {summary.identified}{luck}")
-        untold = sum(row.chance is None and row.uninformative is None for row in scored)
-        if untold:
-            typer.echo(f"not told whether identified: {untold}, since too many controls are copies", err=True)
+
+
+def _tell_untold(rows: "list[ScoreRow]", *, asked: bool) -> None:
+    """Say of how many pairs controls could not tell whether they are identified."""
+    untold = sum(row.distance is not None and row.chance is None and row.uninformative is None for row in rows)
+    if asked and untold:
+        typer.echo(f"not told whether identified: {untold}, since too many controls are copies", err=True)

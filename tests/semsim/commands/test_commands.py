@@ -111,6 +111,18 @@ def test_own_controls_or_none_take_the_place_of_the_models(semsim: Semsim, tmp_p
     assert shown.stderr.startswith("error [invalid_configuration]: expected at least 100 different controls")
 
 
+def test_a_directory_whose_controls_are_copies_is_told(semsim: Semsim, tmp_path: Path) -> None:
+    """Where fewer than 100 controls are no copies of any original, no pair is identified, and this is said."""
+    controls, originals = tmp_path / "controls", tmp_path / "originals"
+    for folder, count in ((controls, 100), (originals, 2)):
+        folder.mkdir()
+        for number in range(count):
+            Image.fromarray(picture(24, 24, number)).save(folder / f"{number}.png")
+    shown = semsim("score-dir", originals, originals, "--controls", controls)
+    assert "not told whether identified: 2" in shown.stderr
+    assert "identified beside" not in shown.stdout
+
+
 def test_a_directory_is_scored_beside_controls(semsim: Semsim, photographs: Path, tmp_path: Path) -> None:
     """The table has the columns, and the last lines have the number; without controls both are empty."""
     output = tmp_path / "scores.csv"
