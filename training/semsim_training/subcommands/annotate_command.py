@@ -10,6 +10,7 @@ from semsim.commands.options import Json
 from semsim_training.subcommands import label_studio_command
 from semsim_training.subcommands.annotation_options import Limit, Noise, Split, splits
 from semsim_training.subcommands.judgement_import import take_in
+from semsim_training.subcommands.page_tables import checked, told
 
 if TYPE_CHECKING:
     from semsim_training.annotation.judgements import AnnotatorKind
@@ -195,14 +196,11 @@ def clearer_copies(
     from semsim_training.annotation.clearer_copies import ClearerCopies
     from semsim_training.annotation.items import ItemSet
     from semsim_training.annotation.judgements import read
-    from semsim_training.markdown import write_between
 
+    checked(write, "clearer-copies")
     originals = {one.name: one.originals for one in map(ItemSet.read, dataset)}
     text = ClearerCopies.of(read(table), originals).markdown()
-    if write is None:
-        typer.echo(text)
-    else:
-        write_between(write, "clearer-copies", text)
+    told(text, write, "clearer-copies")
 
 
 @app.command("serve")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semsim.commands.options import Model, Require, load_scorer
+from semsim_training.subcommands.page_tables import checked, told
 
 if TYPE_CHECKING:
     from semsim_training.reconstructions.schema import ReconstructionRow
@@ -56,11 +57,11 @@ def table(
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reconstructions.table import markdown
 
-    _checked(write, mark)
+    checked(write, mark)
     made, scorer = ReconstructionSet.read(dataset), load_scorer(model, require)
     with progress_bar() as show:
         text = markdown(made, scorer, _lpips(lpips), show)
-    _told(text, write, mark)
+    told(text, write, mark)
     _warn(made.rows)
 
 
@@ -92,7 +93,7 @@ def compare(
     difference = ComparedBy(by)
     if plot is not None:
         _writable(plot, "--plot")
-    _checked(write, mark)
+    checked(write, mark)
     made = ReconstructionSet.read(dataset)
     check_comparable(made, difference)
     scorer = load_scorer(model, require)
@@ -103,7 +104,7 @@ def compare(
         from semsim_training.reconstructions.comparison_plot import comparison_plot
 
         plot.write_bytes(comparison_plot(compared, difference, f"{made.name}: means with 95% intervals, by {by}"))
-    _told(comparison_table(compared, difference), write, mark)
+    told(comparison_table(compared, difference), write, mark)
     _warn(made.rows)
 
 
@@ -126,23 +127,6 @@ def _lpips(weights: Path | None) -> "Lpips | None":
     from semsim_training.reference_metrics.lpips import Lpips
 
     return Lpips(weights)
-
-
-def _checked(page: Path | None, mark: str) -> None:
-    """Refuse a page without marks before any work."""
-    from semsim_training.markdown import around_marks
-
-    if page is not None:
-        around_marks(page, mark)
-
-
-def _told(text: str, page: Path | None, mark: str) -> None:
-    from semsim_training.markdown import write_between
-
-    if page is None:
-        typer.echo(text)
-    else:
-        write_between(page, mark, text)
 
 
 def _warn(rows: "Sequence[ReconstructionRow]") -> None:

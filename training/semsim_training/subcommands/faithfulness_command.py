@@ -7,6 +7,7 @@ import typer
 
 from semsim.commands.main import EXIT_FAILED_PAIRS
 from semsim.commands.options import Json, Model
+from semsim_training.subcommands.page_tables import checked, told
 
 if TYPE_CHECKING:
     from semsim_training.annotation.judgements import AnnotatorKind
@@ -186,15 +187,10 @@ def stand_ins(
 ) -> None:
     """How well vision models predict which pictures people recognise, beside how well other people predict it."""
     from semsim_training.faithfulness.stand_ins import read_stand_ins, stand_ins_table
-    from semsim_training.markdown import around_marks, write_between
 
-    if write is not None:
-        around_marks(write, "stand-ins")
+    checked(write, "stand-ins")
     text = stand_ins_table(read_stand_ins(table))
-    if write is None:
-        typer.echo(text)
-    else:
-        write_between(write, "stand-ins", text)
+    told(text, write, "stand-ins")
 
 
 @app.command("identified")
@@ -212,21 +208,16 @@ def identified(
     from semsim_training.annotation.judgements import AnnotatorKind
     from semsim_training.faithfulness.identified_pictures import identified_table, measure_faces, measure_judged
     from semsim_training.judged.judged_set import JudgedSet
-    from semsim_training.markdown import around_marks, write_between
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 
-    if write is not None:
-        around_marks(write, "identified")
+    checked(write, "identified")
     scorer = Scorer(model)
     shares, gold = measure_faces(scorer, faces), GoldRule() if qualified else None
     for path in sets:
         whole = JudgedSet.read(ReconstructionSet.read(path), judgements, AnnotatorKind.VISION_MODEL, gold)
         shares += measure_judged(scorer, whole.of_splits(("test",)))
     text = identified_table(shares)
-    if write is None:
-        typer.echo(text)
-    else:
-        write_between(write, "identified", text)
+    told(text, write, "identified")
 
 
 @app.command("copies")
@@ -242,18 +233,13 @@ def copies(
     from semsim_training.annotation.gold_rule import GoldRule
     from semsim_training.annotation.judgements import AnnotatorKind
     from semsim_training.judged.judged_set import JudgedSet
-    from semsim_training.markdown import around_marks, write_between
     from semsim_training.metric.changed_copies import judged_changes_table
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 
-    if write is not None:
-        around_marks(write, "copies")
+    checked(write, "copies")
     gold = GoldRule() if qualified else None
     judged = [
         JudgedSet.read(ReconstructionSet.read(path), judgements, AnnotatorKind.VISION_MODEL, gold) for path in sets
     ]
     text = judged_changes_table(judged, Scorer(model))
-    if write is None:
-        typer.echo(text)
-    else:
-        write_between(write, "copies", text)
+    told(text, write, "copies")
