@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.chance import chance_of
 from semsim.controls import Controls, Portraits
 from semsim.images import decode
 from semsim.pairs import PairFailure
 from semsim.scorer import PairScore, Scorer
 from semsim_federation.leakage_report import ImageLeakage
+
+_UNSURE = 0.05
+"""The chance up to which a recognizable image that is not identified is no mere luck."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,9 +74,9 @@ class FoundImages:
             [(image, self._rebuilt[at]) for image, at in zip(self.originals, likeness.nearest, strict=True)]
         )
         leakages = [
-            self._leakage(score, self._attacks[at], float(chance), bool(identified))
-            for score, at, chance, identified in zip(
-                scores, likeness.nearest, likeness.chance, likeness.identified, strict=True
+            self._leakage(score, self._attacks[at], float(chance), bool(identified), bool(near))
+            for score, at, chance, identified, near in zip(
+                scores, likeness.nearest, likeness.chance, likeness.identified, self._near(together), strict=True
             )
         ]
         # A leak that one attack has shown is not taken back by another's images.
@@ -93,10 +97,28 @@ class FoundImages:
         leakages = self.scorer.leakage(portraits.distances(reconstructions)[np.arange(len(portraits)), nearest])
         return () if leakages is None else tuple(float(leakage) for leakage in leakages)
 
-    def _leakage(self, score: PairScore | PairFailure, attack: str, chance: float, identified: bool) -> ImageLeakage:
+    def _near(self, reconstructions: Portraits) -> NDArray[np.bool_]:
+        """True ``(N,)`` for an original that is recognizable by its distance, which hardly any control's is as low as.
+
+        An attack may move or mirror an image, so that its edges are elsewhere, and its likeness no more than others'.
+        """
+        distances = self._portraits.distances(reconstructions).min(axis=1)
+        others = np.sort(self.controls.portraits.distances(reconstructions).min(axis=1))
+        chance = chance_of(np.searchsorted(others, distances, side="right"), len(others))
+        leakages = self.scorer.leakage(distances)
+        if leakages is None or self.threshold is None:
+            return np.zeros(len(distances), dtype=np.bool_)
+        return np.asarray((leakages >= self.threshold) & (chance <= _UNSURE))
+
+    def _leakage(
+        self, score: PairScore | PairFailure, attack: str, chance: float, identified: bool, near: bool
+    ) -> ImageLeakage:
         if isinstance(score, PairFailure):
-            return ImageLeakage(None, None, chance, identified, False, None, None, attack)
+            return ImageLeakage(None, None, chance, identified, False, None, None, attack, near)
         leakage = score.leakage
         recognizable = None if leakage is None or self.threshold is None else leakage >= self.threshold
         leaked = bool(recognizable) and identified
-        return ImageLeakage(leakage, recognizable, chance, identified, leaked, score.distance, score.psnr, attack)
+        unsure = not leaked and (near or (bool(recognizable) and chance <= _UNSURE))
+        return ImageLeakage(
+            leakage, recognizable, chance, identified, leaked, score.distance, score.psnr, attack, unsure
+        )

@@ -144,7 +144,7 @@ def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
     """
     explaining = {one.attack for one in undefended.attempts if one.explains}
     stopped = {one.attack for one in report.attempts if one.status == Status.NOTHING_FOUND}
-    told = all(image.recognizable is False for image in report.images)
+    told = all(image.recognizable is False and not image.unsure for image in report.images)
     if report.verdict is LeakageVerdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:
         return replace(report, verdict=LeakageVerdict.NOT_SHOWN)
     return report

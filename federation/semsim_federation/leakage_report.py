@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_UNSURE = 0.05
-"""The chance up to which a recognizable image that is not identified is no mere luck."""
-
 
 class LeakageVerdict(StrEnum):
     """The answer to the question whether an update leaks. None of them says that a client is safe."""
@@ -67,11 +64,9 @@ class ImageLeakage:
     """The peak signal-to-noise ratio in dB, infinite for equal images; None without a reconstruction."""
     attack: str
     """The attack that made the reconstruction; empty without one."""
-
-    @property
-    def unsure(self) -> bool:
-        """True where it is recognizable and not identified, though its chance is too low for mere luck."""
-        return bool(self.recognizable) and not self.leaked and self.chance is not None and self.chance <= _UNSURE
+    unsure: bool = False
+    """True where the image is recognizable in a reconstruction and did not leak, though at most 5% of controls are as
+    like, or as near by the metric alone, which finds what an attack moved or mirrored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +112,7 @@ class LeakageReport:
     @property
     def share_at_most(self) -> float:
         """The share of images that leaked, or of which that cannot be ruled out, in [0, 1]."""
-        return sum(image.recognizable is not False for image in self.images) / self.batch
+        return sum(image.recognizable is not False or image.unsure for image in self.images) / self.batch
 
     @property
     def leakages(self) -> tuple[float, ...]:

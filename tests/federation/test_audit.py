@@ -121,6 +121,20 @@ def test_reconstructions_that_are_black_are_no_green_light() -> None:
     assert not black.leakages[0].leaked
 
 
+def test_an_image_that_an_attack_moved_is_no_green_light() -> None:
+    """Its edges are elsewhere, as much so as those of many public images, but hardly any of these is as near."""
+    images, _ = client(1)
+    moved = audit_module.FoundImages(scorer(), audit().controls, 0.42, images)
+    moved.add("smooth", np.roll(images, 2, axis=2))
+    (image,) = moved.leakages
+    assert image.recognizable
+    assert not image.leaked
+    assert image.chance is not None
+    assert image.chance > 0.05
+    assert image.unsure
+    assert moved.doubts
+
+
 def test_an_attack_that_breaks_off_is_told_and_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception is an attempt that failed, and never a low leakage."""
 

@@ -87,9 +87,9 @@ def test_what_could_not_be_told_is_a_range() -> None:
 def test_an_image_that_is_recognizable_and_hardly_by_luck_can_have_leaked() -> None:
     """Beside another image that leaks, an image of which an audit alone could not tell is not counted as kept."""
     one = audit(LEAKS, 0, (True, False))
-    unsure = replace(one.images[1], recognizable=True, chance=0.03)
+    unsure = replace(one.images[1], recognizable=True, chance=0.03, unsure=True)
     assert findings_of(one.model_copy(update={"images": (one.images[0], unsure)}), planned=1).possible == (0.5, 1.0)
-    lucky = replace(unsure, chance=0.2)
+    lucky = replace(unsure, chance=0.2, unsure=False)
     assert findings_of(one.model_copy(update={"images": (one.images[0], lucky)}), planned=1).possible == (0.5, 0.5)
 
 
