@@ -78,7 +78,7 @@ class ShownFrom:
 
     @property
     def tile(self) -> ShownItem:
-        """What the key says of it."""
+        """The words of the key about the showing."""
         item = self.showing.item
         return ShownItem(
             dataset=self.item_set.name,

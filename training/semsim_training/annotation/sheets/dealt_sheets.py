@@ -22,7 +22,7 @@ class DealRequest:
     """The annotators of each reconstruction, and how often one of them may meet an original."""
 
     sheets: SheetRequest
-    """What each annotator gets. Its annotator is the beginning of all pseudonyms."""
+    """The sheets of each annotator. Its annotator is the beginning of all pseudonyms."""
     annotators: int = 3
     """The number of annotators who judge a reconstruction."""
     meetings: int = 4
