@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from semsim_training.subcommands.page_tables import told
+
 
 def example(
     name: Annotated[str | None, typer.Argument(help="The example to print.", show_default="own-images")] = None,
@@ -21,13 +23,9 @@ def example(
     if write is not None and not schema:
         raise InvalidOption("expected --write with --schema, got it alone")
     if schema:
-        from semsim_training.markdown import write_between
         from semsim_training.reconstructions.grid_schema import schema_table
 
-        if write is None:
-            typer.echo(schema_table())
-        else:
-            write_between(write, "grid-schema", schema_table())
+        told(schema_table(), write, "grid-schema")
     elif list_all:
         for one, example in EXAMPLES.items():
             typer.echo(f"{one:18} {example.summary}")

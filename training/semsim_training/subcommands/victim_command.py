@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from semsim_training.subcommands.page_tables import checked, told
+
 app = typer.Typer(no_args_is_help=True, help="Train victim classifiers.")
 
 
@@ -54,11 +56,7 @@ def table(
     ] = None,
 ) -> None:
     """Tell how each victim was trained and how well it classifies, as Markdown."""
-    from semsim_training.markdown import write_between
     from semsim_training.victims.victim_table import victim_table
 
-    text = victim_table(directory)
-    if write is None:
-        typer.echo(text)
-    else:
-        write_between(write, "victims", text)
+    checked(write, "victims")
+    told(victim_table(directory), write, "victims")
