@@ -22,7 +22,7 @@ _GROUND, _INK, _PALE, _WARNING = (40, 40, 40), (240, 240, 240), (160, 160, 160),
 
 
 def append_gallery(
-    path: Path,
+    path: Path | str,
     report: LeakageReport,
     sent: bool | None = None,
     *,
@@ -46,6 +46,7 @@ def append_gallery(
     """
     if originals is not None and len(originals) != report.batch:
         raise InvalidArray(f"expected the {report.batch} originals of the audit, got {len(originals)}")
+    path = Path(path)
     before = _read(path) if path.exists() else _header(report)
     row = _row(report, sent, originals)
     sheet = Image.new("RGB", (max(before.width, row.width), before.height + row.height), _GROUND)

@@ -76,7 +76,7 @@ def told_share(report: LeakageReport) -> float:
     return _NAN if report.verdict is LeakageVerdict.COULD_NOT_TELL else report.share
 
 
-def append(path: Path, report: LeakageReport, sent: bool | None = None) -> None:
+def append(path: Path | str, report: LeakageReport, sent: bool | None = None) -> None:
     """Append a report's row; a reader sees the file before or after it, and never a part. One process writes.
 
     Args:
@@ -90,6 +90,7 @@ def append(path: Path, report: LeakageReport, sent: bool | None = None) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = Path(path)
     rows = [*(read_series(path) if path.exists() else ()), AuditedRound.of(report, sent)]
     handle, scratch = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -28,7 +28,7 @@ def test_each_round_is_a_row_without_originals(tmp_path: Path) -> None:
     path = tmp_path / "client.png"
     append_gallery(path, SEEN, sent=False)
     once, height = greys(path), Image.open(path).height
-    append_gallery(path, SEEN, sent=False)
+    append_gallery(str(path), SEEN, sent=False)
     append_gallery(path, BLIND, sent=False)
     assert once[77] >= 96 * 96
     assert once[99] >= 96 * 96

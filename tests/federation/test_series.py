@@ -32,7 +32,7 @@ def test_each_audit_is_a_row(tmp_path: Path) -> None:
     """Rows come back as they were written, and nothing else is left in the folder."""
     path = tmp_path / "series.parquet"
     append(path, REPORT)
-    append(path, BLIND)
+    append(str(path), BLIND)
     first, second = read_series(path)
     assert (first.round, first.verdict, first.share_leaked, first.leakage_max) == (1, "leaks", 0.5, 0.9)
     assert first.leakage_mean == pytest.approx(0.5)

@@ -53,7 +53,8 @@ def named_tensors(sent: SentTensors, model: nn.Module, refusal: type[SemSimError
         dense = [_dense(value, f"tensor {i}", most, refusal) for i, value in enumerate(content)]
         tensors = _in_order(dense, model, refusal)
     else:
-        raise refusal(f"expected tensors by name or in a list from {source}, got {type(content).__name__}")
+        wanted = f" from {source}" if isinstance(sent, Path) else ", or the pathlib.Path of their file"
+        raise refusal(f"expected tensors by name or in a list{wanted}, got {type(content).__name__}")
     aliases = {name for name, _ in model.named_parameters(remove_duplicate=False)} - {
         name for name, _ in model.named_parameters()
     }
