@@ -10,7 +10,7 @@ from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind, read
 from tests.conftest import ROOT
 
-SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/dataset.json"))
+SETS = sorted(path.parent for path in (ROOT / "datasets").glob("*/annotations"))
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)

@@ -37,12 +37,15 @@ def test_together_they_are_what_the_metric_is_trained_on() -> None:
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
 def test_classes_splits_and_hashes(path: Path) -> None:
-    """Every shard is the one described; no class has fewer than five originals; an original is in one split."""
+    """Every shard is the one described; an original is in one split; no class of the older sets has under five originals.
+
+    The sets of trained victims have many classes instead, so that annotators cannot guess: a class has two at least.
+    """
     images, splits = defaultdict(set), defaultdict(set)
     for row in ReconstructionSet.read(path).rows:
         images[row.class_name].add(row.image)
         splits[row.image].add(row.split)
-    assert min(map(len, images.values())) >= 5
+    assert min(map(len, images.values())) >= (5 if path.name in UNTRAINED else 2)
     assert {len(names) for names in splits.values()} == {1}
     assert {name for names in splits.values() for name in names} == {"train", "validation", "test"}
 
