@@ -37,7 +37,7 @@ def test_together_they_are_what_the_metric_is_trained_on() -> None:
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
 def test_classes_splits_and_hashes(path: Path) -> None:
-    """Every shard is the one described; an original is in one split; no class of the older sets has under five originals.
+    """Every shard is the one described; an original is in one split; the older sets have five originals of a class.
 
     The sets of trained victims have many classes instead, so that annotators cannot guess: a class has two at least.
     """
