@@ -14,9 +14,8 @@ from tests.fuzzing.grids import put
 
 KEY = TaskKey(
     protocol="label-studio/1",
-    dataset="set",
     classes=("cat", "dog"),
-    items=tuple(ShownItem(item=name, shown=Shown.RECONSTRUCTION, truth="cat") for name in ("aa", "bb")),
+    items=tuple(ShownItem(dataset="set", item=name, shown=Shown.RECONSTRUCTION, truth="cat") for name in ("aa", "bb")),
 )
 """The key of the tasks that the exports are of."""
 

@@ -178,7 +178,7 @@ def test_other_types_and_weights_are_refused() -> None:
         ({"seed": 0.5}, InvalidUpdate, "expected a whole number as seed, got 0.5"),
         ({"device": None}, InvalidConfiguration, "expected a device such as cpu or cuda, got None"),
         ({"update": {1: torch.ones(2)}}, InvalidUpdate, "expected names of tensors as text .* got int 1"),
-        ({"update": None}, InvalidUpdate, "expected tensors by name or in a list .* got NoneType"),
+        ({"update": None}, InvalidUpdate, "expected tensors by name or in a list.* got NoneType"),
     ],
 )
 def test_arguments_of_other_types_are_refused(argument: dict[str, Any], error: type[Exception], message: str) -> None:

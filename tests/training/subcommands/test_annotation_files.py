@@ -122,9 +122,7 @@ def test_label_studio_there_and_back(dataset: Path, table: Path, tmp_path: Path)
 )
 def test_options_that_mean_nothing_are_refused(arguments: tuple[object, ...], message: str, tmp_path: Path) -> None:
     """The error says what was expected, and nothing is written."""
-    (tmp_path / "key").write_text(
-        json.dumps({"protocol": "label-studio/1", "dataset": "set", "classes": ["cat"], "items": []})
-    )
+    (tmp_path / "key").write_text(json.dumps({"protocol": "label-studio/1", "classes": ["cat"], "items": []}))
     named = [tmp_path / str(one) if one in ("out", "key", "export", "table") else one for one in arguments]
     with pytest.raises(InvalidOption, match=message):
         annotate(*named)
