@@ -77,7 +77,7 @@ class World:
         printed, said = StringIO(), StringIO()
         command = typer.main.get_command(score_dir.app)
         with (
-            patch.object(score_dir, "load_scorer", lambda *_: self.scorer),
+            patch.object(score_dir, "load_scorer", lambda *_, **__: self.scorer),
             patch("semsim.memory.keep_freed_memory", lambda: None),
             redirect_stdout(printed),
             redirect_stderr(said),
