@@ -100,15 +100,8 @@ def json_rows(body: bytes) -> list[Row]:
         Row(one.id, code=one.error.code)
         if isinstance(one, FailedPair)
         else Row(
-            one.id,
-            one.distance,
-            one.leakage,
-            one.recognizable,
-            one.mse,
-            one.psnr,
-            one.ssim,
-            bool(one.uninformative),
-            one.chance,
+            *(one.id, one.distance, one.leakage, one.recognizable, one.mse, one.psnr, one.ssim),
+            *(bool(one.uninformative), one.chance),
         )
         for one in response.results
     ]

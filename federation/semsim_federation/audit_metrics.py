@@ -33,11 +33,18 @@ class AuditMetrics:
             buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 60, 120, 300),
         )  # fmt: skip
 
-    def observe(self, report: LeakageReport) -> None:
+    def observe(self, report: LeakageReport | None) -> None:
         """Count one audit. A leakage or a share of leaked images that it could not tell is NaN, and not 0.
 
-        The round of a report without one is NaN, too.
+        The round of a report without one is NaN, too. None is an audit that broke off: it could not tell, and what the
+        one before it told no longer stands.
         """
+        if report is None:
+            self._audits.labels(LeakageVerdict.COULD_NOT_TELL).inc()
+            for untold in (self._leakage, self._mean, self._share, self._round):
+                untold.set(float("nan"))
+            self._last.set_to_current_time()
+            return
         leakages = report.leakages
         self._audits.labels(report.verdict).inc()
         self._leakage.set(max(leakages, default=float("nan")))

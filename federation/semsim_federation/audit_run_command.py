@@ -110,6 +110,8 @@ def _written(experiment: "AuditExperiment", configuration_text: str, out: Path) 
         (out, render(findings, facts, gallery(findings, experiment.dealt))),
     ):
         scratch = path.with_name(f".{path.name}.new")
+        scratch.unlink(missing_ok=True)
+        scratch.touch(mode=0o600)  # the page holds reconstructions, which may show clients' images
         scratch.write_text(text, encoding="utf-8")
         scratch.replace(path)
     typer.echo(verdict_sentence(findings))

@@ -40,6 +40,8 @@ class Decision:
     """The audit of what is sent or, where nothing is, of what was tried last; None where no audit ended."""
     reason: str
     """The reason in a sentence."""
+    due: bool = True
+    """False where the round was not to be audited. Where it was and there is no report, the audit broke off."""
 
 
 class Guard:
@@ -107,7 +109,7 @@ class Guard:
             if round is not None and (isinstance(round, bool) or not isinstance(round, int)):
                 raise InvalidConfiguration(f"expected a whole number of a round, got {round!r}")
             if round is not None and round % self.every:
-                return Decision(sent, None, f"Round {round} is not audited.")
+                return Decision(sent, None, f"Round {round} is not audited.", due=False)
             report = self.audit.update(before, after, images, labels, defense=self.applied, round=round)
             if self.action == "report":
                 return Decision(sent, report, report.sentence)

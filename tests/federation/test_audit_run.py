@@ -87,6 +87,7 @@ def test_originals_are_shown_only_where_asked(run: Run, tmp_path: Path) -> None:
     journal = sorted((tmp_path / "report.journal.jsonl").read_text().splitlines())
     assert run("--originals").exit_code == 3
     assert 'alt="original"' in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "report.html").stat().st_mode & 0o077 == 0
     assert run(shown="none").exit_code == 3
     assert "data:image" not in (tmp_path / "report.html").read_text()
     assert sorted((tmp_path / "report.journal.jsonl").read_text().splitlines()) == journal

@@ -42,7 +42,10 @@ def test_rounds_between_are_not_audited(quick: Audit) -> None:
     decision = Guard(quick, action="block", every=5).check(BEFORE, AFTER, IMAGES, LABELS, 3)
     assert decision.send is not None
     assert decision.report is None
+    assert not decision.due
     assert decision.reason == "Round 3 is not audited."
+    broken = Guard(quick, action="block", every=5).check(BEFORE, AFTER, IMAGES, [*LABELS[:-1], 99], 5)
+    assert (broken.send, broken.report, broken.due) == (None, None, True)
 
 
 def test_a_limit_lets_a_share_of_images_leak(quick: Audit) -> None:

@@ -164,3 +164,14 @@ def test_before_the_first_audit_nothing_reads_as_no_leakage() -> None:
     metrics.observe(REPORT)
     metrics.observe(replace(REPORT, round=None))
     assert "semsim_fl_round NaN" in generate_latest(metrics.registry).decode()
+
+
+def test_an_audit_that_broke_off_leaves_no_leakage_of_the_one_before() -> None:
+    """It counts as one that could not tell, and no gauge keeps what was told before."""
+    metrics = AuditMetrics()
+    metrics.observe(REPORT)
+    metrics.observe(None)
+    text = generate_latest(metrics.registry).decode()
+    assert 'semsim_fl_audits_total{verdict="could_not_tell"} 1.0' in text
+    for name in ("leakage_max", "leakage_mean", "leaked_share", "round"):
+        assert f"semsim_fl_{name} NaN" in text
