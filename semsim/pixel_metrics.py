@@ -7,7 +7,7 @@ quality assessment: from error visibility to structural similarity", IEEE TIP 20
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import ImageTooSmall, InvalidArray
 from semsim.images import RGBImage, resize
+from semsim.stages import Pause, go_on
 
 SSIM_WINDOW = 7
 """The side of SSIM's uniform window, pixels; a smaller image has no SSIM."""
@@ -26,8 +27,10 @@ _DATA_RANGE = 255.0
 _C1 = (0.01 * _DATA_RANGE) ** 2
 _C2 = (0.03 * _DATA_RANGE) ** 2
 # The values of one step of the arithmetic. Its dozen temporary arrays then stay in the cache, and a photograph of 16
-# megapixels needs a few megabytes.
+# megapixels needs a few megabytes, whatever its shape.
 _STEP_VALUES = 3 * 2**15
+# Wider images are cut along their columns, too. The pieces then have rows enough that few are in two of them.
+_STEP_COLUMNS = 512
 # The values of the images that are computed together: many small ones, or a single large one.
 _PIECE_VALUES = 2**20
 
@@ -38,19 +41,22 @@ _Values: TypeAlias = NDArray[Any]
 """Numbers of a type that is wide enough for the sums: uint16, int32 or float64."""
 
 
-def mse(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
+def mse(originals: Batch, reconstructions: Batch, *, pause: Pause = go_on) -> NDArray[np.float64]:
     """Mean squared error of each pair, float64 ``(N,)``, in squared 8-bit levels; 0 = equal.
+
+    ``pause`` is called before each piece of some milliseconds.
 
     Raises:
         InvalidArray: the batches are not of one shape ``(N, H, W, 3)``.
     """
     _check(originals, reconstructions)
     sums = np.zeros(len(originals))
-    for rows in _steps(originals.shape, overlap=0):
+    for piece in _steps(originals.shape, overlap=0):
+        pause()
         # The difference of 8-bit values is exact in 16 bits, and faster than in float64.
         kind = np.int16 if _are_bytes(originals, reconstructions) else np.float64
-        difference = _flat(np.subtract(originals[rows], reconstructions[rows], dtype=kind), np.float64)
-        sums[rows[0]] += np.einsum("ni,ni->n", difference, difference)
+        difference = _flat(np.subtract(originals[piece], reconstructions[piece], dtype=kind), np.float64)
+        sums[piece[0]] += np.einsum("ni,ni->n", difference, difference)
     mean: NDArray[np.float64] = sums / float(np.prod(originals.shape[1:]))
     return mean
 
@@ -62,11 +68,11 @@ def psnr(mse: NDArray[np.float64]) -> NDArray[np.float64]:
     return decibels
 
 
-def ssim(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
+def ssim(originals: Batch, reconstructions: Batch, *, pause: Pause = go_on) -> NDArray[np.float64]:
     """Mean structural similarity of each pair, float64 ``(N,)``, -1..1; 1 = equal.
 
     The window is uniform, 7x7, and lies in the image; covariances are those of samples; the mean is over positions
-    and channels.
+    and channels. ``pause`` is called before each piece of some milliseconds.
 
     Raises:
         InvalidArray: the batches are not of one shape ``(N, H, W, 3)``.
@@ -77,8 +83,9 @@ def ssim(originals: Batch, reconstructions: Batch) -> NDArray[np.float64]:
     if min(height, width) < SSIM_WINDOW:
         raise ImageTooSmall(f"expected sides of at least {SSIM_WINDOW} pixels, got {width}x{height}")
     sums = np.zeros(len(originals))
-    for rows in _steps(originals.shape, overlap=SSIM_WINDOW - 1):
-        sums[rows[0]] += _ssim_map(originals[rows], reconstructions[rows]).sum(axis=(1, 2))
+    for piece in _steps(originals.shape, overlap=SSIM_WINDOW - 1):
+        pause()
+        sums[piece[0]] += _ssim_map(originals[piece], reconstructions[piece]).sum(axis=(1, 2))
     positions = (height - SSIM_WINDOW + 1) * (width - SSIM_WINDOW + 1) * channels
     similarities: NDArray[np.float64] = sums / positions
     return similarities
@@ -95,10 +102,13 @@ class PixelMetrics:
     """True where the reconstruction had another size and was resized to the original's."""
 
 
-def pixel_metrics(originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage]) -> PixelMetrics:
+def pixel_metrics(
+    originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage], *, pause: Pause = go_on
+) -> PixelMetrics:
     """MSE, PSNR and SSIM of N pairs of images of any sizes.
 
-    A reconstruction of another size than its original is resized to it (bicubic), and ``resized`` says so.
+    A reconstruction of another size than its original is resized to it (bicubic), and ``resized`` says so. ``pause`` is
+    called before each piece of some milliseconds.
 
     Raises:
         ImageTooSmall: a side of an original is under 7 pixels.
@@ -113,11 +123,16 @@ def pixel_metrics(originals: Sequence[RGBImage], reconstructions: Sequence[RGBIm
         images = max(1, _PIECE_VALUES // math.prod(shape))
         for start in range(0, len(indices), images):
             piece = indices[start : start + images]
-            left = np.stack([originals[i] for i in piece])
-            right = np.stack([resize(reconstructions[i], shape[0], shape[1]) for i in piece])
-            squared[piece] = mse(left, right)
-            similarity[piece] = ssim(left, right)
+            left = _stacked([originals[i] for i in piece])
+            right = _stacked([resize(reconstructions[i], shape[0], shape[1]) for i in piece])
+            squared[piece] = mse(left, right, pause=pause)
+            similarity[piece] = ssim(left, right, pause=pause)
     return PixelMetrics(mse=squared, psnr=psnr(squared), ssim=similarity, resized=resized)
+
+
+def _stacked(images: Sequence[RGBImage]) -> NDArray[np.uint8]:
+    """Images of one shape as a batch. One alone, which may be large, is not copied."""
+    return images[0][None] if len(images) == 1 else np.stack(images)
 
 
 def _check(originals: Batch, reconstructions: Batch) -> None:
@@ -137,17 +152,17 @@ def _flat(images: NDArray[Any], kind: type[np.number[Any]]) -> _Values:
     return flat
 
 
-def _steps(shape: tuple[int, ...], overlap: int) -> list[tuple[slice, slice]]:
-    """Cut ``(N, H, W, 3)`` into (images, rows) pieces of bounded size; row pieces share ``overlap`` rows."""
+def _steps(shape: tuple[int, ...], overlap: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut ``(N, H, W, 3)`` into (images, rows, columns) of bounded size; neighbours share ``overlap`` rows or columns."""
     count, height, width, channels = shape
-    row_values = max(1, width * channels)
+    columns = min(width, _STEP_COLUMNS)
+    row_values = max(1, columns * channels)
     rows = min(height, max(overlap + 1, _STEP_VALUES // row_values))
     images = max(1, _STEP_VALUES // (rows * row_values))
-    return [
-        (slice(first, first + images), slice(top, min(top + rows, height)))
-        for first in range(0, count, images)
-        for top in range(0, height - overlap, rows - overlap)
-    ]
+    for first in range(0, count, images):
+        for top in range(0, height - overlap, max(1, rows - overlap)):
+            for left in range(0, width - overlap, max(1, columns - overlap)):
+                yield slice(first, first + images), slice(top, top + rows), slice(left, left + columns)
 
 
 def _window_sums(values: _Values, row: int) -> _Values:

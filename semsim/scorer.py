@@ -30,7 +30,7 @@ from semsim.pairs import (
 )
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.providers import ProviderReport, ProviderSettings
-from semsim.stages import Stage, StageClock
+from semsim.stages import Pause, Stage, StageClock, go_on
 from semsim.uninformative import Uninformative, uninformative_pairs
 
 DEFAULT_BATCH_SIZE = 16
@@ -202,8 +202,11 @@ class Scorer:
         reconstructions: Sequence[RGBImage],
         *,
         clock: StageClock | None = None,
+        pause: Pause = go_on,
     ) -> PreparedPairs:
         """Do the part of :meth:`score_images` before the network: pixel metrics, and the resizing of distinct images.
+
+        ``pause`` is called between two pieces of the work.
 
         Raises:
             InvalidPair: a reconstruction is a sheet of several.
@@ -218,10 +221,12 @@ class Scorer:
         # The images go pair by pair, so that a batch of the first images completes the first pairs.
         alternating = [image for pair in zip(originals, reconstructions, strict=True) for image in pair]
         with clock.measure(Stage.RESIZE):
+            pause()
             rows, images = self._resize(alternating)
+            pause()
             uninformative = uninformative_pairs(originals, reconstructions, rows, images, self.manifest.input.filter)
         with clock.measure(Stage.METRICS):
-            pixels = pixel_metrics(originals, reconstructions)
+            pixels = pixel_metrics(originals, reconstructions, pause=pause)
         return PreparedPairs(images, rows[0::2], rows[1::2], pixels, uninformative)
 
     def embed_prepared(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
-"""The stages of scoring, and a clock of the time that each takes."""
+"""The stages of scoring, a clock of the time that each takes, and the pauses in which somebody may end them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
@@ -13,6 +13,14 @@ class Stage(StrEnum):
     RESIZE = "resize"
     NETWORK = "network"
     METRICS = "metrics"
+
+
+Pause = Callable[[], object]
+"""A function that is called between two pieces of work of some milliseconds. An error that it raises ends the work."""
+
+
+def go_on() -> None:
+    """The pause of work that nobody ends."""
 
 
 class StageClock:

@@ -11,8 +11,10 @@ from semsim.images.jpeg_markers import DHT, DNL, FRAMES, SOS, JpegSegment
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _DECODED = _PROGRESSIVE | {0xC0, 0xC1, 0xC9}
 _HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
-_MOST_SCANS = 100
+_MOST_SCANS = 32
 """Encoders write at most a dozen scans. Each passes over the whole picture, so that thousands take minutes."""
+_LARGEST_TABLES = 8 * (17 + 256)
+"""The bytes of all tables of codes that a decoder can hold at once: four of mean values, and four of coefficients."""
 _UNSEEN = 99
 _GAP = bytes(32)
 _SIXTEEN_ZEROS = 0xF0
@@ -104,7 +106,7 @@ def require_no_gap(data: bytes, segments: Sequence[JpegSegment], frame: JpegFram
     zeros. Elsewhere they would be hundreds of equal coefficients in a row.
 
     Raises:
-        CorruptImage: there are such zeros.
+        CorruptImage: there are such zeros, or more tables of codes than a decoder can hold.
     """
     if not frame.is_huffman:
         return
@@ -123,6 +125,8 @@ def require_no_gap(data: bytes, segments: Sequence[JpegSegment], frame: JpegFram
 
 def _ends_block(body: bytes) -> dict[int, bool]:
     """By the number of each table of coefficients: True where the shortest code ends a block, or a run of blocks."""
+    if len(body) > _LARGEST_TABLES:  # there may be thousands of empty ones
+        raise CorruptImage(f"expected at most {_LARGEST_TABLES} bytes of tables in a JPEG segment, got {len(body)}")
     tables: dict[int, bool] = {}
     while len(body) > 17:
         count = sum(body[1:17])

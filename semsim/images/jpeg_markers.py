@@ -12,6 +12,8 @@ COM = 0xFE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """Starts of frames of every kind: Huffman or arithmetic coding, lossless, hierarchical, and JPEG-LS."""
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+_MOST_MARKERS = 1024
+"""A profile or other metadata of 16 MiB take 256 segments, and 32 scans with a table each some more."""
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -38,10 +40,10 @@ def first_picture(data: bytes) -> Iterator[JpegSegment]:
 
     Raises:
         TruncatedImage: the file ends, or a second picture begins, before the first one's end mark.
-        CorruptImage: a segment has no length.
+        CorruptImage: a segment has no length, or there are more markers than any encoder writes.
     """
     position = 2
-    while True:
+    for _ in range(_MOST_MARKERS):
         match = _NEXT_MARKER.search(data, position)
         if match is None:
             raise TruncatedImage(f"expected a complete JPEG file, got one that ends after {len(data)} bytes")
@@ -64,3 +66,4 @@ def first_picture(data: bytes) -> Iterator[JpegSegment]:
             scan_end = _END_OF_SCAN.search(data, stop)
             position = len(data) if scan_end is None else scan_end.start()
         yield JpegSegment(marker, start + 2, stop, position)
+    raise CorruptImage(f"expected at most {_MOST_MARKERS} markers in a JPEG file, got more")

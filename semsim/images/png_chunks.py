@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from semsim.exceptions import CorruptImage, TruncatedImage
 
+_MOST_CHUNKS = 2**14
+"""Pixels of 16 MiB take 2048 chunks of the 8 KiB that encoders write. Millions of empty ones take seconds."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -13,11 +15,11 @@ def read_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
     Raises:
         TruncatedImage: the file ends before its end mark.
-        CorruptImage: a checksum is wrong.
+        CorruptImage: a checksum is wrong, or there are more chunks than any encoder writes.
     """
     view = memoryview(data)
     position = len(SIGNATURE)
-    while True:
+    for _ in range(_MOST_CHUNKS):
         stop = position + 8 + int.from_bytes(view[position : position + 4], "big")
         if stop + 4 > len(data):
             raise TruncatedImage(f"expected a complete PNG file, got one that ends after {len(data)} bytes")
@@ -28,6 +30,7 @@ def read_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         if name == b"IEND":
             return
         position = stop + 4
+    raise CorruptImage(f"expected at most {_MOST_CHUNKS} chunks in a PNG file, got more")
 
 
 def write_chunk(name: bytes, body: bytes | memoryview) -> bytes:

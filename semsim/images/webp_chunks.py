@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from semsim.exceptions import AnimatedImage, CorruptImage, TruncatedImage
 
+_MOST_CHUNKS = 1024
+"""A still picture takes six chunks at most; an animation, which is refused, one a frame."""
 _FRAME_HEADER = 16
 """The bytes of an animation's frame before its chunks."""
 
@@ -13,7 +15,8 @@ def picture_chunks(data: bytes) -> dict[bytes, bytes]:
 
     Raises:
         TruncatedImage: the file, or the picture in it, ends early.
-        CorruptImage: the sizes of the chunks contradict each other, or there is not one picture.
+        CorruptImage: the sizes of the chunks contradict each other, or there is not one picture, or there are more
+            chunks than any still picture has.
         AnimatedImage: there are several frames.
     """
     stop = 8 + int.from_bytes(data[4:8], "little")
@@ -34,7 +37,11 @@ def picture_chunks(data: bytes) -> dict[bytes, bytes]:
 
 
 def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
+    count = 0
     while start + 8 <= stop:
+        count += 1
+        if count > _MOST_CHUNKS:
+            raise CorruptImage(f"expected at most {_MOST_CHUNKS} chunks in a WebP file, got more")
         name, size = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
         end = start + 8 + size
         if end > stop:

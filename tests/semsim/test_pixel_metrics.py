@@ -1,5 +1,7 @@
 """MSE, PSNR and SSIM against scikit-image."""
 
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +102,32 @@ def test_unusable_batches_are_refused() -> None:
         pm.ssim(np.zeros((8, 8, 3)), np.zeros((8, 8, 3)))
     with pytest.raises(ImageTooSmall, match="at least 7"):
         pm.ssim(np.zeros((1, 6, 9, 3)), np.zeros((1, 6, 9, 3)))
+
+
+@pytest.mark.parametrize("shape", [(16, 32768), (32768, 16), (600, 513)])
+def test_memory_is_bounded_whatever_the_shape(shape: tuple[int, int]) -> None:
+    """A long image takes no more memory beside its pixels than a square one, cut along its rows or its columns."""
+    rng = np.random.default_rng(4)
+    original, reconstruction = rng.integers(0, 256, (2, *shape, 3), dtype=np.uint8)
+    tracemalloc.start()
+    result = pm.pixel_metrics([original], [reconstruction])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+    expected = reference(original, reconstruction)
+    np.testing.assert_allclose((result.mse[0], result.psnr[0], result.ssim[0]), expected, atol=TOLERANCE, rtol=0)
+
+
+def test_a_pause_ends_the_work_within_milliseconds() -> None:
+    """A large pair is computed in many pieces, and an error in a pause between two ends it."""
+    image = np.zeros((1024, 1024, 3), dtype=np.uint8)
+    called: list[float] = []
+
+    def pause() -> None:
+        called.append(time.thread_time())
+        if len(called) == 60:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        pm.pixel_metrics([image], [image], pause=pause)
+    assert max(np.diff(called)) < 0.1
