@@ -10,7 +10,11 @@ from semsim_training.faithfulness.evaluate import evaluate
 from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement_draws
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import FaithfulnessReport
+from semsim_training.faithfulness.study import Study
+from semsim_training.faithfulness.tables import markdown
+from semsim_training.metric.embedding_distances import majority_auc
 from tests.training.faithfulness.studies import made_up, spearman, with_judged
+from tests.training.metric.small import judged
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +123,30 @@ def test_too_few_draws_and_settings_are_refused() -> None:
     alone = with_judged(study, settings=study.judged.originals)
     with pytest.raises(InvalidAnnotations, match="enough originals to draw from, got 0 of 100 draws of made-up"):
         evaluate(alone, draws=100, seed=0, source="")
+
+
+def test_trained_victims_are_measured_apart() -> None:
+    """The figures of each kind of victims are those of its reconstructions alone; a lead is over the best other one."""
+    many = judged(originals=24, each=4).judged
+    pairs = tuple(replace(pair, row=replace(pair.row, trained=pair.row.original_sha256 < "8")) for pair in many.pairs)
+    rng = np.random.default_rng(0)
+    shares = many.shares + rng.normal(0, 0.3, len(many))
+    study = Study(
+        replace(many, pairs=pairs),
+        (Metric("psnr", Direction.UP, shares), Metric("guess", Direction.UP, rng.normal(0, 1, len(many)))),
+    )
+    victims = evaluate(study, draws=100, seed=0, source="").victims
+    assert [one.trained for one in victims] == [True, False]
+    for one, rows in zip(victims, (study.judged.trained, ~study.judged.trained), strict=True):
+        assert (one.images, one.ranked) == (int(rows.sum()), ("psnr", "guess"))
+        alone = majority_auc(study.judged.take(rows), -shares[rows])
+        assert one.figure("psnr", Statistic.AUC).value == pytest.approx(alone)
+        votes = one.figure("psnr", Statistic.JUDGEMENT_AUC)
+        assert votes.low is not None
+        assert votes.low < (votes.value or 0) < alone
+        lead, behind = one.lead("psnr"), one.lead("guess")
+        assert lead is not None
+        assert behind is not None
+        assert (lead.second, behind.second, lead.better, behind.better) == ("guess", "psnr", "psnr", "psnr")
+    assert "**Trained victims alone: " in markdown(evaluate(study, draws=100, seed=0, source=""))
+    assert evaluate(made_up(), draws=100, seed=0, source="").victims == ()

@@ -18,6 +18,8 @@ from semsim_training.faithfulness.values import ALWAYS, Wanted, compute_metrics
 from semsim_training.faithfulness.values_table import metrics_of, read_values, write_values
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.pair import Pair, pairs_of
+from semsim_training.metric.baselines import baseline_metrics
+from semsim_training.metric.metric_recipe import Baselines
 from semsim_training.reconstructions.schema import ReconstructionRow
 from semsim_training.reference_metrics.frechet import ArtifactFeatures
 from semsim_training.reference_metrics.lpips import InputRange, Lpips
@@ -69,19 +71,20 @@ class Grown(MadeUpSet):
 
 
 def test_lpips_of_images_of_several_sizes(tmp_path: Path) -> None:
-    """Each pair is measured at its original's size, in both input ranges, with progress to the end."""
+    """Each pair is measured at its original's size in both input ranges, and at 64 pixels, with progress to the end."""
     weights, seen = random_weights(tmp_path / "weights.safetensors"), []
     mixed = pairs_of(Grown(SET.name, SET.rows, SET.originals, SET.reconstructions))[:12:3]
     wanted = Wanted(lpips=weights, input_ranges=tuple(InputRange))
     metrics = compute_metrics(mixed, wanted, lambda *step: seen.append(step))
-    assert [metric.name for metric in metrics] == [*ALWAYS, "lpips", "lpips_0_1"]
-    for metric, input_range in zip(metrics[len(ALWAYS) :], InputRange, strict=True):
+    assert [metric.name for metric in metrics] == [*ALWAYS, "lpips", "lpips_0_1", "lpips_64"] == [*wanted.names]
+    taken = [(input_range, None) for input_range in InputRange] + [(InputRange.PUBLISHED, (64, 64))]
+    for metric, (input_range, size) in zip(metrics[len(ALWAYS) :], taken, strict=True):
         for row, pair in enumerate(mixed):
-            original = pair.original()
-            reconstruction = resize(pair.reconstruction(), *original.shape[:2])
+            size_here = size or pair.original().shape[:2]
+            original, reconstruction = (resize(one, *size_here) for one in (pair.original(), pair.reconstruction()))
             alone = Lpips(weights, input_range).distances(original[None], reconstruction[None])
             assert metric.values[row] == pytest.approx(alone[0], rel=1e-5)
-    assert seen[-1] == ("lpips_0_1", 4, 4)
+    assert seen[-1] == ("lpips_64", 4, 4)
 
 
 def test_values_are_kept_for_the_whole_set_and_read_again(small_artifact: Path, tmp_path: Path) -> None:
@@ -142,3 +145,12 @@ def test_fid_by_setting_agrees_as_it_should(small_artifact: Path) -> None:
     grown = pairs_of(Grown(SET.name, SET.rows, SET.originals, SET.reconstructions))
     with pytest.raises(InvalidDataset, match="originals of one size for FID in setting-0, got 2"):
         fid_by_setting(judged(grown, [1] * 24), extractor)
+
+
+def test_kept_values_without_a_metric_are_computed_again(tmp_path: Path) -> None:
+    """Values that were kept before a metric was added do not hide it from a comparison."""
+    write_values(tmp_path / "made-up.parquet", "made-up", PAIRS, compute_metrics(PAIRS, Wanted())[:2])
+    of_some = judged(PAIRS[4:9], [1] * 5)
+    values = baseline_metrics(Baselines(), of_some, tmp_path, tmp_path)
+    again = compute_metrics(PAIRS[4:9], Wanted())
+    assert [(one.name, one.values.tolist()) for one in values] == [(one.name, one.values.tolist()) for one in again]

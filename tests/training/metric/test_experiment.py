@@ -10,15 +10,18 @@ import pytest
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, append
 from semsim_training.checkpoint import CheckpointDescription
+from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.judged.judged_sources import JudgedSource, JudgedSources
 from semsim_training.judged.pair import pairs_of
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.checkpoint_writing import WEIGHTS
 from semsim_training.metric.experiment import run
-from semsim_training.metric.hold_out import HeldOuts, hold_out
+from semsim_training.metric.hold_out import HeldOuts, _Trial, hold_out
 from semsim_training.metric.metric_recipe import About, MetricTraining
 from semsim_training.metric.recipe_selection import Fold, folds_of, select
 from semsim_training.metric.training_report import TrainingReport
+from semsim_training.metric.used_sets import UsedSets
+from semsim_training.metric.victim_families import family_of
 from tests.training.judged.made_up import judgements_of, made_up_set
 from tests.training.metric.small import judged, recipe, with_rows
 
@@ -58,6 +61,9 @@ def test_a_run_ends_in_a_described_checkpoint(source: JudgedSource, tmp_path: Pa
     assert report == TrainingReport.read(tmp_path / "out")
     assert report.chosen == max(report.seeds, key=lambda one: one.validation_auc).seed
     assert [one.what for one in report.comparisons] == ["all", "set-0", "set-1"]
+    votes, settings = report.comparisons[0].metrics[0].votes, report.comparisons[0].metrics[0].settings
+    assert votes is not None
+    assert settings is not None
     assert {one.metric for one in report.comparisons[0].metrics} == {"semsim", "mse", "psnr", "ssim"}
     assert report.comparisons[0].items == report.split["test"] == 6 * 6
     description = CheckpointDescription.read((tmp_path / "out" / WEIGHTS).with_suffix(".json"))
@@ -135,6 +141,61 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
         assert result.trained_on == int((~unseen & ~rows).sum())
         assert result.comparison.items == int((unseen & rows).sum())
         assert result.comparison.what == f"{result.field} {result.value}"
+
+
+def test_results_beside_fewer_metrics_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that was kept before a metric was added is not taken for one that knows it."""
+    many = judged(originals=40, each=8)
+    hold_out(small(seeds=(0,)), tmp_path, tmp_path, (), many, fields=("dataset",))
+    luck = Metric("luck", Direction.UP, np.random.default_rng(0).normal(size=len(many)))
+    again = hold_out(small(seeds=(0,)), tmp_path, tmp_path, (luck,), many, fields=("dataset",))
+    assert [[metric.metric for metric in one.comparison.metrics] for one in again.results] == [["semsim", "luck"]] * 2
+    monkeypatch.setattr("semsim_training.metric.hold_out.train_metric", None)
+    assert hold_out(small(seeds=(0,)), tmp_path, tmp_path, (luck,), many, fields=("dataset",)) == again
+
+
+def test_a_family_of_victims_is_held_out_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Victims of one architecture are one value, whatever else their names say; small values are named."""
+    names = {"victim-0": "resnet20-trained", "victim-1": "resnet20-gn-3-1-7"}
+    many = with_rows(
+        judged(originals=40, each=8),
+        lambda row: replace(row, victim=names[row.victim] if row.label else "small-densenet-x"),
+    )
+    monkeypatch.setattr(_Trial, "results", lambda trial, values: ())
+    left_out = hold_out(small(seeds=(0,)), tmp_path, tmp_path, (), many, fields=("victim",)).left_out
+    assert left_out == {}
+    few = with_rows(many, lambda row: replace(row, victim="vit" if row.label == 1 and row.dataset == "set-0" else "a"))
+    left_out = hold_out(small(seeds=(0,)), tmp_path, tmp_path, (), few, fields=("victim",)).left_out
+    assert set(left_out) == {"victim transformer"}
+    assert (
+        left_out["victim transformer"] == f"{sum(row.row.victim == 'vit' for row in few.judged.pairs)} reconstructions"
+    )
+    assert [family_of(name) for name in ("vit-both", "lenet", "my-own")] == ["transformer", "LeNet", "my-own"]
+
+
+def test_a_set_is_left_out_until_it_is_finished_and_judged(source: JudgedSource, tmp_path: Path) -> None:
+    """Unfinished sets and sets judged in part are named with the reason; alone they are refused."""
+    unfinished = JudgedSource(dataset=tmp_path / "begun", annotations=source.annotations, when_finished=True)
+    some = pairs_of(made_up_set(originals=24, settings=6))[:-5]
+    append(tmp_path / "annotations", judgements_of(some, [1] * len(some)))
+    in_part = JudgedSource(dataset=source.dataset, annotations=tmp_path / "annotations", when_finished=True)
+    sources = JudgedSources(sets=(source, unfinished), kind=AnnotatorKind.CLASSIFIER)
+    kept, left_out = sources.finished(tmp_path)
+    assert (kept.sets, left_out) == ((source,), {"begun": "it is not finished"})
+    finished = source.model_copy(update={"when_finished": True})
+    assert sources.model_copy(update={"sets": (finished,)}).finished(tmp_path)[0].sets == (finished,)
+    with pytest.raises(InvalidAnnotations, match="expected a set that is finished and judged, got set"):
+        sources.model_copy(update={"sets": (in_part,)}).finished(tmp_path)
+    reason = in_part.reason_against(tmp_path, AnnotatorKind.CLASSIFIER)
+    assert reason == "5 of its 144 reconstructions have no judgement by a classifier"
+
+
+def test_results_do_not_go_on_with_other_sets(tmp_path: Path) -> None:
+    """A directory of results keeps the names of its sets, and refuses others."""
+    UsedSets.keep(tmp_path / "out", ("one", "two"))
+    UsedSets.keep(tmp_path / "out", ("one", "two"))
+    with pytest.raises(InvalidOption, match=r"expected the sets of the results in .*, one, two, got one: begin in"):
+        UsedSets.keep(tmp_path / "out", ("one",))
 
 
 def test_the_same_reconstructions_are_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from semsim_training.faithfulness.metric_values import Direction, Metric
 
 KNOWN_DIRECTIONS = {
     **dict.fromkeys(("psnr", "ssim", "leakage"), Direction.UP),
-    **dict.fromkeys(("mse", "lpips", "lpips_0_1", "dreamsim", "semsim", "distance"), Direction.DOWN),
+    **dict.fromkeys(("mse", "lpips", "lpips_0_1", "lpips_64", "dreamsim", "semsim", "distance"), Direction.DOWN),
 }
 
 

@@ -12,7 +12,12 @@ from semsim_training.faithfulness.contradictions import (
     setting_contradictions,
     setting_correlations,
 )
-from semsim_training.faithfulness.metric_agreement import SettingMeans, Statistic, agreement_draws
+from semsim_training.faithfulness.metric_agreement import (
+    SettingMeans,
+    Statistic,
+    agreement_draws,
+    image_agreement_draws,
+)
 from semsim_training.faithfulness.report import (
     Agreement,
     Correlations,
@@ -23,8 +28,10 @@ from semsim_training.faithfulness.report import (
     MetricMean,
     MetricRecord,
     SettingRecord,
+    VictimsRecord,
 )
 from semsim_training.faithfulness.study import Study
+from semsim_training.statistics.bootstrap import Draws
 from semsim_training.statistics.intervals import Floats, percentiles
 
 FEWEST_DRAWS = 100
@@ -85,6 +92,7 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
             for statistic in Statistic
             for first, second in combinations(study.metrics, 2)
         ),
+        victims=victims_apart(study, draws, seed),
         correlations=Correlations(
             names=tuple(study.leakages),
             images=_table(image_correlations(study)),
@@ -94,6 +102,48 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
         image_pairs=tuple(image_contradictions(study, IMAGES_A_PAIR)),
         fid=fid,
         versions={name: version(name) for name in ("semsim", "numpy", "scipy")},
+    )
+
+
+def victims_apart(study: Study, draws: int, seed: int) -> tuple[VictimsRecord, ...]:
+    """Trained and untrained victims apart, each with draws of its own originals; nothing where no rows tell them.
+
+    Victims of which the majority recognised all reconstructions or none have no AUC and are left out.
+    """
+    if not study.judged.pairs:
+        return ()
+    kinds = [(True, study.judged.trained), (False, ~study.judged.trained)]
+    return tuple(
+        _victims(Study(study.judged.take(rows), tuple(one.take(rows) for one in study.metrics)), trained, draws, seed)
+        for trained, rows in kinds
+        if 0 < study.judged.majority[rows].sum() < rows.sum()
+    )
+
+
+def _victims(study: Study, trained: bool, draws: int, seed: int) -> VictimsRecord:
+    judged, names = study.judged, [metric.name for metric in study.metrics]
+    values = image_agreement_draws(study, Draws.of(judged.originals, draws, seed))
+    best = sorted(names, key=lambda name: -values[name, Statistic.AUC][0])[:2]
+    rivals = [(name, best[name == best[0]]) for name in names if len(best) > 1]
+    return VictimsRecord(
+        trained=trained,
+        images=len(judged),
+        originals=len(judged.original_names),
+        recognised_majority=float(judged.majority.mean()),
+        agreement=tuple(
+            Agreement(metric=name, statistic=statistic, figure=figure_of(values[name, statistic]))
+            for name in names
+            for statistic in (Statistic.AUC, Statistic.JUDGEMENT_AUC)
+        ),
+        leads=tuple(
+            Difference(
+                first=name,
+                second=rival,
+                statistic=Statistic.AUC,
+                figure=figure_of(values[name, Statistic.AUC] - values[rival, Statistic.AUC]),
+            )
+            for name, rival in rivals
+        ),
     )
 
 

@@ -75,14 +75,15 @@ class SettingMeans:
 
 def agreement_draws(study: Study, draws: Draws, means: SettingMeans) -> dict[tuple[str, Statistic], Floats]:
     """Each statistic of each metric in each draw, ``(1 + draws,)``; NaN where it is not defined."""
-    statistics = _over_images(study, draws)
+    statistics = image_agreement_draws(study, draws)
     for metric in study.metrics:
         for statistic, compute in _OVER_SETTINGS.items():
             statistics[metric.name, statistic] = compute(means.leakage[metric.name], means.shares)
     return statistics
 
 
-def _over_images(study: Study, draws: Draws) -> dict[tuple[str, Statistic], Floats]:
+def image_agreement_draws(study: Study, draws: Draws) -> dict[tuple[str, Statistic], Floats]:
+    """Each statistic over images of each metric in each draw, ``(1 + draws,)``; NaN where it is not defined."""
     judged = study.judged
     values = {
         (metric.name, statistic): np.empty(len(draws.counts))

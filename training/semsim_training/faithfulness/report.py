@@ -82,6 +82,33 @@ class SettingRecord(FiniteModel):
     means: tuple[MetricMean, ...]
 
 
+class VictimsRecord(FiniteModel):
+    """Metrics over the reconstructions from trained victims alone, or from untrained ones."""
+
+    trained: bool
+    images: int
+    originals: int
+    recognised_majority: float
+    agreement: tuple[Agreement, ...]
+    """AUC over images and over judgements."""
+    leads: tuple[Difference, ...]
+    """The lead of each metric over the best other one, in AUC over images."""
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """The metrics, from the one that agrees furthest over images to the least."""
+        over_images = [one for one in self.agreement if one.statistic is Statistic.AUC]
+        return tuple(one.metric for one in sorted(over_images, key=lambda one: -(one.figure.value or 0)))
+
+    def figure(self, metric: str, statistic: Statistic) -> Figure:
+        """The agreement of ``metric`` with the annotators by ``statistic``."""
+        return next(one.figure for one in self.agreement if (one.metric, one.statistic) == (metric, statistic))
+
+    def lead(self, metric: str) -> Difference | None:
+        """The lead of ``metric`` over the best other one; ``None`` where there is no other."""
+        return next((one for one in self.leads if one.first == metric), None)
+
+
 class Correlations(FiniteModel):
     """Spearman between the annotators and all metrics, each turned so that higher means more leakage."""
 
@@ -186,6 +213,8 @@ class FaithfulnessReport(FiniteModel, Description):
     settings: tuple[SettingRecord, ...]
     agreement: tuple[Agreement, ...]
     differences: tuple[Difference, ...]
+    victims: tuple[VictimsRecord, ...] = ()
+    """Trained and untrained victims apart; empty where a table holds the judgements, which does not tell them."""
     correlations: Correlations
     setting_pairs: tuple[SettingPair, ...]
     image_pairs: tuple[ImagePair, ...]

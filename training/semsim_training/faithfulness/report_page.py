@@ -14,12 +14,14 @@ from semsim_training.faithfulness.wording import (
     STATISTICS,
     caveats,
     figure_text,
+    lead_text,
     levels,
     metric_name,
     short_names,
     statistic_name,
     summary,
     title,
+    victims_title,
 )
 
 _SHOWN_PAIRS = 60
@@ -37,6 +39,7 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
     )
     environment.filters |= {
         "figure": figure_text,
+        "lead": lead_text,
         "statistic": lambda statistic: STATISTICS[statistic],
         "number": lambda value: "not defined" if value is None else f"{value:.3f}",
         "full_statistic": statistic_name,
@@ -50,6 +53,8 @@ def render(report: FaithfulnessReport, pictures: Mapping[str, bytes]) -> str:
         summary=summary(report),
         caveats=caveats(report),
         levels=levels(),
+        victims_title=victims_title,
+        over_images=(Statistic.AUC, Statistic.JUDGEMENT_AUC),
         compared=(Statistic.AUC, Statistic.IMAGE_SPEARMAN, Statistic.SETTING_SPEARMAN),
         short=short_names([setting.name for setting in report.settings]),
         judged_pairs=judged[:_SHOWN_PAIRS],

@@ -2,16 +2,18 @@
 
 from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.metric_agreement import Level, Statistic
-from semsim_training.faithfulness.report import FaithfulnessReport
+from semsim_training.faithfulness.report import FaithfulnessReport, VictimsRecord
 from semsim_training.faithfulness.wording import (
     STATISTICS,
     caveats,
     figure_text,
+    lead_text,
     levels,
     statistic_name,
     summary,
     title,
     unseparated,
+    victims_title,
 )
 
 _IN_TERMINAL = (Statistic.AUC, Statistic.IMAGE_SPEARMAN, Statistic.SETTING_SPEARMAN)
@@ -49,4 +51,20 @@ def markdown(report: FaithfulnessReport) -> str:
             f"* Over {level} ({STATISTICS[statistic]}) the interval of the difference leaves out 0 for "
             f"{pairs - len(apart)} of {pairs} pairs of metrics{', not for ' if apart else ''}{'; '.join(apart)}."
         )
-    return "\n".join([*lines, *(f"* {caveat}" for caveat in caveats(report))])
+    lines += [f"* {caveat}" for caveat in caveats(report)]
+    return "\n".join([*lines, *(line for victims in report.victims for line in _victims_table(victims))])
+
+
+def _victims_table(victims: VictimsRecord) -> list[str]:
+    """The metrics over the reconstructions from one kind of victim, the best first."""
+    lines = [
+        "",
+        f"**{victims_title(victims)}**",
+        "",
+        "| metric | AUC, images | AUC over judgements, images | lead in AUC over the best other metric |",
+        "|---|---|---|---|",
+    ]
+    for name in victims.ranked:
+        figures = [figure_text(victims.figure(name, one), 2) for one in (Statistic.AUC, Statistic.JUDGEMENT_AUC)]
+        lines.append(f"| {name} | {' | '.join(figures)} | {lead_text(victims.lead(name), 2)} |")
+    return lines

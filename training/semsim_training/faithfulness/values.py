@@ -19,6 +19,9 @@ from semsim_training.statistics.intervals import Floats
 
 ALWAYS = ("mse", "psnr", "ssim")
 """The metrics that need nothing but the images, in the order in which they are computed."""
+LPIPS_64 = "lpips_64"
+"""LPIPS in the published range of both images stretched to 64 pixels a side, as is common for images of 32."""
+_SIDE = 64
 _AT_ONCE = 64
 
 
@@ -29,22 +32,28 @@ class Wanted:
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     """The directories of model artifacts whose distances are wanted, by the name of the metric."""
     lpips: Path | None = None
-    """The weights of LPIPS, where it is wanted."""
+    """The weights of LPIPS, where it is wanted, at the images' own size and at 64 pixels."""
     input_ranges: tuple[InputRange, ...] = (InputRange.PUBLISHED,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the metrics, in the order in which they are computed."""
+        of_lpips = () if self.lpips is None else (*self.input_ranges, LPIPS_64)
+        return (*ALWAYS, *map(str, of_lpips), *self.artifacts)
 
 
 def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = silent) -> tuple[Metric, ...]:
     """The metrics ``ALWAYS`` of each pair, LPIPS where its weights are given, and the distance of each artifact.
 
     A reconstruction of another size than its original is resized to it (bicubic), except for artifacts, which have a
-    size of their own.
+    size of their own. LPIPS is taken at the originals' sizes, and as ``lpips_64`` of both images at 64 pixels.
 
     Raises:
         InvalidOption: an artifact with the name of another metric.
         ImageTooSmall: an image too small for a metric.
         ArtifactError, InvalidCheckpoint: an artifact or weights that cannot be used.
     """
-    taken = {ANNOTATORS, *ALWAYS, *InputRange}
+    taken = {ANNOTATORS, *ALWAYS, *InputRange, LPIPS_64}
     clash = sorted(taken & set(wanted.artifacts))
     if clash:
         raise InvalidOption(f"expected --artifact with another name than {', '.join(sorted(taken))}, got {clash[0]}")
@@ -59,15 +68,21 @@ def compute_metrics(pairs: Sequence[Pair], wanted: Wanted, progress: Progress = 
         Metric("ssim", Direction.UP, pixels.ssim),
     ]
     for network in networks:
-        values = _lpips(network, originals, reconstructions, progress)
+        values = _lpips(network.input_range.value, network, originals, reconstructions, progress)
         metrics.append(Metric(network.input_range.value, Direction.DOWN, values))
+    if wanted.lpips is not None:
+        left, right = ([resize(image, _SIDE, _SIDE) for image in side] for side in (originals, reconstructions))
+        values = _lpips(LPIPS_64, Lpips(wanted.lpips), left, right, progress)
+        metrics.append(Metric(LPIPS_64, Direction.DOWN, values))
     for name, scorer in scorers.items():
         values = _distances(name, scorer, originals, reconstructions, progress)
         metrics.append(Metric(name, Direction.DOWN, values))
     return tuple(metrics)
 
 
-def _lpips(network: Lpips, originals: list[RGBImage], reconstructions: list[RGBImage], progress: Progress) -> Floats:
+def _lpips(
+    name: str, network: Lpips, originals: list[RGBImage], reconstructions: list[RGBImage], progress: Progress
+) -> Floats:
     values = np.empty(len(originals))
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for row, original in enumerate(originals):
@@ -79,7 +94,7 @@ def _lpips(network: Lpips, originals: list[RGBImage], reconstructions: list[RGBI
             right = np.stack([resize(reconstructions[row], height, width) for row in part])
             values[part] = network.distances(left, right)
             done += len(part)
-            progress(network.input_range.value, done, len(originals))
+            progress(name, done, len(originals))
     return values
 
 

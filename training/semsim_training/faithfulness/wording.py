@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from semsim_training.annotation.agreement_table import PLURALS
 from semsim_training.faithfulness.metric_agreement import Level, Statistic
-from semsim_training.faithfulness.report import FaithfulnessReport, Figure
+from semsim_training.faithfulness.report import Difference, FaithfulnessReport, Figure, VictimsRecord
 from semsim_training.faithfulness.study import ANNOTATORS
 
 STATISTICS = {
@@ -44,6 +44,19 @@ def figure_text(figure: Figure, digits: int = 3) -> str:
     if low is None or high is None:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def lead_text(lead: Difference | None, digits: int = 3) -> str:
+    """A metric's lead with its interval over the other one, such as ``0.04 [0.02, 0.06] (mse)``."""
+    return "" if lead is None else f"{figure_text(lead.figure, digits)} ({lead.second})"
+
+
+def victims_title(victims: VictimsRecord) -> str:
+    """Words for the reconstructions from one kind of victim."""
+    return (
+        f"{'Trained' if victims.trained else 'Untrained'} victims alone: {victims.images:,} reconstructions of "
+        f"{victims.originals:,} originals, {victims.recognised_majority:.1%} recognised by more than half"
+    )
 
 
 def short_names(settings: Sequence[str]) -> dict[str, str]:

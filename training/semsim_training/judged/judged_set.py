@@ -139,6 +139,11 @@ class JudgedSet:
         return majority
 
     @property
+    def trained(self) -> Mask:
+        """True where the victim was trained, ``(N,)``; of items with pairs."""
+        return np.array([pair.row.trained for pair in self.pairs], dtype=np.bool_)
+
+    @property
     def setting_names(self) -> tuple[str, ...]:
         """The settings, each once, in the order in which they first come."""
         return tuple(dict.fromkeys(self.settings))

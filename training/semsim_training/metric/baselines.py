@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import expanded
@@ -17,9 +18,10 @@ from semsim_training.metric.metric_recipe import Baselines
 def baseline_metrics(
     baselines: Baselines, judged: JudgedSet, base: Path, kept: Path, *, progress: Progress = silent
 ) -> tuple[Metric, ...]:
-    """MSE, PSNR, SSIM, LPIPS and the artifacts of the configuration, in the order of ``judged``.
+    """MSE, PSNR, SSIM, LPIPS at both sizes and the artifacts of the configuration, in the order of ``judged``.
 
-    They are computed once for each set and kept below ``kept``, which holds no image.
+    They are computed once for each set and kept below ``kept``, which holds no image; kept values without one of the
+    metrics are computed again.
 
     Args:
         baselines: the metrics; paths are relative to ``base``.
@@ -36,16 +38,17 @@ def baseline_metrics(
         artifacts={label: base / place for label, place in baselines.artifacts.items()},
         lpips=None if baselines.lpips is None else base / expanded(baselines.lpips),
     )
-    parts: list[tuple[Metric, ...]] = []
+    parts: list[dict[str, Metric]] = []
     for source in dict.fromkeys(pair.source for pair in judged.pairs):
         path = kept / f"{source.name}.parquet"
-        if not path.exists():
+        if not path.exists() or not set(wanted.names) <= set(pq.read_schema(path).names):
             everything = pairs_of(source)
             values = compute_metrics(everything, wanted, prefixed(progress, source.name))
             kept.mkdir(parents=True, exist_ok=True)
             write_values(path, source.name, everything, values)
-        parts.append(read_values(path, source.name, [pair for pair in judged.pairs if pair.source is source], {}))
+        values = read_values(path, source.name, [pair for pair in judged.pairs if pair.source is source], {})
+        parts.append({metric.name: metric for metric in values})
     return tuple(
-        Metric(same[0].name, same[0].direction, np.concatenate([metric.values for metric in same]))
-        for same in zip(*parts, strict=True)
+        Metric(name, parts[0][name].direction, np.concatenate([part[name].values for part in parts]))
+        for name in wanted.names
     )

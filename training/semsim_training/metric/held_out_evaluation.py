@@ -9,7 +9,7 @@ from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import Figure
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.metric.calibration_fit import calibration_error, operating_point
-from semsim_training.metric.metric_comparison import DRAWS, SEED, auc_draws
+from semsim_training.metric.metric_comparison import DRAWS, SEED, auc_draws, parts_of
 from semsim_training.statistics.bootstrap import Draws
 from semsim_training.statistics.intervals import CONFIDENCE, Floats
 
@@ -17,19 +17,18 @@ from semsim_training.statistics.intervals import CONFIDENCE, Floats
 def held_out_results(
     judged: JudgedSet, distances: Floats, calibration: Calibration, threshold: float
 ) -> tuple[HeldOutResult, ...]:
-    """AUC over all and by data set, calibration error, precision and recall at the threshold, with intervals.
+    """AUC of each part of :func:`parts_of`; over all calibration error, and precision and recall at the threshold.
 
     ``distances`` ``(N,)`` are those of the judged reconstructions.
     """
     results = []
-    for dataset in (None, *judged.values(lambda row: row.dataset)):
-        rows = np.ones(len(judged), dtype=bool) if dataset is None else judged.where(lambda row: row.dataset, dataset)
+    for what, rows in parts_of(judged).items():
         part = judged.take(rows)
-        data = f"{dataset or 'all'}, test originals, judged by a {judged.kind}"
+        data = f"{what}, test originals, judged by a {judged.kind}"
         draws = Draws.of(part.originals, DRAWS, SEED)
         aucs = auc_draws(part, Metric("distance", Direction.DOWN, distances[rows]), draws)
         results.append(_result("AUC", data, figure_of(aucs), len(part)))
-        if dataset is None:
+        if what == "all":
             leakage = calibration.leakage(distances)
             error = calibration_error(leakage, part.shares, draws.counts[:, draws.group])
             results.append(_result("expected calibration error", data, figure_of(error), len(part)))

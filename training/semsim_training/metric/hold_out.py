@@ -1,4 +1,4 @@
-"""Leaves one attack, one victim, one data set out of training, and measures the metric there."""
+"""Leaves one attack, one family of victims, one data set out of training, and measures the metric there."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,20 +12,23 @@ from semsim_training.faithfulness.metric_values import Metric
 from semsim_training.judged.judged_set import JudgedSet, Mask
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.embedding_distances import measure
-from semsim_training.metric.metric_comparison import Comparison, compare_metrics
+from semsim_training.metric.metric_comparison import TRAINED, Comparison, compare_metrics
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
 from semsim_training.metric.metric_training import train_metric
+from semsim_training.metric.victim_families import family_of
 from semsim_training.reconstructions.schema import ReconstructionRow
 
 Field = Literal["attack", "victim", "dataset"]
 FIELDS: tuple[Field, ...] = ("attack", "victim", "dataset")
 _COLUMN: dict[Field, Callable[[ReconstructionRow], str]] = {
     "attack": lambda row: row.preset,
-    "victim": lambda row: row.victim,
+    "victim": lambda row: family_of(row.victim),
     "dataset": lambda row: row.dataset,
 }
-_FEWEST = 20
-"""The fewest recognised and the fewest unrecognised reconstructions to measure on; of fewer, an AUC says little."""
+_FEWEST = 100
+"""The fewest reconstructions of a value that is left out."""
+_FEWEST_OF_A_KIND = 10
+"""The fewest recognised and the fewest unrecognised reconstructions to measure on; of fewer, an AUC says nothing."""
 
 
 class HeldOut(Description):
@@ -92,7 +95,11 @@ class _Trial:
         """The reason that a value cannot be measured; ``None`` where it can."""
         majority = self.sized.judged.majority[value.test]
         few = min(int(majority.sum()), int((~majority).sum()))
-        if few >= _FEWEST and value.train.any():
+        if not value.train.any():
+            return "nothing else is left to train on"
+        if value.rows.sum() < _FEWEST:
+            return f"{int(value.rows.sum())} reconstructions"
+        if few >= _FEWEST_OF_A_KIND:
             return None
         return f"{few} of {len(majority)} reconstructions are of the rarer kind, recognised or not"
 
@@ -101,12 +108,16 @@ class _Trial:
         results, by_rows = [], dict[bytes, HeldOut]()
         for value in values:
             path, rows = self.out / f"{value.field}-{value.value}.json", value.rows.tobytes()
-            if not path.exists():
+            if not path.exists() or not self.is_of_these_metrics(HeldOut.read(path)):
                 result = by_rows.get(rows) or self._measured(value, path.with_suffix(".jsonl"))
                 path.write_text(value.named(result).model_dump_json(indent=2) + "\n")
             results.append(HeldOut.read(path))
             by_rows.setdefault(rows, results[-1])
         return tuple(results)
+
+    def is_of_these_metrics(self, result: HeldOut) -> bool:
+        """False for a result that an earlier version kept, beside fewer metrics."""
+        return {one.metric for one in result.comparison.metrics} == {TRAINED, *(one.name for one in self.baselines)}
 
     def _measured(self, value: _Value, log: Path) -> HeldOut:
         train, test = self.sized.take(value.train), self.sized.take(value.test)
@@ -137,6 +148,9 @@ def hold_out(
     device: str = "cpu",
 ) -> HeldOuts:
     """Train the chosen recipe without each value in turn and measure it there, beside other metrics.
+
+    Every attack, family of victims and data set of at least 100 reconstructions is a value, unless fewer than 10 of
+    those to measure on were recognised, or fewer than 10 were not.
 
     Training takes the training originals of everything else. The measure takes the validation and test originals of
     the value. Results that are in ``out`` are not made again, nor those of two values that are the same

@@ -2,16 +2,18 @@
 
 import numpy as np
 
+from semsim.exceptions import InvalidAnnotations
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.configuration import FrozenModel
 from semsim_training.faithfulness.evaluate import figure_of
+from semsim_training.faithfulness.metric_agreement import SettingMeans
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import Figure
 from semsim_training.faithfulness.study import Study
-from semsim_training.judged.judged_set import JudgedSet
+from semsim_training.judged.judged_set import JudgedSet, Mask
 from semsim_training.statistics.bootstrap import Draws
 from semsim_training.statistics.intervals import Floats
-from semsim_training.statistics.ranks import Ranking, auc
+from semsim_training.statistics.ranks import Ranking, auc, spearman_rows
 
 DRAWS = 1000
 SEED = 0
@@ -26,6 +28,11 @@ class MetricAuc(FrozenModel):
     auc: Figure
     gain: Figure | None
     """The lead of the trained embedding in AUC, over the same draws; ``None`` for itself."""
+    votes: Figure | None = None
+    """The AUC over judgements; ``None`` in results of earlier versions."""
+    settings: Figure | None = None
+    """Spearman between the means of settings by the metric and by the annotators; ``None`` where fewer than two
+    settings have five reconstructions, or draws cannot hold them all."""
 
 
 class Comparison(FrozenModel):
@@ -54,6 +61,8 @@ def compare_metrics(judged: JudgedSet, what: str, distances: Floats, others: tup
     study = Study(judged, (Metric(TRAINED, Direction.DOWN, distances), *others))
     draws = Draws.of(judged.originals, DRAWS, SEED)
     values = {metric.name: auc_draws(judged, metric, draws) for metric in study.metrics}
+    votes = {metric.name: figure_of(votes_auc_draws(judged, metric, draws)) for metric in study.metrics}
+    settings = _over_settings(study)
     return Comparison(
         what=what,
         judged_by=judged.kind,
@@ -65,6 +74,8 @@ def compare_metrics(judged: JudgedSet, what: str, distances: Floats, others: tup
                 metric=name,
                 auc=figure_of(drawn),
                 gain=None if name == TRAINED else figure_of(values[TRAINED] - drawn),
+                votes=votes[name],
+                settings=settings.get(name),
             )
             for name, drawn in values.items()
         ),
@@ -75,3 +86,32 @@ def auc_draws(judged: JudgedSet, metric: Metric, draws: Draws) -> Floats:
     """The AUC of a metric against the majority in each draw, ``(1 + R,)``; the first is that of the set itself."""
     ranking, majority = Ranking.of(metric.leakage), judged.majority
     return np.concatenate([auc(ranking, weights * majority, weights * ~majority) for _, weights in draws.weights()])
+
+
+def votes_auc_draws(judged: JudgedSet, metric: Metric, draws: Draws) -> Floats:
+    """The AUC of a metric over judgements in each draw, ``(1 + R,)``: 2 of 3 are twice recognised and once not."""
+    ranking, recognised, others = Ranking.of(metric.leakage), judged.recognised, judged.annotators - judged.recognised
+    return np.concatenate([auc(ranking, weights * recognised, weights * others) for _, weights in draws.weights()])
+
+
+def _over_settings(study: Study) -> dict[str, Figure]:
+    try:
+        large, _ = study.without_small_settings()
+        means = SettingMeans.of(large, large.draws(DRAWS, SEED))
+    except InvalidAnnotations:
+        return {}
+    return {metric.name: figure_of(spearman_rows(means.leakage[metric.name], means.shares)) for metric in large.metrics}
+
+
+def parts_of(judged: JudgedSet) -> dict[str, Mask]:
+    """The parts of a judged set that are measured apart, by name: all, each data set, trained and untrained victims.
+
+    A part in which the majority recognised all or none is left out, since it has no AUC, and so are victims of one kind
+    where there are no others.
+    """
+    parts = {"all": np.ones(len(judged), dtype=np.bool_)}
+    parts |= {name: judged.where(lambda row: row.dataset, name) for name in judged.values(lambda row: row.dataset)}
+    if judged.trained.any() and not judged.trained.all():
+        parts |= {"trained victims": judged.trained, "untrained victims": ~judged.trained}
+    both = {name: rows for name, rows in parts.items() if 0 < judged.majority[rows].sum() < rows.sum()}
+    return {"all": parts["all"], **both}

@@ -9,7 +9,7 @@ from semsim_training.metric.calibration_fit import reliability
 from semsim_training.metric.changes import changed_originals
 from semsim_training.metric.embedding_distances import embed, measure
 from semsim_training.metric.held_out_evaluation import held_out_results
-from semsim_training.metric.metric_comparison import Comparison, compare_metrics
+from semsim_training.metric.metric_comparison import Comparison, compare_metrics, parts_of
 from semsim_training.metric.metric_recipe import MetricRecipe
 from semsim_training.metric.seed_choice import SeedChoice
 from semsim_training.metric.strangers import siblings_recognizable, strangers_recognizable
@@ -51,10 +51,7 @@ def report_on_test(
 
 
 def _comparisons(judged: JudgedSet, distances: Floats, others: tuple[Metric, ...]) -> tuple[Comparison, ...]:
-    """The comparison over all reconstructions, and over those of each data set."""
-    comparisons = [compare_metrics(judged, "all", distances, others)]
-    for dataset in judged.values(lambda row: row.dataset):
-        rows = judged.where(lambda row: row.dataset, dataset)
-        part = tuple(metric.take(rows) for metric in others)
-        comparisons.append(compare_metrics(judged.take(rows), dataset, distances[rows], part))
-    return tuple(comparisons)
+    return tuple(
+        compare_metrics(judged.take(rows), what, distances[rows], tuple(metric.take(rows) for metric in others))
+        for what, rows in parts_of(judged).items()
+    )

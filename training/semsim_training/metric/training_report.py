@@ -54,4 +54,4 @@ class TrainingReport(Description):
     reliability: tuple[Bin, ...]
     results: tuple[HeldOutResult, ...]
     comparisons: tuple[Comparison, ...]
-    """Comparisons with other metrics on test, of all sets together and of each data set."""
+    """Comparisons with other metrics on test: all sets together, each data set, trained and untrained victims."""

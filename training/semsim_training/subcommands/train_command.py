@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from semsim_training.metric.metric_comparison import Comparison
+    from semsim_training.metric.metric_recipe import MetricTraining
 
 app = typer.Typer(no_args_is_help=True, help="Train the metric on judged reconstructions.")
 
@@ -29,11 +30,11 @@ def run(
     from semsim.memory import keep_freed_memory
     from semsim_training.distributed import together
     from semsim_training.metric.experiment import run as train
-    from semsim_training.metric.metric_recipe import MetricTraining
 
     keep_freed_memory()
+    training = _training(config, out)
     with together(device) as device_here, progress_bar() as show:
-        report = train(MetricTraining.read(config), config.parent, out, progress=show, device=device_here)
+        report = train(training, config.parent, out, progress=show, device=device_here)
     if report is None:  # The first process alone measures and tells.
         return
     for seed in report.seeds:
@@ -51,24 +52,32 @@ def select(
     out: Annotated[Path, typer.Argument(help="Directory for selection.json; what is in it is not done again.")],
     folds: Annotated[int, typer.Option(min=2, help="Folds of originals and of settings.")] = 3,
     epochs: Epochs = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="Recipe to measure, without selection.json.", show_default="all")
+    ] = None,
     device: Device = "cpu",
 ) -> None:
-    """Cross-validate every recipe, grouped by original and by setting; the test split is not read."""
+    """Cross-validate every recipe, grouped by original and by setting; the test split is not read.
+
+    Several processes can share OUT, each with other recipes (--recipe), before a last one without gathers all.
+    """
     from semsim.commands.progress_bar import progress_bar
     from semsim.memory import keep_freed_memory
-    from semsim_training.metric.metric_recipe import MetricTraining
     from semsim_training.metric.recipe_selection import select as cross_validate
 
     keep_freed_memory()
+    training = _training(config, out)
     with progress_bar() as show:
         scores = cross_validate(
-            MetricTraining.read(config), config.parent, out,
-            folds=folds, epochs=epochs, progress=show, device=device,
+            training, config.parent, out,
+            folds=folds, epochs=epochs, only=recipe or (), progress=show, device=device,
         )  # fmt: skip
     for score in scores:
-        each = ", ".join(f"{fold.auc:.3f}" for fold in score.folds)
+        each, gain = ", ".join(f"{fold.auc:.3f}" for fold in score.folds), score.gain
+        over = "" if gain is None else f", {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}) over the first"
         typer.echo(
-            f"{score.recipe}: AUC {score.auc:.3f} ({each}), strangers {score.strangers:.3f}, copies {score.copies:.3f}"
+            f"{score.recipe}: AUC {score.auc:.3f} ({each}){over}, strangers {score.strangers:.3f}, "
+            f"copies {score.copies:.3f}"
         )
 
 
@@ -82,7 +91,7 @@ def hold_out(
     epochs: Epochs = None,
     device: Device = "cpu",
 ) -> None:
-    """Train without one attack, victim or data set at a time, and measure there beside other metrics."""
+    """Train without one attack, family of victims or data set at a time, and measure there beside other metrics."""
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
     from semsim.memory import keep_freed_memory
@@ -90,13 +99,12 @@ def hold_out(
     from semsim_training.metric.baselines import baseline_metrics
     from semsim_training.metric.hold_out import FIELDS
     from semsim_training.metric.hold_out import hold_out as leave_out
-    from semsim_training.metric.metric_recipe import MetricTraining
 
     unknown = [name for name in field or () if name not in FIELDS]
     if unknown:
         raise InvalidOption(f"expected --field {', '.join(FIELDS)}, got {unknown[0]}")
     keep_freed_memory()
-    training = MetricTraining.read(config)
+    training = _training(config, out)
     sized = SizedSet.of(training.judged.read(config.parent), training.chosen.size)
     with progress_bar() as show:
         others = baseline_metrics(training.baselines, sized.judged, config.parent, out / "values", progress=show)
@@ -124,6 +132,31 @@ def card(
 
     write_card(MetricTraining.read(config), config.parent, trained, out, held_out, selection)
     typer.echo(f"{out / 'README.md'}")
+
+
+@app.command("sets")
+def sets(config: Config) -> None:
+    """Print the directory of each set that is finished and judged, one a line; those that are not yet are told."""
+    import os
+
+    from semsim_training.configuration import expanded
+
+    for source in _training(config).judged.sets:
+        typer.echo(os.path.relpath(config.parent / expanded(source.dataset)))
+
+
+def _training(config: Path, out: Path | None = None) -> "MetricTraining":
+    """The configuration without the sets that are left out yet; the results in ``out`` must be of the same sets."""
+    from semsim_training.metric.metric_recipe import MetricTraining
+    from semsim_training.metric.used_sets import UsedSets
+
+    training = MetricTraining.read(config)
+    judged, left_out = training.judged.finished(config.parent)
+    for name, reason in left_out.items():
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    if out is not None:
+        UsedSets.keep(out, judged.names)
+    return training.model_copy(update={"judged": judged})
 
 
 def _sentence(comparison: "Comparison") -> str:
