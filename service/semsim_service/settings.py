@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -25,14 +26,18 @@ from semsim.written_yaml import read_yaml
 
 _PREFIX = "SEMSIM_"
 _CONFIG = "SEMSIM_CONFIG"
-# The Makefile, the benchmarks and the tests read it, and may start a service from their environment.
-_OTHERS = frozenset({"SEMSIM_DATA"})
+# The Makefile, the benchmarks and the tests read the first, and may start a service from their environment. The
+# supervisor sets the second for its workers.
+_OTHERS = frozenset({"SEMSIM_DATA", "SEMSIM_SUPERVISOR"})
 # Kubernetes sets such variables in every container for a Service object whose name begins with "semsim".
 _KUBERNETES = re.compile(
     r"SEMSIM_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=\w+://.*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)"
 )
 
 _Positive = Annotated[int, Field(ge=1)]
+_Threads = Annotated[int, Field(ge=1, le=256)]
+# gRPC counts the bytes of a message, which may be 1 MiB longer than the body, in 31 bits.
+_MOST_BYTES = 2**31 - 1 - 2**20
 
 
 class Limits(BaseModel):
@@ -42,7 +47,7 @@ class Limits(BaseModel):
 
     pairs: _Positive = 256
     """The most pairs of a request."""
-    body_bytes: _Positive = 64 * 2**20
+    body_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] = 64 * 2**20
     """The most bytes of a request's body."""
     image_bytes: _Positive = 16 * 2**20
     """The most bytes of one encoded image."""
@@ -79,6 +84,15 @@ class QueueLimits(_Group):
     """The most bytes of the bodies of all admitted requests."""
 
 
+class HTTPSettings(_Group):
+    """The connections of HTTP, and the names that it answers to."""
+
+    connections: Annotated[int, Field(ge=16, le=65536)] = 512
+    """The most connections of a worker at once. The last sixteenth of them is for health checks alone."""
+    hosts: tuple[str, ...] = ()
+    """Hosts, without ports, that requests and the pages that make them may name, beside the service's own."""
+
+
 class GRPCSettings(_Group):
     """The address of the gRPC server."""
 
@@ -86,6 +100,8 @@ class GRPCSettings(_Group):
     """The IP address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3001
     """The port to listen on. 0 = no gRPC."""
+    connections: _Positive = 256
+    """The most connections of a worker at once."""
 
 
 class AuthSettings(_Group):
@@ -116,6 +132,20 @@ class TracingSettings(_Group):
     sample_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
     """The share of traces that are kept. A caller's decision, if it comes with the request, wins."""
 
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint_is_an_address(cls, endpoint: str | None) -> str | None:
+        """Refuse what no span can be sent to. Otherwise each export would fail, in lines of the log alone."""
+        if endpoint is not None:
+            try:
+                address = urlsplit(endpoint)
+                usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+            except ValueError:  # a port that is no number, or an address in wrong brackets
+                usable = False
+            if not usable or not endpoint.isprintable() or " " in endpoint:
+                raise ValueError("expected http:// or https://, a host, and the path of OTLP, such as /v1/traces")
+        return endpoint
+
 
 class LogSettings(_Group):
     """The log lines beside errors and starts. None of them holds an image."""
@@ -135,19 +165,20 @@ class Settings(BaseSettings):
     config: Path | None = None
     artifact: Path | None = None
     """The model artifact directory. None = the bundled one."""
-    batch_size: _Positive = DEFAULT_BATCH_SIZE
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = DEFAULT_BATCH_SIZE
     """The largest number of images in a run of the graph."""
     request_seconds: Annotated[float, Field(gt=0, le=50)] = 30.0
     """The seconds after which a request is answered with a timeout. They stay under BentoML's own limit of 60 s."""
-    decode_threads: _Positive = Field(default_factory=lambda: min(4, max(1, len(os.sched_getaffinity(0)) - 1)))
+    decode_threads: _Threads = Field(default_factory=lambda: min(4, max(1, len(os.sched_getaffinity(0)) - 1)))
     """The number of requests decoded at once, by default 4 or one less than the cores: more threads slow each other."""
-    workers: _Positive = 1
+    workers: _Threads = 1
     """The number of processes that serve. Each loads the model, so one is right for a GPU."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0
     """The memory for embeddings of images seen before. 0 by default: embeddings of private images are private."""
     providers: ProviderSettings = ProviderSettings()
     limits: Limits = Limits()
     queue: QueueLimits = QueueLimits()
+    http: HTTPSettings = HTTPSettings()
     grpc: GRPCSettings = GRPCSettings()
     auth: AuthSettings = AuthSettings()
     tls: TLSSettings = TLSSettings()

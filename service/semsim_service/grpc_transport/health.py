@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2 as pb
 from semsim.exceptions import InvalidRequest, NotFound, RequestError
 from semsim_service.grpc_transport.calls.caller import read_caller
 from semsim_service.grpc_transport.calls.context import Context, refuse
+from semsim_service.grpc_transport.calls.strangers import Strangers, answering_strangers
 from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.settings import Limits
@@ -25,11 +26,13 @@ class Health:
     Args:
         services: the names of the services.
         limits: the limits of a message.
+        strangers: the calls without a token.
     """
 
-    def __init__(self, services: Iterable[str], limits: Limits) -> None:
+    def __init__(self, services: Iterable[str], limits: Limits, strangers: Strangers) -> None:
         self._known = frozenset(("", *services))
         self._limits = limits
+        self._strangers = strangers
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -39,28 +42,32 @@ class Health:
     def handlers(self) -> dict[str, Handler]:
         """The handlers of the methods, by name."""
         return {
-            "Check": grpc.unary_unary_rpc_method_handler(self._check),
-            "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
+            "Check": answering_strangers(self._strangers, self._check),
+            "Watch": grpc.stream_stream_rpc_method_handler(self._watch),
         }
 
-    async def _check(self, message: bytes, context: Context) -> bytes:
-        try:
-            service = self._read(message)
-            if service not in self._known:
-                raise NotFound("expected the name of a service of this server, or none, got another")
-        except RequestError as error:
-            return await refuse(context, read_caller(context.invocation_metadata()), error)
+    def _check(self, message: bytes) -> bytes:
+        service = self._read(message)
+        if service not in self._known:
+            raise NotFound("expected the name of a service of this server, or none, got another")
         return _message(self._status(service))
 
-    async def _watch(self, message: bytes, context: Context) -> None:
+    async def _watch(self, _: object, context: Context) -> None:
         try:
-            service = self._read(message)
-        except InvalidRequest as error:
+            await self._tell(context)
+        except RequestError as error:
             await refuse(context, read_caller(context.invocation_metadata()), error)
+
+    async def _tell(self, context: Context) -> None:
+        message = await self._strangers.read(context)
+        if message is None:
+            raise InvalidRequest("expected a message, got none that could be received")
+        service = self._read(message)
         # By the protocol the watch of an unknown name goes on, since a service of that name may come.
         status = self._status(service)
         await context.write(_message(status))
-        await self._stopping.wait()
+        with self._strangers.open():
+            await self._stopping.wait()
         if self._status(service) != status:
             await context.write(_message(self._status(service)))
 

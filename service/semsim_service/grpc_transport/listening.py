@@ -11,6 +11,10 @@ _SLACK_BYTES = 2**20
 # with one connection is told when the queue is full.
 _STREAMS = 1024
 _MINUTE_MS = 60_000
+# A stream may send so much before anybody reads it. More of it waits at its client.
+_UNREAD_BYTES = 2**16 - 1
+_IDENTITY_ONLY = 1
+_HANDSHAKE_MS = 10_000
 
 
 def channel_options(settings: Settings) -> list[tuple[str, int]]:
@@ -18,6 +22,15 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.limits.body_bytes + _SLACK_BYTES),
         ("grpc.max_concurrent_streams", _STREAMS),
+        # Without these two gRPC widens the window of all streams to up to 64 MiB each, also of those that nobody reads.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _UNREAD_BYTES),
+        # A compressed message of a megabyte may hold a gigabyte. gRPC refuses the call at its header (UNIMPLEMENTED).
+        ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_ONLY),
+        # More connections are closed at once. A connection must have done its handshake and said its settings in time.
+        ("grpc.max_allowed_incoming_connections", settings.grpc.connections),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
         # Calls count until the server has forgotten them, a moment after their client has: with this protection, gRPC
         # refuses some of a client's calls (UNAVAILABLE) that keep to the limit. What waits unseen stays bounded.
         ("grpc.http.overload_protection", 0),

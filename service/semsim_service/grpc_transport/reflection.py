@@ -11,9 +11,10 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 from grpc_reflection.v1alpha.reflection import aio
 
-from semsim.exceptions import InvalidRequest
+from semsim.exceptions import RequestError
 from semsim_service.grpc_transport.calls.caller import read_caller
-from semsim_service.grpc_transport.calls.context import Context, read_message, refuse
+from semsim_service.grpc_transport.calls.context import Context, refuse
+from semsim_service.grpc_transport.calls.strangers import Strangers
 from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.settings import Limits
@@ -21,19 +22,20 @@ from semsim_service.settings import Limits
 NAME: str = reflection.SERVICE_NAME
 
 
-def reflection_handlers(services: Iterable[str], limits: Limits) -> dict[str, Handler]:
+def reflection_handlers(services: Iterable[str], limits: Limits, strangers: Strangers) -> dict[str, Handler]:
     """The handlers of the methods, by name. ``services`` are the names that it lists."""
     servicer: Any = aio.ReflectionServicer(services)
 
     async def handle(_: object, context: Context) -> None:
         async def requests() -> AsyncIterator[pb.ServerReflectionRequest]:
-            while (message := await read_message(context)) is not None:
+            while (message := await strangers.read(context)) is not None:
                 yield parse(pb.ServerReflectionRequest, message, limits)
 
         try:
-            async for answer in servicer.ServerReflectionInfo(requests(), context):
-                await context.write(answer.SerializeToString())
-        except InvalidRequest as error:
+            with strangers.open():
+                async for answer in servicer.ServerReflectionInfo(requests(), context):
+                    await context.write(answer.SerializeToString())
+        except RequestError as error:
             await refuse(context, read_caller(context.invocation_metadata()), error)
 
     return {"ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(handle)}

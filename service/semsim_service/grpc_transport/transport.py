@@ -13,9 +13,11 @@ from semsim_service.access.addresses import check_host
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.calls.drain import Drain
+from semsim_service.grpc_transport.calls.strangers import Strangers
 from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.listening import channel_options, server_credentials
 from semsim_service.grpc_transport.open_inference import inference_service
+from semsim_service.grpc_transport.refusing_server import make_server
 from semsim_service.grpc_transport.semsim_v1 import scorer_service
 from semsim_service.settings import Settings
 
@@ -50,12 +52,12 @@ class GRPCTransport:
         """
         if settings.grpc.port == 0:
             return
-        drain = Drain()
+        drain, strangers = Drain(), Strangers()
         services = {scorer_service.NAME: scorer_service.scorer_handlers(core, drain)}
-        services[inference_service.NAME] = inference_service.Inference(core, drain).handlers()
-        checks = health.Health(services, core.limits)
+        services[inference_service.NAME] = inference_service.Inference(core, drain, strangers).handlers()
+        checks = health.Health(services, core.limits, strangers)
         services[health.NAME] = checks.handlers()
-        services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits)
+        services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits, strangers)
         self._health, self._drain = checks, drain
         credentials = server_credentials(settings.tls)
         self._server, self.port = await _serve(services, settings, credentials)
@@ -66,7 +68,7 @@ class GRPCTransport:
     async def _keep_serving(self, services: Services, settings: Settings, credentials: Credentials) -> None:
         """Start the server again whenever it has stopped by itself.
 
-        grpcio's server stops at a call whose path is not UTF-8. The calls that it had begun go on.
+        grpcio's server stops at whatever it did not expect. The calls that it had begun go on.
         """
         failure_logged = False
         while True:
@@ -107,9 +109,7 @@ class GRPCTransport:
 
 async def _serve(services: Services, settings: Settings, credentials: Credentials) -> tuple[grpc.aio.Server, int]:
     """Start a server. Returns it and its port."""
-    server = grpc.aio.server(options=channel_options(settings))
-    for name, handlers in services.items():
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+    server = make_server(channel_options(settings), services)
     port = _listen(server, settings, credentials)
     await server.start()
     return server, port

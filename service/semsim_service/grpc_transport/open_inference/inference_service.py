@@ -3,18 +3,16 @@
 import asyncio
 from collections.abc import Callable
 
-import grpc
 from google.protobuf.message import Message
 
 import semsim
-from semsim.exceptions import NotFound, RequestError
+from semsim.exceptions import NotFound
 from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.call import Call
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.calls.caller import read_caller
-from semsim_service.grpc_transport.calls.context import Context, refuse
 from semsim_service.grpc_transport.calls.drain import Drain
+from semsim_service.grpc_transport.calls.strangers import Strangers, answering_strangers
 from semsim_service.grpc_transport.calls.unary import Handler, unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.open_inference.inputs import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
@@ -28,8 +26,9 @@ _ANY = -1
 class Inference:
     """The service's methods."""
 
-    def __init__(self, core: ScoringCore, drain: Drain) -> None:
+    def __init__(self, core: ScoringCore, drain: Drain, strangers: Strangers) -> None:
         self._core = core
+        self._strangers = strangers
         self._drain = drain
         self._name, self._version = core.manifest.name, core.manifest.version
 
@@ -37,13 +36,17 @@ class Inference:
         """The handlers of the methods, by name."""
         core, drain = self._core, self._drain
         return {
-            "ServerLive": _probe(self._server_live),
-            "ServerReady": _probe(self._server_ready),
-            "ModelReady": _probe(self._model_ready),
+            "ServerLive": self._probe(self._server_live),
+            "ServerReady": self._probe(self._server_ready),
+            "ModelReady": self._probe(self._model_ready),
             "ServerMetadata": unary(core, drain, self._server_metadata),
             "ModelMetadata": unary(core, drain, self._model_metadata),
             "ModelInfer": unary(core, drain, self._model_infer),
         }
+
+    def _probe(self, answer: Callable[[bytes], Message]) -> Handler:
+        """The handler of a method that needs no token, like HTTP's probes."""
+        return answering_strangers(self._strangers, lambda message: answer(message).SerializeToString())
 
     def _server_live(self, message: bytes) -> pb.ServerLiveResponse:
         parse(pb.ServerLiveRequest, message, self._core.limits)
@@ -100,15 +103,3 @@ def _describe(name: str, version: str) -> pb.ModelMetadataResponse:
         ],
         outputs=[tensor(name=output, datatype=made.datatype, shape=[_ANY]) for output, made in OUTPUTS.items()],
     )
-
-
-def _probe(answer: Callable[[bytes], Message]) -> Handler:
-    """The handler of a method that needs no token, like HTTP's probes."""
-
-    async def handle(message: bytes, context: Context) -> bytes:
-        try:
-            return answer(message).SerializeToString()
-        except RequestError as error:
-            return await refuse(context, read_caller(context.invocation_metadata()), error)
-
-    return grpc.unary_unary_rpc_method_handler(handle)

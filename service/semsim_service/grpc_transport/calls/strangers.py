@@ -1,0 +1,148 @@
+"""Calls that need no token: health, reflection and the probes. Anybody makes them, so that they get little room.
+
+gRPC has one limit for the messages of all methods, that of the largest, and hands over a message once it is whole. So a
+message that is not here at once is watched while it comes: by the bytes that its connection has received meanwhile. It
+takes the room of these until it is whole, and where all of them together have no room, the largest connection's are
+refused. A message of the right size is there within a millisecond, and is never watched.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+
+from semsim.exceptions import BodyTooLarge, InvalidRequest, Overloaded, RequestError, RequestTimeout
+from semsim_service.grpc_transport.calls.caller import read_caller
+from semsim_service.grpc_transport.calls.connection_bytes import bytes_received, find_connection
+from semsim_service.grpc_transport.calls.context import Context, read_message, refuse
+from semsim_service.grpc_transport.calls.unary import Handler
+
+MOST_BYTES = 64 * 2**10
+"""The most bytes of a message."""
+MOST_CALLS = 1024
+"""The most calls of a worker that stay open: watches of its health, reflection, and those whose message is to come."""
+TOGETHER_BYTES = 8 * 2**20
+"""The most bytes of all messages together that are not whole."""
+SECONDS = 10.0
+"""The longest time that a message may take."""
+
+_AT_ONCE_SECONDS = 0.005
+_LOOK_SECONDS = 0.002
+_UNWATCHED_SECONDS = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class _Coming:
+    """The messages that come over one connection, and the bytes that it had received when the first of them began."""
+
+    connection: socket.socket
+    before: int
+    refused: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    reads: int = 0
+
+    def size(self) -> int:
+        return bytes_received(self.connection) - self.before
+
+
+class Strangers:
+    """The calls of strangers that are open. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._coming: dict[str, _Coming] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """A block in which one more call stays open. A call that is answered at once needs none.
+
+        Raises:
+            Overloaded: too many are open.
+        """
+        if self._calls >= MOST_CALLS:
+            raise Overloaded(f"expected at most {MOST_CALLS} open calls without a token, got more", 1)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+
+    async def read(self, context: Context) -> bytes | None:
+        """The call's next message, or None where there is none.
+
+        Raises:
+            BodyTooLarge: the message is over the limit, or takes room that others need.
+            RequestTimeout: the message took too long.
+        """
+        reading = asyncio.ensure_future(read_message(context))
+        try:
+            await asyncio.wait((reading,), timeout=_AT_ONCE_SECONDS)
+            if not reading.done():
+                with self.open():
+                    await self._watched(context.peer(), reading)
+            if not reading.done():
+                raise RequestTimeout(f"expected a whole message within {SECONDS:g} seconds, got none")
+            message = reading.result()
+        finally:
+            reading.cancel()
+        if message is not None and len(message) > MOST_BYTES:
+            raise _too_large(str(len(message)))
+        return message
+
+    async def _watched(self, peer: str, reading: "asyncio.Future[bytes | None]") -> None:
+        """Wait for a message that comes slowly."""
+        coming = self._coming.get(peer)
+        if coming is None:
+            connection = find_connection(peer)
+            if connection is None:  # it is gone, or the system tells of none
+                await asyncio.wait((reading,), timeout=_UNWATCHED_SECONDS)
+                return
+            coming = self._coming[peer] = _Coming(connection, bytes_received(connection))
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._keep_room())
+        coming.reads += 1
+        try:
+            await asyncio.wait((reading, coming.refused), timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if coming.refused.done():
+                raise _too_large("more")
+        finally:
+            coming.reads -= 1
+            if coming.reads == 0:
+                del self._coming[peer]
+                coming.connection.close()
+
+    async def _keep_room(self) -> None:
+        """Refuse the messages of the largest connection while there is no room for all, until none is coming."""
+        while self._coming:
+            sizes = {coming: coming.size() for coming in self._coming.values() if not coming.refused.done()}
+            while sum(sizes.values()) > TOGETHER_BYTES:
+                largest = max(sizes, key=sizes.__getitem__)
+                largest.refused.set_result(None)
+                del sizes[largest]
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._watch = None
+
+
+def _too_large(got: str) -> BodyTooLarge:
+    return BodyTooLarge(f"expected a message of at most {MOST_BYTES} bytes to this method, got {got}")
+
+
+def answering_strangers(strangers: Strangers, answer: Callable[[bytes], bytes]) -> Handler:
+    """The handler of a method that needs no token. ``answer`` makes its one answer of its one message.
+
+    gRPC takes it for the handler of a stream. So the handler reads the message itself.
+    """
+
+    async def handle(_: object, context: Context) -> bytes:
+        try:
+            message = await strangers.read(context)
+            if message is None:
+                raise InvalidRequest("expected a message, got none that could be received")
+            return answer(message)
+        except RequestError as error:
+            return await refuse(context, read_caller(context.invocation_metadata()), error)
+
+    return grpc.stream_unary_rpc_method_handler(handle)

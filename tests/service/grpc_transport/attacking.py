@@ -1,0 +1,108 @@
+"""A client of HTTP/2 that keeps to the windows of the server, and to nothing else."""
+
+import socket
+import struct
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from benchmarks.harness.http2 import (
+    ACK,
+    END_HEADERS,
+    END_STREAM,
+    INITIAL_WINDOW_SIZE,
+    PREFACE,
+    WINDOW,
+    Frame,
+    FrameType,
+    call_headers,
+    literal,
+    read_settings,
+    settings,
+    take_frames,
+)
+
+_PIECE = bytes(16_384)
+HUGE = struct.pack(">BI", 0, 60 * 2**20)
+"""The beginning of a message of 60 MiB."""
+
+
+class Attacker:
+    """One connection."""
+
+    def __init__(self, address: str) -> None:
+        host, port = address.split(":")
+        self._socket = socket.create_connection((host, int(port)))
+        self._socket.settimeout(0.2)
+        self._rest, self._initial, self._next = b"", WINDOW, 1
+        self._windows = {0: WINDOW}
+        self.statuses: list[bytes] = []
+        """What the headers of answers held."""
+        self.closed = False
+        self._send(PREFACE + settings({}))
+
+    def call(
+        self, path: bytes, begin: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = (), *, ends: bool = False
+    ) -> int:
+        """Begin a call with the first bytes of its messages. Returns its stream."""
+        stream, self._next = self._next, self._next + 2
+        block = call_headers(path) + b"".join(literal(*header) for header in headers)
+        self._send(Frame(FrameType.HEADERS, END_HEADERS, stream, block).encode())
+        self._windows[stream] = self._initial
+        if begin or ends:
+            self._send_data(stream, begin, END_STREAM if ends else 0)
+
+    def pour(self, seconds: float) -> None:
+        """Send zeros to all calls, as many as their windows allow."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.closed:
+            for stream in list(self._windows)[1:]:
+                while (size := min(len(_PIECE), self._windows[0], self._windows.get(stream, 0))) > 0:
+                    self._send_data(stream, _PIECE[:size])
+            self.listen()
+
+    def listen(self) -> None:
+        """Take what the server has sent."""
+        try:
+            received = self._socket.recv(2**20)
+        except TimeoutError:
+            return
+        except OSError:
+            received = b""
+        self.closed = self.closed or not received
+        frames, self._rest = take_frames(self._rest + received)
+        for frame in frames:
+            self._take(frame)
+
+    def close(self) -> None:
+        """Close the connection without a word."""
+        self._socket.close()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind == FrameType.SETTINGS and not frame.flags & ACK:
+            initial = read_settings(frame).get(INITIAL_WINDOW_SIZE, self._initial)
+            for stream in list(self._windows)[1:]:
+                self._windows[stream] += initial - self._initial
+            self._initial = initial
+            self._send(Frame(FrameType.SETTINGS, ACK).encode())
+        elif frame.kind == FrameType.WINDOW_UPDATE and frame.stream in self._windows:
+            self._windows[frame.stream] += struct.unpack(">I", frame.payload)[0]
+        elif frame.kind == FrameType.PING and not frame.flags & ACK:
+            self._send(Frame(FrameType.PING, ACK, 0, frame.payload).encode())
+        elif frame.kind == FrameType.HEADERS:
+            self.statuses.append(frame.payload)
+        elif frame.kind == FrameType.RST_STREAM:
+            self._windows.pop(frame.stream, None)
+        elif frame.kind == FrameType.GOAWAY:
+            self.closed = True
+
+    def _send_data(self, stream: int, data: bytes, flags: int = 0) -> None:
+        self._windows[0] -= len(data)
+        self._windows[stream] -= len(data)
+        self._send(Frame(FrameType.DATA, flags, stream, data).encode())
+
+    def _send(self, data: bytes) -> None:
+        with suppress(OSError):
+            self._socket.settimeout(20)
+            self._socket.sendall(data)
+        self._socket.settimeout(0.2)
