@@ -22,7 +22,7 @@ from semsim_service.grpc_transport.calls.unary import Handler
 
 MOST_BYTES = 64 * 2**10
 """The most bytes of a message."""
-MOST_CALLS = 1024
+MOST_CALLS = 256
 """The most calls of a worker that stay open: watches of its health, reflection, and those whose message is to come."""
 TOGETHER_BYTES = 8 * 2**20
 """The most bytes of all messages together that are not whole."""
