@@ -120,7 +120,7 @@ class CUDAOptions(_Options):
 class CPUOptions(_Options):
     """The options of the CPU."""
 
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """The threads inside one operator; 0 = one a core."""
     spinning: bool = False
     """Lets idle threads spin: a little faster on an idle machine, half as fast on a busy one."""

@@ -58,7 +58,6 @@ def serve(
         os.environ["SEMSIM_WORKERS"] = str(workers)
     os.environ.update(_grpc(host, port, grpc_port))
     os.environ.update(_check(host, port))
-    Path(os.environ["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "semsim_service.service:SemSimService"]
     arguments += ["--working-dir", str(root), "--host", host, "--port", str(port)]
@@ -73,14 +72,22 @@ def _check(host: str, port: int) -> dict[str, str]:
 
     BentoML's process checks again, but takes seconds to get there. Its workers run in another folder.
     """
-    from semsim_service.host.preflight import check_addresses, check_settings
+    from semsim_service.host.home import check_room, writable_home
+    from semsim_service.host.preflight import check_addresses, check_settings, try_model
     from semsim_service.settings import load_settings
 
     settings = load_settings()
     check_settings(settings)
     check_addresses(settings, host, port)
+    try_model(settings)
+    wanted = Path(os.environ["BENTOML_HOME"])
+    home = writable_home(wanted)
+    if home != wanted:
+        typer.echo(f"{wanted} is read-only: the metrics of the workers lie in {home}", err=True)
+    check_room(home, settings.workers)
+    paths = _absolute(settings) | {"BENTOML_HOME": str(home.absolute())}
     config = os.environ.get("SEMSIM_CONFIG")
-    return _absolute(settings) | ({"SEMSIM_CONFIG": str(Path(config).absolute())} if config else {})
+    return paths | ({"SEMSIM_CONFIG": str(Path(config).absolute())} if config else {})
 
 
 def _absolute(settings: "BaseModel", prefix: str = "SEMSIM_") -> dict[str, str]:

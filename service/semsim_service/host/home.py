@@ -1,15 +1,52 @@
-"""Locks the BENTOML_HOME of a server: BentoML empties its metrics at each start, even if another server writes them."""
+"""The BENTOML_HOME of a server: it has room for the metrics, can be written, and belongs to one server alone."""
 
 import errno
 import fcntl
 import os
+import tempfile
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
+from semsim_service.observing.pages import PAGE_BYTES
 
 _LOCK = "semsim.lock"
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+# A worker has a page for counters, one for histograms and one for each kind of gauge. A dead worker's stay.
+_PAGES_A_WORKER = 10
 # The descriptors are held until the process ends. Closing one would give its lock back.
 _held: list[int] = []
+
+
+def writable_home(home: Path) -> Path:
+    """``home``, or a new folder for temporary files where ``home`` is read-only: BentoML itself would not start there.
+
+    Raises:
+        InvalidOption: neither can be written.
+    """
+    try:
+        _probe(home, 0)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise _unusable(home, error) from None
+        try:
+            return Path(tempfile.mkdtemp(prefix="semsim-bentoml-"))
+        except OSError as second:
+            raise _unusable(home, error, f", and for temporary files: {second.strerror}") from None
+    return home
+
+
+def check_room(home: Path, workers: int) -> None:
+    """Check that the metrics of a server's workers have room, by taking it for a moment.
+
+    Raises:
+        InvalidOption: they have none, and the workers would die one after another.
+    """
+    try:
+        _probe(home, (workers * _PAGES_A_WORKER + 1) * PAGE_BYTES)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:  # BentoML keeps the metrics elsewhere then
+            raise _unusable(home, error) from None
 
 
 def claim_home(home: Path) -> None:
@@ -35,3 +72,17 @@ def claim_home(home: Path) -> None:
             ) from None
         return
     _held.append(descriptor)
+
+
+def _probe(home: Path, size: int) -> None:
+    """Make a file of ``size`` bytes, all of them on the disk, in ``home``, and remove it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=home) as file:
+        if size:
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
+def _unusable(home: Path, error: OSError, more: str = "") -> InvalidOption:
+    full = f"a full disk: {_PAGES_A_WORKER * PAGE_BYTES >> 10} KiB a worker are needed"
+    got = full if error.errno in _FULL else str(error.strerror)
+    return InvalidOption(f"expected a BENTOML_HOME that can be written, got {got}, at {home}{more}")

@@ -1,11 +1,15 @@
 """Checks what a start needs, before any worker starts: BentoML would start a failing worker again for ever."""
 
+from pathlib import Path
+
 from semsim.artifact import Artifact
-from semsim.exceptions import InvalidOption
-from semsim.providers import check_required
+from semsim.exceptions import InvalidGraph, InvalidOption, SemSimError
+from semsim.providers import CPUOptions, Provider, ProviderSettings, check_required
+from semsim.scorer import Scorer
 from semsim_service.access.addresses import check_free, check_host
-from semsim_service.access.auth import check_exposure, read_token
+from semsim_service.access.auth import check_exposure, read_tokens
 from semsim_service.access.tls import check_tls
+from semsim_service.host.home import check_room
 from semsim_service.host.process import Supervisor, Worker, serving_process
 from semsim_service.settings import Settings, load_settings
 
@@ -16,10 +20,28 @@ def check_settings(settings: Settings) -> None:
     Raises:
         SemSimError: the service could not start with these settings.
     """
-    read_token(settings.auth)
+    read_tokens(settings.auth)
     check_tls(settings.tls)
     check_required(settings.providers)
     Artifact.load(settings.artifact)
+
+
+def try_model(settings: Settings) -> None:
+    """Load the model and embed one image, on one thread of the CPU: the graph may be another than its manifest says.
+
+    The service's own providers are not tried, since TensorRT may build engines for minutes.
+
+    Raises:
+        SemSimError: the model cannot be used.
+    """
+    cpu = ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=1))
+    scorer = Scorer(settings.artifact, providers=cpu, batch_size=1, controls=False)
+    try:
+        scorer.warm_up()
+    except SemSimError:
+        raise
+    except Exception as error:  # noqa: BLE001  # ONNX Runtime's exceptions have no common base
+        raise InvalidGraph(f"expected a graph that runs, got: {error}".replace("\n", " ")) from None
 
 
 def check_addresses(settings: Settings, host: str, port: int) -> None:
@@ -66,6 +88,7 @@ def _check_supervisor(supervisor: Supervisor, settings: Settings) -> None:
     host = supervisor.host or str(BentoMLContainer.http.host.get())
     port = supervisor.port or int(BentoMLContainer.http.port.get())
     check_addresses(settings, host, port)
+    check_room(Path(BentoMLContainer.bentoml_home.get()), settings.workers)
 
 
 def _hosts(host: str | None, settings: Settings) -> list[str]:

@@ -1,0 +1,80 @@
+"""Lets circus, with which BentoML starts its workers, replace a dead worker at once and tell of its death.
+
+By itself circus looks every ten seconds, replaces a dead worker without a word, and goes on for ever where none can
+start. Its control port would let everybody on the machine run commands as this user.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from semsim_service.host.supervised import VARIABLE
+from semsim_service.host.worker_watch import WorkerWatch
+
+_LOOK_SECONDS = 0.5
+
+
+def watching(arbiter: Any, grace: float) -> Any:
+    """The class of an arbiter that watches its workers as this module says. Its workers know this process.
+
+    Args:
+        arbiter: circus' class, or BentoML's form of it.
+        grace: the seconds that a worker has to stop, before it is killed.
+    """
+    readable, writable = os.pipe()
+    os.set_blocking(readable, False)
+    os.set_inheritable(writable, True)
+    os.environ[VARIABLE] = f"{os.getpid()}:{writable}"
+    return type("WatchingArbiter", (ArbiterWatch, arbiter), {"_grace": grace, "_ready": readable})
+
+
+class ArbiterWatch:
+    """The part of an arbiter that watches the workers. The other part is circus' own, in BentoML's form."""
+
+    _grace: float
+    _ready: int
+    # These are the arbiter's.
+    _exclusive_running_command: str | None
+    _stopping: bool
+    iter_watchers: Any
+    stop: Any
+
+    def __init__(self, watchers: list[Any], *arguments: Any, **options: Any) -> None:
+        options["check_delay"] = _LOOK_SECONDS
+        if not options.get("plugins"):  # `bentoml serve --reload` has one, in a process of its own
+            options |= {"endpoint": "inproc://control", "pubsub_endpoint": "inproc://events"}
+        for watcher in watchers:
+            watcher.respawn = True  # with BENTOML_CONTAINERIZED BentoML would leave a dead worker unreplaced
+            watcher.graceful_timeout = self._grace
+        super().__init__(watchers, *arguments, **options)  # type: ignore[call-arg]
+        directory = next((watcher.env.get("PROMETHEUS_MULTIPROC_DIR") for watcher in watchers), None)
+        self._watch = WorkerWatch(None if directory is None else Path(directory), self._ready)
+
+    def manage_watchers(self) -> Any:
+        """Look at the workers, and replace those that died. Circus calls it twice a second."""
+        if self._exclusive_running_command is not None or self._stopping:
+            return None  # the next look is soon
+        self.reap_processes()
+        if self._watch.exit_code is not None:
+            self._exception = SystemExit(self._watch.exit_code)
+            return self.stop()
+        return None if time.monotonic() < self._watch.resume else super().manage_watchers()  # type: ignore[misc]
+
+    def reap_processes(self) -> None:
+        """Take the status of each process that is gone, whether or not circus has noticed its end before."""
+        self._watch.hear()
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not process:
+                return
+            watcher = next((each for each in self.iter_watchers() if process in each.processes), None)
+            if watcher is not None:
+                worker = watcher.processes[process]
+                asked = worker.stopping or self._stopping
+                watcher.reap_process(process, status)
+                if not asked:
+                    self._watch.died(process, status, time.time() - worker.started)

@@ -1,0 +1,71 @@
+"""What the supervisor knows of its workers' deaths: it tells of each, and says when another worker may start."""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+from semsim_service.host.cgroup import memory_kills, memory_limit
+from semsim_service.host.deaths import DeathCause, DeathCounts, death_cause, describe_death
+from semsim_service.host.supervised import REFUSED
+
+logger = logging.getLogger("semsim.service")
+
+# A worker that lives shorter than this counts as one that could not work.
+_SHORT_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 30.0
+_TRIES = 3
+"""The number of first workers that may die of a signal before one was ready; then the service ends."""
+
+
+class WorkerWatch:
+    """What the supervisor knows of its workers' deaths.
+
+    Args:
+        directory: the directory of the workers' metrics, or None.
+        ready: the descriptor from which the process numbers of workers that are ready are read.
+    """
+
+    def __init__(self, directory: Path | None, ready: int) -> None:
+        self.exit_code: int | None = None
+        """The exit code with which the service shall end. None = it goes on."""
+        self.resume = 0.0
+        """The monotonic time before which no worker is started."""
+        self._counts = None if directory is None else DeathCounts(directory)
+        self._ready = ready
+        self._ever_ready = False
+        self._short_lives = 0
+        self._kills = memory_kills()
+
+    def hear(self) -> None:
+        """Read which workers have become ready."""
+        try:
+            self._ever_ready |= bool(os.read(self._ready, 4096))
+        except BlockingIOError:
+            return
+
+    def died(self, worker: int, status: int, seconds: float) -> None:
+        """Count and tell the death of a worker that nobody asked to stop, and decide what comes next.
+
+        Args:
+            worker: its process number.
+            status: the status that ``os.waitpid`` gives.
+            seconds: the seconds that it lived.
+        """
+        kills = memory_kills()
+        cause = death_cause(status, out_of_memory=kills > self._kills)
+        self._kills = kills
+        if self._counts is not None:
+            self._counts.add(cause)
+        self._short_lives = self._short_lives + 1 if seconds < _SHORT_SECONDS else 0
+        what = f"worker {worker} died after {seconds:.1f} s [{cause}]: {describe_death(status, cause, memory_limit())}"
+        by_itself = cause in (DeathCause.FAILED, DeathCause.ENDED)
+        if not self._ever_ready and (by_itself or self._short_lives >= _TRIES):
+            self.exit_code = REFUSED
+            if os.waitstatus_to_exitcode(status) != REFUSED:  # that one has told itself
+                logger.critical("%s. No worker has ever been ready: the service ends", what)
+            return
+        pause = 0.0 if self._short_lives < 2 else min(2.0 ** (self._short_lives - 2), _LONGEST_PAUSE_SECONDS)
+        self.resume = time.monotonic() + pause
+        when = "at once" if not pause else f"in {pause:g} s, because {self._short_lives} in a row lived shortly"
+        logger.error("%s. Another one starts %s", what, when)

@@ -1,0 +1,39 @@
+"""The cause of a worker's death, in a word and in a sentence."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from semsim_service.host.deaths import DeathCause, death_cause, describe_death
+
+
+def status_of(program: str) -> int:
+    """The status with which a Python program ends."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", program])
+    status = os.waitpid(process.pid, 0)[1]
+    process.returncode = 0  # its status is taken
+    return status
+
+
+@pytest.mark.parametrize(
+    ("program", "out_of_memory", "cause", "words"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", False, DeathCause.KILLED, "SIGKILL ended it, sent by somebody, or"),
+        ("import os; os.kill(os.getpid(), 9)", True, DeathCause.OUT_OF_MEMORY, "the memory limit of 512 MiB of its"),
+        ("import os; os.kill(os.getpid(), 7)", False, DeathCause.BUS_ERROR, "SIGBUS ended it, as happens where a disk"),
+        ("import os; os.kill(os.getpid(), 11)", True, DeathCause.SEGMENTATION_FAULT, "SIGSEGV ended it"),
+        ("import os; os.abort()", False, DeathCause.ABORTED, "SIGABRT ended it"),
+        ("import os; os.kill(os.getpid(), 15)", False, DeathCause.SIGNAL, "SIGTERM ended it"),
+        ("raise SystemExit(3)", True, DeathCause.FAILED, "it ended by itself with exit status 3"),
+        ("", False, DeathCause.ENDED, "it ended by itself with exit status 0"),
+    ],
+)
+def test_each_death_has_its_cause(program: str, out_of_memory: bool, cause: DeathCause, words: str) -> None:
+    """The status of a real process gives the cause and the sentence."""
+    assert signal.SIGBUS == 7
+    status = status_of(program)
+    assert death_cause(status, out_of_memory=out_of_memory) is cause
+    assert words in describe_death(status, cause, 512 * 2**20)
