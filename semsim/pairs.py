@@ -2,14 +2,22 @@
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, TypeVar
 
 import numpy as np
 
-from semsim.exceptions import EmptyImage, ErrorCode, ImageTooSmall, InvalidArray, InvalidImage, InvalidPair
+from semsim.exceptions import (
+    EmptyImage,
+    ErrorCode,
+    ImageTooSmall,
+    InvalidArray,
+    InvalidImage,
+    InvalidPair,
+    RequestError,
+)
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.pixel_metrics import SSIM_WINDOW
@@ -54,7 +62,7 @@ def decode_pairs(
     limits the pixels of all distinct images, for memory, and those of all pairs at their originals' sizes, for work.
     Past either, the remaining pairs fail, and nothing more is decoded.
     """
-    reader = _Reader(limits, max_total_pixels)
+    reader = PairReader(lambda source: decode(source, limits=limits), max_total_pixels)
     result = DecodedPairs()
     for index, pair in enumerate(pairs):
         outcome = pair if isinstance(pair, PairFailure) else reader.read_pair(pair)
@@ -75,21 +83,30 @@ def merge_outcomes(
     return [outcomes[index] for index in range(count)]
 
 
-class _Reader:
-    """Decodes each source once, within a limit of pixels for all sources together."""
+class PairReader:
+    """Decodes pairs one by one, each source once, within a limit of pixels for all sources together.
 
-    def __init__(self, limits: DecodeLimits, most: int | None) -> None:
-        self._limits = limits
+    Args:
+        decode: decodes one source. A RequestError of its own, by which somebody ends the work, goes through.
+        most: the most pixels that are decoded, and those of all pairs at their originals' sizes; None = no limit.
+        most_kept: the most pixels of decoded images that are held. Past it the one that was unused for longest goes; if
+            it comes again, it is decoded again, and counts again.
+    """
+
+    def __init__(self, decode: Callable[[Any], RGBImage], most: int | None, most_kept: int | None = None) -> None:
+        self._decode = decode
         self._most = math.inf if most is None else most
+        self._most_kept = math.inf if most_kept is None else most_kept
         self._too_many = PairFailure(
             ErrorCode.TOO_MANY_PIXELS, f"expected at most {most} pixels in all the images together, got more"
         )
         # Failures, not errors: the traceback of an error would hold this frame, and with it all images. Sources are
         # held, too: the next one would have the address of one that is gone, which is its key.
         self._decoded: dict[object, tuple[object, RGBImage | PairFailure]] = {}
-        self._held = self._compared = 0
+        self._read_pixels = self._kept = self._compared = 0
 
     def read_pair(self, pair: Any) -> tuple[RGBImage, RGBImage] | PairFailure:
+        """The decoded original and reconstruction of a pair, or the reason why there are none."""
         if not is_pair(pair):
             return PairFailure(ErrorCode.INVALID_PAIR, f"expected a pair (original, reconstruction), got {_kind(pair)}")
         original, reconstruction = pair
@@ -109,20 +126,27 @@ class _Reader:
 
     def _read(self, source: Source) -> RGBImage | PairFailure:
         key = source_key(source)
-        if key not in self._decoded:
-            if self._held >= self._most:
-                return self._too_many
-            outcome = self._outcome(source)
-            if not isinstance(outcome, PairFailure):
-                self._held += _pixels(outcome)
-            self._decoded[key] = source, outcome
-        return self._decoded[key][1]
+        if key in self._decoded:
+            self._decoded[key] = self._decoded.pop(key)  # the last one of the dictionary is the last one used
+            return self._decoded[key][1]
+        if self._read_pixels >= self._most:
+            return self._too_many
+        outcome = self._outcome(source)
+        self._decoded[key] = source, outcome
+        pixels = _pixels(outcome)
+        self._read_pixels += pixels
+        self._kept += pixels
+        while self._kept > self._most_kept:
+            self._kept -= _pixels(self._decoded.pop(next(iter(self._decoded)))[1])
+        return outcome
 
     def _outcome(self, source: Source) -> RGBImage | PairFailure:
         try:
-            return require_scorable(decode(source, limits=self._limits))
+            return require_scorable(self._decode(source))
         except InvalidImage as error:
             return PairFailure(error.code, str(error))
+        except RequestError:  # nobody waits for this pair or any other
+            raise
         except Exception as error:  # noqa: BLE001  # a source has code of its own; the other pairs count
             _log.exception("an image could not be decoded")
             return PairFailure(ErrorCode.INTERNAL, f"expected to decode the image, got {type(error).__name__}")
@@ -135,7 +159,9 @@ def is_pair(value: Any) -> bool:
     return (isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)) and len(value) == 2
 
 
-def _pixels(image: RGBImage) -> int:
+def _pixels(image: RGBImage | PairFailure) -> int:
+    if isinstance(image, PairFailure):
+        return 0
     height, width, _ = image.shape
     return int(height * width)
 

@@ -153,7 +153,7 @@ def _flat(images: NDArray[Any], kind: type[np.number[Any]]) -> _Values:
 
 
 def _steps(shape: tuple[int, ...], overlap: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut ``(N, H, W, 3)`` into (images, rows, columns) of bounded size; neighbours share ``overlap`` rows or columns."""
+    """Cut ``(N, H, W, 3)`` into bounded (images, rows, columns); neighbours share ``overlap`` rows or columns."""
     count, height, width, channels = shape
     columns = min(width, _STEP_COLUMNS)
     row_values = max(1, columns * channels)

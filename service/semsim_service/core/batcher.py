@@ -2,7 +2,8 @@
 
 Its thread takes the images that wait as soon as the network is free, up to the network's best batch. So nothing waits
 for a batch to fill: a batch holds the images that came during the run before. The batcher counts images, not pairs,
-because a run costs by its images: eight pairs of one original are nine images.
+because a run costs by its images: eight pairs of one original are nine images. Requests take turns: one that has more
+images than a batch has room for goes behind the others that wait.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from semsim_service.core.metrics import EmbeddingSource, ServiceMetrics
 Images = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
 
+_CLOSE_SECONDS = 10.0
 _NONE: Embeddings = np.empty((0, 0), dtype=np.float32)
 # The bytes of a cached embedding beside its numbers: the digest, and the objects around both.
 _ENTRY_BYTES = 300
@@ -114,12 +116,20 @@ class Batcher:
             job.abandoned = True
         return job
 
-    def close(self) -> None:
-        """Embed the images that still wait, and end the thread."""
+    def close(self, seconds: float = _CLOSE_SECONDS) -> bool:
+        """Embed the images that still wait, and end the thread.
+
+        After so many seconds the thread ends with the run that it is at, nobody waits for it, and this returns False.
+        """
         with self._wakeup:
             self._closed = True
             self._wakeup.notify()
-        self._thread.join()
+        self._thread.join(seconds)
+        if ended := not self._thread.is_alive():
+            return ended
+        with self._wakeup:
+            self._waiting.clear()
+        return False
 
     def _work(self) -> None:
         while True:
@@ -133,7 +143,7 @@ class Batcher:
                 self._run(batch)
 
     def _take(self) -> _Batch:
-        """The images that have waited longest, up to a batch of distinct images."""
+        """The images of the requests whose turn it is, up to a batch of distinct images."""
         batch = _Batch()
         places: dict[bytes, int] = {}
         now = time.monotonic()
@@ -143,6 +153,7 @@ class Batcher:
                 job.began = job.began or now
                 self._share(job, batch, places)
                 if job.taken < len(job.images):
+                    self._waiting.rotate(-1)
                     break
             self._waiting.popleft()
         return batch

@@ -1,6 +1,7 @@
 """One request on its way through the core: its name, the room that it holds in the queue, and where its time went."""
 
 import itertools
+import math
 import re
 import secrets
 import threading
@@ -80,12 +81,28 @@ class Call:
     admission: Admission
     traceparent: str | None = None
     """The caller's trace that the request is a part of, as W3C defines it."""
+    deadline: float = math.inf
+    """The time when nobody waits for its answer any more, seconds of ``time.monotonic``."""
     timings: Timings = field(default_factory=Timings)
     pairs: int = 0
     failed: int = 0
     _bytes: int = 0
     _over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of its body."""
+        return self._bytes
+
+    def require_wanted(self) -> None:
+        """Refuse to go on where the caller has its answer or has gone.
+
+        Raises:
+            RequestTimeout: the request is over.
+        """
+        if self._over:
+            raise RequestTimeout("the request is over")
 
     def reserve_bytes(self, size: int) -> None:
         """Take room in the queue for ``size`` bytes of a body, before they are read where their number is known.
@@ -112,8 +129,7 @@ class Call:
 
     def _reserve(self, pairs: int, size: int) -> None:
         with self._lock:
-            if self._over:
-                raise RequestTimeout("the request is over")
+            self.require_wanted()
             if pairs <= 0 and size == 0:
                 return
             self.admission.reserve(pairs, size)

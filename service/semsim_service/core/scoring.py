@@ -1,49 +1,39 @@
 """The core: it takes one request from its pairs to its answer, through limits, decoding and batching."""
 
 import asyncio
-import hashlib
-import os
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
 import semsim
 from semsim.exceptions import ErrorCode, RequestError, RequestTimeout
 from semsim.manifest import Manifest
-from semsim.pairs import PairFailure, decode_pairs, merge_outcomes
+from semsim.pairs import merge_outcomes
 from semsim.scorer import PairScore, PreparedPairs, Scorer
+from semsim.stages import Pause
 from semsim_service.core.admission import Admission
 from semsim_service.core.answer import answer
 from semsim_service.core.batcher import Batcher
 from semsim_service.core.call import Call, Span, Transport
 from semsim_service.core.claim import Claim
+from semsim_service.core.decoding import Decode, Decoding
 from semsim_service.core.metrics import OK, Rejection, ServiceMetrics
-from semsim_service.core.received import ReceivedRequest, RejectedPair
+from semsim_service.core.preparing import PreparedRequest, Preparer
+from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.schemas import ModelInfo, ProviderInfo, ScoreResponse
 from semsim_service.settings import Settings
+
+logger = logging.getLogger("semsim.service")
 
 Parse = Callable[[], ReceivedRequest]
 """Turns a transport's body into pairs. Called in a decoding thread."""
 
-_DIGEST_BYTES = 32
 _OBSERVE_SECONDS = 0.25
+_CLOSE_SECONDS = 10.0
 _REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason.value in set(ErrorCode)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """The pairs of a request after decoding: the network's input, and the failures so far."""
-
-    ids: list[str | None]
-    indices: list[int]
-    failures: dict[int, PairFailure]
-    pairs: PreparedPairs
-    digests: list[bytes]
-    controls: bool
 
 
 class ScoringCore:
@@ -73,8 +63,9 @@ class ScoringCore:
         self.metrics = metrics
         self._admission = Admission(settings.queue, metrics)
         # A request that times out is answered at once, and dropped if it still waits for a thread. If it has a thread,
-        # it keeps it until it is done: no more than these threads run.
-        self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
+        # its work ends at the next pause.
+        self._decoding = Decoding(settings.decode_threads, settings.limits.decode)
+        self._preparer = Preparer(scorer, settings.limits)
         self._batcher = Batcher(
             scorer.embed_prepared,
             scorer.manifest.embedding.dimension,
@@ -82,8 +73,6 @@ class ScoringCore:
             metrics,
             settings.cache_bytes,
         )
-        # The key is this process's alone, so that the digests tell nobody else which images were seen.
-        self._digest_key = os.urandom(_DIGEST_BYTES)
         metrics.describe(scorer.manifest, scorer.provider)
 
     @property
@@ -97,10 +86,22 @@ class ScoringCore:
             self._admission.observe()
             await asyncio.sleep(_OBSERVE_SECONDS)
 
-    def close(self) -> None:
-        """End the threads, after the requests in flight are scored."""
-        self._decoders.shutdown()
-        self._batcher.close()
+    @property
+    def is_stuck(self) -> bool:
+        """True where all the threads for small requests, or those for large ones, are seconds past their deadlines."""
+        return self._decoding.is_stuck
+
+    @property
+    def decoders_busy(self) -> int:
+        """The number of threads that decode a request."""
+        return self._decoding.busy
+
+    def close(self, seconds: float = _CLOSE_SECONDS) -> None:
+        """End the threads and the processes, at the latest after so many seconds. Nobody should wait for an answer."""
+        deadline = time.monotonic() + seconds
+        ended = self._decoding.close(seconds), self._batcher.close(max(0.0, deadline - time.monotonic()))
+        if not all(ended):
+            logger.error("the service stops while decoding or the network is at work that does not end")
 
     @asynccontextmanager
     async def request(
@@ -126,7 +127,7 @@ class ScoringCore:
         """
         began = time.monotonic()
         limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
-        call = Call(transport, request_id, began, self._admission, traceparent)
+        call = Call(transport, request_id, began, self._admission, traceparent, began + limit)
         code = ErrorCode.INTERNAL.value
         try:
             self._authenticate(authorization)
@@ -176,7 +177,7 @@ class ScoringCore:
         """
         try:
             prepared = await self._prepare_somewhere(call, parse, claim)
-            scores = await self._embed(call, prepared) if prepared.indices else []
+            scores = [] if prepared.pairs is None else await self._embed(call, prepared, prepared.pairs)
         except asyncio.CancelledError:
             # A request that gives up counts, too: a queue in which all of them do would otherwise show no wait.
             call.timings.end_wait(time.monotonic())
@@ -202,45 +203,31 @@ class ScoringCore:
             limits=self.limits,
         )
 
-    async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> _Prepared:
+    async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> PreparedRequest:
         """Prepare a request here if it is little work, else in a decoding thread."""
+
+        def prepare(decode: Decode, pause: Pause) -> PreparedRequest:
+            return self._prepare(call, parse, decode, pause)
+
         # The claim takes the room. If the pairs were counted in the thread only, a full queue would read a request, and
         # then refuse it. A claim of too many pairs is refused when they are read, and takes little room until then.
         call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
-        if claim.is_little:
-            return self._prepare(call, parse)
-        call.timings.begin_wait(time.monotonic())
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, call, parse)
+        return self._decoding.run_here(prepare) if claim.is_little else await self._decoding.run(call, prepare)
 
-    def _prepare(self, call: Call, parse: Parse) -> _Prepared:
+    def _prepare(self, call: Call, parse: Parse, decode: Decode, pause: Pause) -> PreparedRequest:
         """Do all the work before the network."""
         begin = time.monotonic()
         call.timings.end_wait(begin)
         received = parse()
-        pairs = received.pairs
-        self.limits.check_pairs(len(pairs))
-        call.reserve_pairs(len(pairs))
-        decoded = decode_pairs(
-            [
-                pair.failure if isinstance(pair, RejectedPair) else (pair.original, pair.reconstruction)
-                for pair in pairs
-            ],
-            limits=self.limits.decode,
-            max_total_pixels=self.limits.request_pixels,
-        )
-        prepared = self._scorer.prepare(decoded.originals, decoded.reconstructions)
-        digests = [
-            hashlib.blake2b(image.data, digest_size=_DIGEST_BYTES, key=self._digest_key).digest()
-            for image in prepared.images
-        ]
+        self.limits.check_pairs(len(received.pairs))
+        call.reserve_pairs(len(received.pairs))
+        prepared = self._preparer.prepare(received, decode, pause)
         end = time.monotonic()
         call.timings.decode = end - begin
         call.timings.spans.append(Span("decode", begin, end))
-        ids = [pair.id for pair in pairs]
-        return _Prepared(ids, decoded.indices, decoded.failures, prepared, digests, received.controls)
+        return prepared
 
-    async def _embed(self, call: Call, prepared: _Prepared) -> list[PairScore]:
-        pairs = prepared.pairs
+    async def _embed(self, call: Call, prepared: PreparedRequest, pairs: PreparedPairs) -> list[PairScore]:
         last_rows = np.maximum(pairs.originals, pairs.reconstructions)
         call.timings.begin_wait(time.monotonic())
         job = await self._batcher.embed(pairs.images, prepared.digests, last_rows)

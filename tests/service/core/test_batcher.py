@@ -101,6 +101,14 @@ def test_a_request_over_the_best_batch_is_split(metrics: ServiceMetrics) -> None
         assert_own(jobs[2], [30, 31])
 
 
+def test_a_huge_request_takes_turns_with_others(metrics: ServiceMetrics) -> None:
+    """After each run a request that has more images goes behind the others that wait."""
+    with batching(metrics) as (batcher, network):
+        jobs = behind(batcher, network, list(range(20, 30)), [40, 41, 42], [50, 51])
+        assert network.runs == [[1], [20, 21, 22, 23], [40, 41, 42, 50], [24, 25, 26, 27], [51, 28, 29]]
+        assert_own(jobs[1], list(range(20, 30)))
+
+
 def test_equal_images_of_different_callers_are_embedded_once(metrics: ServiceMetrics) -> None:
     """A run holds each image once, whoever sent it. Copies take no place in it."""
     shared = REGISTRY.get_sample_value("semsim_images_total", {"source": "batch"}) or 0
@@ -219,6 +227,24 @@ def test_closing_answers_what_waits(metrics: ServiceMetrics) -> None:
         return await task
 
     assert_own(asyncio.run(run()), [2, 3, 4, 5, 6])
+
+
+def test_closing_has_a_limit(metrics: ServiceMetrics) -> None:
+    """A run of the network that does not end holds up nobody, and nothing runs after it."""
+
+    async def run() -> None:
+        network = Network()
+        network.go.clear()
+        batcher = Batcher(network, 2, BATCH, metrics)
+        task = asyncio.create_task(embed(batcher, [2, 3, 4, 5, 6]))
+        await until(network.begun.is_set)
+        assert not batcher.close(0.05)
+        network.go.set()
+        assert batcher.close()
+        assert network.runs == [[2, 3, 4, 5]]
+        task.cancel()
+
+    asyncio.run(run())
 
 
 def _batchers() -> set[threading.Thread]:

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from semsim import Scorer
 from semsim.embedder import Embedder
-from semsim_service.core import scoring
+from semsim.pairs import PairReader
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.http.app import HTTPTransport
@@ -53,7 +53,7 @@ def test_a_busy_thread_does_not_hold_up_the_504(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The deadline is answered while the thread works, a waiting request is dropped, and the next one is scored."""
-    place = (scoring, "decode_pairs") if stage == "decode" else (Embedder, "embed")
+    place = (PairReader, "read_pair") if stage == "decode" else (Embedder, "embed")
     work = getattr(*place)
     blocked = _Blocked(work)
     # A plain function, so that it becomes a method where it replaces one.

@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 
 from semsim import Scorer
 from semsim.embedder import Embedder
-from semsim.pairs import decode_pairs
-from semsim_service.core import scoring
+from semsim.pairs import PairReader
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.http.app import HTTPTransport
@@ -78,13 +77,14 @@ def test_a_full_queue_answers_429_and_serves_again(client: TestClient, gate: Gat
 
 def test_what_waits_for_a_thread_takes_room(client: TestClient, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request whose pairs are not counted yet takes one place: no more of them wait than there are places."""
+    read_pair = PairReader.read_pair
 
-    def wait(*arguments: object, **options: object) -> object:
+    def wait(self: PairReader, pair: object) -> object:
         gate.reached.set()
         assert gate.go.wait(PATIENCE)
-        return decode_pairs(*arguments, **options)  # type: ignore[arg-type]
+        return read_pair(self, pair)
 
-    monkeypatch.setattr(scoring, "decode_pairs", wait)
+    monkeypatch.setattr(PairReader, "read_pair", wait)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(client.post, "/score", json={"pairs": [PAIR]}) for _ in range(4)]
         refused = next(as_completed(asked, PATIENCE))
@@ -105,7 +105,7 @@ def test_a_client_that_goes_is_not_scored_to_the_end(service: LiveService) -> No
     shape = (200, 64, 64)
     size = 2 * 200 * 64 * 64 * 3
     head = (
-        "POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        "POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
         f"X-Semsim-Shape: {','.join(map(str, shape))}\r\nContent-Length: {size}\r\n\r\n"
     ).encode()
     before = _requests(service, "cancelled")

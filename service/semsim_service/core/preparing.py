@@ -1,0 +1,129 @@
+"""The work on a request before the network: its pairs are read in pieces, so that few large images are held at once."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from semsim.images import RGBImage
+from semsim.pairs import PairFailure, PairReader
+from semsim.pixel_metrics import PixelMetrics
+from semsim.scorer import PreparedPairs, Scorer
+from semsim.stages import Pause
+from semsim_service.core.decoding import Decode
+from semsim_service.core.received import ReceivedPair, ReceivedRequest, RejectedPair
+from semsim_service.settings import Limits
+
+_DIGEST_BYTES = 32
+_PIECE_PIXELS = 2**20
+"""The pixels of decoded pairs that are prepared together. Many small ones together are faster, larger ones are not."""
+_MOST_KEPT = 2**23
+"""The pixels of decoded images that a request keeps, since they may come again, or twice the largest image."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    """The pairs of a request after decoding: the network's input, and the failures so far."""
+
+    ids: list[str | None]
+    indices: list[int]
+    """The places of the pairs that were decoded."""
+    failures: dict[int, PairFailure]
+    pairs: PreparedPairs | None
+    """None where no pair was decoded."""
+    digests: list[bytes]
+    """A digest of each of the network's images."""
+    controls: bool
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Decoded pairs that are prepared together."""
+
+    originals: list[RGBImage] = field(default_factory=list)
+    reconstructions: list[RGBImage] = field(default_factory=list)
+    pixels: int = 0
+
+    def add(self, original: RGBImage, reconstruction: RGBImage) -> None:
+        """Take one more pair."""
+        self.originals.append(original)
+        self.reconstructions.append(reconstruction)
+        self.pixels += (original.size + reconstruction.size) // 3
+
+
+class Preparer:
+    """Prepares requests with a model's scorer, within limits."""
+
+    def __init__(self, scorer: Scorer, limits: Limits) -> None:
+        self._scorer = scorer
+        self._limits = limits
+        self._most_kept = max(_MOST_KEPT, 2 * limits.image_pixels)
+        # The key is this process's alone, so that the digests tell nobody else which images were seen.
+        self._digest_key = os.urandom(_DIGEST_BYTES)
+
+    def prepare(self, received: ReceivedRequest, decode: Decode, pause: Pause) -> PreparedRequest:
+        """Decode and prepare all pairs; a bad one fails alone.
+
+        Args:
+            received: the request.
+            decode: decodes one image.
+            pause: called between two pieces of the work, of some milliseconds each beside ``decode``.
+        """
+        reader = PairReader(decode, self._limits.request_pixels, self._most_kept)
+        indices: list[int] = []
+        failures: dict[int, PairFailure] = {}
+        parts: list[PreparedPairs] = []
+        piece = _Piece()
+        for index, pair in enumerate(received.pairs):
+            pause()
+            outcome = _read(reader, pair)
+            if isinstance(outcome, PairFailure):
+                failures[index] = outcome
+                continue
+            indices.append(index)
+            piece.add(*outcome)
+            if piece.pixels >= _PIECE_PIXELS:
+                parts.append(self._scorer.prepare(piece.originals, piece.reconstructions, pause=pause))
+                piece = _Piece()
+        if piece.originals:
+            parts.append(self._scorer.prepare(piece.originals, piece.reconstructions, pause=pause))
+        pairs, digests = self._joined(parts)
+        ids = [pair.id for pair in received.pairs]
+        return PreparedRequest(ids, indices, failures, pairs, digests, received.controls)
+
+    def _joined(self, parts: Sequence[PreparedPairs]) -> tuple[PreparedPairs | None, list[bytes]]:
+        """The parts as one, each image once, and the images' digests."""
+        digests = [[self._digest(image) for image in part.images] for part in parts]
+        if len(parts) <= 1:
+            return (parts[0], digests[0]) if parts else (None, [])
+        rows: dict[bytes, int] = {}
+        images, originals, reconstructions = [], [], []
+        for part, names in zip(parts, digests, strict=True):
+            for image, name in zip(part.images, names, strict=True):
+                if name not in rows:
+                    rows[name] = len(rows)
+                    images.append(image)
+            places = np.array([rows[name] for name in names], dtype=np.intp)
+            originals.append(places[part.originals])
+            reconstructions.append(places[part.reconstructions])
+        metrics = {
+            each.name: np.concatenate([getattr(part.pixels, each.name) for part in parts])
+            for each in fields(PixelMetrics)
+        }
+        joined = PreparedPairs(
+            np.stack(images),
+            np.concatenate(originals),
+            np.concatenate(reconstructions),
+            PixelMetrics(**metrics),
+            [reason for part in parts for reason in part.uninformative],
+        )
+        return joined, list(rows)
+
+    def _digest(self, image: RGBImage) -> bytes:
+        return hashlib.blake2b(image.data, digest_size=_DIGEST_BYTES, key=self._digest_key).digest()
+
+
+def _read(reader: PairReader, pair: ReceivedPair | RejectedPair) -> tuple[RGBImage, RGBImage] | PairFailure:
+    return pair.failure if isinstance(pair, RejectedPair) else reader.read_pair((pair.original, pair.reconstruction))
