@@ -261,6 +261,12 @@ class Unauthenticated(RequestError):
     code = ErrorCode.UNAUTHENTICATED
 
 
+class Forbidden(RequestError):
+    """The request names a host, or comes from a web page, that the service is not for."""
+
+    code = ErrorCode.FORBIDDEN
+
+
 class NotFound(RequestError):
     """The path, model or version is not served."""
 

@@ -34,7 +34,7 @@ _NUMBERS = ("distance", "leakage", "mse", "psnr", "ssim", "chance")
 
 def request_bytes(headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/score") -> bytes:
     """One HTTP/1.1 request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: semsim", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers.items())]
     lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 

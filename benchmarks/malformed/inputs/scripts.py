@@ -9,7 +9,7 @@ from benchmarks.harness.messages import JSON_TYPE, SCORE, request_bytes
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
 _GOOD = b'{"pairs":[]}'
-_HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+_HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 _SETTINGS = Frame(FrameType.SETTINGS).encode()
 _BEGIN = PREFACE + _SETTINGS
 
@@ -38,7 +38,7 @@ def request_line(rng: Random, corpus: Corpus) -> Script:
         *(b"POST /" + b"p" * rng.randint(8000, 80000) + b" HTTP/1.1", b"P" * rng.randint(100, 5000)),
         *(mutate(rng, b"POST /score HTTP/1.1"), rng.randbytes(rng.randint(1, 300))),
     )
-    return Script((rng.choice(lines) + b"\r\nHost: x\r\nContent-Length: 0\r\n\r\n",), ends=True)
+    return Script((rng.choice(lines) + b"\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",), ends=True)
 
 
 def header_lines(rng: Random, corpus: Corpus) -> Script:
@@ -51,8 +51,7 @@ def header_lines(rng: Random, corpus: Corpus) -> Script:
         *(b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x", b"Upgrade: h2c\r\nConnection: Upgrade"),
         mutate(rng, b"X-Header: value\r\nAnother: one"),
     )
-    head = b"POST /score HTTP/1.1\r\nContent-Type: application/json\r\n" + rng.choice(lines)
-    return Script((head + b"\r\nContent-Length: %d\r\n\r\n" % len(_GOOD) + _GOOD,), ends=True)
+    return Script((_HEAD + rng.choice(lines) + b"\r\nContent-Length: %d\r\n\r\n" % len(_GOOD) + _GOOD,), ends=True)
 
 
 def lengths(rng: Random, corpus: Corpus) -> Script:
@@ -102,9 +101,10 @@ def slow(rng: Random, corpus: Corpus) -> Script:
 
 
 def pipelined(rng: Random, corpus: Corpus) -> Script:
-    """Right requests one upon another in one piece, all answered; or with garbage behind them, which may undo them."""
+    """Right requests in one piece, all answered whatever they would upgrade to; garbage behind them may undo them."""
     count = rng.randint(1, 12)
-    good = request_bytes({"Content-Type": JSON_TYPE}, _GOOD)
+    asked = rng.choice(({}, {"Connection": "Upgrade", "Upgrade": rng.choice(("h2c", "websocket", "x"))}))
+    good = request_bytes({"Content-Type": JSON_TYPE, **asked}, _GOOD)
     tail = rng.choice((b"\0garbage\r\n\r\n", b"POST /score HTTP/9.9\r\n\r\n", b"", rng.randbytes(50)))
     return Script((good * count + tail,), due=0 if tail else count, ends=bool(tail))
 
@@ -129,7 +129,7 @@ def http2_noise(rng: Random, corpus: Corpus) -> Script:
         *(rng.randbytes(rng.randint(1, 2000)), PREFACE + rng.randbytes(300), PREFACE[: rng.randrange(24)]),
         *(mutate(rng, _BEGIN), PREFACE + frames, PREFACE + _SETTINGS * rng.randint(1, 500)),
         _BEGIN + Frame(FrameType.DATA, 0, 1, b"x").encode(length=2**24 - 1),
-        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"POST /semsim.v1.Scorer/Score HTTP/1.1\r\nContent-Length: 5\r\n\r\n\0\0\0\0\0",
         b"\x16\x03\x01\x00\xf1\x01" + rng.randbytes(60),
     )

@@ -12,12 +12,16 @@ from semsim.exceptions import SemSimError
 from semsim_service.host import bentoml_faults
 from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process
-from semsim_service.http.malformed import answer_malformed_in_envelope
+from semsim_service.host.supervised import SupervisorTie
+from semsim_service.host.supervision import watching
+from semsim_service.http.uvicorn_parts import bound_connections, check_uvicorn
 from semsim_service.observing import logs
+from semsim_service.observing.pages import use_allocated_pages
 from semsim_service.settings import Settings, TLSSettings, load_settings
 
 # BentoML's own choice for TLS 1.2, "TLSv1", is CBC and SHA-1 only. The ciphers of TLS 1.3 are not chosen here.
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_STOP_SECONDS = 5.0
 
 
 def bentoml_options() -> dict[str, Any]:
@@ -26,10 +30,7 @@ def bentoml_options() -> dict[str, Any]:
     The service is also imported where nothing is served. Settings that cannot be read count as defaults here, because
     :func:`semsim_service.host.preflight.check_deployment` refuses them.
     """
-    try:
-        settings = load_settings()
-    except SemSimError:
-        settings = Settings.model_construct()
+    settings = readable_settings()
     return {**bentoml_faults.QUIET, "workers": settings.workers, **_tls_options(settings.tls)}
 
 
@@ -43,9 +44,14 @@ def prepare() -> None:
     if process is None:
         return
     logs.configure()
+    with refusing():
+        check_uvicorn()
     if isinstance(process, Worker):
         bentoml_faults.drop_middlewares()
-        answer_malformed_in_envelope()
+        bound_connections(readable_settings().http.connections)
+        use_allocated_pages()
+        if (tie := SupervisorTie.of_environment()) is not None:
+            tie.follow(_grace(readable_settings()))
     if isinstance(process, Supervisor):
         # Both variables are for the workers. gRPC's C++ would write a line of another form for each failure of TLS.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -53,9 +59,11 @@ def prepare() -> None:
         # largest size that its threads have held at once.
         os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         from bentoml._internal.configuration.containers import BentoMLContainer
+        from bentoml._internal.utils import circus as of_bentoml
 
         with refusing():
             claim_home(Path(BentoMLContainer.bentoml_home.get()))
+        of_bentoml.Arbiter = watching(of_bentoml.Arbiter, _grace(readable_settings()))
 
 
 @contextmanager
@@ -66,6 +74,19 @@ def refusing() -> Iterator[None]:
     except SemSimError as error:
         print(f"error [{error.code}]: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def readable_settings() -> Settings:
+    """The settings, or the defaults where they cannot be read, which is refused elsewhere."""
+    try:
+        return load_settings()
+    except SemSimError:
+        return Settings.model_construct()
+
+
+def _grace(settings: Settings) -> float:
+    """The seconds that a worker has to stop: it answers HTTP's last requests, and then those of gRPC."""
+    return 2 * settings.request_seconds + _STOP_SECONDS
 
 
 def _tls_options(tls: TLSSettings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
@@ -21,11 +21,11 @@ from semsim_service.core.scoring import Parse, ScoringCore
 from semsim_service.http.body import read_body
 from semsim_service.http.controls_header import read_controls
 from semsim_service.http.errors import error_response, refusal
-from semsim_service.http.exposition import metrics
+from semsim_service.http.exposition import Scrapes
 from semsim_service.http.index_page import HEADERS, page
 from semsim_service.http.json_body import claimed_pairs, parse_json
 from semsim_service.http.multipart_body import parse_multipart
-from semsim_service.http.openapi import openapi
+from semsim_service.http.openapi import document
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
 
 logger = logging.getLogger("semsim.service")
@@ -42,13 +42,15 @@ class HTTPTransport:
 
     def __init__(self) -> None:
         self.core: ScoringCore | None = None
+        self._scrapes = Scrapes()
         self.app = Starlette(
             routes=[
                 Route("/", self._page, methods=["GET"]),
                 Route("/score", _guarded(self._score), methods=["POST"]),
+                Route("/v1/score", _guarded(self._score), methods=["POST"]),
                 Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
-                Route("/metrics", metrics, methods=["GET"]),
+                Route("/metrics", self._metrics, methods=["GET"]),
             ]
         )
 
@@ -70,7 +72,10 @@ class HTTPTransport:
             return _json(core.model_info(), {})
 
     async def _docs(self, _: Request) -> Response:
-        return JSONResponse(openapi())
+        return Response(document(), media_type=JSON)
+
+    async def _metrics(self, _: Request) -> Response:
+        return await self._scrapes.answer()
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(), headers=HEADERS)

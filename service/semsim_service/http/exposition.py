@@ -1,23 +1,42 @@
 """``GET /metrics``: the numbers of all workers together, whichever worker answers."""
 
+import asyncio
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
 # BentoML sets it for its workers; prometheus_client then keeps each one's numbers in files there.
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_SCRAPES_AT_ONCE = 10.0
 
 
-async def metrics(_: Request) -> Response:
-    """The endpoint. It reads files, and does so in a thread: no request waits for a scrape."""
-    text = await run_in_threadpool(exposition, os.environ.get(_DIRECTORY))
-    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+class Scrapes:
+    """The answers of the endpoint. Making one reads files, in a thread: no request waits for a scrape.
+
+    Anybody may ask. After a few scrapes at once there is one new text a second, and the last one in between.
+    """
+
+    def __init__(self) -> None:
+        self._reading = asyncio.Lock()
+        self._text = b""
+        self._tokens, self._refilled = _SCRAPES_AT_ONCE, time.monotonic()
+
+    async def answer(self) -> Response:
+        """The numbers, in Prometheus' format."""
+        async with self._reading:
+            now = time.monotonic()
+            self._tokens = min(_SCRAPES_AT_ONCE, self._tokens + now - self._refilled)
+            self._refilled = now
+            if self._tokens >= 1 or not self._text:
+                self._tokens -= 1
+                self._text = await run_in_threadpool(exposition, os.environ.get(_DIRECTORY))
+        return Response(self._text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def exposition(directory: str | None) -> bytes:

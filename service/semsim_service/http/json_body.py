@@ -11,6 +11,7 @@ from semsim.exceptions import ErrorCode, InvalidBase64, InvalidRequest, TooManyB
 from semsim.pairs import PairFailure
 from semsim_service.core.received import ReceivedPair, ReceivedRequest, RejectedPair
 from semsim_service.core.schemas import MAX_ID_LENGTH, PairInput, ScoreRequest
+from semsim_service.http.repeated_fields import may_repeat_fields, refuse_repeated_fields
 from semsim_service.settings import Limits
 
 _SHOWN_PROBLEMS = 5
@@ -33,7 +34,8 @@ def parse_json(body: bytes, limits: Limits, *, controls: bool = True) -> Receive
         controls: False where the request's header wants none; the body's own field may want none, too.
 
     Raises:
-        InvalidRequest: the body is not JSON, or has another shape than a request, outside its pairs.
+        InvalidRequest: the body is not JSON, gives a field twice, or has another shape than a request, outside its
+            pairs.
         TooManyPairs: the body has far more commas than the allowed pairs can have.
     """
     # Base64 has no comma. So many commas are far more pairs than allowed, and validating these would stop the service.
@@ -42,8 +44,11 @@ def parse_json(body: bytes, limits: Limits, *, controls: bool = True) -> Receive
     try:
         request = ScoreRequest.model_validate_json(body)
     except ValidationError as error:
+        refuse_repeated_fields(body)
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         return _salvage(body, problems, limits, controls)
+    if may_repeat_fields(body, request):
+        refuse_repeated_fields(body)
     return ReceivedRequest([_decoded(pair, limits) for pair in request.pairs], controls and request.controls)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -18,6 +19,12 @@ _REQUEST_ID = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~-]{1,128}$"},
 }
 _ECHO = {"X-Request-Id": {"description": "The request's.", "schema": {"type": "string"}}}
+
+
+@cache
+def document() -> bytes:
+    """The document as JSON, made once: anybody may ask for it, as often as they like."""
+    return json.dumps(openapi()).encode()
 
 
 def openapi() -> dict[str, Any]:
@@ -40,7 +47,8 @@ def openapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
-            "/score": {"post": _score()},
+            "/score": {"post": _score("score")},
+            "/v1/score": {"post": _score("scoreV1")},
             "/model": {"get": _model()},
             "/livez": {"get": _get("The process is alive.", _text())},
             "/readyz": {
@@ -57,9 +65,9 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _score() -> dict[str, Any]:
+def _score(name: str) -> dict[str, Any]:
     return {
-        "operationId": "score",
+        "operationId": name,
         "summary": "Score pairs of original and reconstruction.",
         "security": _SECURITY,
         "parameters": [_REQUEST_ID, _shape(), _originals(), _controls()],
@@ -76,6 +84,7 @@ def _score() -> dict[str, Any]:
             | {"headers": {"Server-Timing": _header("Milliseconds in decode, queue and inference."), **_ECHO}},
             "400": _error("invalid_request: the request does not fit the schema."),
             "401": _error("unauthenticated: the bearer token is missing or wrong."),
+            "403": _FOREIGN,
             "413": _error("body_too_large, too_many_pairs: over a limit of GET /model."),
             "415": _error("unsupported_media_type."),
             "429": _error("overloaded: the queue is full.")
@@ -89,7 +98,7 @@ def _model() -> dict[str, Any]:
     answers = _get(
         "The manifest, the execution provider and the limits.",
         _json("ModelInfo"),
-        {"401": _error("unauthenticated: the bearer token is missing or wrong.")},
+        {"401": _error("unauthenticated: the bearer token is missing or wrong."), "403": _FOREIGN},
     )
     return answers | {"security": _SECURITY}
 
@@ -149,6 +158,9 @@ def _text() -> dict[str, Any]:
 
 def _error(description: str) -> dict[str, Any]:
     return _json("ErrorEnvelope", description)
+
+
+_FOREIGN = _error("forbidden: the Host or the Origin is not the service's.")
 
 
 if __name__ == "__main__":

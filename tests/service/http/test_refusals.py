@@ -60,7 +60,7 @@ def test_a_content_type_that_is_no_text_is_415(service: LiveService) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(
-            b"POST /score HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"POST /score HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             b"Content-Type: \xff\xfe\r\nContent-Length: 0\r\n\r\n"
         )
         answer = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -1,0 +1,258 @@
+"""One connection of HTTP/1.1: uvicorn's, with bounds on all that a client can do before anybody asks for its token.
+
+Uvicorn's parser gets the head of one request, and nothing else. Where the body ends is told here, and what comes behind
+it waits until the request is answered. So no byte is read in two ways, whatever a client asks for by ``Upgrade``, which
+is ignored as RFC 9110 (section 7.8) allows.
+"""
+
+import asyncio
+import math
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from semsim_service.http.framing import FramedBody, body_of
+from semsim_service.http.front_door import HEALTH, too_many_connections
+from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
+from semsim_service.http.refused import RefusedConnection
+
+HEAD_BYTES = 2**16
+"""The most bytes of a request's line and headers."""
+HEADERS = 100
+"""The most headers."""
+URL_BYTES = 2**13
+"""The most bytes of the path and the query."""
+HEAD_SECONDS = 10.0
+"""The seconds from a connection, or from a later request's first byte, to the end of its head."""
+UNWANTED_SECONDS = 10.0
+"""The seconds that a client may go on with a body after its answer."""
+UNREAD_SECONDS = 20.0
+"""The seconds in which a client must read something of an answer."""
+_LINGER_SECONDS = 2.0
+_HEAD_END = b"\r\n\r\n"
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """A connection.
+
+    Args:
+        connections: all open ones.
+        **uvicorn: what uvicorn gives to a protocol.
+    """
+
+    def __init__(self, connections: OpenConnections, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self._open = connections
+        self._for_health = False
+        self._received = bytearray()
+        """What has come and is not read."""
+        self._held = 0
+        """The bytes of it that wait for an answer to be over."""
+        self._head_bytes = 0
+        """The bytes of the head that is being read. 0 = none has come."""
+        self._tail = b""
+        self._body: FramedBody | None = None
+        """The body that is being read. None = a head is due."""
+        self._fault: RefusedConnection | None = None
+        """The error of a callback. The parser raises another one in its place."""
+        self._first = True
+        self._refused = False
+        self._head_by = self._written_by = math.inf
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, if there is room."""
+        super().connection_made(transport)
+        now = self.loop.time()
+        self._head_by = now + HEAD_SECONDS
+        self._for_health = self._open.admit(self, now)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and let the application know."""
+        self._open.forget(self)
+        self._received.clear()
+        self._hold(0)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come, as far as it is its turn."""
+        if not self._refused:
+            self._received += data
+            self._read()
+
+    def look(self, now: float) -> None:
+        """End the connection if it is late."""
+        if self.transport.is_closing():
+            self._written_by = min(self._written_by, now + UNREAD_SECONDS)
+        if now > self._written_by or (self._refused and now > self._head_by):
+            self.abort()
+        elif now > self._head_by and not self.transport.is_closing():
+            if self._head_bytes:
+                late = f"expected the head of a request within {HEAD_SECONDS:g} s, got a part of it"
+                self._refuse(RefusedConnection(late, HTTPStatus.REQUEST_TIMEOUT))
+            else:
+                self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once. What is not sent yet is lost."""
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read."""
+        self._written_by = self.loop.time() + UNREAD_SECONDS
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self._written_by = math.inf
+        super().resume_writing()
+
+    def _read(self) -> None:
+        try:
+            while self._received and not self._refused:
+                if self._body is not None:
+                    self._read_body(self._body)
+                elif self.cycle is not None:
+                    self._hold(len(self._received))
+                    return
+                else:
+                    self._read_head()
+            self._hold(0)
+        except RefusedConnection as refused:
+            self._refuse(refused)
+
+    def _hold(self, size: int) -> None:
+        """Keep ``size`` bytes until the answer is over, and take no more; none is kept where all hold too many."""
+        self._open.held_bytes += size - self._held
+        self._held = size
+        if not size:
+            return
+        self.flow.pause_reading()
+        if self._open.held_bytes > HELD_BYTES and self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False  # what is dropped may be sent again, over another connection
+            self._received.clear()
+            self._hold(0)
+
+    def _read_head(self) -> None:
+        if not self._head_bytes:
+            self._begin_head()
+        seen = self._tail + self._received[:HEAD_BYTES]
+        end = seen.find(_HEAD_END)
+        size = len(self._received) if end < 0 else end + len(_HEAD_END) - len(self._tail)
+        piece = bytes(memoryview(self._received)[: min(size, HEAD_BYTES - self._head_bytes)])
+        del self._received[: len(piece)]
+        self._head_bytes += len(piece)
+        self._tail = (self._tail + piece)[1 - len(_HEAD_END) :]
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError:
+            raise self._fault or RefusedConnection("expected an HTTP/1.1 request, got something else") from None
+        if self._head_bytes >= HEAD_BYTES:
+            raise _TooLong(f"expected at most {HEAD_BYTES} bytes of headers, got more")
+
+    def _begin_head(self) -> None:
+        if not self._first:  # the first one is due from the connection on
+            self._head_by = self.loop.time() + HEAD_SECONDS
+        self._tail = b""
+        self.parser = httptools.HttpRequestParser(self)
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the URL."""
+        if len(self.url) + len(url) > URL_BYTES:
+            long = f"expected a URL of at most {URL_BYTES} bytes, got more"
+            self._fault = RefusedConnection(long, HTTPStatus.REQUEST_URI_TOO_LONG)
+            raise self._fault
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        if len(self.headers) == HEADERS:
+            self._fault = _TooLong(f"expected at most {HEADERS} headers, got more")
+            raise self._fault
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application."""
+        try:
+            body = body_of(self.headers)
+        except RefusedConnection as refused:
+            self._fault = refused
+            raise
+        super().on_headers_complete()
+        self._first, self._head_bytes, self._head_by = False, 0, math.inf
+        self._open.works(self)
+        self._body = body
+        self._end_body(body)
+
+    def on_body(self, body: bytes) -> None:
+        """Refuse what the parser takes for a body: it gets no byte of one."""
+        raise RefusedConnection("expected headers that end with an empty line, got another end")
+
+    def on_message_complete(self) -> None:
+        """Do nothing. The parser does not see where a request ends."""
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        health_only = self._for_health and cycle.scope["path"] not in HEALTH
+        super()._start_asgi_task(cycle, too_many_connections if health_only else app)
+
+    def _read_body(self, body: FramedBody) -> None:
+        data = body.take(self._received)
+        if self.cycle is not None and data:
+            self.cycle.body += data
+            if len(self.cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            self.cycle.message_event.set()
+        self._end_body(body)
+
+    def _end_body(self, body: FramedBody) -> None:
+        if not body.ended:
+            return
+        self._body = None
+        if self.cycle is None:
+            self._head_by = self.loop.time() + self.timeout_keep_alive
+        else:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """Keep nothing of the request, and read on."""
+        self.server_state.total_requests += 1
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        self.headers = []
+        if self.transport.is_closing():
+            return
+        self._open.waits(self)
+        self._head_by = self.loop.time() + (self.timeout_keep_alive if self._body is None else UNWANTED_SECONDS)
+        self.flow.resume_reading()
+        self._read()
+
+    def _refuse(self, refused: RefusedConnection) -> None:
+        self._refused = True
+        self._received.clear()
+        self._hold(0)
+        self._open.waits(self)
+        begun = self.cycle is not None and self.cycle.response_started
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if not begun and not self.transport.is_closing():
+            self.transport.write(refused.answer())
+        if begun or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        # Closed at once, the connection would be reset where the client is still sending, and the answer lost.
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._head_by = self.loop.time() + _LINGER_SECONDS
+
+
+class _TooLong(RefusedConnection):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)

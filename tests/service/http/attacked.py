@@ -1,0 +1,107 @@
+"""A service under attack: raw connections to it, its memory, and a small request beside the attack."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.service.live import LiveService
+
+MOST_GROWTH = 64 * 2**20
+"""The most bytes of anonymous memory that an attack may take."""
+MOST_SECONDS = 1.0
+"""The most seconds that a small request beside an attack may take."""
+_SAMPLE_SECONDS = 0.02
+PIXELS = bytes(range(256)) * 24
+"""A raw body of one pair of 32 x 32."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A service that is attacked."""
+
+    live: LiveService
+
+    @property
+    def port(self) -> int:
+        """Its port of HTTP."""
+        return int(self.live.url.rpartition(":")[2])
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The process that answers."""
+        children = psutil.Process(self.live.process).children(recursive=True)
+        return next(child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline()))
+
+    def connect(self, seconds: float = 30) -> socket.socket:
+        """A new connection, whose reads and writes wait so long."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
+
+    def answer(self, *pieces: bytes, seconds: float = 30) -> bytes:
+        """All that comes back for some bytes until the connection ends."""
+        with self.connect(seconds) as connection:
+            try:
+                for piece in pieces:
+                    connection.sendall(piece)
+            except OSError:  # it was refused in the middle
+                pass
+            return read_all(connection)
+
+    def connections(self) -> int:
+        """The number of connections that the worker has open on the port of HTTP."""
+        each = self.worker.net_connections("tcp")
+        return sum(one.laddr.port == self.port and one.status != psutil.CONN_LISTEN for one in each)
+
+    def small_request(self) -> float:
+        """The seconds that a small request takes, over a new connection."""
+        begin = time.monotonic()
+        headers = {"content-type": "application/octet-stream", "x-semsim-shape": "1,32,32"}
+        answer = httpx.post(f"{self.live.url}/score", content=PIXELS, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return time.monotonic() - begin
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """A block in which memory must not grow by too much, and at whose end a small request is answered in time."""
+        self.small_request()
+        worker = self.worker.pid
+        before = most = _anonymous(worker)
+        over = threading.Event()
+
+        def watch() -> None:
+            nonlocal most
+            while not over.wait(_SAMPLE_SECONDS):
+                most = max(most, _anonymous(worker))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+            assert min(self.small_request() for _ in range(3)) < MOST_SECONDS
+        finally:
+            over.set()
+            watcher.join()
+        assert most - before < MOST_GROWTH, f"{(most - before) / 2**20:.0f} MiB"
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """All that comes until the connection ends, in whichever way."""
+    received = []
+    try:
+        while piece := connection.recv(2**16):
+            received.append(piece)
+    except OSError:
+        pass
+    return b"".join(received)
+
+
+def _anonymous(process: int) -> int:
+    """The bytes of a process's anonymous memory."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))

@@ -1,0 +1,200 @@
+"""What a client can do before it is asked for a token is bounded: bytes, headers, time and connections."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.http.attacked import MOST_SECONDS, Attacked, read_all
+from tests.service.live import serving
+
+pytestmark = pytest.mark.slow
+
+CONNECTIONS = 64
+SHARED = 60
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+EMPTY = b'{"pairs":[]}'
+LAST = b"\r\n0\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory, small_artifact: Path) -> Iterator[Attacked]:
+    """A service with room for 64 connections, four of them for health checks."""
+    settings = {"SEMSIM_ARTIFACT": str(small_artifact), "SEMSIM_HTTP__CONNECTIONS": str(CONNECTIONS)}
+    with serving(tmp_path_factory.mktemp("attacked"), **settings) as live:
+        yield Attacked(live)
+
+
+def assert_refused(answer: bytes, status: int, words: str) -> None:
+    """One answer, in the envelope, after which the connection ends."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), answer[:300]
+    assert f"content-length: {len(body)}".encode() in head
+    error = json.loads(body)["error"]
+    assert (error["code"], words in error["message"]) == ("invalid_request", True), error
+
+
+@pytest.mark.parametrize(
+    ("attack", "status", "words"),
+    [
+        (GET + b"a:b\r\n" * 10_000_000, 431, "at most 100 headers"),
+        (GET + b"a: " + b"b" * 50_000_000, 431, "at most 65536 bytes"),
+        (GET + b"a" * 50_000_000, 431, "at most 65536 bytes"),
+        (b"GET /" + b"a" * 50_000_000, 414, "a URL of at most 8192 bytes"),
+        (CHUNKED + b"0\r\n" + b"a:b\r\n" * 10_000_000, 400, "without trailers"),
+        (CHUNKED + b"1\r\na\r\n" * 5_000_000, 400, "many small ones"),
+        (CHUNKED + b"1;" + b"x" * 50_000_000, 400, "the size of a chunk"),
+        (CHUNKED + b"1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\na\r\n" * 1_000_000, 400, "many small ones"),
+    ],
+    ids=["headers", "value", "name", "url", "trailers", "chunks", "extension", "extensions"],
+)
+def test_fifty_megabytes_of_no_request_are_refused_at_once(
+    attacked: Attacked, attack: bytes, status: int, words: str
+) -> None:
+    """A head, trailers or chunks without end are refused after some kilobytes, and take no memory."""
+    with attacked.bounded():
+        assert_refused(attacked.answer(attack), status, words)
+
+
+def test_requests_that_nobody_reads_wait(attacked: Attacked) -> None:
+    """Pipelined requests are taken one at a time. Thirty megabytes of them stay outside, and others are answered."""
+    requests = (b"GET /docs.json HTTP/1.1\r\nHost: localhost\r\n\r\n") * 700_000
+    with ExitStack() as stack, attacked.bounded():
+        for _ in range(4):
+            connection = stack.enter_context(attacked.connect(seconds=1))
+            with suppress(TimeoutError):
+                connection.sendall(requests)
+                pytest.fail("all was taken")
+
+
+def test_pipelined_requests_are_answered_in_order(attacked: Attacked) -> None:
+    """Requests that are sent at once are answered one after the other, with their bodies in their places."""
+    named = [POST + b"X-Request-Id: r%d\r\nContent-Length: 12\r\n\r\n" % i + EMPTY for i in range(30)]
+    answer = attacked.answer(b"".join(named), GET + b"Connection: close\r\n\r\n")
+    ids = [line for line in answer.split(b"\r\n") if line.startswith(b"x-request-id: ")]
+    assert ids == [b"x-request-id: r%d" % i for i in range(30)]
+    assert answer.endswith(b"</html>\n")
+
+
+def test_a_thousand_half_sent_heads_let_others_in(attacked: Attacked) -> None:
+    """Of connections that send no request the oldest give way, and the others are told after ten seconds."""
+    begun = time.monotonic()
+    with ExitStack() as stack, attacked.bounded():
+        half = []
+        for _ in range(1000):
+            half.append(stack.enter_context(attacked.connect()))
+            with suppress(OSError):
+                half[-1].sendall(GET + b"a: " + b"b" * 60_000)
+        assert attacked.small_request() < MOST_SECONDS
+        assert httpx.get(f"{attacked.live.url}/livez").status_code == 200
+        assert attacked.connections() <= CONNECTIONS
+        answers = [read_all(connection) for connection in half]
+        assert time.monotonic() - begun < 25
+    assert not any(answers[:-CONNECTIONS])
+    assert_refused(answers[-1], 408, "within 10 s")
+    assert b"expected at most 60 connections" in attacked.live.log
+
+
+def test_connections_at_work_leave_a_share_to_health_checks(attacked: Attacked) -> None:
+    """Where every connection waits for the service, new ones get answers to health checks, and 429 to all else."""
+    with ExitStack() as stack:
+        for _ in range(SHARED):
+            connection = stack.enter_context(attacked.connect())
+            connection.sendall(POST + b"Content-Length: 12\r\n\r\n{")
+        time.sleep(0.3)
+        assert httpx.get(f"{attacked.live.url}/livez").status_code == 200
+        assert httpx.get(f"{attacked.live.url}/readyz").status_code == 200
+        answer = httpx.get(f"{attacked.live.url}/model")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "overloaded")
+        assert answer.headers["connection"] == "close"
+    attacked.small_request()
+
+
+def test_public_endpoints_cost_nothing(attacked: Attacked) -> None:
+    """Fifty connections that ask for a public page again and again hold up no score."""
+    over = threading.Event()
+    counts = []
+
+    def ask(path: str) -> None:
+        count = 0
+        with closing(HTTPConnection("127.0.0.1", attacked.port)) as connection:
+            while not over.is_set():
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                count += bool(answer.read()) and answer.status == 200
+        counts.append(count)
+
+    paths = ("/docs.json", "/", "/metrics", "/readyz", "/livez")
+    threads = [threading.Thread(target=ask, args=(paths[i % len(paths)],)) for i in range(50)]
+    with attacked.bounded():
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        during = min(attacked.small_request() for _ in range(3))
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert during < MOST_SECONDS
+    assert len(counts) == sum(count > 0 for count in counts) == len(threads)
+
+
+def test_a_body_that_nobody_wants_is_not_read_for_ever(attacked: Attacked) -> None:
+    """A client that goes on after its answer is heard for ten seconds, and its connection ends."""
+    with attacked.connect(seconds=1) as connection:
+        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        begun = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() - begun < 25:
+                connection.sendall(b"400\r\n" + bytes(1024) + b"\r\n")
+                time.sleep(0.05)
+        assert 8 < time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [b"Content-Length: 12\r\n\r\n" + EMPTY, b"Transfer-Encoding: chunked\r\n\r\nc\r\n" + EMPTY + LAST],
+)
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"TLS/1.0", b"foo/2"])
+def test_upgrade_is_ignored(attacked: Attacked, protocol: bytes, framing: bytes) -> None:
+    """Whatever a request would upgrade to, its body is its own and not the next request."""
+    head = POST + b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: " + protocol + b"\r\n"
+    answer = attacked.answer((head + framing) * 2, GET + b"Connection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 3
+    assert answer.count(b"got pairs: List should have at least 1 item") == 2
+    assert b"HTTP/1.1 101" not in answer
+
+
+def test_a_body_is_never_the_next_request(attacked: Attacked) -> None:
+    """A request inside the body of one that asks for an upgrade is not executed."""
+    inner = b"GET /model HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = POST + b"Connection: close, Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    answer = attacked.answer(head + inner)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"Invalid JSON" in answer
+
+
+def test_a_web_socket_gets_the_envelope(attacked: Attacked) -> None:
+    """The handshake of a WebSocket is refused as any request is."""
+    key = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AA==\r\nSec-WebSocket-Version: 13\r\n"
+    for path in (b"/", b"/score", b"/model"):
+        answer = attacked.answer(
+            b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + key + b"\r\n"
+        )
+        assert_refused(answer, 400, "WebSocket")
+
+
+def test_an_answer_comes_through_while_the_client_still_sends(attacked: Attacked) -> None:
+    """A refusal is read whole, though its client has not sent all."""
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", attacked.port), timeout=30) as connection:
+            connection.sendall(GET + b"a:b\r\n" * 40_000)
+            assert_refused(read_all(connection), 431, "headers")
