@@ -1,8 +1,18 @@
 """Augmentation of originals and reconstructions."""
 
+import numpy as np
 import torch
+from PIL import Image
 
-from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, relight, soften
+from semsim_training.metric.augmentation import (
+    crop_and_flip_batch,
+    grey_some,
+    mirror_some,
+    move_and_colour,
+    relight,
+    roughen,
+    soften,
+)
 
 
 def images(count: int) -> torch.Tensor:
@@ -52,3 +62,35 @@ def test_half_lose_contrast_and_none_loses_all() -> None:
     assert 16 < int((contrast < 0.999).sum()) < 48
     assert float(contrast.min()) >= 0.399
     assert 0 <= float(relit.min()) <= float(relit.max()) <= 255
+
+
+def test_a_share_is_mirrored_and_the_rest_stays() -> None:
+    """About a quarter are mirrored exactly; a share of nothing changes nothing, and one of all changes all."""
+    pixels = images(64)
+    mirrored = mirror_some(pixels, 0.25, torch.Generator().manual_seed(5))
+    changed = (mirrored != pixels).any(dim=(1, 2, 3))
+    assert 6 < int(changed.sum()) < 28
+    assert torch.equal(mirrored[changed], pixels[changed].flip(2))
+    assert torch.equal(mirror_some(pixels, 0.0, torch.Generator()), pixels)
+    assert torch.equal(mirror_some(pixels, 1.0, torch.Generator()), pixels.flip(2))
+
+
+def test_a_share_loses_its_colour_and_keeps_its_brightness() -> None:
+    """Grey pictures have equal channels and the luma of ITU-R BT.601, as Pillow's grey has; others are as before."""
+    pixels = images(64).round()
+    greyed = grey_some(pixels, 0.5, torch.Generator().manual_seed(6))
+    changed = (greyed != pixels).any(dim=(1, 2, 3))
+    assert 20 < int(changed.sum()) < 44
+    first = pixels[changed][0].to(torch.uint8).numpy()
+    assert np.abs(greyed[changed][0].numpy() - np.asarray(Image.fromarray(first).convert("L"))[..., None]).max() < 1
+
+
+def test_half_get_noise_and_none_more_than_the_most() -> None:
+    """About half stay as they are. The noise of the others has at most the given deviation, within 0..255."""
+    pixels = torch.full((64, 32, 32, 3), 127.0)
+    rough = roughen(pixels, 20.0, torch.Generator().manual_seed(7))
+    deviation = (rough - pixels).std(dim=(1, 2, 3))
+    assert 20 < int((deviation > 0).sum()) < 44
+    assert 15 < float(deviation.max()) < 20.5
+    dark = roughen(pixels * 0, 20.0, torch.Generator().manual_seed(7))
+    assert 0 <= float(dark.min()) <= float(dark.max()) <= 255

@@ -10,6 +10,7 @@ import pytest
 from semsim.exceptions import InvalidDataset
 from semsim.images import RGBImage
 from semsim.scorer import PairScore, Scorer
+from semsim.uninformative import Uninformative
 from semsim_training.annotation.items import ItemSet, Shown
 from semsim_training.annotation.judgements import AnnotatorKind, Judgement, append
 from semsim_training.judged.judged_set import JudgedSet
@@ -43,19 +44,24 @@ class Known(Scorer):
     def score_images(
         self, originals: Iterable[RGBImage], reconstructions: Iterable[RGBImage], **_: Any
     ) -> list[PairScore]:
-        """A leakage of .9 for a mirrored copy, of .1 for another."""
+        """A leakage of .9 for a mirrored copy, none for one that lost half of its contrast, and of .1 for another."""
         scores = []
         for original, copy in zip(originals, reconstructions, strict=True):
             seen = np.array_equal(original[:, ::-1], copy)
-            scores.append(PairScore(0.5, 0.9 if seen else 0.1, seen, mse=1, psnr=1, ssim=1, resized=False))
+            if copy.std() < 0.6 * original.std():
+                dim = Uninformative.BLANK
+                scores.append(PairScore(0.5, None, None, mse=1, psnr=1, ssim=1, resized=False, uninformative=dim))
+            else:
+                scores.append(PairScore(0.5, 0.9 if seen else 0.1, seen, mse=1, psnr=1, ssim=1, resized=False))
         return scores
 
 
 def test_the_table_compares_annotators_with_the_model(tmp_path: Path) -> None:
-    """A change that all annotators name and that the model recognises has 100% twice; another one 0%."""
+    """A change that all name and the model recognises has 100% twice, another 0%; one without leakages says so."""
     write_changed_copies(
-        write_set(tmp_path / "source", originals=9), tmp_path / "copies", 3, ("mirrored", "noise, sigma 30")
-    )
+        write_set(tmp_path / "source", originals=9), tmp_path / "copies", 3,
+        ("mirrored", "noise, sigma 30", "half the contrast"),
+    )  # fmt: skip
     items = ItemSet.read(tmp_path / "copies")
     judgements = [
         Judgement(
@@ -68,5 +74,6 @@ def test_the_table_compares_annotators_with_the_model(tmp_path: Path) -> None:
     append(tmp_path / "table", judgements)
     judged = JudgedSet.read(items.reconstructions, tmp_path / "table", AnnotatorKind.VISION_MODEL)
     lines = judged_changes_table([judged], Known()).splitlines()
-    assert lines[2] == "| mirrored | 3 | 100% (61% to 100%) | 0.90 | 100% (44% to 100%) |"
-    assert lines[3] == "| noise, sigma 30 | 3 | 0% (0% to 39%) | 0.10 | 0% (0% to 56%) |"
+    assert lines[2] == "| mirrored | 3 | 100% (61% to 100%) | 0.90 | 100% (44% to 100%) | 0% (0% to 56%) |"
+    assert lines[3] == "| noise, sigma 30 | 3 | 0% (0% to 39%) | 0.10 | 0% (0% to 56%) | 0% (0% to 56%) |"
+    assert lines[4] == "| half the contrast | 3 | 0% (0% to 39%) | - | 0% (0% to 56%) | 100% (44% to 100%) |"

@@ -38,6 +38,26 @@ def relight(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
     return images * (1 - rooms)[:, None, None, None] + (255 * rooms * places)[:, None, None, None]
 
 
+def roughen(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
+    """Add noise to half of the images ``(N, S, S, 3)``, each with another standard deviation of at most ``most``."""
+    sigma = (torch.rand(len(images), generator=rng) * 2 - 1).clamp_min(0) * most
+    noise = torch.randn(images.shape, generator=rng) * sigma[:, None, None, None]
+    return (images + noise).clamp(0, 255)
+
+
+def mirror_some(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """Mirror about a ``share`` of the images ``(N, S, S, 3)``."""
+    chosen = torch.rand(len(images), generator=rng) < share
+    return torch.where(chosen[:, None, None, None], images.flip(2), images)
+
+
+def grey_some(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """Take the colour of about a ``share`` of the images ``(N, S, S, 3)``; the brightness stays (ITU-R BT.601)."""
+    chosen = torch.rand(len(images), generator=rng) < share
+    grey = (images @ torch.tensor([0.299, 0.587, 0.114]))[..., None].expand_as(images)
+    return torch.where(chosen[:, None, None, None], grey, images)
+
+
 def move_and_colour(images: Tensor, group: Tensor, rng: torch.Generator) -> Tensor:
     """Flip, move (to an eighth), zoom, turn slightly and recolour images ``(N, S, S, 3)`` in levels 0..255.
 

@@ -77,10 +77,12 @@ class JudgedChange:
     change: str
     named: Rate
     """The share of judgements that name the original's class."""
-    leakage: float
-    """The mean leakage."""
+    leakage: float | None
+    """The mean leakage of the copies that have one; ``None`` where none has."""
     recognizable: Rate
     """The share of copies that the model calls recognizable."""
+    uninformative: Rate
+    """The share of copies of which the model could not tell, so that they have no leakage."""
 
     @classmethod
     def of(cls, change: str, judged: Sequence[JudgedSet], scorer: Scorer) -> Self:
@@ -93,15 +95,16 @@ class JudgedChange:
         parts = [one.take(one.where(lambda row: row.attack, change)) for one in judged]
         pairs = [pair for part in parts for pair in part.pairs]
         scores = scorer.score_images([pair.original() for pair in pairs], [pair.reconstruction() for pair in pairs])
-        leakages = [score.leakage for score in scores if score.leakage is not None]
-        if not leakages:
+        if any(score.leakage is None and score.uninformative is None for score in scores):
             raise NotCalibrated(f"expected a leakage of copies {change}, got none")
+        leakages = [score.leakage for score in scores if score.leakage is not None]
         right, asked = (sum(int(getattr(part, name).sum()) for part in parts) for name in ("recognised", "annotators"))
         return cls(
             change,
             Rate.of_outcomes([True] * right + [False] * (asked - right)),
-            float(np.mean(leakages)),
+            float(np.mean(leakages)) if leakages else None,
             Rate.of_outcomes([bool(score.recognizable) for score in scores]),
+            Rate.of_outcomes([score.uninformative is not None for score in scores]),
         )
 
 
@@ -111,15 +114,19 @@ def judged_changes_table(judged: Sequence[JudgedSet], scorer: Scorer) -> str:
     measured = [JudgedChange.of(change, judged, scorer) for change in changes]
     return "\n".join(
         (
-            "| change | copies | judgements that name it | mean leakage | called recognizable |",
-            "|---|---|---|---|---|",
+            "| change | copies | judgements that name it | mean leakage | called recognizable | could not tell |",
+            "|---|---|---|---|---|---|",
             *(
-                f"| {one.change} | {one.recognizable.of} | {_share(one.named)} | {one.leakage:.2f} "
-                f"| {_share(one.recognizable)} |"
+                f"| {one.change} | {one.recognizable.of} | {_share(one.named)} | {_mean(one.leakage)} "
+                f"| {_share(one.recognizable)} | {_share(one.uninformative)} |"
                 for one in measured
             ),
         )
     )
+
+
+def _mean(leakage: float | None) -> str:
+    return "-" if leakage is None else f"{leakage:.2f}"
 
 
 def _share(rate: Rate) -> str:

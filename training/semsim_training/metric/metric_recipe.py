@@ -64,6 +64,15 @@ class MetricRecipe(FrozenModel):
     light: float = Field(default=0.0, ge=0, le=0.8)
     """Half of the recognised reconstructions get up to so much less contrast and another brightness, which hide
     nothing."""
+    noise: float = Field(default=0.0, ge=0, le=60)
+    """Half of the recognised reconstructions get noise with a standard deviation of up to so many levels, too little to
+    hide what they show."""
+    mirror: float = Field(default=0.0, ge=0, le=1)
+    """The share of the reconstructions that are mirrored while their originals are not. Their judgements are kept,
+    since annotators name mirrored pictures as often as others."""
+    grey: float = Field(default=0.0, ge=0, le=1)
+    """The share of the reconstructions that lose their colour while their originals keep it. Their judgements are kept,
+    as those of mirrored ones are."""
     optimiser: Literal["sgd", "adamw"] = "adamw"
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(default=0.0, ge=0)

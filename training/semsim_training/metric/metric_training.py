@@ -17,7 +17,15 @@ from semsim_training.distributed import processes, rank
 from semsim_training.embedding import EmbeddingNetwork
 from semsim_training.fitting import fit
 from semsim_training.judged.sized_set import SizedSet
-from semsim_training.metric.augmentation import crop_and_flip_batch, move_and_colour, relight, soften
+from semsim_training.metric.augmentation import (
+    crop_and_flip_batch,
+    grey_some,
+    mirror_some,
+    move_and_colour,
+    relight,
+    roughen,
+    soften,
+)
 from semsim_training.metric.embedding_distances import majority_auc, measure
 from semsim_training.metric.metric_recipe import MetricRecipe
 from semsim_training.metric.sampling import Batch, batches, steps_per_epoch
@@ -169,6 +177,12 @@ def _augmented(train: SizedSet, batch: Batch, recipe: MetricRecipe, noise: torch
         reconstructions[recognised] = soften(reconstructions[recognised], recipe.blur, noise)
     if recipe.light and recognised.any():
         reconstructions[recognised] = relight(reconstructions[recognised], recipe.light, noise)
+    if recipe.noise and recognised.any():
+        reconstructions[recognised] = roughen(reconstructions[recognised], recipe.noise, noise)
+    if recipe.mirror:
+        reconstructions = mirror_some(reconstructions, recipe.mirror, noise)
+    if recipe.grey:
+        reconstructions = grey_some(reconstructions, recipe.grey, noise)
     images = torch.cat([originals, reconstructions])
     if recipe.augmentation == "crop":
         return crop_and_flip_batch(images, noise)

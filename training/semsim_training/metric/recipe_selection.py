@@ -1,6 +1,7 @@
 """Compares recipes by cross-validation in which neither an original nor a setting is on both sides of a fold."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,20 @@ from numpy.typing import NDArray
 from semsim.exceptions import InvalidOption
 from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import FrozenModel
+from semsim_training.faithfulness.evaluate import figure_of
+from semsim_training.faithfulness.metric_values import Direction, Metric
+from semsim_training.faithfulness.report import Figure
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.changes import copies_auc
 from semsim_training.metric.embedding_distances import embed, majority_auc, measure
+from semsim_training.metric.metric_comparison import DRAWS, SEED, TRAINED, auc_draws
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
 from semsim_training.metric.metric_training import train_metric
 from semsim_training.metric.strangers import strangers_auc
 from semsim_training.seeds import stable_hash
+from semsim_training.statistics.bootstrap import Draws
+from semsim_training.statistics.intervals import Floats
 
 
 class Fold(FrozenModel):
@@ -29,6 +36,9 @@ class Fold(FrozenModel):
     """See :func:`semsim_training.metric.strangers.strangers_auc`."""
     copies: float
     """See :func:`semsim_training.metric.changes.copies_auc`."""
+    draws: tuple[float | None, ...] = ()
+    """``auc`` of all and in each draw of the fold's originals, ``(1 + R,)``; ``None`` where a draw has no AUC. Files of
+    earlier versions hold none."""
 
 
 class RecipeScore(FrozenModel):
@@ -37,6 +47,8 @@ class RecipeScore(FrozenModel):
     recipe: str
     epochs: int
     folds: tuple[Fold, ...]
+    gain: Figure | None = None
+    """The lead in AUC over the first recipe of the configuration, over the same draws; ``None`` for that recipe."""
 
     @property
     def auc(self) -> float:
@@ -57,6 +69,19 @@ class RecipeScore(FrozenModel):
     def mean(self) -> float:
         """The mean of all three, by which recipes are ordered."""
         return (self.auc + self.strangers + self.copies) / 3
+
+    @property
+    def auc_draws(self) -> Floats:
+        """The mean AUC over folds of all and in each draw, ``(1 + R,)``; empty where a fold kept no draws."""
+        length = min(len(fold.draws) for fold in self.folds)
+        drawn: Floats = np.array([fold.draws[:length] for fold in self.folds], dtype=np.float64).mean(axis=0)
+        return drawn
+
+    def beside(self, first: "RecipeScore") -> "RecipeScore":
+        """The score with its lead over ``first``, where both have draws."""
+        if first.recipe == self.recipe or not len(self.auc_draws) or not len(first.auc_draws):
+            return self
+        return self.model_copy(update={"gain": figure_of(self.auc_draws - first.auc_draws)})
 
 
 def folds_of(judged: JudgedSet, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -102,6 +127,7 @@ class _Selection:
             auc=round(majority_auc(test.judged, distances), 4),
             strangers=round(strangers_auc(distances, embed(network, test.originals), test), 4),
             copies=round(copies_auc(network, test, distances), 4),
+            draws=_drawn(test.judged, distances),
         )
         path.write_text(value.model_dump_json() + "\n")
         return value
@@ -114,10 +140,14 @@ def select(
     *,
     folds: int = 3,
     epochs: int | None = None,
+    only: Sequence[str] = (),
     progress: Progress = silent,
     device: str = "cpu",
 ) -> tuple[RecipeScore, ...]:
     """Cross-validate every recipe on train and validation, best first; the test split is not read.
+
+    ``selection.json`` is written where no recipe is left out. Several processes can thus share ``out``, each with other
+    recipes, before a last one gathers all.
 
     Args:
         training: the configuration.
@@ -125,23 +155,35 @@ def select(
         out: the directory of the results; those that are there are not made again.
         folds: the number of folds of originals, and of settings.
         epochs: in place of the recipes' numbers.
+        only: the names of the recipes to measure; none means all.
         progress: called after every step.
         device: ``cpu`` or ``cuda``.
 
     Raises:
-        InvalidOption: fewer than two folds, or two recipes of one name.
+        InvalidOption: fewer than two folds, two recipes of one name, or a name of no recipe.
     """
     names = [recipe.name for recipe in training.candidates]
     if folds < 2 or len(set(names)) < len(names):
         raise InvalidOption(f"expected at least two folds and recipes of different names, got {folds} and {names}")
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise InvalidOption(f"expected recipes {', '.join(names)}, got {unknown[0]}")
     judged = training.judged.read(base).of_splits(("train", "validation"))
     selection = _Selection(training.seeds[0], folds, base, out, progress, device)
     scores = []
-    for recipe in training.candidates:
+    for recipe in (one for one in training.candidates if not only or one.name in only):
         recipe = recipe.model_copy(update={"epochs": epochs or recipe.epochs})
         sized = SizedSet.of(judged, recipe.size)
         measured = tuple(selection.measured(sized, recipe, fold) for fold in range(folds))
         scores.append(RecipeScore(recipe=recipe.name, epochs=recipe.epochs, folds=measured))
-    scores.sort(key=lambda score: -score.mean)
-    (out / "selection.json").write_text(json.dumps([score.model_dump() for score in scores], indent=2) + "\n")
+    first = next((score for score in scores if score.recipe == names[0]), None)
+    scores = sorted((score.beside(first) if first else score for score in scores), key=lambda score: -score.mean)
+    if not only:
+        kept = [score.model_dump(exclude={"folds": {"__all__": {"draws"}}}) for score in scores]
+        (out / "selection.json").write_text(json.dumps(kept, indent=2) + "\n")
     return tuple(scores)
+
+
+def _drawn(judged: JudgedSet, distances: Floats) -> tuple[float | None, ...]:
+    drawn = auc_draws(judged, Metric(TRAINED, Direction.DOWN, distances), Draws.of(judged.originals, DRAWS, SEED))
+    return tuple(round(float(value), 4) if np.isfinite(value) else None for value in drawn)
