@@ -1,9 +1,12 @@
 """The figures of models/semsim-default come out of the committed sets and judgements."""
 
+import re
+
 import numpy as np
 import pytest
 
 from semsim import Scorer
+from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.embedding_distances import majority_auc
 from semsim_training.metric.metric_recipe import MetricTraining
@@ -14,18 +17,32 @@ pytestmark = pytest.mark.slow
 CONFIG = ROOT / "configs" / "metric" / "default.yaml"
 
 
+def test_the_default_reads_vision_models_alone_and_knows_every_set() -> None:
+    """Its judgements are those of vision models; each committed set is in it, those not yet finished by themselves."""
+    sources = MetricTraining.read(CONFIG).judged
+    assert sources.kind is AnnotatorKind.VISION_MODEL
+    assert {source.annotations.name for source in sources.sets} == {"vision-models"}
+    finished = {path.parent.name for path in (ROOT / "datasets").glob("*/dataset.json")}
+    assert finished <= set(sources.names)
+    kept, left_out = sources.finished(CONFIG.parent)
+    assert {"cifar10", "cifar10-many", "caltech101", "caltech101-many", "caltech101-trained"} <= set(kept.names)
+    assert set(left_out) == set(sources.names) - set(kept.names)
+    assert set(left_out) >= set(sources.names) - finished
+
+
 @pytest.mark.usefixtures("data")
 def test_the_figures_come_out_again(bundled: Scorer) -> None:
     """AUC, precision and recall over test originals, from the exported graph, are the manifest's and the card's."""
     manifest = bundled.manifest
     assert manifest.threshold is not None
-    judged = MetricTraining.read(CONFIG).judged.read(CONFIG.parent).of_splits(["test"])
+    card = (ROOT / "models" / manifest.name / "README.md").read_text()
+    learned = re.findall(r"^\| `([\w-]+)` \|", card, re.MULTILINE)
+    judged = MetricTraining.read(CONFIG).judged.named(learned).read(CONFIG.parent).of_splits(["test"])
     test = SizedSet.of(judged, manifest.input.height)
     used, places = np.unique(test.original_of, return_inverse=True)
     originals = bundled.embed(list(test.originals[used]))[places]
     distances = np.linalg.norm(originals.astype(np.float64) - bundled.embed(list(test.reconstructions)), axis=1)
     results = {(one.metric.split(" at ")[0], one.data.split(",")[0]): one for one in manifest.results}
-    card = (ROOT / "models" / manifest.name / "README.md").read_text()
     for dataset in ("all", *judged.values(lambda row: row.dataset)):
         rows = np.ones(len(test), dtype=bool) if dataset == "all" else judged.where(lambda row: row.dataset, dataset)
         stated = results["AUC", dataset]

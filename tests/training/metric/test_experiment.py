@@ -1,6 +1,7 @@
 """The way from judged sets to a calibrated, exportable checkpoint, and its evaluation."""
 
 import operator
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.judged.judged_sources import JudgedSource, JudgedSources
 from semsim_training.judged.pair import pairs_of
 from semsim_training.judged.sized_set import SizedSet
+from semsim_training.metric.card import write_card
 from semsim_training.metric.checkpoint_writing import WEIGHTS
 from semsim_training.metric.experiment import run
 from semsim_training.metric.hold_out import HeldOuts, _Trial, hold_out
@@ -75,6 +77,11 @@ def test_a_run_ends_in_a_described_checkpoint(source: JudgedSource, tmp_path: Pa
         "AUC", "expected calibration error", "precision", "recall",
     }  # fmt: skip
 
+    write_card(small(source), tmp_path, tmp_path / "out", tmp_path / "card", None, None)
+    card = (tmp_path / "card" / "README.md").read_text()
+    row = r"^\| all \| 36 \| \d+% \| 0\.\d+ \(.*\) \| 0\.\d+ \(.*\) \| (mse|psnr|ssim) 0"
+    assert re.search(row, card, re.MULTILINE)
+
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("seed-*.safetensors")}
     again = run(small(source), tmp_path, tmp_path / "out")
     assert again == report
@@ -109,17 +116,32 @@ def test_recipes_are_compared_without_the_test_split(
         return train(sized, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(selection, "train_metric", spy)
-    training = small(source, recipes=(recipe(epochs=1), recipe(name="other", epochs=1, loss="soft")))
+    training = small(
+        source, recipes=(recipe(epochs=1), recipe(name="other", epochs=1, loss="soft", mirror=0.5, grey=0.5))
+    )
+    alone = select(training, tmp_path, tmp_path, folds=2, only=["other"])
+    assert [(score.recipe, score.gain) for score in alone] == [("other", None)]
+    assert len(seen) == 2
+    assert not (tmp_path / "selection.json").exists()
     scores = select(training, tmp_path, tmp_path, folds=2)
     assert [score.mean for score in scores] == sorted((score.mean for score in scores), reverse=True)
     assert all(0 <= value <= 1 for score in scores for fold in score.folds for value in _of(fold))
     assert len(seen) == 4
     assert not any("test" in sized.judged.values(lambda row: row.split) for sized in seen)
-    assert sorted(score.recipe for score in scores) == ["other", "small"]
+    by_name = {score.recipe: score for score in scores}
+    assert sorted(by_name) == ["other", "small"]
+    gain = by_name["other"].gain
+    assert gain is not None
+    assert by_name["small"].gain is None
+    assert gain.value == pytest.approx(by_name["other"].auc - by_name["small"].auc, abs=1e-3)
+    assert gain.low is not None and gain.high is not None and gain.low <= gain.high
+    assert '"draws": [' not in (tmp_path / "selection.json").read_text()
     assert select(training, tmp_path, tmp_path, folds=2) == scores
     assert len(seen) == 4
     with pytest.raises(InvalidOption, match="recipes of different names"):
         select(small(source, recipes=(recipe(), recipe())), tmp_path, tmp_path)
+    with pytest.raises(InvalidOption, match="expected recipes small, other, got largest"):
+        select(training, tmp_path, tmp_path, only=["largest"])
 
 
 def _of(fold: Fold) -> tuple[float, float, float]:

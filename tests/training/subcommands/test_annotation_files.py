@@ -65,6 +65,21 @@ def test_sheets_become_judgements_and_agreement(dataset: Path, table: Path) -> N
     assert (bob["clean"]["count"], bob["noise"]["count"], bob["recognised"]["count"]) == (0, 2, 0)
 
 
+def test_agreement_is_written_into_a_page(dataset: Path, table: Path, tmp_path: Path) -> None:
+    """The page gets a row for each set and kind; --qualified leaves out who named no clean item."""
+    page = tmp_path / "page.md"
+    page.write_text("<!-- agreement -->\n<!-- agreement -->\n")
+    given = ("agreement", table, "--dataset", dataset, "--draws", 100, "--write", page)
+    assert annotate(*given) == ""
+    people, models = (line for line in page.read_text().splitlines() if line.startswith("| `small`"))
+    assert people.startswith("| `small` | 2 people | 40 | 80 | 50.0% | -0.")
+    assert people.endswith("| 3 of 6 | 4 of 4 |")
+    assert "| 1 vision model | 40 | 40 | 100.0% | none: no item was judged by two annotators |" in models
+    assert "95% intervals of 100 draws of originals." in page.read_text()
+    annotate(*given, "--qualified")
+    assert "| `small` | 1 person | 40 | 40 | 100.0% |" in page.read_text()
+
+
 def test_answers_are_taken_in_again_when_they_are_mended(answered: Path, tmp_path: Path) -> None:
     """A bad answer is refused, told and ends with 1; the others are added, and the mended one is added later."""
     answers = json.loads((answered / "ada.json").read_text())

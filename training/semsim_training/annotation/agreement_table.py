@@ -20,6 +20,36 @@ def agreement_table(reports: Sequence[AgreementReport]) -> str:
     return "\n\n".join("\n".join(_block(report)) for report in reports)
 
 
+def agreement_markdown(reports: Sequence[AgreementReport]) -> str:
+    """The reports as a Markdown table, a row for each set and kind of annotator."""
+    lines = [
+        "| set | judged by | reconstructions | judgements | recognised | alpha of classes | alpha of recognised | "
+        "clean gold named | noise called unrecognizable |",
+        "|---" * 9 + "|",
+    ]
+    for report in reports:
+        count = len(report.annotators)
+        who = report.kind.replace("_", " ") if count == 1 else PLURALS[report.kind]
+        recognised = Rate.together(one.recognised for one in report.annotators)
+        gold = [
+            Rate.together(one.clean for one in report.annotators),
+            Rate.together(one.noise for one in report.annotators),
+        ]
+        cells = (
+            f"`{report.dataset}`",
+            f"{count} {who}",
+            f"{report.items:,}",
+            f"{recognised.of:,}",
+            "-" if recognised.value is None else f"{recognised.value:.1%}",
+            _alpha(report.classes),
+            _alpha(report.recognised),
+            *(f"{share.count} of {share.of}" for share in (clean, noise)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    drawn = ", ".join(sorted({f"{report.draws:,} draws of {report.drawn}" for report in reports}))
+    return "\n".join([*lines, "", f"Krippendorff's alpha, nominal, with 95% intervals of {drawn}."])
+
+
 def _block(report: AgreementReport) -> list[str]:
     lines = [_COLUMNS, *map(_cells, report.annotators)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

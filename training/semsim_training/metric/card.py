@@ -72,12 +72,12 @@ class CardSet:
     @property
     def clean(self) -> Rate:
         """The share of clean originals that were given their class, by all annotators who count."""
-        return _together([one.clean for one in self.agreement.annotators])
+        return Rate.together([one.clean for one in self.agreement.annotators])
 
     @property
     def noise(self) -> Rate:
         """The share of images of noise that were called unrecognizable."""
-        return _together([one.noise for one in self.agreement.annotators])
+        return Rate.together([one.noise for one in self.agreement.annotators])
 
 
 def write_card(
@@ -135,11 +135,6 @@ def write_card(
 def _card_set(source: JudgedSource, base: Path, sources: JudgedSources) -> CardSet:
     judged = source.read(base, sources.kind, sources.gold)
     return CardSet.of(judged, base / expanded(source.annotations), sources.gold)
-
-
-def _together(rates: Sequence[Rate]) -> Rate:
-    count, of = sum(rate.count for rate in rates), sum(rate.of for rate in rates)
-    return Rate.of_outcomes([True] * count + [False] * (of - count))
 
 
 def _selection(directory: Path) -> Sequence[RecipeScore]:

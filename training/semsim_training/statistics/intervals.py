@@ -1,5 +1,6 @@
 """Confidence intervals of shares and of bootstrap draws."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Self
@@ -37,7 +38,16 @@ class Rate:
     @classmethod
     def of_outcomes(cls, outcomes: list[bool]) -> Self:
         """The share of outcomes that are true."""
-        count, of = sum(outcomes), len(outcomes)
+        return cls._of(sum(outcomes), len(outcomes))
+
+    @classmethod
+    def together(cls, rates: Iterable[Self]) -> Self:
+        """The share of all outcomes that several rates count."""
+        counted = list(rates)
+        return cls._of(sum(rate.count for rate in counted), sum(rate.of for rate in counted))
+
+    @classmethod
+    def _of(cls, count: int, of: int) -> Self:
         return cls(count, of, count / of if of else None, wilson(count, of))
 
 

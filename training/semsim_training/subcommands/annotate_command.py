@@ -83,6 +83,9 @@ def sheets(
     columns: Annotated[int, typer.Option(help="Tiles side by side.")] = 6,
     rows: Annotated[int, typer.Option(help="Rows of tiles on a sheet.")] = 5,
     smooth: Annotated[bool, typer.Option("--smooth", help="Enlarge bicubically, not by repeating pixels.")] = False,
+    other: Annotated[
+        list[str] | None, typer.Option(help="Class that no original has, offered beside theirs.", show_default="none")
+    ] = None,
     meetings: Annotated[
         int | None,
         typer.Option(
@@ -107,7 +110,9 @@ def sheets(
     from semsim_training.annotation.sheets.sheet_image import SheetLayout
 
     layout = SheetLayout(tile, columns, rows, smooth)
-    request = SheetRequest(annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout)
+    request = SheetRequest(
+        annotator, seed, _kind(kind), splits(split), limit, clean, noise, repeats, layout, tuple(other or ())
+    )
     if meetings is not None:
         keys = key or out.resolve().with_name(f"{out.resolve().name}.keys")
         dealt = DealRequest(request, annotators, meetings, largest)
@@ -163,6 +168,13 @@ def agreement(
     ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    qualified: Annotated[
+        bool,
+        typer.Option("--qualified", help="Leave out those who fail at gold items: 80% of clean ones, 90% of noise."),
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Markdown file, to write a table of the judged sets between its marks.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print how far annotators agree with each other, with gold items and with themselves; each kind apart."""
@@ -170,18 +182,25 @@ def agreement(
     from dataclasses import asdict
 
     from semsim.exceptions import InvalidAnnotations
-    from semsim_training.annotation.agreement_table import agreement_table
+    from semsim_training.annotation.agreement_table import agreement_markdown, agreement_table
     from semsim_training.annotation.annotator_agreement import agreement_reports
+    from semsim_training.annotation.gold_rule import GoldRule
     from semsim_training.annotation.items import ItemSet
     from semsim_training.annotation.judgements import read
 
+    checked(write, "agreement")
     judgements = read(table)
     if not judgements:
         raise InvalidAnnotations(f"expected judgements in {table}, got none")
+    failed = GoldRule().failed(judgements) if qualified else frozenset[str]()
+    judgements = [one for one in judgements if one.annotator not in failed]
     originals = {one.name: one.originals for one in map(ItemSet.read, dataset or ())}
     reports = agreement_reports(judgements, originals, draws=draws, seed=seed)
     if as_json:
         typer.echo(json.dumps([asdict(report) for report in reports], indent=2))
+    elif write is not None:
+        named = [report for report in reports if report.dataset in originals or not originals]
+        told(agreement_markdown(named), write, "agreement")
     else:
         typer.echo(agreement_table(reports))
 
