@@ -14,8 +14,9 @@ from tests.conftest import IMAGES
 def test_the_committed_images_are_current(tmp_path: Path) -> None:
     """`make examples` would write the photographs and their degraded copies again as they are."""
     make_images.main(tmp_path)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg"]
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    attacked = sorted(path.relative_to(IMAGES).as_posix() for path in (IMAGES / "photographs").rglob("*.png"))
+    assert names == ["cat.jpg", "cat_blurred.png", "cat_noise.png", "coffee.jpg", *attacked]
     for name in names:
         np.testing.assert_array_equal(decode(tmp_path / name), decode(IMAGES / name))
 

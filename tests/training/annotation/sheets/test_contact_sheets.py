@@ -53,6 +53,17 @@ def test_what_is_handed_out_and_what_is_not(made: Path) -> None:
         assert hashlib.sha256((made / "out" / name).read_bytes()).hexdigest() == sha256
 
 
+def test_classes_that_no_original_has_are_offered_too(wide_set: Path, tmp_path: Path) -> None:
+    """They stand among the classes of the key and of the instructions, in the order of their names."""
+    request = replace(REQUEST, others=("zebra", "ant"))
+    key = make_sheets(wide_set, tmp_path / "out", tmp_path / "key.json", request)
+    assert key.classes == ("ant", *ItemSet.read(wide_set).classes, "zebra")
+    instructions = (tmp_path / "out" / "instructions.md").read_text()
+    assert "* `0` = ant\n* `1` = class_0\n" in instructions
+    assert "* `11` = zebra\n" in instructions
+    assert {tile.truth for tile in key.tiles.values()} & set(request.others) == set()
+
+
 def test_sheets_are_blind(wide_set: Path, made: Path) -> None:
     """Sheets carry no metadata. No text names an item, an original, a setting or how the images came about."""
     item_set = ItemSet.read(wide_set, ["test"])

@@ -43,6 +43,8 @@ class SheetRequest:
     repeats: int = 20
     """The number of reconstructions that are shown a second time."""
     layout: SheetLayout = _LAYOUT
+    others: tuple[str, ...] = ()
+    """Classes that no original has, offered beside those of the originals, so that fewer can be guessed."""
 
 
 def make_sheets(dataset: Path, out: Path, key: Path, request: SheetRequest) -> SheetKey:
@@ -97,7 +99,7 @@ def write_sheets(out: Path, key: Path, request: SheetRequest, shown: Sequence[Sh
         InvalidOption: there is a key already.
     """
     images = [one.item_set.png(one.showing.item) for one in shown]
-    tiles, classes = [one.tile for one in shown], shown[0].item_set.classes
+    tiles, classes = [one.tile for one in shown], tuple(sorted({*shown[0].item_set.classes, *request.others}))
     protocol = f"{protocol}-smooth" if request.layout.smooth else protocol
     named = "\n".join([protocol, request.annotator, *(tile.item for tile in tiles)])
     code = hashlib.sha256(named.encode()).hexdigest()[:8]
