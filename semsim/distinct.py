@@ -36,5 +36,5 @@ def _is_small(image: RGBImage) -> bool:
 
 
 def _key(image: RGBImage) -> Hashable:
-    content = image.tobytes() if _is_small(image) else hashlib.blake2b(np.ascontiguousarray(image)).digest()
+    content = image.tobytes() if _is_small(image) else hashlib.blake2b(np.ascontiguousarray(image).data).digest()
     return image.shape, content

@@ -89,10 +89,10 @@ class PictureDecoder:
                 # end it at a picture. It ends when the service does, since the socket is closed then.
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "semsim_service.core.picture_process"],
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
-                    env=os.environ | _MALLOC | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    env=os.environ | _MALLOC | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
                 )
             ours.settimeout(_LOOK_SECONDS)
             self._connection = ours
