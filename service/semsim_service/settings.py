@@ -152,6 +152,8 @@ class LogSettings(_Group):
 
     requests: bool = False
     """Write a line for each request. It costs throughput."""
+    audit_file: Path | None = None
+    """A file that gets a line of JSON for each request with pairs: who scored how many, and when."""
 
 
 class Settings(BaseSettings):

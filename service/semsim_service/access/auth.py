@@ -1,71 +1,105 @@
-"""The bearer token: reads it, checks that a caller has it, and refuses to serve strangers without one."""
+"""The bearer tokens: reads them, checks that a caller has one, and refuses to serve strangers without any.
+
+There may be two at once. So callers can be given the new one before the old one is taken away.
+"""
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from semsim.exceptions import InvalidOption, Unauthenticated
 from semsim_service.settings import AuthSettings
 
 _SHORTEST = 16
+_MOST = 2
 # RFC 6750: such a token can stand in a header, and in gRPC's metadata, as it is.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
-def read_token(auth: AuthSettings) -> str | None:
-    """The token that requests must carry. None = they need none.
+class Tokens:
+    """The tokens of the service.
+
+    Args:
+        auth: the settings that name them.
 
     Raises:
-        InvalidOption: both settings are given, the file cannot be read, or its content or the setting is no token.
+        InvalidOption: see :func:`read_tokens`.
+    """
+
+    def __init__(self, auth: AuthSettings) -> None:
+        self._auth = auth
+        self._accepted = read_tokens(auth)
+
+    def reload(self) -> None:
+        """Read the tokens again. Those before stay where this fails.
+
+        Raises:
+            InvalidOption: see :func:`read_tokens`, or there are none any more.
+        """
+        accepted = read_tokens(self._auth)
+        if self._accepted and not accepted:
+            raise InvalidOption("expected a token as before, got none")
+        self._accepted = accepted
+
+    def check(self, authorization: str | None) -> None:
+        """Check an ``Authorization`` header.
+
+        Raises:
+            Unauthenticated: see :func:`check_token`.
+        """
+        check_token(self._accepted, authorization)
+
+
+def read_tokens(auth: AuthSettings) -> tuple[str, ...]:
+    """The tokens of which requests must carry one, a line each. None of them = requests need none.
+
+    Raises:
+        InvalidOption: both settings are given, the file cannot be read, a line is no token, or there are more than two.
     """
     if auth.token is not None and auth.token_file is not None:
         raise InvalidOption("expected one of auth.token and auth.token_file, got both")
     if auth.token_file is not None:
         try:
-            token = auth.token_file.read_bytes().decode(errors="replace").strip()
+            text = auth.token_file.read_bytes().decode(errors="replace")
         except OSError as error:
             raise InvalidOption(
                 f"expected auth.token_file to be readable, got {auth.token_file}: {error.strerror}"
             ) from None
-        return _checked(token, "auth.token_file")
-    return None if auth.token is None else _checked(auth.token.get_secret_value().strip(), "auth.token")
+        return _checked(text, "auth.token_file")
+    return () if auth.token is None else _checked(auth.token.get_secret_value(), "auth.token")
 
 
-def _checked(token: str, name: str) -> str:
-    """The token, if it is one. No message repeats it."""
-    if len(token) < _SHORTEST:
-        raise InvalidOption(
-            f"expected {name} to hold at least {_SHORTEST} characters, which nobody guesses, got {len(token)}"
-        )
-    if _TOKEN.fullmatch(token) is None:
-        raise InvalidOption(f"expected {name} to hold letters, digits and -._~+/ only, got other characters")
-    return token
+def _checked(text: str, name: str) -> tuple[str, ...]:
+    """The tokens of a text, if all are some. No message repeats one."""
+    tokens = tuple(line.strip() for line in text.strip().split("\n"))
+    if len(tokens) > _MOST:
+        raise InvalidOption(f"expected {name} to hold one token, or {_MOST} in a line each, got {len(tokens)} lines")
+    for token in tokens:
+        if len(token) < _SHORTEST:
+            raise InvalidOption(
+                f"expected {name} to hold at least {_SHORTEST} characters, which nobody guesses, got {len(token)}"
+            )
+        if _TOKEN.fullmatch(token) is None:
+            raise InvalidOption(f"expected {name} to hold letters, digits and -._~+/ only, got other characters")
+    return tokens
 
 
-def check_token(expected: str | None, authorization: str | None) -> None:
-    """Compare an ``Authorization`` header with the token, in a time that does not tell how much of it is right.
+def check_token(accepted: tuple[str, ...], authorization: str | None) -> None:
+    """Compare an ``Authorization`` header with the tokens, in a time that does not tell how much of it is right.
 
     Raises:
         Unauthenticated: the header is missing, or carries another token.
     """
-    if expected is None:
+    if not accepted:
         return
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("expected a header Authorization: Bearer <token>, got none")
-    if not hmac.compare_digest(token.strip().encode(errors="surrogateescape"), expected.encode()):
+    given = token.strip().encode(errors="surrogateescape")
+    matches = [hmac.compare_digest(given, each.encode()) for each in accepted]  # all are compared, whichever is right
+    if not any(matches):
         raise Unauthenticated("expected this service's bearer token, got another")
-
-
-def authenticator(auth: AuthSettings) -> Callable[[str | None], None]:
-    """:func:`check_token` with the service's token, read once.
-
-    Raises:
-        InvalidOption: see :func:`read_token`.
-    """
-    expected = read_token(auth)
-    return lambda authorization: check_token(expected, authorization)
 
 
 def check_exposure(auth: AuthSettings, hosts: Iterable[str]) -> None:
@@ -75,7 +109,7 @@ def check_exposure(auth: AuthSettings, hosts: Iterable[str]) -> None:
         InvalidOption: a host lies beyond loopback, there is no token, and ``auth.anonymous`` does not allow it.
     """
     open_to_others = [host for host in hosts if not ip_address(host).is_loopback]
-    if open_to_others and not auth.anonymous and read_token(auth) is None:
+    if open_to_others and not auth.anonymous and not read_tokens(auth):
         raise InvalidOption(
             f"expected SEMSIM_AUTH__TOKEN or SEMSIM_AUTH__TOKEN_FILE beyond loopback, on {open_to_others[0]}, "
             "got neither; SEMSIM_AUTH__ANONYMOUS=true serves whoever comes"

@@ -10,8 +10,8 @@ import grpc
 from grpc_health.v1 import health_pb2 as pb
 
 from semsim.exceptions import InvalidRequest, NotFound, RequestError
-from semsim_service.grpc_transport.calls.caller import read_caller
-from semsim_service.grpc_transport.calls.context import Context, refuse
+from semsim_service.grpc_transport.calls.caller import Context, read_caller
+from semsim_service.grpc_transport.calls.context import refuse
 from semsim_service.grpc_transport.calls.strangers import Strangers, answering_strangers
 from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.calls.wire import parse
@@ -56,7 +56,7 @@ class Health:
         try:
             await self._tell(context)
         except RequestError as error:
-            await refuse(context, read_caller(context.invocation_metadata()), error)
+            await refuse(context, read_caller(context), error)
 
     async def _tell(self, context: Context) -> None:
         message = await self._strangers.read(context)

@@ -1,8 +1,10 @@
 """Options of the server: its channels and its certificates."""
 
+from typing import Any
+
 import grpc
 
-from semsim_service.access.tls import check_tls
+from semsim_service.access.certificates import read_certificates
 from semsim_service.settings import Settings, TLSSettings
 
 # A message a little over the limit is read, and refused with a code. gRPC refuses a far larger one by its length.
@@ -48,18 +50,37 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
     ]
 
 
-def server_credentials(tls: TLSSettings) -> grpc.ServerCredentials | None:
-    """The server's certificate, and the authority of its clients' certificates. None = plain text.
+class RenewedCredentials:
+    """The server's certificate, and the authority of its clients' certificates. Each handshake takes the newest.
+
+    Args:
+        tls: the settings that name them.
 
     Raises:
         InvalidOption: see :func:`semsim_service.access.tls.check_tls`.
     """
-    check_tls(tls)
-    if tls.certificate is None or tls.key is None:
-        return None
-    client_ca = None if tls.client_ca is None else tls.client_ca.read_bytes()
-    return grpc.ssl_server_credentials(
-        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
-        root_certificates=client_ca,
-        require_client_auth=client_ca is not None,
-    )
+
+    def __init__(self, tls: TLSSettings) -> None:
+        self._tls = tls
+        self._newest = read_certificates(tls)
+
+    def reload(self) -> None:
+        """Read the certificates again. Those before stay where this fails.
+
+        Raises:
+            InvalidOption: as at the start.
+        """
+        self._newest = read_certificates(self._tls)
+
+    def make(self) -> grpc.ServerCredentials | None:
+        """The credentials of a server. None = plain text."""
+        if self._newest is None:
+            return None
+        required = self._newest.client_ca is not None
+        return grpc.dynamic_ssl_server_credentials(self._configuration(), self._configuration, required)
+
+    def _configuration(self) -> Any:
+        files = self._newest
+        if files is None:
+            return None
+        return grpc.ssl_server_certificate_configuration([(files.key, files.certificate)], files.client_ca)

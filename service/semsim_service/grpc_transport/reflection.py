@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha import reflection_pb2 as pb
 from grpc_reflection.v1alpha.reflection import aio
 
 from semsim.exceptions import RequestError
-from semsim_service.grpc_transport.calls.caller import read_caller
-from semsim_service.grpc_transport.calls.context import Context, refuse
+from semsim_service.grpc_transport.calls.caller import Context, read_caller
+from semsim_service.grpc_transport.calls.context import refuse
 from semsim_service.grpc_transport.calls.strangers import Strangers
 from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.calls.wire import parse
@@ -36,6 +36,6 @@ def reflection_handlers(services: Iterable[str], limits: Limits, strangers: Stra
                 async for answer in servicer.ServerReflectionInfo(requests(), context):
                     await context.write(answer.SerializeToString())
         except RequestError as error:
-            await refuse(context, read_caller(context.invocation_metadata()), error)
+            await refuse(context, read_caller(context), error)
 
     return {"ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(handle)}

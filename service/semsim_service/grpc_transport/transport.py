@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
@@ -15,7 +15,7 @@ from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.strangers import Strangers
 from semsim_service.grpc_transport.calls.unary import Handler
-from semsim_service.grpc_transport.listening import channel_options, server_credentials
+from semsim_service.grpc_transport.listening import RenewedCredentials, channel_options
 from semsim_service.grpc_transport.open_inference import inference_service
 from semsim_service.grpc_transport.refusing_server import make_server
 from semsim_service.grpc_transport.semsim_v1 import scorer_service
@@ -27,8 +27,6 @@ _LOOK_SECONDS = 0.05
 
 Services = dict[str, dict[str, Handler]]
 """The handlers of methods by name, by service."""
-Credentials: TypeAlias = "grpc.ServerCredentials | None"
-"""The server's certificates, read once. None = plain text."""
 
 logger = logging.getLogger("semsim.service")
 
@@ -41,6 +39,7 @@ class GRPCTransport:
         self._health: health.Health | None = None
         self._drain: Drain | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._credentials: RenewedCredentials | None = None
         self.port = 0
         """The port that the server listens on. 0 = none."""
 
@@ -59,13 +58,13 @@ class GRPCTransport:
         services[health.NAME] = checks.handlers()
         services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits, strangers)
         self._health, self._drain = checks, drain
-        credentials = server_credentials(settings.tls)
+        self._credentials = credentials = RenewedCredentials(settings.tls)
         self._server, self.port = await _serve(services, settings, credentials)
         # A server that starts again takes the same port, also where the system had chosen it.
         again = settings.model_copy(update={"grpc": settings.grpc.model_copy(update={"port": self.port})})
         self._watch = asyncio.create_task(self._keep_serving(services, again, credentials))
 
-    async def _keep_serving(self, services: Services, settings: Settings, credentials: Credentials) -> None:
+    async def _keep_serving(self, services: Services, settings: Settings, credentials: RenewedCredentials) -> None:
         """Start the server again whenever it has stopped by itself.
 
         grpcio's server stops at whatever it did not expect. The calls that it had begun go on.
@@ -89,6 +88,15 @@ class GRPCTransport:
                     )
                 failure_logged = True
 
+    def reload(self) -> None:
+        """Read the certificates again. Connections that are open go on.
+
+        Raises:
+            InvalidOption: a file cannot be used. The certificates stay as they were.
+        """
+        if self._credentials is not None:
+            self._credentials.reload()
+
     async def stop(self, grace: float) -> None:
         """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called twice."""
         server, checks, drain = self._server, self._health, self._drain
@@ -107,7 +115,9 @@ class GRPCTransport:
         await server.stop(min(_LAST_SECONDS, grace))
 
 
-async def _serve(services: Services, settings: Settings, credentials: Credentials) -> tuple[grpc.aio.Server, int]:
+async def _serve(
+    services: Services, settings: Settings, credentials: RenewedCredentials
+) -> tuple[grpc.aio.Server, int]:
     """Start a server. Returns it and its port."""
     server = make_server(channel_options(settings), services)
     port = _listen(server, settings, credentials)
@@ -121,14 +131,15 @@ def is_running(server: grpc.aio.Server) -> bool:
     return bool(inner.is_running()) if hasattr(inner, "is_running") else True
 
 
-def _listen(server: grpc.aio.Server, settings: Settings, credentials: Credentials) -> int:
+def _listen(server: grpc.aio.Server, settings: Settings, credentials: RenewedCredentials) -> int:
     host, port = settings.grpc.host, settings.grpc.port
     check_host(host, "grpc.host")
     address = f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
+    made = credentials.make()
     try:
-        if credentials is None:
+        if made is None:
             return server.add_insecure_port(address)
-        return server.add_secure_port(address, credentials)
+        return server.add_secure_port(address, made)
     except RuntimeError:
-        secure = "" if credentials is None else ", and a key that fits its certificate"
+        secure = "" if made is None else ", and a key that fits its certificate"
         raise InvalidOption(f"expected a free address of this machine for gRPC{secure}, got {address}") from None

@@ -18,6 +18,10 @@ _FIELDS = frozenset(
     {
         "request_id",
         "transport",
+        "peer",
+        "certificate",
+        "path",
+        "left_out",
         "code",
         "pairs",
         "failed",
@@ -67,6 +71,7 @@ def log_request(call: Call, code: str) -> None:
         extra={
             "request_id": call.request_id,
             "transport": call.transport.value,
+            **source_fields(call),
             "code": code,
             "pairs": call.pairs,
             "failed": call.failed,
@@ -76,6 +81,12 @@ def log_request(call: Call, code: str) -> None:
             "total_ms": _milliseconds(time.monotonic() - call.began),
         },
     )
+
+
+def source_fields(call: Call) -> dict[str, str | None]:
+    """The fields that say where a request came from."""
+    source = call.source()
+    return {"peer": source.peer, "certificate": source.certificate, "path": source.path}
 
 
 def _formatter() -> structlog.stdlib.ProcessorFormatter:

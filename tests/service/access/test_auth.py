@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from semsim.exceptions import InvalidOption, Unauthenticated
-from semsim_service.access.auth import check_exposure, check_token, read_token
+from semsim_service.access.auth import Tokens, check_exposure, check_token, read_tokens
 from semsim_service.settings import AuthSettings
 from tests.service.guarded import TOKEN, Guarded
 
@@ -27,9 +27,9 @@ def test_a_token_is_read_from_a_setting_or_a_file(tmp_path: Path) -> None:
     """The token is stripped of blanks. Without a setting there is none."""
     file = tmp_path / "token"
     file.write_text(f"  {TOKEN}\n")
-    assert read_token(AuthSettings()) is None
-    assert read_token(AuthSettings(token=SecretStr(TOKEN))) == TOKEN
-    assert read_token(AuthSettings(token_file=file)) == TOKEN
+    assert read_tokens(AuthSettings()) == ()
+    assert read_tokens(AuthSettings(token=SecretStr(TOKEN))) == (TOKEN,)
+    assert read_tokens(AuthSettings(token_file=file)) == (TOKEN,)
 
 
 @pytest.mark.parametrize(
@@ -48,26 +48,51 @@ def test_what_is_no_token_is_refused_and_not_repeated(tmp_path: Path, content: b
     file = tmp_path / "token"
     file.write_bytes(content)
     with pytest.raises(InvalidOption, match=message) as refusal:
-        read_token(AuthSettings(token_file=file))
+        read_tokens(AuthSettings(token_file=file))
     assert not content.strip() or content.decode(errors="replace").strip() not in str(refusal.value)
 
 
 def test_a_token_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """A missing file is refused, and so are two sources at once."""
     with pytest.raises(InvalidOption, match="No such file"):
-        read_token(AuthSettings(token_file=tmp_path / "nothing"))
+        read_tokens(AuthSettings(token_file=tmp_path / "nothing"))
     with pytest.raises(InvalidOption, match="got both"):
-        read_token(AuthSettings(token=SecretStr(TOKEN), token_file=tmp_path / "nothing"))
+        read_tokens(AuthSettings(token=SecretStr(TOKEN), token_file=tmp_path / "nothing"))
 
 
 def test_only_the_token_opens() -> None:
     """Any other header is refused, whatever it is made of. The scheme's case does not matter."""
-    check_token(None, None)
-    check_token(TOKEN, f"Bearer {TOKEN}")
-    check_token(TOKEN, f"bearer {TOKEN}")
+    check_token((), None)
+    check_token((TOKEN,), f"Bearer {TOKEN}")
+    check_token((TOKEN,), f"bearer {TOKEN}")
     for header in (None, "", TOKEN, f"Basic {TOKEN}", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer é"):
         with pytest.raises(Unauthenticated):
-            check_token(TOKEN, header)
+            check_token((TOKEN,), header)
+
+
+def test_two_tokens_open_while_one_is_exchanged(tmp_path: Path) -> None:
+    """Each of two lines of the file is a token. A file that is wrong when it is read again changes nothing."""
+    file = tmp_path / "token"
+    other = "another-token-of-this-service"
+    file.write_text(f"{TOKEN}\n")
+    tokens = Tokens(AuthSettings(token_file=file))
+    file.write_text(f"{TOKEN}\r\n{other}\n")
+    tokens.reload()
+    for token in (TOKEN, other):
+        tokens.check(f"Bearer {token}")
+    for wrong in ("", f"{TOKEN}\n\n{other}\n", f"{TOKEN}\n{other}\n{TOKEN}x", f"{TOKEN}\nshort"):
+        file.write_text(wrong)
+        with pytest.raises(InvalidOption):
+            tokens.reload()
+    file.unlink()
+    with pytest.raises(InvalidOption):
+        tokens.reload()
+    tokens.check(f"Bearer {other}")
+    file.write_text(other)
+    tokens.reload()
+    tokens.check(f"Bearer {other}")
+    with pytest.raises(Unauthenticated):
+        tokens.check(f"Bearer {TOKEN}")
 
 
 def test_a_service_with_a_token_asks_for_it(guarded: Guarded) -> None:

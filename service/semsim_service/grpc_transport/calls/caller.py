@@ -1,23 +1,56 @@
-"""The metadata of a call that the service reads."""
+"""The caller of a call: what its metadata tell that the service reads, and where it comes from."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import unquote
 
-from semsim_service.core.call import accept_request_id
+import grpc
+
+from semsim.exceptions import InvalidRequest
+from semsim_service.core.call import Source, accept_request_id
+
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+"""gRPC's side of one call. It leaves messages as bytes."""
+
+_ONCE = frozenset(("authorization",))
+_NAMES = ("x509_common_name", "x509_subject_alternative_name")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of one call, as its metadata tell."""
+    """The caller of one call."""
 
+    context: Context
+    method: str | None
     request_id: str
     """The caller's own name for the request, or a new one."""
     authorization: str | None
     traceparent: str | None
+    repeated: bool
+    """True where the metadata say twice what can be said once."""
+
+    def check(self) -> None:
+        """Refuse metadata that say two things.
+
+        Raises:
+            InvalidRequest: there are two tokens, of which another reader may take the other.
+        """
+        if self.repeated:
+            raise InvalidRequest("expected one authorization in the metadata, got several")
+
+    def source(self) -> Source:
+        """The place that the call comes from, as long as the call is not over."""
+        names = self.context.auth_context()
+        certificate = next((name for key in _NAMES for name in names.get(key, ())), None)
+        peer = unquote(self.context.peer()).partition(":")[2]
+        return Source(peer, None if certificate is None else certificate.decode(errors="replace"), self.method)
 
 
-def read_caller(metadata: Iterable[tuple[str, str | bytes]] | None) -> Caller:
-    """The caller of a call with ``metadata``, whose keys gRPC has made lower case."""
-    # Values are bytes where a key ends in -bin, which none of these keys does.
-    texts = {key: value for key, value in metadata or () if isinstance(value, str)}
-    return Caller(accept_request_id(texts.get("x-request-id")), texts.get("authorization"), texts.get("traceparent"))
+def read_caller(context: Context, method: str | None = None) -> Caller:
+    """The caller of a call of ``method``, a path."""
+    # gRPC has made keys lower case. Values are bytes where a key ends in -bin, which none of these keys does.
+    metadata = [(key, value) for key, value in context.invocation_metadata() or () if isinstance(value, str)]
+    texts = dict(metadata)
+    repeated = any(sum(key == name for key, _ in metadata) > 1 for name in _ONCE)
+    request_id = accept_request_id(texts.get("x-request-id"))
+    return Caller(context, method, request_id, texts.get("authorization"), texts.get("traceparent"), repeated)

@@ -1,15 +1,12 @@
 """gRPC's side of a call: its messages, its deadline, and its errors, each a status with the stable code beside it."""
 
 import asyncio
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 import grpc
 
 from semsim.exceptions import ErrorCode, Overloaded, RequestError
-from semsim_service.grpc_transport.calls.caller import Caller
-
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
-"""gRPC's side of one call. It leaves messages as bytes."""
+from semsim_service.grpc_transport.calls.caller import Caller, Context
 
 _STATUS = {
     ErrorCode.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import grpc
 
 from semsim.exceptions import BodyTooLarge, InvalidRequest, Overloaded, RequestError, RequestTimeout
-from semsim_service.grpc_transport.calls.caller import read_caller
+from semsim_service.grpc_transport.calls.caller import Context, read_caller
 from semsim_service.grpc_transport.calls.connection_bytes import bytes_received, find_connection
-from semsim_service.grpc_transport.calls.context import Context, read_message, refuse
+from semsim_service.grpc_transport.calls.context import read_message, refuse
 from semsim_service.grpc_transport.calls.unary import Handler
 
 MOST_BYTES = 64 * 2**10
@@ -143,6 +143,6 @@ def answering_strangers(strangers: Strangers, answer: Callable[[bytes], bytes]) 
                 raise InvalidRequest("expected a message, got none that could be received")
             return answer(message)
         except RequestError as error:
-            return await refuse(context, read_caller(context.invocation_metadata()), error)
+            return await refuse(context, read_caller(context), error)
 
     return grpc.stream_unary_rpc_method_handler(handle)

@@ -10,9 +10,8 @@ from google.protobuf.message import Message
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestError
 from semsim_service.core.call import Call, Transport
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.calls.caller import Caller, read_caller
+from semsim_service.grpc_transport.calls.caller import Caller, Context, read_caller
 from semsim_service.grpc_transport.calls.context import (
-    Context,
     fail,
     read_message,
     refuse,
@@ -29,8 +28,8 @@ Answer = Callable[[Call, bytes], Awaitable[Message]]
 """Makes the answer to one message, which comes as bytes."""
 
 
-def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
-    """The handler of a method. The core authenticates, times and counts its calls, and errors become gRPC's.
+def unary(core: ScoringCore, drain: Drain, method: str, answer: Answer) -> Handler:
+    """The handler of ``method``, a path. The core authenticates, times and counts its calls, and errors become gRPC's.
 
     gRPC takes it for the handler of a stream. So it can read the message itself, after its caller is authenticated, and
     the stream's window bounds the bytes in memory until then.
@@ -39,7 +38,7 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
     async def handle(_: object, context: Context) -> bytes:
         drain.begin()
         context.add_done_callback(drain.end)  # type: ignore[arg-type]  # no function fits its stub
-        caller = read_caller(context.invocation_metadata())
+        caller = read_caller(context, method)
         outcome = await answered(caller, context)
         if isinstance(outcome, RequestError):
             await refuse(context, caller, outcome)
@@ -56,7 +55,9 @@ def unary(core: ScoringCore, drain: Drain, answer: Answer) -> Handler:
                 authorization=caller.authorization,
                 traceparent=caller.traceparent,
                 seconds=seconds_left(context),
+                source=caller.source,
             ) as call:
+                caller.check()
                 drain.check_open()
                 message = await read_message(context)
                 if message is None:

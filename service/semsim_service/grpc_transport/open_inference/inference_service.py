@@ -39,9 +39,9 @@ class Inference:
             "ServerLive": self._probe(self._server_live),
             "ServerReady": self._probe(self._server_ready),
             "ModelReady": self._probe(self._model_ready),
-            "ServerMetadata": unary(core, drain, self._server_metadata),
-            "ModelMetadata": unary(core, drain, self._model_metadata),
-            "ModelInfer": unary(core, drain, self._model_infer),
+            "ServerMetadata": unary(core, drain, f"/{NAME}/ServerMetadata", self._server_metadata),
+            "ModelMetadata": unary(core, drain, f"/{NAME}/ModelMetadata", self._model_metadata),
+            "ModelInfer": unary(core, drain, f"/{NAME}/ModelInfer", self._model_infer),
         }
 
     def _probe(self, answer: Callable[[bytes], Message]) -> Handler:

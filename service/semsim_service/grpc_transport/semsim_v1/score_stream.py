@@ -10,10 +10,9 @@ from semsim.exceptions import ErrorCode, RequestError
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.call import Transport
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.calls.caller import Caller, read_caller
+from semsim_service.grpc_transport.calls.caller import Caller, Context, read_caller
 from semsim_service.grpc_transport.calls.context import (
     UNEXPECTED,
-    Context,
     fail,
     read_message,
     refuse,
@@ -32,15 +31,16 @@ IN_FLIGHT = 8
 """The number of requests of one stream that are worked on at once. The next is read when one of them is answered."""
 
 
-def score_stream(core: ScoringCore, drain: Drain) -> Handler:
-    """The handler of the method."""
+def score_stream(core: ScoringCore, drain: Drain, method: str) -> Handler:
+    """The handler of ``method``, a path."""
 
     async def handle(_: object, context: Context) -> None:
-        caller = read_caller(context.invocation_metadata())
+        caller = read_caller(context, method)
         context.set_trailing_metadata((("x-request-id", caller.request_id),))
         try:
-            core.authenticate(Transport.GRPC, caller.authorization)
+            core.authenticate(Transport.GRPC, caller.request_id, caller.authorization, caller.source)
             try:
+                caller.check()
                 drain.check_open()
                 await _ScoreStream(core, drain, context, caller).run()
             except RequestError as error:  # counted, logged and traced as the error of a request
@@ -49,6 +49,7 @@ def score_stream(core: ScoringCore, drain: Drain) -> Handler:
                     request_id=caller.request_id,
                     authorization=caller.authorization,
                     traceparent=caller.traceparent,
+                    source=caller.source,
                 ):
                     raise without_frames(error) from None
         except RequestError as error:
@@ -137,6 +138,7 @@ class _ScoreStream:
                 authorization=self._caller.authorization,
                 traceparent=self._caller.traceparent,
                 seconds=seconds_left(self._context),
+                source=self._caller.source,
             ) as call:
                 check_size(size, core.limits)
                 call.reserve_bytes(size)

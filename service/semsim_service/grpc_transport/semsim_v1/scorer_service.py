@@ -32,7 +32,7 @@ def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
         return model_message(core.model_info())
 
     return {
-        "Score": unary(core, drain, score),
-        "ScoreStream": score_stream(core, drain),
-        "GetModel": unary(core, drain, get_model),
+        "Score": unary(core, drain, f"/{NAME}/Score", score),
+        "ScoreStream": score_stream(core, drain, f"/{NAME}/ScoreStream"),
+        "GetModel": unary(core, drain, f"/{NAME}/GetModel", get_model),
     }

@@ -1,0 +1,96 @@
+"""The certificates of HTTP and gRPC: read, read again, and read for what they say."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semsim.exceptions import InvalidOption
+from semsim_service.access.tls import check_tls
+from semsim_service.settings import TLSSettings
+
+
+@dataclass(frozen=True)
+class CertificateFiles:
+    """The content of the PEM files."""
+
+    key: bytes
+    certificate: bytes
+    client_ca: bytes | None
+    """The authority that must have signed the clients' certificates. None = clients need none."""
+
+
+def read_certificates(tls: TLSSettings) -> CertificateFiles | None:
+    """The files that the settings name. None = plain text.
+
+    Raises:
+        InvalidOption: see :func:`semsim_service.access.tls.check_tls`.
+    """
+    check_tls(tls)
+    if tls.certificate is None or tls.key is None:
+        return None
+    client_ca = None if tls.client_ca is None else tls.client_ca.read_bytes()
+    return CertificateFiles(tls.key.read_bytes(), tls.certificate.read_bytes(), client_ca)
+
+
+class RenewedContext:
+    """The TLS context of a server that keeps the one it was started with, made again from the same files when asked.
+
+    Each handshake begins with the first context, and is handed over to the newest one before any certificate is shown.
+    """
+
+    def __init__(self) -> None:
+        self._make: Callable[[], ssl.SSLContext] | None = None
+        self._newest: ssl.SSLContext | None = None
+
+    def making(self, create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+        """``create``, whose context from now on can be made again."""
+
+        def first(*arguments: Any, **options: Any) -> ssl.SSLContext:
+            self._make = lambda: create(*arguments, **options)
+            context = self._newest = self._make()
+            context.sni_callback = self._hand_over
+            return context
+
+        return first
+
+    def reload(self) -> None:
+        """Make the context again, if there is one. The one before stays where this fails.
+
+        Raises:
+            InvalidOption: a file cannot be used.
+        """
+        if self._make is None:
+            return
+        try:
+            self._newest = self._make()
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise InvalidOption(f"expected a PEM certificate, its key and authorities, got: {error}") from None
+
+    def _hand_over(self, connection: ssl.SSLObject, _: str | None, context: ssl.SSLContext) -> None:
+        if self._newest is not None and self._newest is not context:
+            connection.context = self._newest
+
+
+def expiry(path: Path) -> float:
+    """The time when the first certificate of a PEM file expires, in seconds of ``time.time``.
+
+    Raises:
+        InvalidOption: the file holds no certificate.
+    """
+    try:
+        # CPython has no public reader of a certificate that is not a peer's. Its own tests read with this one.
+        text = ssl._ssl._test_decode_cert(str(path))["notAfter"]  # type: ignore[attr-defined]
+    except (OSError, KeyError) as error:
+        raise InvalidOption(f"expected a PEM certificate, got {path}: {error}") from None
+    return ssl.cert_time_to_seconds(text)
+
+
+def certificate_name(certificate: Mapping[str, Any] | None) -> str | None:
+    """The name in a client's certificate, as ``SSLObject.getpeercert`` gives it: its common name, or another one."""
+    if not certificate:
+        return None
+    fields = dict(field for group in certificate.get("subject", ()) for field in group)
+    others = [value for _, value in certificate.get("subjectAltName", ())]
+    return next((str(name) for name in (fields.get("commonName"), *others) if name), None)
