@@ -19,6 +19,7 @@ from semsim_training.metric.card import write_card
 from semsim_training.metric.checkpoint_writing import WEIGHTS
 from semsim_training.metric.experiment import run
 from semsim_training.metric.hold_out import HeldOuts, _Trial, hold_out
+from semsim_training.metric.metric_comparison import parts_of
 from semsim_training.metric.metric_recipe import About, MetricTraining
 from semsim_training.metric.recipe_selection import Fold, folds_of, select
 from semsim_training.metric.training_report import TrainingReport
@@ -252,3 +253,15 @@ def test_splits_of_one_kind_are_refused(source: JudgedSource, tmp_path: Path) ->
     clear = source.model_copy(update={"annotations": tmp_path / "annotations"})
     with pytest.raises(InvalidAnnotations, match="recognised and unrecognised reconstructions in test, got one kind"):
         run(small(clear), tmp_path, tmp_path)
+
+
+def test_parts_with_too_few_of_a_kind_are_not_measured_apart() -> None:
+    """Trained victims are a part where enough of them were recognised and enough were not; no set has them alone."""
+    many = judged(originals=40, each=8)
+    half = with_rows(many, lambda row: replace(row, trained=row.victim == "victim-0")).judged
+    parts = parts_of(half)
+    assert list(parts) == ["all", "set-0", "set-1", "trained victims", "untrained victims"]
+    assert [int(rows.sum()) for rows in parts.values()] == [320, 160, 160, 160, 160]
+    few = with_rows(many, lambda row: replace(row, trained=row.image < "image-02")).judged
+    assert list(parts_of(few)) == ["all", "set-0", "set-1", "untrained victims"]
+    assert list(parts_of(many.judged)) == ["all", "set-0", "set-1"]

@@ -31,10 +31,8 @@ def agreement_markdown(reports: Sequence[AgreementReport]) -> str:
         count = len(report.annotators)
         who = report.kind.replace("_", " ") if count == 1 else PLURALS[report.kind]
         recognised = Rate.together(one.recognised for one in report.annotators)
-        gold = [
-            Rate.together(one.clean for one in report.annotators),
-            Rate.together(one.noise for one in report.annotators),
-        ]
+        clean = Rate.together(one.clean for one in report.annotators)
+        noise = Rate.together(one.noise for one in report.annotators)
         cells = (
             f"`{report.dataset}`",
             f"{count} {who}",

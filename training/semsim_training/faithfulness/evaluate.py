@@ -31,6 +31,7 @@ from semsim_training.faithfulness.report import (
     VictimsRecord,
 )
 from semsim_training.faithfulness.study import Study
+from semsim_training.judged.judged_set import FEWEST_OF_A_KIND
 from semsim_training.statistics.bootstrap import Draws
 from semsim_training.statistics.intervals import Floats, percentiles
 
@@ -108,7 +109,7 @@ def evaluate(study: Study, *, draws: int, seed: int, source: str, fid: FidRecord
 def victims_apart(study: Study, draws: int, seed: int) -> tuple[VictimsRecord, ...]:
     """Trained and untrained victims apart, each with draws of its own originals; nothing where no rows tell them.
 
-    Victims of which the majority recognised all reconstructions or none have no AUC and are left out.
+    A kind with fewer than 10 reconstructions that the majority recognised, or that it did not, is left out.
     """
     if not study.judged.pairs:
         return ()
@@ -116,7 +117,7 @@ def victims_apart(study: Study, draws: int, seed: int) -> tuple[VictimsRecord, .
     return tuple(
         _victims(Study(study.judged.take(rows), tuple(one.take(rows) for one in study.metrics)), trained, draws, seed)
         for trained, rows in kinds
-        if 0 < study.judged.majority[rows].sum() < rows.sum()
+        if study.judged.take(rows).rarer >= FEWEST_OF_A_KIND
     )
 
 

@@ -18,6 +18,9 @@ from semsim_training.reconstructions.schema import ReconstructionRow
 
 Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+FEWEST_OF_A_KIND = 10
+"""The fewest recognised and the fewest unrecognised reconstructions of a part that is measured apart: of fewer, an AUC
+says nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +140,12 @@ class JudgedSet:
         """True where more than half of an item's annotators recognised it, ``(N,)``; half is no majority."""
         majority: Mask = 2 * self.recognised > self.annotators
         return majority
+
+    @property
+    def rarer(self) -> int:
+        """The number of items of the rarer kind, recognised by the majority or not."""
+        recognised = int(self.majority.sum())
+        return min(recognised, len(self) - recognised)
 
     @property
     def trained(self) -> Mask:

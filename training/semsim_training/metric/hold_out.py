@@ -9,7 +9,7 @@ from semsim.exceptions import InvalidAnnotations
 from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import Description
 from semsim_training.faithfulness.metric_values import Metric
-from semsim_training.judged.judged_set import JudgedSet, Mask
+from semsim_training.judged.judged_set import FEWEST_OF_A_KIND, JudgedSet, Mask
 from semsim_training.judged.sized_set import SizedSet
 from semsim_training.metric.embedding_distances import measure
 from semsim_training.metric.metric_comparison import TRAINED, Comparison, compare_metrics
@@ -27,8 +27,6 @@ _COLUMN: dict[Field, Callable[[ReconstructionRow], str]] = {
 }
 _FEWEST = 100
 """The fewest reconstructions of a value that is left out."""
-_FEWEST_OF_A_KIND = 10
-"""The fewest recognised and the fewest unrecognised reconstructions to measure on; of fewer, an AUC says nothing."""
 
 
 class HeldOut(Description):
@@ -93,15 +91,14 @@ class _Trial:
 
     def reason_against(self, value: _Value) -> str | None:
         """The reason that a value cannot be measured; ``None`` where it can."""
-        majority = self.sized.judged.majority[value.test]
-        few = min(int(majority.sum()), int((~majority).sum()))
+        test = self.sized.judged.take(value.test)
         if not value.train.any():
             return "nothing else is left to train on"
         if value.rows.sum() < _FEWEST:
             return f"{int(value.rows.sum())} reconstructions"
-        if few >= _FEWEST_OF_A_KIND:
+        if test.rarer >= FEWEST_OF_A_KIND:
             return None
-        return f"{few} of {len(majority)} reconstructions are of the rarer kind, recognised or not"
+        return f"{test.rarer} of {len(test)} reconstructions are of the rarer kind, recognised or not"
 
     def results(self, values: Sequence[_Value]) -> tuple[HeldOut, ...]:
         """The results of the values, each in its file; those of the same reconstructions are made once."""

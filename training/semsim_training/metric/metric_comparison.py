@@ -10,7 +10,7 @@ from semsim_training.faithfulness.metric_agreement import SettingMeans
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import Figure
 from semsim_training.faithfulness.study import Study
-from semsim_training.judged.judged_set import JudgedSet, Mask
+from semsim_training.judged.judged_set import FEWEST_OF_A_KIND, JudgedSet, Mask
 from semsim_training.statistics.bootstrap import Draws
 from semsim_training.statistics.intervals import Floats
 from semsim_training.statistics.ranks import Ranking, auc, spearman_rows
@@ -106,12 +106,15 @@ def _over_settings(study: Study) -> dict[str, Figure]:
 def parts_of(judged: JudgedSet) -> dict[str, Mask]:
     """The parts of a judged set that are measured apart, by name: all, each data set, trained and untrained victims.
 
-    A part in which the majority recognised all or none is left out, since it has no AUC, and so are victims of one kind
-    where there are no others.
+    Data sets are left out in which the majority recognised all or none, and so are kinds of victims with fewer than 10
+    reconstructions that it recognised, or that it did not, and a kind without the other.
     """
     parts = {"all": np.ones(len(judged), dtype=np.bool_)}
     parts |= {name: judged.where(lambda row: row.dataset, name) for name in judged.values(lambda row: row.dataset)}
     if judged.trained.any() and not judged.trained.all():
         parts |= {"trained victims": judged.trained, "untrained victims": ~judged.trained}
-    both = {name: rows for name, rows in parts.items() if 0 < judged.majority[rows].sum() < rows.sum()}
-    return {"all": parts["all"], **both}
+    return {
+        name: rows
+        for name, rows in parts.items()
+        if name == "all" or judged.take(rows).rarer >= (FEWEST_OF_A_KIND if name.endswith(" victims") else 1)
+    }
