@@ -167,6 +167,28 @@ def test_the_token(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
         server.channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
 
 
+def test_two_tokens_in_one_call(tight_server: Running) -> None:
+    """Metadata with two tokens are refused, also by a service that asks for none: another reader may take the other."""
+    twice = (("authorization", "Bearer one"), ("authorization", "Bearer other"))
+    for work in (
+        lambda: tight_server.scorer.Score(GOOD, metadata=twice),
+        lambda: list(tight_server.scorer.ScoreStream(iter([pb.ScoreStreamRequest(request=GOOD)]), metadata=twice)),
+    ):
+        status, code, message = refused(work)
+        assert (status, code) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
+        assert "one authorization" in message
+
+
+def test_methods_without_a_token_take_small_messages(tight_server: Running) -> None:
+    """Health, the probes and reflection take no more than 64 KiB, and say so."""
+    for method in ("/grpc.health.v1.Health/Check", "/inference.GRPCInferenceService/ModelReady"):
+        status, code, message = refused(lambda: tight_server.channel.unary_unary(method)(bytes(70_000)))  # noqa: B023
+        assert (status, code) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "body_too_large")
+        assert "at most 65536 bytes" in message
+    reflection = tight_server.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+    assert refused(lambda: list(reflection(iter([bytes(70_000)]))))[1] == "body_too_large"
+
+
 def test_a_fault_of_ours(
     tight_server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
