@@ -243,3 +243,26 @@ def copies(
     ]
     text = judged_changes_table(judged, Scorer(model))
     told(text, write, "copies")
+
+
+@app.command("inputs")
+def inputs(
+    config: Annotated[Path, typer.Argument(help="Judged sets and recipes, YAML, as `semsim train` takes it.")],
+    faces: Annotated[Path, typer.Option(help="Folder of photographs of faces, such as Caltech-101's Faces.")],
+    size: Annotated[
+        list[int] | None, typer.Option(min=16, max=512, help="Side of the input.", show_default="32, 64, 96")
+    ] = None,
+    write: Write = None,
+) -> None:
+    """Measure what a small input loses of larger pictures, with the untouched network of the first recipe."""
+    from semsim_training.metric.input_sizes import Faces, input_sizes_table, measure_input_size
+    from semsim_training.metric.metric_recipe import MetricTraining
+
+    checked(write, "inputs")
+    training, base = MetricTraining.read(config), config.parent
+    sources, left_out = training.judged.finished(base)
+    for name, reason in left_out.items():
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    judged, pictures = sources.read(base).of_splits(("validation",)), Faces.read(faces)
+    sizes = [measure_input_size(training.chosen, side, judged, pictures, base) for side in size or (32, 64, 96)]
+    told(input_sizes_table(sizes), write, "inputs")
