@@ -5,6 +5,7 @@ import math
 import re
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,6 +32,18 @@ def accept_request_id(given: str | None) -> str:
 def new_request_id() -> str:
     """A new name for a request, unlike the name of any other."""
     return f"{_PROCESS}-{next(_count):x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The place that a request came from, for the log."""
+
+    peer: str | None = None
+    """The address and the port of the other side."""
+    certificate: str | None = None
+    """The name in the caller's certificate."""
+    path: str | None = None
+    """The path or the method that was asked for."""
 
 
 @dataclass(slots=True)
@@ -62,6 +75,11 @@ class Timings:
             self.queue += now - self._waiting_since
             self._waiting_since = None
 
+    def waited(self, now: float) -> float:
+        """The seconds for which the request has waited since it last began to, up to ``now``; 0 where it does not."""
+        since = self._waiting_since
+        return 0.0 if since is None else now - since
+
     def server_timing(self) -> str:
         """The value of a ``Server-Timing`` header, in milliseconds."""
         return (
@@ -83,6 +101,8 @@ class Call:
     """The caller's trace that the request is a part of, as W3C defines it."""
     deadline: float = math.inf
     """The time when nobody waits for its answer any more, seconds of ``time.monotonic``."""
+    source: Callable[[], Source] = Source
+    """Gives the place that it came from, as long as it is not over."""
     timings: Timings = field(default_factory=Timings)
     pairs: int = 0
     failed: int = 0

@@ -1,6 +1,7 @@
 """The hooks by which BentoML hosts the service: its options, and the set-up at the import of the service."""
 
 import os
+import signal
 import ssl
 import sys
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ def prepare() -> None:
     with refusing():
         check_uvicorn()
     if isinstance(process, Worker):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves: what it would read again is not read yet
         bentoml_faults.drop_middlewares()
         bound_connections(readable_settings().http.connections)
         use_allocated_pages()

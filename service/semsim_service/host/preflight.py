@@ -11,6 +11,7 @@ from semsim_service.access.auth import check_exposure, read_tokens
 from semsim_service.access.tls import check_tls
 from semsim_service.host.home import check_room
 from semsim_service.host.process import Supervisor, Worker, serving_process
+from semsim_service.observing.audit_log import AuditLog
 from semsim_service.settings import Settings, load_settings
 
 
@@ -22,6 +23,8 @@ def check_settings(settings: Settings) -> None:
     """
     read_tokens(settings.auth)
     check_tls(settings.tls)
+    if settings.log.audit_file is not None:
+        AuditLog(settings.log.audit_file).close()
     check_required(settings.providers)
     Artifact.load(settings.artifact)
 

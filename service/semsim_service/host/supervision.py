@@ -47,6 +47,7 @@ class ArbiterWatch:
         for watcher in watchers:
             watcher.respawn = True  # with BENTOML_CONTAINERIZED BentoML would leave a dead worker unreplaced
             watcher.graceful_timeout = self._grace
+            watcher.send_hup = True  # SIGHUP goes on to the workers, which read their token and certificates again
         super().__init__(watchers, *arguments, **options)  # type: ignore[call-arg]
         directory = next((watcher.env.get("PROMETHEUS_MULTIPROC_DIR") for watcher in watchers), None)
         self._watch = WorkerWatch(None if directory is None else Path(directory), self._ready)

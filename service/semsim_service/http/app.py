@@ -26,6 +26,7 @@ from semsim_service.http.index_page import HEADERS, page
 from semsim_service.http.json_body import claimed_pairs, parse_json
 from semsim_service.http.multipart_body import parse_multipart
 from semsim_service.http.openapi import document
+from semsim_service.http.peers import source_of
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
 
 logger = logging.getLogger("semsim.service")
@@ -42,7 +43,7 @@ class HTTPTransport:
 
     def __init__(self) -> None:
         self.core: ScoringCore | None = None
-        self._scrapes = Scrapes()
+        self.scrapes = Scrapes()
         self.app = Starlette(
             routes=[
                 Route("/", self._page, methods=["GET"]),
@@ -75,7 +76,7 @@ class HTTPTransport:
         return Response(document(), media_type=JSON)
 
     async def _metrics(self, _: Request) -> Response:
-        return await self._scrapes.answer()
+        return await self.scrapes.answer()
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(), headers=HEADERS)
@@ -89,6 +90,7 @@ def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractA
         request_id=request_id,
         authorization=headers.get("authorization"),
         traceparent=headers.get("traceparent"),
+        source=lambda: source_of(request.scope),
     )
 
 

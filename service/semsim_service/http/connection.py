@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from semsim_service.http.framing import FramedBody, body_of
 from semsim_service.http.front_door import HEALTH, too_many_connections
 from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
+from semsim_service.http.peers import name_client
 from semsim_service.http.refused import RefusedConnection
 
 HEAD_BYTES = 2**16
@@ -199,8 +200,10 @@ class BoundedConnection(HttpToolsProtocol):
         return False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        health_only = self._for_health and cycle.scope["path"] not in HEALTH
-        super()._start_asgi_task(cycle, too_many_connections if health_only else app)
+        name_client(cycle.scope, self.transport)
+        if self._for_health and cycle.scope["path"] not in HEALTH:
+            app = too_many_connections
+        super()._start_asgi_task(cycle, app)
 
     def _read_body(self, body: FramedBody) -> None:
         data = body.take(self._received)

@@ -24,7 +24,7 @@ def call(metrics: ServiceMetrics) -> Call:
 
 
 def test_a_flood_of_failed_logins_is_a_few_lines(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No more than ten lines a second are written. The next one counts those that were left out."""
     now = 100.0
