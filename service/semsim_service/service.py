@@ -1,12 +1,16 @@
 """The BentoML service. It loads the model, mounts the transports, and says when it is ready."""
 
 import asyncio
+import signal
 
 import bentoml
+import uvicorn.config
 
 from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
-from semsim_service.access.auth import authenticator
+from semsim_service.access.auth import Tokens
+from semsim_service.access.certificates import RenewedContext
+from semsim_service.access.reloading import reload_all
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.transport import GRPCTransport
@@ -18,13 +22,18 @@ from semsim_service.host.interpreter import (
     tune_collector,
     tune_switching,
 )
-from semsim_service.host.process import stop_with_parent
+from semsim_service.host.supervised import SupervisorTie, starting
 from semsim_service.http.app import HTTPTransport
 from semsim_service.http.errors import EnvelopeMiddleware
+from semsim_service.http.front_door import FrontDoor
+from semsim_service.observing.certificate_expiry import CertificateExpiry
 from semsim_service.observing.observers import Observers
-from semsim_service.settings import load_settings
+from semsim_service.observing.processes import ServerProcesses
+from semsim_service.settings import Settings, load_settings
 
 hosting.prepare()
+_https = RenewedContext()
+uvicorn.config.create_ssl_context = _https.making(uvicorn.config.create_ssl_context)
 _http = HTTPTransport()
 _grpc = GRPCTransport()
 
@@ -42,15 +51,21 @@ class SemSimService:
 
     def __init__(self) -> None:
         """Load and warm up the model. BentoML serves nothing before this returns."""
-        self._settings = settings = load_settings()
+        with starting():
+            self._load(load_settings())
+
+    def _load(self, settings: Settings) -> None:
+        self._settings = settings
         preflight.check_worker(settings)
         keep_freed_memory(largest=2**23, most=2**26)
         self._observers = Observers(settings)
         scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
         scorer.warm_up()
-        _http.core = self._core = ScoringCore(
-            scorer, settings, ServiceMetrics(), authenticator(settings.auth), self._observers
-        )
+        self._tokens, self._expiry = Tokens(settings.auth), CertificateExpiry(settings.tls)
+        self._expiry.observe()
+        if (tie := SupervisorTie.of_environment()) is not None:
+            _http.scrapes.collectors.append(ServerProcesses(tie.process, settings.grpc.port))
+        _http.core = self._core = ScoringCore(scorer, settings, ServiceMetrics(), self._tokens.check, self._observers)
         tune_collector()
         tune_switching()
 
@@ -58,9 +73,13 @@ class SemSimService:
     async def start(self) -> None:
         """Start gRPC and the background work, on the worker's event loop before it serves."""
         let_network_go_first(self._settings.providers.cpu.threads)
-        background = (self._core.observe_queue(), collect_regularly(), give_back_regularly(), stop_with_parent())
+        background = (self._core.observe_queue(), collect_regularly(), give_back_regularly())
         self._tasks = [asyncio.create_task(work) for work in background]
         await _grpc.start(self._core, self._settings)
+        parts = (self._tokens.reload, _https.reload, _grpc.reload, self._expiry.observe, self._observers.reopen)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_all, parts)
+        if (tie := SupervisorTie.of_environment()) is not None:
+            tie.tell_ready()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
@@ -81,8 +100,9 @@ class SemSimService:
             preflight.check_deployment()
 
     async def __is_ready__(self) -> bool:
-        """True once the warm-up is done, for ``/readyz``."""
-        return _http.core is not None
+        """True once the warm-up is done and unless decoding is stuck, for ``/readyz``."""
+        return _http.core is not None and not _http.core.is_stuck
 
 
 SemSimService.add_asgi_middleware(EnvelopeMiddleware)  # type: ignore[attr-defined]  # the decorator made it a Service
+SemSimService.add_asgi_middleware(FrontDoor, settings=hosting.readable_settings())  # type: ignore[attr-defined]

@@ -67,6 +67,8 @@ class Decoding:
     def __init__(self, threads: int, limits: DecodeLimits) -> None:
         self._limits = limits
         self._small_pictures = _SmallPictures(limits.max_bytes, limits.max_pixels)
+        self.threads = 2 * threads + 1
+        """The number of threads that prepare requests."""
         self._small = Lane("decode", threads)
         self._large = Lane("decode large", threads + 1)
         self._local = threading.local()

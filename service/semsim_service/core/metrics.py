@@ -80,6 +80,15 @@ class ServiceMetrics:
         self.queue_bytes = Gauge(
             "semsim_queue_bytes", "Bytes of the bodies admitted and not answered.", multiprocess_mode="livesum"
         )
+        self.queue_oldest = Gauge(
+            "semsim_queue_oldest_seconds",
+            "Seconds that the request that has waited longest has waited, for a decoding thread or for the network.",
+            multiprocess_mode="livemax",
+        )
+        self.decoders = Gauge("semsim_decoders", "Threads that decode requests.", multiprocess_mode="livesum")
+        self.decoders_busy = Gauge(
+            "semsim_decoders_busy", "Threads that decode a request at the moment.", multiprocess_mode="livesum"
+        )
         self._model = Gauge(
             "semsim_model_info",
             "1, labelled with the model.",

@@ -17,7 +17,7 @@ from semsim.stages import Pause
 from semsim_service.core.admission import Admission
 from semsim_service.core.answer import answer
 from semsim_service.core.batcher import Batcher
-from semsim_service.core.call import Call, Span, Transport
+from semsim_service.core.call import Call, Source, Span, Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.decoding import Decode, Decoding
 from semsim_service.core.metrics import OK, Rejection, ServiceMetrics
@@ -66,6 +66,8 @@ class ScoringCore:
         # its work ends at the next pause.
         self._decoding = Decoding(settings.decode_threads, settings.limits.decode)
         self._preparer = Preparer(scorer, settings.limits)
+        self._calls: dict[int, Call] = {}
+        metrics.decoders.set(self._decoding.threads)
         self._batcher = Batcher(
             scorer.embed_prepared,
             scorer.manifest.embedding.dimension,
@@ -84,6 +86,10 @@ class ScoringCore:
         """Keep the queue's gauges current, until cancelled."""
         while True:
             self._admission.observe()
+            now = time.monotonic()
+            waits = (call.timings.waited(now) for call in self._calls.values())
+            self.metrics.queue_oldest.set(max(waits, default=0.0))
+            self.metrics.decoders_busy.set(self.decoders_busy)
             await asyncio.sleep(_OBSERVE_SECONDS)
 
     @property
@@ -112,6 +118,7 @@ class ScoringCore:
         authorization: str | None = None,
         traceparent: str | None = None,
         seconds: float | None = None,
+        source: Callable[[], Source] = Source,
     ) -> AsyncIterator[Call]:
         """Authenticate, time and count one request, from its first byte to its answer, and release its room at the end.
 
@@ -121,14 +128,16 @@ class ScoringCore:
             authorization: the ``Authorization`` header, or gRPC's metadata of that name.
             traceparent: the header of that name.
             seconds: the caller's own deadline. The service's deadline wins where it is shorter.
+            source: gives the place that it came from, for the log.
 
         Raises:
             RequestError: the request is refused, or not answered in time; its ``code`` tells them apart.
         """
         began = time.monotonic()
         limit = self._seconds if seconds is None else max(0.0, min(seconds, self._seconds))
-        call = Call(transport, request_id, began, self._admission, traceparent, began + limit)
+        call = Call(transport, request_id, began, self._admission, traceparent, deadline=began + limit, source=source)
         code = ErrorCode.INTERNAL.value
+        self._calls[id(call)] = call
         try:
             self._authenticate(authorization)
             async with asyncio.timeout(limit):
@@ -147,12 +156,15 @@ class ScoringCore:
             raise
         finally:
             call.release()
+            del self._calls[id(call)]
             self.metrics.requests.labels(transport, code).inc()
             self.metrics.request_seconds.labels(transport).observe(time.monotonic() - began)
             self._observe(call, code)
 
-    def authenticate(self, transport: Transport, authorization: str | None) -> None:
-        """Check the caller of a stream, and count a refusal. Each of the stream's requests is checked again.
+    def authenticate(
+        self, transport: Transport, request_id: str, authorization: str | None, source: Callable[[], Source]
+    ) -> None:
+        """Check the caller of a stream, and count and tell a refusal. Each of the stream's requests is checked again.
 
         Raises:
             Unauthenticated: the caller has no token, or another one.
@@ -162,6 +174,8 @@ class ScoringCore:
         except RequestError as error:
             self.metrics.requests.labels(transport, error.code.value).inc()
             self.metrics.rejected.labels(Rejection.UNAUTHENTICATED).inc()
+            call = Call(transport, request_id, time.monotonic(), self._admission, source=source)
+            self._observe(call, error.code.value)
             raise
 
     async def score(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:

@@ -3,16 +3,11 @@
 BentoML imports the service in both, and in `bentoml build`, which serves nothing.
 """
 
-import asyncio
 import os
-import signal
 import socket
 from dataclasses import dataclass
 
 import click
-
-_LOOK_SECONDS = 0.5
-_PARENT = os.getppid()  # read as early as can be: it may be gone before the service is ready
 
 
 @dataclass(frozen=True)
@@ -51,13 +46,3 @@ def serving_process() -> Supervisor | Worker | None:
     if {"bento", "host", "port", "ssl_certfile"} <= options.keys():
         return Supervisor(options["host"], options["port"], options["ssl_certfile"])
     return None
-
-
-async def stop_with_parent() -> None:
-    """Stop this worker as SIGTERM does, once the process that started it is gone. Watches until cancelled.
-
-    A supervisor that was killed cannot stop its workers: they would keep both ports, and no other service could start.
-    """
-    while os.getppid() == _PARENT:
-        await asyncio.sleep(_LOOK_SECONDS)
-    signal.raise_signal(signal.SIGTERM)

@@ -5,9 +5,9 @@ import os
 import time
 from pathlib import Path
 
-from semsim_service.host.cgroup import memory_kills, memory_limit
 from semsim_service.host.deaths import DeathCause, DeathCounts, death_cause, describe_death
 from semsim_service.host.supervised import REFUSED
+from semsim_service.observing.cgroup import memory_kills, memory_limit
 
 logger = logging.getLogger("semsim.service")
 

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -23,6 +25,8 @@ class Scrapes:
     """
 
     def __init__(self) -> None:
+        self.collectors: list[Collector] = []
+        """What is shown beside the workers' own numbers."""
         self._reading = asyncio.Lock()
         self._text = b""
         self._tokens, self._refilled = _SCRAPES_AT_ONCE, time.monotonic()
@@ -35,17 +39,22 @@ class Scrapes:
             self._refilled = now
             if self._tokens >= 1 or not self._text:
                 self._tokens -= 1
-                self._text = await run_in_threadpool(exposition, os.environ.get(_DIRECTORY))
+                self._text = await run_in_threadpool(exposition, os.environ.get(_DIRECTORY), self.collectors)
         return Response(self._text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-def exposition(directory: str | None) -> bytes:
-    """The numbers of all processes that write to ``directory``, or of this process, in Prometheus' format."""
+def exposition(directory: str | None, collectors: Sequence[Collector] = ()) -> bytes:
+    """The numbers of all processes that write to ``directory``, or of this process, in Prometheus' format.
+
+    ``collectors`` show more beside those of ``directory``.
+    """
     if directory is None:
         return generate_latest(REGISTRY)
     forget_dead_workers(Path(directory))
     registry = CollectorRegistry()
     registry.register(_Sorted(MultiProcessCollector(None, directory)))  # type: ignore[no-untyped-call]
+    for collector in collectors:
+        registry.register(collector)
     return generate_latest(registry)
 
 

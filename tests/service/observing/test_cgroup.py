@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semsim_service.host.cgroup import memory_kills, memory_limit
+from semsim_service.observing.cgroup import memory_kills, memory_limit
 
 
 @pytest.mark.parametrize(
