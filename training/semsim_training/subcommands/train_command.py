@@ -73,10 +73,12 @@ def select(
             folds=folds, epochs=epochs, only=recipe or (), progress=show, device=device,
         )  # fmt: skip
     for score in scores:
-        each, gain = ", ".join(f"{fold.auc:.3f}" for fold in score.folds), score.gain
-        over = "" if gain is None else f", {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}) over the first"
+        each, over = ", ".join(f"{fold.auc:.3f}" for fold in score.folds), score.gain
+        lead = ""
+        if over is not None and over.value is not None and over.low is not None and over.high is not None:
+            lead = f", {over.value:+.3f} ({over.low:+.3f} to {over.high:+.3f}) over the first"
         typer.echo(
-            f"{score.recipe}: AUC {score.auc:.3f} ({each}){over}, strangers {score.strangers:.3f}, "
+            f"{score.recipe}: AUC {score.auc:.3f} ({each}){lead}, strangers {score.strangers:.3f}, "
             f"copies {score.copies:.3f}"
         )
 
