@@ -1,4 +1,4 @@
-"""What a service does at SIGHUP: it reads its token and its certificates again."""
+"""The work of SIGHUP: the parts of the service read their files again."""
 
 import logging
 from collections.abc import Callable, Iterable

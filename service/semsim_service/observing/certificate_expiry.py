@@ -1,4 +1,4 @@
-"""When the certificates expire: a metric, and a warning for one that has expired or soon will."""
+"""The expiry of the certificates: a metric, and a warning for one that has expired or soon will."""
 
 import logging
 import time

@@ -37,7 +37,7 @@ class Attacker:
         self._rest, self._initial, self._next = b"", WINDOW, 1
         self._windows = {0: WINDOW}
         self.statuses: list[bytes] = []
-        """What the headers of answers held."""
+        """The blocks of the answers' headers and trailers."""
         self.closed = False
         self._send(PREFACE + settings({}))
 

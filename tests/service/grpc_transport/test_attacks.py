@@ -1,4 +1,4 @@
-"""What strangers can do to gRPC costs the service little memory, and nobody else an answer."""
+"""Attacks of strangers on gRPC cost the service little memory, and nobody else an answer."""
 
 import gzip
 import struct
