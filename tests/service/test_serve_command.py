@@ -1,19 +1,27 @@
 """`semsim serve`: the start that it makes of its options, and the starts that it refuses."""
 
 import os
+import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from semsim.exceptions import ErrorCode, InvalidOption, SemSimError
+from semsim.manifest import EmbeddingSpec, InputSpec
 from semsim_service.serve_command import app
 from semsim_service.settings import Settings, load_settings
+from tests.artifacts import DIMENSION, SIDE, write_artifact
+from tests.conftest import ROOT
 from tests.service.grpc_transport.certificates import Authority
 from tests.service.live import LiveService, free_port
 from tests.service.refusing import refused
+from tests.service.small_disk import on_small_disk
 
 Serve = Callable[..., tuple[list[str], Settings]]
 
@@ -101,6 +109,19 @@ def test_options_become_settings(serve: Serve, monkeypatch: pytest.MonkeyPatch, 
         ("", {"SEMSIM_LIMITS__PAIRS": "0"}, "invalid_option", "limits.pairs"),
         (
             "",
+            {"SEMSIM_LIMITS__BODY_BYTES": "3000000000", "SEMSIM_QUEUE__BYTES": "5000000000"},
+            "invalid_option",
+            "limits.body_bytes",
+        ),
+        ("", {"SEMSIM_BATCH_SIZE": "100000000"}, "invalid_option", "batch_size"),
+        ("", {"SEMSIM_DECODE_THREADS": "100000"}, "invalid_option", "decode_threads"),
+        ("", {"SEMSIM_PROVIDERS__CPU__THREADS": "100000"}, "invalid_option", "providers.cpu.threads"),
+        ("--workers 100000", {}, "invalid_option", "workers"),
+        ("", {"SEMSIM_TRACING__ENDPOINT": "localhost:4318"}, "invalid_option", "tracing.endpoint"),
+        ("", {"SEMSIM_TRACING__ENDPOINT": "http://:4318/v1/traces"}, "invalid_option", "tracing.endpoint"),
+        ("", {"SEMSIM_TRACING__ENDPOINT": "http://host:port/v1/traces"}, "invalid_option", "tracing.endpoint"),
+        (
+            "",
             {"SEMSIM_PROVIDERS__ORDER": '["cpu"]', "SEMSIM_PROVIDERS__REQUIRED": "cuda"},
             "provider_unavailable",
             "expected cuda in the order cpu",
@@ -160,3 +181,66 @@ def test_the_port_of_a_running_service_is_named(
 def test_the_installed_command_refuses_in_one_line(tmp_path: Path) -> None:
     """The command writes one line on stderr and ends with exit code 2."""
     assert "error [artifact_not_found]: expected" in refused(tmp_path, SEMSIM_ARTIFACT="/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("graph", "changes", "message"),
+    [
+        (b"garbage", {}, "ONNX Runtime cannot load the graph"),
+        (
+            None,
+            {"embedding": EmbeddingSpec(dimension=DIMENSION + 1, normalized=False)},
+            "expected an output embeddings",
+        ),
+        (None, {"input": InputSpec(height=SIDE, width=2 * SIDE)}, "expected one input images"),
+    ],
+    ids=["garbage", "dimension", "size"],
+)
+def test_a_graph_that_its_manifest_does_not_describe_is_refused(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    graph: bytes | None,
+    changes: dict[str, Any],
+    message: str,
+) -> None:
+    """A graph under its right hash that is no graph, or another one, is an error of one line before BentoML starts."""
+    monkeypatch.setenv("SEMSIM_ARTIFACT", str(write_artifact(tmp_path / "model", graph, **changes)))
+    with pytest.raises(SemSimError, match=message) as refusal:
+        serve("--port", str(free_neighbours()))
+    assert refusal.value.code is ErrorCode.INVALID_GRAPH
+    assert "\n" not in str(refusal.value)
+
+
+_SERVE = """
+import os
+os.execv = lambda _, arguments: print(os.environ["BENTOML_HOME"])
+from semsim.commands.main import main
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ("size=64k", 2, r"error \[invalid_option\]: expected a BENTOML_HOME that .*, got a full disk: 640 KiB"),
+        ("size=64k,ro", 0, r".* is read-only: the metrics of the workers lie in (\S+)"),
+        ("size=4m", 0, ""),
+    ],
+    ids=["full", "read-only", "room"],
+)
+def test_a_full_disk_and_a_read_only_home_are_told(
+    tmp_path: Path, calibrated_artifact: Path, options: str, code: int, said: str
+) -> None:
+    """A home without room for the metrics is refused in one line. A read-only one is replaced, which is told."""
+    home = tmp_path / "home"
+    arguments = ("serve", "--port", str(free_neighbours()), "--model", str(calibrated_artifact))
+    command = on_small_disk(home, options, sys.executable, "-c", _SERVE, *arguments)
+    environment = os.environ | {"BENTOML_HOME": str(home), "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == code, ended.stderr
+    told = re.fullmatch(said + r".*\n" if said else "", ended.stderr)
+    assert told is not None, ended.stderr
+    if code == 0:
+        assert ended.stdout.strip() == (told[1] if told.groups() else str(home))

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -73,6 +75,16 @@ def describe_death(status: int, cause: DeathCause, limit: int | None) -> str:
             return f"{words}, as happens where a disk is full or a file is cut under a process that has it mapped"
         case _:
             return words
+
+
+def shrink_pages(directory: Path, worker: int) -> None:
+    """Give back the room of a dead worker's metrics: its gauges count no more, and its counters do not grow."""
+    for page in directory.glob(f"*_{worker}.db"):
+        with suppress(OSError):  # a scrape that forgets the worker may be faster
+            if page.name.startswith("gauge_live"):
+                page.unlink()
+            else:
+                os.truncate(page, int.from_bytes(page.read_bytes()[:4], sys.byteorder))
 
 
 class DeathCounts:

@@ -10,8 +10,10 @@ from semsim_service.access.addresses import check_free, check_host
 from semsim_service.access.auth import check_exposure, read_tokens
 from semsim_service.access.tls import check_tls
 from semsim_service.host.home import check_room
+from semsim_service.host.memory_need import tell_memory_need
 from semsim_service.host.process import Supervisor, Worker, serving_process
 from semsim_service.observing.audit_log import AuditLog
+from semsim_service.observing.cgroup import memory_limit
 from semsim_service.settings import Settings, load_settings
 
 
@@ -92,6 +94,7 @@ def _check_supervisor(supervisor: Supervisor, settings: Settings) -> None:
     port = supervisor.port or int(BentoMLContainer.http.port.get())
     check_addresses(settings, host, port)
     check_room(Path(BentoMLContainer.bentoml_home.get()), settings.workers)
+    tell_memory_need(settings, memory_limit())
 
 
 def _hosts(host: str | None, settings: Settings) -> list[str]:

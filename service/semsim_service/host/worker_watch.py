@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from semsim_service.host.deaths import DeathCause, DeathCounts, death_cause, describe_death
+from semsim_service.host.deaths import DeathCause, DeathCounts, death_cause, describe_death, shrink_pages
 from semsim_service.host.supervised import REFUSED
 from semsim_service.observing.cgroup import memory_kills, memory_limit
 
@@ -31,6 +31,7 @@ class WorkerWatch:
         """The exit code with which the service shall end. None = it goes on."""
         self.resume = 0.0
         """The monotonic time before which no worker is started."""
+        self._directory = directory
         self._counts = None if directory is None else DeathCounts(directory)
         self._ready = ready
         self._ever_ready = False
@@ -55,8 +56,9 @@ class WorkerWatch:
         kills = memory_kills()
         cause = death_cause(status, out_of_memory=kills > self._kills)
         self._kills = kills
-        if self._counts is not None:
+        if self._counts is not None and self._directory is not None:
             self._counts.add(cause)
+            shrink_pages(self._directory, worker)
         self._short_lives = self._short_lives + 1 if seconds < _SHORT_SECONDS else 0
         what = f"worker {worker} died after {seconds:.1f} s [{cause}]: {describe_death(status, cause, memory_limit())}"
         by_itself = cause in (DeathCause.FAILED, DeathCause.ENDED)

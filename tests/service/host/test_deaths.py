@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from prometheus_client.mmap_dict import MmapedDict
 
-from semsim_service.host.deaths import DeathCause, death_cause, describe_death
+from semsim_service.host.deaths import DeathCause, death_cause, describe_death, shrink_pages
+from semsim_service.observing.pages import PAGE_BYTES, AllocatedPages
 
 
 def status_of(program: str) -> int:
@@ -37,3 +40,16 @@ def test_each_death_has_its_cause(program: str, out_of_memory: bool, cause: Deat
     status = status_of(program)
     assert death_cause(status, out_of_memory=out_of_memory) is cause
     assert words in describe_death(status, cause, 512 * 2**20)
+
+
+def test_a_dead_worker_gives_its_room_back(tmp_path: Path) -> None:
+    """Its counters stay, as short as they are; its gauges are gone; another worker's pages stay as they were."""
+    for name in ("counter_7.db", "gauge_livesum_7.db", "counter_77.db"):
+        AllocatedPages(str(tmp_path / name)).write_value("key", 3.0, 0.0)
+    shrink_pages(tmp_path, 7)
+    assert {path.name: path.stat().st_size < PAGE_BYTES for path in tmp_path.iterdir()} == {
+        "counter_7.db": True,
+        "counter_77.db": False,
+    }
+    ((key, value, *_),) = MmapedDict.read_all_values_from_file(str(tmp_path / "counter_7.db"))
+    assert (key.strip(), value) == ("key", 3.0)

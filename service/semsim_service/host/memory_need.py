@@ -1,0 +1,40 @@
+"""The memory that a server may take with its settings, against the memory limit of its control group."""
+
+import logging
+
+from semsim_service.settings import Settings
+
+logger = logging.getLogger("semsim.service")
+
+_MIB = 2**20
+# Measured, rounded up: the supervisor, and a worker with the bundled model that has scored small requests.
+_SUPERVISOR_BYTES = 128 * _MIB
+_WORKER_BYTES = 384 * _MIB
+# A body, and as JSON the images that were decoded from its base64, and its text.
+_BODY_COPIES = 3
+# An image and its copy at another size, each of three bytes a pixel.
+_PIXEL_BYTES = 6
+
+
+def memory_need(settings: Settings) -> int:
+    """The most bytes that a server's processes take where every request is as large as its settings allow."""
+    large_requests = settings.decode_threads + 1
+    worker = (
+        _WORKER_BYTES
+        + _BODY_COPIES * settings.queue.bytes
+        + large_requests * settings.limits.request_pixels * _PIXEL_BYTES
+        + settings.cache_bytes
+    )
+    return _SUPERVISOR_BYTES + settings.workers * worker
+
+
+def tell_memory_need(settings: Settings, limit: int | None) -> None:
+    """Write a line to the log where the largest requests may take more than ``limit``, in bytes; None = no limit."""
+    need = memory_need(settings)
+    if limit is not None and limit < need:
+        logger.warning(
+            "the memory limit of %d MiB is below the %d MiB that the largest requests of these settings may take: the "
+            "kernel may kill workers. Lower limits.request_pixels, queue.bytes, decode_threads or workers",
+            limit // _MIB,
+            need // _MIB,
+        )

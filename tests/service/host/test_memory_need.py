@@ -1,0 +1,30 @@
+"""A memory limit that the largest requests may break is told in one line."""
+
+import logging
+
+import pytest
+
+from semsim_service.host.memory_need import memory_need, tell_memory_need
+from semsim_service.settings import Limits, QueueLimits, Settings
+
+
+def test_the_need_follows_the_settings() -> None:
+    """Each setting that bounds what requests hold counts, once for each worker."""
+    small = Settings(
+        decode_threads=1,
+        limits=Limits(request_pixels=2**20, body_bytes=2**20),
+        queue=QueueLimits(bytes=2**20),
+    )
+    assert memory_need(small) == (128 + 384 + 3 + 2 * 6) * 2**20
+    more = {"workers": 2, "cache_bytes": 2**20, "decode_threads": 3}
+    assert memory_need(small.model_copy(update=more)) == (128 + 2 * (384 + 3 + 4 * 6 + 1)) * 2**20
+
+
+@pytest.mark.parametrize(("limit", "told"), [(None, 0), (2**29, 1), (2**40, 0)])
+def test_a_small_limit_is_told(limit: int | None, told: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A control group of 512 MiB is told in one line; none, and a large one, are not."""
+    with caplog.at_level(logging.WARNING, "semsim.service"):
+        tell_memory_need(Settings(), limit)
+    assert [record.getMessage().startswith("the memory limit of 512 MiB is below") for record in caplog.records] == [
+        True
+    ] * told
