@@ -13,7 +13,7 @@ from semsim_service.access.addresses import check_host
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.calls.drain import Drain
-from semsim_service.grpc_transport.calls.strangers import Strangers
+from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
 from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.listening import RenewedCredentials, channel_options
 from semsim_service.grpc_transport.open_inference import inference_service

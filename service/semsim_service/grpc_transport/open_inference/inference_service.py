@@ -12,7 +12,7 @@ from semsim_service.core.call import Call
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport.calls.drain import Drain
-from semsim_service.grpc_transport.calls.strangers import Strangers, answering_strangers
+from semsim_service.grpc_transport.calls.tokenless_calls import Strangers, answering_strangers
 from semsim_service.grpc_transport.calls.unary import Handler, unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.open_inference.inputs import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
