@@ -108,5 +108,6 @@ def _is_loopback(address: str) -> bool:
 def _name(authority: str) -> str:
     """The host of an authority, without its port and the brackets of IPv6."""
     if authority.startswith("["):
-        return authority[1:].partition("]")[0]
+        name, _, port = authority[1:].partition("]")
+        return name if port[:1] in ("", ":") else ""
     return authority.partition(":")[0]
