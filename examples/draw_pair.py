@@ -138,9 +138,8 @@ def _panel(sheet: Image.Image, corner: tuple[int, int], contrast: Contrast) -> N
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((left, top, left + _PANEL - 1, top + _PANEL_HEIGHT - 1), _PAPER)
     wrong = [name for name, value in VALUES.items() if contrast.gain(value) < 0]
-    title = (
-        f"Here {' and '.join(filter(None, (', '.join(wrong[:-1]), wrong[-1])))} {'are' if wrong[1:] else 'is'} wrong."
-    )
+    listed = " and ".join([", ".join(wrong[:-1])] * (len(wrong) > 1) + wrong[-1:])
+    title = f"Here {listed} {'are' if len(wrong) > 1 else 'is'} wrong."
     colour = _WRONG if "SemSim" in wrong else _INK
     pen.text((left + _PAD, top + 8), title, colour, ImageFont.load_default(17))
     sides = (contrast.recognised, contrast.other)
