@@ -1,0 +1,160 @@
+"""Pictures that ask for minutes of work cost a real service little memory, and hold up neither others nor its stop."""
+
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks.harness.server import running, semsim_serve
+from tests.encoded import encode, picture, png_chunk
+from tests.semsim.images.damaging import JPEG_END, scans
+from tests.service.live import LiveService, base64_pair, serving
+
+pytestmark = pytest.mark.slow
+
+MOST_GROWTH = 64 * 2**20
+"""Bytes of anonymous memory of the process that answers."""
+ANSWER_SECONDS = 1.0
+SECONDS = 12
+"""The time of a request, seconds."""
+SOME = encode(picture(64, 64))
+SMALL = base64_pair(encode(picture(32, 32, seed=1)), encode(picture(32, 32, seed=2)))
+
+
+def flat(height: int, width: int, level: int) -> bytes:
+    """A picture of one colour."""
+    return encode(np.full((height, width, 3), level, dtype=np.uint8), compress_level=1)
+
+
+def empty_scans() -> list[dict[str, object]]:
+    """A JPEG of thousands of scans."""
+    progressive = encode(np.full((4096, 4096, 3), 99, dtype=np.uint8), "JPEG", progressive=True)
+    last = progressive[scans(progressive)[-1] : -2]
+    return [base64_pair(progressive[:-2] + last * 5000 + JPEG_END, SOME)]
+
+
+def most_scans() -> list[dict[str, object]]:
+    """JPEGs with all the scans that one may have."""
+    progressive = encode(np.full((4096, 4096, 3), 99, dtype=np.uint8), "JPEG", progressive=True)
+    last = progressive[scans(progressive)[-1] : -2]
+    data = progressive[:-2] + last * 22 + JPEG_END
+    return [base64_pair(data + bytes(i), SOME) for i in range(7)]
+
+
+@cache
+def flat_pairs() -> list[dict[str, object]]:
+    """Seven pairs of the largest pictures that one request may have."""
+    return [base64_pair(flat(4096, 4096, 9 * i), flat(4096, 4096, 9 * i + 4)) for i in range(7)]
+
+
+def many_chunks() -> list[dict[str, object]]:
+    """A PNG of a million chunks."""
+    return [base64_pair(SOME[:33] + png_chunk(b"tEXt", b"") * 1_000_000 + SOME[33:], SOME)]
+
+
+ATTACKS: dict[str, Callable[[], list[dict[str, object]]]] = {
+    "thousands of empty scans": empty_scans,
+    "the most scans": most_scans,
+    "seven flat pairs": flat_pairs,
+    "a million chunks": many_chunks,
+    "long pictures": lambda: [base64_pair(flat(64, 262144, 20), flat(64, 262144, 90))],
+    "high pictures": lambda: [base64_pair(flat(262144, 64, 20), flat(262144, 64, 90))],
+}
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory, small_artifact: Path) -> Iterator[LiveService]:
+    """A service with one thread for small requests."""
+    settings = {
+        "SEMSIM_ARTIFACT": str(small_artifact),
+        "SEMSIM_DECODE_THREADS": "1",
+        "SEMSIM_REQUEST_SECONDS": str(SECONDS),
+    }
+    with serving(tmp_path_factory.mktemp("attacked"), semsim_serve(), **settings) as live:
+        yield live
+
+
+def worker(service: LiveService) -> psutil.Process:
+    """The process that answers."""
+    children = psutil.Process(service.process).children(recursive=True)
+    (found,) = [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
+    return found
+
+
+@contextmanager
+def watching(process: psutil.Process) -> Iterator[list[int]]:
+    """The anonymous bytes of a process, again and again in the block."""
+    seen: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            seen.append(next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) * 1024)
+            over.wait(0.02)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def small_seconds(service: LiveService, client: httpx.Client) -> float:
+    """The seconds of a small request."""
+    began = time.monotonic()
+    assert client.post(f"{service.url}/score", json={"pairs": [SMALL]}).status_code == 200
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_costs_little_and_holds_up_nobody(attacked: LiveService, name: str) -> None:
+    """Memory grows by less than 64 MiB, and small requests beside it are answered within a second."""
+    body = {"pairs": ATTACKS[name]()}
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(2) as pool:
+        alone = [small_seconds(attacked, client) for _ in range(10)]
+        with watching(worker(attacked)) as memory:
+            sent = [pool.submit(httpx.post, f"{attacked.url}/score", json=body, timeout=60) for _ in range(2)]
+            time.sleep(0.2)
+            beside = [small_seconds(attacked, client)]
+            while not all(each.done() for each in sent) and len(beside) < 200:
+                beside.append(small_seconds(attacked, client))
+        # A machine that is busy with other things is slow alone, too.
+        assert max(beside) < max(ANSWER_SECONDS, 20 * statistics.median(alone)), (alone, beside)
+        assert {each.result().status_code for each in sent} <= {200, 504}
+        assert client.get(f"{attacked.url}/readyz").status_code == 200
+    grown = max(memory) - memory[0]
+    print(f"{name}: {grown / 2**20:.0f} MiB, at most {max(beside):.2f} s beside it, {max(alone):.2f} s alone")
+    assert grown < MOST_GROWTH
+
+
+def test_a_service_that_decodes_ends_at_sigterm(tmp_path: Path, small_artifact: Path) -> None:
+    """A stop ends after the time of a request and some seconds, whatever is decoded, and leaves no process."""
+    settings = {"SEMSIM_ARTIFACT": str(small_artifact), "SEMSIM_REQUEST_SECONDS": "4", "SEMSIM_DECODE_THREADS": "1"}
+    body = {"pairs": flat_pairs()}
+    with running(semsim_serve(), tmp_path, settings) as server, ThreadPoolExecutor(3) as pool:
+        sent = [pool.submit(httpx.post, f"{server.url}/score", json=body, timeout=60) for _ in range(3)]
+        whole = psutil.Process(server.process.pid)
+        deadline = time.monotonic() + 60
+        while not any("picture_process" in " ".join(child.cmdline()) for child in whole.children(recursive=True)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        everybody = [whole, *whole.children(recursive=True)]
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(30)
+        assert time.monotonic() - began < 2 * 4 + 10
+        assert not psutil.wait_procs(everybody, timeout=5)[1]
+        assert {each.result().status_code for each in sent} <= {200, 503, 504}
