@@ -54,6 +54,13 @@ def test_score_keeps_its_contract(case: schemathesis.Case, service: LiveService)
     assert_contract(case, service)
 
 
+@schema.include(path="/v1/score").parametrize()
+@settings(fuzzing, max_examples=20)
+def test_the_versioned_score_keeps_its_contract(case: schemathesis.Case, service: LiveService) -> None:
+    """``POST /v1/score``, which is the same endpoint, keeps to the document."""
+    assert_contract(case, service)
+
+
 @schema.include(path="/model").parametrize()
 @settings(fuzzing, max_examples=120)
 def test_model_keeps_its_contract(case: schemathesis.Case, service: LiveService) -> None:
@@ -85,7 +92,7 @@ def test_readiness_keeps_its_contract(case: schemathesis.Case, service: LiveServ
 def test_every_path_has_a_contract_test() -> None:
     """The document has no path without a test above."""
     document = json.loads((ROOT / "docs" / "openapi.json").read_text())
-    assert set(document["paths"]) == {"/score", "/model", "/metrics", "/livez", "/readyz"}
+    assert set(document["paths"]) == {"/score", "/v1/score", "/model", "/metrics", "/livez", "/readyz"}
 
 
 @given(content=st.binary(max_size=2000), role=st.sampled_from(["original", "reconstruction"]))
