@@ -1,6 +1,7 @@
 """The EXIF orientation of a file, and the turning of its pixels."""
 
 import io
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semsim.images.formats import ImageFormat
+
+# Pillow warns of each broken entry of a block of metadata: thousands a file, which tell nobody anything, as the pixels
+# are right. Filters belong to the whole process: to set one around a call would mix those of several threads.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 _ORIENTATION_TAG = 0x0112
 _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
