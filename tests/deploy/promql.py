@@ -81,9 +81,11 @@ def rule_queries() -> Iterator[Query]:
 def autoscaling_queries() -> Iterator[Query]:
     """The query of the ScaledObject, and that of the rule for prometheus-adapter in the guide."""
     template = (CHART / "templates" / "_helpers.tpl").read_text()
-    match = re.search(r'define "semsim.queueQuery".*?\n(sum.*?)\n', template, re.DOTALL)
-    assert match is not None
-    yield Query("chart", match[1].replace("{{ $pods }}", '{service="semsim"}'))
+    for name, place in (("queueQuery", "{{ $pods }}"), ("oldestQuery", r"{{ printf .*? }}")):
+        match = re.search(rf'define "semsim.{name}".*?\n((?:sum|avg).*?)\n', template, re.DOTALL)
+        assert match is not None
+        pods = '{service="semsim"}'
+        yield Query("chart", match[1].replace(place, pods) if "$" in place else re.sub(place, pods, match[1]))
     adapter = yaml.safe_load(code_block(GUIDE, "metricsQuery"))
     for rule in adapter["rules"]["external"]:
         yield Query("adapter series", rule["seriesQuery"])

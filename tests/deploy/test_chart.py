@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import semsim
+from semsim_service.host.memory_need import memory_need
 from semsim_service.settings import Settings
 from tests.deploy.promql import CHART, GUIDE, code_block, rule_queries
 from tests.deploy.tools import RenderError, lint, render
@@ -95,6 +96,10 @@ def test_kubernetes_would_take_the_manifests(values: dict[str, Any], version: st
         {"tls": {"clientCA": True}},
         {"autoscaling": {"targetQueueSeconds": 0}},
         {"image": {"tag": 1.0}},
+        {"config": {"auth": {"token": "a-token-in-a-config-map"}}},
+        {"extraEnv": [{"name": "SEMSIM_AUTH__TOKEN", "value": "a-token-in-a-manifest"}]},
+        {"extraEnv": [{"name": "SEMSIM_GRPC__PORT", "value": "4000"}]},
+        {"extraEnv": [{"name": "SEMSIM_REQUEST_SECONDS", "value": "50"}]},
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: dict[str, Any]) -> None:
@@ -162,11 +167,47 @@ def test_volumes_match_their_mounts() -> None:
         assert mounts == [volume["name"] for volume in spec["volumes"]]
 
 
-def test_an_accepted_request_is_answered() -> None:
+@pytest.mark.parametrize("seconds", [30, 12.5, 50])
+def test_an_accepted_request_is_answered(seconds: float) -> None:
     """The grace period holds the pause before SIGTERM, the longest request over HTTP, and one over gRPC after it."""
-    spec = only("Deployment")["spec"]["template"]["spec"]
+    assert Settings.model_fields["request_seconds"].default == 30
+    config = {} if seconds == 30 else {"request_seconds": seconds}
+    spec = only("Deployment", config=config)["spec"]["template"]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert spec["terminationGracePeriodSeconds"] > pause + 2 * Settings.model_fields["request_seconds"].default
+    assert pause + 2 * seconds + 5 < spec["terminationGracePeriodSeconds"] <= pause + 2 * seconds + 11
+    spec = only("Deployment", config=config, terminationGracePeriodSeconds=7)["spec"]["template"]["spec"]
+    assert spec["terminationGracePeriodSeconds"] == 7
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"decode_threads": 4},
+        {"decode_threads": 2, "queue": {"bytes": 2**30}, "workers": 3, "cache_bytes": 12345},
+        {"decode_threads": 1, "limits": {"request_pixels": 2**24, "body_bytes": 2**24}, "queue": {"bytes": 2**24}},
+    ],
+)
+def test_the_memory_limit_is_what_the_settings_may_take(config: dict[str, Any]) -> None:
+    """The chart counts as the service does, which tells of a limit that is smaller. A given limit wins."""
+    need = memory_need(Settings(**config))
+    assert container(config=config)["resources"]["limits"] == {"memory": f"{-(-need // 2**20)}Mi"}
+    given = {"limits": {"memory": "1Gi"}}
+    assert container(config=config, resources=given)["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_the_service_follows_the_port_of_grpc() -> None:
+    """The Pod's port is the one that the service listens on; without gRPC nothing offers it."""
+    values: dict[str, Any] = {"config": {"grpc": {"port": 4000}}}
+    assert {port["name"]: port["containerPort"] for port in container(**values)["ports"]} == {
+        "http": 3000,
+        "grpc": 4000,
+    }
+    ports = only("Service", **values)["spec"]["ports"]
+    assert [(port["name"], port["port"], port["targetPort"]) for port in ports][1] == ("grpc", 3001, "grpc")
+    headless = only("Service", **values, service={"headless": True})["spec"]["ports"]
+    assert headless[1]["port"] == 4000
+    for document in render(config={"grpc": {"port": 0}}):
+        assert '"grpc"' not in json.dumps(document.get("spec", {})), document["kind"]
 
 
 @pytest.mark.parametrize(
@@ -250,19 +291,21 @@ def test_pods_send_nothing_out() -> None:
 
 def test_the_query_names_the_pods() -> None:
     """The ScaledObject's query selects what is scraped of the release's Service alone, by its name and namespace."""
-    trigger = only("ScaledObject", namespace="fl", **EVERYTHING)["spec"]["triggers"][0]
-    selected = re.findall(r"{([^}]*)}", trigger["metadata"]["query"])
+    triggers = only("ScaledObject", namespace="fl", **EVERYTHING)["spec"]["triggers"]
     service = only("Service", namespace="fl", **EVERYTHING)["metadata"]["name"]
-    assert selected == [f'namespace="fl", service="{service}"'] * 2
-    assert trigger["metricType"] == "Value"
+    for trigger, metrics in zip(triggers, (2, 1), strict=True):
+        selected = re.findall(r"{([^}]*)}", trigger["metadata"]["query"])
+        assert selected == [f'namespace="fl", service="{service}"'] * metrics
+        assert trigger["metricType"] == "Value"
 
 
 def test_the_adapter_serves_what_the_hpa_asks_for() -> None:
     """The guide's rule makes the external metric of the HorizontalPodAutoscaler."""
-    metric = only("HorizontalPodAutoscaler", **VARIANTS["hpa"])["spec"]["metrics"][0]["external"]["metric"]
-    (rule,) = yaml.safe_load(code_block(GUIDE, "metricsQuery"))["rules"]["external"]
-    assert rule["name"]["as"] == metric["name"]
-    assert all(label in rule["seriesQuery"] for label in metric["selector"]["matchLabels"])
+    metrics = only("HorizontalPodAutoscaler", **VARIANTS["hpa"])["spec"]["metrics"]
+    rules = yaml.safe_load(code_block(GUIDE, "metricsQuery"))["rules"]["external"]
+    for rule, metric in zip(rules, (metric["external"]["metric"] for metric in metrics), strict=True):
+        assert rule["name"]["as"] == metric["name"]
+        assert all(label in rule["seriesQuery"] for label in metric["selector"]["matchLabels"])
 
 
 def test_rules_and_dashboard_are_the_repositorys() -> None:

@@ -1,7 +1,16 @@
-{{- define "semsim.env" -}}
+{{- define "semsim.hosts" -}}
+{{- $name := include "semsim.fullname" . -}}
+{{- $space := printf "%s.%s" $name .Release.Namespace -}}
+{{- list $name $space (printf "%s.svc" $space) (printf "%s.svc.cluster.local" $space) | toJson -}}
+{{- end }}
+
+{{ define "semsim.env" -}}
 {{- if .Values.auth.anonymous -}}
 - name: SEMSIM_AUTH__ANONYMOUS
   value: "true"
+# Without a token only these names are answered, so that no web page can ask by a name of its own.
+- name: SEMSIM_HTTP__HOSTS
+  value: {{ include "semsim.hosts" . | quote }}
 {{- else -}}
 - name: SEMSIM_AUTH__TOKEN_FILE
   value: /etc/semsim/auth/{{ .Values.auth.secretKey }}

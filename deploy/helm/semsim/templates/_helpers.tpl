@@ -46,6 +46,47 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ .Values.auth.existingSecret | default (printf "%s-token" (include "semsim.fullname" .)) }}
 {{- end -}}
 
+{{/* The port of gRPC in the Pod; 0 = none. */}}
+{{- define "semsim.grpcPort" -}}
+{{ dig "grpc" "port" 3001 .Values.config | int }}
+{{- end -}}
+
+{{/* Accepted requests are answered after SIGTERM: the last of HTTP, then the last of gRPC. The worker is killed 5 s later. */}}
+{{- define "semsim.grace" -}}
+{{- $seconds := dig "request_seconds" 30 .Values.config | mulf 2 | ceil | int -}}
+{{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds $seconds 10) }}
+{{- end -}}
+
+{{/* The memory that the largest requests of the settings take, as semsim_service.host.memory_need counts it. A node has any
+number of cores: decode_threads is at most 4 by default. */}}
+{{- define "semsim.memoryLimit" -}}
+{{- $config := .Values.config -}}
+{{- $mib := 1048576 -}}
+{{- $bodies := mul 3 (dig "queue" "bytes" 268435456 $config | int64) -}}
+{{- $pixels := mul (add 1 (dig "decode_threads" 4 $config | int64)) 6 (dig "limits" "request_pixels" 134217728 $config | int64) -}}
+{{- $worker := add (mul 384 $mib) $bodies $pixels (dig "cache_bytes" 0 $config | int64) -}}
+{{- $bytes := add (mul 128 $mib) (mul (dig "workers" 1 $config | int64) $worker) -}}
+{{- if .Values.gpu.enabled -}}
+{{- $bytes = add $bytes (mul 2048 $mib) -}}
+{{- end -}}
+{{ div (add $bytes (sub $mib 1)) $mib }}Mi
+{{- end -}}
+
+{{/* Refuses values that the chart would work against. */}}
+{{- define "semsim.check" -}}
+{{- if dig "auth" "token" "" .Values.config -}}
+{{- fail "expected the token in a Secret (auth.existingSecret), got config.auth.token, which would lie in a ConfigMap" -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name (list "SEMSIM_GRPC__PORT" "SEMSIM_REQUEST_SECONDS") -}}
+{{- fail (printf "expected it under config, which ports and grace period follow, got %s in extraEnv" .name) -}}
+{{- end -}}
+{{- if and (hasPrefix "SEMSIM_AUTH__" .name) (hasSuffix "TOKEN" .name) .value -}}
+{{- fail (printf "expected the token in a Secret (auth.existingSecret), got the value of %s in extraEnv" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "semsim.scheme" -}}
 {{ ternary "https" "http" (ne .Values.tls.secretName "") }}
 {{- end -}}
@@ -73,6 +114,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "semsim.queueQuery" -}}
 {{- $pods := printf "{namespace=%q, service=%q}" .Release.Namespace (include "semsim.fullname" .) -}}
 sum(rate(semsim_queue_seconds_sum{{ $pods }}[2m])) / clamp_min(sum(rate(semsim_queue_seconds_count{{ $pods }}[2m])), 0.001) or vector(0)
+{{- end -}}
+
+{{/* The longest time that a request of this release's Pods waits at this moment, as a mean over the Pods. */}}
+{{- define "semsim.oldestQuery" -}}
+avg(semsim_queue_oldest_seconds{{ printf "{namespace=%q, service=%q}" .Release.Namespace (include "semsim.fullname" .) }}) or vector(0)
 {{- end -}}
 
 {{/* The action of a probe. A kubelet has no client certificate: with mTLS the probe is a TLS handshake, which hangs while
