@@ -92,9 +92,10 @@ generative: $(DEV)/.done ## generative priors and LOKI, in docs/attacks.md: thre
 	$(DEV)/bin/semsim attack grid configs/attacks/loki.yaml build/loki || [ $$? -eq 4 ]
 	$(DEV)/bin/semsim attack table build/loki --mark loki --write docs/attacks.md
 
-dataset: $(DEV)/.done ## datasets/, from the committed victims: hours, unless it is there
+dataset: $(DEV)/.done ## datasets/, from the committed victims: hours, and a day for the trained ones, unless it is there
 	for set in cifar10 cifar10-many caltech101 caltech101-many; do \
 		$(DEV)/bin/semsim attack grid configs/attacks/$$set.yaml datasets/$$set || [ $$? -eq 4 ] || exit 1; done
+	SEMSIM=$(DEV)/bin/semsim training/runs/sets.sh
 
 faithfulness: $(DEV)/.done ## docs/faithfulness.md and its report, from the paper's human study
 	$(DEV)/bin/semsim faithfulness judgements $(SEMSIM_DATA)/human_study/cifar100_resnet20.csv --kind person \
@@ -102,7 +103,7 @@ faithfulness: $(DEV)/.done ## docs/faithfulness.md and its report, from the pape
 		--source "Judgements and metric values: github.com/gparrella12/SemSim (Apache-2.0), of the study of Sun et al., NeurIPS 2023."
 
 model: $(DEV)/.done ## the bundled artifact, from datasets/ to model card
-	SEMSIM=$(DEV)/bin/semsim training/runs/reproduce.sh build/default
+	SEMSIM=$(DEV)/bin/semsim PYTHON=$(DEV)/bin/python training/runs/reproduce.sh build/default
 
 baseline: $(DEV)/.done ## models/imagenet-baseline, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \

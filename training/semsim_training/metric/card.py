@@ -1,7 +1,5 @@
 """Writes the model card: everything that was measured of a training, on one page, with a picture."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from semsim_training.metric.checkpoint_writing import WEIGHTS
 from semsim_training.metric.hold_out import HeldOuts
 from semsim_training.metric.metric_comparison import DRAWS
 from semsim_training.metric.metric_recipe import MetricTraining
-from semsim_training.metric.recipe_selection import RecipeScore
+from semsim_training.metric.recipe_selection import read_selection
 from semsim_training.metric.training_report import TrainingReport
 from semsim_training.metric.used_sets import UsedSets
 from semsim_training.statistics.intervals import Rate
@@ -120,7 +118,7 @@ def write_card(
         who_one=f"a {kind.replace('_', ' ')}",
         sets=[_card_set(one, base, training.judged) for one in training.judged.sets],
         held_out=None if held_out is None else HeldOuts.read(held_out),
-        selection=None if selection is None else _selection(selection),
+        selection=None if selection is None else read_selection(selection),
         because=training.because,
         gold=training.judged.gold,
         mild=MILD,
@@ -135,10 +133,6 @@ def write_card(
 def _card_set(source: JudgedSource, base: Path, sources: JudgedSources) -> CardSet:
     judged = source.read(base, sources.kind, sources.gold)
     return CardSet.of(judged, base / expanded(source.annotations), sources.gold)
-
-
-def _selection(directory: Path) -> Sequence[RecipeScore]:
-    return [RecipeScore.model_validate(one) for one in json.loads((directory / "selection.json").read_text())]
 
 
 def _draw_reliability(report: TrainingReport, who: str, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.exceptions import InvalidOption
+from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import FrozenModel
 from semsim_training.faithfulness.evaluate import figure_of
@@ -25,6 +25,8 @@ from semsim_training.metric.strangers import strangers_auc
 from semsim_training.seeds import stable_hash
 from semsim_training.statistics.bootstrap import Draws
 from semsim_training.statistics.intervals import Floats
+
+SELECTION_FILE = "selection.json"
 
 
 class Fold(FrozenModel):
@@ -82,6 +84,18 @@ class RecipeScore(FrozenModel):
         if first.recipe == self.recipe or not len(self.auc_draws) or not len(first.auc_draws):
             return self
         return self.model_copy(update={"gain": figure_of(self.auc_draws - first.auc_draws)})
+
+
+def read_selection(directory: Path) -> tuple[RecipeScore, ...]:
+    """The scores of a finished comparison of recipes, best first.
+
+    Raises:
+        InvalidAnnotations: there is none.
+    """
+    path = directory / SELECTION_FILE
+    if not path.exists():
+        raise InvalidAnnotations(f"expected a comparison of recipes at {path}, got nothing")
+    return tuple(RecipeScore.model_validate(one) for one in json.loads(path.read_bytes()))
 
 
 def folds_of(judged: JudgedSet, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -180,7 +194,7 @@ def select(
     scores = sorted((score.beside(first) if first else score for score in scores), key=lambda score: -score.mean)
     if not only:
         kept = [score.model_dump(exclude={"folds": {"__all__": {"draws"}}}) for score in scores]
-        (out / "selection.json").write_text(json.dumps(kept, indent=2) + "\n")
+        (out / SELECTION_FILE).write_text(json.dumps(kept, indent=2) + "\n")
     return tuple(scores)
 
 
