@@ -31,8 +31,6 @@ class Findings:
     """How often each kind of input had each outcome."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """The seconds that sending took, by kind of input."""
-    refused: Counter[str] = field(default_factory=Counter)
-    """The connections that were refused at first and succeeded a moment later, by kind of input."""
     faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """The inputs that brought each fault about."""
     probes: int = 0

@@ -25,7 +25,6 @@ _PATIENCE_SECONDS = 20.0
 _CALLS_AT_ONCE, _CHANNELS, _CALL_SECONDS = 64, 4, 30.0
 _CALL_FAULTS = ("UNKNOWN", "INTERNAL", "DATA_LOSS", "UNAVAILABLE")
 """Statuses that no call may get; the last one is a connection that broke."""
-_REOPEN_TRIES, _REOPEN_SECONDS = 20, 0.25
 AT_ONCE_SECONDS = 0.5
 """A script that may get no answer waits this long for one, before its client says that it has ended."""
 
@@ -41,20 +40,6 @@ async def at_once(workers: int, items: Iterable[Any], work: Callable[[Any], Awai
     await asyncio.gather(*(worker() for _ in range(workers)))
 
 
-async def open_patiently(port: int, block: Block, findings: Findings) -> Connection:
-    """A new connection. A port that is closed for a moment is noted, and waited for; Closed is raised if it stays so.
-
-    grpcio's asyncio server stops at a call whose path is not UTF-8, and has to be started again.
-    """
-    for _ in range(_REOPEN_TRIES):
-        try:
-            return await Connection.open(port)
-        except Closed:
-            findings.refused[block.kind.name] += 1
-            await asyncio.sleep(_REOPEN_SECONDS)
-    return await Connection.open(port)
-
-
 async def send_requests(server: Server, block: Block, requests: Sequence[bytes], findings: Findings) -> None:
     """Send whole requests, and read an answer to each.
 
@@ -68,7 +53,7 @@ async def send_requests(server: Server, block: Block, requests: Sequence[bytes],
 
     async def pipeline(left: list[int]) -> None:
         """Send a group over a new connection at once; what must be sent again is still in the list afterwards."""
-        connection = await open_patiently(server.port, block, findings)
+        connection = await Connection.open(server.port)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await connection.send(b"".join(requests[index] for index in left))
@@ -102,7 +87,7 @@ async def play_scripts(server: Server, block: Block, scripts: Sequence[Script], 
 
     async def play(numbered: tuple[int, Script]) -> None:
         index, script = numbered
-        connection = await open_patiently(port, block, findings)
+        connection = await Connection.open(port)
         received, faults, outcome = bytearray(), [], "client gone" if script.drops else "closed"
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from benchmarks.harness.reports import table, tallies, verdict_lines
+from benchmarks.harness.reports import table, verdict_lines
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.inputs.kinds import KINDS
 from benchmarks.malformed.run import MEMORY_LIMIT_MIB
@@ -26,7 +26,6 @@ def report(findings: Findings) -> str:
         f"{machine()}. After each of {findings.probes} blocks a right question over HTTP and one over gRPC got right "
         "answers, and the worker was the one before it, unless listed above.",
         table(["over", "kind", "inputs", "a second", "outcomes"], rows),
-        f"Connections that were refused, and had a moment later: {tallies(findings.refused)}.",
         f"Memory of all processes of the service: {findings.memory_mib[0]:.0f} MiB before, {findings.most_mib:.0f} "
         f"at most, {findings.memory_mib[-1]:.0f} at the end (growth {findings.growth_mib:.0f}, allowed "
         f"{MEMORY_LIMIT_MIB:.0f}).",

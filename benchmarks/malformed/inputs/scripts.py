@@ -142,11 +142,13 @@ def http2_calls(rng: Random, corpus: Corpus) -> Script:
     size = len(message)
     lengths = ((0, size), (1, size), (0, size - 1), (0, size + 9), (0, 2**32 - 1), (7, size))
     prefix = rng.choice((*(struct.pack(">BI", *length) for length in lengths), b"", b"\0"))
-    right = call_headers(SCORE.encode())
-    odd = literal(b"x-request-id", b"\xd0\xff")
-    # The second one stops grpcio's asyncio server, unless it is kept from it.
+    right = call_headers(rng.choice((SCORE, SCORE, "/grpc.health.v1.Health/Check")).encode())
+    odd = literal(b"x-request-id", b"\xd0\xff"), literal(b"authorization", b"Bearer x") * 2
+    packed = (literal(b"grpc-encoding", encoding) for encoding in (b"gzip", b"deflate", b"x"))
+    # grpcio's own asyncio server stops at the second one.
     paths = call_headers(b"/x"), call_headers(b"/semsim.v1.Scorer/Sco\xd0re")
-    block = rng.choice((right, *paths, right + odd, mutate(rng, right), b"\x80" * 20, b""))
+    blocks = (*(right + more for more in (*odd, *packed)), *paths, mutate(rng, right), b"\x80" * 20, b"")
+    block = rng.choice((right, right, *blocks))
     call = Frame(FrameType.HEADERS, END_HEADERS, 1, block).encode()
     call += Frame(FrameType.DATA, rng.choice((0, 1, 1)), 1, prefix + message).encode()
     ends = (

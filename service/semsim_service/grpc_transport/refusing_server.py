@@ -8,11 +8,11 @@ their path.
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import grpc
-from grpc._cython import cygrpc  # type: ignore[import-untyped]
-from grpc.aio import _server as aio_server  # type: ignore[attr-defined]
+from grpc._cython import cygrpc
+from grpc.aio import _server as aio_server
 
 # The hooks of grpcio by which this works. Where one is missing, grpcio's own server is used as it is.
 _HOOKS = ("_make_request_call_future", "_request_call", "add_registered_method_handlers")
@@ -25,19 +25,19 @@ Options = list[tuple[str, int]]
 def make_server(options: Options, services: dict[str, dict[str, Any]]) -> grpc.aio.Server:
     """A server that is not started yet, with the handlers of its methods by name, by service."""
     if not REFUSES_PATHS:
-        server = grpc.aio.server(options=options)
+        plain = grpc.aio.server(options=options)
         for name, handlers in services.items():
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
-        return server
+            plain.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+        return plain
     original = cygrpc.AioServer
     cygrpc.AioServer = _RefusingServer  # grpcio makes its inner server by this name, and takes no other
     try:
-        server = aio_server.Server(None, (), None, options, None, None)
+        server: Any = aio_server.Server(None, (), None, options, None, None)
     finally:
         cygrpc.AioServer = original
     for name, handlers in services.items():
         server.add_registered_method_handlers(name, handlers)
-    return server
+    return cast(grpc.aio.Server, server)
 
 
 class _RefusingServer(cygrpc.AioServer):  # type: ignore[misc]
