@@ -11,7 +11,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from semsim.exceptions import InvalidOption
-from semsim_service.http.connection import BoundedConnection
+from semsim_service.http.bounded_connection import BoundedConnection
 from semsim_service.http.open_connections import OpenConnections
 
 logger = logging.getLogger("semsim.service")

@@ -19,8 +19,8 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from semsim.exceptions import InvalidOption
-from semsim_service.http import connection, open_connections, uvicorn_parts
-from semsim_service.http.connection import BoundedConnection
+from semsim_service.http import bounded_connection, open_connections, uvicorn_parts
+from semsim_service.http.bounded_connection import BoundedConnection
 from semsim_service.http.open_connections import OpenConnections
 from tests.service.grpc_transport.certificates import Authority
 
@@ -53,7 +53,7 @@ async def closed(connections: OpenConnections) -> None:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the times short."""
     monkeypatch.setattr(open_connections, "_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.3)
+    monkeypatch.setattr(bounded_connection, "UNREAD_SECONDS", 0.3)
 
 
 @pytest.mark.parametrize("requests", [1, 3])
@@ -89,7 +89,7 @@ def test_an_idle_connection_is_closed() -> None:
 
 def test_requests_behind_one_another_hold_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all connections hold too much, the rest of one is dropped, and its answer says that it closes."""
-    monkeypatch.setattr(connection, "HELD_BYTES", 1000)
+    monkeypatch.setattr(bounded_connection, "HELD_BYTES", 1000)
 
     async def check() -> None:
         connections = OpenConnections(64)
