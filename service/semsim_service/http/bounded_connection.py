@@ -115,6 +115,8 @@ class BoundedConnection(HttpToolsProtocol):
             while self._received and not self._refused:
                 if self._body is not None:
                     self._read_body(self._body)
+                    if self._body is not None:  # a part of a line is left, and the rest of it is to come
+                        break
                 elif self.cycle is not None:
                     self._hold(len(self._received))
                     return

@@ -65,6 +65,14 @@ def test_fifty_megabytes_of_no_request_are_refused_at_once(
         assert_refused(attacked.answer(attack), status, words)
 
 
+@pytest.mark.parametrize("cut", [CHUNKED + b"5", CHUNKED + b"c\r\n" + EMPTY + b"\r"])
+def test_a_body_that_is_cut_in_a_line_of_a_chunk_waits(attacked: Attacked, cut: bytes) -> None:
+    """A part of a line is kept until the rest has come, and nobody else waits for it."""
+    with attacked.connect() as connection:
+        connection.sendall(cut)
+        assert attacked.small_request() < MOST_SECONDS
+
+
 def test_requests_that_nobody_reads_wait(attacked: Attacked) -> None:
     """Pipelined requests are taken one at a time. Thirty megabytes of them stay outside, and others are answered."""
     requests = (b"GET /docs.json HTTP/1.1\r\nHost: localhost\r\n\r\n") * 700_000
