@@ -31,9 +31,9 @@ LEVELS = {"architecture": "test_efficientnet", "levels": {"stages": (0, 1), "sid
         {},
         {"anchors": "any", "loss": "soft", "graded": True, "frozen_statistics": True},
         {"sampling": "triplets", "augmentation": "crop", "optimiser": "sgd", "schedule": "steps", "batch": 8},
-        {"sampling": "triplets", "mining": "semi-hard"},
+        {"sampling": "triplets", "mining": "semi-hard", "bfloat16": True},
         {**LEVELS, "light": 0.6, "tether": 1e-3},
-        {**LEVELS, "learned": "levels"},
+        {**LEVELS, "learned": "levels", "bfloat16": True},
     ],
     ids=["plain", "quadruplets", "paper", "mined", "levels", "weights of levels"],
 )

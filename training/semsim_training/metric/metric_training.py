@@ -157,7 +157,9 @@ def _loss(
     noise: torch.Generator,
     device: str,
 ) -> Tensor:
-    embeddings = network(_augmented(train, batch, recipe, noise).to(device))
+    images = _augmented(train, batch, recipe, noise).to(device)
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.bfloat16):
+        embeddings = network(images)
     anchors = embeddings[: len(batch.originals)]
     compared = torch.cat([embeddings[len(batch.originals) :], anchors])
     sides = [
