@@ -1,5 +1,6 @@
 """Options of the server: its channels and its certificates."""
 
+import resource
 from typing import Any
 
 import grpc
@@ -30,7 +31,7 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         # A compressed message of a megabyte may hold a gigabyte. gRPC refuses the call at its header (UNIMPLEMENTED).
         ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_ONLY),
         # More connections are closed at once. A connection must have done its handshake and said its settings in time.
-        ("grpc.max_allowed_incoming_connections", settings.grpc.connections),
+        ("grpc.max_allowed_incoming_connections", min(settings.grpc.connections, _most_connections())),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
         # Calls count until the server has forgotten them, a moment after their client has: with this protection, gRPC
@@ -48,6 +49,12 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         # Clients connect again at this interval, and so find new replicas. Open calls go on.
         ("grpc.max_connection_age_ms", 10 * _MINUTE_MS),
     ]
+
+
+def _most_connections() -> int:
+    """A quarter of the descriptors of this process, so that HTTP has some, however many come over gRPC."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _STREAMS if descriptors == resource.RLIM_INFINITY else max(1, descriptors // 4)
 
 
 class RenewedCredentials:

@@ -50,7 +50,8 @@ def prepare() -> None:
     if isinstance(process, Worker):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves: what it would read again is not read yet
         bentoml_faults.drop_middlewares()
-        bound_connections(readable_settings().http.connections)
+        settings = readable_settings()
+        bound_connections(settings.http.connections, settings.grpc.connections if settings.grpc.port else 0)
         use_allocated_pages()
         if (tie := SupervisorTie.of_environment()) is not None:
             tie.follow(_grace(readable_settings()))

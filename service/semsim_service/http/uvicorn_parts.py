@@ -19,7 +19,7 @@ logger = logging.getLogger("semsim.service")
 HANDSHAKE_SECONDS = 10.0
 """The seconds that a TLS handshake may take."""
 _OTHER_DESCRIPTORS = 128
-"""The descriptors of a worker that are no HTTP connections: files, pipes, gRPC."""
+"""The descriptors of a worker that are no connections: files and pipes."""
 _KNOWN = "scope transport flow logger access_logger access_log default_headers message_event expect_100_continue"
 _METHODS = "connection_made connection_lost on_url on_header on_headers_complete on_response_complete _start_asgi_task"
 
@@ -48,28 +48,29 @@ def check_uvicorn() -> None:
         raise InvalidOption(f"expected a uvicorn whose connections are known, such as 0.54, got {uvicorn.__version__}")
 
 
-def bound_connections(most: int) -> OpenConnections:
+def bound_connections(most: int, grpc: int = 0) -> OpenConnections:
     """Make the servers of this process bound their connections.
 
     Args:
         most: the most connections, as the settings have it. Fewer descriptors allow fewer.
+        grpc: the most connections of gRPC, which takes no more than a quarter of the descriptors.
     """
-    connections = OpenConnections(_within_descriptors(most))
+    connections = OpenConnections(_within_descriptors(most, grpc))
     uvicorn.config.HTTP_PROTOCOLS["auto"] = partial(BoundedConnection, connections)  # type: ignore[assignment]
     uvicorn.config.LOOP_FACTORIES["auto"] = lambda **_: PatientLoop  # type: ignore[assignment]
     return connections
 
 
-def _within_descriptors(most: int) -> int:
+def _within_descriptors(most: int, grpc: int) -> int:
     """The most connections that the descriptors of this process allow. Its own limit rises to what it may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = most + _OTHER_DESCRIPTORS
+    needed = max(most + grpc + _OTHER_DESCRIPTORS, 4 * grpc)
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft >= needed:
         return most
-    allowed = max(16, soft - _OTHER_DESCRIPTORS)
+    allowed = max(16, min(most, soft - _OTHER_DESCRIPTORS - min(grpc, soft // 4)))
     logger.warning(
         "expected %d file descriptors for %d connections (http.connections), got %d: at most %d connections are open",
         *(needed, most, soft, allowed),
