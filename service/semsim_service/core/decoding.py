@@ -27,7 +27,7 @@ Decode = Callable[[ImageInput], RGBImage]
 SMALL_PICTURE_PIXELS = 2**20
 SMALL_PICTURE_BYTES = 2**22
 """A picture within both takes milliseconds, and 0.4 s of processor time at most, of whatever format (measured)."""
-SMALL_REQUEST_BYTES = 2**20
+SMALL_REQUEST_BYTES = 2**21
 SMALL_REQUEST_SECONDS = 0.25
 """The bytes of the body of a small request, and the processor time that its decoding and its pixel metrics take."""
 _NICENESS = 5
