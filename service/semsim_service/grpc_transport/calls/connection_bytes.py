@@ -1,8 +1,9 @@
 """The bytes that a connection of this process has received, as the kernel counts them.
 
-gRPC tells of a message once it is whole. Its connection tells how much of it has come.
+gRPC tells of a message once it is whole. Its connection tells how much of it has come. Only Linux tells that.
 """
 
+import ctypes
 import os
 import socket
 import struct
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 
 _RECEIVED = struct.Struct("=128xQ")
 """``tcpi_bytes_received`` in Linux's ``struct tcp_info``, since 4.1."""
+_ADDRESS_BYTES = 128
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -23,32 +25,42 @@ def bytes_received(connection: socket.socket) -> int:
 def find_connection(peer: str) -> socket.socket | None:
     """A second view of the connection to ``peer``, which gRPC names like ``ipv4:1.2.3.4:5``. None where there is none.
 
-    The view must be closed. The connection goes on. Only Linux tells of it.
+    The view must be closed. The connection goes on.
     """
     host, _, port = unquote(peer).partition(":")[2].rpartition(":")
     if not port.isdecimal() or not _DESCRIPTORS.is_dir():
         return None
-    wanted = (host.strip("[]"), int(port))
-    for path in _DESCRIPTORS.iterdir():
+    for descriptor in _connected_to(int(port)):
         try:
-            if str(path.readlink()).startswith("socket:"):
-                view = socket.socket(fileno=os.dup(int(path.name)))
-                if _address(view) == wanted:
-                    return view
-                view.close()
+            view = socket.socket(fileno=os.dup(descriptor))
         except OSError:  # it was closed meanwhile
             continue
+        if _is_connected_to(view, host.strip("[]"), int(port)):
+            return view
+        view.close()
     return None
 
 
-def _address(view: socket.socket) -> tuple[str, int] | None:
-    """The address and the port of the other side of a connection over IP."""
+def _connected_to(port: int) -> list[int]:
+    """The descriptors of this process that are connected to some host's port, of an address over IP."""
+    address, size = ctypes.create_string_buffer(_ADDRESS_BYTES), ctypes.c_uint()
+    getpeername, wanted = ctypes.CDLL(None).getpeername, struct.pack("!H", port)
+    descriptors = []
+    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208  # there may be thousands, and the event loop waits
+        size.value = _ADDRESS_BYTES
+        # Both kinds of addresses over IP have their port behind two bytes of their kind.
+        if getpeername(int(name), address, ctypes.byref(size)) == 0 and address.raw[2:4] == wanted:
+            descriptors.append(int(name))
+    return descriptors
+
+
+def _is_connected_to(view: socket.socket, host: str, port: int) -> bool:
     try:
         if view.family not in (socket.AF_INET, socket.AF_INET6):
-            return None
-        host, port = view.getpeername()[:2]
-    except OSError:  # a socket that listens
-        return None
-    address = ip_address(host)
+            return False
+        other, its_port = view.getpeername()[:2]
+    except OSError:  # it was closed meanwhile
+        return False
+    address = ip_address(other)
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None  # gRPC listens on both kinds at once
-    return str(mapped or host), port
+    return (str(mapped or other), its_port) == (host, port)
