@@ -141,9 +141,9 @@ def test_trained_victims_are_measured_apart() -> None:
         assert (one.images, one.ranked) == (int(rows.sum()), ("psnr", "guess"))
         alone = majority_auc(study.judged.take(rows), -shares[rows])
         assert one.figure("psnr", Statistic.AUC).value == pytest.approx(alone)
-        votes = one.figure("psnr", Statistic.JUDGEMENT_AUC)
-        assert votes.low is not None
-        assert votes.low < (votes.value or 0) < alone
+        over_judgements = one.figure("psnr", Statistic.JUDGEMENT_AUC)
+        assert over_judgements.low is not None
+        assert over_judgements.low < (over_judgements.value or 0) < alone
         lead, behind = one.lead("psnr"), one.lead("guess")
         assert lead is not None
         assert behind is not None

@@ -64,8 +64,8 @@ def test_a_run_ends_in_a_described_checkpoint(source: JudgedSource, tmp_path: Pa
     assert report == TrainingReport.read(tmp_path / "out")
     assert report.chosen == max(report.seeds, key=lambda one: one.validation_auc).seed
     assert [one.what for one in report.comparisons] == ["all", "set-0", "set-1"]
-    votes, settings = report.comparisons[0].metrics[0].votes, report.comparisons[0].metrics[0].settings
-    assert votes is not None
+    over_judgements, settings = report.comparisons[0].metrics[0].judgements, report.comparisons[0].metrics[0].settings
+    assert over_judgements is not None
     assert settings is not None
     assert {one.metric for one in report.comparisons[0].metrics} == {"semsim", "mse", "psnr", "ssim"}
     assert report.comparisons[0].items == report.split["test"] == 6 * 6

@@ -98,7 +98,7 @@ class _Trial:
             return f"{int(value.rows.sum())} reconstructions"
         if test.rarer >= FEWEST_OF_A_KIND:
             return None
-        return f"{test.rarer} of {len(test)} reconstructions are of the rarer kind, recognised or not"
+        return f"{test.rarer} of {len(test)} of the rarer kind"
 
     def results(self, values: Sequence[_Value]) -> tuple[HeldOut, ...]:
         """The results of the values, each in its file; those of the same reconstructions are made once."""

@@ -28,7 +28,7 @@ class MetricAuc(FrozenModel):
     auc: Figure
     gain: Figure | None
     """The lead of the trained embedding in AUC, over the same draws; ``None`` for itself."""
-    votes: Figure | None = None
+    judgements: Figure | None = None
     """The AUC over judgements; ``None`` in results of earlier versions."""
     settings: Figure | None = None
     """Spearman between the means of settings by the metric and by the annotators; ``None`` where fewer than two
@@ -61,7 +61,7 @@ def compare_metrics(judged: JudgedSet, what: str, distances: Floats, others: tup
     study = Study(judged, (Metric(TRAINED, Direction.DOWN, distances), *others))
     draws = Draws.of(judged.originals, DRAWS, SEED)
     values = {metric.name: auc_draws(judged, metric, draws) for metric in study.metrics}
-    votes = {metric.name: figure_of(votes_auc_draws(judged, metric, draws)) for metric in study.metrics}
+    over_judgements = {metric.name: figure_of(judgement_auc_draws(judged, metric, draws)) for metric in study.metrics}
     settings = _over_settings(study)
     return Comparison(
         what=what,
@@ -74,7 +74,7 @@ def compare_metrics(judged: JudgedSet, what: str, distances: Floats, others: tup
                 metric=name,
                 auc=figure_of(drawn),
                 gain=None if name == TRAINED else figure_of(values[TRAINED] - drawn),
-                votes=votes[name],
+                judgements=over_judgements[name],
                 settings=settings.get(name),
             )
             for name, drawn in values.items()
@@ -88,7 +88,7 @@ def auc_draws(judged: JudgedSet, metric: Metric, draws: Draws) -> Floats:
     return np.concatenate([auc(ranking, weights * majority, weights * ~majority) for _, weights in draws.weights()])
 
 
-def votes_auc_draws(judged: JudgedSet, metric: Metric, draws: Draws) -> Floats:
+def judgement_auc_draws(judged: JudgedSet, metric: Metric, draws: Draws) -> Floats:
     """The AUC of a metric over judgements in each draw, ``(1 + R,)``: 2 of 3 are twice recognised and once not."""
     ranking, recognised, others = Ranking.of(metric.leakage), judged.recognised, judged.annotators - judged.recognised
     return np.concatenate([auc(ranking, weights * recognised, weights * others) for _, weights in draws.weights()])

@@ -193,7 +193,7 @@ def agreement(
     if not judgements:
         raise InvalidAnnotations(f"expected judgements in {table}, got none")
     failed = GoldRule().failed(judgements) if qualified else frozenset[str]()
-    judgements = [one for one in judgements if one.annotator not in failed]
+    judgements = tuple(one for one in judgements if one.annotator not in failed)
     originals = {one.name: one.originals for one in map(ItemSet.read, dataset or ())}
     reports = agreement_reports(judgements, originals, draws=draws, seed=seed)
     if as_json:
