@@ -21,7 +21,7 @@ TARGET_LABELS = frozenset({"job", "instance", "namespace", "pod", "service", "ac
 """The labels that Prometheus and the scrape configuration add to every series."""
 
 # The template of the chart's query fills in the braces.
-_METRIC = re.compile(r"\b(semsim_\w+)\s*(\{[^}]*\})?(?=[\s\[)(,/}]|$)")
+_METRIC = re.compile(r"\b((?:semsim|process)_\w+)\s*(\{[^}]*\})?(?=[\s\[)(,/}]|$)")
 _MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
 

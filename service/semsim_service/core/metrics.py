@@ -12,7 +12,8 @@ from semsim.scorer import PairScore
 
 OK = "ok"
 
-_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""The upper bounds of the histograms of seconds."""
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _LEAKAGES = tuple(tenth / 10 for tenth in range(1, 11))
 # Distances of unit embeddings lie in [0, 2], and so do those of the bundled model, of about unit length.
@@ -48,7 +49,7 @@ class ServiceMetrics:
             "semsim_request_seconds",
             "Seconds from a request's first byte to its answer.",
             ["transport"],
-            buckets=_SECONDS,
+            buckets=SECONDS,
         )
         self.rejected = Counter(
             "semsim_rejected_total", "Requests refused before their images were decoded.", ["reason"]
@@ -63,15 +64,15 @@ class ServiceMetrics:
         self.decode_seconds = Histogram(
             "semsim_decode_seconds",
             "Seconds a request spends in decoding, resizing and pixel metrics.",
-            buckets=_SECONDS,
+            buckets=SECONDS,
         )
         self.queue_seconds = Histogram(
             "semsim_queue_seconds",
             "Seconds a request waits: for a decoding thread, and for the network.",
-            buckets=_SECONDS,
+            buckets=SECONDS,
         )
         self.inference_seconds = Histogram(
-            "semsim_inference_seconds", "Seconds a request's batches spend in the network.", buckets=_SECONDS
+            "semsim_inference_seconds", "Seconds a request's batches spend in the network.", buckets=SECONDS
         )
         self.batch_pairs = Histogram("semsim_batch_pairs", "Pairs completed by a run of the network.", buckets=_COUNTS)
         self.batch_images = Histogram("semsim_batch_images", "Images in a run of the network.", buckets=_COUNTS)
