@@ -141,8 +141,8 @@ class BoundedConnection(HttpToolsProtocol):
     def _read_head(self) -> None:
         if not self._head_bytes:
             self._begin_head()
-        seen = self._tail + self._received[:HEAD_BYTES]
-        end = seen.find(_HEAD_END)
+        seen = self._tail + self._received[:HEAD_BYTES] if self._tail else self._received
+        end = seen.find(_HEAD_END, 0, HEAD_BYTES)
         size = len(self._received) if end < 0 else end + len(_HEAD_END) - len(self._tail)
         piece = bytes(memoryview(self._received)[: min(size, HEAD_BYTES - self._head_bytes)])
         del self._received[: len(piece)]
@@ -154,6 +154,8 @@ class BoundedConnection(HttpToolsProtocol):
             pass
         except httptools.HttpParserError:
             raise self._fault or RefusedConnection("expected an HTTP/1.1 request, got something else") from None
+        if self.headers is not None and len(self.headers) > HEADERS:
+            raise _TooLong(f"expected at most {HEADERS} headers, got more")
         if self._head_bytes >= HEAD_BYTES:
             raise _TooLong(f"expected at most {HEAD_BYTES} bytes of headers, got more")
 
@@ -171,16 +173,11 @@ class BoundedConnection(HttpToolsProtocol):
             raise self._fault
         super().on_url(url)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        if len(self.headers) == HEADERS:
-            self._fault = _TooLong(f"expected at most {HEADERS} headers, got more")
-            raise self._fault
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Hand the request to the application."""
         try:
+            if len(self.headers) > HEADERS:
+                raise _TooLong(f"expected at most {HEADERS} headers, got more")
             body = body_of(self.headers)
         except RefusedConnection as refused:
             self._fault = refused

@@ -54,7 +54,8 @@ class FrontDoor:
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         names = [name for name, _ in headers]
-        for name in _ONCE:
+        repeated = _ONCE if len(set(names)) < len(names) else ()
+        for name in repeated:
             if names.count(name) > 1:
                 raise InvalidRequest(f"expected one header {name.decode().title()}, got {names.count(name)}")
         if b"sec-websocket-key" in names:

@@ -4,19 +4,22 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
-import httpx
 import psutil
 
 from tests.service.live import LiveService
 
 MOST_GROWTH = 64 * 2**20
 """The most bytes of anonymous memory that an attack may take."""
-MOST_SECONDS = 1.0
+_MOST_SECONDS = 1.0
 """The most seconds that a small request beside an attack may take."""
+_MOST_RATIO = 4.0
+"""What they may be, as a ratio to those of the same request before the attack, on a machine that is busy itself."""
+_TRIES = 3
 _SAMPLE_SECONDS = 0.02
 PIXELS = bytes(range(256)) * 24
 """A raw body of one pair of 32 x 32."""
@@ -59,17 +62,23 @@ class Attacked:
         return sum(one.laddr.port == self.port and one.status != psutil.CONN_LISTEN for one in each)
 
     def small_request(self) -> float:
-        """The seconds that a small request takes, over a new connection."""
+        """The seconds that a small request takes, over a new connection, the best of three."""
+        return min(self._small_request() for _ in range(_TRIES))
+
+    def _small_request(self) -> float:
         begin = time.monotonic()
         headers = {"content-type": "application/octet-stream", "x-semsim-shape": "1,32,32"}
-        answer = httpx.post(f"{self.live.url}/score", content=PIXELS, headers=headers, timeout=30)
-        assert answer.status_code == 200, answer.text
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("POST", "/score", PIXELS, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        assert answer.status == 200, text
         return time.monotonic() - begin
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
         """A block in which memory must not grow by too much, and at whose end a small request is answered in time."""
-        self.small_request()
+        quiet = self.small_request()
         worker = self.worker.pid
         before = most = _anonymous(worker)
         over = threading.Event()
@@ -83,7 +92,7 @@ class Attacked:
         watcher.start()
         try:
             yield
-            assert min(self.small_request() for _ in range(3)) < MOST_SECONDS
+            assert self.small_request() < max(_MOST_SECONDS, _MOST_RATIO * quiet)
         finally:
             over.set()
             watcher.join()

