@@ -133,10 +133,12 @@ def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
     with guarded.client() as client:
         client.post("/score", json={"pairs": pairs}, headers={"x-request-id": "logged"})
         client.post("/score", json={"pairs": pairs}, headers={"x-request-id": "refused", "authorization": ""})
-    lines = map(json.loads, guarded.live.log.splitlines())
-    by_id = {line["request_id"]: line for line in lines if "request_id" in line}
-    logged, refused = by_id["logged"], by_id["refused"]
-    assert logged["event"] == "request"
+    lines = [json.loads(line) for line in guarded.live.log.splitlines()]
+    by_id = {(line["event"], line["request_id"]): line for line in lines if "request_id" in line}
+    logged, refused, login = by_id["request", "logged"], by_id["request", "refused"], by_id["failed login", "refused"]
+    for line in (logged, refused, login):
+        assert (line["certificate"], line["path"]) == ("caller", "/score")
+        assert line["peer"].startswith("127.0.0.1:")
     assert (logged["transport"], logged["code"], logged["pairs"], logged["failed"]) == ("http", "ok", 2, 1)
     assert logged["total_ms"] >= logged["decode_ms"] + logged["queue_ms"] + logged["inference_ms"] > 0
     assert (refused["code"], refused["pairs"]) == ("unauthenticated", 0)
