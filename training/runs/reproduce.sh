@@ -53,3 +53,4 @@ for set in cifar10-many caltech101-many; do # they show originals, so that they 
 done
 "$SEMSIM" faithfulness copies "$OUT/copies/cifar10-many" "$OUT/copies/caltech101-many" \
     --judgements datasets/vision-models --qualified --write docs/faithfulness.md
+"$SEMSIM" faithfulness inputs "$CONFIG" --faces "$SEMSIM_DATA/caltech101/Faces" --write docs/faithfulness.md
