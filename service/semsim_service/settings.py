@@ -110,7 +110,7 @@ class AuthSettings(_Group):
     token: SecretStr | None = None
     """The bearer token that every request must carry."""
     token_file: Path | None = None
-    """A file that holds the token, such as a mounted secret."""
+    """A file that holds the token, or two in a line each, such as a mounted secret. SIGHUP reads it again."""
     anonymous: bool = False
     """Listen beyond loopback without a token, as behind a proxy that checks its callers."""
 
@@ -172,7 +172,8 @@ class Settings(BaseSettings):
     request_seconds: Annotated[float, Field(gt=0, le=50)] = 30.0
     """The seconds after which a request is answered with a timeout. They stay under BentoML's own limit of 60 s."""
     decode_threads: _Threads = Field(default_factory=lambda: min(4, max(1, len(os.sched_getaffinity(0)) - 1)))
-    """The number of requests decoded at once, by default 4 or one less than the cores: more threads slow each other."""
+    """The number of small requests decoded at once, by default 4 or one less than the cores: more threads slow each
+    other. There is one thread more for large requests."""
     workers: _Threads = 1
     """The number of processes that serve. Each loads the model, so one is right for a GPU."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0

@@ -87,8 +87,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, small_artifact: Path) -> 
 def worker(service: LiveService) -> psutil.Process:
     """The process that answers."""
     children = psutil.Process(service.process).children(recursive=True)
-    (found,) = [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
-    return found
+    (answering,) = [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
+    return answering
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class Decoding:
         return work(lambda source: decode(source, limits=self._small_pictures), pause)
 
     def _large_work(self, call: Call, work: Callable[[Decode, Pause], _Result]) -> _Result:
-        decoder = self._own_decoder()
+        decoder = self._decoder_of_this_thread()
 
         def pause() -> None:
             self._require_wanted(call)
@@ -137,7 +137,7 @@ class Decoding:
 
         return work(decode_anywhere, pause)
 
-    def _own_decoder(self) -> PictureDecoder:
+    def _decoder_of_this_thread(self) -> PictureDecoder:
         """The decoder of this thread."""
         decoder: PictureDecoder | None = getattr(self._local, "decoder", None)
         if decoder is None:

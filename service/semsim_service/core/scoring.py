@@ -32,7 +32,7 @@ Parse = Callable[[], ReceivedRequest]
 """Turns a transport's body into pairs. Called in a decoding thread."""
 
 _OBSERVE_SECONDS = 0.25
-_CLOSE_SECONDS = 10.0
+_CLOSE_SECONDS = 4.0
 _REJECTIONS = {ErrorCode(reason.value): reason for reason in Rejection if reason.value in set(ErrorCode)}
 
 
