@@ -4,7 +4,7 @@ grpcio's own forgets its watchers when one of them leaves, and makes a stopping 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import grpc
 from grpc_health.v1 import health_pb2 as pb
@@ -21,18 +21,22 @@ NAME: str = pb.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 class Health:
-    """Says SERVING for the whole server (the empty name) and for each service, until the server stops.
+    """Says SERVING for the whole server (the empty name) and for each service, until the server stops or is stuck.
 
     Args:
         services: the names of the services.
         limits: the limits of a message.
         strangers: the calls without a token.
+        is_stuck: tells whether the server cannot answer any more.
     """
 
-    def __init__(self, services: Iterable[str], limits: Limits, strangers: Strangers) -> None:
+    def __init__(
+        self, services: Iterable[str], limits: Limits, strangers: Strangers, is_stuck: Callable[[], bool]
+    ) -> None:
         self._known = frozenset(("", *services))
         self._limits = limits
         self._strangers = strangers
+        self._is_stuck = is_stuck
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -77,7 +81,8 @@ class Health:
     def _status(self, service: str) -> int:
         if service not in self._known:
             return pb.HealthCheckResponse.SERVICE_UNKNOWN
-        return pb.HealthCheckResponse.NOT_SERVING if self._stopping.is_set() else pb.HealthCheckResponse.SERVING
+        out = self._stopping.is_set() or self._is_stuck()
+        return pb.HealthCheckResponse.NOT_SERVING if out else pb.HealthCheckResponse.SERVING
 
 
 def _message(status: int) -> bytes:

@@ -54,7 +54,7 @@ class GRPCTransport:
         drain, strangers = Drain(), Strangers()
         services = {scorer_service.NAME: scorer_service.scorer_handlers(core, drain)}
         services[inference_service.NAME] = inference_service.Inference(core, drain, strangers).handlers()
-        checks = health.Health(services, core.limits, strangers)
+        checks = health.Health(services, core.limits, strangers, lambda: core.is_stuck)
         services[health.NAME] = checks.handlers()
         services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits, strangers)
         self._health, self._drain = checks, drain

@@ -1,6 +1,7 @@
 """``grpc.health.v1`` and reflection, as load balancers and grpcurl use them."""
 
 import threading
+import time
 
 import grpc
 import pytest
@@ -9,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from semsim import Scorer
+from semsim.protos.inference import grpc_predict_v2_pb2 as inference_pb
 from semsim_service.core.metrics import ServiceMetrics
 from tests.service.grpc_transport.running import PATIENCE, Running, running
 
@@ -45,6 +47,33 @@ def test_watchers_hear_of_a_stop(small_scorer: Scorer, metrics: ServiceMetrics) 
         threading.Thread(target=lambda: (server.run(server.transport.stop(PATIENCE)), stopped.set())).start()
         assert [[answer.status for answer in watch] for watch in stay] == [[NOT_SERVING]] * 2
         assert stopped.wait(5)
+
+
+def test_a_stuck_server_is_not_serving(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
+    """Where no thread decodes any more, checks say NOT_SERVING and not ready, until one does."""
+    go = threading.Event()
+
+    async def get_stuck(server: Running) -> None:
+        lane = server.core._decoding._small
+        for _ in lane._deadlines:
+            lane.run(lambda: go.wait(PATIENCE), time.monotonic() - 10)
+
+    with running(small_scorer, metrics) as server:
+        health = health_pb2_grpc.HealthStub(server.channel)
+        ready = server.channel.unary_unary(
+            "/inference.GRPCInferenceService/ServerReady",
+            inference_pb.ServerReadyRequest.SerializeToString,
+            inference_pb.ServerReadyResponse.FromString,
+        )
+        server.run(get_stuck(server))
+        deadline = time.monotonic() + PATIENCE
+        while health.Check(health_pb2.HealthCheckRequest()).status == SERVING:
+            assert time.monotonic() < deadline
+        assert not ready(inference_pb.ServerReadyRequest()).ready
+        go.set()
+        while health.Check(health_pb2.HealthCheckRequest()).status == NOT_SERVING:
+            assert time.monotonic() < deadline
+        assert ready(inference_pb.ServerReadyRequest()).ready
 
 
 def test_reflection(server: Running) -> None:

@@ -52,13 +52,17 @@ class Inference:
         parse(pb.ServerLiveRequest, message, self._core.limits)
         return pb.ServerLiveResponse(live=True)
 
+    @property
+    def _is_ready(self) -> bool:
+        return self._drain.is_open and not self._core.is_stuck
+
     def _server_ready(self, message: bytes) -> pb.ServerReadyResponse:
         parse(pb.ServerReadyRequest, message, self._core.limits)
-        return pb.ServerReadyResponse(ready=self._drain.is_open)
+        return pb.ServerReadyResponse(ready=self._is_ready)
 
     def _model_ready(self, message: bytes) -> pb.ModelReadyResponse:
         request = parse(pb.ModelReadyRequest, message, self._core.limits)
-        return pb.ModelReadyResponse(ready=self._drain.is_open and self._serves(request.name, request.version))
+        return pb.ModelReadyResponse(ready=self._is_ready and self._serves(request.name, request.version))
 
     async def _server_metadata(self, _: Call, message: bytes) -> pb.ServerMetadataResponse:
         parse(pb.ServerMetadataRequest, message, self._core.limits)
