@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image try-image openapi protos requirements examples picture clean
+.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image base-images try-image openapi protos requirements examples picture clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -109,7 +109,10 @@ baseline: $(DEV)/.done ## models/imagenet-baseline, from the ImageNet weights
 	$(DEV)/bin/semsim export $(SEMSIM_DATA)/../weights/tf_efficientnet_lite0.safetensors models/imagenet-baseline \
 		--description models/descriptions/imagenet-baseline.json --images $(SEMSIM_DATA)/caltech101
 
-image: $(DEV)/.done ## the container image; VARIANT=cpu|gpu
+base-images: ## write today's digests of the base images and of Compose's images into the files that name them
+	deploy/image/pin.sh
+
+image: $(DEV)/.done ## the container image, and its bill of materials in build/; VARIANT=cpu|gpu
 	PYTHON=$(DEV)/bin/python deploy/image/build.sh $(or $(VARIANT),cpu)
 
 try-image: $(DEV)/.done ## build the CPU image on a Debian made here and score with it: minutes, root, buildah, debootstrap
@@ -129,12 +132,12 @@ examples: $(DEV)/.done ## examples/images: two free photographs, degraded copies
 picture: $(DEV)/.done ## docs/pair.png, the picture of the README
 	$(DEV)/bin/python -m examples.draw_pair
 
-requirements: $(DEV)/.done ## pin again, after a change of pyproject.toml
-	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+requirements: $(DEV)/.done ## pin again, with hashes, after a change of pyproject.toml
+	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
 		pyproject.toml --extra serve --extra bulk -o requirements/serve.txt
-	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
 		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra annotate --extra ray --extra nvflare --extra bench --extra dev -o requirements/dev.txt
-	printf 'pytest\npytest-timeout\n' | $(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+	printf 'pytest\npytest-timeout\n' | $(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
 		pyproject.toml - --extra train --extra flower -o requirements/flower.txt
 
 # uv installs in seconds what takes pip minutes, and finds the ordinary torch wheel.

@@ -39,7 +39,8 @@ echo "== the image"
 # The build gets the host's pip settings and certificates: a network may have its own mirror or certificate authority.
 options="--network=host --volume=/etc/ssl/certs:/etc/ssl/certs:ro"
 if [ -f /etc/pip.conf ]; then options+=" --volume=/etc/pip.conf:/etc/pip.conf:ro"; fi
-ENGINE=buildah BASE_IMAGE=localhost/semsim-base BUILD_OPTIONS="$options" deploy/image/build.sh cpu localhost/semsim:try
+ENGINE=buildah BASE_IMAGE=localhost/semsim-base BUILD_OPTIONS="$options" SBOM="$work/sbom.json" deploy/image/build.sh cpu localhost/semsim:try
+grep -q '"purl": "pkg:pypi/pillow@' "$work/sbom.json" || { echo "expected a bill of materials with pillow, got none" >&2; exit 1; }
 container=$(buildah from localhost/semsim:try)
 buildah inspect --type image localhost/semsim:try > "$work/image.json"
 python3 - "$work/image.json" > "$work/entrypoint" <<'PYTHON'

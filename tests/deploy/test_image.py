@@ -1,13 +1,16 @@
 """The container image: the Dockerfile that `bentoml build` writes, and the image itself where it can be built."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.bento import Bento
 from tests.conftest import ROOT
@@ -29,7 +32,9 @@ def dockerfile(bento: Bento) -> str:
 
 def test_it_is_one_dockerfile_for_both_images(dockerfile: str) -> None:
     """The base image is a build argument. By default it is the CPU's."""
-    assert "ARG BASE_IMAGE=python:3.12-slim-bookworm\nFROM ${BASE_IMAGE}\n" in dockerfile
+    assert re.search(
+        r"^ARG BASE_IMAGE=python:3\.12\.\d+-slim-bookworm@sha256:[0-9a-f]{64}\nFROM ", dockerfile, re.MULTILINE
+    )
     assert dockerfile.count("FROM ") == 1
 
 
@@ -49,13 +54,16 @@ def test_a_worker_that_dies_is_started_again(dockerfile: str) -> None:
 
 def test_the_image_leaves_out_what_the_service_does_not_use(dockerfile: str, bento: Bento, tmp_path: Path) -> None:
     """The image has neither pyarrow nor scipy, and the CPU's has onnxruntime, not onnxruntime-gpu, on any machine."""
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text((bento.directory / "env" / "python" / "requirements.txt").read_text())
-    edits = re.findall(r"sed -i .* requirements\.txt", dockerfile)
-    assert len(edits) == 2
-    for edit in edits:
-        subprocess.run(["bash", "-c", edit], cwd=tmp_path, check=True)
-    kept = [line for line in requirements.read_text().splitlines() if line[:1].isalnum()]
+    requirements = (bento.directory / "src" / "requirements" / "serve.txt").read_text()
+    (tmp_path / "requirements.txt").write_text(requirements)
+    (edits,) = re.findall(r"RUN (awk .*?) && \\\n    python3 -m venv", dockerfile, re.DOTALL)
+    subprocess.run(["bash", "-ec", edits], cwd=tmp_path, check=True, env=os.environ | {"VARIANT": "cpu"})
+    pins = re.split(r"^(?=[a-z])", (tmp_path / "pins.txt").read_text(), flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in pin for pin in pins)
+    names = {pin.partition("==")[0] for pin in pins}
+    unused = {"pyarrow", "scipy", "onnxruntime-gpu"}
+    assert names == set(re.findall(r"^([a-z][\w.-]*)==", requirements, re.MULTILINE)) - unused
+    kept = [pin.partition(" \\\n")[0].strip() for pin in pins]
     (runtime,) = [line for line in kept if line.startswith("onnxruntime")]
     assert re.fullmatch(r"onnxruntime==[\d.]+", runtime)
     assert not [line for line in kept if line.startswith(("pyarrow", "scipy"))]
@@ -100,3 +108,34 @@ def test_the_cpu_image_is_built_and_scores() -> None:
     if done.returncode == SKIPPED:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_image_is_named_by_its_digest() -> None:
+    """Base images and Compose's images cannot change under their tags, and the CPU's is the same in both places."""
+    bentofile = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["docker"]["base_image"]
+    bases = re.findall(r"BASE_IMAGE:-([^}]*)}", (IMAGE / "build.sh").read_text())
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())["services"]
+    others = [service["image"] for name, service in compose.items() if name != "semsim"]
+    assert bases[0] == bentofile
+    for image in (*bases, *others):
+        assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image), image
+
+
+def test_the_bill_of_materials_names_every_package() -> None:
+    """The script, in any Python, lists each package with its version and its address, once."""
+    command = [sys.executable, str(IMAGE / "sbom.py"), "semsim:cpu", "base@sha256:0"]
+    bill = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    components = {component["bom-ref"]: component for component in bill["components"]}
+    assert len(components) == len(bill["components"])
+    pillow = version("pillow")
+    assert components[f"pkg:pypi/pillow@{pillow}"]["version"] == pillow
+    names = {component["name"] for component in bill["components"]}
+    assert names >= {distribution.metadata["Name"] for distribution in distributions()}
+
+
+def test_pins_have_hashes() -> None:
+    """Each package of each file of pins has a hash, so that an index cannot give another one."""
+    for path in (ROOT / "requirements").glob("*.txt"):
+        for pin in re.split(r"^(?=[a-z])", path.read_text(), flags=re.MULTILINE)[1:]:
+            assert "--hash=sha256:" in pin, (path.name, pin[:60])
