@@ -17,6 +17,7 @@ from semsim.exceptions import InvalidOption
 from semsim.manifest import InputSpec
 from semsim.providers import INPUT_NAME, OUTPUT_NAME
 from semsim_export.graph import to_onnx
+from semsim_training.levels import Levels
 from semsim_training.machine import machine
 from semsim_training.markdown import around_marks, write_between
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
@@ -60,16 +61,21 @@ def time_recipes(
     wanted = {beside, *(score.recipe for score in scores)}
     if missing := sorted(wanted - recipes.keys()):
         raise InvalidOption(f"expected recipes of {', '.join(recipes)}, got {', '.join(missing)}")
-    runners = {name: _runner(recipes[name], base) for name in wanted}
+    graph_of = {name: _graph_key(recipes[name]) for name in wanted}
+    runners = {key: _runner(recipes[name], base) for key, name in {key: name for name, key in graph_of.items()}.items()}
     measured = np.array([[_seconds(run) for run in runners.values()] for _ in range(runs + 1)][1:])
     seconds = dict(zip(runners, measured.T, strict=True))
     timed = [
-        TimedRecipe(
-            recipes[score.recipe], score, runners[score.recipe]().shape[1], seconds[score.recipe] / seconds[beside]
-        )
+        TimedRecipe(recipes[score.recipe], score, runners[key]().shape[1], seconds[key] / seconds[graph_of[beside]])
         for score in scores
+        for key in (graph_of[score.recipe],)
     ]
     return tuple(sorted(timed, key=lambda one: one.range[1]))
+
+
+def _graph_key(recipe: MetricRecipe) -> tuple[str, Levels | None, int]:
+    """Recipes that differ in training alone have one graph, which is timed once."""
+    return recipe.architecture, recipe.levels, recipe.size
 
 
 def _runner(recipe: MetricRecipe, base: Path) -> Callable[[], Floats]:

@@ -22,20 +22,21 @@ def test_recipes_are_timed_beside_one_of_them(tmp_path: Path) -> None:
     training = MetricTraining(
         about=About(name="small", version="0.0.1", summary="s", licence="Apache-2.0", source="a test"),
         judged=JudgedSources(sets=(NOWHERE,), kind=AnnotatorKind.CLASSIFIER),
-        recipes=(recipe(name="large", size=96), recipe(name="little")),
+        recipes=(recipe(name="large", size=96), recipe(name="little"), recipe(name="other-loss", loss="soft")),
     )
     folds = (Fold(auc=0.9, strangers=0.8, copies=0.7), Fold(auc=0.94, strangers=0.8, copies=0.7))
-    scores = tuple(RecipeScore(recipe=name, epochs=1, folds=folds) for name in ("large", "little"))
+    scores = tuple(RecipeScore(recipe=name, epochs=1, folds=folds) for name in ("large", "little", "other-loss"))
     timed = time_recipes(training, scores, tmp_path, "large", runs=5)
-    assert [one.recipe.name for one in timed] == ["little", "large"]
+    assert [one.recipe.name for one in timed] == ["little", "other-loss", "large"]
     assert timed[0].range[1] < 0.7
-    assert timed[1].range == (1, 1, 1)
+    assert timed[1].range == timed[0].range
+    assert timed[2].range == (1, 1, 1)
     lines = curve_table(timed, "large").splitlines()
     assert lines[2].startswith("| little | 32 px | ")
-    assert lines[3].endswith("| 1.00 (1.00 to 1.00) | 0.920 | 0.900, 0.940 | 0.800 | 0.700 |")
+    assert lines[4].endswith("| 1.00 (1.00 to 1.00) | 0.920 | 0.900, 0.940 | 0.800 | 0.700 |")
     draw_curve(timed, "large", tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(InvalidOption, match="expected recipes of large, little, got other"):
+    with pytest.raises(InvalidOption, match="expected recipes of large, little, other-loss, got other"):
         time_recipes(training, scores, tmp_path, "other")
 
 
