@@ -11,7 +11,7 @@ from contextlib import suppress
 import numpy as np
 
 from semsim import exceptions
-from semsim.exceptions import CorruptImage, InvalidImage, RequestTimeout
+from semsim.exceptions import CorruptImage, InvalidImage, RequestTimeout, SemSimError
 from semsim.images import DecodeLimits, RGBImage
 from semsim.stages import Pause
 from semsim_service.core.picture_process import ANSWER, LONGEST_TEXT, REQUEST
@@ -21,7 +21,7 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2
 """Freed memory goes back to the system at once: the process idles with what it imports."""
 
 
-class DecoderEnded(Exception):
+class DecoderEnded(SemSimError):
     """The process ended at a picture, by itself or by the system's hand."""
 
 
@@ -92,7 +92,7 @@ class PictureDecoder:
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
-                    env=os.environ | _MALLOC | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                    env=_environment(),
                 )
             ours.settimeout(_LOOK_SECONDS)
             self._connection = ours
@@ -137,6 +137,12 @@ class PictureDecoder:
         if self._closed or code == -signal.SIGALRM:
             return RequestTimeout("the request is over")
         return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {code})")
+
+
+def _environment() -> dict[str, str]:
+    """The variables of this process but for the service's own, of which the token may be one."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("SEMSIM_")}
+    return kept | _MALLOC | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def _error(text: str) -> InvalidImage:

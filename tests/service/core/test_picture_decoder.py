@@ -109,6 +109,16 @@ def test_a_process_that_died_before_is_replaced(decoder: PictureDecoder) -> None
     np.testing.assert_array_equal(decoder.decode(DATA, LIMITS, PATIENCE, nothing), decode(DATA))
 
 
+def test_the_process_has_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that takes the process over finds none of the service's settings."""
+    monkeypatch.setenv("SEMSIM_AUTH__TOKEN", "a-token-that-nobody-guesses")
+    decoder = PictureDecoder()
+    decoder.decode(DATA, LIMITS, PATIENCE, nothing)
+    assert not [name for name in process(decoder).environ() if name.startswith("SEMSIM_")]
+    decoder.close()
+    decoder.kill()
+
+
 def test_no_process_outlives_the_connection(decoder: PictureDecoder) -> None:
     """A service that is killed closes its sockets; its decoders end then."""
     child = process(decoder)
