@@ -62,5 +62,12 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
     assert _totals(guarded) == (http + asked, grpc + asked)
     assert not list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db"))
     assert guarded.total("semsim_model_info") == 1
+    deadline = time.monotonic() + _PATIENCE
+    while not (deaths := guarded.total("semsim_worker_deaths_total", cause="killed")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert deaths == guarded.total("semsim_worker_deaths_total") == 1
+    assert f"worker {victim.pid} died after ".encode() in guarded.live.log
+    assert guarded.total("process_resident_memory_bytes") > 2**26
+    assert guarded.total("semsim_connections", transport="http") >= 1
     _ask(guarded, 5)
     assert _totals(guarded) == (http + asked + 5, grpc + asked + 5)

@@ -46,7 +46,7 @@ class AllocatedPages(MmapedDict):
 
 def use_allocated_pages() -> None:
     """Let the metrics of this process be written to allocated pages. Call it before the first metric is made."""
-    prometheus_client.values.MmapedDict = AllocatedPages  # type: ignore[misc]
+    prometheus_client.values.MmapedDict = AllocatedPages  # type: ignore[attr-defined]
 
 
 def _allocated(filename: str) -> str:
