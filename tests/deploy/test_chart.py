@@ -159,6 +159,17 @@ def test_the_service_takes_its_environment(
     assert (settings.auth.token_file is None) == settings.auth.anonymous
 
 
+def test_callers_without_a_token_may_name_the_service() -> None:
+    """Without a token the service answers to the names of its Service, or to those that the operator gives."""
+    anonymous = {"auth": {"anonymous": True}}
+    given = {variable["name"]: variable["value"] for variable in container(**anonymous)["env"]}
+    name, *longer = json.loads(given["SEMSIM_HTTP__HOSTS"])
+    assert [host.split(".")[0] for host in longer] == [name] * 3
+    assert longer[-1].endswith(".svc.cluster.local")
+    own = container(**anonymous, config={"http": {"hosts": ["semsim.example"]}})["env"]
+    assert "SEMSIM_HTTP__HOSTS" not in {variable["name"] for variable in [*own, *container()["env"]]}
+
+
 def test_volumes_match_their_mounts() -> None:
     """Each mount has a volume, and each volume a mount."""
     for values in VARIANTS.values():

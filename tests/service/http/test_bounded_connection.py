@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.harness.server import semsim_serve
 from tests.service.http.attacked import Attacked, read_all
 from tests.service.live import serving
 
@@ -210,3 +211,19 @@ def test_an_answer_comes_through_while_the_client_still_sends(attacked: Attacked
         with socket.create_connection(("127.0.0.1", attacked.port), timeout=30) as connection:
             connection.sendall(GET + b"a:b\r\n" * 40_000)
             assert_refused(read_all(connection), 431, "headers")
+
+
+def test_few_descriptors_let_others_in(tmp_path: Path, small_artifact: Path) -> None:
+    """Where the system gives few descriptors, connections are bounded by them, others come in, and the log tells it."""
+    command = ["bash", "-c", 'ulimit -n 256; exec "$@"', "bash", *semsim_serve(small_artifact)]
+    with serving(tmp_path, command) as live, ExitStack() as stack:
+        attacked = Attacked(live)
+        for _ in range(400):
+            half = stack.enter_context(attacked.connect())
+            with suppress(OSError):
+                half.sendall(GET)
+        attacked.small_request()
+        assert httpx.get(f"{live.url}/livez").status_code == 200
+        assert attacked.connections() < 128
+        assert b"got 256: at most 64 connections are open" in live.log
+        assert b"the longest waiting ones are closed" in live.log

@@ -8,9 +8,11 @@
 {{- if .Values.auth.anonymous -}}
 - name: SEMSIM_AUTH__ANONYMOUS
   value: "true"
+{{- if not (dig "http" "hosts" "" .Values.config) }}
 # Without a token only these names are answered, so that no web page can ask by a name of its own.
 - name: SEMSIM_HTTP__HOSTS
   value: {{ include "semsim.hosts" . | quote }}
+{{- end }}
 {{- else -}}
 - name: SEMSIM_AUTH__TOKEN_FILE
   value: /etc/semsim/auth/{{ .Values.auth.secretKey }}
