@@ -120,7 +120,11 @@ class Decoding:
             if time.thread_time() > end:
                 raise TakesLonger("a large request")
 
-        return work(lambda source: decode(source, limits=self._small_pictures), pause)
+        def decode_here(source: ImageInput) -> RGBImage:
+            pause()
+            return decode(source, limits=self._small_pictures)
+
+        return work(decode_here, pause)
 
     def _large_work(self, call: Call, work: Callable[[Decode, Pause], _Result]) -> _Result:
         decoder = self._decoder_of_this_thread()
@@ -129,6 +133,7 @@ class Decoding:
             self._require_wanted(call)
 
         def decode_anywhere(source: ImageInput) -> RGBImage:
+            pause()
             if not isinstance(source, bytes):
                 return decode(source, limits=self._limits)
             with suppress(TakesLonger):

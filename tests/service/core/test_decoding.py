@@ -13,6 +13,7 @@ import pytest
 from semsim import Scorer
 from semsim.exceptions import ErrorCode, RequestError, RequestTimeout
 from semsim.pairs import PairFailure
+from semsim_service.core import decoding
 from semsim_service.core.call import Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.lane import Lane
@@ -87,6 +88,14 @@ def test_the_deadline_ends_the_work(core: ScoringCore) -> None:
         assert time.monotonic() - began < 5
 
     asyncio.run(run())
+
+
+def test_a_long_small_request_gives_way(core: ScoringCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request of small bytes that takes its fair share of time begins again among the large ones, and is answered."""
+    monkeypatch.setattr(decoding, "SMALL_REQUEST_SECONDS", 0.0)
+    answer = asyncio.run(ask(core, SMALL))
+    assert isinstance(answer.results[0], ScoredPair)
+    assert core._decoding._large._threads
 
 
 def test_a_stop_ends_the_work(core: ScoringCore) -> None:
