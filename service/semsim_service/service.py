@@ -28,7 +28,7 @@ from semsim_service.http.errors import EnvelopeMiddleware
 from semsim_service.http.front_door import FrontDoor
 from semsim_service.observing.certificate_expiry import CertificateExpiry
 from semsim_service.observing.observers import Observers
-from semsim_service.observing.processes import ServerProcesses
+from semsim_service.observing.server_processes import ServerProcesses
 from semsim_service.settings import Settings, load_settings
 
 hosting.prepare()

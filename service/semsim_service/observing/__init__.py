@@ -1,4 +1,6 @@
 """The service's reports to operators.
 
-``logs`` writes log lines, ``tracing`` makes traces, and ``observers`` writes both when a request is over.
+``logs`` writes log lines, ``audit_log`` a line for each scored request, ``tracing`` makes traces, and ``observers`` writes
+all of them when a request is over. ``pages`` keeps the numbers of a worker, ``server_processes`` and
+``certificate_expiry`` make more of them, and ``cgroup`` reads the limits that the system sets.
 """

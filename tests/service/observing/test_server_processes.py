@@ -9,7 +9,7 @@ import psutil
 import pytest
 from prometheus_client import CollectorRegistry
 
-from semsim_service.observing.processes import ServerProcesses
+from semsim_service.observing.server_processes import ServerProcesses
 
 pytestmark = pytest.mark.slow
 
