@@ -16,6 +16,7 @@ _STREAMS = 1024
 _MINUTE_MS = 60_000
 # A stream may send so much before anybody reads it. More of it waits at its client.
 _UNREAD_BYTES = 2**16 - 1
+_METADATA_BYTES = 2**13
 _IDENTITY_ONLY = 1
 _HANDSHAKE_MS = 10_000
 
@@ -28,6 +29,9 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         # Without these two gRPC widens the window of all streams to up to 64 MiB each, also of those that nobody reads.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", _UNREAD_BYTES),
+        # Between the two limits that gRPC has by default, it takes some calls and refuses others.
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
         # A compressed message of a megabyte may hold a gigabyte. gRPC refuses the call at its header (UNIMPLEMENTED).
         ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_ONLY),
         # More connections are closed at once. A connection must have done its handshake and said its settings in time.
@@ -40,9 +44,9 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         # Several workers share the port. A single worker must not, or a second service would take half of its calls
         # unnoticed.
         ("grpc.so_reuseport", int(settings.workers > 1)),
-        # A client that is gone without a word is noticed within this time, and its calls are dropped.
-        ("grpc.keepalive_time_ms", _MINUTE_MS),
-        ("grpc.keepalive_timeout_ms", _MINUTE_MS // 3),
+        # A client that is gone without a word, or reads nothing, is noticed in this time, and its calls are dropped.
+        ("grpc.keepalive_time_ms", _MINUTE_MS // 3),
+        ("grpc.keepalive_timeout_ms", _MINUTE_MS // 6),
         # Clients may ask for signs of life at this interval, also with no call open.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _MINUTE_MS // 6),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -3,7 +3,7 @@
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from benchmarks.harness.http2 import (
@@ -61,13 +61,21 @@ class Attacker:
                     self._send_data(stream, _PIECE[:size])
             self.listen()
 
+    def flood(self, frames: Callable[[int], bytes], seconds: float) -> None:
+        """Send what ``frames`` makes for stream after stream, as fast as the connection takes it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.closed:
+            self._send(b"".join(frames(self._next + 2 * number) for number in range(50)))
+            self._next += 100
+            self.listen()
+
     def listen(self) -> None:
         """Take what the server has sent."""
         try:
             received = self._socket.recv(2**20)
         except TimeoutError:
             return
-        except OSError:
+        except OSError:  # the server has closed the connection
             received = b""
         self.closed = self.closed or not received
         frames, self._rest = take_frames(self._rest + received)

@@ -15,6 +15,15 @@ import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from benchmarks.harness.http2 import (
+    END_HEADERS,
+    INITIAL_WINDOW_SIZE,
+    Frame,
+    FrameType,
+    call_headers,
+    literal,
+    settings,
+)
 from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from tests.encoded import picture
 from tests.service.grpc_transport.attacking import HUGE, Attacker
@@ -25,6 +34,7 @@ from tests.service.live import LiveService, serving
 pytestmark = pytest.mark.slow
 
 CONNECTIONS = 24
+_CONTINUATION = 0x9
 _MOST_GROWTH = 64 * 2**20
 _LONGEST_SECONDS = 1.0
 _IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
@@ -184,6 +194,36 @@ def test_paths_that_are_not_utf_8(attacked: LiveService) -> None:
         over.set()
         thread.join()
     assert b"stopped by itself" not in attacked.log
+
+
+_BLOCK = call_headers(_CHECK)
+_HEADER = literal(b"x", b"y" * 120)
+_FLOODS: dict[str, Callable[[int], bytes]] = {
+    "resets": lambda stream: (
+        Frame(FrameType.HEADERS, END_HEADERS, stream, _BLOCK).encode()
+        + Frame(FrameType.RST_STREAM, 0, stream, b"\0\0\0\x08").encode()
+    ),
+    "pings": lambda stream: Frame(FrameType.PING, payload=struct.pack(">Q", stream)).encode() * 20,
+    "settings": lambda stream: settings({INITIAL_WINDOW_SIZE: stream}) * 20,
+    "empty data": lambda stream: Frame(FrameType.DATA, 0, 1).encode() * 20,
+    "headers without an end": lambda stream: Frame(
+        FrameType.HEADERS if stream == 1 else _CONTINUATION, 0, 1, _BLOCK + _HEADER * 100
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("flood", _FLOODS)
+def test_floods_of_frames(attacked: LiveService, flood: str) -> None:
+    """Frames that cost their sender little cost the service little."""
+    with harmless(attacked):
+        attackers = [Attacker(attacked.grpc) for _ in range(2)]
+        threads = [threading.Thread(target=attacker.flood, args=(_FLOODS[flood], 2.0)) for attacker in attackers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for attacker in attackers:
+            attacker.close()
 
 
 def test_more_connections_than_there_is_room_for(attacked: LiveService) -> None:
