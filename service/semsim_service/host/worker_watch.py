@@ -1,4 +1,4 @@
-"""What the supervisor knows of its workers' deaths: it tells of each, and says when another worker may start."""
+"""Watches the deaths of workers for the supervisor: tells of each, and says when another worker may start.
 
 import logging
 import os
@@ -19,7 +19,7 @@ _TRIES = 3
 
 
 class WorkerWatch:
-    """What the supervisor knows of its workers' deaths.
+    """The supervisor's knowledge of its workers' deaths.
 
     Args:
         directory: the directory of the workers' metrics, or None.

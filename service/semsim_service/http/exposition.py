@@ -26,7 +26,7 @@ class Scrapes:
 
     def __init__(self) -> None:
         self.collectors: list[Collector] = []
-        """What is shown beside the workers' own numbers."""
+        """The collectors of what is shown beside the workers' own numbers."""
         self._reading = asyncio.Lock()
         self._text = b""
         self._tokens, self._refilled = _SCRAPES_AT_ONCE, time.monotonic()
