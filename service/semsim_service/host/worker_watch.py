@@ -1,4 +1,4 @@
-"""Watches the deaths of workers for the supervisor: tells of each, and says when another worker may start.
+"""Watches the deaths of workers for the supervisor: tells of each, and says when another worker may start."""
 
 import logging
 import os
