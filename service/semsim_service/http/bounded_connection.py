@@ -12,7 +12,7 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from semsim_service.http.framing import FramedBody, body_of
 from semsim_service.http.front_door import HEALTH, too_many_connections
@@ -47,7 +47,7 @@ class BoundedConnection(HttpToolsProtocol):
     def __init__(self, connections: OpenConnections, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
         self._open = connections
-        self._for_health = False
+        self._for_health, self._any = False, self.app
         self._received = bytearray()
         """What has come and is not read."""
         self._held = 0
@@ -182,6 +182,10 @@ class BoundedConnection(HttpToolsProtocol):
         except RefusedConnection as refused:
             self._fault = refused
             raise
+        if self._for_health:
+            path = self.url.partition(b"?")[0].decode("latin-1")
+            self.app = self._any if path in HEALTH else too_many_connections
+        name_client(self.scope, self.transport)
         super().on_headers_complete()
         self._first, self._head_bytes, self._head_by = False, 0, math.inf
         self._open.works(self)
@@ -197,12 +201,6 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         return False
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        name_client(cycle.scope, self.transport)
-        if self._for_health and cycle.scope["path"] not in HEALTH:
-            app = too_many_connections
-        super()._start_asgi_task(cycle, app)
 
     def _read_body(self, body: FramedBody) -> None:
         data = body.take(self._received)

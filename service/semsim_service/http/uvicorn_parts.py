@@ -21,7 +21,7 @@ HANDSHAKE_SECONDS = 10.0
 _OTHER_DESCRIPTORS = 128
 """The descriptors of a worker that are no connections: files and pipes."""
 _KNOWN = "scope transport flow logger access_logger access_log default_headers message_event expect_100_continue"
-_METHODS = "connection_made connection_lost on_url on_header on_headers_complete on_response_complete _start_asgi_task"
+_METHODS = "connection_made connection_lost on_url on_header on_headers_complete on_response_complete _should_upgrade"
 
 
 class PatientLoop(uvloop.Loop):
