@@ -47,6 +47,7 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         # A client that is gone without a word, or reads nothing, is noticed in this time, and its calls are dropped.
         ("grpc.keepalive_time_ms", _MINUTE_MS // 3),
         ("grpc.keepalive_timeout_ms", _MINUTE_MS // 6),
+        ("grpc.http2.ping_timeout_ms", _MINUTE_MS // 6),
         # Clients may ask for signs of life at this interval, also with no call open.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _MINUTE_MS // 6),
         ("grpc.keepalive_permit_without_calls", 1),
