@@ -49,7 +49,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._open = connections
         self._for_health, self._any = False, self.app
         self._received = bytearray()
-        """What has come and is not read."""
+        """The bytes that have come and are not read."""
         self._held = 0
         """The bytes of it that wait for an answer to be over."""
         self._head_bytes = 0

@@ -18,7 +18,7 @@ MOST_GROWTH = 64 * 2**20
 _MOST_SECONDS = 1.0
 """The most seconds that a small request beside an attack may take."""
 _MOST_RATIO = 4.0
-"""What they may be, as a ratio to those of the same request before the attack, on a machine that is busy itself."""
+"""The ratio that they may have to those of the same request before the attack, on a machine that is busy itself."""
 _TRIES = 3
 _SAMPLE_SECONDS = 0.02
 PIXELS = bytes(range(256)) * 24

@@ -1,4 +1,4 @@
-"""What a client can do before it is asked for a token is bounded: bytes, headers, time and connections."""
+"""All that a client can do before it is asked for a token is bounded: bytes, headers, time and connections."""
 
 import json
 import socket
