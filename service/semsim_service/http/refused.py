@@ -7,7 +7,7 @@ from semsim_service.http.errors import error_response
 
 
 class RefusedConnection(Exception):
-    """What came is refused, and nothing behind it can be read.
+    """A refusal of all that came, behind which nothing can be read.
 
     Args:
         message: what was expected, and what came.

@@ -95,7 +95,7 @@ def test_pipelined_requests_are_answered_in_order(attacked: Attacked) -> None:
 
 
 def test_a_thousand_half_sent_heads_let_others_in(attacked: Attacked) -> None:
-    """Of connections that send no request the oldest give way, and the others are told after ten seconds."""
+    """The oldest connections without a request give way, and the others are told after ten seconds."""
     begun = time.monotonic()
     with ExitStack() as stack, attacked.bounded():
         half = []

@@ -93,7 +93,7 @@ def test_health_checks_may_use_any_name() -> None:
     "path", ["/schema.json", "/static_content/index.css", "/static_content/", "/v2/score", "/docs", "/score/submit"]
 )
 def test_no_other_paths_are_served(service: LiveService, path: str) -> None:
-    """What BentoML serves beside the documented endpoints is not found."""
+    """All that BentoML serves beside the documented endpoints is not found."""
     answer = CLIENT.get(f"{service.url}{path}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
