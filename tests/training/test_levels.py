@@ -48,6 +48,17 @@ def test_pooled_positions_and_matrices_make_it_short(pixels: torch.Tensor) -> No
     assert float(wide.norm(dim=1).max()) <= 1
 
 
+def test_what_left_and_right_differ_by_gets_its_weight(pixels: torch.Tensor) -> None:
+    """At 0 the features are those of either side; they and the rest, which is at right angles, make up all at 1."""
+    of = {share: embedding(Levels(stages=(1,), side=4, mirrored=share), pixels)[1] for share in (0.0, 0.5, 1.0)}
+    positions = of[0.0].view(2, -1, 4, 4)
+    torch.testing.assert_close(positions, positions.flip(-1))
+    odd = of[1.0] - of[0.0]
+    assert float(odd.norm()) > 0.01
+    torch.testing.assert_close(of[0.5], of[0.0] + odd / 2)
+    torch.testing.assert_close(of[0.0].square().sum(1) + odd.square().sum(1), of[1.0].square().sum(1))
+
+
 def test_a_network_in_half_precision_gives_numbers_for_a_plain_image() -> None:
     """Where all features of a position are 0, the length that they are divided by is not 0."""
     for levels in (Levels(stages=(0, 1), side=2), Levels(stages=(0, 1), side=2, channels=4)):

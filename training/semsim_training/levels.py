@@ -25,6 +25,9 @@ class Levels(FrozenModel):
     """The features of a stage are averaged over squares to about ``side`` x ``side`` positions."""
     channels: int | None = Field(default=None, ge=1)
     """The channels that a learned matrix makes of each stage's; ``None`` for a learned weight for each channel."""
+    mirrored: float = Field(default=1.0, ge=0, le=1)
+    """The weight of what the features of a stage change by when left and right are exchanged. At 1 the features stay as
+    they are; the lower it is, the nearer a mirrored picture is. At 0 left and right are not told apart."""
 
 
 class LevelFeatures(nn.Module):
@@ -65,6 +68,8 @@ class LevelFeatures(nn.Module):
             unit = features / (features.square().sum(1, keepdim=True) + _SMALL).sqrt()
             kernel = max(1, round(unit.shape[-1] / self.levels.side))
             pooled = F.avg_pool2d(unit, kernel) if kernel > 1 else unit
+            if (share := self.levels.mirrored) < 1:  # The even part has weight 1, the odd one ``share``.
+                pooled = (1 + share) / 2 * pooled + (1 - share) / 2 * pooled.flip(-1)
             weighted = (
                 pooled * weight[:, None, None] if weight.dim() == 1 else F.conv2d(pooled, weight[:, :, None, None])
             )
