@@ -59,6 +59,14 @@ def test_what_left_and_right_differ_by_gets_its_weight(pixels: torch.Tensor) -> 
     torch.testing.assert_close(of[0.0].square().sum(1) + odd.square().sum(1), of[1.0].square().sum(1))
 
 
+def test_what_positions_differ_by_gets_its_weight(pixels: torch.Tensor) -> None:
+    """At 0 all positions have the mean of all; at 1 the features are as they were, and between it is in proportion."""
+    of = {share: embedding(Levels(stages=(1,), side=4, places=share), pixels)[1] for share in (0.0, 0.5, 1.0)}
+    means = of[1.0].view(2, -1, 16).mean(2, keepdim=True).expand(-1, -1, 16).flatten(1)
+    torch.testing.assert_close(of[0.0], means)
+    torch.testing.assert_close(of[0.5], (means + of[1.0]) / 2)
+
+
 def test_a_network_in_half_precision_gives_numbers_for_a_plain_image() -> None:
     """Where all features of a position are 0, the length that they are divided by is not 0."""
     for levels in (Levels(stages=(0, 1), side=2), Levels(stages=(0, 1), side=2, channels=4)):

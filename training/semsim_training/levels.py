@@ -28,6 +28,9 @@ class Levels(FrozenModel):
     mirrored: float = Field(default=1.0, ge=0, le=1)
     """The weight of what the features of a stage change by when left and right are exchanged. At 1 the features stay as
     they are; the lower it is, the nearer a mirrored picture is. At 0 left and right are not told apart."""
+    places: float = Field(default=1.0, ge=0, le=1)
+    """The weight of what the features of a stage differ by from their mean over all positions. The lower it is, the
+    nearer a picture is whose content has moved. At 0 positions are not told apart."""
 
 
 class LevelFeatures(nn.Module):
@@ -70,6 +73,8 @@ class LevelFeatures(nn.Module):
             pooled = F.avg_pool2d(unit, kernel) if kernel > 1 else unit
             if (share := self.levels.mirrored) < 1:  # The even part has weight 1, the odd one ``share``.
                 pooled = (1 + share) / 2 * pooled + (1 - share) / 2 * pooled.flip(-1)
+            if (share := self.levels.places) < 1:
+                pooled = share * pooled + (1 - share) * pooled.mean((2, 3), keepdim=True)
             weighted = (
                 pooled * weight[:, None, None] if weight.dim() == 1 else F.conv2d(pooled, weight[:, :, None, None])
             )

@@ -11,6 +11,7 @@ from semsim_training.metric.augmentation import (
     move_and_colour,
     relight,
     roughen,
+    shift_some,
     soften,
 )
 
@@ -94,3 +95,21 @@ def test_half_get_noise_and_none_more_than_the_most() -> None:
     assert 15 < float(deviation.max()) < 20.5
     dark = roughen(pixels * 0, 20.0, torch.Generator().manual_seed(7))
     assert 0 <= float(dark.min()) <= float(dark.max()) <= 255
+
+
+def test_half_are_moved_and_leave_grey() -> None:
+    """About half stay as they are. The others are moved by whole pixels, each within the most; what they leave is grey."""
+    pixels = images(64)
+    moved = shift_some(pixels, 0.25, torch.Generator().manual_seed(8))
+    assert moved.shape == pixels.shape
+    changed = (moved != pixels).any(dim=(1, 2, 3))
+    assert 16 < int(changed.sum()) < 44
+    side = pixels.shape[1]
+    for before, after in zip(pixels[changed], moved[changed], strict=True):
+        kept = (after != 127.5).any(-1)
+        rows, columns = kept.any(1).nonzero().flatten(), kept.any(0).nonzero().flatten()
+        assert min(len(rows), len(columns)) >= 0.75 * side
+        top = 0 if rows[0] > 0 else side - len(rows)
+        left = 0 if columns[0] > 0 else side - len(columns)
+        assert torch.equal(after[kept].view(-1, 3), before[top:, left:][: len(rows), : len(columns)].reshape(-1, 3))
+    assert torch.equal(shift_some(pixels, 0.0, torch.Generator()), pixels)

@@ -58,6 +58,16 @@ def grey_some(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
     return torch.where(chosen[:, None, None, None], grey, images)
 
 
+def shift_some(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
+    """Move half of the images ``(N, S, S, 3)`` by up to ``most`` of their side in each direction; what is left is grey."""
+    side = images.shape[1]
+    chosen = torch.rand(len(images), generator=rng) < 0.5
+    steps = ((torch.rand((len(images), 2), generator=rng) * 2 - 1) * most * side).round().long() * chosen[:, None]
+    wide = F.pad(images.permute(0, 3, 1, 2), [side] * 4, value=127.5).permute(0, 2, 3, 1)
+    places = (torch.arange(side) + side).expand(len(images), 2, side) - steps[:, :, None]
+    return wide[torch.arange(len(images))[:, None, None], places[:, 0, :, None], places[:, 1, None, :]]
+
+
 def move_and_colour(images: Tensor, group: Tensor, rng: torch.Generator) -> Tensor:
     """Flip, move (to an eighth), zoom, turn slightly and recolour images ``(N, S, S, 3)`` in levels 0..255.
 

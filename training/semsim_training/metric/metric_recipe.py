@@ -73,6 +73,9 @@ class MetricRecipe(FrozenModel):
     grey: float = Field(default=0.0, ge=0, le=1)
     """The share of the reconstructions that lose their colour while their originals keep it. Their judgements are kept,
     as those of mirrored ones are."""
+    shift: float = Field(default=0.0, ge=0, le=0.5)
+    """Half of the recognised reconstructions are moved by up to this part of their side in each direction, and what
+    they leave is grey: so reconstruct clients' policies of augmentation, and annotators go on to name what they see."""
     optimiser: Literal["sgd", "adamw"] = "adamw"
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(default=0.0, ge=0)

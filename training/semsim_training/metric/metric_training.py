@@ -24,6 +24,7 @@ from semsim_training.metric.augmentation import (
     move_and_colour,
     relight,
     roughen,
+    shift_some,
     soften,
 )
 from semsim_training.metric.embedding_distances import majority_auc, measure
@@ -181,6 +182,8 @@ def _augmented(train: SizedSet, batch: Batch, recipe: MetricRecipe, noise: torch
         reconstructions[recognised] = relight(reconstructions[recognised], recipe.light, noise)
     if recipe.noise and recognised.any():
         reconstructions[recognised] = roughen(reconstructions[recognised], recipe.noise, noise)
+    if recipe.shift and recognised.any():
+        reconstructions[recognised] = shift_some(reconstructions[recognised], recipe.shift, noise)
     if recipe.mirror:
         reconstructions = mirror_some(reconstructions, recipe.mirror, noise)
     if recipe.grey:
