@@ -98,7 +98,7 @@ def test_half_get_noise_and_none_more_than_the_most() -> None:
 
 
 def test_half_are_moved_and_leave_grey() -> None:
-    """About half stay as they are. The others are moved by whole pixels, each within the most; what they leave is grey."""
+    """About half stay as they are. The others are moved by whole pixels within the most; what they leave is grey."""
     pixels = images(64)
     moved = shift_some(pixels, 0.25, torch.Generator().manual_seed(8))
     assert moved.shape == pixels.shape

@@ -59,7 +59,7 @@ def grey_some(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
 
 
 def shift_some(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
-    """Move half of the images ``(N, S, S, 3)`` by up to ``most`` of their side in each direction; what is left is grey."""
+    """Move half of the images ``(N, S, S, 3)`` by up to ``most`` of their side each way; what they leave is grey."""
     side = images.shape[1]
     chosen = torch.rand(len(images), generator=rng) < 0.5
     steps = ((torch.rand((len(images), 2), generator=rng) * 2 - 1) * most * side).round().long() * chosen[:, None]
