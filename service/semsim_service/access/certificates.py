@@ -37,21 +37,21 @@ def read_certificates(tls: TLSSettings) -> CertificateFiles | None:
 class RenewedContext:
     """The TLS context of a server that keeps the one it was started with, made again from the same files when asked.
 
-    Each handshake begins with the first context, and is handed over to the newest one before any certificate is shown.
+    A handshake is all the newest context's. A session that began under an older one is not resumed: its client's
+    certificate would not be checked again.
     """
 
     def __init__(self) -> None:
         self._make: Callable[[], ssl.SSLContext] | None = None
-        self._newest: ssl.SSLContext | None = None
+        self._kept = _KeptContext(ssl.PROTOCOL_TLS_SERVER)
 
     def making(self, create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
         """``create``, whose context from now on can be made again."""
 
         def first(*arguments: Any, **options: Any) -> ssl.SSLContext:
             self._make = lambda: create(*arguments, **options)
-            context = self._newest = self._make()
-            context.sni_callback = self._hand_over
-            return context
+            self._kept.newest = self._make()
+            return self._kept
 
         return first
 
@@ -64,13 +64,18 @@ class RenewedContext:
         if self._make is None:
             return
         try:
-            self._newest = self._make()
+            self._kept.newest = self._make()
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise InvalidOption(f"expected a PEM certificate, its key and authorities, got: {error}") from None
 
-    def _hand_over(self, connection: ssl.SSLObject, _: str | None, context: ssl.SSLContext) -> None:
-        if self._newest is not None and self._newest is not context:
-            connection.context = self._newest
+
+class _KeptContext(ssl.SSLContext):
+    """The context that a server keeps. asyncio and uvloop ask it for each connection, and it asks the newest one."""
+
+    newest: ssl.SSLContext
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        return self.newest.wrap_bio(*arguments, **options)
 
 
 def expiry(path: Path) -> float:

@@ -81,6 +81,19 @@ class Renewed:
             with context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
                 return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
 
+    def over_tls(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSession | None:
+        """A session of TLS with HTTP, after an answer of the service. None = the service has refused the client."""
+        address = "127.0.0.1", int(self.live.url.rpartition(":")[2])
+        try:
+            with (
+                socket.create_connection(address) as plain,
+                context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as secure,
+            ):
+                secure.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                return secure.session if secure.recv(4096) else None
+        except (ssl.SSLError, ConnectionError):
+            return None
+
     def reload(self, awaited: bytes = b"were read again") -> None:
         """Send SIGHUP to the service, and wait until every worker has done what it asks for."""
         before = self.live.log.count(awaited)
@@ -207,18 +220,26 @@ def test_files_that_cannot_be_used_change_nothing(renewed: Renewed, load: None) 
 
 
 def test_the_clients_authority_is_exchanged(renewed: Renewed) -> None:
-    """After an exchange a certificate of the authority before opens nothing any more, over HTTP and gRPC."""
+    """After an exchange a certificate of the authority before opens nothing any more, over HTTP and gRPC.
+
+    A session of TLS that began before does not, either.
+    """
     authority = Authority(renewed.directory, "second")
     old, client_ca = renewed.caller, renewed.directory / "authority.pem"
     trusted = client_ca.read_bytes()
     renewed.authority.certificate = renewed.directory / "trusted.pem"
     renewed.authority.certificate.write_bytes(trusted)
+    contexts = renewed.context(), renewed.context()
+    contexts[0].maximum_version = ssl.TLSVersion.TLSv1_2
+    sessions = [(context, renewed.over_tls(context)) for context in contexts]
+    assert all(session for _, session in sessions)
     client_ca.write_bytes(authority.certificate.read_bytes())
     renewed.reload()
     with renewed.client() as client, pytest.raises(httpx.TransportError):
         renewed.over_http(client)
     with renewed.channel() as channel, pytest.raises(grpc.RpcError):
         renewed.over_grpc(channel)
+    assert not any(renewed.over_tls(*begun) for begun in sessions)
     renewed.caller = authority.sign("new")
     with renewed.client() as client, renewed.channel() as channel:
         assert renewed.over_http(client) == 200
