@@ -44,6 +44,8 @@ def serve(
     if importlib.util.find_spec("bentoml") is None:  # told here, not by the process that replaces this one
         raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+    # gRPC's C++ would write lines of another form beside the one that says what is wrong.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Else Python processes that run a module look for others in the current folder first: a user's typing.py, too.
     os.environ["PYTHONSAFEPATH"] = "1"
     os.environ.setdefault("BENTOML_HOME", str(_home(port)))

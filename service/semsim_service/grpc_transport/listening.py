@@ -1,11 +1,13 @@
 """Options of the server: its channels and its certificates."""
 
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 
-from semsim_service.access.certificates import read_certificates
+from semsim.exceptions import InvalidOption
+from semsim_service.access.certificates import CertificateFiles, read_certificates
 from semsim_service.settings import Settings, TLSSettings
 
 # A message a little over the limit is read, and refused with a code. gRPC refuses a far larger one by its length.
@@ -19,6 +21,7 @@ _UNREAD_BYTES = 2**16 - 1
 _METADATA_BYTES = 2**13
 _IDENTITY_ONLY = 1
 _HANDSHAKE_MS = 10_000
+_TRIED = "127.0.0.1:0"
 
 
 def channel_options(settings: Settings) -> list[tuple[str, int]]:
@@ -69,12 +72,12 @@ class RenewedCredentials:
         tls: the settings that name them.
 
     Raises:
-        InvalidOption: see :func:`semsim_service.access.tls.check_tls`.
+        InvalidOption: see :func:`semsim_service.access.tls.check_tls`, or gRPC cannot use the files.
     """
 
     def __init__(self, tls: TLSSettings) -> None:
         self._tls = tls
-        self._newest = read_certificates(tls)
+        self._newest = _read(tls)
 
     def reload(self) -> None:
         """Read the certificates again. Those before stay where this fails.
@@ -82,7 +85,7 @@ class RenewedCredentials:
         Raises:
             InvalidOption: as at the start.
         """
-        self._newest = read_certificates(self._tls)
+        self._newest = _read(self._tls)
 
     def make(self) -> grpc.ServerCredentials | None:
         """The credentials of a server. None = plain text."""
@@ -96,3 +99,22 @@ class RenewedCredentials:
         if files is None:
             return None
         return grpc.ssl_server_certificate_configuration([(files.key, files.certificate)], files.client_ca)
+
+
+def _read(tls: TLSSettings) -> CertificateFiles | None:
+    """The files, tried with gRPC's own TLS: it knows fewer kinds of keys than OpenSSL, and says nothing of the others.
+
+    It does so at the start of a server alone. So one is started for a moment, on loopback, that has no method.
+    """
+    files = read_certificates(tls)
+    if files is not None:
+        server, pair = grpc.server(ThreadPoolExecutor(1)), (files.key, files.certificate)
+        required = files.client_ca is not None
+        try:
+            server.add_secure_port(_TRIED, grpc.ssl_server_credentials([pair], files.client_ca, required))
+        except RuntimeError:
+            paths = ", ".join(str(path) for path in (tls.certificate, tls.key, tls.client_ca) if path is not None)
+            raise InvalidOption(f"expected PEM files of kinds that gRPC can use, got {paths}") from None
+        server.start()
+        server.stop(None).wait()
+    return files

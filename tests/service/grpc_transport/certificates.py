@@ -29,9 +29,9 @@ class Authority:
         self._own = self._build(self._name, self._key, authority=True)
         self.certificate = self._write(f"{name}.pem", self._own.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str) -> Signed:
-        """A new key with its certificate."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def sign(self, name: str, key: ec.EllipticCurvePrivateKey | None = None) -> Signed:
+        """A key, by default a new one, with its certificate."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._build(subject, key, authority=False)
         pem = key.private_bytes(
