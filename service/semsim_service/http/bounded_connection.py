@@ -7,6 +7,7 @@ is ignored as RFC 9110 (section 7.8) allows.
 
 import asyncio
 import math
+import weakref
 from http import HTTPStatus
 from typing import Any
 
@@ -61,6 +62,9 @@ class BoundedConnection(HttpToolsProtocol):
         """The error of a callback. The parser raises another one in its place."""
         self._first = True
         self._refused = False
+        """True where nothing more is read."""
+        self._closes = False
+        """True where the connection ends with the body that is being read."""
         self._head_by = self._written_by = math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -175,7 +179,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application."""
+        version = self.parser.get_http_version()
         try:
+            if version not in ("1.0", "1.1"):
+                raise RefusedConnection("expected an HTTP/1.1 request, got one of another version")
             if len(self.headers) > HEADERS:
                 raise _TooLong(f"expected at most {HEADERS} headers, got more")
             body = body_of(self.headers)
@@ -186,7 +193,9 @@ class BoundedConnection(HttpToolsProtocol):
             path = self.url.partition(b"?")[0].decode("latin-1")
             self.app = self._any if path in HEALTH else too_many_connections
         name_client(self.scope, self.transport)
+        self.expect_100_continue = self.expect_100_continue and version == "1.1"  # an older client knows no 100
         super().on_headers_complete()
+        self.cycle.transport = _Answers(self)
         self._first, self._head_bytes, self._head_by = False, 0, math.inf
         self._open.works(self)
         self._body = body
@@ -215,11 +224,22 @@ class BoundedConnection(HttpToolsProtocol):
         if not body.ended:
             return
         self._body = None
-        if self.cycle is None:
+        if self._closes:
+            self._refused = True
+            self._received.clear()
+            self.transport.close()
+        elif self.cycle is None:
             self._head_by = self.loop.time() + self.timeout_keep_alive
         else:
             self.cycle.more_body = False
             self.cycle.message_event.set()
+
+    def end(self) -> None:
+        """Close. Where the client still sends its body, read on to its end, since a reset would lose the answer."""
+        if self._body is None or not self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self._closes = True
 
     def on_response_complete(self) -> None:
         """Keep nothing of the request, and read on."""
@@ -251,6 +271,34 @@ class BoundedConnection(HttpToolsProtocol):
         self.flow.resume_reading()
         self.transport.write_eof()
         self._head_by = self.loop.time() + _LINGER_SECONDS
+
+
+class _Answers(asyncio.Transport):
+    """The transport of a connection as its answers see it.
+
+    The connection holds its answer. Held in turn, both would stay in memory, with the request, until they are searched.
+    """
+
+    def __init__(self, connection: BoundedConnection) -> None:
+        super().__init__()
+        self._transport = connection.transport
+        self._connection = weakref.ref(connection)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send a part of an answer."""
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """True where nothing more is sent."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close behind the answer."""
+        connection = self._connection()
+        if connection is None:
+            self._transport.close()
+        else:
+            connection.end()
 
 
 class _TooLong(RefusedConnection):

@@ -1,5 +1,6 @@
 """The bodies of HTTP/1.1 requests: where one ends in the bytes of its connection."""
 
+import re
 from typing import Protocol
 
 from semsim_service.http.refused import RefusedConnection
@@ -8,6 +9,7 @@ _SIZE_LINE_BYTES = 128
 _SPARE_BYTES = 2**16
 """The bytes around the data of chunks that every body may have. Past them they must be fewer than the data."""
 _LONGEST_NUMBER = 15
+_CONTROLS = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
 _HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -82,6 +84,8 @@ class ChunkedBody:
         return b"".join(data)
 
     def _begin_chunk(self, line: bytes) -> None:
+        if _CONTROLS.search(line):  # a proxy may take a bare line feed in an extension for the line's end
+            raise RefusedConnection("expected the size of a chunk in a line, got a control character in it")
         number = line.partition(b";")[0].rstrip(b" \t")
         if not 0 < len(number) <= _LONGEST_NUMBER or not _HEXADECIMAL.issuperset(number):
             raise RefusedConnection("expected the size of a chunk in hexadecimal digits, got something else")

@@ -213,6 +213,34 @@ def test_an_answer_comes_through_while_the_client_still_sends(attacked: Attacked
             assert_refused(read_all(connection), 431, "headers")
 
 
+def test_an_answer_comes_through_where_the_connection_closes_behind_it(attacked: Attacked) -> None:
+    """A client that sends its whole body before it reads gets the refusal, and what it sends behind is no request."""
+    head = b"POST /score HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    data = bytes(20_000_000)
+    sized = b"Content-Length: %d\r\n\r\n" % len(data)
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(data)
+    for framing in (sized + data, chunked + data + LAST):
+        with attacked.bounded(), attacked.connect() as connection:
+            connection.sendall(head + framing + GET + b"\r\n")
+            answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 415 ")
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("version", [b"", b" HTTP/0.9", b" HTTP/2.0", b" RTSP/2.0"])
+def test_other_versions_are_refused(attacked: Attacked, version: bytes) -> None:
+    """A request of a version that this service does not speak is told so."""
+    assert_refused(
+        attacked.answer(b"GET /model" + version + b"\r\nHost: localhost\r\n\r\n"), 400, "an HTTP/1.1 request"
+    )
+
+
+def test_a_client_of_http_1_0_gets_no_interim_answer(attacked: Attacked) -> None:
+    """An older client would take 100 Continue for the answer (RFC 9110, section 10.1.1)."""
+    head = POST.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Expect: 100-continue\r\nContent-Length: 12\r\n\r\n"
+    assert attacked.answer(head + EMPTY).startswith(b"HTTP/1.1 400 ")
+
+
 def test_few_descriptors_let_others_in(tmp_path: Path, small_artifact: Path) -> None:
     """Where the system gives few descriptors, connections are bounded by them, others come in, and the log tells it."""
     command = ["bash", "-c", 'ulimit -n 256; exec "$@"', "bash", *semsim_serve(small_artifact)]

@@ -47,11 +47,12 @@ def test_a_chunked_body_ends_at_its_last_chunk(chunks: list[bytes], extension: b
     [
         *(b"zz\r\n", b"-1\r\nx\r\n", b"+1\r\nx\r\n", b"0x1\r\nx\r\n", b"\r\n", b" 1\r\nx\r\n", b"1_0\r\n"),
         *(b"1\r\nxy\r\n", b"1\r\nx\n\n", b"0\r\nA: b\r\n\r\n", b"f" * 16 + b"\r\n", b"1" * 200, b"1;" + b"x" * 200),
+        *(b"1;\nx\r\ny\r\n", b"1;\rx\r\ny\r\n", b'1;a="\n"\r\ny\r\n', b"1;\0\r\ny\r\n"),
         b"1\r\nx\r\n" * 20_000,
     ],
 )
 def test_other_chunks_are_refused(sent: bytes) -> None:
-    """Sizes that are none, wrong line ends, trailers and many small chunks are no body."""
+    """Sizes that are none, wrong or bare line ends, trailers and many small chunks are no body."""
     with pytest.raises(RefusedConnection):
         ChunkedBody().take(bytearray(sent))
 
