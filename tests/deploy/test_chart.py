@@ -195,7 +195,8 @@ def test_an_accepted_request_is_answered(seconds: float) -> None:
     [
         {"decode_threads": 4},
         {"decode_threads": 2, "queue": {"bytes": 2**30}, "workers": 3, "cache_bytes": 12345},
-        {"decode_threads": 1, "limits": {"request_pixels": 2**24, "body_bytes": 2**24}, "queue": {"bytes": 2**24}},
+        {"decode_threads": 1, "limits": {"request_pixels": 2**23, "body_bytes": 2**24}, "queue": {"bytes": 2**24}},
+        {"decode_threads": 1, "limits": {"image_pixels": 2**26}},
     ],
 )
 def test_the_memory_limit_is_what_the_settings_may_take(config: dict[str, Any]) -> None:

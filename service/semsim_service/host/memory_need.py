@@ -12,17 +12,21 @@ _SUPERVISOR_BYTES = 128 * _MIB
 _WORKER_BYTES = 384 * _MIB
 # A body, and as JSON the images that were decoded from its base64, and its text.
 _BODY_COPIES = 3
-# An image and its copy at another size, each of three bytes a pixel.
-_PIXEL_BYTES = 6
+# What a thread of the large requests and its process take at a picture: 22 bytes a pixel in the process, and in the
+# worker this picture and two that may come again, of three bytes a pixel. Each picture counts in request_pixels, too.
+_PIXEL_BYTES = 22 + 3 * 3
+# The rest of a decoding thread, large or small: arithmetic, small pictures, and an idle process.
+_THREAD_BYTES = 64 * _MIB
 
 
 def memory_need(settings: Settings) -> int:
     """The most bytes that a server's processes take where every request is as large as its settings allow."""
-    large_requests = settings.decode_threads + 1
+    small, large = settings.decode_threads, settings.decode_threads + 1
     worker = (
         _WORKER_BYTES
         + _BODY_COPIES * settings.queue.bytes
-        + large_requests * settings.limits.request_pixels * _PIXEL_BYTES
+        + (small + large) * _THREAD_BYTES
+        + large * min(settings.limits.image_pixels, settings.limits.request_pixels) * _PIXEL_BYTES
         + settings.cache_bytes
     )
     return _SUPERVISOR_BYTES + settings.workers * worker
@@ -34,7 +38,7 @@ def tell_memory_need(settings: Settings, limit: int | None) -> None:
     if limit is not None and limit < need:
         logger.warning(
             "the memory limit of %d MiB is below the %d MiB that the largest requests of these settings may take: the "
-            "kernel may kill workers. Lower limits.request_pixels, queue.bytes, decode_threads or workers",
+            "kernel may kill workers. Lower limits.image_pixels, queue.bytes, decode_threads or workers",
             limit // _MIB,
             need // _MIB,
         )

@@ -15,9 +15,19 @@ def test_the_need_follows_the_settings() -> None:
         limits=Limits(request_pixels=2**20, body_bytes=2**20),
         queue=QueueLimits(bytes=2**20),
     )
-    assert memory_need(small) == (128 + 384 + 3 + 2 * 6) * 2**20
+    assert memory_need(small) == (128 + 384 + 3 + 3 * 64 + 2 * 31) * 2**20
     more = {"workers": 2, "cache_bytes": 2**20, "decode_threads": 3}
-    assert memory_need(small.model_copy(update=more)) == (128 + 2 * (384 + 3 + 4 * 6 + 1)) * 2**20
+    assert memory_need(small.model_copy(update=more)) == (128 + 2 * (384 + 3 + 7 * 64 + 4 * 31 + 1)) * 2**20
+
+
+def test_the_need_follows_the_largest_picture() -> None:
+    """A thread holds some pictures at a time, however many a request has, and a picture is also bounded by its request."""
+    needs = [
+        memory_need(Settings(decode_threads=1, limits=Limits(image_pixels=image, request_pixels=request)))
+        for image, request in ((2**24, 2**24), (2**24, 2**27), (2**26, 2**26), (2**27, 2**26))
+    ]
+    assert needs[0] == needs[1]
+    assert needs[2] == needs[3] == needs[0] + 2 * 31 * (2**26 - 2**24)
 
 
 @pytest.mark.parametrize(("limit", "told"), [(None, 0), (2**29, 1), (2**40, 0)])

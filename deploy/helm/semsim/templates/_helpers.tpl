@@ -63,8 +63,10 @@ number of cores: decode_threads is at most 4 by default. */}}
 {{- $config := .Values.config -}}
 {{- $mib := 1048576 -}}
 {{- $bodies := mul 3 (dig "queue" "bytes" 268435456 $config | int64) -}}
-{{- $pixels := mul (add 1 (dig "decode_threads" 4 $config | int64)) 6 (dig "limits" "request_pixels" 134217728 $config | int64) -}}
-{{- $worker := add (mul 384 $mib) $bodies $pixels (dig "cache_bytes" 0 $config | int64) -}}
+{{- $small := dig "decode_threads" 4 $config | int64 -}}
+{{- $picture := min (dig "limits" "image_pixels" 16777216 $config | int64) (dig "limits" "request_pixels" 134217728 $config | int64) -}}
+{{- $threads := add (mul (add 1 $small $small) 64 $mib) (mul (add 1 $small) 31 $picture) -}}
+{{- $worker := add (mul 384 $mib) $bodies $threads (dig "cache_bytes" 0 $config | int64) -}}
 {{- $bytes := add (mul 128 $mib) (mul (dig "workers" 1 $config | int64) $worker) -}}
 {{- if .Values.gpu.enabled -}}
 {{- $bytes = add $bytes (mul 2048 $mib) -}}
