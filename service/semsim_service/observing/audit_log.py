@@ -29,6 +29,7 @@ class AuditLog:
         self._path = path
         self._descriptor = _open(path)
         self._told = -_TELL_SECONDS
+        self._torn = False
 
     def write(self, call: Call, code: str) -> None:
         """Write the line of a request that ended with ``code``. A line that cannot be written is told by the log."""
@@ -44,10 +45,13 @@ class AuditLog:
             "pairs": call.pairs,
             "failed": call.failed,
         }
-        data = json.dumps(line).encode() + b"\n"
+        data = b"\n" * self._torn + json.dumps(line).encode() + b"\n"
         try:
-            if os.write(self._descriptor, data) == len(data):
+            written = os.write(self._descriptor, data)
+            if written == len(data):
+                self._torn = False
                 return
+            self._torn = True
             reason = "a part of a line was written"
         except OSError as error:
             reason = str(error.strerror)
@@ -71,7 +75,9 @@ class AuditLog:
 
 
 def _open(path: Path) -> int:
+    # A pipe must not hold up the service: without a reader it is refused, and past what it takes lines are lost.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(path, flags, 0o600)
     except OSError as error:
         raise InvalidOption(f"expected log.audit_file to be writable, got {path}: {error.strerror}") from None
