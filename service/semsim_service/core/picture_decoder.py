@@ -1,5 +1,6 @@
 """The service's side of a process that decodes large pictures: it is started at need, and killed when it is to end."""
 
+import fcntl
 import mmap
 import os
 import signal
@@ -118,6 +119,8 @@ class PictureDecoder:
         if not descriptors:
             raise _error(answer[ANSWER.size : ANSWER.size + size].decode(errors="replace"))
         with os.fdopen(descriptors[0], "r+b") as shared:
+            # Cut by the process later, the memory would end this one at the first pixel that is gone (SIGBUS).
+            fcntl.fcntl(shared, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
             limits.require_size(width, height)
             length = height * width * 3
             if os.fstat(shared.fileno()).st_size != length:

@@ -43,7 +43,7 @@ def _answer(connection: socket.socket, data: bytes, limits: DecodeLimits) -> Non
         text = f"{type(error).__name__}:{error}".encode()[:LONGEST_TEXT]
         connection.sendall(ANSWER.pack(0, 0, len(text)) + text)
         return
-    shared = os.memfd_create("picture")
+    shared = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(shared, pixels.nbytes)
         with mmap(shared, pixels.nbytes) as memory:

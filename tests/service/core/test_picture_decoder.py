@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from semsim.exceptions import InvalidImage, RequestTimeout, TooManyPixels, TruncatedImage
 from semsim.images import DecodeLimits, decode
 from semsim_service.core.picture_decoder import DecoderEnded, PictureDecoder
+from semsim_service.core.picture_process import ANSWER
 from tests.encoded import encode, picture
 
 LIMITS = DecodeLimits()
@@ -106,6 +109,19 @@ def test_a_process_that_died_before_is_replaced(decoder: PictureDecoder) -> None
     """A picture does not fail for what happened between two."""
     process(decoder).kill()
     process(decoder).wait()
+    np.testing.assert_array_equal(decoder.decode(DATA, LIMITS, PATIENCE, nothing), decode(DATA))
+
+
+def test_memory_that_could_be_cut_later_is_refused(decoder: PictureDecoder) -> None:
+    """A picture that takes the process over cannot end the service by taking away the pixels that it reads."""
+    process(decoder).suspend()
+    decoder._connection.close()  # type: ignore[union-attr]
+    decoder._connection, hostile = socket.socketpair()
+    with hostile, tempfile.TemporaryFile() as file:
+        file.truncate(8 * 8 * 3)
+        socket.send_fds(hostile, [ANSWER.pack(8, 8, 0)], [file.fileno()])
+        with pytest.raises(DecoderEnded):
+            decoder.decode(DATA, LIMITS, PATIENCE, nothing)
     np.testing.assert_array_equal(decoder.decode(DATA, LIMITS, PATIENCE, nothing), decode(DATA))
 
 
