@@ -10,10 +10,9 @@ import grpc
 from grpc_health.v1 import health_pb2 as pb
 
 from semsim.exceptions import InvalidRequest, NotFound, RequestError
-from semsim_service.grpc_transport.calls.caller import Context, read_caller
+from semsim_service.grpc_transport.calls.caller import Context, Handler, read_caller
 from semsim_service.grpc_transport.calls.context import refuse
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers, answering_strangers
-from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.settings import Limits
 

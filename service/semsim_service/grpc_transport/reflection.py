@@ -12,10 +12,9 @@ from grpc_reflection.v1alpha import reflection_pb2 as pb
 from grpc_reflection.v1alpha.reflection import aio
 
 from semsim.exceptions import RequestError
-from semsim_service.grpc_transport.calls.caller import Context, read_caller
+from semsim_service.grpc_transport.calls.caller import Context, Handler, read_caller
 from semsim_service.grpc_transport.calls.context import refuse
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
-from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.calls.wire import parse
 from semsim_service.settings import Limits
 

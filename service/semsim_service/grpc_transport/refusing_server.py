@@ -7,6 +7,7 @@ their path.
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Any, cast
 
@@ -21,10 +22,13 @@ REFUSES_PATHS = all(hasattr(cygrpc.AioServer, hook) for hook in _HOOKS) and hasa
 
 Options = list[tuple[str, int]]
 
+logger = logging.getLogger("semsim.service")
+
 
 def make_server(options: Options, services: dict[str, dict[str, Any]]) -> grpc.aio.Server:
     """A server that is not started yet, with the handlers of its methods by name, by service."""
     if not REFUSES_PATHS:
+        logger.warning("expected a grpcio like 1.85, got another: a path that is not UTF-8 stops gRPC for a moment")
         plain = grpc.aio.server(options=options)
         for name, handlers in services.items():
             plain.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))

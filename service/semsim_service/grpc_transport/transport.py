@@ -12,9 +12,9 @@ from semsim.exceptions import InvalidOption
 from semsim_service.access.addresses import check_host
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport import health, reflection
+from semsim_service.grpc_transport.calls.caller import Handler
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
-from semsim_service.grpc_transport.calls.unary import Handler
 from semsim_service.grpc_transport.listening import RenewedCredentials, channel_options
 from semsim_service.grpc_transport.open_inference import inference_service
 from semsim_service.grpc_transport.refusing_server import make_server
@@ -52,7 +52,7 @@ class GRPCTransport:
         if settings.grpc.port == 0:
             return
         drain, strangers = Drain(), Strangers()
-        services = {scorer_service.NAME: scorer_service.scorer_handlers(core, drain)}
+        services = {scorer_service.NAME: scorer_service.scorer_handlers(core, drain, strangers)}
         services[inference_service.NAME] = inference_service.Inference(core, drain, strangers).handlers()
         checks = health.Health(services, core.limits, strangers, lambda: core.is_stuck)
         services[health.NAME] = checks.handlers()

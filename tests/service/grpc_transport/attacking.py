@@ -5,6 +5,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from math import inf
 
 from benchmarks.harness.http2 import (
     ACK,
@@ -51,14 +52,20 @@ class Attacker:
         self._windows[stream] = self._initial
         if begin or ends:
             self._send_data(stream, begin, END_STREAM if ends else 0)
+        return stream
 
-    def pour(self, seconds: float) -> None:
-        """Send zeros to all calls, as many as their windows allow."""
+    def send(self, stream: int, data: bytes) -> None:
+        """Send the last bytes of a call."""
+        self._send_data(stream, data, END_STREAM)
+
+    def pour(self, seconds: float, but: int = 0, most: float = inf) -> None:
+        """Send zeros to all calls but one, as many as their windows allow, until ``most`` bytes are sent."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self.closed:
-            for stream in list(self._windows)[1:]:
+        while time.monotonic() < end and not self.closed and most > 0:
+            for stream in set(self._windows) - {0, but}:
                 while (size := min(len(_PIECE), self._windows[0], self._windows.get(stream, 0))) > 0:
                     self._send_data(stream, _PIECE[:size])
+                    most -= size
             self.listen()
 
     def flood(self, frames: Callable[[int], bytes], seconds: float) -> None:

@@ -156,6 +156,24 @@ def test_large_messages_without_a_token(attacked: LiveService) -> None:
     assert all(any(b"unauthenticated" in status for status in attacker.statuses) for attacker in attackers)
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_check_behind_a_large_message_of_its_own_client(attacked: LiveService, before: bool) -> None:
+    """A caller who has the token may send a large message while the message of a health check is on its way."""
+    attacker = Attacker(attacked.grpc)
+    attacker.listen()
+    score = (_SCORE, HUGE, [(b"authorization", AUTHORIZATION.encode())])
+    check = attacker.call(_CHECK) if before else 0
+    time.sleep(0.1)
+    attacker.call(*score)
+    check = check or attacker.call(_CHECK)
+    attacker.pour(20, but=check, most=24 * 2**20)
+    assert not attacker.statuses
+    attacker.send(check, bytes(5))
+    attacker.listen()
+    attacker.close()
+    assert len(attacker.statuses) == 2, "the headers and the end of the check's answer"
+
+
 def test_calls_without_a_message(attacked: LiveService) -> None:
     """Hundreds of calls that never send a message are refused past a number. Checks beside them are answered."""
     with harmless(attacked):

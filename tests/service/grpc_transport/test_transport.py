@@ -14,7 +14,7 @@ from semsim.exceptions import InvalidOption
 from semsim.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.metrics import ServiceMetrics
-from semsim_service.grpc_transport import transport
+from semsim_service.grpc_transport import refusing_server, transport
 from semsim_service.grpc_transport.listening import channel_options
 from semsim_service.settings import Settings
 from tests.encoded import picture
@@ -201,3 +201,13 @@ def test_a_server_that_stopped_by_itself_is_started_again(
     assert "could not be started" in failed.message
     assert str(failure) in failed.message
     assert bool(failed.exc_info) == traced
+
+
+def test_a_grpcio_with_other_hooks_is_told(
+    small_scorer: Scorer, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the hooks by which strange paths are refused, grpcio's own server answers, and the log says so."""
+    monkeypatch.setattr(refusing_server, "REFUSES_PATHS", False)
+    with running(small_scorer, metrics) as server:
+        assert server.scorer.Score(GOOD).summary.pairs == 2
+    assert "expected a grpcio like 1.85, got another" in caplog.text

@@ -11,6 +11,8 @@ from semsim_service.core.call import Source, accept_request_id
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 """gRPC's side of one call. It leaves messages as bytes."""
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+"""gRPC's handler of one method."""
 
 _ONCE = frozenset(("authorization",))
 _NAMES = ("x509_common_name", "x509_subject_alternative_name")

@@ -3,11 +3,13 @@
 gRPC has one limit for the messages of all methods, that of the largest, and hands over a message once it is whole. So a
 message that is not here at once is watched while it comes: by the bytes that its connection has received meanwhile. It
 takes the room of these until it is whole, and where all of them together have no room, the largest connection's are
-refused. A message of the right size is there within a millisecond, and is never watched.
+refused. A message of the right size is there within a millisecond, and is never watched. Nor is one that waits behind
+the large messages of a caller with a token, over the same connection.
 """
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +17,9 @@ from dataclasses import dataclass, field
 import grpc
 
 from semsim.exceptions import BodyTooLarge, InvalidRequest, Overloaded, RequestError, RequestTimeout
-from semsim_service.grpc_transport.calls.caller import Context, read_caller
+from semsim_service.grpc_transport.calls.caller import Context, Handler, read_caller
 from semsim_service.grpc_transport.calls.connection_bytes import bytes_received, find_connection
 from semsim_service.grpc_transport.calls.context import read_message, refuse
-from semsim_service.grpc_transport.calls.unary import Handler
 
 MOST_BYTES = 64 * 2**10
 """The most bytes of a message."""
@@ -42,9 +43,11 @@ class _Coming:
     before: int
     refused: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     reads: int = 0
+    known: bool = False
+    """True where a caller with a token sends over it, too. Whose bytes they are then, nothing tells."""
 
     def size(self) -> int:
-        return bytes_received(self.connection) - self.before
+        return 0 if self.known else bytes_received(self.connection) - self.before
 
 
 class Strangers:
@@ -53,6 +56,7 @@ class Strangers:
     def __init__(self) -> None:
         self._calls = 0
         self._coming: dict[str, _Coming] = {}
+        self._known = Counter[str]()
         self._watch: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -92,6 +96,19 @@ class Strangers:
             raise _too_large(str(len(message)))
         return message
 
+    async def read_known(self, context: Context) -> bytes | None:
+        """The next message of a caller who has the token, or needs none, and may send as much as the service takes."""
+        peer = context.peer()
+        self._known[peer] += 1
+        if (coming := self._coming.get(peer)) is not None:
+            coming.known = True
+        try:
+            return await read_message(context)
+        finally:
+            self._known[peer] -= 1
+            if self._known[peer] == 0:
+                del self._known[peer]
+
     async def _watched(self, peer: str, reading: "asyncio.Future[bytes | None]") -> None:
         """Wait for a message that comes slowly."""
         coming = self._coming.get(peer)
@@ -101,6 +118,7 @@ class Strangers:
                 await asyncio.wait((reading,), timeout=_UNWATCHED_SECONDS)
                 return
             coming = self._coming[peer] = _Coming(connection, bytes_received(connection))
+            coming.known = peer in self._known
         if self._watch is None:
             self._watch = asyncio.create_task(self._keep_room())
         coming.reads += 1

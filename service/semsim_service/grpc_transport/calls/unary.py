@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 import grpc
 from google.protobuf.message import Message
@@ -10,25 +9,24 @@ from google.protobuf.message import Message
 from semsim.exceptions import BodyTooLarge, InvalidRequest, RequestError
 from semsim_service.core.call import Call, Transport
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.calls.caller import Caller, Context, read_caller
+from semsim_service.grpc_transport.calls.caller import Caller, Context, Handler, read_caller
 from semsim_service.grpc_transport.calls.context import (
     fail,
-    read_message,
     refuse,
     seconds_left,
     without_frames,
 )
 from semsim_service.grpc_transport.calls.drain import Drain
+from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
 from semsim_service.settings import Limits
 
 logger = logging.getLogger("semsim.service")
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 Answer = Callable[[Call, bytes], Awaitable[Message]]
 """Makes the answer to one message, which comes as bytes."""
 
 
-def unary(core: ScoringCore, drain: Drain, method: str, answer: Answer) -> Handler:
+def unary(core: ScoringCore, drain: Drain, strangers: Strangers, method: str, answer: Answer) -> Handler:
     """The handler of ``method``, a path. The core authenticates, times and counts its calls, and errors become gRPC's.
 
     gRPC takes it for the handler of a stream. So it can read the message itself, after its caller is authenticated, and
@@ -59,7 +57,7 @@ def unary(core: ScoringCore, drain: Drain, method: str, answer: Answer) -> Handl
             ) as call:
                 caller.check()
                 drain.check_open()
-                message = await read_message(context)
+                message = await strangers.read_known(context)
                 if message is None:
                     raise InvalidRequest("expected a message, got none that could be received")
                 check_size(len(message), core.limits)

@@ -11,9 +11,10 @@ from semsim.protos.inference import grpc_predict_v2_pb2 as pb
 from semsim_service.core.call import Call
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
+from semsim_service.grpc_transport.calls.caller import Handler
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers, answering_strangers
-from semsim_service.grpc_transport.calls.unary import Handler, unary
+from semsim_service.grpc_transport.calls.unary import unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.open_inference.inputs import ORIGINALS, RECONSTRUCTIONS, claim_of, read_pairs
 from semsim_service.grpc_transport.open_inference.outputs import CONTROLLED, OUTPUTS, infer_message, requested_outputs
@@ -34,14 +35,14 @@ class Inference:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers of the methods, by name."""
-        core, drain = self._core, self._drain
+        core, drain, strangers = self._core, self._drain, self._strangers
         return {
             "ServerLive": self._probe(self._server_live),
             "ServerReady": self._probe(self._server_ready),
             "ModelReady": self._probe(self._model_ready),
-            "ServerMetadata": unary(core, drain, f"/{NAME}/ServerMetadata", self._server_metadata),
-            "ModelMetadata": unary(core, drain, f"/{NAME}/ModelMetadata", self._model_metadata),
-            "ModelInfer": unary(core, drain, f"/{NAME}/ModelInfer", self._model_infer),
+            "ServerMetadata": unary(core, drain, strangers, f"/{NAME}/ServerMetadata", self._server_metadata),
+            "ModelMetadata": unary(core, drain, strangers, f"/{NAME}/ModelMetadata", self._model_metadata),
+            "ModelInfer": unary(core, drain, strangers, f"/{NAME}/ModelInfer", self._model_infer),
         }
 
     def _probe(self, answer: Callable[[bytes], Message]) -> Handler:

@@ -10,17 +10,17 @@ from semsim.exceptions import ErrorCode, RequestError
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.call import Transport
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.grpc_transport.calls.caller import Caller, Context, read_caller
+from semsim_service.grpc_transport.calls.caller import Caller, Context, Handler, read_caller
 from semsim_service.grpc_transport.calls.context import (
     UNEXPECTED,
     fail,
-    read_message,
     refuse,
     seconds_left,
     without_frames,
 )
 from semsim_service.grpc_transport.calls.drain import Drain
-from semsim_service.grpc_transport.calls.unary import Handler, check_size
+from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
+from semsim_service.grpc_transport.calls.unary import check_size
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_request
 from semsim_service.grpc_transport.semsim_v1.score_response import refused_message, stream_message
@@ -31,7 +31,7 @@ IN_FLIGHT = 8
 """The number of requests of one stream that are worked on at once. The next is read when one of them is answered."""
 
 
-def score_stream(core: ScoringCore, drain: Drain, method: str) -> Handler:
+def score_stream(core: ScoringCore, drain: Drain, strangers: Strangers, method: str) -> Handler:
     """The handler of ``method``, a path."""
 
     async def handle(_: object, context: Context) -> None:
@@ -42,7 +42,7 @@ def score_stream(core: ScoringCore, drain: Drain, method: str) -> Handler:
             try:
                 caller.check()
                 drain.check_open()
-                await _ScoreStream(core, drain, context, caller).run()
+                await _ScoreStream(core, drain, strangers, context, caller).run()
             except RequestError as error:  # counted, logged and traced as the error of a request
                 async with core.request(
                     Transport.GRPC,
@@ -63,9 +63,10 @@ def score_stream(core: ScoringCore, drain: Drain, method: str) -> Handler:
 
 
 class _ScoreStream:
-    def __init__(self, core: ScoringCore, drain: Drain, context: Context, caller: Caller) -> None:
+    def __init__(self, core: ScoringCore, drain: Drain, strangers: Strangers, context: Context, caller: Caller) -> None:
         self._core = core
         self._drain = drain
+        self._strangers = strangers
         self._context = context
         self._caller = caller
         self._slots = asyncio.Semaphore(IN_FLIGHT)
@@ -92,7 +93,7 @@ class _ScoreStream:
     async def _read(self, answers: asyncio.TaskGroup) -> None:
         while True:
             await self._slots.acquire()
-            message = await read_message(self._context)
+            message = await self._strangers.read_known(self._context)
             if message is None:
                 return
             # From here on the request will be answered, even if a stop cancels the reader. The reader waits until it is

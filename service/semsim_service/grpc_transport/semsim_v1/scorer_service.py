@@ -4,8 +4,10 @@ from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.call import Call
 from semsim_service.core.claim import Claim
 from semsim_service.core.scoring import ScoringCore
+from semsim_service.grpc_transport.calls.caller import Handler
 from semsim_service.grpc_transport.calls.drain import Drain
-from semsim_service.grpc_transport.calls.unary import Handler, unary
+from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
+from semsim_service.grpc_transport.calls.unary import unary
 from semsim_service.grpc_transport.calls.wire import AT_ONCE_BYTES, parse
 from semsim_service.grpc_transport.semsim_v1.score_request import claim_of, read_request
 from semsim_service.grpc_transport.semsim_v1.score_response import model_message, score_message
@@ -14,7 +16,7 @@ from semsim_service.grpc_transport.semsim_v1.score_stream import score_stream
 NAME: str = pb.DESCRIPTOR.services_by_name["Scorer"].full_name
 
 
-def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
+def scorer_handlers(core: ScoringCore, drain: Drain, strangers: Strangers) -> dict[str, Handler]:
     """The handlers of the service's methods, by name."""
     limits = core.limits
 
@@ -32,7 +34,7 @@ def scorer_handlers(core: ScoringCore, drain: Drain) -> dict[str, Handler]:
         return model_message(core.model_info())
 
     return {
-        "Score": unary(core, drain, f"/{NAME}/Score", score),
-        "ScoreStream": score_stream(core, drain, f"/{NAME}/ScoreStream"),
-        "GetModel": unary(core, drain, f"/{NAME}/GetModel", get_model),
+        "Score": unary(core, drain, strangers, f"/{NAME}/Score", score),
+        "ScoreStream": score_stream(core, drain, strangers, f"/{NAME}/ScoreStream"),
+        "GetModel": unary(core, drain, strangers, f"/{NAME}/GetModel", get_model),
     }
