@@ -84,7 +84,8 @@ def main(command: Callable[[], Any] = app) -> None:
 
 
 def _refuse(code: ErrorCode, message: str) -> None:
-    typer.echo(f"error [{code}]: {message}", err=True)
+    line = " ".join(f"error [{code}]: {message}".splitlines())  # a name that the message quotes may have several
+    typer.echo(line, err=True)
     _forget_unwritten()
     sys.exit(EXIT_REFUSED)
 

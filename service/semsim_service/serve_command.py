@@ -1,5 +1,6 @@
 """The command `semsim serve`: checks that the service can start, and becomes BentoML's process."""
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -48,7 +49,7 @@ def serve(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Else Python processes that run a module look for others in the current folder first: a user's typing.py, too.
     os.environ["PYTHONSAFEPATH"] = "1"
-    os.environ.setdefault("BENTOML_HOME", str(_home(port)))
+    os.environ["BENTOML_HOME"] = os.environ.get("BENTOML_HOME") or str(_home(port))
     files = {
         "SEMSIM_ARTIFACT": artifact,
         "SEMSIM_TLS__CERTIFICATE": tls_certificate,
@@ -79,6 +80,7 @@ def _check(host: str, port: int) -> dict[str, str]:
     from semsim_service.settings import load_settings
 
     settings = load_settings()
+    _check_bentoml()
     check_settings(settings)
     check_addresses(settings, host, port)
     try_model(settings)
@@ -90,6 +92,24 @@ def _check(host: str, port: int) -> dict[str, str]:
     paths = _absolute(settings) | {"BENTOML_HOME": str(home.absolute())}
     config = os.environ.get("SEMSIM_CONFIG")
     return paths | ({"SEMSIM_CONFIG": str(Path(config).absolute())} if config else {})
+
+
+def _check_bentoml() -> None:
+    """Refuse a configuration of BentoML's own that it cannot read: it would write a trace of dozens of lines.
+
+    Raises:
+        InvalidOption: BentoML cannot read it.
+    """
+    names = [name for name in ("BENTOML_CONFIG", "BENTOML_CONFIG_OPTIONS") if os.environ.get(name)]
+    if not names:  # the import takes a second
+        return
+    from semsim.exceptions import InvalidOption
+
+    try:
+        importlib.import_module("bentoml._internal.configuration.containers")
+    except Exception as error:  # noqa: BLE001  # whatever it raises at a value that it did not foresee
+        reason = str(error).partition(" in {")[0].replace("\n", " ")
+        raise InvalidOption(f"expected {' and '.join(names)} that BentoML can read, got: {reason}") from None
 
 
 def _absolute(settings: "BaseModel", prefix: str = "SEMSIM_") -> dict[str, str]:
@@ -122,5 +142,7 @@ def _grpc(host: str, port: int, grpc_port: int | None) -> dict[str, str]:
 
 def _home(port: int) -> Path:
     """The BENTOML_HOME of a port. A second server with the same home would wipe the metrics of the first."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")))
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():  # as the XDG specification asks for
+        cache = Path.home() / ".cache"
     return cache / "semsim" / f"bentoml-{port}"

@@ -49,9 +49,9 @@ class Limits(BaseModel):
     """The most pairs of a request."""
     body_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] = 64 * 2**20
     """The most bytes of a request's body."""
-    image_bytes: _Positive = 16 * 2**20
+    image_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] = 16 * 2**20
     """The most bytes of one encoded image."""
-    image_pixels: _Positive = 4096 * 4096
+    image_pixels: Annotated[int, Field(ge=1, le=2**31 - 1)] = 4096 * 4096
     """The most pixels of one image, width x height."""
     request_pixels: _Positive = 2**27
     """The most pixels of all distinct images of a request. Past them nothing more of it is decoded."""
@@ -227,6 +227,8 @@ def load_settings() -> Settings:
         raise InvalidOption(f"expected valid settings, got {'; '.join(lines)}") from None
     except SettingsError as error:  # a list or a group that is not JSON
         raise InvalidOption(f"expected valid settings, got {error}") from None
+    except RecursionError:
+        raise InvalidOption("expected valid settings, got a variable whose JSON is nested too deeply") from None
 
 
 def _refuse_unknown_variables() -> None:

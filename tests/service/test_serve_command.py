@@ -184,6 +184,33 @@ def test_the_installed_command_refuses_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "environment",
+    [{"BENTOML_CONFIG": "/nowhere"}, {"BENTOML_CONFIG_OPTIONS": "a=b=c"}, {"BENTOML_CONFIG_OPTIONS": "foo.bar=3"}],
+    ids=["file", "words", "name"],
+)
+def test_a_configuration_that_bentoml_cannot_read_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
+    """BentoML's own trace of dozens of lines is one line, which names the variable."""
+    line = refused(tmp_path, **environment)
+    assert f"error [invalid_option]: expected {next(iter(environment))} that BentoML can read" in line
+    assert len(line) < 300
+
+
+def test_an_empty_variable_names_no_folder(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An empty BENTOML_HOME or XDG_CACHE_HOME counts as none, so that nothing is written into the current folder."""
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BENTOML_HOME", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    port = free_neighbours()
+    serve("--port", str(port))
+    assert not list(here.iterdir())
+    assert (tmp_path / ".cache" / "semsim" / f"bentoml-{port}").is_dir()
+
+
+@pytest.mark.parametrize(
     ("graph", "changes", "message"),
     [
         (b"garbage", {}, "ONNX Runtime cannot load the graph"),

@@ -82,6 +82,9 @@ def test_a_file_that_does_not_fit_is_refused(
     [
         ("SEMSIM_LIMITS__PAIRS", "0", "limits.pairs: Input should be"),
         ("SEMSIM_PROVIDERS__ORDER", "cpu", "providers"),
+        ("SEMSIM_HTTP__HOSTS", "[" * 100_000, "JSON is nested too deeply"),
+        ("SEMSIM_LIMITS__IMAGE_BYTES", "1" + "0" * 20, "limits.image_bytes: Input should be"),
+        ("SEMSIM_LIMITS__IMAGE_PIXELS", "1" + "0" * 20, "limits.image_pixels: Input should be"),
     ],
 )
 def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:

@@ -149,6 +149,13 @@ def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> N
     assert not shown.stdout
 
 
+def test_a_name_of_two_lines_is_told_in_one(semsim: Semsim, tmp_path: Path) -> None:
+    """What an error quotes, here a file's name, does not break its line."""
+    shown = semsim("score", tmp_path / "two\nlines.png", IMAGES / "cat.jpg")
+    assert shown.returncode == 2
+    assert shown.stderr.count("\n") == 1
+
+
 def test_the_bad_image_of_a_pair_is_named(semsim: Semsim, tmp_path: Path) -> None:
     """The refusal names the bad one of two files, once."""
     (tmp_path / "broken.png").write_bytes(b"no image")

@@ -21,7 +21,7 @@ def test_the_need_follows_the_settings() -> None:
 
 
 def test_the_need_follows_the_largest_picture() -> None:
-    """A thread holds some pictures at a time, however many a request has, and a picture is also bounded by its request."""
+    """A thread holds a few pictures at a time, however many a request has; a request bounds each, too."""
     needs = [
         memory_need(Settings(decode_threads=1, limits=Limits(image_pixels=image, request_pixels=request)))
         for image, request in ((2**24, 2**24), (2**24, 2**27), (2**26, 2**26), (2**27, 2**26))
