@@ -78,6 +78,7 @@ class SemSimService:
         await _grpc.start(self._core, self._settings)
         parts = (self._tokens.reload, _https.reload, _grpc.reload, self._expiry.observe, self._observers.reopen)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_all, parts)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came during the start is handled now
         if (tie := SupervisorTie.of_environment()) is not None:
             tie.tell_ready()
 

@@ -54,8 +54,7 @@ class Guarded:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer requests."""
-        children = psutil.Process(self.live.process).children(recursive=True)
-        return [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
+        return serving_workers(self.live.process)
 
     def total(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples with these labels, read over a new connection."""
@@ -63,6 +62,12 @@ class Guarded:
             text = client.get("/metrics").text
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+
+def serving_workers(supervisor: int) -> list[psutil.Process]:
+    """The processes that answer requests, below the one that started them."""
+    children = psutil.Process(supervisor).children(recursive=True)
+    return [child for child in children if "_bentoml_impl.worker.service" in " ".join(child.cmdline())]
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def prepare() -> None:
     with refusing():
         check_uvicorn()
     if isinstance(process, Worker):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves: what it would read again is not read yet
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the worker can read its files again
         bentoml_faults.drop_middlewares()
         settings = readable_settings()
         bound_connections(settings.http.connections, settings.grpc.connections if settings.grpc.port else 0)

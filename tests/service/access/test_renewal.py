@@ -22,7 +22,7 @@ from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from tests.encoded import encode, picture
 from tests.service.grpc_transport.certificates import Authority, Signed
 from tests.service.grpc_transport.running import raw_batch
-from tests.service.guarded import TOKEN
+from tests.service.guarded import TOKEN, serving_workers
 from tests.service.live import LiveService, base64_pair, serving
 
 pytestmark = pytest.mark.slow
@@ -249,6 +249,23 @@ def test_the_clients_authority_is_exchanged(renewed: Renewed) -> None:
     renewed.reload()
     with renewed.client() as client:
         assert renewed.over_http(client) == 200
+
+
+def test_a_token_is_exchanged_while_a_worker_starts(renewed: Renewed) -> None:
+    """A worker that has read the old token, and does not serve yet, reads the new one before it does."""
+    before, started = renewed.token.read_text().strip(), b"Service semsim initialized"
+    starts = renewed.live.log.count(started)
+    (worker,) = serving_workers(renewed.live.process)
+    worker.kill()
+    wait_until(lambda: renewed.live.log.count(started) > starts)
+    renewed.token.write_text("a-token-for-a-new-worker")
+    psutil.Process(renewed.live.process).send_signal(signal.SIGHUP)
+    with renewed.client() as client:
+        wait_until(lambda: renewed.over_http(client, "a-token-for-a-new-worker") == 200)
+        assert renewed.over_http(client, before) == 401
+        renewed.token.write_text(before)
+        renewed.reload()
+        assert renewed.over_http(client, before) == 200
 
 
 def test_the_expiry_is_a_metric_and_a_warning(renewed: Renewed) -> None:
