@@ -37,7 +37,8 @@ FLOORS = {
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting levels backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
-    "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export export_controls_command",
+    "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export "
+    "export_controls_command",
     "semsim_service": "settings access core observing http grpc_transport host service serve_command __main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "
     "series series_plot audit_gallery audit_metrics image_folders audit_run audit_run_command audit_command "

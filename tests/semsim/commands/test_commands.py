@@ -150,7 +150,7 @@ def test_a_bad_image_is_one_line_and_exit_2(semsim: Semsim, tmp_path: Path) -> N
 
 
 def test_a_name_of_two_lines_is_told_in_one(semsim: Semsim, tmp_path: Path) -> None:
-    """What an error quotes, here a file's name, does not break its line."""
+    """A file's name that an error quotes does not break its line."""
     shown = semsim("score", tmp_path / "two\nlines.png", IMAGES / "cat.jpg")
     assert shown.returncode == 2
     assert shown.stderr.count("\n") == 1
