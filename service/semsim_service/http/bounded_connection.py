@@ -65,6 +65,8 @@ class BoundedConnection(HttpToolsProtocol):
         """True where nothing more is read."""
         self._closes = False
         """True where the connection ends with the body that is being read."""
+        self._stops = False
+        """True where the service stops, and waits for nothing but answers."""
         self._head_by = self._written_by = math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -234,9 +236,14 @@ class BoundedConnection(HttpToolsProtocol):
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
+    def shutdown(self) -> None:
+        """Close, where an answer is due behind it."""
+        self._stops = True
+        super().shutdown()
+
     def end(self) -> None:
         """Close. Where the client still sends its body, read on to its end, since a reset would lose the answer."""
-        if self._body is None or not self.cycle.response_complete:
+        if self._body is None or self._stops or not self.cycle.response_complete:
             self.transport.close()
         else:
             self._closes = True

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from benchmarks.harness.server import semsim_serve
+from semsim_service.http.bounded_connection import UNWANTED_SECONDS
 from tests.service.http.attacked import Attacked, read_all
 from tests.service.live import serving
 
@@ -225,6 +226,19 @@ def test_an_answer_comes_through_where_the_connection_closes_behind_it(attacked:
             answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 415 ")
         assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_stop_does_not_wait_for_a_body(tmp_path: Path, small_artifact: Path) -> None:
+    """A service that stops answers a client that is slow with its body, and reads none of what follows."""
+    settings = {"SEMSIM_ARTIFACT": str(small_artifact), "SEMSIM_REQUEST_SECONDS": "1"}
+    with ExitStack() as stack:
+        with serving(tmp_path, **settings) as live:
+            connection = stack.enter_context(Attacked(live).connect())
+            connection.sendall(POST + b"Content-Length: 12\r\n\r\n{")
+            time.sleep(0.3)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < UNWANTED_SECONDS - 3
+        assert read_all(connection).startswith(b"HTTP/1.1 504 ")
 
 
 @pytest.mark.parametrize("version", [b"", b" HTTP/0.9", b" HTTP/2.0", b" RTSP/2.0"])
