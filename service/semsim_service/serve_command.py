@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,6 +68,8 @@ def serve(
     # Longer than clients' pools and load balancers keep idle connections, usually 60 s: they must be the first to
     # close, or a request is lost that is sent while the service closes.
     arguments += ["--timeout-keep-alive", "75"]
+    # Until the supervisor handles it: it would end the supervisor while it starts.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 

@@ -2,10 +2,11 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,8 +28,9 @@ Serve = Callable[..., tuple[list[str], Settings]]
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve:
+def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
     """The command in this process. It gives the arguments and the settings of the process that it would become."""
+    hangup = signal.getsignal(signal.SIGHUP)
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
@@ -39,7 +41,14 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve:
             app(arguments, standalone_mode=False)
             return started[-1], load_settings()
 
-    return run
+    yield run
+    signal.signal(signal.SIGHUP, hangup)
+
+
+def test_a_hangup_during_the_start_ends_nothing(serve: Serve) -> None:
+    """The process that it becomes ignores SIGHUP until it passes it on to its workers."""
+    serve("--port", str(free_neighbours()))
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_relative_paths_are_those_of_the_callers_folder(
