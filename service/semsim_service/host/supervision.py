@@ -5,7 +5,9 @@ start. Its control port would let everybody on the machine run commands as this 
 """
 
 import os
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ class ArbiterWatch:
             watcher.respawn = True  # with BENTOML_CONTAINERIZED BentoML would leave a dead worker unreplaced
             watcher.graceful_timeout = self._grace
             watcher.send_hup = True  # SIGHUP goes on to the workers, which read their token and certificates again
+            watcher.spawn_process = _holding_sighup(watcher.spawn_process)
         super().__init__(watchers, *arguments, **options)  # type: ignore[call-arg]
         directory = next((watcher.env.get("PROMETHEUS_MULTIPROC_DIR") for watcher in watchers), None)
         self._watch = WorkerWatch(None if directory is None else Path(directory), self._ready)
@@ -79,3 +82,16 @@ class ArbiterWatch:
                 watcher.reap_process(process, status)
                 if not asked:
                     self._watch.died(process, status, time.time() - worker.started)
+
+
+def _holding_sighup(spawn: Callable[..., Any]) -> Callable[..., Any]:
+    """``spawn``, made to start processes in which SIGHUP waits until they unblock it. At once it would end them."""
+
+    def spawn_holding(*arguments: Any, **options: Any) -> Any:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            return spawn(*arguments, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    return spawn_holding

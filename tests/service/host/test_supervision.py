@@ -64,6 +64,16 @@ def deaths(metrics: Path) -> dict[str, float]:
     return {sample.labels["cause"]: sample.value for sample in family.samples if sample.value}
 
 
+def test_sighup_ends_no_worker_that_cannot_handle_it_yet(tmp_path: Path) -> None:
+    """The signal waits in a worker from its first moment on: while it imports what handles the signal, too."""
+    with supervising(tmp_path) as supervisor:
+        starting = worker(supervisor, tmp_path)
+        starting.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert starting.is_running()
+        assert starting.status() != psutil.STATUS_ZOMBIE
+
+
 def test_a_dead_worker_is_replaced_at_once_and_its_death_is_told(tmp_path: Path) -> None:
     """A killed worker is replaced within seconds. A log line and a metric name the cause."""
     with supervising(tmp_path) as supervisor:
