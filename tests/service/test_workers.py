@@ -70,4 +70,5 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
     assert guarded.total("process_resident_memory_bytes") > 2**26
     assert guarded.total("semsim_connections", transport="http") >= 1
     _ask(guarded, 5)
+    time.sleep(1.1)  # after ten scrapes in a row /metrics is made once a second
     assert _totals(guarded) == (http + asked + 5, grpc + asked + 5)

@@ -9,7 +9,6 @@ from semsim.scorer import Scorer
 from semsim_service.access.addresses import check_free, check_host
 from semsim_service.access.auth import check_exposure, read_tokens
 from semsim_service.access.tls import check_tls
-from semsim_service.grpc_transport.listening import RenewedCredentials
 from semsim_service.host.home import check_room
 from semsim_service.host.memory_need import tell_memory_need
 from semsim_service.host.process import Supervisor, Worker, serving_process
@@ -26,7 +25,9 @@ def check_settings(settings: Settings) -> None:
     """
     read_tokens(settings.auth)
     check_tls(settings.tls)
-    if settings.grpc.port:
+    if settings.grpc.port and settings.tls.certificate is not None:
+        from semsim_service.grpc_transport.listening import RenewedCredentials  # gRPC takes a while to import
+
         RenewedCredentials(settings.tls)
     if settings.log.audit_file is not None:
         AuditLog(settings.log.audit_file).close()

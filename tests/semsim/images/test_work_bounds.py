@@ -12,7 +12,7 @@ from tests.encoded import encode, picture, png_chunk
 from tests.semsim.images.damaging import JPEG_END, scans
 
 MOST_SECONDS = 0.3
-"""Of this thread's processor time. Each bomb below took 1.4 to 7 s before it was refused, those of scans minutes."""
+"""The processor time of this thread. Each bomb below took 1.4 to 7 s before it was refused, those of scans minutes."""
 
 
 def bombs() -> dict[str, bytes]:
@@ -39,10 +39,13 @@ BOMBS = bombs()
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_before_the_work(name: str) -> None:
     """Scans, segments, chunks and tables by the thousand cost nothing."""
-    began = time.thread_time()
-    with pytest.raises(CorruptImage, match="expected at most"):
-        decode(BOMBS[name])
-    assert time.thread_time() - began < MOST_SECONDS
+    seconds = []
+    for _ in range(3):  # the least of them is the work; a busy machine adds to some
+        began = time.thread_time()
+        with pytest.raises(CorruptImage, match="expected at most"):
+            decode(BOMBS[name])
+        seconds.append(time.thread_time() - began)
+    assert min(seconds) < MOST_SECONDS
 
 
 @pytest.mark.parametrize("size", [1, 3, 4096])

@@ -78,7 +78,7 @@ def test_small_requests_go_on_beside_huge_ones(core: ScoringCore) -> None:
 
 
 def test_the_deadline_ends_the_work(core: ScoringCore) -> None:
-    """What decodes, in a thread or a process, ends soon after its caller has the timeout."""
+    """A thread or a process that decodes ends soon after its caller has the timeout."""
 
     async def run() -> None:
         with pytest.raises(RequestTimeout):
