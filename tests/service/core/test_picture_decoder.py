@@ -57,7 +57,7 @@ def test_the_pixels_are_those_of_the_decoder(decoder: PictureDecoder, kind: str)
 
 
 def test_an_error_is_that_of_the_decoder(decoder: PictureDecoder) -> None:
-    """What cannot be used has the class and the words that it has here. The process goes on."""
+    """A picture that cannot be used has the class and the words that it has here. The process goes on."""
     child = process(decoder)
     for data, limits, kind in (
         (DATA[:-20], LIMITS, TruncatedImage),
