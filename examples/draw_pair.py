@@ -102,11 +102,12 @@ def caption(chosen: Chosen) -> str:
         for contrast in _panels(chosen)
         for name, one in zip("AB", (contrast.recognised, contrast.other), strict=True)
     )
-    error = ", and the largest error of SemSim" if chosen.error else ""
+    known = "[sees moved pictures badly](docs/user.md#when-is-a-pair-uninformative)"
+    error = f", and the largest error of SemSim, which {known}" if chosen.error else ""
     return f"""![Which of these two leaks more? {told}](docs/pair.png)
 
 *Reconstructions by real attacks on what a client would send, scored with the bundled model. Three vision models looked
-at each, blind. These are the largest contradictions by [a rule written before](examples/photographs/README.md){error}.
+at each, blind. These are the largest contradictions by [a written rule](examples/photographs/README.md){error}.
 `make picture` draws it again.*"""
 
 

@@ -115,14 +115,19 @@ def _pour(live: LiveService, begin: Callable[[Attacker], object], connections: i
     for attacker in attackers:
         attacker.listen()
         begin(attacker)
-    threads = [threading.Thread(target=attacker.pour, args=(1.5,)) for attacker in attackers]
+    _at_once(attackers, lambda attacker: attacker.pour(1.5))
+    return attackers
+
+
+def _at_once(attackers: list[Attacker], attack: Callable[[Attacker], None]) -> None:
+    """Let all of them attack at once, and close their connections."""
+    threads = [threading.Thread(target=attack, args=(attacker,)) for attacker in attackers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     for attacker in attackers:
         attacker.close()
-    return attackers
 
 
 def test_compressed_messages(attacked: LiveService) -> None:
@@ -236,14 +241,7 @@ _FLOODS: dict[str, Callable[[int], bytes]] = {
 def test_floods_of_frames(attacked: LiveService, flood: str) -> None:
     """Frames that cost their sender little cost the service little."""
     with harmless(attacked):
-        attackers = [Attacker(attacked.grpc) for _ in range(2)]
-        threads = [threading.Thread(target=attacker.flood, args=(_FLOODS[flood], 2.0)) for attacker in attackers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for attacker in attackers:
-            attacker.close()
+        _at_once([Attacker(attacked.grpc) for _ in range(2)], lambda attacker: attacker.flood(_FLOODS[flood], 2.0))
 
 
 def test_more_connections_than_there_is_room_for(attacked: LiveService) -> None:
