@@ -301,6 +301,12 @@ class ServiceFault(RequestError):
     code = ErrorCode.INTERNAL
 
 
+class WorkerLost(SemSimError):
+    """A process or an actor that scores died: its pairs have no result, and another run may score them."""
+
+    code = ErrorCode.INTERNAL
+
+
 class ServiceUnreachable(SemSimError):
     """A client cannot reach its service, or loses the connection again and again."""
 

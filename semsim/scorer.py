@@ -90,7 +90,7 @@ class Scorer:
     """Scores pairs of images with a model artifact. Threads may share it.
 
     Args:
-        artifact: the directory of the artifact, or None for the bundled one.
+        artifact: the directory of the artifact, None for the bundled one, or a loaded artifact.
         providers: the execution providers to try, with their options.
         batch_size: the images in one run of the graph.
         controls: True for the artifact's own public images, False for none, or at least 100 images of your own, of the
@@ -105,13 +105,14 @@ class Scorer:
 
     def __init__(
         self,
-        artifact: Path | str | None = None,
+        artifact: Artifact | Path | str | None = None,
         *,
         providers: ProviderSettings | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
         controls: Iterable[RGBImage] | bool = True,
     ) -> None:
-        loaded = Artifact.load(artifact)
+        loaded = artifact if isinstance(artifact, Artifact) else Artifact.load(artifact)
+        self.artifact = loaded
         self.manifest: Manifest = loaded.manifest
         self.batch_size = batch_size
         self._embedder = Embedder(

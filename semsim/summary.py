@@ -39,3 +39,24 @@ def summarize(results: Iterable[PairScore | PairFailure]) -> Summary:
         uninformative=sum(score.uninformative is not None for score in scores),
         identified=sum(told) if told else None,
     )
+
+
+def merge_summaries(summaries: Iterable[Summary]) -> Summary:
+    """The summary of all results together of summaries of some each."""
+    parts = list(summaries)
+    # Each scored pair has a leakage, but for uninformative ones, and for all of a model without a calibration.
+    leaking = [part for part in parts if part.mean_leakage is not None]
+    counts = [part.pairs - part.failed - part.uninformative for part in leaking]
+    identified = [part.identified for part in parts if part.identified is not None]
+    return Summary(
+        pairs=sum(part.pairs for part in parts),
+        failed=sum(part.failed for part in parts),
+        max_leakage=max((part.max_leakage or 0.0 for part in leaking), default=None),
+        mean_leakage=sum((part.mean_leakage or 0.0) * count for part, count in zip(leaking, counts, strict=True))
+        / sum(counts)
+        if leaking
+        else None,
+        recognizable=sum(part.recognizable or 0 for part in leaking) if leaking else None,
+        uninformative=sum(part.uninformative for part in parts),
+        identified=sum(identified) if identified else None,
+    )

@@ -19,6 +19,7 @@ GROUP = "semsim.commands"
 EXIT_FAILED_PAIRS = 1
 EXIT_REFUSED = 2
 EXIT_LEAKS = 3
+EXIT_INTERRUPTED = 130
 
 
 class _EntryPointGroup(TyperGroup):

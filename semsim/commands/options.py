@@ -10,6 +10,7 @@ from semsim.commands.control_options import controls_of
 from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
 
 if TYPE_CHECKING:
+    from semsim.bulk.engine import Engine
     from semsim.client import RemoteScorer
     from semsim.scorer import Scorer
     from semsim.summary import Summary
@@ -28,7 +29,30 @@ FailAbove = Annotated[
     typer.Option("--fail-above", min=0.0, max=1.0, help="Exit 3 when a leakage is above this.", metavar="X"),
 ]
 
+EngineName = Annotated[
+    str, typer.Option("--engine", metavar="here|processes|ray", help="Where pairs are scored; ray asks for [ray].")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes, or actors of the cluster.", show_default="one a core"),
+]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Table to write: .parquet, .csv or .json.")]
+
+
+def engine_of(name: str, workers: int | None) -> "Engine":
+    """The engine of a name.
+
+    Raises:
+        InvalidOption: there is no such engine, or ``here`` is to have workers.
+    """
+    from semsim.bulk.engine import Engine
+    from semsim.exceptions import InvalidOption
+
+    if name not in set(Engine):
+        raise InvalidOption(f"expected --engine to be one of {', '.join(Engine)}, got {name}")
+    if workers is not None and name == Engine.HERE:
+        raise InvalidOption("expected --workers with the engine processes or ray, got it with here")
+    return Engine(name)
 
 
 def check_output(output: Path | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semsim.commands.control_options import NoControls, OwnControls
+from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
     FailAbove,
     Json,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-_EXIT_INTERRUPTED = 130
 _SHOWN = 10
 _NAMED = 3
 """The files of a kind that are named."""
@@ -112,7 +112,7 @@ def score_dir(
     except KeyboardInterrupt:
         typer.echo(f"interrupted: {_kept(journal)}", err=True)
         _tell_earlier(output)
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except SemSimError:
         if remote is not None and journal is not None and journal.exists():
             typer.echo(f"the service ended the run: {_kept(journal)}", err=True)

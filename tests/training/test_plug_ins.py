@@ -20,7 +20,7 @@ from semsim_training.defenses.defense import Defense
 from semsim_training.defenses.rules import defend
 from semsim_training.observations.observation import Victim
 from semsim_training.plug_ins import PlugInKind, plug_ins
-from semsim_training.reconstructions.engines.engine import Engine
+from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semsim_training.reconstructions.engines.engine import Engine
+from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from tests.training.reconstructions.small_grid import grid, write_images
 

@@ -15,7 +15,7 @@ from semsim.uninformative import Uninformative
 from semsim_training.reconstructions.comparison import Compared, ComparedBy, check_comparable, compare_settings
 from semsim_training.reconstructions.comparison_plot import comparison_plot
 from semsim_training.reconstructions.comparison_table import comparison_table
-from semsim_training.reconstructions.engines.engine import Engine
+from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import DIVERGED, ScoredRow, score_rows

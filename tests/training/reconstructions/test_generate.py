@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
-from semsim_training.reconstructions.engines.engine import Engine
+from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet

@@ -35,7 +35,7 @@ def grid(
     settings that the last line names; 5 no attack found anything; 6 every attack diverged. 2 refused.
     """
     from semsim.exceptions import InvalidConfiguration, InvalidOption
-    from semsim_training.reconstructions.engines.engine import Engine
+    from semsim.bulk.engine import Engine
 
     one_of("--engine", engine, Engine)
     one_of("--device", device, DEVICES)

@@ -1,13 +1,13 @@
-"""The engines by name."""
+"""The engines of long work by name."""
 
 from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """The place where shards are computed."""
+    """The place where work is done."""
 
     HERE = "here"
-    """One after another in this process: for a GPU, and for debugging."""
+    """One piece after another in this process: for a GPU, and for debugging."""
     PROCESSES = "processes"
     """The CPU's cores, one thread each."""
     RAY = "ray"

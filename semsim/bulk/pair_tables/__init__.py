@@ -1,0 +1,1 @@
+"""Tables of pairs, as Parquet files or WebDataset shards: they are read, scored and written part by part."""

@@ -1,0 +1,78 @@
+"""The files of a table of pairs, and the parts into which they are cut."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Self
+
+import pyarrow
+
+from semsim.bulk.pair_tables.location import Location, StoredFile
+from semsim.bulk.pair_tables.parquet_pairs import ParquetSlice, slices
+from semsim.bulk.pair_tables.read_pair import PairNames
+from semsim.bulk.pair_tables.table_part import TablePart
+from semsim.bulk.pair_tables.webdataset_pairs import WebDatasetShard
+from semsim.exceptions import UnmatchedImages
+from semsim.images import DecodeLimits
+
+_READERS = 16
+"""Footers that are read at once: an object store takes its time for each."""
+_BESIDE = frozenset({"", ".txt", ".md", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".crc", ".html"})
+"""The suffixes of what stands beside tables: texts, checksums, and Spark's marks such as ``_SUCCESS``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    """A table of pairs: Parquet files and WebDataset shards, both of which may be there."""
+
+    where: Location
+    files: tuple[StoredFile, ...]
+    skipped: tuple[StoredFile, ...]
+    """Files that are neither, and that are not known by their names to hold no image."""
+
+    @classmethod
+    def at(cls, where: Location) -> Self:
+        """List the files at a location.
+
+        Raises:
+            UnmatchedImages: there is no Parquet file and no shard.
+        """
+        everything = where.files()
+        files = tuple(file for file in everything if _suffix(file) in {".parquet", ".tar"})
+        others = tuple(file for file in everything if file.size and _suffix(file) not in _BESIDE | {".parquet", ".tar"})
+        if not files:
+            got = f"none, but {len(others)} others, such as {others[0].path}" if others else "none"
+            raise UnmatchedImages(f"expected .parquet files or .tar shards at {where.name}, got {got}")
+        return cls(where, files, others)
+
+    def parts(self, names: PairNames, most: int, limits: DecodeLimits) -> Sequence[TablePart]:
+        """The files in parts of at most ``most`` pairs, but for shards, which are a part each.
+
+        A Parquet file whose footer cannot be read is one part: its reading fails, and that is told in a row. The name
+        of a part tells its file and its place there, so that the others keep theirs if it can be read the next time.
+
+        Raises:
+            InvalidOption: a column is missing in a file, or its values are no images.
+        """
+
+        def cut(file: StoredFile) -> Sequence[ParquetSlice | WebDatasetShard]:
+            place = self.where.at(file)
+            if _suffix(file) == ".tar":
+                return [WebDatasetShard(place, names, limits)]
+            try:
+                return slices(place, names, most)
+            except (pyarrow.ArrowException, OSError):
+                return [ParquetSlice(place, names, (0, 1), 0, 0, 1)]
+
+        with ThreadPoolExecutor(_READERS) as pool:
+            pieces = pool.map(cut, self.files)
+            return [
+                TablePart(f"part-{number:06}-{piece:05}.parquet", file, pairs, limits)
+                for number, (file, its) in enumerate(zip(self.files, pieces, strict=True))
+                for piece, pairs in enumerate(its)
+            ]
+
+
+def _suffix(file: StoredFile) -> str:
+    return PurePosixPath(file.path).suffix.lower()
