@@ -102,8 +102,8 @@ def _seconds(run: Callable[[], Floats]) -> float:
 def curve_table(timed: tuple[TimedRecipe, ...], beside: str) -> str:
     """The recipes as a Markdown table, the quickest first."""
     lines = [
-        f"| recipe | input | embedding | time a pair, of {beside}'s | AUC | of each fold | strangers | copies |",
-        "|---" * 8 + "|",
+        f"| recipe | input | embedding | time a pair, of {beside}'s | AUC | of each fold | strangers | copies | moved | mirrored |",
+        "|---" * 10 + "|",
     ]
     for one in timed:
         low, middle, high = one.range
@@ -117,6 +117,8 @@ def curve_table(timed: tuple[TimedRecipe, ...], beside: str) -> str:
             folds,
             f"{one.score.strangers:.3f}",
             f"{one.score.copies:.3f}",
+            f"{one.score.moved:.2f}",
+            f"{one.score.mirrored:.2f}",
         )
         lines.append(f"| {' | '.join(cells)} |")
     ways = f"{RUNS} runs in turn of {IMAGES} images each, process time; medians with the 5th and 95th percentile"

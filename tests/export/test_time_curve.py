@@ -24,7 +24,7 @@ def test_recipes_are_timed_beside_one_of_them(tmp_path: Path) -> None:
         judged=JudgedSources(sets=(NOWHERE,), kind=AnnotatorKind.CLASSIFIER),
         recipes=(recipe(name="large", size=96), recipe(name="little"), recipe(name="other-loss", loss="soft")),
     )
-    folds = (Fold(auc=0.9, strangers=0.8, copies=0.7), Fold(auc=0.94, strangers=0.8, copies=0.7))
+    folds = tuple(Fold(auc=auc, strangers=0.8, copies=0.7, moved=0.2, mirrored=0.1) for auc in (0.9, 0.94))
     scores = tuple(RecipeScore(recipe=name, epochs=1, folds=folds) for name in ("large", "little", "other-loss"))
     timed = time_recipes(training, scores, tmp_path, "large", runs=5)
     assert [one.recipe.name for one in timed] == ["little", "other-loss", "large"]
@@ -33,7 +33,7 @@ def test_recipes_are_timed_beside_one_of_them(tmp_path: Path) -> None:
     assert timed[2].range == (1, 1, 1)
     lines = curve_table(timed, "large").splitlines()
     assert lines[2].startswith("| little | 32 px | ")
-    assert lines[4].endswith("| 1.00 (1.00 to 1.00) | 0.920 | 0.900, 0.940 | 0.800 | 0.700 |")
+    assert lines[4].endswith("| 1.00 (1.00 to 1.00) | 0.920 | 0.900, 0.940 | 0.800 | 0.700 | 0.20 | 0.10 |")
     draw_curve(timed, "large", tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(InvalidOption, match="expected recipes of large, little, other-loss, got other"):

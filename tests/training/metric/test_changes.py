@@ -3,7 +3,7 @@
 import numpy as np
 
 from semsim.calibration import LogisticCalibration
-from semsim_training.metric.changes import CHANGES, changed_originals, copies_auc
+from semsim_training.metric.changes import CHANGES, MIRRORED, called_recognised, changed_originals, copies_auc
 from semsim_training.metric.metric_training import build_embedding_network
 from tests.training.metric.small import judged, recipe
 from tests.training.small import smooth_images
@@ -31,3 +31,11 @@ def test_copies_are_compared_with_what_was_not_recognised() -> None:
     assert copies_auc(network, few, np.zeros(count)) == 0
     only_recognised_move = np.where(few.judged.majority, 3.0, 0.0)
     assert copies_auc(network, few, only_recognised_move) == 0
+
+
+def test_changed_copies_are_called_recognised_by_the_distances_of_reconstructions() -> None:
+    """All are, where as many reconstructions as were recognised lie far off; none is, where all lie at nothing."""
+    network, few = build_embedding_network(recipe(), seed=0), judged(originals=4)
+    count = len(few)
+    assert called_recognised(network, few, np.full(count, 3.0), MIRRORED) == 1
+    assert called_recognised(network, few, np.zeros(count), MIRRORED) == 0

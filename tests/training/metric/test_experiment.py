@@ -145,8 +145,8 @@ def test_recipes_are_compared_without_the_test_split(
         select(training, tmp_path, tmp_path, only=["largest"])
 
 
-def _of(fold: Fold) -> tuple[float, float, float]:
-    return fold.auc, fold.strangers, fold.copies
+def _of(fold: Fold) -> tuple[float, ...]:
+    return fold.auc, fold.strangers, fold.copies, fold.moved, fold.mirrored
 
 
 def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from semsim_training.metric.embedding_distances import embed
 from semsim_training.statistics.intervals import Floats
 from semsim_training.statistics.ranks import Ranking, auc
 
+MOVED = "moved by a quarter, grey behind"
+MIRRORED = "mirrored"
 _Change = Callable[[Image.Image], Image.Image]
 
 
@@ -58,6 +60,17 @@ def copies_auc(network: EmbeddingNetwork, sized: SizedSet, distances: Floats) ->
     return float(auc(Ranking.of(-values), is_copy, 1 - is_copy)[0])
 
 
+def called_recognised(network: EmbeddingNetwork, sized: SizedSet, distances: Floats, change: str) -> float:
+    """The share of originals whose changed copy is nearer than the distance within which as many reconstructions lie as
+    the majority recognised: what a calibration at even odds would call recognizable, about.
+
+    ``distances`` ``(N,)`` are those of the reconstructions.
+    """
+    bound = np.quantile(distances, sized.judged.majority.mean())
+    copies = _distances(network, sized.originals[np.unique(sized.original_of)], (change,))[change]
+    return float((copies <= bound).mean())
+
+
 def _distances(network: EmbeddingNetwork, originals: NDArray[np.uint8], changes: Sequence[str]) -> dict[str, Floats]:
     """The distance of each original's changed copy, ``(M,)``, by the name of the change."""
     clear, distances = embed(network, originals), {}
@@ -91,6 +104,12 @@ def _moved(image: Image.Image, share: int) -> Image.Image:
     return Image.fromarray(np.roll(np.asarray(image), (image.height // share, image.width // share), (0, 1)))
 
 
+def _displaced(image: Image.Image, share: int) -> Image.Image:
+    moved = Image.new("RGB", image.size, (127, 127, 127))
+    moved.paste(image, (image.width // share, 0))
+    return moved
+
+
 def _plain(image: Image.Image) -> Image.Image:
     return Image.new("RGB", image.size, (127, 127, 127))
 
@@ -111,7 +130,8 @@ CHANGES: Mapping[str, _Change] = {
     "half the contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.5),
     "without colour": lambda image: ImageOps.grayscale(image).convert("RGB"),
     "moved by a sixteenth, round the edge": partial(_moved, share=16),
-    "mirrored": ImageOps.mirror,
+    MOVED: partial(_displaced, share=4),
+    MIRRORED: ImageOps.mirror,
     "plain grey in its place": _plain,
 }
 """Changes by name, from none at all to one that leaves nothing of the original."""

@@ -16,7 +16,7 @@ from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.report import Figure
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.sized_set import SizedSet
-from semsim_training.metric.changes import copies_auc
+from semsim_training.metric.changes import MIRRORED, MOVED, called_recognised, copies_auc
 from semsim_training.metric.embedding_distances import embed, majority_auc, measure
 from semsim_training.metric.metric_comparison import DRAWS, SEED, TRAINED, auc_draws
 from semsim_training.metric.metric_recipe import MetricRecipe, MetricTraining
@@ -38,6 +38,11 @@ class Fold(FrozenModel):
     """See :func:`semsim_training.metric.strangers.strangers_auc`."""
     copies: float
     """See :func:`semsim_training.metric.changes.copies_auc`."""
+    moved: float
+    """The share of originals that are called recognised when they are moved by a quarter of their width. See
+    :func:`semsim_training.metric.changes.called_recognised`."""
+    mirrored: float
+    """The share of originals that are called recognised when they are mirrored."""
     draws: tuple[float | None, ...] = ()
     """``auc`` of all and in each draw of the fold's originals, ``(1 + R,)``; ``None`` where a draw has no AUC. Files of
     earlier versions hold none."""
@@ -68,8 +73,18 @@ class RecipeScore(FrozenModel):
         return float(np.mean([fold.copies for fold in self.folds]))
 
     @property
+    def moved(self) -> float:
+        """The mean of ``moved`` over folds."""
+        return float(np.mean([fold.moved for fold in self.folds]))
+
+    @property
+    def mirrored(self) -> float:
+        """The mean of ``mirrored`` over folds."""
+        return float(np.mean([fold.mirrored for fold in self.folds]))
+
+    @property
     def mean(self) -> float:
-        """The mean of all three, by which recipes are ordered."""
+        """The mean of ``auc``, ``strangers`` and ``copies``, by which recipes are ordered."""
         return (self.auc + self.strangers + self.copies) / 3
 
     @property
@@ -141,6 +156,8 @@ class _Selection:
             auc=round(majority_auc(test.judged, distances), 4),
             strangers=round(strangers_auc(distances, embed(network, test.originals), test), 4),
             copies=round(copies_auc(network, test, distances), 4),
+            moved=round(called_recognised(network, test, distances, MOVED), 4),
+            mirrored=round(called_recognised(network, test, distances, MIRRORED), 4),
             draws=_drawn(test.judged, distances),
         )
         path.write_text(value.model_dump_json() + "\n")

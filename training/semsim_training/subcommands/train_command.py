@@ -79,7 +79,7 @@ def select(
             lead = f", {over.value:+.3f} ({over.low:+.3f} to {over.high:+.3f}) over the first"
         typer.echo(
             f"{score.recipe}: AUC {score.auc:.3f} ({each}){lead}, strangers {score.strangers:.3f}, "
-            f"copies {score.copies:.3f}"
+            f"copies {score.copies:.3f}, moved {score.moved:.2f}, mirrored {score.mirrored:.2f}"
         )
 
 
