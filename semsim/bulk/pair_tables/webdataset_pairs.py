@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from semsim.bulk.files import IMAGE_SUFFIXES
 from semsim.bulk.pair_tables.location import Location
@@ -40,9 +39,11 @@ class WebDatasetShard:
                 io.BufferedReader(source, _BUFFER) as buffered,
                 tarfile.open(fileobj=buffered, mode="r:") as archive,
             ):
-                for key, members in groupby(_members(archive, buffered), key=lambda member: _key(member.name)):
+                files = (member for member in archive if not member.isdir())
+                for key, members in groupby(files, key=lambda member: _key(member.name)):
                     yield self._pair(archive, row, key, list(members))
                     row += 1
+                _require_end(archive, buffered)
         except (tarfile.TarError, OSError) as error:
             yield ReadPair(None, None, unreadable(error))
 
@@ -71,16 +72,14 @@ class WebDatasetShard:
         return data
 
 
-def _members(archive: tarfile.TarFile, source: Any) -> Iterator[tarfile.TarInfo]:
-    """The members but for folders.
+def _require_end(archive: tarfile.TarFile, source: io.BufferedReader) -> None:
+    """Look behind the last member for the zeros that end an archive, and nothing else.
+
+    Python's reader takes a cut or a damaged header for the end, and passes over a second archive behind the first.
 
     Raises:
-        TarError: the archive ends early. Python's reader takes a cut or a damaged header for the end, and passes over a
-            second archive behind the first.
+        TarError: there is something else, or there are no zeros.
     """
-    for member in archive:
-        if not member.isdir():
-            yield member
     source.seek(archive.offset)
     zeros = 0
     while rest := source.read(_BUFFER):
