@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import InvalidGraph
 from semsim.manifest import InputSpec
+from semsim.progress import Progress, silent
 from semsim.providers import INPUT_NAME, OUTPUT_NAME, ProviderReport, ProviderSettings, open_session
 
 
@@ -33,17 +34,19 @@ class Embedder:
         self._session, self.provider = open_session(graph, images, settings, batch_size)
         self._check_signature()
 
-    def embed(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, batch: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
         """Embeddings float32 ``(N, D)`` of a batch uint8 ``(N, height, width, 3)`` of the artifact's size.
+
+        ``progress`` is told after each run of the network.
 
         Raises:
             InvalidGraph: the network gave NaN or infinity.
         """
         size = self._batch_size
-        runs = [
-            self._session.run([OUTPUT_NAME], {INPUT_NAME: batch[start : start + size]})[0]
-            for start in range(0, len(batch), size)
-        ]
+        runs = []
+        for start in range(0, len(batch), size):
+            runs.append(self._session.run([OUTPUT_NAME], {INPUT_NAME: batch[start : start + size]})[0])
+            progress("embedding", min(start + size, len(batch)), len(batch))
         if len(runs) == 1:
             embeddings: NDArray[np.float32] = runs[0]
         else:

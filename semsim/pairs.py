@@ -2,10 +2,10 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from semsim.exceptions import (
 from semsim.images import DecodeLimits, RGBImage, Source, decode
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.pixel_metrics import SSIM_WINDOW
+from semsim.progress import Progress, silent
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +51,11 @@ class DecodedPairs:
 
 
 def decode_pairs(
-    pairs: Iterable[tuple[Source, Source] | PairFailure],
+    pairs: Sequence[tuple[Source, Source] | PairFailure],
     *,
     limits: DecodeLimits = DEFAULT_LIMITS,
     max_total_pixels: int | None = None,
+    progress: Progress = silent,
 ) -> DecodedPairs:
     """Decode (original, reconstruction) pairs; what is no pair, and a pair with an unusable image, fails alone.
 
@@ -72,6 +74,7 @@ def decode_pairs(
             result.indices.append(index)
             result.originals.append(outcome[0])
             result.reconstructions.append(outcome[1])
+        progress("decoding", index + 1, len(pairs))
     return result
 
 
@@ -191,8 +194,7 @@ def require_decoded(image: RGBImage) -> RGBImage:
         InvalidArray: it is something else.
         EmptyImage: it has no pixels.
     """
-    fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
-    if not fits:
+    if not _is_decoded(image):
         raise InvalidArray(
             f"expected a uint8 array (H, W, 3), got {_kind(image)}; semsim.images.decode makes one of encoded bytes, "
             "a path or another array"
@@ -200,6 +202,34 @@ def require_decoded(image: RGBImage) -> RGBImage:
     if not image.size:
         raise EmptyImage(f"expected at least 1x1 pixels, got {image.shape[1]}x{image.shape[0]}")
     return image
+
+
+def decode_each(
+    sources: Iterable[Source],
+    change: Callable[[RGBImage], RGBImage] = lambda image: image,
+    progress: Progress = silent,
+) -> Iterator[RGBImage]:
+    """Decode sources one after the other, and yield what ``change`` makes of each.
+
+    A source that is given again is decoded once, and a decoded image is taken as it is, whatever its size. Where
+    ``change`` makes images smaller, large ones are not held.
+
+    Raises:
+        InvalidPair: there is no sequence of sources.
+        InvalidImage: a source cannot be decoded.
+    """
+    everything = listed(sources, "images")
+    made: dict[object, RGBImage] = {}
+    for done, source in enumerate(everything, start=1):
+        key = source_key(source)
+        if key not in made:
+            made[key] = change(require_decoded(source if _is_decoded(source) else decode(source)))
+        progress("decoding", done, len(everything))
+        yield made[key]
+
+
+def _is_decoded(image: object) -> TypeGuard[RGBImage]:
+    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
 
 
 def require_scorable(image: RGBImage) -> RGBImage:

@@ -5,22 +5,17 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from semsim.exceptions import InvalidArray, InvalidImage
+from semsim.exceptions import InvalidImage
 from semsim.images import DecodeLimits, RGBImage, decode
 from semsim.images.decode import read_file
-from semsim.images.on_white import rgb_on_white
 from semsim.pairs import PairFailure, decode_pairs, is_pair, require_scorable, source_key
 
 _SMALL_FILE = 2**15
 """The bytes of a file up to which it is decoded here: the raw form of small pictures takes the service least work."""
 _RAW_SIZE = 2**18
 """The bytes of a file's pixels up to which they are sent in its place: 295x295 pixels."""
-_CHANNELS = (1, 3, 4)
-_PILLOW_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
-"""The modes of Pillow with 8 bits a channel and no ink."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,33 +111,4 @@ def load_image(source: Any, limits: DecodeLimits) -> LoadedImage:
             limits.require_bytes(len(encoded))
             return LoadedImage(encoded, None)
         return LoadedImage(encoded, require_scorable(decode(encoded, limits=limits)))
-    if isinstance(source, Image.Image):
-        source = _from_pillow(source, limits)
-    elif hasattr(source, "detach"):
-        source = _from_tensor(source)
     return LoadedImage(None, require_scorable(decode(source, limits=limits)))
-
-
-def _from_pillow(image: Image.Image, limits: DecodeLimits) -> RGBImage:
-    """The pixels of an image of Pillow as it is in memory: an orientation in its metadata is not applied."""
-    if image.mode not in _PILLOW_MODES:
-        raise InvalidArray(
-            f"expected an image of Pillow with 8 bits a channel in RGB or grey, got mode {image.mode}; "
-            'image.convert("RGB") makes one of it'
-        )
-    limits.require_size(*image.size)
-    try:
-        return rgb_on_white(image)
-    except OSError as error:  # Pillow reads a file when its pixels are asked for
-        raise InvalidArray(f"expected an image of Pillow that can be read, got {error}") from None
-
-
-def _from_tensor(tensor: Any) -> Any:
-    """The pixels of a uint8 tensor ``(H, W)``, ``(C, H, W)`` or ``(H, W, C)``: no image has a side of 4 pixels."""
-    try:
-        array = np.asarray(tensor.detach().cpu().numpy())
-    except (TypeError, RuntimeError, ValueError, AttributeError) as error:
-        raise InvalidArray(f"expected a dense uint8 tensor, got {type(tensor).__name__}: {error}") from None
-    if array.ndim == 3 and array.shape[0] in _CHANNELS and array.shape[2] not in _CHANNELS:
-        return array.transpose(1, 2, 0)
-    return array

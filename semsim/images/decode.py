@@ -10,6 +10,7 @@ from PIL import Image
 
 from semsim.exceptions import EmptyImage, InvalidArray, UnreadableFile
 from semsim.images.formats import ImageFormat, sniff
+from semsim.images.in_memory import TensorLike, array_of_tensor, pixels_of_pillow
 from semsim.images.jpeg_decoder import decode_jpeg
 from semsim.images.limits import DEFAULT_LIMITS, DecodeLimits
 from semsim.images.on_white import rgb_on_white
@@ -19,18 +20,20 @@ from semsim.images.webp_decoder import decode_webp
 RGBImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, 0..255."""
 
-Source = bytes | bytearray | memoryview | str | os.PathLike[str] | RGBImage
-"""An image before :func:`decode`: its encoded bytes, its path (``str`` or ``PathLike``) or a uint8 array."""
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | RGBImage | Image.Image | TensorLike
+"""An image before :func:`decode`: its encoded bytes, its path (``str`` or ``PathLike``), a uint8 array, an image of
+Pillow or a uint8 tensor."""
 
 _DECODERS = {ImageFormat.PNG: decode_png, ImageFormat.JPEG: decode_jpeg, ImageFormat.WEBP: decode_webp}
 
 
 def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage:
-    """Turn one encoded image, path or array into uint8 RGB ``(H, W, 3)``.
+    """Turn one encoded image, path, array, tensor or image of Pillow into uint8 RGB ``(H, W, 3)``.
 
     It takes PNG, JPEG and WebP of 8 bits a channel. Grey becomes three equal channels; transparency is
-    composited over white, as a page shows it; EXIF orientation is applied; an ICC profile is ignored. What is
-    damaged is refused as far as its format tells (docs/damaged-pictures.md).
+    composited over white, as a page shows it; EXIF orientation is applied; the colours of an ICC profile become those
+    of sRGB. What is damaged is refused as far as its format tells (docs/damaged-pictures.md). Arrays are ``(H, W)``
+    or ``(H, W, C)``, tensors also ``(C, H, W)``, with 1, 3 or 4 channels.
 
     Raises:
         InvalidImage: one subclass, with its own code, for each way an image can be unusable.
@@ -42,20 +45,13 @@ def decode(source: Source, *, limits: DecodeLimits = DEFAULT_LIMITS) -> RGBImage
     if isinstance(source, bytes | bytearray | memoryview):
         limits.require_bytes(memoryview(source).nbytes)  # a view may repeat few bytes without end
         return _from_bytes(bytes(source), limits)
+    if isinstance(source, Image.Image):
+        return pixels_of_pillow(source, limits)
+    if isinstance(source, TensorLike):
+        return _from_array(array_of_tensor(source), limits)
     # bytes(5) would be five zeros, and bytes([1, 2]) two: nothing else is converted.
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
-    raise InvalidArray(f"expected encoded bytes, a path or a uint8 array (H, W, 3), got {kind}{_hint(source)}")
-
-
-def _hint(source: object) -> str:
-    """The way from an image of another library to an array."""
-    if isinstance(source, Image.Image):
-        return '; np.asarray(image.convert("RGB")) makes an array of it'
-    if hasattr(source, "detach"):
-        return (
-            "; semsim.images.images_from_tensor makes images of normalised tensors, and .numpy() an array of uint8 ones"
-        )
-    return ""
+    raise InvalidArray(f"expected encoded bytes, a path or a uint8 array, tensor or image of Pillow, got {kind}")
 
 
 def read_file(source: str | os.PathLike[str], limits: DecodeLimits) -> bytes:

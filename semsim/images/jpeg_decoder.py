@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semsim.exceptions import CorruptImage, TruncatedImage
+from semsim.images.colour_profile import profile_in_jpeg, to_srgb
 from semsim.images.formats import ImageFormat
 from semsim.images.jpeg_frame import JpegFrame, read_frame, require_all_scans, require_no_gap
 from semsim.images.jpeg_markers import APP0, APP1, APP14, COM, EOI, JpegSegment, first_picture
@@ -31,7 +32,7 @@ _FILLER = bytes(64) + bytes(range(1, 255))
 
 
 def decode_jpeg(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
-    """Decode the first picture of a JPEG file to RGB ``(H, W, 3)``, upright.
+    """Decode the first picture of a JPEG file to RGB ``(H, W, 3)``, upright, in the colours of sRGB.
 
     Raises:
         InvalidImage: one subclass for each way in which the file cannot be used.
@@ -45,6 +46,7 @@ def decode_jpeg(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
     pixels = _decode_whole(picture, segments, frame)
     if not frame.is_huffman:
         _require_used_up(picture, pixels, partial(_decode_by_turbo, frame=frame, strict=False))
+    pixels = to_srgb(pixels, profile_in_jpeg(data, segments))
     if any(segment.marker == APP1 for segment in segments):  # EXIF and XMP
         return turn_upright(pixels, read_orientation(data, ImageFormat.JPEG))
     return pixels

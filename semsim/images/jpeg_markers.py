@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from semsim.exceptions import CorruptImage, TruncatedImage
 
 DHT, SOI, EOI, SOS, DNL = 0xC4, 0xD8, 0xD9, 0xDA, 0xDC
-APP0, APP1, APP14 = 0xE0, 0xE1, 0xEE
+APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 COM = 0xFE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """Starts of frames of every kind: Huffman or arithmetic coding, lossless, hierarchical, and JPEG-LS."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semsim.exceptions import AnimatedImage, CorruptImage, UnsupportedFormat
+from semsim.images.colour_profile import profile_in_png
 from semsim.images.formats import ImageFormat
 from semsim.images.limits import DecodeLimits
 from semsim.images.on_white import rgb_on_white
@@ -41,7 +42,8 @@ def decode_png(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
     _require_known(chunks, header)
     rows = inflate_rows(header, b"".join(body for name, body in chunks if name == b"IDAT"))
     colours = [write_chunk(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
-    pixels = _decode_rows(header, write_chunk(*chunks[0]) + b"".join(colours), rows)
+    profile = next((profile_in_png(body) for name, body in chunks if name == b"iCCP"), None)
+    pixels = _decode_rows(header, write_chunk(*chunks[0]) + b"".join(colours), rows, profile)
     metadata = [write_chunk(name, body) for name, body in chunks if _may_hold_orientation(name, body)]
     if metadata:
         start = SIGNATURE + write_chunk(*chunks[0]) + b"".join(metadata)
@@ -66,7 +68,7 @@ def _require_known(chunks: list[tuple[bytes, memoryview]], header: PngHeader) ->
             raise AnimatedImage(f"expected one frame, got {frames}")
 
 
-def _decode_rows(header: PngHeader, colours: bytes, rows: bytes) -> NDArray[np.uint8]:
+def _decode_rows(header: PngHeader, colours: bytes, rows: bytes, profile: bytes | None) -> NDArray[np.uint8]:
     content = SIGNATURE + colours + write_chunk(b"IDAT", store(rows)) + write_chunk(b"IEND", b"")
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
@@ -76,7 +78,7 @@ def _decode_rows(header: PngHeader, colours: bytes, rows: bytes) -> NDArray[np.u
                 levels = 2**header.depth - 1
                 image.info["transparency"] = (transparent & levels) * (255 // levels)
             image.load()
-            return rgb_on_white(image)
+            return rgb_on_white(image, profile)
     except (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError) as error:
         raise CorruptImage(f"expected a valid PNG file, got damaged colours ({type(error).__name__})") from None
 

@@ -40,7 +40,7 @@ def decode_webp(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
             limits.require_size(image.width, image.height)
             has_metadata = "exif" in image.info or "xmp" in image.info
-            pixels = rgb_on_white(image)
+            pixels = rgb_on_white(image, image.info.get("icc_profile"))
     except _ERRORS as error:
         raise CorruptImage(f"expected a valid WebP file, got a damaged one ({type(error).__name__})") from None
     for stream in streams:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from semsim import Scorer
@@ -56,7 +57,7 @@ def masked() -> Any:
 
 
 BAD: dict[str, tuple[Any, ErrorCode, str]] = {
-    "a PIL image": (Image.fromarray(IMAGE), ErrorCode.INVALID_ARRAY, "PIL.Image.Image; np.asarray"),
+    "an image of Pillow with ink": (Image.fromarray(IMAGE).convert("CMYK"), ErrorCode.INVALID_ARRAY, "got mode CMYK"),
     "a tensor": (Fake(), ErrorCode.INVALID_ARRAY, "images_from_tensor"),
     "None": (None, ErrorCode.INVALID_ARRAY, "got NoneType"),
     "a number": (5, ErrorCode.INVALID_ARRAY, "got int"),
@@ -163,27 +164,57 @@ def test_pairs_and_images_are_sequences(small_scorer: Scorer, wrong: Any) -> Non
             call(wrong)
 
 
+def _kinds(folder: Path) -> list[Any]:
+    """One picture as everything that people have."""
+    (folder / "a.png").write_bytes(encode(IMAGE))
+    tensor = torch.from_numpy(IMAGE.copy())
+    encoded = [folder / "a.png", str(folder / "a.png"), encode(IMAGE)]
+    return [IMAGE, *encoded, Image.fromarray(IMAGE), Image.open(folder / "a.png"), tensor, tensor.permute(2, 0, 1)]
+
+
+def test_every_kind_of_image_is_scored_and_embedded_alike(small_scorer: Scorer, tmp_path: Path) -> None:
+    """Paths, bytes, arrays, images of Pillow and tensors have one score and one embedding, and grey ones theirs."""
+    kinds, grey = _kinds(tmp_path), IMAGE[:, :, 1]
+    expected = small_scorer.embed([IMAGE])[0]
+    np.testing.assert_array_equal(small_scorer.embed(kinds), [expected] * len(kinds))
+    assert {one.mse for one in small_scorer.score_images([IMAGE] * len(kinds), kinds)} == {0}
+    assert all(isinstance(one, PairScore) for one in small_scorer.score_pairs([(IMAGE, kind) for kind in kinds]))
+    assert {small_scorer.score(IMAGE, kind).distance for kind in kinds} == {0}
+    greys = [grey, grey[..., None], torch.from_numpy(grey[None].copy()), Image.fromarray(grey)]
+    np.testing.assert_array_equal(small_scorer.embed(greys), [small_scorer.embed([np.dstack([grey] * 3)])[0]] * 4)
+
+
 @pytest.mark.parametrize(
-    "image",
+    ("image", "hint"),
     [
-        None,
-        "a.png",
-        encode(IMAGE),
-        Image.fromarray(IMAGE),
-        IMAGE / 255,
-        IMAGE[:, :, 0],
-        IMAGE[:, :, :2],
-        IMAGE.tolist(),
+        (None, "expected encoded bytes"),
+        (IMAGE / 255, "images_from_tensor"),
+        (torch.zeros(3, 8, 8), "images_from_tensor"),
+        (torch.zeros(3, 8, 8, dtype=torch.bfloat16), "images_from_tensor"),
+        (IMAGE[:, :, :2], "got \\(24, 32, 2\\)"),
+        (IMAGE.tolist(), "got list"),
+        (Image.fromarray(IMAGE).convert("CMYK"), "got mode CMYK"),
     ],
-    ids=lambda image: type(image).__name__,
+    ids=lambda value: type(value).__name__,
 )
-def test_decoded_images_are_arrays(small_scorer: Scorer, image: Any) -> None:
-    """``score_images`` and ``embed`` take decoded images alone, and say what makes them."""
+def test_what_is_no_image_is_refused(small_scorer: Scorer, image: Any, hint: str) -> None:
+    """``score_images`` and ``embed`` refuse what has no 8-bit levels, and say what makes them."""
     for call in (lambda: small_scorer.score_images([IMAGE], [image]), lambda: small_scorer.embed([image])):
-        with pytest.raises(InvalidArray, match=r"expected a uint8 array \(H, W, 3\), got .*semsim.images.decode"):
+        with pytest.raises(InvalidArray, match=hint):
             call()
     with pytest.raises(EmptyImage):
         small_scorer.embed([IMAGE[:0]])
+
+
+def test_progress_is_told_step_by_step(small_scorer: Scorer) -> None:
+    """Whoever waits hears of each pair that is decoded, and of the images that are embedded, up to the last one."""
+    told: list[tuple[str, int, int]] = []
+    images = [picture(seed=seed) for seed in range(20)]
+    small_scorer.score_pairs([(image, images[0]) for image in images], progress=lambda *step: told.append(step))
+    assert told == [("decoding", done, 20) for done in range(1, 21)] + [("embedding", 16, 20), ("embedding", 20, 20)]
+    told.clear()
+    small_scorer.embed(images[:2], progress=lambda *step: told.append(step))
+    assert told == [("decoding", 1, 2), ("decoding", 2, 2), ("embedding", 2, 2)]
 
 
 def test_a_small_reconstruction_costs_as_much_as_its_original() -> None:

@@ -128,7 +128,7 @@ def _counted(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     embedder = scorer._embedder
     real: Callable[[np.ndarray], np.ndarray] = embedder.embed
 
-    def embed(batch: np.ndarray) -> np.ndarray:
+    def embed(batch: np.ndarray, *_: object) -> np.ndarray:
         counts.append(len(batch))
         return real(batch)
 

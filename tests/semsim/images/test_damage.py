@@ -109,7 +109,7 @@ def test_interlaced_pngs_have_all_their_passes(width: int, height: int) -> None:
         decode(start + png_chunk(b"IDAT", zlib.compress(rows[:-1])) + end)
 
 
-@pytest.mark.parametrize("name", [b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"prVt"])
+@pytest.mark.parametrize("name", [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"prVt"])
 @pytest.mark.parametrize("size", [10, 3 * 2**20])
 def test_metadata_never_makes_a_png_fail(name: bytes, size: int) -> None:
     """Metadata of any size and content is passed over, bombs in it too, which stay compressed."""

@@ -44,11 +44,29 @@ def test_torch_tensors_are_taken() -> None:
     np.testing.assert_array_equal(images[0], picture())
 
 
+def test_tensors_of_attacks_are_taken_as_they_are() -> None:
+    """A tensor that needs a gradient, and those of half precision, which NumPy may lack, make images, too."""
+    torch = pytest.importorskip("torch")
+    levels = torch.from_numpy(picture().transpose(2, 0, 1)[None] / 255.0)
+    for tensor in (levels.float().requires_grad_(), levels.bfloat16(), levels.half()):
+        made = images_from_tensor(tensor, mean=(0, 0, 0), std=(1, 1, 1), value_range=(0.0, 1.0))
+        assert np.abs(made[0].astype(int) - picture()).max() <= 1
+
+
+def test_one_channel_becomes_three() -> None:
+    """A grey tensor, as of MNIST, has one mean and one std, and makes grey images."""
+    grey = picture()[None, None, :, :, 0]
+    made = images_from_tensor((grey / 255.0 - 0.1307) / 0.3081, mean=(0.1307,), std=(0.3081,), value_range=(0.0, 1.0))
+    np.testing.assert_array_equal(made, np.repeat(grey[0, 0, None, :, :, None], 3, axis=3))
+    with pytest.raises(InvalidTensor, match="expected 1 finite numbers for mean"):
+        images_from_tensor(grey / 255.0, mean=MEAN, std=STD, value_range=(0.0, 1.0))
+
+
 def test_tensors_that_numpy_cannot_view_are_refused() -> None:
-    """A tensor that needs a gradient, a sparse one and one of bfloat16 are refused with what to call on it."""
+    """A sparse tensor and one without values are refused with what to call on it."""
     torch = pytest.importorskip("torch")
     zeros = torch.zeros(1, 3, 8, 8)
-    for tensor in (torch.zeros(1, 3, 8, 8, requires_grad=True), zeros.to_sparse(), zeros.bfloat16(), zeros.to("meta")):
+    for tensor in (zeros.to_sparse(), zeros.to("meta"), zeros.bfloat16().expand(10**9, 3, 8, 8)):
         with pytest.raises(InvalidTensor, match=r"expected .*detach\(\)\.float\(\)\.cpu\(\), got Tensor"):
             images_from_tensor(tensor, mean=MEAN, std=STD, value_range=(0.0, 1.0))
 
