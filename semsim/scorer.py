@@ -16,19 +16,20 @@ from semsim.artifact import Artifact
 from semsim.chance import IDENTIFIED, ControlEmbeddings
 from semsim.distinct import distinct
 from semsim.embedder import Embedder
-from semsim.images import DecodeLimits, RGBImage, Source, decode, resize_batch
+from semsim.images import DecodeLimits, RGBImage, Source, resize, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.manifest import Manifest
 from semsim.pairs import (
     PairFailure,
+    decode_each,
     decode_pairs,
     listed,
     merge_outcomes,
     require_comparable,
-    require_decoded,
     require_scorable,
 )
 from semsim.pixel_metrics import PixelMetrics, pixel_metrics
+from semsim.progress import Progress, silent
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Pause, Stage, StageClock, go_on
 from semsim.uninformative import Uninformative, uninformative_pairs
@@ -144,7 +145,7 @@ class Scorer:
             InvalidImage: one of the two images cannot be decoded or is too small.
             InvalidPair: the reconstruction is a sheet of several.
         """
-        return self.score_images([decode(original)], [decode(reconstruction)])[0]
+        return self.score_images([original], [reconstruction])[0]
 
     def score_pairs(
         self,
@@ -152,10 +153,11 @@ class Scorer:
         *,
         limits: DecodeLimits = DEFAULT_LIMITS,
         clock: StageClock | None = None,
+        progress: Progress = silent,
     ) -> list[PairScore | PairFailure]:
         """Score many pairs; what is no pair, or cannot be decoded, fails alone, at its own index.
 
-        A source that is given again (one original with many reconstructions) is decoded once.
+        A source that is given again is decoded once. ``progress`` is told of decoded pairs, then of embedded images.
 
         Raises:
             InvalidPair: ``pairs`` is no sequence of pairs.
@@ -163,38 +165,36 @@ class Scorer:
         pairs = listed(pairs, "(original, reconstruction) pairs")
         clock = clock or StageClock()
         with clock.measure(Stage.DECODE):
-            decoded = decode_pairs(pairs, limits=limits)
-        scores = self.score_images(decoded.originals, decoded.reconstructions, clock=clock)
+            decoded = decode_pairs(pairs, limits=limits, progress=progress)
+        scores = self.score_images(decoded.originals, decoded.reconstructions, clock=clock, progress=progress)
         return merge_outcomes(len(pairs), decoded.indices, scores, decoded.failures)
 
     def score_images(
         self,
-        originals: Iterable[RGBImage],
-        reconstructions: Iterable[RGBImage],
+        originals: Iterable[Source],
+        reconstructions: Iterable[Source],
         *,
         clock: StageClock | None = None,
+        progress: Progress = silent,
     ) -> list[PairScore]:
-        """Score N pairs of decoded images, uint8 ``(H, W, 3)`` of any sizes.
+        """Score N originals, of any sizes, with as many reconstructions.
 
         Each distinct image is resized and embedded once: one original with k reconstructions costs k + 1.
 
         Raises:
             ValueError: there are not as many originals as reconstructions.
             InvalidPair: there is no sequence of images, or a reconstruction is a sheet of several.
-            InvalidArray: an image is no uint8 array ``(H, W, 3)``.
-            ImageTooSmall: a side is under 7 pixels.
+            InvalidImage: an image cannot be decoded, or a side of it is under 7 pixels.
         """
-        originals, reconstructions = listed(originals, "images"), listed(reconstructions, "images")
-        if len(originals) != len(reconstructions):
-            raise ValueError(
-                f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}"
-            )
+        originals, reconstructions = list(decode_each(originals)), list(decode_each(reconstructions))
+        if (made := len(reconstructions)) != len(originals):
+            raise ValueError(f"expected as many reconstructions as originals, got {made}, {len(originals)}")
         if not originals:
             return []
         clock = clock or StageClock()
         prepared = self.prepare(originals, reconstructions, clock=clock)
         with clock.measure(Stage.NETWORK):
-            embeddings = self.embed_prepared(prepared.images)
+            embeddings = self._embedder.embed(prepared.images, progress)
         return self.combine(prepared, embeddings)
 
     def prepare(
@@ -284,19 +284,23 @@ class Scorer:
         low, high = self.manifest.calibration_draws.leakage_range(distances)
         return np.minimum(low, leakages), np.maximum(high, leakages)
 
-    def embed(self, images: Iterable[RGBImage], *, clock: StageClock | None = None) -> NDArray[np.float32]:
-        """Embeddings float32 ``(N, D)`` of N images, uint8 ``(H, W, 3)`` of any sizes; equal ones are embedded once.
+    def embed(
+        self, images: Iterable[Source], *, clock: StageClock | None = None, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Embeddings float32 ``(N, D)`` of N images of any sizes; equal ones are embedded once.
+
+        One file at a time is held at its full size. ``progress`` is told of decoded images, then of embedded ones.
 
         Raises:
             InvalidPair: there is no sequence of images.
-            InvalidArray: an image is no uint8 array ``(H, W, 3)``.
+            InvalidImage: an image cannot be decoded.
         """
-        images = [require_decoded(image) for image in listed(images, "images")]
-        clock = clock or StageClock()
+        clock, spec = clock or StageClock(), self.manifest.input
         with clock.measure(Stage.RESIZE):
-            rows, batch = self._resize(images)
+            small = decode_each(images, lambda one: resize(one, spec.height, spec.width, spec.filter), progress)
+            rows, batch = self._resize(list(small))
         with clock.measure(Stage.NETWORK):
-            return self._embedder.embed(batch)[rows]
+            return self._embedder.embed(batch, progress)[rows]
 
     def _resize(self, images: Sequence[RGBImage]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
         """The row of each image among the distinct images, and the distinct images at the network's size."""
