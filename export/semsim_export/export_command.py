@@ -12,7 +12,7 @@ from semsim.commands.options import Json
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(epilog="Example: semsim export build/trained/model.safetensors models/mine --images photographs")
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Weights, safetensors.")],
     out: Annotated[Path, typer.Argument(help="Artifact directory to write.")],

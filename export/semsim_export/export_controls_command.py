@@ -8,7 +8,7 @@ import typer
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(epilog="Example: semsim export-controls models/mine datasets/cifar10 datasets/caltech101")
 def export_controls(
     artifact: Annotated[Path, typer.Argument(help="Artifact directory, to which the controls are added.")],
     sets: Annotated[list[Path], typer.Argument(help="Reconstruction sets, whose data sets the images are from.")],

@@ -102,7 +102,8 @@ def _seconds(run: Callable[[], Floats]) -> float:
 def curve_table(timed: tuple[TimedRecipe, ...], beside: str) -> str:
     """The recipes as a Markdown table, the quickest first."""
     lines = [
-        f"| recipe | input | embedding | time a pair, of {beside}'s | AUC | of each fold | strangers | copies | moved | mirrored |",
+        f"| recipe | input | embedding | time a pair, of {beside}'s "
+        "| AUC | of each fold | strangers | copies | moved | mirrored |",
         "|---" * 10 + "|",
     ]
     for one in timed:
