@@ -63,7 +63,8 @@ def copies_auc(network: EmbeddingNetwork, sized: SizedSet, distances: Floats) ->
 def called_recognised(network: EmbeddingNetwork, sized: SizedSet, distances: Floats, change: str) -> float:
     """The share of originals whose changed copy a calibration at even odds would call recognizable, about.
 
-    The bound is the distance within which as many reconstructions lie as the majority recognised. ``distances`` ``(N,)`` are those of the reconstructions.
+    The bound is the distance within which as many reconstructions lie as the majority recognised.
+    ``distances`` ``(N,)`` are those of the reconstructions.
     """
     bound = np.quantile(distances, sized.judged.majority.mean())
     copies = _distances(network, sized.originals[np.unique(sized.original_of)], (change,))[change]
