@@ -1,14 +1,16 @@
 """The scoring of two directories against each other, chunk by chunk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsim import __version__
+from semsim.bulk.directory_chunk import score_chunks
 from semsim.bulk.distance_matching import match_by_distance
+from semsim.bulk.engine import Engine
 from semsim.bulk.files import Directories, SkippedFile, list_files, list_images
-from semsim.bulk.journal import Journal, stamp
+from semsim.bulk.journal import Journal
 from semsim.bulk.matching import Match, Matching, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import InvalidOption, UnmatchedImages
@@ -20,9 +22,6 @@ from semsim.summary import Summary, summarize
 
 if TYPE_CHECKING:
     from semsim.client import RemoteScorer
-
-CHUNK = 16
-"""Pairs that are decoded at once: 32 photographs of 12 megapixels take about a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +71,20 @@ def score_directories(
     *,
     journal_path: Path | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
+    engine: Engine = Engine.HERE,
+    workers: int | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Match two directories and score every pair; where an image cannot be decoded, only its pairs fail.
 
     Files that are skipped or have no partner, and files that came while the run went on, are told in its result. With a
     ``journal_path``, pairs that an interrupted run has scored are not scored again. The caller deletes the file once
-    the rows are safe.
+    the rows are safe. ``engine`` and ``workers`` are those of :func:`semsim.bulk.workers.jobs.run_jobs`.
 
     Raises:
         UnmatchedImages: nothing matches, or names or counts do not allow this matching.
-        InvalidOption: the matching needs embeddings, and the scorer is a service's.
-        SemSimError: a service ends the run; what was scored before is in the journal.
+        InvalidOption: the matching needs embeddings, or workers are asked for, and the scorer is a service's.
+        SemSimError: a service or workers end the run; what was scored before is in the journal.
     """
     originals, reconstructions = list_images(directories.originals), list_images(directories.reconstructions)
     matching, unreadable = _match(
@@ -103,7 +104,7 @@ def score_directories(
         if not isinstance(scorer, Scorer):
             header["service"] = scorer.service.model_dump_json(exclude={"manifest"})
         journal = Journal(journal_path, header)
-    rows = list(_score(scorer, directories, matching.pairs, limits, journal, progress))
+    rows = score_chunks(scorer, directories, matching.pairs, limits, journal, engine, workers, progress)
     return Run(
         rows + unreadable,
         matching,
@@ -145,39 +146,3 @@ def _match(
             if not isinstance(scorer, Scorer):
                 raise InvalidOption(f"expected the matching name or index with a service, got {match}")
             return match_by_distance(scorer, directories, match, limits, progress, originals, reconstructions)
-
-
-def _score(
-    scorer: "Scorer | RemoteScorer",
-    directories: Directories,
-    pairs: Sequence[tuple[Path, Path]],
-    limits: DecodeLimits,
-    journal: Journal | None,
-    progress: Progress,
-) -> Iterator[ScoreRow]:
-    """Score ``pairs`` in chunks and yield their rows in order; pairs that ``journal`` holds are not scored again."""
-    done = 0
-    size = CHUNK if isinstance(scorer, Scorer) else scorer.pairs_at_once
-    for start in range(0, len(pairs), size):
-        chunk = pairs[start : start + size]
-        rows = _score_chunk(scorer, directories, chunk, limits, journal)
-        done += len(rows)
-        progress("scoring", done, len(pairs))
-        yield from rows
-
-
-def _score_chunk(
-    scorer: "Scorer | RemoteScorer",
-    directories: Directories,
-    pairs: Sequence[tuple[Path, Path]],
-    limits: DecodeLimits,
-    journal: Journal | None,
-) -> list[ScoreRow]:
-    stamps = {pair: stamp(*directories.files(pair)) for pair in pairs}
-    known = {pair: journal.done(*pair, stamps[pair]) if journal else None for pair in pairs}
-    todo = [pair for pair in pairs if known[pair] is None]
-    results = scorer.score_pairs([directories.files(pair) for pair in todo], limits=limits)
-    fresh = {pair: ScoreRow.of(*pair, result) for pair, result in zip(todo, results, strict=True)}
-    if journal is not None:
-        journal.append((stamps[pair], row) for pair, row in fresh.items())
-    return [known[pair] or fresh[pair] for pair in pairs]

@@ -10,12 +10,15 @@ import typer
 from semsim.commands.control_options import NoControls, OwnControls
 from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
+    EngineName,
     FailAbove,
     Json,
     Model,
     Output,
     Require,
+    Workers,
     check_output,
+    engine_of,
     exit_code,
     load_scorer,
 )
@@ -60,6 +63,8 @@ def score_dir(
     certificate: Certificate = None,
     key: Key = None,
     patience: PatienceSeconds = None,
+    engine: EngineName = "here",
+    workers: Workers = None,
     controls: OwnControls = None,
     no_controls: NoControls = False,
     fail_above: FailAbove = None,
@@ -84,6 +89,7 @@ def score_dir(
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     _check((originals, reconstructions), output)
+    chosen_engine = engine_of(engine, workers)
     _check_one_model(url, (model, require, controls), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
@@ -107,6 +113,8 @@ def score_dir(
                 Directories(originals, reconstructions),
                 Match(match),
                 journal_path=journal,
+                engine=chosen_engine,
+                workers=workers,
                 progress=progress,
             )
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """A table of pairs is scored into one row a pair, however often the run is interrupted."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
