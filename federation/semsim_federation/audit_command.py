@@ -42,11 +42,13 @@ if TYPE_CHECKING:
     from semsim_federation.leakage_report import LeakageReport
 
 app = typer.Typer(no_args_is_help=True, help="Tell whether what a client sends gives its images away.")
-app.command()(run)
-app.command()(example)
+app.command(epilog="Example: semsim audit run audit.yaml --out report.html")(run)
+app.command(epilog="Example: semsim audit example")(example)
 
 
-@app.command()
+@app.command(
+    epilog="Example: semsim audit update --module task.py:Net --size 32 --classes 10 --mean 0.5 --std 0.5 --white 1 --before before.npz --after after.npz --images images --labels 3 --controls public"
+)
 def update(
     before: Annotated[Path, typer.Option(help="The weights sent out: .safetensors, .npz, or a PyTorch state dict.")],
     after: Annotated[Path, typer.Option(help="The client's answer: tensors by name or in order.")],
@@ -133,7 +135,7 @@ def update(
         raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: semsim audit plot series.parquet curve.png")
 def plot(
     series: Annotated[list[Path], typer.Argument(help="Series of audits, Parquet: a curve each.")],
     out: Annotated[Path, typer.Argument(help="The picture to write, .png or .svg.")],

@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 from semsim.bulk.bystanders import left_by_a_desktop, why_skipped
@@ -41,6 +42,8 @@ class Listing:
     skipped: tuple[SkippedFile, ...]
     """All others that are not known to hold no image: other formats and names, files of no known kind, links that lead
     nowhere, pipes, and folders that cannot be read."""
+    left_by_desktops: tuple[Path, ...] = ()
+    """Files that macOS and Windows leave beside images, such as ``._a.png``, by name and content. They are ignored."""
 
     def since(self, before: "Listing") -> tuple[SkippedFile, ...]:
         """The files that came into the directory after the listing ``before``, as skipped ones."""
@@ -72,17 +75,23 @@ def list_files(directory: Path) -> Listing:
     """List what is below ``directory``, which may be nothing; links to directories are followed."""
     images: list[Path] = []
     skipped: list[SkippedFile] = []
-    for path, reason in _walk(directory, frozenset()):
+    left: list[Path] = []
+    for path, outcome in _walk(directory, frozenset()):
         relative = path.relative_to(directory)
-        if reason is None:
-            images.append(relative)
+        if isinstance(outcome, InvalidImage):
+            skipped.append(SkippedFile(relative, outcome))
         else:
-            skipped.append(SkippedFile(relative, reason))
-    return Listing(tuple(sorted(images)), tuple(sorted(skipped, key=lambda one: one.path)))
+            (images if outcome is _Kind.IMAGE else left).append(relative)
+    return Listing(tuple(sorted(images)), tuple(sorted(skipped, key=lambda one: one.path)), tuple(sorted(left)))
 
 
-def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, InvalidImage | None]]:
-    """Yield images below ``directory`` with None, skipped paths with the reason; ``above`` are its parents' inodes."""
+class _Kind(Enum):
+    IMAGE = auto()
+    LEFT_BY_A_DESKTOP = auto()
+
+
+def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, _Kind | InvalidImage]]:
+    """Yield the paths below ``directory``, skipped ones with the reason; ``above`` are the inodes of its parents."""
     try:
         status = directory.stat()
         entries = list(directory.iterdir())
@@ -100,9 +109,9 @@ def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[
             elif not stat.S_ISREG(mode):
                 yield path, UnreadableFile("expected a regular file, got a pipe, a socket or a device")
             elif left_by_a_desktop(path):
-                continue
+                yield path, _Kind.LEFT_BY_A_DESKTOP
             elif path.suffix.lower() in IMAGE_SUFFIXES:
-                yield path, None
+                yield path, _Kind.IMAGE
             elif (reason := why_skipped(path)) is not None:
                 yield path, reason
         except OSError as error:

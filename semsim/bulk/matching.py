@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.bulk.files import list_images
-from semsim.bulk.numbering import check_pairing, in_natural_order
+from semsim.bulk.numbering import check_pairing, composed, in_natural_order
 from semsim.exceptions import MissingExtra, UnmatchedImages
 
 
@@ -45,17 +45,19 @@ def find_images(directory: Path) -> list[Path]:
 def match_by_name(originals: Sequence[Path], reconstructions: Sequence[Path]) -> Matching:
     """Pair the original ``a/7.png`` with ``a/7.jpg``, and with every image in ``a/7/``: many reconstructions of it.
 
+    Names are compared by their characters: macOS writes an umlaut as two, other systems as one (UAX #15, NFC).
+
     Raises:
-        UnmatchedImages: two originals have names that only differ in their suffix.
+        UnmatchedImages: two originals have names that only differ in their suffix, or in how they write a character.
     """
     by_name: dict[Path, Path] = {}
     for original in originals:
-        twin = by_name.setdefault(original.with_suffix(""), original)
+        twin = by_name.setdefault(composed(original.with_suffix("")), original)
         if twin is not original:
             raise UnmatchedImages(f"expected originals with distinct names, got {twin} and {original}")
     pairs, lone = [], []
     for reconstruction in reconstructions:
-        partner = by_name.get(reconstruction.with_suffix("")) or by_name.get(reconstruction.parent)
+        partner = by_name.get(composed(reconstruction.with_suffix(""))) or by_name.get(composed(reconstruction.parent))
         if partner is None:
             lone.append(reconstruction)
         else:

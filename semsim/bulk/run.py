@@ -43,6 +43,8 @@ class Run:
     matching: Matching
     skipped_originals: tuple[SkippedFile, ...] = ()
     skipped_reconstructions: tuple[SkippedFile, ...] = ()
+    left_by_desktops: tuple[Path, ...] = ()
+    """Files of both directories that macOS and Windows left there, and that are ignored."""
 
     def rows_of_others(self) -> list[ScoreRow]:
         """A row for each file that took part in no pair, with the reason as its error."""
@@ -110,6 +112,7 @@ def score_directories(
         matching,
         originals.skipped + list_files(directories.originals).since(originals),
         reconstructions.skipped + list_files(directories.reconstructions).since(reconstructions),
+        originals.left_by_desktops + reconstructions.left_by_desktops,
     )
 
 

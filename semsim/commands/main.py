@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -32,9 +33,19 @@ class _EntryPointGroup(TyperGroup):
         entry = _commands().get(cmd_name)
         if entry is None:
             return None
-        command = typer.main.get_command(entry.load())
+        sub_app = entry.load()
+        sub_app._add_completion = False  # it would install itself under the name of the whole command
+        command = typer.main.get_command(sub_app)
         command.name = cmd_name
-        return command
+        return _with_example(command)
+
+
+def _with_example(command: Any) -> Any:
+    """A group of commands, and the groups in it, with the example of the first of its commands."""
+    for name in command.list_commands(None) if isinstance(command, TyperGroup) else ():
+        first = _with_example(command.get_command(None, name))
+        command.epilog = command.epilog or first.epilog
+    return command
 
 
 def _commands() -> dict[str, EntryPoint]:
@@ -44,10 +55,10 @@ def _commands() -> dict[str, EntryPoint]:
 app = typer.Typer(
     cls=_EntryPointGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Would a person recognise what a gradient-inversion attack rebuilt?",
-    epilog="Exit codes: 0 done; 1 not everything could be scored; 2 refused, with the reason; "
+    epilog="Example: semsim score original.png reconstruction.png. "
+    "Exit codes: 0 done; 1 not everything could be scored; 2 refused, with the reason; "
     "3 a leakage above --fail-above; 4 to 6 what an attack did not explain, see attack run.",
 )
 
@@ -65,7 +76,7 @@ def _semsim(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
-def main(command: Callable[[], Any] = app) -> None:
+def main(command: Callable[[], Any] = partial(app, prog_name=PROJECT)) -> None:  # noqa: B008
     """Run a command line. Errors of the project and of the system end it with one line on stderr and exit code 2."""
     try:
         command()

@@ -15,7 +15,7 @@ def _model() -> None:
     """Keep ``show`` a sub-command: Typer would make the only command that of the app."""
 
 
-@app.command()
+@app.command(epilog="Example: semsim model show")
 def show(model: Model = None, require: Require = None, as_json: Json = False) -> None:
     """Show the manifest, and the execution provider that runs it here."""
     import numpy as np

@@ -63,11 +63,21 @@ def check_output(output: Path | None) -> None:
         MissingExtra: Parquet is asked for, and pyarrow is not installed.
     """
     from semsim.bulk.rows import TableFormat
-    from semsim.exceptions import InvalidOption
 
     if output is None:
         return
     TableFormat.of(output)
+    check_parent(output)
+
+
+def check_parent(output: Path) -> None:
+    """Refuse a file that could not be written.
+
+    Raises:
+        InvalidOption: no such directory, or a directory.
+    """
+    from semsim.exceptions import InvalidOption
+
     parent = output.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise InvalidOption(f"expected an output file in an existing directory to write to, got {output}")

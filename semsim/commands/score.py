@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(epilog="Example: semsim score original.png reconstruction.png --fail-above 0.5")
 def score(
     original: Annotated[Path, typer.Argument(help="The client's image: PNG, JPEG or WebP.")],
     reconstruction: Annotated[Path, typer.Argument(help="The attack's reconstruction of it.")],

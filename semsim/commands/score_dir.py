@@ -2,12 +2,24 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semsim.commands.control_options import NoControls, OwnControls
+from semsim.commands.gate_options import (
+    BaselineTable,
+    FailShare,
+    GitHub,
+    JUnit,
+    Margin,
+    check_model,
+    close_gate,
+    gate_report,
+    limits_of,
+)
 from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
     EngineName,
@@ -19,7 +31,6 @@ from semsim.commands.options import (
     Workers,
     check_output,
     engine_of,
-    exit_code,
     load_scorer,
 )
 from semsim.commands.progress_bar import progress_bar
@@ -36,7 +47,7 @@ _NAMED = 3
 """The files of a kind that are named."""
 
 
-@app.command()
+@app.command(epilog="Example: semsim score-dir originals reconstructions -o scores.csv --fail-above 0.5")
 def score_dir(
     originals: Annotated[Path, typer.Argument(help="Directory of the clients' images.")],
     reconstructions: Annotated[Path, typer.Argument(help="Directory of the attack's reconstructions.")],
@@ -68,6 +79,11 @@ def score_dir(
     controls: OwnControls = None,
     no_controls: NoControls = False,
     fail_above: FailAbove = None,
+    fail_share: FailShare = None,
+    baseline: BaselineTable = None,
+    margin: Margin = None,
+    junit: JUnit = None,
+    github: GitHub = None,
     as_json: Json = False,
 ) -> None:
     """Score a directory of originals against a directory of reconstructions.
@@ -77,9 +93,10 @@ def score_dir(
 
     Exit codes: 0 every image of both directories was scored; 3 a leakage is above --fail-above; 1 an image was not
     scored, had no partner or was skipped, or with --fail-above nothing can be told of a pair; 2 refused; 130
-    interrupted.
+    interrupted. With --baseline also: 3 leakage rose; 1 a pair of the baseline is missing.
     """
     from semsim.bulk.files import Directories
+    from semsim.bulk.leakage_gate import judge
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import report, write_table
     from semsim.bulk.run import score_directories
@@ -89,6 +106,7 @@ def score_dir(
     if match not in set(Match):
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     _check((originals, reconstructions), output)
+    limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
     chosen_engine = engine_of(engine, workers)
     _check_one_model(url, (model, require, controls), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
@@ -106,6 +124,7 @@ def score_dir(
             controls=not no_controls,
         )
     scorer = remote or load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls)
+    check_model(limits, scorer.manifest)
     try:
         with remote or nullcontext(), progress_bar() as progress:
             run = score_directories(
@@ -135,16 +154,21 @@ def score_dir(
             journal.unlink(missing_ok=True)
         else:
             typer.echo(f"{faults} met a fault of the service: call again to score these alone", err=True)
+    outcome = judge(limits, run.rows, scorer.manifest.threshold)
     if as_json:
-        typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
+        told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits)
+        typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         _print(run.rows, summary, output, chosen=match in (Match.BEST, Match.ASSIGNMENT))
         has_controls = controls is not None or scorer.manifest.controls is not None
         _tell_untold(run.rows, asked=has_controls and not no_controls)
     if missing := _missing(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)
-    others = summary.skipped * (not allow_skipped) + summary.unmatched * (not allow_unmatched)
-    raise typer.Exit(exit_code(summary, fail_above, others))
+    skipped, unmatched = summary.skipped * (not allow_skipped), summary.unmatched * (not allow_unmatched)
+    counted = _missing(
+        replace(summary, uninformative=summary.uninformative * limits.is_gate, skipped=skipped, unmatched=unmatched)
+    )
+    raise typer.Exit(close_gate(outcome, rows, counted, junit=junit, github=github, err=as_json))
 
 
 def _kept(journal: Path | None) -> str:
@@ -205,6 +229,8 @@ def _warn(run: "Run") -> None:
 
     if run.matching.note:
         typer.echo(text(run.matching.note), err=True)
+    if left := run.left_by_desktops:
+        typer.echo(f"ignored what a desktop left there: {len(left)}, such as {text(left[0].as_posix())}", err=True)
     empty = [row.original or "" for row in run.rows if row.uninformative == Uninformative.ORIGINAL]
     for what, names in (
         ("skipped original", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_originals]),
@@ -214,7 +240,8 @@ def _warn(run: "Run") -> None:
         ("original that shows nothing", list(dict.fromkeys(empty))),
         *(
             (why.reason, [row.reconstruction or "" for row in run.rows if row.uninformative == why])
-            for why in (Uninformative.BLANK, Uninformative.REORDERED)
+            for why in Uninformative
+            if why is not Uninformative.ORIGINAL
         ),
     ):
         for name in names[:_NAMED]:

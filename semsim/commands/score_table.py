@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(epilog="Example: semsim score-table pairs.parquet scores.parquet")
 def score_table(
     table: Annotated[
         str, typer.Argument(help="A .parquet file or .tar shard, or a folder of them; a path, s3:// or gs://.")

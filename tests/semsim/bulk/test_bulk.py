@@ -60,6 +60,15 @@ def test_by_name_pairs_stems_and_directories() -> None:
         match_by_name([Path("7.png"), Path("7.jpg")], [Path("7.png")])
 
 
+def test_names_match_however_an_umlaut_is_written() -> None:
+    """An umlaut is two characters in macOS, and one elsewhere; two originals of one name are refused."""
+    one, two = Path("k\u00f6ln.png"), Path("ko\u0308ln.png")
+    assert match_by_name([one], [two]).pairs == ((one, two),)
+    assert match_by_name([two], [one.with_suffix("") / "dlg.png"]).pairs == ((two, Path("k\u00f6ln/dlg.png")),)
+    with pytest.raises(UnmatchedImages, match="distinct names"):
+        match_by_name([one, two], [one])
+
+
 def test_by_index_needs_equal_counts() -> None:
     """The i-th original goes with the i-th reconstruction."""
     matching = match_by_index([Path("a"), Path("b")], [Path("x"), Path("y")])

@@ -24,7 +24,7 @@ Kind = Annotated[
 Share = Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of places that show it.")]
 
 
-@app.command("run")
+@app.command("run", epilog="Example: semsim annotate run datasets/cifar10 judgements --recognisers build/recognisers")
 def run(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
@@ -58,7 +58,10 @@ def run(
     typer.echo(f"{table}: {len(judgements)} judgements by the classifiers {', '.join(names)} added")
 
 
-@app.command("sheets")
+@app.command(
+    "sheets",
+    epilog="Example: semsim annotate sheets datasets/cifar10 handout/ada --annotator ada --split test --kind person",
+)
 def sheets(
     dataset: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Finished reconstruction sets.")],
     out: Annotated[Path, typer.Argument(help="New directory, to be handed to the annotator.")],
@@ -128,7 +131,7 @@ def sheets(
     typer.echo(f"{out}: {len(made.tiles)} tiles on {len(made.sheets)} sheets; key at {key_path}")
 
 
-@app.command("copies")
+@app.command("copies", epilog="Example: semsim annotate copies datasets/cifar10-many copies/cifar10-many")
 def copies(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set, whose test originals are copied.")],
     out: Annotated[
@@ -143,7 +146,7 @@ def copies(
     typer.echo(f"{out}: {made.rows} copies of {count} originals, called {made.name}")
 
 
-@app.command("import")
+@app.command("import", epilog="Example: semsim annotate import handout/ada.key.json ada-answers.json judgements")
 def import_answers(
     key: Annotated[Path, typer.Argument(help="The key of the contact sheets.")],
     answers: Annotated[Path, typer.Argument(help="JSON: tile number to class, its index, or -1.")],
@@ -160,7 +163,7 @@ def import_answers(
     take_in(table, read_answers(SheetKey.read(key), answers, _kind(kind)))
 
 
-@app.command("agreement")
+@app.command("agreement", epilog="Example: semsim annotate agreement judgements --dataset datasets/cifar10")
 def agreement(
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
     dataset: Annotated[
@@ -205,7 +208,9 @@ def agreement(
         typer.echo(agreement_table(reports))
 
 
-@app.command("clearer-copies")
+@app.command(
+    "clearer-copies", epilog="Example: semsim annotate clearer-copies datasets/vision-models --dataset datasets/cifar10"
+)
 def clearer_copies(
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],
     dataset: Annotated[list[Path], typer.Option(help="The judged sets.")],
@@ -222,7 +227,7 @@ def clearer_copies(
     told(text, write, "clearer-copies")
 
 
-@app.command("serve")
+@app.command("serve", epilog="Example: semsim annotate serve datasets/cifar10")
 def serve(
     datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Finished reconstruction sets.")],
     database: Annotated[
@@ -270,7 +275,7 @@ def serve(
         listen(create_app(study, opened), host, port, lambda url: typer.echo(f"{url}  ({about})"))
 
 
-@app.command("collect")
+@app.command("collect", epilog="Example: semsim annotate collect datasets/cifar10/annotations/page.sqlite judgements")
 def collect(
     database: Annotated[Path, typer.Argument(help="SQLite file of `semsim annotate serve`, which may be running.")],
     table: Annotated[Path, typer.Argument(help="Directory of the table of judgements.")],

@@ -16,10 +16,13 @@ from semsim_training.subcommands.option_checks import DEVICES, one_of, present
 app = typer.Typer(no_args_is_help=True, help="Rebuild clients' images from their updates.")
 
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-app.command("run")(run)
+app.command(
+    "run",
+    epilog="Example: semsim attack run --module task.py:Net --size 32 --classes 10 --mean 0.5 --std 0.5 --white 1 --model before.npz --update after.npz --out attacked",
+)(run)
 
 
-@app.command("grid")
+@app.command("grid", epilog="Example: semsim attack grid configs/attacks/cifar10.yaml build/cifar10")
 def grid(
     config: Annotated[Path, typer.Argument(help="Settings, YAML; `semsim attack example` prints some.")],
     out: Annotated[Path, typer.Argument(help="The set's directory; an unfinished one is finished.")],
@@ -72,14 +75,17 @@ def grid(
     raise typer.Exit(code)
 
 
-app.command("gallery")(gallery)
-app.command("table")(table)
-app.command("compare")(compare)
-app.command("example")(example)
-app.command("train-generator")(train_generator_of)
+app.command("gallery", epilog="Example: semsim attack gallery build/cifar10 --out gallery.png")(gallery)
+app.command("table", epilog="Example: semsim attack table build/cifar10")(table)
+app.command("compare", epilog="Example: semsim attack compare build/cifar10 --by attack")(compare)
+app.command("example", epilog="Example: semsim attack example")(example)
+app.command(
+    "train-generator",
+    epilog="Example: semsim attack train-generator configs/generators/cifar10.yaml build/cifar10.safetensors",
+)(train_generator_of)
 
 
-@app.command("list")
+@app.command("list", epilog="Example: semsim attack list")
 def list_attacks() -> None:
     """The published attacks, and the attacks, defenses and victims of plug-ins."""
     from semsim_training.attacks.catalogue import ATTACKS

@@ -32,7 +32,7 @@ Qualified = Annotated[
 ]
 
 
-@app.command("judgements")
+@app.command("judgements", epilog="Example: semsim faithfulness judgements judgements.csv --kind person --out report")
 def judgements(
     table: Annotated[
         Path, typer.Argument(help="A row for each reconstruction, with judgements and metrics, .csv or .parquet.")
@@ -73,7 +73,9 @@ def judgements(
         raise typer.Exit(EXIT_FAILED_PAIRS)
 
 
-@app.command("set")
+@app.command(
+    "set", epilog="Example: semsim faithfulness set datasets/cifar10 --judgements judgements --kind person --out report"
+)
 def reconstruction_set(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     judgements: Annotated[Path, typer.Option(help="Directory of the table of judgements.")],
@@ -177,7 +179,7 @@ def _finish(
     typer.echo(report.model_dump_json(indent=1) if as_json else f"{terminal_table(report)}\n{out / 'report.html'}")
 
 
-@app.command("stand-ins")
+@app.command("stand-ins", epilog="Example: semsim faithfulness stand-ins texture_shape.parquet")
 def stand_ins(
     table: Annotated[
         Path,
@@ -193,7 +195,10 @@ def stand_ins(
     told(text, write, "stand-ins")
 
 
-@app.command("identified")
+@app.command(
+    "identified",
+    epilog="Example: semsim faithfulness identified datasets/cifar10 --judgements datasets/vision-models --faces faces",
+)
 def identified(
     sets: Annotated[list[Path], typer.Argument(help="Reconstruction sets, whose test split is measured.")],
     judgements: Annotated[Path, typer.Option(help="Table of judgements by vision models.")],
@@ -220,7 +225,9 @@ def identified(
     told(text, write, "identified")
 
 
-@app.command("copies")
+@app.command(
+    "copies", epilog="Example: semsim faithfulness copies copies/cifar10-many --judgements datasets/vision-models"
+)
 def copies(
     sets: Annotated[list[Path], typer.Argument(help="Sets of `semsim annotate copies`.")],
     judgements: Annotated[Path, typer.Option(help="Table of judgements by vision models.")],
@@ -245,7 +252,7 @@ def copies(
     told(text, write, "copies")
 
 
-@app.command("inputs")
+@app.command("inputs", epilog="Example: semsim faithfulness inputs configs/metric/default.yaml --faces faces")
 def inputs(
     config: Annotated[Path, typer.Argument(help="Judged sets and recipes, YAML, as `semsim train` takes it.")],
     faces: Annotated[Path, typer.Option(help="Folder of photographs of faces, such as Caltech-101's Faces.")],

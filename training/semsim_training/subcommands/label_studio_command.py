@@ -11,7 +11,10 @@ from semsim_training.subcommands.judgement_import import take_in
 app = typer.Typer(no_args_is_help=True, help="Exchange tasks and annotations with Label Studio, as JSON.")
 
 
-@app.command("export")
+@app.command(
+    "export",
+    epilog="Example: semsim annotate label-studio export datasets/cifar10 project --split test --clean 10 --noise 5",
+)
 def export(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     out: Annotated[Path, typer.Argument(help="Directory for tasks.json and config.xml.")],
@@ -37,7 +40,10 @@ def export(
     typer.echo(f"{out}: {len(made.items)} tasks; key at {key_path}")
 
 
-@app.command("import")
+@app.command(
+    "import",
+    epilog="Example: semsim annotate label-studio import project.key.json export.json judgements --annotator 1=ada",
+)
 def import_export(
     key: Annotated[Path, typer.Argument(help="The key of the tasks.")],
     exported: Annotated[Path, typer.Argument(help="JSON or JSON-MIN, as Label Studio exports it.")],

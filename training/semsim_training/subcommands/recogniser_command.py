@@ -14,7 +14,7 @@ def _recogniser() -> None:
     pass
 
 
-@app.command("train")
+@app.command("train", epilog="Example: semsim recogniser train configs/recognisers/cpu.yaml build/recognisers")
 def train(
     config: Annotated[Path, typer.Argument(help="Images, networks and seeds, YAML.")],
     out: Annotated[Path, typer.Argument(help="Directory for NAME-SEED.safetensors and NAME-SEED.json.")],

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semsim.commands.main import EXIT_LEAKS
-from semsim.commands.options import FailAbove, Json, Model, Output, Require, check_output, exit_code, load_scorer
+from semsim.commands.options import (
+    EngineName,
+    FailAbove,
+    Json,
+    Model,
+    Output,
+    Require,
+    Workers,
+    check_output,
+    engine_of,
+    exit_code,
+    load_scorer,
+)
 from semsim_training.subcommands.attack_exit_codes import EXIT_NOTHING_FOUND, EXIT_PARTLY
 
 if TYPE_CHECKING:
@@ -22,13 +34,15 @@ _SHOWN = 3
 """The reasons for missing scores that are printed."""
 
 
-@app.command()
+@app.command(epilog="Example: semsim score-set build/cifar10 -o scores.parquet --fail-above 0.5")
 def score_set(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     settings: Annotated[str, typer.Option(help="Only settings whose name contains this.")] = "",
     output: Output = None,
     model: Model = None,
     require: Require = None,
+    engine: EngineName = "here",
+    workers: Workers = None,
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
@@ -53,6 +67,7 @@ def score_set(
     from semsim_training.reconstructions.unexplained_settings import unexplained_settings
     from semsim_training.reconstructions.verdict import untold_settings
 
+    chosen_engine = engine_of(engine, workers)
     check_output(output)
     made = ReconstructionSet.read(dataset)
     chosen = [row for row in made.rows if settings in row.setting]
@@ -61,7 +76,7 @@ def score_set(
     keep_freed_memory()
     scorer = load_scorer(model, require, fail_above)
     with progress_bar() as progress:
-        scored = score_rows(made, chosen, scorer, progress=progress)
+        scored = score_rows(made, chosen, scorer, progress=progress, engine=chosen_engine, workers=workers)
     rows = [SetScoreRow.of_row(one) for one in scored]
     summary = summarize(one.outcome for one in scored)
     if output is not None:

@@ -16,7 +16,7 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of each training
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 
-@app.command("run")
+@app.command("run", epilog="Example: semsim train run configs/metric/default.yaml build/trained")
 def run(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for the checkpoint, its description and training.json.")],
@@ -46,7 +46,7 @@ def run(
         typer.echo(_sentence(comparison))
 
 
-@app.command("select")
+@app.command("select", epilog="Example: semsim train select configs/metric/default.yaml build/selection")
 def select(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for selection.json; what is in it is not done again.")],
@@ -83,7 +83,7 @@ def select(
         )
 
 
-@app.command("hold-out")
+@app.command("hold-out", epilog="Example: semsim train hold-out configs/metric/default.yaml build/held-out")
 def hold_out(
     config: Config,
     out: Annotated[Path, typer.Argument(help="Directory for hold-out.json; what is in it is not done again.")],
@@ -120,7 +120,10 @@ def hold_out(
         typer.echo(f"not measured: {what}: {why}", err=True)
 
 
-@app.command("card")
+@app.command(
+    "card",
+    epilog="Example: semsim train card configs/metric/default.yaml build/trained models/mine --held-out build/held-out",
+)
 def card(
     config: Config,
     trained: Annotated[Path, typer.Argument(help="Directory of `semsim train run`.")],
@@ -136,7 +139,7 @@ def card(
     typer.echo(f"{out / 'README.md'}")
 
 
-@app.command("sets")
+@app.command("sets", epilog="Example: semsim train sets configs/metric/default.yaml")
 def sets(config: Config) -> None:
     """Print the directory of each set that is finished and judged, one a line; those that are not yet are told."""
     import os

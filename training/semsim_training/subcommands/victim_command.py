@@ -16,7 +16,7 @@ def _victim() -> None:
     pass
 
 
-@app.command("train")
+@app.command("train", epilog="Example: semsim victim train configs/victims/cpu.yaml models/victims")
 def train(
     config: Annotated[Path, typer.Argument(help="Networks, images and schedules, YAML.")],
     out: Annotated[Path, typer.Argument(help="Directory for NAME.safetensors and NAME.json.")],
@@ -48,7 +48,7 @@ def train(
             typer.echo(f"{path}: {label}, {record.test_accuracy:.1%} of {record.test_images} test images")
 
 
-@app.command("table")
+@app.command("table", epilog="Example: semsim victim table models/victims")
 def table(
     directory: Annotated[Path, typer.Argument(help="Directory with NAME.safetensors and NAME.json.")],
     write: Annotated[

@@ -1,0 +1,44 @@
+"""The run of a gate as a JUnit report, which servers of continuous integration show pair by pair."""
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from semsim.bulk.leakage_gate import GateOutcome
+from semsim.bulk.rows import ScoreRow
+
+
+def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequence[str]) -> str:
+    """The report as XML. It has a failure or an error exactly where the gate does not pass.
+
+    Args:
+        rows: the pairs of the run, and the files that are in no pair. Those that were not scored are skipped cases.
+        outcome: the outcome of the gate.
+        unseen: sentences about all that keeps the gate from passing although no leakage is past a limit.
+    """
+    suite = Element("testsuite", name="semsim score-dir")
+    is_above = outcome.summary in outcome.reasons
+    exceeding = {(row.original, row.reconstruction) for row in outcome.exceeding} if is_above else set()
+    for row in rows:
+        case = _case(suite, f"{row.original or 'no original'} -> {row.reconstruction or 'no reconstruction'}")
+        if (row.original, row.reconstruction) in exceeding:
+            SubElement(case, "failure", message=f"leakage {row.leakage:.4f}")
+        elif row.leakage is None:
+            reason = row.error_message or row.uninformative or "the model gives no leakage"
+            SubElement(case, "skipped", message=reason)
+        else:
+            SubElement(case, "system-out").text = f"leakage {row.leakage:.4f}"
+    for name, sentences, kind in (("leakage is within its limits", outcome.reasons, "failure"),
+                                  ("every pair was seen", unseen, "error")):  # fmt: skip
+        case = _case(suite, name)
+        for sentence in sentences:
+            SubElement(case, kind, message=sentence)
+    for attribute, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(attribute, str(sum(1 for _ in suite.iter(tag))))
+    suites = Element("testsuites")
+    suites.append(suite)
+    indent(suites)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suites, encoding="unicode") + "\n"
+
+
+def _case(suite: Element, name: str) -> Element:
+    return SubElement(suite, "testcase", classname="semsim.score-dir", name=name)
