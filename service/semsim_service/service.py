@@ -30,11 +30,12 @@ from semsim_service.observing.certificate_expiry import CertificateExpiry
 from semsim_service.observing.observers import Observers
 from semsim_service.observing.server_processes import ServerProcesses
 from semsim_service.settings import Settings, load_settings
+from semsim_service.web_page.static_files import static_files
 
 hosting.prepare()
 _https = RenewedContext()
 uvicorn.config.create_ssl_context = _https.making(uvicorn.config.create_ssl_context)
-_http = HTTPTransport()
+_http = HTTPTransport(static_files(hosting.readable_settings()))
 _grpc = GRPCTransport()
 
 
@@ -76,11 +77,17 @@ class SemSimService:
         background = (self._core.observe_queue(), collect_regularly(), give_back_regularly())
         self._tasks = [asyncio.create_task(work) for work in background]
         await _grpc.start(self._core, self._settings)
-        parts = (self._tokens.reload, _https.reload, _grpc.reload, self._expiry.observe, self._observers.reopen)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_all, parts)
+        groups = (
+            (self._tokens.reload,),
+            (_https.reload, _grpc.reload),  # the new certificate is shown by both or by none
+            (self._expiry.observe,),
+            (self._observers.reopen,),
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_all, groups)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came during the start is handled now
         if (tie := SupervisorTie.of_environment()) is not None:
-            tie.tell_ready()
+            # After BentoML's own line about this hook, so that the line that says "ready" is the last one.
+            asyncio.get_running_loop().call_later(0.05, tie.tell_ready)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:

@@ -5,7 +5,7 @@ There may be two at once. So callers can be given the new one before the old one
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
 from semsim.exceptions import InvalidOption, Unauthenticated
@@ -31,16 +31,16 @@ class Tokens:
         self._auth = auth
         self._accepted = read_tokens(auth)
 
-    def reload(self) -> None:
-        """Read the tokens again. Those before stay where this fails.
+    def reload(self) -> Callable[[], None]:
+        """Read the tokens again. Returns what puts them in place.
 
         Raises:
-            InvalidOption: see :func:`read_tokens`, or there are none any more.
+            InvalidOption: see :func:`read_tokens`, or there are none any more. Nothing has changed then.
         """
         accepted = read_tokens(self._auth)
         if self._accepted and not accepted:
             raise InvalidOption("expected a token as before, got none")
-        self._accepted = accepted
+        return lambda: setattr(self, "_accepted", accepted)
 
     def check(self, authorization: str | None) -> None:
         """Check an ``Authorization`` header.

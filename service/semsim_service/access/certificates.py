@@ -1,37 +1,11 @@
-"""The certificates of HTTP and gRPC: read, read again, and read for what they say."""
+"""The certificates of HTTP, read again when asked, and what certificates say."""
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from semsim.exceptions import InvalidOption
-from semsim_service.access.tls import check_tls
-from semsim_service.settings import TLSSettings
-
-
-@dataclass(frozen=True)
-class CertificateFiles:
-    """The content of the PEM files."""
-
-    key: bytes
-    certificate: bytes
-    client_ca: bytes | None
-    """The authority that must have signed the clients' certificates. None = clients need none."""
-
-
-def read_certificates(tls: TLSSettings) -> CertificateFiles | None:
-    """The files that the settings name. None = plain text.
-
-    Raises:
-        InvalidOption: see :func:`semsim_service.access.tls.check_tls`.
-    """
-    check_tls(tls)
-    if tls.certificate is None or tls.key is None:
-        return None
-    client_ca = None if tls.client_ca is None else tls.client_ca.read_bytes()
-    return CertificateFiles(tls.key.read_bytes(), tls.certificate.read_bytes(), client_ca)
 
 
 class RenewedContext:
@@ -55,16 +29,17 @@ class RenewedContext:
 
         return first
 
-    def reload(self) -> None:
-        """Make the context again, if there is one. The one before stays where this fails.
+    def reload(self) -> Callable[[], None]:
+        """Make the context again, if there is one. Returns what puts it in place.
 
         Raises:
-            InvalidOption: a file cannot be used.
+            InvalidOption: a file cannot be used. Nothing has changed then.
         """
         if self._make is None:
-            return
+            return lambda: None
         try:
-            self._kept.newest = self._make()
+            made = self._make()
+            return lambda: setattr(self._kept, "newest", made)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise InvalidOption(f"expected a PEM certificate, its key and authorities, got: {error}") from None
 

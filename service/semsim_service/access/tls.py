@@ -6,6 +6,10 @@ from pathlib import Path
 from semsim.exceptions import InvalidOption
 from semsim_service.settings import TLSSettings
 
+# BentoML's own choice for TLS 1.2, "TLSv1", is CBC and SHA-1 only. The ciphers of TLS 1.3 are not chosen here.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""The ciphers of TLS 1.2, as OpenSSL names them."""
+
 
 def check_tls(tls: TLSSettings) -> None:
     """Load the files that a server would load.

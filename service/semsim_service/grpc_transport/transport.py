@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any
 
 import grpc
 
 from semsim.exceptions import InvalidOption
-from semsim_service.access.addresses import check_host
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.calls.caller import Handler
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
-from semsim_service.grpc_transport.listening import RenewedCredentials, channel_options
+from semsim_service.grpc_transport.gate.gate import Gate
+from semsim_service.grpc_transport.gate.server_socket import ServerSocket
+from semsim_service.grpc_transport.gate.server_tls import ServerTLS
+from semsim_service.grpc_transport.listening import channel_options
 from semsim_service.grpc_transport.open_inference import inference_service
 from semsim_service.grpc_transport.refusing_server import make_server
 from semsim_service.grpc_transport.semsim_v1 import scorer_service
@@ -39,7 +41,8 @@ class GRPCTransport:
         self._health: health.Health | None = None
         self._drain: Drain | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._credentials: RenewedCredentials | None = None
+        self._gate: Gate | None = None
+        self._tls: ServerTLS | None = None
         self.port = 0
         """The port that the server listens on. 0 = none."""
 
@@ -56,15 +59,18 @@ class GRPCTransport:
         services[inference_service.NAME] = inference_service.Inference(core, drain, strangers).handlers()
         checks = health.Health(services, core.limits, strangers, lambda: core.is_stuck)
         services[health.NAME] = checks.handlers()
-        services[reflection.NAME] = reflection.reflection_handlers((*services, reflection.NAME), core.limits, strangers)
+        listed = (*services, *reflection.NAMES)
+        reflecting = reflection.reflection_handlers(listed, core.limits, strangers)
+        services |= dict.fromkeys(reflection.NAMES, reflecting)
         self._health, self._drain = checks, drain
-        self._credentials = credentials = RenewedCredentials(settings.tls)
-        self._server, self.port = await _serve(services, settings, credentials)
-        # A server that starts again takes the same port, also where the system had chosen it.
-        again = settings.model_copy(update={"grpc": settings.grpc.model_copy(update={"port": self.port})})
-        self._watch = asyncio.create_task(self._keep_serving(services, again, credentials))
+        self._tls = ServerTLS(settings.tls)
+        self._gate = gate = Gate(settings, self._tls)
+        self.port = gate.port
+        self._server, opened = await _serve(services, settings)
+        gate.open(opened)
+        self._watch = asyncio.create_task(self._keep_serving(services, settings, gate))
 
-    async def _keep_serving(self, services: Services, settings: Settings, credentials: RenewedCredentials) -> None:
+    async def _keep_serving(self, services: Services, settings: Settings, gate: Gate) -> None:
         """Start the server again whenever it has stopped by itself.
 
         grpcio's server stops at whatever it did not expect. The calls that it had begun go on.
@@ -78,8 +84,9 @@ class GRPCTransport:
             if not failure_logged:
                 logger.error("the gRPC server stopped by itself: it is started again")
             try:
-                self._server, _ = await _serve(services, settings, credentials)
-            except Exception as error:  # the port is taken, no descriptor is left: that may pass
+                self._server, opened = await _serve(services, settings)
+                gate.open(opened)
+            except Exception as error:  # no descriptor is left: that may pass
                 if not failure_logged:
                     logger.error(
                         "the gRPC server could not be started again, more attempts follow: %s",
@@ -88,19 +95,18 @@ class GRPCTransport:
                     )
                 failure_logged = True
 
-    def reload(self) -> None:
-        """Read the certificates again. Connections that are open go on.
+    def reload(self) -> Callable[[], None]:
+        """Read the certificates again. Returns what puts them in place. Connections that are open go on.
 
         Raises:
-            InvalidOption: a file cannot be used. The certificates stay as they were.
+            InvalidOption: a file cannot be used. Nothing has changed then.
         """
-        if self._credentials is not None:
-            self._credentials.reload()
+        return (lambda: None) if self._tls is None else self._tls.reload()
 
     async def stop(self, grace: float) -> None:
         """Take no more calls, answer those in progress for up to ``grace`` seconds, and close. May be called twice."""
-        server, checks, drain = self._server, self._health, self._drain
-        if server is None or checks is None or drain is None:
+        server, checks, drain, gate = self._server, self._health, self._drain, self._gate
+        if server is None or checks is None or drain is None or gate is None:
             return
         self._server = None
         if self._watch is not None:
@@ -111,35 +117,23 @@ class GRPCTransport:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await drain.close()
+                gate.stop()  # what a caller sends from now on reaches no server, and its client goes elsewhere
+                await drain.close()
+        gate.stop()
         # A call that is still open is past the grace, or about to be refused, or nothing happens on it.
         await server.stop(min(_LAST_SECONDS, grace))
+        await gate.close(min(_LAST_SECONDS, grace))
 
 
-async def _serve(
-    services: Services, settings: Settings, credentials: RenewedCredentials
-) -> tuple[grpc.aio.Server, int]:
-    """Start a server. Returns it and its port."""
+async def _serve(services: Services, settings: Settings) -> tuple[grpc.aio.Server, ServerSocket]:
+    """Start a server. Returns it and the socket by which it is reached."""
     server = make_server(channel_options(settings), services)
-    port = _listen(server, settings, credentials)
+    opened = ServerSocket(lambda path: server.add_insecure_port(f"unix:{path}"))
     await server.start()
-    return server, port
+    return server, opened
 
 
 def is_running(server: grpc.aio.Server) -> bool:
     """True where a server takes calls, or where a later grpcio does not tell."""
     inner: Any = getattr(server, "_server", None)
     return bool(inner.is_running()) if hasattr(inner, "is_running") else True
-
-
-def _listen(server: grpc.aio.Server, settings: Settings, credentials: RenewedCredentials) -> int:
-    host, port = settings.grpc.host, settings.grpc.port
-    check_host(host, "grpc.host")
-    address = f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
-    made = credentials.make()
-    try:
-        if made is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, made)
-    except RuntimeError:
-        secure = "" if made is None else ", and a key that fits its certificate"
-        raise InvalidOption(f"expected a free address of this machine for gRPC{secure}, got {address}") from None

@@ -6,13 +6,15 @@ import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from semsim.exceptions import SemSimError
+from semsim_service.access.tls import CIPHERS
 from semsim_service.host import bentoml_faults
 from semsim_service.host.home import claim_home
-from semsim_service.host.process import Supervisor, Worker, serving_process
+from semsim_service.host.process import Supervisor, Worker, serving_process, tell_addresses
 from semsim_service.host.supervised import SupervisorTie
 from semsim_service.host.supervision import watching
 from semsim_service.http.uvicorn_parts import bound_connections, check_uvicorn
@@ -20,8 +22,6 @@ from semsim_service.observing import logs
 from semsim_service.observing.pages import use_allocated_pages
 from semsim_service.settings import Settings, TLSSettings, load_settings
 
-# BentoML's own choice for TLS 1.2, "TLSv1", is CBC and SHA-1 only. The ciphers of TLS 1.3 are not chosen here.
-_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _STOP_SECONDS = 5.0
 
 
@@ -66,7 +66,9 @@ def prepare() -> None:
 
         with refusing():
             claim_home(Path(BentoMLContainer.bentoml_home.get()))
-        of_bentoml.Arbiter = watching(of_bentoml.Arbiter, _grace(readable_settings()))
+        settings = readable_settings()
+        address = partial(tell_addresses, process, settings)
+        of_bentoml.Arbiter = watching(of_bentoml.Arbiter, _grace(settings), settings.workers, address)
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def _tls_options(tls: TLSSettings) -> dict[str, Any]:
         "enabled": True,
         "certfile": str(tls.certificate.absolute()),
         "keyfile": str(tls.key.absolute()),
-        "ciphers": _CIPHERS,
+        "ciphers": CIPHERS,
     }
     if tls.client_ca is not None:
         options |= {"ca_certs": str(tls.client_ca.absolute()), "cert_reqs": int(ssl.CERT_REQUIRED)}

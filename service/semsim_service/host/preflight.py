@@ -25,10 +25,6 @@ def check_settings(settings: Settings) -> None:
     """
     read_tokens(settings.auth)
     check_tls(settings.tls)
-    if settings.grpc.port and settings.tls.certificate is not None:
-        from semsim_service.grpc_transport.listening import RenewedCredentials  # gRPC takes a while to import
-
-        RenewedCredentials(settings.tls)
     if settings.log.audit_file is not None:
         AuditLog(settings.log.audit_file).close()
     check_required(settings.providers)
@@ -94,9 +90,7 @@ def _check_supervisor(supervisor: Supervisor, settings: Settings) -> None:
 
     if supervisor.certificate is not None and settings.tls.certificate is None and settings.grpc.port:
         raise InvalidOption("expected tls.certificate and tls.key, for gRPC as well, got only BentoML's --ssl-certfile")
-    host = supervisor.host or str(BentoMLContainer.http.host.get())
-    port = supervisor.port or int(BentoMLContainer.http.port.get())
-    check_addresses(settings, host, port)
+    check_addresses(settings, *supervisor.address())
     check_room(Path(BentoMLContainer.bentoml_home.get()), settings.workers)
     tell_memory_need(settings, memory_limit())
 

@@ -24,8 +24,21 @@ from benchmarks.harness.http2 import (
 )
 
 _PIECE = bytes(16_384)
+_DYNAMIC = 62
+"""The index of the newest field in the table of a connection (RFC 7541, 2.3.3)."""
 HUGE = struct.pack(">BI", 0, 60 * 2**20)
 """The beginning of a message of 60 MiB."""
+
+
+def remembered(path: bytes, *more: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The header block of a connection's first call, whose fields both sides remember, and that of all later calls.
+
+    The later one is a byte for each field, the newest first in the table: ``62`` is the last of ``more``.
+    """
+    call = (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"127.0.0.1")
+    fields = (*call, (b"te", b"trailers"), (b"content-type", b"application/grpc"), *more)
+    first = b"".join(b"\x40" + literal(*header)[1:] for header in fields)
+    return first, bytes(0x80 | _DYNAMIC + len(fields) - 1 - number for number in range(len(fields)))
 
 
 class Attacker:
@@ -75,6 +88,15 @@ class Attacker:
             self._send(b"".join(frames(self._next + 2 * number) for number in range(50)))
             self._next += 100
             self.listen()
+
+    def shove(self, frames: Callable[[int], bytes], seconds: float) -> None:
+        """Send what ``frames`` makes for stream after stream, and read nothing, as long as the connection takes it."""
+        end = time.monotonic() + seconds
+        with suppress(OSError):
+            while (left := end - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                self._socket.sendall(b"".join(frames(self._next + 2 * number) for number in range(50)))
+                self._next += 100
 
     def listen(self) -> None:
         """Take what the server has sent."""

@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks.harness.http2 import (
     END_HEADERS,
+    END_STREAM,
     INITIAL_WINDOW_SIZE,
     Frame,
     FrameType,
@@ -26,7 +27,7 @@ from benchmarks.harness.http2 import (
 )
 from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from tests.encoded import picture
-from tests.service.grpc_transport.attacking import HUGE, Attacker
+from tests.service.grpc_transport.attacking import HUGE, Attacker, remembered
 from tests.service.grpc_transport.running import raw_batch
 from tests.service.guarded import AUTHORIZATION, TOKEN
 from tests.service.live import LiveService, serving
@@ -223,10 +224,20 @@ def test_paths_that_are_not_utf_8(attacked: LiveService) -> None:
 
 _BLOCK = call_headers(_CHECK)
 _HEADER = literal(b"x", b"y" * 120)
+_FIRST, _LATER = remembered(_CHECK)
+_RESET = struct.pack(">I", 8)
+
+
+def _call(stream: int, *, ends: bool = False) -> bytes:
+    """A call as short as HTTP/2 has it, with the connection's memory of the first."""
+    flags = END_HEADERS | (END_STREAM if ends else 0)
+    return Frame(FrameType.HEADERS, flags, stream, _FIRST if stream == 1 else _LATER).encode()
+
+
 _FLOODS: dict[str, Callable[[int], bytes]] = {
-    "resets": lambda stream: (
-        Frame(FrameType.HEADERS, END_HEADERS, stream, _BLOCK).encode()
-        + Frame(FrameType.RST_STREAM, 0, stream, b"\0\0\0\x08").encode()
+    "resets": lambda stream: _call(stream) + Frame(FrameType.RST_STREAM, 0, stream, _RESET).encode(),
+    "resets by the server": lambda stream: (
+        _call(stream, ends=True) + Frame(FrameType.WINDOW_UPDATE, 0, stream, bytes(4)).encode()
     ),
     "pings": lambda stream: Frame(FrameType.PING, payload=struct.pack(">Q", stream)).encode() * 20,
     "settings": lambda stream: settings({INITIAL_WINDOW_SIZE: stream}) * 20,
@@ -242,6 +253,23 @@ def test_floods_of_frames(attacked: LiveService, flood: str) -> None:
     """Frames that cost their sender little cost the service little."""
     with harmless(attacked):
         _at_once([Attacker(attacked.grpc) for _ in range(2)], lambda attacker: attacker.flood(_FLOODS[flood], 2.0))
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_headers_by_the_thousand(attacked: LiveService, acknowledged: bool) -> None:
+    """Calls of thousands of headers, from clients that read nothing, cost little, before their settings and after."""
+    first, later = remembered(_CHECK, (b"x" * 100, b"y"))
+    block = later + later[-1:] * 4000
+
+    def call(stream: int) -> bytes:
+        return Frame(FrameType.HEADERS, END_HEADERS | END_STREAM, stream, first if stream == 1 else block).encode()
+
+    with harmless(attacked):
+        attackers = [Attacker(attacked.grpc) for _ in range(2)]
+        if acknowledged:
+            for attacker in attackers:
+                attacker.listen()
+        _at_once(attackers, lambda attacker: attacker.shove(call, 3.0))
 
 
 def test_more_connections_than_there_is_room_for(attacked: LiveService) -> None:

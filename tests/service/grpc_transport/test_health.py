@@ -7,7 +7,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from semsim import Scorer
 from semsim.protos.inference import grpc_predict_v2_pb2 as inference_pb
@@ -15,6 +15,7 @@ from semsim_service.core.metrics import ServiceMetrics
 from tests.service.grpc_transport.running import PATIENCE, Running, running
 
 SERVICES = ["grpc.health.v1.Health", "inference.GRPCInferenceService", "semsim.v1.Scorer"]
+REFLECTION = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -76,14 +77,19 @@ def test_a_stuck_server_is_not_serving(small_scorer: Scorer, metrics: ServiceMet
         assert ready(inference_pb.ServerReadyRequest()).ready
 
 
-def test_reflection(server: Running) -> None:
-    """Reflection lists the services, and describes them by name."""
-    reflection = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+@pytest.mark.parametrize("name", REFLECTION)
+def test_reflection(server: Running, name: str) -> None:
+    """Both versions of reflection list the services, and describe them by name, themselves too."""
+    reflect = server.channel.stream_stream(
+        f"/{name}/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
     asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
-    asked += [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name) for name in SERVICES]
-    listed, *described = reflection.ServerReflectionInfo(iter(asked))
+    asked += [reflection_pb2.ServerReflectionRequest(file_containing_symbol=one) for one in (*SERVICES, *REFLECTION)]
+    listed, *described = reflect(iter(asked))
     names = [service.name for service in listed.list_services_response.service]
-    assert sorted(names) == sorted([*SERVICES, "grpc.reflection.v1alpha.ServerReflection"])
-    for name, answer in zip(SERVICES, described, strict=True):
+    assert sorted(names) == sorted([*SERVICES, *REFLECTION])
+    for one, answer in zip((*SERVICES, *REFLECTION), described, strict=True):
         file = FileDescriptorProto.FromString(answer.file_descriptor_response.file_descriptor_proto[0])
-        assert name in [f"{file.package}.{service.name}" for service in file.service]
+        assert one in [f"{file.package}.{service.name}" for service in file.service]

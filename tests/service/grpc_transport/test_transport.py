@@ -3,6 +3,7 @@
 import queue
 import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import grpc
@@ -15,12 +16,13 @@ from semsim.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.grpc_transport import refusing_server, transport
-from semsim_service.grpc_transport.listening import channel_options
-from semsim_service.settings import Settings
+from semsim_service.grpc_transport.gate.gate import listen
+from semsim_service.settings import GRPCSettings, Settings
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network
 from tests.service.grpc_transport.certificates import Authority
 from tests.service.grpc_transport.running import PATIENCE, Running, error_code, raw_batch, running
+from tests.service.live import free_port
 
 IMAGES = np.stack([picture(seed=seed) for seed in range(2)])
 GOOD = raw_batch(IMAGES, IMAGES)
@@ -103,8 +105,12 @@ def test_no_port(small_scorer: Scorer, metrics: ServiceMetrics) -> None:
 
 def test_workers_share_a_port_and_nobody_else() -> None:
     """A single worker must find its port free. Several ask the kernel to share it."""
-    assert dict(channel_options(Settings()))["grpc.so_reuseport"] == 0
-    assert dict(channel_options(Settings(workers=2)))["grpc.so_reuseport"] == 1
+    grpc_settings = GRPCSettings(port=free_port())
+    with closing(listen(Settings(grpc=grpc_settings))), pytest.raises(InvalidOption, match="free address"):
+        listen(Settings(grpc=grpc_settings))
+    shared = Settings(grpc=GRPCSettings(port=free_port()), workers=2)
+    with closing(listen(shared)), closing(listen(shared)):
+        pass
 
 
 def ready(server: Running) -> set[bool]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import unquote
 
 import grpc
 
 from semsim.exceptions import InvalidRequest
 from semsim_service.core.call import Source, accept_request_id
+from semsim_service.grpc_transport.gate.caller_connection import OPEN
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 """gRPC's side of one call. It leaves messages as bytes."""
@@ -15,7 +15,6 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 """gRPC's handler of one method."""
 
 _ONCE = frozenset(("authorization",))
-_NAMES = ("x509_common_name", "x509_subject_alternative_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,10 @@ class Caller:
 
     def source(self) -> Source:
         """The place that the call comes from, as long as the call is not over."""
-        names = self.context.auth_context()
-        certificate = next((name for key in _NAMES for name in names.get(key, ())), None)
-        peer = unquote(self.context.peer()).partition(":")[2]
-        return Source(peer, None if certificate is None else certificate.decode(errors="replace"), self.method)
+        connection = OPEN.get(self.context.peer())
+        if connection is None:  # it is gone
+            return Source(path=self.method)
+        return Source(connection.peer, connection.certificate, self.method)
 
 
 def read_caller(context: Context, method: str | None = None) -> Caller:

@@ -8,7 +8,6 @@ the large messages of a caller with a token, over the same connection.
 """
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ import grpc
 
 from semsim.exceptions import BodyTooLarge, InvalidRequest, Overloaded, RequestError, RequestTimeout
 from semsim_service.grpc_transport.calls.caller import Context, Handler, read_caller
-from semsim_service.grpc_transport.calls.connection_bytes import bytes_received, find_connection
 from semsim_service.grpc_transport.calls.context import read_message, refuse
+from semsim_service.grpc_transport.gate.caller_connection import OPEN, CallerConnection
 
 MOST_BYTES = 64 * 2**10
 """The most bytes of a message."""
@@ -32,14 +31,13 @@ SECONDS = 10.0
 
 _AT_ONCE_SECONDS = 0.005
 _LOOK_SECONDS = 0.002
-_UNWATCHED_SECONDS = 1.0
 
 
 @dataclass(eq=False, slots=True)
 class _Coming:
     """The messages that come over one connection, and the bytes that it had received when the first of them began."""
 
-    connection: socket.socket
+    connection: CallerConnection
     before: int
     refused: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     reads: int = 0
@@ -47,7 +45,7 @@ class _Coming:
     """True where a caller with a token sends over it, too. Whose bytes they are then, nothing tells."""
 
     def size(self) -> int:
-        return 0 if self.known else bytes_received(self.connection) - self.before
+        return 0 if self.known else self.connection.received - self.before
 
 
 class Strangers:
@@ -113,11 +111,10 @@ class Strangers:
         """Wait for a message that comes slowly."""
         coming = self._coming.get(peer)
         if coming is None:
-            connection = find_connection(peer)
-            if connection is None:  # it is gone, or the system tells of none
-                await asyncio.wait((reading,), timeout=_UNWATCHED_SECONDS)
+            connection = OPEN.get(peer)
+            if connection is None:  # it is gone
                 return
-            coming = self._coming[peer] = _Coming(connection, bytes_received(connection))
+            coming = self._coming[peer] = _Coming(connection, connection.received)
             coming.known = peer in self._known
         if self._watch is None:
             self._watch = asyncio.create_task(self._keep_room())
@@ -130,7 +127,6 @@ class Strangers:
             coming.reads -= 1
             if coming.reads == 0:
                 del self._coming[peer]
-                coming.connection.close()
 
     async def _keep_room(self) -> None:
         """Refuse the messages of the largest connection while there is no room for all, until none is coming."""

@@ -71,8 +71,8 @@ OUTPUTS = {
         _status,
         lambda _: b"failed",
         "scored; failed: see error; uninformative: the original shows nothing, or the reconstruction is blank, or "
-        "resembles it in another order of its values; uncalibrated: the model has no calibration. Only a scored pair "
-        "has a leakage",
+        "resembles it moved or in another order of its values; uncalibrated: the model has no calibration. Only a "
+        "scored pair has a leakage",
     ),
 }
 """The outputs by name, in the order of an answer to a request that names none."""

@@ -1,0 +1,231 @@
+"""A caller's connection, and the connection to grpcio's server by which what it sends goes on."""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, cast
+
+from semsim.exceptions import InvalidRequest
+from semsim_service.access.certificates import certificate_name
+from semsim_service.grpc_transport.gate.frame_bounds import CallerFrames, OpeningBytes
+from semsim_service.grpc_transport.gate.reset_pace import ResetPace
+
+OPEN: dict[str, "CallerConnection"] = {}
+"""The open connections of this process by the names that grpcio knows them by, as ``context.peer()`` gives them."""
+
+_OPENING_SECONDS = 10.0
+_LAST_SECONDS = 10.0
+
+
+class _Hold(Enum):
+    """A reason to read nothing from a caller for a while."""
+
+    ANSWERS_UNREAD = auto()
+    SERVER_BUSY = auto()
+    PACE = auto()
+    STOPPING = auto()
+
+
+class CallerConnection(asyncio.Protocol):
+    """A caller's side of a connection. What the caller sends is read as fast as the caller reads the answers.
+
+    Args:
+        name: the name by which grpcio knows the connection.
+        turns: the turns of all connections.
+        closed: called once, after the connection has ended, with the reason for which it was cut or None.
+    """
+
+    def __init__(self, name: str, turns: ResetPace, closed: Callable[[InvalidRequest | None], None]) -> None:
+        self.peer: str | None = None
+        """The caller's address and port."""
+        self.certificate: str | None = None
+        """The name in the caller's certificate."""
+        self.received = 0
+        """The bytes that came from the caller so far, TLS apart."""
+        self.server = ServerConnection(self)
+        """The other side."""
+        self._name = name
+        self._opening: OpeningBytes | None = OpeningBytes()
+        self._frames = CallerFrames(turns)
+        self._closed = closed
+        self._cause: InvalidRequest | None = None
+        self._transport: asyncio.Transport | None = None
+        self._holds: set[_Hold] = set()
+        self._waiting = b""
+        self._early = b""
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._patience = self._loop.call_later(_OPENING_SECONDS, self.abort)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to pass bytes. The server's side is there."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.peer = _address(transport.get_extra_info("peername"))
+        self.certificate = certificate_name(transport.get_extra_info("peercert"))
+        OPEN[self._name] = self
+        early, self._early = self._early, b""
+        self.answer(early)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass what the caller sends, as far as it is bounded."""
+        self.received += len(data)
+        if _Hold.PACE in self._holds:  # TLS may have had it before reading stopped
+            self._waiting += data
+            return
+        try:
+            self._pass(data)
+        except InvalidRequest as cause:
+            self._cause = cause
+            self.abort()
+
+    def answer(self, data: bytes) -> None:
+        """Pass what the server sends."""
+        if self._transport is None:  # the server says its settings while the caller's TLS begins
+            self._early += data
+            return
+        self._wait(self._frames.take_answer(data, self._loop.time()))
+        self._transport.write(data)
+
+    def pause_writing(self) -> None:
+        """Read nothing from the caller nor from the server while the caller reads no answers."""
+        self.server.pause()
+        self._hold(_Hold.ANSWERS_UNREAD)
+
+    def resume_writing(self) -> None:
+        """Go on: the caller reads."""
+        self.server.resume()
+        self._release(_Hold.ANSWERS_UNREAD)
+
+    def server_full(self, full: bool) -> None:
+        """Read nothing from the caller while the server takes nothing."""
+        (self._hold if full else self._release)(_Hold.SERVER_BUSY)
+
+    def stop_reading(self) -> None:
+        """Read nothing more from the caller. Answers go on."""
+        self._hold(_Hold.STOPPING)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """End the server's side."""
+        self._patience.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        OPEN.pop(self._name, None)
+        self.server.close()
+        self._closed(self._cause)
+
+    def close(self) -> None:
+        """End the connection once the caller has read what is on its way, or has had the time for it."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._patience.cancel()
+            self._transport.close()
+            self._patience = self._loop.call_later(_LAST_SECONDS, self.abort)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _pass(self, data: bytes) -> None:
+        if self._opening is not None:
+            at_once, behind = self._opening.take(data)
+            self.server.write(at_once)
+            if behind is None:
+                return
+            self._opening, data = None, behind
+            self._patience.cancel()
+        size, seconds = self._frames.take(data, self._loop.time())
+        self.server.write(data if size == len(data) else data[:size])
+        self._waiting = data[size:]
+        self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds:
+            self._until = max(self._until, self._loop.time() + seconds)
+            self._hold(_Hold.PACE)
+            if self._timer is None:
+                self._timer = self._loop.call_at(self._until, self._go_on)
+
+    def _go_on(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._until:
+            self._timer = self._loop.call_at(self._until, self._go_on)
+            return
+        self._holds.discard(_Hold.PACE)
+        data, self._waiting = self._waiting, b""
+        self.received -= len(data)
+        self.data_received(data)
+        self._read_or_not()
+
+    def _hold(self, reason: _Hold) -> None:
+        self._holds.add(reason)
+        self._read_or_not()
+
+    def _release(self, reason: _Hold) -> None:
+        self._holds.discard(reason)
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._holds and transport.is_reading():
+            transport.pause_reading()
+        elif not self._holds and not transport.is_reading():
+            transport.resume_reading()
+
+
+class ServerConnection(asyncio.Protocol):
+    """The server's side of a caller's connection."""
+
+    def __init__(self, caller: CallerConnection) -> None:
+        self._caller = caller
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass what the server sends."""
+        self._caller.answer(data)
+
+    def pause_writing(self) -> None:
+        """Tell the caller's side that the server takes nothing."""
+        self._caller.server_full(True)
+
+    def resume_writing(self) -> None:
+        """Tell the caller's side that the server goes on."""
+        self._caller.server_full(False)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """End the caller's side: the server has closed the connection."""
+        self._caller.close()
+
+    def write(self, data: bytes) -> None:
+        """Send to the server."""
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause(self) -> None:
+        """Read nothing from the server."""
+        if self._transport is not None and not self._transport.is_closing() and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read from the server."""
+        if self._transport is not None and not self._transport.is_closing() and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """End the connection. What the caller has sent goes no further: nobody waits for the answer."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _address(name: Any) -> str | None:
+    """An address and a port as the log has them: ``1.2.3.4:5``, ``[::1]:5``."""
+    if not isinstance(name, tuple):
+        return None
+    host = str(name[0]).removeprefix("::ffff:")
+    return f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"

@@ -1,0 +1,113 @@
+"""Bounds the frames of a connection: those before its client has acknowledged the server's settings, and all others."""
+
+from semsim.exceptions import InvalidRequest
+from semsim_service.grpc_transport.gate.frame_heads import (
+    ACK,
+    END_HEADERS,
+    HEAD_BYTES,
+    PREFACE_BYTES,
+    FrameHead,
+    FrameHeads,
+    FrameKind,
+    read_head,
+)
+from semsim_service.grpc_transport.gate.reset_pace import ConnectionPace, ResetPace
+
+_OPENING_BYTES = 2**17
+_BLOCK_BYTES = 2**16
+# Headers are shorter, but for those by which somebody makes work: a byte may stand for a header of kilobytes.
+_LONG_BYTES = 2**10
+_CODE_BYTES = 4
+
+
+class OpeningBytes:
+    """The beginning of a connection, up to the frame by which its client acknowledges the server's settings.
+
+    Calls wait for that frame, since grpcio's limits hold from it on. It may pass them: it says nothing of any stream.
+    """
+
+    def __init__(self) -> None:
+        self._calls = bytearray()
+        self._rest = bytearray()
+        self._begun = False
+
+    def take(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Take the next bytes.
+
+        Returns:
+            The bytes that pass at once. And once the settings are acknowledged, all that comes behind them, else None.
+
+        Raises:
+            InvalidRequest: too much came before the settings were acknowledged.
+        """
+        self._rest += data
+        passing = bytearray()
+        if not self._begun:
+            if len(self._rest) < PREFACE_BYTES:
+                return b"", None
+            passing += self._rest[:PREFACE_BYTES]
+            del self._rest[:PREFACE_BYTES]
+            self._begun = True
+        while len(self._rest) >= HEAD_BYTES:
+            head = read_head(self._rest, 0)
+            if len(self._rest) < head.end:
+                break
+            goes = head.kind == FrameKind.SETTINGS
+            (passing if goes else self._calls).extend(self._rest[: head.end])
+            del self._rest[: head.end]
+            if goes and head.flags & ACK:
+                return bytes(passing), bytes(self._calls + self._rest)
+        if len(self._calls) + len(self._rest) > _OPENING_BYTES:
+            raise InvalidRequest(
+                f"expected a client that acknowledges the settings of HTTP/2 within {_OPENING_BYTES} bytes, got more"
+            )
+        return bytes(passing), None
+
+
+class CallerFrames:
+    """The frames of a client that has acknowledged the settings, and those of the server to it."""
+
+    def __init__(self, turns: ResetPace) -> None:
+        self._pace = ConnectionPace(turns)
+        self._heads = FrameHeads()
+        self._answers = FrameHeads()
+        self._block = 0
+
+    def take(self, data: bytes, now: float) -> tuple[int, float]:
+        """Look at the client's next bytes.
+
+        Returns:
+            The number of bytes that may pass, and the seconds for which the rest and all that follows must wait.
+
+        Raises:
+            InvalidRequest: a header block does not end.
+        """
+        for head in self._heads.find(data):
+            if (cost := self._cost(head)) and (seconds := self._pace.spend(now, cost)):
+                if head.end < len(data):
+                    self._heads = FrameHeads()  # the rest is looked at anew, and begins with a frame
+                return min(head.end, len(data)), seconds
+        return len(data), 0.0
+
+    def _cost(self, head: FrameHead) -> int:
+        if head.kind == FrameKind.RST_STREAM:
+            return 1
+        if head.kind not in (FrameKind.HEADERS, FrameKind.CONTINUATION):
+            return 0
+        self._block += head.size
+        if self._block > _BLOCK_BYTES:
+            raise InvalidRequest(f"expected a header block of at most {_BLOCK_BYTES} bytes, got more")
+        if head.flags & END_HEADERS:
+            self._block = 0
+        return head.size // _LONG_BYTES
+
+    def take_answer(self, data: bytes, now: float) -> float:
+        """Look at the server's next bytes. Returns the seconds for which what the client sends must wait."""
+        seconds = 0.0
+        for head in self._answers.find(data):
+            long = head.kind == FrameKind.HEADERS and head.size > _LONG_BYTES
+            # The server resets a call without an error once it has answered it before it was read to its end.
+            broken = head.kind == FrameKind.RST_STREAM and any(data[head.begin : head.begin + _CODE_BYTES])
+            if long or broken:
+                seconds = max(seconds, self._pace.spend(now, 1))
+        return seconds
