@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image base-images try-image openapi protos requirements examples picture clean
+.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image base-images try-image openapi protos requirements examples picture docs clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -132,13 +132,18 @@ examples: $(DEV)/.done ## examples/images: two free photographs, degraded copies
 picture: $(DEV)/.done ## docs/pair.png, the picture of the README
 	$(DEV)/bin/python -m examples.draw_pair
 
+docs: .venv/docs/.done ## the site of docs/, in build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
+
 requirements: $(DEV)/.done ## pin again, with hashes, after a change of pyproject.toml
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
 		pyproject.toml --extra serve --extra bulk -o requirements/serve.txt
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
-		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra annotate --extra ray --extra nvflare --extra bench --extra dev -o requirements/dev.txt
+		-c requirements/serve.txt pyproject.toml --extra serve --extra bulk --extra train --extra torch --extra annotate --extra ray --extra nvflare --extra bench --extra dev -o requirements/dev.txt
 	printf 'pytest\npytest-timeout\n' | $(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
 		pyproject.toml - --extra train --extra flower -o requirements/flower.txt
+	printf 'mkdocs-material\nmkdocstrings[python]\nruff\n' | $(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
+		- -o requirements/docs.txt
 
 # uv installs in seconds what takes pip minutes, and finds the ordinary torch wheel.
 .venv/%/.done: requirements/%.txt pyproject.toml Makefile

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from semsim.exceptions import ErrorCode
@@ -67,6 +68,36 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Relative links and pictures of every page exist."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_anchors_lead_to_headings(page: Path) -> None:
+    """A link to a part of a page names one of the page's headings, as GitHub and the site make anchors of them."""
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text()):
+        other = page.parent / target if target else page
+        if other.suffix == ".md":
+            assert anchor in anchors(other), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+def test_every_page_of_the_site_is_two_clicks_away() -> None:
+    """A tab and a page in it: the site's navigation has two levels, every page, and no page that does not exist."""
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    entries = [entry for tab in site["nav"] for entries in tab.values() for entry in entries]
+    named = [entry if isinstance(entry, str) else next(iter(entry.values())) for entry in entries]
+    made = {f"reference/{name}.md" for name in site["extra"]["reference"]} | {"examples/quickstart.md"}
+    pages = [*PAGES, *(ROOT / "datasets").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    assert sorted(named) == sorted({page.relative_to(ROOT).as_posix() for page in pages} | made)
+    modules = [module.replace(".", "/") for page in site["extra"]["reference"].values() for module in page["modules"]]
+    folders = [ROOT / folder for folder in site["plugins"][1]["mkdocstrings"]["handlers"]["python"]["paths"]]
+    assert [name for name in modules if not any((folder / f"{name}.py").is_file() for folder in folders)] == []
 
 
 def section_of(page: str, title: str) -> str:
