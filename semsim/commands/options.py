@@ -30,7 +30,7 @@ FailAbove = Annotated[
 ]
 
 EngineName = Annotated[
-    str, typer.Option("--engine", metavar="here|processes|ray", help="Where pairs are scored; ray asks for [ray].")
+    str, typer.Option("--engine", metavar="here|processes|ray", help="Where pairs are scored; ray needs the extra ray.")
 ]
 Workers = Annotated[
     int | None,

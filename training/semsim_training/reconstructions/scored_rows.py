@@ -1,12 +1,14 @@
 """Reconstructions of a set with their scores against their originals."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semsim.bulk.engine import Engine
+from semsim.bulk.workers.jobs import run_jobs
 from semsim.exceptions import ErrorCode, SemSimError
 from semsim.images import RGBImage
 from semsim.pairs import PairFailure
@@ -44,31 +46,55 @@ class ScoredRow:
         return self.outcome if isinstance(self.outcome, PairFailure) and self.row.done else None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SetChunk:
+    """Some pairs of a set by the places of their rows, or the reasons why they cannot be read."""
+
+    pairs: dict[int, tuple[RGBImage, RGBImage] | PairFailure]
+
+    @property
+    def read(self) -> dict[int, tuple[RGBImage, RGBImage]]:
+        """The pairs that are there."""
+        return {place: pair for place, pair in self.pairs.items() if not isinstance(pair, PairFailure)}
+
+    def __call__(self, scorer: Scorer) -> list[PairScore]:
+        """Score the pairs that are there, in order."""
+        pairs = self.read.values()
+        return scorer.score_images([original for original, _ in pairs], [other for _, other in pairs])
+
+
 def score_rows(
     made: ReconstructionSet,
     rows: Sequence[ReconstructionRow],
     scorer: Scorer,
     lpips: "Lpips | None" = None,
     progress: Progress = silent,
+    *,
+    engine: Engine = Engine.HERE,
+    workers: int | None = None,
 ) -> list[ScoredRow]:
     """Score some rows of a set, in their order. A row that cannot be scored fails alone: it never gets a low leakage.
 
+    This process reads the set; ``engine`` and ``workers`` are those of :func:`semsim.bulk.workers.jobs.run_jobs`.
+
     Raises:
         ImageTooSmall: LPIPS is asked for, and the images are too small for it.
+        WorkerLost: workers died.
     """
     scored: dict[int, ScoredRow] = {}
     # Rows of one original stand together, so that it is embedded once.
     order = sorted(range(len(rows)), key=lambda index: rows[index].original_sha256)
-    for start in range(0, len(order), _CHUNK):
-        chunk = order[start : start + _CHUNK]
-        pairs = {index: _pair(made, rows[index]) for index in chunk}
-        read = {index: pair for index, pair in pairs.items() if not isinstance(pair, PairFailure)}
-        scores = scorer.score_images([pair[0] for pair in read.values()], [pair[1] for pair in read.values()])
-        outcomes: dict[int, PairScore | PairFailure] = dict(zip(read, scores, strict=True))
-        outcomes |= {index: pair for index, pair in pairs.items() if isinstance(pair, PairFailure)}
-        distances = {} if lpips is None else _distances(lpips, read)
-        scored |= {index: ScoredRow(rows[index], outcomes[index], distances.get(index)) for index in chunk}
-        progress("scoring", min(start + _CHUNK, len(order)), len(order))
+
+    def chunks() -> Iterator[SetChunk]:
+        for start in range(0, len(order), _CHUNK):
+            yield SetChunk({index: _pair(made, rows[index]) for index in order[start : start + _CHUNK]})
+
+    for chunk, scores in run_jobs(engine, scorer, chunks(), workers):
+        outcomes: dict[int, PairScore | PairFailure] = dict(zip(chunk.read, scores, strict=True))
+        outcomes |= {index: pair for index, pair in chunk.pairs.items() if isinstance(pair, PairFailure)}
+        distances = {} if lpips is None else _distances(lpips, chunk.read)
+        scored |= {index: ScoredRow(rows[index], outcomes[index], distances.get(index)) for index in chunk.pairs}
+        progress("scoring", len(scored), len(order))
     return [scored[index] for index in range(len(rows))]
 
 
