@@ -18,6 +18,14 @@ _PAGES_A_WORKER = 10
 _held: list[int] = []
 
 
+def home_of(port: int) -> Path:
+    """The BENTOML_HOME of a port. A second server with the same home would wipe the metrics of the first."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():  # as the XDG specification asks for
+        cache = Path.home() / ".cache"
+    return cache / "semsim" / f"bentoml-{port}"
+
+
 def writable_home(home: Path) -> Path:
     """``home``, or a new folder for temporary files where ``home`` is read-only: BentoML itself would not start there.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from semsim.exceptions import SemSimError
 from semsim_service.access.tls import CIPHERS
+from semsim_service.grpc_transport.gate.gate import DESCRIPTORS
 from semsim_service.host import bentoml_faults
 from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process, tell_addresses
@@ -51,7 +52,7 @@ def prepare() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the worker can read its files again
         bentoml_faults.drop_middlewares()
         settings = readable_settings()
-        bound_connections(settings.http.connections, settings.grpc.connections if settings.grpc.port else 0)
+        bound_connections(settings.http.connections, DESCRIPTORS * settings.grpc.connections * bool(settings.grpc.port))
         use_allocated_pages()
         if (tie := SupervisorTie.of_environment()) is not None:
             tie.follow(_grace(readable_settings()))

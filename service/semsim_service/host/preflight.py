@@ -4,6 +4,7 @@ from pathlib import Path
 
 from semsim.artifact import Artifact
 from semsim.exceptions import InvalidGraph, InvalidOption, SemSimError
+from semsim.lpips_artifact import LpipsArtifact
 from semsim.providers import CPUOptions, Provider, ProviderSettings, check_required
 from semsim.scorer import Scorer
 from semsim_service.access.addresses import check_free, check_host
@@ -29,6 +30,8 @@ def check_settings(settings: Settings) -> None:
         AuditLog(settings.log.audit_file).close()
     check_required(settings.providers)
     Artifact.load(settings.artifact)
+    if settings.lpips is not None:
+        LpipsArtifact.load(settings.lpips)
 
 
 def try_model(settings: Settings) -> None:
@@ -40,7 +43,7 @@ def try_model(settings: Settings) -> None:
         SemSimError: the model cannot be used.
     """
     cpu = ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=1))
-    scorer = Scorer(settings.artifact, providers=cpu, batch_size=1, controls=False)
+    scorer = Scorer(settings.artifact, providers=cpu, batch_size=1, controls=False, lpips=settings.lpips)
     try:
         scorer.warm_up()
     except SemSimError:

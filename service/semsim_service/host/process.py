@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import click
 
+from semsim_service.settings import Settings
+
 
 @dataclass(frozen=True)
 class Supervisor:
@@ -19,6 +21,13 @@ class Supervisor:
     port: int | None
     certificate: str | None
     """The certificate of BentoML's own option, of which gRPC knows nothing."""
+
+    def address(self) -> tuple[str, int]:
+        """The host and the port of HTTP, as far as the service is imported: its own where the command has none."""
+        from bentoml._internal.configuration.containers import BentoMLContainer
+
+        host = self.host or str(BentoMLContainer.http.host.get())
+        return host, self.port or int(BentoMLContainer.http.port.get())
 
 
 @dataclass(frozen=True)
@@ -46,3 +55,15 @@ def serving_process() -> Supervisor | Worker | None:
     if {"bento", "host", "port", "ssl_certfile"} <= options.keys():
         return Supervisor(options["host"], options["port"], options["ssl_certfile"])
     return None
+
+
+def tell_addresses(supervisor: Supervisor, settings: Settings) -> str:
+    """The addresses of both transports in words, for the line of the log that says that the service is ready."""
+    scheme = "https" if settings.tls.certificate or supervisor.certificate else "http"
+    told = f": HTTP on {scheme}://{_joined(*supervisor.address())}"
+    grpc = settings.grpc
+    return told + (f", gRPC on {_joined(grpc.host, grpc.port)}" if grpc.port else ", no gRPC")
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

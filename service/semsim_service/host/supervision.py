@@ -17,18 +17,21 @@ from semsim_service.host.worker_watch import WorkerWatch
 _LOOK_SECONDS = 0.5
 
 
-def watching(arbiter: Any, grace: float) -> Any:
+def watching(arbiter: Any, grace: float, workers: int = 1, address: Callable[[], str] = lambda: "") -> Any:
     """The class of an arbiter that watches its workers as this module says. Its workers know this process.
 
     Args:
         arbiter: circus' class, or BentoML's form of it.
         grace: the seconds that a worker has to stop, before it is killed.
+        workers: the number of workers after which the log says that the service is ready.
+        address: gives the addresses of the service for that line.
     """
     readable, writable = os.pipe()
     os.set_blocking(readable, False)
     os.set_inheritable(writable, True)
     os.environ[VARIABLE] = f"{os.getpid()}:{writable}"
-    return type("WatchingArbiter", (ArbiterWatch, arbiter), {"_grace": grace, "_ready": readable})
+    parts = {"_grace": grace, "_ready": readable, "_told": (workers, address)}
+    return type("WatchingArbiter", (ArbiterWatch, arbiter), parts)
 
 
 class ArbiterWatch:
@@ -36,6 +39,7 @@ class ArbiterWatch:
 
     _grace: float
     _ready: int
+    _told: tuple[int, Callable[[], str]]
     # These are the arbiter's.
     _exclusive_running_command: str | None
     _stopping: bool
@@ -53,7 +57,7 @@ class ArbiterWatch:
             watcher.spawn_process = _holding_sighup(watcher.spawn_process)
         super().__init__(watchers, *arguments, **options)  # type: ignore[call-arg]
         directory = next((watcher.env.get("PROMETHEUS_MULTIPROC_DIR") for watcher in watchers), None)
-        self._watch = WorkerWatch(None if directory is None else Path(directory), self._ready)
+        self._watch = WorkerWatch(None if directory is None else Path(directory), self._ready, *self._told)
 
     def manage_watchers(self) -> Any:
         """Look at the workers, and replace those that died. Circus calls it twice a second."""

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from semsim_service.host.deaths import DeathCause, DeathCounts, death_cause, describe_death, shrink_pages
@@ -24,9 +25,13 @@ class WorkerWatch:
     Args:
         directory: the directory of the workers' metrics, or None.
         ready: the descriptor from which the process numbers of workers that are ready are read.
+        workers: the number of workers after which the service is ready.
+        address: gives the addresses of the service, for the line of the log that says so.
     """
 
-    def __init__(self, directory: Path | None, ready: int) -> None:
+    def __init__(
+        self, directory: Path | None, ready: int, workers: int = 1, address: Callable[[], str] = lambda: ""
+    ) -> None:
         self.exit_code: int | None = None
         """The exit code with which the service shall end. None = it goes on."""
         self.resume = 0.0
@@ -35,15 +40,22 @@ class WorkerWatch:
         self._counts = None if directory is None else DeathCounts(directory)
         self._ready = ready
         self._ever_ready = False
+        self._still_starting = workers
+        self._address = address
         self._short_lives = 0
         self._kills = memory_kills()
 
     def hear(self) -> None:
-        """Read which workers have become ready."""
+        """Read which workers have become ready, and say it once all of the first ones are."""
         try:
-            self._ever_ready |= bool(os.read(self._ready, 4096))
+            lines = os.read(self._ready, 4096).count(b"\n")
         except BlockingIOError:
             return
+        self._ever_ready |= lines > 0
+        if self._still_starting > 0:
+            self._still_starting -= lines
+            if self._still_starting <= 0:
+                logger.info("ready%s", self._address())
 
     def died(self, worker: int, status: int, seconds: float) -> None:
         """Count and tell the death of a worker that nobody asked to stop, and decide what comes next.

@@ -53,7 +53,7 @@ def bound_connections(most: int, grpc: int = 0) -> OpenConnections:
 
     Args:
         most: the most connections, as the settings have it. Fewer descriptors allow fewer.
-        grpc: the most connections of gRPC, which takes no more than a quarter of the descriptors.
+        grpc: the descriptors of gRPC's connections, which are no more than a quarter of all.
     """
     connections = OpenConnections(_within_descriptors(most, grpc))
     uvicorn.config.HTTP_PROTOCOLS["auto"] = partial(BoundedConnection, connections)  # type: ignore[assignment]

@@ -77,7 +77,7 @@ def test_two_tokens_open_while_one_is_exchanged(tmp_path: Path) -> None:
     file.write_text(f"{TOKEN}\n")
     tokens = Tokens(AuthSettings(token_file=file))
     file.write_text(f"{TOKEN}\r\n{other}\n")
-    tokens.reload()
+    tokens.reload()()
     for token in (TOKEN, other):
         tokens.check(f"Bearer {token}")
     for wrong in ("", f"{TOKEN}\n\n{other}\n", f"{TOKEN}\n{other}\n{TOKEN}x", f"{TOKEN}\nshort"):
@@ -89,7 +89,7 @@ def test_two_tokens_open_while_one_is_exchanged(tmp_path: Path) -> None:
         tokens.reload()
     tokens.check(f"Bearer {other}")
     file.write_text(other)
-    tokens.reload()
+    tokens.reload()()
     tokens.check(f"Bearer {other}")
     with pytest.raises(Unauthenticated):
         tokens.check(f"Bearer {TOKEN}")

@@ -5,21 +5,18 @@ from pathlib import Path
 
 import grpc
 import httpx
-import psutil
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from semsim.exceptions import InvalidOption
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim_service.access.reloading import reload_all
 from semsim_service.access.tls import check_tls
-from semsim_service.grpc_transport.listening import RenewedCredentials
-from semsim_service.host.preflight import check_settings
-from semsim_service.settings import GRPCSettings, Settings, TLSSettings
+from semsim_service.grpc_transport.gate.server_tls import ServerTLS
+from semsim_service.settings import TLSSettings
 from tests.service.grpc_transport.certificates import Authority
 from tests.service.guarded import AUTHORIZATION, Guarded
-from tests.service.refusing import refused
 
 _HEADERS = {"authorization": AUTHORIZATION}
 
@@ -84,26 +81,21 @@ def test_files_that_would_not_do_are_told(tmp_path: Path) -> None:
             check_tls(TLSSettings(certificate=certificate, key=of_key, client_ca=client_ca))
 
 
-def _listening() -> set[int]:
-    """The descriptors of this process that listen."""
-    return {each.fd for each in psutil.Process().net_connections() if each.status == psutil.CONN_LISTEN}
+def test_http_and_grpc_show_the_same_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A reload changes the certificates of both or, where one of the two cannot use them, of neither."""
+    signed = Authority(tmp_path, "authority").sign("server")
+    tls = ServerTLS(TLSSettings(certificate=signed.certificate, key=signed.key))
+    before, put = tls.context, []
 
+    def fails() -> None:
+        raise InvalidOption("expected a certificate for HTTP")
 
-def test_keys_that_grpc_does_not_know_are_told(tmp_path: Path) -> None:
-    """A key that OpenSSL takes and gRPC does not is refused, at the start and at a reload, which changes nothing."""
-    authority = Authority(tmp_path, "authority")
-    signed = authority.sign("server")
-    tls = TLSSettings(certificate=signed.certificate, key=signed.key, client_ca=authority.certificate)
-    before = _listening()
-    credentials = RenewedCredentials(tls)
-    authority.sign("server", ec.generate_private_key(ec.SECP256K1()))
-    check_tls(tls)
-    with pytest.raises(InvalidOption, match="expected PEM files of kinds that gRPC can use"):
-        credentials.reload()
-    authority.sign("server")
-    credentials.reload()
-    assert _listening() == before
-    authority.sign("server", ec.generate_private_key(ec.SECP256K1()))
-    files = {"SEMSIM_TLS__CERTIFICATE": str(signed.certificate), "SEMSIM_TLS__KEY": str(signed.key)}
-    assert "expected PEM files of kinds that gRPC can use" in refused(tmp_path, **files)
-    check_settings(Settings(tls=tls, grpc=GRPCSettings(port=0)))
+    reload_all([(tls.reload, fails), (lambda: lambda: put.append("token"),)])
+    assert tls.context is before
+    assert put == ["token"]
+    assert "stays as it was: expected a certificate for HTTP" in caplog.text
+    reload_all([(lambda: None, tls.reload)])
+    assert tls.context is not before
+    signed.key.unlink()
+    with pytest.raises(InvalidOption, match="readable PEM file"):
+        tls.reload()

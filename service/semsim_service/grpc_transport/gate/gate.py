@@ -19,8 +19,8 @@ _HANDSHAKE_SECONDS = 10.0
 _TELL_SECONDS = 60.0
 _BACKLOG = 1024
 _TRY_AGAIN_SECONDS = 0.1
-# A connection has three descriptors: the caller's, and both ends of the one to the server.
-_DESCRIPTORS = 3
+DESCRIPTORS = 3
+"""The descriptors of a connection: the caller's, and both ends of the one to the server."""
 
 logger = logging.getLogger("semsim.service")
 
@@ -136,7 +136,7 @@ class Gate:
 def _most_connections() -> int:
     """The most connections in a quarter of the descriptors of this process, so that HTTP has some."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 2**16 if descriptors == resource.RLIM_INFINITY else max(1, descriptors // 4 // _DESCRIPTORS)
+    return 2**16 if descriptors == resource.RLIM_INFINITY else max(1, descriptors // 4 // DESCRIPTORS)
 
 
 def listen(settings: Settings) -> socket.socket:

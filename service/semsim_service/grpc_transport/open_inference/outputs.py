@@ -64,6 +64,7 @@ OUTPUTS = {
     "mse": _number(lambda result: result.mse),
     "psnr": _number(lambda result: result.psnr, missing=inf),
     "ssim": _number(lambda result: result.ssim),
+    "lpips": _number(lambda result: result.lpips),
     "resized": _flag(lambda result: result.resized, "1: resized; 0: not resized; 2: not scored"),
     "error": Output("BYTES", lambda _: b"", lambda result: f"{result.error.code}: {result.error.message}".encode()),
     "status": Output(

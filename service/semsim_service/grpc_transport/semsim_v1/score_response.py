@@ -89,6 +89,7 @@ def _result(result: ScoredPair | FailedPair) -> pb.PairResult:
             identified=result.identified,
             leakage_low=result.leakage_low,
             leakage_high=result.leakage_high,
+            lpips=result.lpips,
         ),
     )
 

@@ -25,7 +25,7 @@ ORIGINALS, RECONSTRUCTIONS = IMAGES[:3], IMAGES[3:]
 RAW = {"originals": ORIGINALS, "reconstructions": RECONSTRUCTIONS}
 OUTPUTS = [
     *("distance", "leakage", "leakage_low", "leakage_high", "recognizable", "chance", "identified"),
-    *("mse", "psnr", "ssim", "resized", "error", "status"),
+    *("mse", "psnr", "ssim", "lpips", "resized", "error", "status"),
 ]
 _T = TypeVar("_T")
 Triton = Callable[..., _T]
