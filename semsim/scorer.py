@@ -32,7 +32,7 @@ from semsim.pixel_metrics import PixelMetrics, pixel_metrics
 from semsim.progress import Progress, silent
 from semsim.providers import ProviderReport, ProviderSettings
 from semsim.stages import Pause, Stage, StageClock, go_on
-from semsim.uninformative import Uninformative, uninformative_pairs
+from semsim.uninformative import Uninformative, settled, uninformative_pairs
 
 DEFAULT_BATCH_SIZE = 16
 """Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
@@ -57,9 +57,8 @@ class PairScore:
     """True where the reconstruction was resized to the original for mse, psnr and ssim."""
     uninformative: Uninformative | None = None
     """The reason why nothing can be told: the original shows nothing (a plain colour, a gradient, noise), or the
-    reconstruction is blank or dim beside it, or resembles it in another order of its values alone. Such a pair has no
-    leakage; this does not say that the reconstruction is safe. A reconstruction that is recognizable all the same has
-    its leakage."""
+    reconstruction is blank or dim beside it, or resembles it moved or in another order of its values. The pair then
+    has no leakage, which does not say that it is safe. One that is recognizable all the same has its leakage."""
     chance: float | None = None
     """The share of public control images, one counted with them, that are as near to the reconstruction as its original
     is, in (0, 1]. A low chance says that it is this picture, and not only one of its kind. None where the pair is
@@ -249,13 +248,14 @@ class Scorer:
         if controls and self.controls is not None:
             chances = self.controls.chances(embeddings, prepared.originals, prepared.reconstructions, distances)
         threshold = self.manifest.threshold
+        verdicts = (
+            [None] * len(distances) if leakages is None or threshold is None else (leakages >= threshold).tolist()
+        )
+        rows = (prepared.originals, prepared.reconstructions)
         pixels = prepared.pixels
         scores = []
-        for i, uninformative in enumerate(prepared.uninformative):
-            leakage = None if leakages is None else float(leakages[i])
-            recognizable = None if leakage is None or threshold is None else leakage >= threshold
-            if recognizable and uninformative is not Uninformative.ORIGINAL:
-                uninformative = None  # a dim or a mirrored picture in which the original is recognised leaks
+        for i, uninformative in enumerate(settled(prepared.uninformative, verdicts, prepared.images, *rows)):
+            leakage, recognizable = None if leakages is None else float(leakages[i]), verdicts[i]
             chance = None if uninformative or chances is None or np.isnan(chances[i]) else float(chances[i])
             scores.append(
                 PairScore(

@@ -1,15 +1,15 @@
-"""How often pairs are called uninformative: originals without content, and blank or reordered reconstructions.
+"""How often pairs are called uninformative: originals without content; blank, reordered or moved reconstructions.
 
     python -m benchmarks.scoring.uninformative [--write FILE]
 
 Made pictures are drawn anew for each size. Beside them stands why the rule is needed: the share of pairs of two
 unrelated pictures of one kind that the bundled model would call recognizable. Copies of real images are made blank by
-the mistakes that make them so, and by darkening; beside them stand the reconstructions of the committed sets.
+the mistakes that make them so, and by darkening, or moved; beside them stand the reconstructions of the committed sets.
 """
 
 import io
-from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
+from pyarrow import parquet
 
 from benchmarks.harness.reports import options, publish, records_table
 from semsim import Scorer
@@ -25,13 +26,15 @@ from semsim.bulk.matching import find_images
 from semsim.images import RGBImage, decode, resize_batch
 from semsim.uninformative import Uninformative
 from semsim.uninformative.empty_originals import SIDE, shows_nothing
+from semsim_training.annotation.judgements import AnnotatorKind
+from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import score_rows
 
 SIZES = (16, 32, 64, 128, 224)
 PICTURES = 100
 REAL = 3000
-COPIES = 500
+Copy = Callable[[RGBImage], NDArray[np.generic]]
 _NAMES = {"edges": "edge drawings", "style": "cue conflicts"}
 
 
@@ -107,7 +110,11 @@ def made(scorer: Scorer) -> Iterator[dict[str, object]]:
         leakages = scorer.leakage(np.array(distances))
         alike = "-" if leakages is None else f"{(leakages >= (scorer.manifest.threshold or 1)).mean():.0%}"
         shares = {f"{side} px": f"{share_called(images[side]):.0%}" for side in SIZES}
-        yield {"kind": kind, **shares, "unrelated pairs called recognizable without the rule (64 px)": alike}
+        yield {
+            f"kind, {PICTURES} a size": kind,
+            **shares,
+            "unrelated pairs called recognizable without the rule (64 px)": alike,
+        }
 
 
 def real(data: Path) -> Iterator[dict[str, object]]:
@@ -121,25 +128,14 @@ def real(data: Path) -> Iterator[dict[str, object]]:
             yield _row(f"{name}, {side} px", list(resize_batch(images, side, side)))
     people = data / "people" / "texture_shape.parquet"
     if people.is_file():
-        from pyarrow import parquet
-
         rows = parquet.read_table(people).to_pylist()
         for kind in dict.fromkeys(row["kind"] for row in rows):
             name = _NAMES.get(kind, kind)
-            yield _row(f"{name} (Geirhos et al., 2019)", [_png(row["image"]) for row in rows if row["kind"] == kind])
-
-
-def _png(content: bytes) -> RGBImage:
-    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+            yield _row(f"{name} (Geirhos et al., 2019)", [decode(row["image"]) for row in rows if row["kind"] == kind])
 
 
 def _row(name: str, images: list[RGBImage]) -> dict[str, object]:
-    share = share_called(images)
-    return {"images": name, "number": f"{len(images):,}", "called uninformative": f"{share:.2%}"}
-
-
-def _normalised(image: RGBImage) -> NDArray[np.float64]:
-    return (image / 255.0 - 0.5) / 0.25
+    return {"images": name, "number": f"{len(images):,}", "called uninformative": f"{share_called(images):.2%}"}
 
 
 def _scaled(part: float, around: float) -> Callable[[RGBImage], NDArray[Any]]:
@@ -147,11 +143,11 @@ def _scaled(part: float, around: float) -> Callable[[RGBImage], NDArray[Any]]:
 
 
 _PARTS = (0.05, 0.1, 0.2, 0.3, 0.5)
-SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
+SPOILT: dict[str, Copy] = {
     "black": np.zeros_like,
     "values of 0..1, not scaled": lambda image: image / 255.0,
-    "normalised values, not scaled": lambda image: _normalised(image).clip(0),
-    "normalised values, not scaled, those below 0 from 255 down": lambda image: _normalised(image).round() % 256,
+    "normalised values, not scaled": lambda image: (image / 63.75 - 2).clip(0),
+    "normalised values, not scaled, those below 0 from 255 down": lambda image: (image / 63.75 - 2).round() % 256,
     "normalised twice": _scaled(0.25, 127.5),
     **{f"darkened to {part:.0%}": _scaled(part, 0.0) for part in _PARTS},
     **{f"contrast of {part:.0%}": _scaled(part, 127.5) for part in _PARTS},
@@ -165,51 +161,70 @@ SPOILT: dict[str, Callable[[RGBImage], NDArray[np.generic]]] = {
     "shifted by half, in height and width": lambda image: np.fft.fftshift(image, axes=(0, 1)),
     "red alone, others 0": lambda image: image * np.array([1, 0, 0], dtype=np.uint8),
     "(3, H, W) reshaped to (H, W, 3)": lambda image: image.transpose(2, 0, 1).reshape(image.shape),
-    "(H, W, 3) reshaped to (3, H, W), then transposed": lambda image: image.reshape(3, *image.shape[:2]).transpose(
-        1, 2, 0
-    ),
+    "(H, W, 3) reshaped to (3, H, W), then transposed": lambda image: image.reshape(3, -1).T.reshape(image.shape),
 }
 """Copies of a square image as reconstructions after mistakes on the way to a file."""
 
 
-def spoilt(scorer: Scorer, data: Path) -> Iterator[dict[str, object]]:
-    """One row a kind of spoilt copy: the share called recognizable, and the share that nothing can be told of."""
-    images = {}
+def _moved(part: float, down: bool, how: str, image: RGBImage) -> NDArray[np.generic]:
+    """A copy moved right, and perhaps down, by a part of its side. ``how``: what is behind it, and what comes later."""
+    rng, (behind, _, later) = np.random.default_rng(18), how.partition(", ")
+    across, along = (np.arange(len(image)) - round(len(image) * by) for by in (part, part * down))
+    copy, outside = image[along.clip(0)][:, across.clip(0)], (along < 0)[:, None] | (across < 0)
+    if behind != "edges":
+        copy[outside] = {"grey": 128, "black": 0}.get(behind, rng.integers(0, 256, (np.count_nonzero(outside), 3)))
+    if later == "JPEG":
+        Image.fromarray(copy).save(file := io.BytesIO(), later)
+        return decode(file.getvalue())
+    return copy + rng.normal(0, float(later.removeprefix("noise ") or 0), copy.shape)
+
+
+MOVED: dict[str, Copy] = {
+    f"1/{parts} right{' and down' * down}: {how}": partial(_moved, 1 / parts, down, how)
+    for parts, down in ((8, False), (4, False), (3, False), (4, True), (3, True))
+    for how in ("grey", "black", "edges", "noise", "grey, JPEG", "grey, noise 10", "grey, noise 25")
+}
+
+
+def copied(scorer: Scorer, data: Path, copies: dict[str, Copy], number: int) -> Iterator[dict[str, object]]:
+    """One row a kind of copy: the shares that nothing can be told of, that are recognizable, and that leak little."""
+    pictures = [*Path("examples/images/photographs").glob("*/*.png"), *Path("examples/images").glob("*.jpg")]
+    images = {"10 photographs, 64 px": list(resize_batch([decode(path) for path in pictures], 64, 64))}
     for name, folder, side in (("CIFAR-10, 32 px", "cifar10/test", 32), ("Caltech-101, 64 px", "caltech101", 64)):
         paths = find_images(data / folder)
-        chosen = np.random.default_rng(18).permutation(len(paths))[:COPIES]
+        chosen = np.random.default_rng(18).permutation(len(paths))[:number]
         images[name] = list(resize_batch([decode(data / folder / paths[i]) for i in chosen], side, side))
-    for kind, spoil in SPOILT.items():
+    for kind, change in copies.items():
         shares: dict[str, object] = {}
         for name, originals in images.items():
-            scores = scorer.score_images(originals, [_image(spoil(image), image.shape[0]) for image in originals])
-            for verdict, share in (
-                ("could not tell", np.mean([one.uninformative is not None for one in scores])),
-                ("recognizable", np.mean([one.recognizable is True for one in scores])),
-            ):
-                shares[f"{name}: {verdict}"] = f"{share:.0%}"
+            scores = scorer.score_images(originals, [_image(change(image), image.shape[0]) for image in originals])
+            told = [score.recognizable for score in scores]
+            shares[name] = ", ".join(f"{told.count(verdict) / len(told):.0%}" for verdict in (None, True, False))
         yield {"copy": kind, **shares}
 
 
 def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
     """One row a committed set: the shares that are called uninformative, by the reason."""
-    for name in ("cifar10", "cifar10-many", "caltech101", "caltech101-many"):
+    for name in ("cifar10", "cifar10-many", "caltech101", "caltech101-many", "caltech101-trained"):
         committed = ReconstructionSet.read(Path("datasets") / name)
-        scored = [one.score for one in score_rows(committed, committed.rows, scorer) if one.score is not None]
-        counts = Counter(one.uninformative for one in scored)
-        shares = {why.value: f"{counts[why] / len(scored):.2%}" for why in Uninformative}
+        judged = JudgedSet.read(committed, Path("datasets/vision-models"), AnnotatorKind.VISION_MODEL)
+        scored = score_rows(committed, [pair.row for pair in judged.pairs], scorer)
+        reasons = np.array([one.score and one.score.uninformative for one in scored])
+        shares = {why.value: f"{(reasons == why).mean():.2%}" for why in Uninformative}
+        lost = reasons[judged.recognised == 0] == Uninformative.MOVED
+        moves = np.array(["--mode-" in setting for setting in judged.settings])[judged.recognised == 0]
+        shares |= {"moved, of those that nobody recognised": f"{lost.mean():.2%}"}
+        shares |= {"the same, without clients' policies of augmentation": f"{lost[~moves].mean():.2%}"}
         yield {"set": f"`{name}`", "reconstructions": f"{len(scored):,}", **shares}
 
 
 def main() -> None:
     """Measure, and print the tables; with ``--write`` keep them in a page."""
     arguments = options(__doc__, "uninformative", images=True).parse_args()
-    scorer = Scorer()
-    text = (
-        f"{records_table(list(made(scorer)))}\n\nEach share is of {PICTURES} pictures.\n\n"
-        f"{records_table(list(real(arguments.data)))}\n\n{records_table(list(spoilt(scorer, arguments.data)))}\n\n"
-        f"{records_table(list(attacked(scorer)))}"
-    )
+    scorer, data = Scorer(), arguments.data
+    copies = copied(scorer, data, SPOILT, 500), copied(scorer, data, MOVED, 200)
+    tables = made(scorer), real(data), *copies, attacked(scorer)
+    text = "\n\n".join(records_table(list(rows)) for rows in tables)
     publish(text, "uninformative", arguments.write)
 
 

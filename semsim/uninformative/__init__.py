@@ -1,5 +1,5 @@
 """Pairs of which nothing can be told: a low leakage of theirs would read as safe."""
 
-from semsim.uninformative.pair_check import Uninformative, uninformative_pairs
+from semsim.uninformative.pair_check import Uninformative, settled, uninformative_pairs
 
-__all__ = ["Uninformative", "uninformative_pairs"]
+__all__ = ["Uninformative", "settled", "uninformative_pairs"]

@@ -148,7 +148,8 @@ def _not_computed(scored: Sequence[ScoredRow], scorer: Scorer) -> list[str]:
         )
     sentences += [
         f"**{count} reconstructions have no leakage**: {why.reason}."
-        for why in (Uninformative.BLANK, Uninformative.REORDERED)
+        for why in Uninformative
+        if why is not Uninformative.ORIGINAL
         if (count := sum(one is why for _, one in untold))
     ]
     if scorer.manifest.calibration is None:
