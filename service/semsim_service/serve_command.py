@@ -13,17 +13,30 @@ import typer
 if TYPE_CHECKING:
     from pydantic import BaseModel  # `semsim serve --help` does without
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _Certificate = Annotated[Path | None, typer.Option(help="PEM file; with --tls-key, HTTP and gRPC speak TLS only.")]
 _Key = Annotated[Path | None, typer.Option(help="PEM file of the certificate's key, not encrypted.")]
 _ClientCA = Annotated[Path | None, typer.Option(help="PEM file; clients must show a certificate that it signed.")]
 
 
-@app.command()
+_HOST, _PORT = "127.0.0.1", 3000
+_OPTIONS = {
+    "SEMSIM_ARTIFACT": "--model",
+    "SEMSIM_TLS__CERTIFICATE": "--tls-certificate",
+    "SEMSIM_TLS__KEY": "--tls-key",
+    "SEMSIM_TLS__CLIENT_CA": "--tls-client-ca",
+    "SEMSIM_WORKERS": "--workers",
+    "SEMSIM_GRPC__HOST": "--host",
+    "SEMSIM_GRPC__PORT": "--grpc-port, or the next after --port",
+}
+"""The options that are settings, by their environment variables."""
+
+
+@app.command(epilog="Example: semsim serve --port 3000")
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; pairs hold private originals.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on; pairs hold private originals.")] = _HOST,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = _PORT,
     grpc_port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="Port of gRPC; 0 = none.", show_default="the next after --port"),
@@ -37,6 +50,9 @@ def serve(
     tls_certificate: _Certificate = None,
     tls_key: _Key = None,
     tls_client_ca: _ClientCA = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print every setting and where it comes from, and start nothing.")
+    ] = False,
 ) -> None:
     """Serve POST /score and gRPC until interrupted. Further settings: environment variables SEMSIM_*.
 
@@ -45,12 +61,15 @@ def serve(
     """
     if importlib.util.find_spec("bentoml") is None:  # told here, not by the process that replaces this one
         raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
+    from semsim_service.host.home import home_of
+
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
     # gRPC's C++ would write lines of another form beside the one that says what is wrong.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Else Python processes that run a module look for others in the current folder first: a user's typing.py, too.
     os.environ["PYTHONSAFEPATH"] = "1"
-    os.environ["BENTOML_HOME"] = os.environ.get("BENTOML_HOME") or str(_home(port))
+    os.environ["BENTOML_HOME"] = os.environ.get("BENTOML_HOME") or str(home_of(port))
+    before = dict(os.environ)
     files = {
         "SEMSIM_ARTIFACT": artifact,
         "SEMSIM_TLS__CERTIFICATE": tls_certificate,
@@ -61,6 +80,14 @@ def serve(
     if workers is not None:
         os.environ["SEMSIM_WORKERS"] = str(workers)
     os.environ.update(_grpc(host, port, grpc_port))
+    if print_config:
+        from semsim_service.setting_origins import print_settings
+
+        given = {name: option for name, option in _OPTIONS.items() if os.environ.get(name) != before.get(name)}
+        given |= {"host": "--host"} if host != _HOST else {}
+        given |= {"port": "--port"} if port != _PORT else {}
+        print_settings(host, port, given)
+        raise typer.Exit
     os.environ.update(_check(host, port))
     root = Path(__file__).parent.parent
     arguments = ["-m", "bentoml", "serve", "semsim_service.service:SemSimService"]
@@ -141,11 +168,3 @@ def _grpc(host: str, port: int, grpc_port: int | None) -> dict[str, str]:
         if grpc_port > 65535:
             raise InvalidOption(f"expected --grpc-port beside --port {port}, got none")
     return environment if grpc_port is None else environment | {"SEMSIM_GRPC__PORT": str(grpc_port)}
-
-
-def _home(port: int) -> Path:
-    """The BENTOML_HOME of a port. A second server with the same home would wipe the metrics of the first."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not cache.is_absolute():  # as the XDG specification asks for
-        cache = Path.home() / ".cache"
-    return cache / "semsim" / f"bentoml-{port}"

@@ -1,11 +1,13 @@
 """`semsim serve`: the start that it makes of its options, and the starts that it refuses."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,19 @@ def test_the_port_of_a_running_service_is_named(
     port = service.url.rpartition(":")[2]
     with pytest.raises(InvalidOption, match=f"got 127.0.0.1 port {port}: Address already in use"):
         serve("--port", port)
+
+
+def test_the_last_line_of_a_start_says_both_addresses_and_ready(limited_service: LiveService) -> None:
+    """Whoever looks at the log of a start sees that it is done, and where the service listens."""
+    ready, deadline = f"ready: HTTP on {limited_service.url}, gRPC on {limited_service.grpc}", time.monotonic() + 30
+    events: list[str] = []
+    while ready not in events:
+        assert time.monotonic() < deadline, events
+        time.sleep(0.1)
+        lines = limited_service.log.splitlines()
+        events = [json.loads(line)["event"] for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+    assert events.count(ready) == 1
+    assert events.index(ready) > max(events.index(event) for event in events if "startup hook" in event)
 
 
 def test_the_installed_command_refuses_in_one_line(tmp_path: Path) -> None:
