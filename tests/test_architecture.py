@@ -39,7 +39,8 @@ FLOORS = {
     "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export "
     "export_controls_command",
-    "semsim_service": "settings access core observing http grpc_transport host service serve_command __main__",
+    "semsim_service": "settings access core observing web_page http grpc_transport host service serve_command "
+    "__main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "
     "series series_plot audit_gallery audit_metrics image_folders audit_run audit_run_command audit_command "
     "flower_options flower_guard flower_probe flower nvflare_client nvflare_reply nvflare_filter nvflare_metric "

@@ -85,12 +85,14 @@ class QueueLimits(_Group):
 
 
 class HTTPSettings(_Group):
-    """The connections of HTTP, and the names that it answers to."""
+    """The connections of HTTP, the names that it answers to, and its pages for browsers."""
 
     connections: Annotated[int, Field(ge=16, le=65536)] = 512
     """The most connections of a worker at once. The last sixteenth of them is for health checks alone."""
     hosts: tuple[str, ...] = ()
     """Hosts, without ports, that requests and the pages that make them may name, beside the service's own."""
+    page: bool = True
+    """Serve a page to try the service at ``/``, and a viewer of its OpenAPI document at ``/docs``."""
 
 
 class GRPCSettings(_Group):

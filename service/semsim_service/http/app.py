@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
@@ -22,12 +23,12 @@ from semsim_service.http.body import read_body
 from semsim_service.http.controls_header import read_controls
 from semsim_service.http.errors import error_response, refusal
 from semsim_service.http.exposition import Scrapes
-from semsim_service.http.index_page import HEADERS, page
 from semsim_service.http.json_body import claimed_pairs, parse_json
 from semsim_service.http.multipart_body import parse_multipart
 from semsim_service.http.openapi import document
 from semsim_service.http.peers import source_of
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
+from semsim_service.web_page.static_files import StaticFile
 
 logger = logging.getLogger("semsim.service")
 
@@ -39,19 +40,23 @@ _Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
 class HTTPTransport:
-    """The routes. ``core`` is set once the model is loaded and warm."""
+    """The routes. ``core`` is set once the model is loaded and warm.
 
-    def __init__(self) -> None:
+    Args:
+        files: the files of the pages for browsers, by their paths.
+    """
+
+    def __init__(self, files: Mapping[str, StaticFile] = MappingProxyType({})) -> None:
         self.core: ScoringCore | None = None
         self.scrapes = Scrapes()
         self.app = Starlette(
             routes=[
-                Route("/", self._page, methods=["GET"]),
                 Route("/score", _guarded(self._score), methods=["POST"]),
                 Route("/v1/score", _guarded(self._score), methods=["POST"]),
                 Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
+                *(Route(path, file.answer, methods=["GET"]) for path, file in files.items()),
             ]
         )
 
@@ -77,9 +82,6 @@ class HTTPTransport:
 
     async def _metrics(self, _: Request) -> Response:
         return await self.scrapes.answer()
-
-    async def _page(self, _: Request) -> Response:
-        return HTMLResponse(page(), headers=HEADERS)
 
 
 def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractAsyncContextManager[Call]:
@@ -154,6 +156,7 @@ def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
             logger.exception("unexpected error on %s", request.url.path, extra={"request_id": request_id})
             response = error_response(ErrorCode.INTERNAL, "unexpected error; the service's log has the details")
         response.headers["x-request-id"] = request_id
+        response.headers["cache-control"] = "no-store"
         return response
 
     return guarded

@@ -101,7 +101,8 @@ async def _unless_closed(send: Send, message: Message) -> None:
 
 def _is_redirect(start: Message) -> bool:
     """True where Starlette, asked for ``/score/``, leads to ``/score`` on whatever host the client named."""
-    return bool(HTTPStatus.MULTIPLE_CHOICES <= start["status"] < HTTPStatus.BAD_REQUEST)
+    status = start["status"]
+    return bool(HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and status != HTTPStatus.NOT_MODIFIED)
 
 
 def _is_bare_error(start: Message) -> bool:

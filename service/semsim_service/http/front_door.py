@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from semsim.exceptions import Forbidden, InvalidRequest, NotFound, Overloaded, RequestError
 from semsim_service.http.errors import refusal
 from semsim_service.settings import Settings
+from semsim_service.web_page.static_files import static_files
 
 HEALTH = frozenset({"/livez", "/readyz", "/healthz"})
 """The paths of health checks. Whoever comes may ask them, by any name."""
-PATHS = HEALTH | {"/", "/score", "/v1/score", "/model", "/docs.json", "/metrics"}
-"""All paths of the service. BentoML would serve more."""
+PATHS = HEALTH | {"/score", "/v1/score", "/model", "/docs.json", "/metrics"}
+"""The paths of the service, those of its pages for browsers apart. BentoML would serve more."""
 
 _ONCE = (
     *(b"host", b"origin", b"authorization", b"content-type", b"content-encoding"),
@@ -37,6 +38,7 @@ class FrontDoor:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self._paths = PATHS | static_files(settings).keys()
         self._hosts = frozenset(host.lower() for host in settings.http.hosts)
         known_callers = settings.auth.token or settings.auth.token_file or settings.tls.certificate is not None
         self._checks_host = bool(self._hosts) or not known_callers
@@ -60,7 +62,7 @@ class FrontDoor:
                 raise InvalidRequest(f"expected one header {name.decode().title()}, got {names.count(name)}")
         if b"sec-websocket-key" in names:
             raise InvalidRequest("expected a request, got the handshake of a WebSocket, which this service has none of")
-        if scope["path"] not in PATHS:
+        if scope["path"] not in self._paths:
             raise NotFound("expected a path of this service, such as POST /score or GET /model; see /docs.json")
         if scope["path"] in HEALTH:
             return

@@ -90,7 +90,7 @@ def test_health_checks_may_use_any_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/schema.json", "/static_content/index.css", "/static_content/", "/v2/score", "/docs", "/score/submit"]
+    "path", ["/schema.json", "/static_content/index.css", "/static_content/", "/v2/score", "/page/", "/score/submit"]
 )
 def test_no_other_paths_are_served(service: LiveService, path: str) -> None:
     """All that BentoML serves beside the documented endpoints is not found."""

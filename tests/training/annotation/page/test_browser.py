@@ -11,29 +11,18 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from semsim_training.annotation.judgements import read
 from semsim_training.annotation.page.collect import collect
 from semsim_training.annotation.page.study_database import StudyDatabase
+from tests.chromium import needs_chromium, start_chromium
 from tests.service.live import free_port
 from tests.training.annotation.sets import write_set
 
-CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,900",
-)  # fmt: skip
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (CHROMIUM.exists() and DRIVER.exists()),
-        reason=f"needs {CHROMIUM} and {DRIVER}: install Debian's packages chromium and chromium-driver",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 class Server:
@@ -139,14 +128,8 @@ def browsers(tmp_path: Path) -> Iterator[Browsers]:
     with ExitStack() as opened:
 
         def start() -> Chrome:
-            options = ChromeOptions()
-            options.binary_location = str(CHROMIUM)
             number = len(list(tmp_path.glob("profile-*")))
-            profile = tmp_path / f"profile-{number}"
-            profile.mkdir()
-            for flag in (*FLAGS, f"--user-data-dir={profile}"):
-                options.add_argument(flag)
-            browser = Chrome(options=options, service=ChromeService(str(DRIVER)))
+            browser = start_chromium(tmp_path / f"profile-{number}")
             opened.callback(browser.quit)
             return browser
 
