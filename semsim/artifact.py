@@ -37,7 +37,7 @@ class Artifact:
         """
         home = default_artifact() if directory is None else Path(directory)
         manifest = read_manifest(home)
-        graph = _read(home / GRAPH_FILE, "the graph", manifest.graph.sha256)
+        graph = read_checked(home / GRAPH_FILE, "the graph", manifest.graph.sha256)
         controls = None if manifest.controls is None else _read_controls(home / CONTROLS_FILE, manifest.controls)
         return cls(directory=home, manifest=manifest, graph=graph, controls=controls)
 
@@ -52,7 +52,13 @@ def default_artifact() -> Path:
     raise ArtifactNotFound(f"expected the bundled model artifact at one of {', '.join(map(str, candidates))}")
 
 
-def _read(path: Path, content: str, sha256: str) -> bytes:
+def read_checked(path: Path, content: str, sha256: str) -> bytes:
+    """The bytes of a file of an artifact; ``content`` says what it holds.
+
+    Raises:
+        ArtifactNotFound: the file is missing.
+        HashMismatch: its hash is not ``sha256``.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -64,7 +70,7 @@ def _read(path: Path, content: str, sha256: str) -> bytes:
 
 
 def _read_controls(path: Path, spec: ControlsSpec) -> ControlEmbeddings:
-    data = _read(path, "the controls", spec.sha256)
+    data = read_checked(path, "the controls", spec.sha256)
     expected = f"expected float16 controls ({spec.count}, {spec.dimension}) in {path}"
     try:
         stored = np.load(io.BytesIO(data), allow_pickle=False)

@@ -9,7 +9,7 @@ quality assessment: from error visibility to structural similarity", IEEE TIP 20
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -98,14 +98,32 @@ class PixelMetrics:
     mse: NDArray[np.float64]
     psnr: NDArray[np.float64]
     ssim: NDArray[np.float64]
+    lpips: NDArray[np.float64]
+    """NaN where no network for it was given, or the network does not take the size."""
     resized: NDArray[np.bool_]
     """True where the reconstruction had another size and was resized to the original's."""
 
 
+class SizedMetric(Protocol):
+    """A metric of pairs of images of one size, such as LPIPS."""
+
+    def takes(self, height: int, width: int) -> bool:
+        """True for a size, in pixels, of which it gives values."""
+        ...
+
+    def distances(self, originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Its values ``(N,)`` of two batches ``(N, H, W, 3)``."""
+        ...
+
+
 def pixel_metrics(
-    originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage], *, pause: Pause = go_on
+    originals: Sequence[RGBImage],
+    reconstructions: Sequence[RGBImage],
+    *,
+    lpips: SizedMetric | None = None,
+    pause: Pause = go_on,
 ) -> PixelMetrics:
-    """MSE, PSNR and SSIM of N pairs of images of any sizes.
+    """MSE, PSNR and SSIM of N pairs of images of any sizes, and LPIPS where a network for it is given.
 
     A reconstruction of another size than its original is resized to it (bicubic), and ``resized`` says so. ``pause`` is
     called before each piece of some milliseconds.
@@ -115,6 +133,7 @@ def pixel_metrics(
     """
     count = len(originals)
     squared, similarity, resized = np.empty(count), np.empty(count), np.zeros(count, dtype=np.bool_)
+    perceptual = np.full(count, np.nan)
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index, original in enumerate(originals):
         by_shape.setdefault(original.shape, []).append(index)
@@ -127,7 +146,10 @@ def pixel_metrics(
             right = _stacked([resize(reconstructions[i], shape[0], shape[1]) for i in piece])
             squared[piece] = mse(left, right, pause=pause)
             similarity[piece] = ssim(left, right, pause=pause)
-    return PixelMetrics(mse=squared, psnr=psnr(squared), ssim=similarity, resized=resized)
+            if lpips is not None and lpips.takes(*shape[:2]):
+                pause()
+                perceptual[piece] = lpips.distances(left, right)
+    return PixelMetrics(mse=squared, psnr=psnr(squared), ssim=similarity, lpips=perceptual, resized=resized)
 
 
 def _stacked(images: Sequence[RGBImage]) -> NDArray[np.uint8]:

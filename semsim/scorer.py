@@ -18,7 +18,10 @@ from semsim.distinct import distinct
 from semsim.embedder import Embedder
 from semsim.images import DecodeLimits, RGBImage, Source, resize, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
+from semsim.lpips_artifact import LpipsArtifact
+from semsim.lpips_network import LpipsNetwork
 from semsim.manifest import Manifest
+from semsim.pair_score import PairScore as PairScore
 from semsim.pairs import (
     PairFailure,
     decode_each,
@@ -36,39 +39,6 @@ from semsim.uninformative import Uninformative, settled, uninformative_pairs
 
 DEFAULT_BATCH_SIZE = 16
 """Images in one run of the graph. A CPU gains nothing from more, since their activations leave its cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class PairScore:
-    """The scores of one pair of an original and its reconstruction."""
-
-    distance: float
-    """The L2 distance of the embeddings; 0 = same image; lower = more leakage."""
-    leakage: float | None
-    """The calibrated probability that an annotator recognises the reconstruction. None where the model is not
-    calibrated, and where the pair is uninformative."""
-    recognizable: bool | None
-    """True where the leakage is at least the model's threshold; None where the leakage is None."""
-    mse: float
-    psnr: float
-    """The peak signal-to-noise ratio in dB; infinite for equal images."""
-    ssim: float
-    resized: bool
-    """True where the reconstruction was resized to the original for mse, psnr and ssim."""
-    uninformative: Uninformative | None = None
-    """The reason why nothing can be told: the original shows nothing (a plain colour, a gradient, noise), or the
-    reconstruction is blank or dim beside it, or resembles it moved or in another order of its values. The pair then
-    has no leakage, which does not say that it is safe. One that is recognizable all the same has its leakage."""
-    chance: float | None = None
-    """The share of public control images, one counted with them, that are as near to the reconstruction as its original
-    is, in (0, 1]. A low chance says that it is this picture, and not only one of its kind. None where the pair is
-    uninformative, where there are no controls, and where fewer than 100 of them are no copies of the original."""
-    identified: bool | None = None
-    """True where the chance is below 1%; None where the chance is None."""
-    leakage_low: float | None = None
-    leakage_high: float | None = None
-    """The range of the leakage: that of the middle 90% of calibrations on other draws of the judged originals.
-    None where the leakage is None, and where the model keeps no draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +66,10 @@ class Scorer:
         controls: True for the artifact's own public images, False for none, or at least 100 images of your own, of the
             kind of the originals, uint8 ``(H, W, 3)`` of any sizes: what is nearer to a reconstruction than they are is
             identified.
+        lpips: the directory of an LPIPS artifact, which ``semsim export-lpips`` makes, or a loaded one; None for none.
 
     Raises:
-        ArtifactError: the artifact is missing or invalid, or its graph is not the one that its manifest describes.
+        ArtifactError: an artifact is missing or invalid, or its graph is not the one that its manifest describes.
         ProviderUnavailable: a required execution provider is not usable here.
         InvalidConfiguration: there are fewer than 100 different controls.
     """
@@ -110,6 +81,7 @@ class Scorer:
         providers: ProviderSettings | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
         controls: Iterable[RGBImage] | bool = True,
+        lpips: LpipsArtifact | Path | str | None = None,
     ) -> None:
         loaded = artifact if isinstance(artifact, Artifact) else Artifact.load(artifact)
         self.artifact = loaded
@@ -122,6 +94,11 @@ class Scorer:
             providers or ProviderSettings(),
             batch_size,
         )
+        self.lpips: LpipsNetwork | None = None
+        """The network of LPIPS; None where none is computed."""
+        if lpips is not None:
+            of_lpips = lpips if isinstance(lpips, LpipsArtifact) else LpipsArtifact.load(lpips)
+            self.lpips = LpipsNetwork(of_lpips, providers or ProviderSettings())
         self.controls: ControlEmbeddings | None = None
         """The public images beside which reconstructions are identified."""
         if not isinstance(controls, bool):
@@ -226,7 +203,7 @@ class Scorer:
             pause()
             uninformative = uninformative_pairs(originals, reconstructions, rows, images, self.manifest.input.filter)
         with clock.measure(Stage.METRICS):
-            pixels = pixel_metrics(originals, reconstructions, pause=pause)
+            pixels = pixel_metrics(originals, reconstructions, lpips=self.lpips, pause=pause)
         return PreparedPairs(images, rows[0::2], rows[1::2], pixels, uninformative)
 
     def embed_prepared(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -271,6 +248,7 @@ class Scorer:
                     identified=None if chance is None else chance < IDENTIFIED,
                     leakage_low=None if uninformative or ranges is None else float(ranges[0][i]),
                     leakage_high=None if uninformative or ranges is None else float(ranges[1][i]),
+                    lpips=None if np.isnan(pixels.lpips[i]) else float(pixels.lpips[i]),
                 )
             )
         return scores

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -98,7 +99,8 @@ def export_artifact(
     check(parity, options.precision)
     check_lengths(reference, candidate)
     manifest = _manifest(description, graph, options.precision, dimension, parity)
-    _write(out, graph, manifest)
+    written = manifest.model_dump_json(indent=2) + "\n"
+    write_artifact_files(out, {GRAPH_FILE: graph, MANIFEST_FILE: written.encode()})
     return Exported(manifest=manifest, provider=runner.provider)
 
 
@@ -121,22 +123,24 @@ def _manifest(
         ),
         embedding=EmbeddingSpec(dimension=dimension, normalized=description.normalize_embedding),
         parity=parity,
-        versions=_versions(),
+        versions=library_versions(),
     )
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that make an export."""
     return {name: version(name) for name in _LIBRARIES} | {"onnxruntime": onnxruntime.__version__}
 
 
-def _write(out: Path, graph: bytes, manifest: Manifest) -> None:
+def write_artifact_files(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of an artifact into ``out``, all of them or none; controls of another graph are removed."""
     writing = out.with_name(out.name + ".writing")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(parents=True)
-    (writing / GRAPH_FILE).write_bytes(graph)
-    (writing / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    for name, content in files.items():
+        (writing / name).write_bytes(content)
     out.mkdir(parents=True, exist_ok=True)
-    for name in (GRAPH_FILE, MANIFEST_FILE):  # files beside them, such as a model card, stay
+    for name in files:  # files beside them, such as a model card, stay
         (writing / name).replace(out / name)
     (out / CONTROLS_FILE).unlink(missing_ok=True)  # those of the graph that was replaced
     writing.rmdir()

@@ -37,6 +37,7 @@ class ScoreRow:
     mse: float | None = None
     psnr: float | None = None
     ssim: float | None = None
+    lpips: float | None = None
     resized: bool | None = None
     uninformative: str | None = None
     chance: float | None = None

@@ -102,7 +102,7 @@ def score_directories(
         header = {name: str(path.absolute()) for name, path in asdict(directories).items()}
         # The manifest, not the graph alone: its calibration gives the leakage.
         header |= {"model": scorer.manifest.model_dump_json(), "semsim": __version__, "limits": str(limits)}
-        header |= {"controls": _controls_of(scorer)}
+        header |= {"controls": _controls_of(scorer), "lpips": _lpips_of(scorer)}
         if not isinstance(scorer, Scorer):
             header["service"] = scorer.service.model_dump_json(exclude={"manifest"})
         journal = Journal(journal_path, header)
@@ -121,6 +121,13 @@ def _controls_of(scorer: "Scorer | RemoteScorer") -> str:
     if not isinstance(scorer, Scorer):
         return "the service's" if scorer.wants_controls else "none"
     return "none" if scorer.controls is None else scorer.controls.digest
+
+
+def _lpips_of(scorer: "Scorer | RemoteScorer") -> str:
+    """The hash of the LPIPS network; rows of a run without one have no LPIPS."""
+    if not isinstance(scorer, Scorer):
+        return "the service's"
+    return "none" if scorer.lpips is None else scorer.lpips.digest
 
 
 def _match(

@@ -61,6 +61,7 @@ class _ReceivedScore(_Received):
     identified: bool | None = None
     leakage_low: Annotated[float, Field(ge=0, le=1)] | None = None
     leakage_high: Annotated[float, Field(ge=0, le=1)] | None = None
+    lpips: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     error: None = None
 
 
@@ -120,6 +121,7 @@ def _outcome(result: _ReceivedScore | _ReceivedFailure, model: ServiceModel) -> 
         identified=result.identified,
         leakage_low=result.leakage_low,
         leakage_high=result.leakage_high,
+        lpips=result.lpips,
     )
 
 

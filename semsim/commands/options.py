@@ -23,6 +23,15 @@ Require = Annotated[
     str | None,
     typer.Option("--require", help="Execution provider to insist on: tensorrt, cuda or cpu.", metavar="PROVIDER"),
 ]
+LpipsDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--lpips",
+        envvar="SEMSIM_LPIPS",
+        help="LPIPS artifact directory, which semsim export-lpips makes; adds lpips.",
+        show_default="no LPIPS",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 FailAbove = Annotated[
     float | None,
@@ -108,6 +117,7 @@ def load_scorer(
     *,
     own_controls: Path | None = None,
     no_controls: bool = False,
+    lpips: Path | None = None,
 ) -> "Scorer":
     """The scorer that the options ask for.
 
@@ -116,6 +126,7 @@ def load_scorer(
             options of controls are given.
         InvalidConfiguration: a directory of controls has fewer than 100 different images.
         NotCalibrated: there is a limit of leakage, and the model gives no leakage.
+        ArtifactError: the artifact of the model, or that of LPIPS, cannot be used.
     """
     from semsim.exceptions import InvalidOption
     from semsim.providers import Provider, ProviderSettings
@@ -126,7 +137,7 @@ def load_scorer(
         if require not in set(Provider):
             raise InvalidOption(f"expected --require to be one of {', '.join(Provider)}, got {require}")
         settings = ProviderSettings(required=Provider(require))
-    scorer = Scorer(model, providers=settings, controls=controls_of(own_controls, no_controls))
+    scorer = Scorer(model, providers=settings, controls=controls_of(own_controls, no_controls), lpips=lpips)
     check_limit(scorer, fail_above)
     return scorer
 

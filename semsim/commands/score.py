@@ -12,6 +12,7 @@ from semsim.commands.control_options import NoControls, OwnControls
 from semsim.commands.options import (
     FailAbove,
     Json,
+    LpipsDirectory,
     Model,
     Require,
     exit_code,
@@ -34,6 +35,7 @@ def score(
     require: Require = None,
     controls: OwnControls = None,
     no_controls: NoControls = False,
+    lpips: LpipsDirectory = None,
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +49,7 @@ def score(
     """
     from semsim.summary import summarize
 
-    scorer = load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls)
+    scorer = load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls, lpips=lpips)
     result = scorer.score(_read(original), _read(reconstruction))
     if as_json:
         values = asdict(result) | {"psnr": result.psnr if math.isfinite(result.psnr) else None}
@@ -65,8 +67,12 @@ def score(
         typer.echo(f"mse       {result.mse:.2f}")
         typer.echo(f"psnr      {result.psnr:.2f} dB")
         typer.echo(f"ssim      {result.ssim:.4f}")
+        if lpips is not None:
+            sizes = "none: it takes sides of at least 31 pixels, and at most 2^20 pixels"
+            typer.echo(f"lpips     {sizes if result.lpips is None else f'{result.lpips:.4f}   0 = equal'}")
         if result.resized:
-            typer.echo("the reconstruction was resized to the original for mse, psnr and ssim")
+            metrics = "mse, psnr and ssim" if result.lpips is None else "mse, psnr, ssim and lpips"
+            typer.echo(f"the reconstruction was resized to the original for {metrics}")
     if result.uninformative:
         typer.echo(f"could not tell of {original} and {reconstruction}: {result.uninformative.reason}", err=as_json)
     if code := exit_code(summarize([result]), fail_above):

@@ -25,6 +25,7 @@ from semsim.commands.options import (
     EngineName,
     FailAbove,
     Json,
+    LpipsDirectory,
     Model,
     Output,
     Require,
@@ -78,6 +79,7 @@ def score_dir(
     workers: Workers = None,
     controls: OwnControls = None,
     no_controls: NoControls = False,
+    lpips: LpipsDirectory = None,
     fail_above: FailAbove = None,
     fail_share: FailShare = None,
     baseline: BaselineTable = None,
@@ -108,7 +110,7 @@ def score_dir(
     _check((originals, reconstructions), output)
     limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
     chosen_engine = engine_of(engine, workers)
-    _check_one_model(url, (model, require, controls), (token_file, ca, certificate, key, patience))
+    _check_one_model(url, (model, require, controls, lpips), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()
     remote = None
@@ -123,7 +125,9 @@ def score_dir(
             fail_above=fail_above,
             controls=not no_controls,
         )
-    scorer = remote or load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls)
+    scorer = remote or load_scorer(
+        model, require, fail_above, own_controls=controls, no_controls=no_controls, lpips=lpips
+    )
     check_model(limits, scorer.manifest)
     try:
         with remote or nullcontext(), progress_bar() as progress:
@@ -161,6 +165,7 @@ def score_dir(
     else:
         _print(run.rows, summary, output, chosen=match in (Match.BEST, Match.ASSIGNMENT))
         has_controls = controls is not None or scorer.manifest.controls is not None
+        _print_lpips(run.rows, asked=lpips is not None)
         _tell_untold(run.rows, asked=has_controls and not no_controls)
     if missing := _missing(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)
@@ -168,6 +173,8 @@ def score_dir(
     counted = _missing(
         replace(summary, uninformative=summary.uninformative * limits.is_gate, skipped=skipped, unmatched=unmatched)
     )
+    if not run.matching.is_exact:
+        counted = f"{counted}, and the pairs are not proved to be the right ones".removeprefix(", and ")
     raise typer.Exit(close_gate(outcome, rows, counted, junit=junit, github=github, err=as_json))
 
 
@@ -194,8 +201,8 @@ def _check_one_model(url: str | None, of_scorer: tuple[object, ...], of_service:
 
     if url is not None and any(of_scorer):
         raise InvalidOption(
-            "expected --url alone, since the service has its own model, provider and controls, got also --model (or "
-            "the variable SEMSIM_ARTIFACT), --require or --controls"
+            "expected --url alone, since the service has its own model, provider, controls and LPIPS, got also "
+            "--model, --lpips (or the variables SEMSIM_ARTIFACT, SEMSIM_LPIPS), --require or --controls"
         )
     if url is None and any(option is not None for option in of_service):
         raise InvalidOption("expected --url with --token-file, --tls-* and --patience, got them alone")
@@ -287,6 +294,15 @@ def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None, *
     if summary.identified is not None:
         luck = ", of pairs that were chosen as near, some by luck" if chosen else ""
         typer.echo(f"identified beside public images: {summary.identified}{luck}")
+
+
+def _print_lpips(rows: "list[ScoreRow]", *, asked: bool) -> None:
+    """Print the mean LPIPS, and of how many scored pairs there is none."""
+    values = [row.lpips for row in rows if row.lpips is not None]
+    others = sum(row.distance is not None for row in rows) - len(values)
+    mean = f"{sum(values) / len(values):.4f}" if values else "none"
+    if asked:
+        typer.echo(f"lpips: mean {mean} of {len(values)} pairs; {others} are too small or too large for it")
 
 
 def _tell_untold(rows: "list[ScoreRow]", *, asked: bool) -> None:

@@ -12,6 +12,7 @@ from semsim.commands.options import (
     EngineName,
     FailAbove,
     Json,
+    LpipsDirectory,
     Model,
     Require,
     Workers,
@@ -50,6 +51,7 @@ def score_table(
     require: Require = None,
     controls: OwnControls = None,
     no_controls: NoControls = False,
+    lpips: LpipsDirectory = None,
     fail_above: FailAbove = None,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +74,7 @@ def score_table(
     if target.is_within(source):
         raise InvalidOption(f"expected a place outside of {table}, where the next run would read it, got {output}")
     keep_freed_memory()
-    scorer = load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls)
+    scorer = load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls, lpips=lpips)
     try:
         with progress_bar() as progress:
             scored = table_run.score_table(

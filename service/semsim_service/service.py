@@ -60,7 +60,9 @@ class SemSimService:
         preflight.check_worker(settings)
         keep_freed_memory(largest=2**23, most=2**26)
         self._observers = Observers(settings)
-        scorer = Scorer(settings.artifact, providers=settings.providers, batch_size=settings.batch_size)
+        scorer = Scorer(
+            settings.artifact, providers=settings.providers, batch_size=settings.batch_size, lpips=settings.lpips
+        )
         scorer.warm_up()
         self._tokens, self._expiry = Tokens(settings.auth), CertificateExpiry(settings.tls)
         self._expiry.observe()

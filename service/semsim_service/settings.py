@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     config: Path | None = None
     artifact: Path | None = None
     """The model artifact directory. None = the bundled one."""
+    lpips: Path | None = None
+    """The directory of an LPIPS artifact, which ``semsim export-lpips`` makes. None = results have no LPIPS."""
     batch_size: Annotated[int, Field(ge=1, le=4096)] = DEFAULT_BATCH_SIZE
     """The largest number of images in a run of the graph."""
     request_seconds: Annotated[float, Field(gt=0, le=50)] = 30.0

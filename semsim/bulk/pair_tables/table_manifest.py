@@ -33,6 +33,8 @@ class TableRunIdentity(BaseModel):
     """The hash of the whole manifest: its calibration gives the leakage, and its threshold what is recognizable."""
     controls: str
     """The hash of the controls, or none."""
+    lpips: str = "none"
+    """The hash of the LPIPS network, or none."""
     fail_above: float | None
     input: str
     input_files: tuple[StoredFile, ...]
@@ -59,6 +61,7 @@ class TableRunIdentity(BaseModel):
             model_version=manifest.version,
             model_manifest_sha256=hashlib.sha256(manifest.model_dump_json().encode()).hexdigest(),
             controls="none" if scorer.controls is None else scorer.controls.digest,
+            lpips="none" if scorer.lpips is None else scorer.lpips.digest,
             fail_above=fail_above,
             input=table.where.name,
             input_files=table.files,

@@ -5,6 +5,7 @@ from typing import Self
 
 from semsim.artifact import Artifact
 from semsim.chance import ControlEmbeddings
+from semsim.lpips_artifact import LpipsArtifact
 from semsim.providers import CPUOptions, Provider, ProviderSettings
 from semsim.scorer import Scorer
 
@@ -17,11 +18,13 @@ class ScorerRecipe:
     provider: Provider
     batch_size: int
     controls: ControlEmbeddings | None
+    lpips: LpipsArtifact | None = None
 
     @classmethod
     def of(cls, scorer: Scorer) -> Self:
         """The recipe of a scorer, with the execution provider that runs it and the controls that it has."""
-        return cls(scorer.artifact, scorer.provider.active, scorer.batch_size, scorer.controls)
+        lpips = None if scorer.lpips is None else scorer.lpips.artifact
+        return cls(scorer.artifact, scorer.provider.active, scorer.batch_size, scorer.controls, lpips)
 
     @property
     def needs_gpu(self) -> bool:
@@ -36,6 +39,6 @@ class ScorerRecipe:
                 differ.
         """
         settings = ProviderSettings(order=(self.provider,), required=self.provider, cpu=CPUOptions(threads=1))
-        scorer = Scorer(self.artifact, providers=settings, batch_size=self.batch_size, controls=False)
+        scorer = Scorer(self.artifact, providers=settings, batch_size=self.batch_size, controls=False, lpips=self.lpips)
         scorer.controls = self.controls
         return scorer

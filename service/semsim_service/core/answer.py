@@ -33,6 +33,7 @@ def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair 
         mse=result.mse,
         psnr=result.psnr,
         ssim=result.ssim,
+        lpips=result.lpips,
         resized=result.resized,
         uninformative=result.uninformative,
     )

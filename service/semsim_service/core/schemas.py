@@ -94,6 +94,13 @@ class ScoredPair(_Model):
     mse: Annotated[float, Field(description="Mean squared error, squared 8-bit levels.")]
     psnr: Annotated[float | None, Field(description="dB; null when infinite, for equal images.")]
     ssim: Annotated[float, Field(description="Structural similarity, -1..1; 1 = equal.")]
+    lpips: Annotated[
+        float | None,
+        Field(
+            description="LPIPS with AlexNet, >= 0; 0 = equal, lower = closer. Null where the service has no LPIPS "
+            "artifact, and where the original has a side under 31 pixels or over 2^20 pixels."
+        ),
+    ]
     resized: Annotated[
         bool, Field(description="The reconstruction was resized to the original for mse, psnr and ssim.")
     ]

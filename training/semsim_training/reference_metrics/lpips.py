@@ -24,16 +24,18 @@ SMALLEST_SIDE = 31
 side, layers 3 to 5 have one position: they compare what the image holds and no longer where."""
 
 _BATCH = 32
-_EPSILON = 1e-10
-_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-# Index in torchvision's `features`, channels in and out, kernel, stride, padding, and whether pooling comes first.
-_CONVOLUTIONS = (
+EPSILON = 1e-10
+"""It is added to the norm of the features of a position."""
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""The mean and the standard deviation that the network takes for those of each channel, in -1..1."""
+CONVOLUTIONS = (
     (0, 3, 64, 11, 4, 2, False),
     (3, 64, 192, 5, 1, 2, True),
     (6, 192, 384, 3, 1, 1, True),
     (8, 384, 256, 3, 1, 1, False),
     (10, 256, 256, 3, 1, 1, False),
 )
+"""Index in torchvision's `features`, channels in and out, kernel, stride, padding, and whether pooling comes first."""
 
 
 class InputRange(StrEnum):
@@ -56,6 +58,11 @@ class Lpips:
         """
         self.input_range = input_range
         self._state = _read(weights)
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """The weights by their names in the file."""
+        return {name: value.float().numpy() for name, value in self._state.items()}
 
     @torch.inference_mode()
     def distances(self, originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -84,7 +91,7 @@ class Lpips:
         total = torch.zeros(len(originals), dtype=torch.float64)
         pairs = zip(self._features(originals), self._features(reconstructions), strict=True)
         for layer, (left, right) in enumerate(pairs):
-            squared = functional.conv2d((_unit(left) - _unit(right)).square(), self._state[_head(layer)])
+            squared = functional.conv2d((_unit(left) - _unit(right)).square(), self._state[head_name(layer)])
             total += squared.mean(dim=(1, 2, 3)).double()
         return total
 
@@ -93,9 +100,9 @@ class Lpips:
         levels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255.0
         if self.input_range is InputRange.PUBLISHED:
             levels = levels * 2.0 - 1.0
-        maps = (levels - torch.tensor(_SHIFT).reshape(1, 3, 1, 1)) / torch.tensor(_SCALE).reshape(1, 3, 1, 1)
+        maps = (levels - torch.tensor(SHIFT).reshape(1, 3, 1, 1)) / torch.tensor(SCALE).reshape(1, 3, 1, 1)
         outputs = []
-        for index, _, _, _, stride, padding, pooled in _CONVOLUTIONS:
+        for index, _, _, _, stride, padding, pooled in CONVOLUTIONS:
             if pooled:
                 maps = functional.max_pool2d(maps, kernel_size=3, stride=2)
             weight, bias = self._state[f"features.{index}.weight"], self._state[f"features.{index}.bias"]
@@ -105,19 +112,20 @@ class Lpips:
 
 
 def _unit(maps: Tensor) -> Tensor:
-    return maps / (maps.square().sum(dim=1, keepdim=True).sqrt() + _EPSILON)
+    return maps / (maps.square().sum(dim=1, keepdim=True).sqrt() + EPSILON)
 
 
-def _head(layer: int) -> str:
+def head_name(layer: int) -> str:
+    """The name of the weights of a layer's head."""
     return f"heads.lin{layer}.model.1.weight"
 
 
 def _expected() -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    for layer, (index, taken, given, kernel, *_) in enumerate(_CONVOLUTIONS):
+    for layer, (index, taken, given, kernel, *_) in enumerate(CONVOLUTIONS):
         shapes[f"features.{index}.weight"] = (given, taken, kernel, kernel)
         shapes[f"features.{index}.bias"] = (given,)
-        shapes[_head(layer)] = (1, given, 1, 1)
+        shapes[head_name(layer)] = (1, given, 1, 1)
     return shapes
 
 

@@ -107,7 +107,7 @@ class PairResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., scored: _Optional[_Union[ScoredPair, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "uninformative", "chance", "identified", "leakage_low", "leakage_high")
+    __slots__ = ("distance", "leakage", "recognizable", "mse", "psnr", "ssim", "resized", "uninformative", "chance", "identified", "leakage_low", "leakage_high", "lpips")
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
     LEAKAGE_FIELD_NUMBER: _ClassVar[int]
     RECOGNIZABLE_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,7 @@ class ScoredPair(_message.Message):
     IDENTIFIED_FIELD_NUMBER: _ClassVar[int]
     LEAKAGE_LOW_FIELD_NUMBER: _ClassVar[int]
     LEAKAGE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    LPIPS_FIELD_NUMBER: _ClassVar[int]
     distance: float
     leakage: float
     recognizable: bool
@@ -132,7 +133,8 @@ class ScoredPair(_message.Message):
     identified: bool
     leakage_low: float
     leakage_high: float
-    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[str] = ..., chance: _Optional[float] = ..., identified: _Optional[bool] = ..., leakage_low: _Optional[float] = ..., leakage_high: _Optional[float] = ...) -> None: ...
+    lpips: float
+    def __init__(self, distance: _Optional[float] = ..., leakage: _Optional[float] = ..., recognizable: _Optional[bool] = ..., mse: _Optional[float] = ..., psnr: _Optional[float] = ..., ssim: _Optional[float] = ..., resized: _Optional[bool] = ..., uninformative: _Optional[str] = ..., chance: _Optional[float] = ..., identified: _Optional[bool] = ..., leakage_low: _Optional[float] = ..., leakage_high: _Optional[float] = ..., lpips: _Optional[float] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")

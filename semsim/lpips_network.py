@@ -1,0 +1,70 @@
+"""LPIPS v0.1 with AlexNet, run by ONNX Runtime, of images at their own size, as published.
+
+It follows Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.exceptions import InvalidGraph
+from semsim.lpips_artifact import LpipsArtifact
+from semsim.manifest import InputSpec
+from semsim.providers import Provider, ProviderReport, ProviderSettings, open_session
+
+LPIPS_INPUTS = ("originals", "reconstructions")
+LPIPS_OUTPUT = "lpips"
+SMALLEST_LPIPS_SIDE = 31
+"""The fewest pixels of a side: AlexNet's second pooling has nothing left of a smaller image."""
+MOST_LPIPS_PIXELS = 2**20
+"""The most pixels of an image: AlexNet takes a second or so for as many, and 100 MB of memory."""
+
+
+class LpipsNetwork:
+    """Runs the graph of an LPIPS artifact. Threads may share it.
+
+    It runs on the first usable provider of ``settings``, TensorRT left out, which would build an engine, in minutes,
+    for each size of images.
+
+    Raises:
+        InvalidGraph: the graph cannot be loaded, or takes or gives something else.
+        ProviderUnavailable: a required execution provider is not usable here.
+    """
+
+    provider: ProviderReport
+    """The execution provider that runs the graph."""
+
+    def __init__(self, artifact: LpipsArtifact, settings: ProviderSettings) -> None:
+        order = tuple(one for one in settings.order if one is not Provider.TENSORRT) or (Provider.CPU,)
+        required = None if settings.required is Provider.TENSORRT else settings.required
+        settings = settings.model_copy(update={"order": order, "required": required})
+        any_size = InputSpec(height=SMALLEST_LPIPS_SIDE, width=SMALLEST_LPIPS_SIDE)  # TensorRT alone reads it
+        self.artifact = artifact
+        self._session, self.provider = open_session(artifact.graph, any_size, settings, 1)
+        inputs = {node.name: node.type for node in self._session.get_inputs()}
+        outputs = {node.name: node.type for node in self._session.get_outputs()}
+        if inputs != dict.fromkeys(LPIPS_INPUTS, "tensor(uint8)") or outputs != {LPIPS_OUTPUT: "tensor(float)"}:
+            raise InvalidGraph(
+                f"expected uint8 inputs {', '.join(LPIPS_INPUTS)} and a float output {LPIPS_OUTPUT}, got {inputs} and "
+                f"{outputs}"
+            )
+
+    @property
+    def digest(self) -> str:
+        """The hash of the graph: two networks of one hash give the same numbers."""
+        return self.artifact.manifest.graph.sha256
+
+    def takes(self, height: int, width: int) -> bool:
+        """True for a size, in pixels, of which there is an LPIPS: not too small, and not too much work."""
+        return min(height, width) >= SMALLEST_LPIPS_SIDE and height * width <= MOST_LPIPS_PIXELS
+
+    def distances(self, originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """LPIPS of each pair of two batches uint8 ``(N, H, W, 3)`` of one size, ``(N,)``, >= 0; 0 = equal.
+
+        Raises:
+            InvalidGraph: the network gave NaN or infinity.
+        """
+        feed = dict(zip(LPIPS_INPUTS, (originals, reconstructions), strict=True))
+        distances: NDArray[np.float64] = self._session.run([LPIPS_OUTPUT], feed)[0].astype(np.float64)
+        if not np.isfinite(distances).all():
+            raise InvalidGraph("expected finite values of LPIPS, got NaN or infinity")
+        return distances
