@@ -130,6 +130,15 @@ def named_in(module: ModuleType, factor: str) -> set[str]:
     return {name for name, value in classes.items() if factor in {field.name for field in fields(value)}}
 
 
+def test_the_readme_is_short() -> None:
+    """A stranger gives it thirty seconds: under 120 lines, the picture first, the caveats in its first half."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) < 120
+    titles = [line[3:] for line in lines if line.startswith("## ")]
+    assert lines.index("<!-- picture -->") < lines.index(f"## {titles[0]}")
+    assert lines.index("## What does it not say?") < len(lines) / 2
+
+
 def test_the_readmes_curl_orders_sensibly(service: LiveService) -> None:
     """The README's curl, as it stands, gives identical 0, copies less than another image, which alone is no leak."""
     block = next(

@@ -1,0 +1,27 @@
+"""The plot of the README shows the figures of other pages as they are now."""
+
+from PIL import Image
+
+from examples import draw_benchmarks
+from tests.conftest import ROOT
+
+
+def test_the_plot_is_current() -> None:
+    """`make picture` would write the same text into the README and into the plot."""
+    caption = draw_benchmarks.caption()
+    assert caption in (ROOT / "README.md").read_text()
+    with Image.open(draw_benchmarks.TARGET) as picture:
+        assert picture.info["Description"] == caption
+
+
+def test_the_figures_are_those_of_the_pages() -> None:
+    """Every metric of the list with its interval, best first, and three servers."""
+    metrics, servers = draw_benchmarks.agreement(), draw_benchmarks.throughput()
+    assert {bar.name for bar in metrics} == set(draw_benchmarks.METRICS.values())
+    assert [bar.value for bar in metrics] == sorted((bar.value for bar in metrics), reverse=True)
+    for bar in metrics:
+        assert bar.low is not None and bar.high is not None
+        assert 0.5 < bar.low < bar.value < bar.high < 1
+    assert [bar.name for bar in servers] == list(draw_benchmarks.SERVERS)
+    assert all(0 < bar.value <= 1.1 for bar in servers)
+    assert len(draw_benchmarks.leads()) >= 2
