@@ -131,10 +131,10 @@ examples: $(DEV)/.done ## examples/images: two free photographs, degraded copies
 
 picture: $(DEV)/.done ## docs/pair.png and docs/benchmarks.png, the pictures of the README
 	$(DEV)/bin/python -m examples.draw_pair
+	$(DEV)/bin/python -m examples.draw_benchmarks
 
 docs: .venv/docs/.done ## the site of docs/, in build/site; a link that leads nowhere is an error
 	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
-	$(DEV)/bin/python -m examples.draw_benchmarks
 
 requirements: $(DEV)/.done ## pin again, with hashes, after a change of pyproject.toml
 	$(DEV)/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes \
