@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.bulk.assignment import Assignment, assign
+from semsim.bulk.embedding_distances import closest
 from semsim.bulk.files import Directories
-from semsim.bulk.matching import Match, Matching, assign, closest
+from semsim.bulk.matching import Match, Matching
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import InvalidImage, UnmatchedImages
 from semsim.images import DecodeLimits, decode
@@ -46,9 +48,9 @@ def match_by_distance(
     right = embed(directories.reconstructions, reconstructions, len(originals))
     if not left.paths or not right.paths:
         raise UnmatchedImages("expected a readable image on both sides, got none on one of them")
-    distances = _distances(left.embeddings, right.embeddings)
-    indices = closest(distances) if match is Match.BEST else assign(distances)
-    pairs = tuple((left.paths[i], right.paths[j]) for i, j in indices)
+    sides = left.embeddings, right.embeddings
+    assignment = Assignment(closest(*sides), 0.0) if match is Match.BEST else assign(*sides)
+    pairs = tuple((left.paths[i], right.paths[j]) for i, j in assignment.pairs)
     used_left, used_right = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
     matching = Matching(
         pairs,
@@ -57,6 +59,8 @@ def match_by_distance(
         lone_reconstructions=tuple(path for path in right.paths if path not in used_right)
         if match is Match.ASSIGNMENT
         else (),
+        note=_note(assignment.excess),
+        is_exact=assignment.excess == 0.0,
     )
     unreadable = [ScoreRow.unpaired(error, original=path) for path, error in left.failures]
     unreadable += [ScoreRow.unpaired(error, reconstruction=path) for path, error in right.failures]
@@ -90,9 +94,12 @@ def _embed_files(
     return _EmbeddedFiles(np.concatenate(embeddings), kept, failures)
 
 
-def _distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """All distances ``(len(left), len(right))`` by the Gram matrix: exact enough for ranks, not for reports."""
-    a, b = left.astype(np.float64), right.astype(np.float64)
-    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
-    distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0))
-    return distances
+def _note(excess: float) -> str:
+    """The warning of an assignment whose total distance may be above the least one by that share; empty where not."""
+    if excess == 0.0:
+        return ""
+    return (
+        f"expected the pairs of the least total distance, got pairs whose total may be {excess:.2g} of it above that: "
+        "an original may stand beside another one's reconstruction, and its leakage may be higher than told; "
+        "match fewer images at once, or by --match best"
+    )

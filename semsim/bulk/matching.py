@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from semsim.bulk.files import list_images
 from semsim.bulk.numbering import check_pairing, composed, in_natural_order
-from semsim.exceptions import MissingExtra, UnmatchedImages
+from semsim.exceptions import UnmatchedImages
 
 
 class Match(StrEnum):
@@ -31,6 +28,8 @@ class Matching:
     lone_reconstructions: tuple[Path, ...] = ()
     note: str = ""
     """A warning about the pairing, such as that numbers do not begin alike; or nothing."""
+    is_exact: bool = True
+    """False where pairs of the least total distance were asked for, and these are not proved to be them."""
 
 
 def find_images(directory: Path) -> list[Path]:
@@ -80,25 +79,3 @@ def match_by_index(originals: Sequence[Path], reconstructions: Sequence[Path]) -
         )
     pairs = tuple(zip(in_natural_order(originals), in_natural_order(reconstructions), strict=True))
     return Matching(pairs, note=check_pairing(pairs))
-
-
-def closest(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Each original with its closest reconstruction, as indices, from distances ``(originals, reconstructions)``.
-
-    One reconstruction may be the closest of several originals. The question is: did any of them rebuild this image?
-    """
-    return list(enumerate(distances.argmin(axis=1).tolist()))
-
-
-def assign(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """The one-to-one pairing with the smallest total distance (Kuhn, 1955), as indices; for batches in unknown order.
-
-    Raises:
-        MissingExtra: scipy is not installed.
-    """
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ModuleNotFoundError as error:
-        raise MissingExtra("--match assignment needs scipy: pip install 'semsim[bulk]'") from error
-    rows, columns = linear_sum_assignment(distances)
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))

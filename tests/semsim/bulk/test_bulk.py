@@ -12,7 +12,7 @@ from PIL import Image
 from semsim import Scorer
 from semsim.bulk.files import Directories
 from semsim.bulk.journal import Journal, stamp
-from semsim.bulk.matching import Match, assign, closest, find_images, match_by_index, match_by_name
+from semsim.bulk.matching import Match, find_images, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow, TableFormat, write_table
 from semsim.bulk.run import score_directories
 from semsim.calibration import LogisticCalibration
@@ -75,13 +75,6 @@ def test_by_index_needs_equal_counts() -> None:
     assert matching.pairs == ((Path("a"), Path("x")), (Path("b"), Path("y")))
     with pytest.raises(UnmatchedImages, match="got 1 and 2"):
         match_by_index([Path("a"), Path("b")], [Path("x")])
-
-
-def test_best_reuses_and_assignment_does_not() -> None:
-    """`best` takes the closest reconstruction of each original, `assignment` the pairs of least total distance."""
-    distances = np.array([[0.1, 0.5], [0.2, 0.9]])
-    assert closest(distances) == [(0, 0), (1, 0)]
-    assert assign(distances) == [(0, 1), (1, 0)]
 
 
 def test_images_are_found_sorted_and_relative(where: Directories, tmp_path: Path) -> None:
