@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE := .venv/serve
 DEV := .venv/dev
 
-.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image base-images try-image openapi protos requirements examples picture docs clean
+.PHONY: serve test test-fast test-flower lint format bench bench-quick serving-profile scale endurance attacks attacks-picture presets batch-statistics generative dataset faithfulness model baseline image base-images try-image openapi protos requirements examples picture docs clean
 
 serve: $(SERVE)/.done ## the service with the bundled model
 	$(SERVE)/bin/semsim serve --host $(HOST) --port $(PORT)
@@ -48,6 +48,9 @@ bench-quick: $(DEV)/.done ## a minute of the service's benchmark: shows that it 
 
 serving-profile: $(DEV)/.done ## where the service's CPU goes, in docs/performance.md
 	$(DEV)/bin/python -m benchmarks.serving.breakdown --write docs/performance.md --picture docs/serving-profile.png
+
+scale: $(DEV)/.done ## the cost of 10^8 pairs, in docs/scale.md: five minutes
+	$(DEV)/bin/python -m semsim_training.scale_report datasets/cifar10 --write docs/scale.md
 
 endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: three quarters of an hour, written into docs/endurance.md
 	failed=0; \

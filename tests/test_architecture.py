@@ -37,7 +37,7 @@ FLOORS = {
     "summary torch client bulk commands __main__",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting levels backbones embedding checkpoint client_images gradients defenses victims observations attacks "
-    "reference_metrics reconstructions annotation recognition judged faithfulness metric subcommands",
+    "reference_metrics reconstructions scale_report annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export "
     "export_controls_command lpips_graph lpips_export export_lpips_command",
     "semsim_service": "settings access core observing web_page http grpc_transport host service serve_command "

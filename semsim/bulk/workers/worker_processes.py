@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -59,7 +60,16 @@ def run_in_worker_processes(scorer: Scorer, jobs: Iterable[_Job], workers: int |
 def _begin(recipe: ScorerRecipe) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's, which stops everybody
     keep_freed_memory()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _recipe.append(recipe)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it ends nobody, and would leave it waiting."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @cache

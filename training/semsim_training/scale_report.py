@@ -1,0 +1,179 @@
+"""The cost of very many pairs, by the slope of smaller runs of ``semsim score-table``.
+
+    python -m semsim_training.scale_report datasets/cifar10 [--pairs 10000 100000] [--write docs/scale.md]
+
+Each size is scored in a process of its own, from Parquet that holds the pairs of a reconstruction set again and again.
+CPU time is counted and not the time on the wall, since it says the same on a busy machine.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+
+from semsim.bulk.pair_tables.location import Location
+from semsim.bulk.pair_tables.table_run import PART_PAIRS
+from semsim.providers import CPUOptions, Provider, ProviderSettings
+from semsim.scorer import Scorer
+from semsim_training.machine import machine
+from semsim_training.markdown import write_between
+from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
+
+DISTINCT = 512
+"""Pairs of the set that are taken."""
+LOOPED = 200
+"""Pairs that the plain loop scores."""
+PAIRS = 10**8
+WORKERS = (1, 16, 256, 1024)
+WRITTEN = 50
+"""Parts that are written to time the driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableCost:
+    """One run of ``semsim score-table``."""
+
+    pairs: int
+    cpu_seconds: float
+    """Seconds of all processes, user and system."""
+    peak_bytes: int
+    """The resident memory of the largest process at its most."""
+    read_bytes: int
+    part_bytes: int
+    """The largest part."""
+
+
+def write_pairs(pairs: Sequence[tuple[bytes, bytes]], count: int, path: Path) -> None:
+    """Write a Parquet file of ``count`` encoded pairs in random order, in row groups of one part each."""
+    rng = np.random.default_rng(0)
+    names = ("original", "reconstruction")
+    schema = pyarrow.schema({name: pyarrow.binary() for name in names})
+    with pyarrow.parquet.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+        for start in range(0, count, PART_PAIRS):
+            places = rng.integers(len(pairs), size=min(PART_PAIRS, count - start))
+            columns = [[pairs[place][side] for place in places] for side in (0, 1)]
+            writer.write_table(pyarrow.table(columns, schema=schema))
+
+
+def measure(pairs: Sequence[tuple[bytes, bytes]], count: int, workers: int, folder: Path) -> TableCost:
+    """Score ``count`` pairs in worker processes."""
+    table, output = folder / f"{count}.parquet", folder / f"{count}-scored"
+    write_pairs(pairs, count, table)
+    arguments = (str(table), str(output), "--engine", "processes", "--workers", str(workers))
+    running = subprocess.Popen([sys.executable, "-m", "semsim", "score-table", *arguments], stdout=sys.stderr)  # noqa: S603
+    _, status, usage = os.wait4(running.pid, 0)  # with the processes that it started and waited for
+    running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode not in (0, 1):
+        raise subprocess.CalledProcessError(running.returncode, running.args)
+    return TableCost(
+        count,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss * 1024,
+        table.stat().st_size,
+        max(path.stat().st_size for path in output.glob("part-*.parquet")),
+    )
+
+
+def loop_seconds(pairs: Sequence[tuple[bytes, bytes]]) -> float:
+    """The CPU seconds a pair of a plain loop, one call a pair, on one thread."""
+    settings = ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=1))
+    scorer = Scorer(providers=settings)
+    scorer.score(*pairs[0])
+    start = time.process_time()
+    for place in range(LOOPED):
+        scorer.score(*pairs[place % len(pairs)])
+    return (time.process_time() - start) / LOOPED
+
+
+def driver_seconds(part_bytes: int, folder: Path) -> float:
+    """The seconds in which the driver writes a part of this size to a local disk."""
+    output, data = Location.of(str(folder / "driver")), os.urandom(part_bytes)
+    start = time.perf_counter()
+    for number in range(WRITTEN):
+        (output / f"{number}.parquet").write(data)
+    return (time.perf_counter() - start) / WRITTEN
+
+
+def report(costs: Sequence[TableCost], loop: float, driver: float, distinct: int, heading: str) -> str:
+    """The figures as Markdown; ``distinct`` is the number of pairs that were repeated."""
+    first, last = costs[0], costs[-1]
+    slope = (last.cpu_seconds - first.cpu_seconds) / (last.pairs - first.pairs)
+    # Equal rows take hardly any room.
+    row_bytes = last.part_bytes / min(PART_PAIRS, last.pairs, distinct)
+    return "\n".join(
+        (*_measured(costs, loop, slope, heading), "", *_cluster(slope, last.read_bytes / last.pairs, row_bytes, driver))
+    )
+
+
+def _measured(costs: Sequence[TableCost], loop: float, slope: float, heading: str) -> Iterator[str]:
+    begin = max(0.0, costs[0].cpu_seconds - slope * costs[0].pairs)
+    yield f"{heading} Machine: {machine()}."
+    yield ""
+    yield "| pairs | CPU ms a pair | largest process, MiB | read, B a pair |"
+    yield "|---|---|---|---|"
+    for cost in costs:
+        yield (
+            f"| {cost.pairs} | {1000 * cost.cpu_seconds / cost.pairs:.2f} | {cost.peak_bytes / 2**20:.0f} | "
+            f"{cost.read_bytes / cost.pairs:.0f} |"
+        )
+    yield ""
+    yield (
+        f"The slope between the smallest and the largest run is **{1000 * slope:.2f} ms** of one core a pair, and a "
+        f"run begins with {begin:.0f} s of CPU. A plain loop of `Scorer.score` over {LOOPED} of the pairs, in the same "
+        f"run, takes {1000 * loop:.2f} ms: **{loop / slope:.1f}** times as much."
+    )
+
+
+def _cluster(slope: float, read: float, row_bytes: float, driver: float) -> Iterator[str]:
+    yield (
+        f"By that slope 10^8 pairs take **{PAIRS * slope / 3600:.0f} core hours**. They are {PAIRS * read / 1e9:.0f} "
+        f"GB to read, and at most {PAIRS * row_bytes / 1e9:.0f} GB of rows in {-(-PAIRS // PART_PAIRS)} parts."
+    )
+    yield ""
+    yield "| workers of one core | hours for 10^8 pairs | read by all, MB/s |"
+    yield "|---|---|---|"
+    for count in WORKERS:
+        yield f"| {count} | {PAIRS * slope / 3600 / count:.2f} | {count * read / slope / 1e6:.0f} |"
+    yield ""
+    yield (
+        f"The process that was called writes a part to this disk in {1000 * driver:.2f} ms, beside "
+        f"{PART_PAIRS * slope:.0f} s of a worker's time. The scheduling of a large cluster and the speed of a store "
+        "were not measured: where a store gives less than the last column says, workers wait."
+    )
+
+
+def main() -> None:
+    """Measure, print the figures, and keep them in a page where one is given."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("set", type=Path, help="a finished reconstruction set whose originals are there")
+    parser.add_argument("--pairs", type=int, nargs="+", default=[10**4, 10**5], help="sizes, at least two")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--write", type=Path, help="a Markdown page with <!-- scale --> marks, to keep the figures in")
+    arguments = parser.parse_args()
+    made = ReconstructionSet.read(arguments.set)
+    rows = [row for row in made.rows if row.done][:: max(1, len(made.rows) // DISTINCT)]
+    pairs = [(made.original_png(row), made.reconstruction_png(row)) for row in rows]
+    with tempfile.TemporaryDirectory(prefix="semsim-scale-") as scratch:
+        costs = [measure(pairs, count, arguments.workers, Path(scratch)) for count in sorted(arguments.pairs)]
+        driver = driver_seconds(max(cost.part_bytes for cost in costs), Path(scratch))
+    heading = (
+        f"{len(pairs)} pairs of {made.name}, again and again, as PNG in Parquet; {arguments.workers} worker processes "
+        "of one thread; the bundled model on the CPU."
+    )
+    text = report(costs, loop_seconds(pairs), driver, len(pairs), heading)
+    sys.stdout.write(text + "\n")
+    if arguments.write is not None:
+        write_between(arguments.write, "scale", text)
+
+
+if __name__ == "__main__":
+    main()
