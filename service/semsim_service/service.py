@@ -116,3 +116,4 @@ class SemSimService:
 
 SemSimService.add_asgi_middleware(EnvelopeMiddleware)  # type: ignore[attr-defined]  # the decorator made it a Service
 SemSimService.add_asgi_middleware(FrontDoor, settings=hosting.readable_settings())  # type: ignore[attr-defined]
+hosting.finish()

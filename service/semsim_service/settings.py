@@ -27,8 +27,8 @@ from semsim.written_yaml import read_yaml
 _PREFIX = "SEMSIM_"
 _CONFIG = "SEMSIM_CONFIG"
 # The Makefile, the benchmarks and the tests read the first, and may start a service from their environment. The
-# supervisor sets the second for its workers.
-_OTHERS = frozenset({"SEMSIM_DATA", "SEMSIM_SUPERVISOR"})
+# supervisor sets the others for its workers.
+_OTHERS = frozenset({"SEMSIM_DATA", "SEMSIM_SUPERVISOR", "SEMSIM_PLACES"})
 # Kubernetes sets such variables in every container for a Service object whose name begins with "semsim".
 _KUBERNETES = re.compile(
     r"SEMSIM_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=\w+://.*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)"
@@ -180,6 +180,8 @@ class Settings(BaseSettings):
     other. There is one thread more for large requests."""
     workers: _Threads = 1
     """The number of processes that serve. Each loads the model, so one is right for a GPU."""
+    spare_worker: bool = False
+    """Keep one process more, without a model, that takes the place of a worker that dies."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0
     """The memory for embeddings of images seen before. 0 by default: embeddings of private images are private."""
     providers: ProviderSettings = ProviderSettings()

@@ -18,6 +18,7 @@ from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process, tell_addresses
 from semsim_service.host.supervised import SupervisorTie
 from semsim_service.host.supervision import watching
+from semsim_service.host.worker_places import wait_for_place
 from semsim_service.http.uvicorn_parts import bound_connections, check_uvicorn
 from semsim_service.observing import logs
 from semsim_service.observing.pages import use_allocated_pages
@@ -55,7 +56,7 @@ def prepare() -> None:
         bound_connections(settings.http.connections, DESCRIPTORS * settings.grpc.connections * bool(settings.grpc.port))
         use_allocated_pages()
         if (tie := SupervisorTie.of_environment()) is not None:
-            tie.follow(_grace(readable_settings()))
+            tie.follow(_grace(settings))
     if isinstance(process, Supervisor):
         # Both variables are for the workers. gRPC's C++ would write a line of another form for each failure of TLS.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -69,7 +70,15 @@ def prepare() -> None:
             claim_home(Path(BentoMLContainer.bentoml_home.get()))
         settings = readable_settings()
         address = partial(tell_addresses, process, settings)
-        of_bentoml.Arbiter = watching(of_bentoml.Arbiter, _grace(settings), settings.workers, address)
+        of_bentoml.Arbiter = watching(
+            of_bentoml.Arbiter, _grace(settings), settings.workers, address, spare=settings.spare_worker
+        )
+
+
+def finish() -> None:
+    """End the import of the service: a spare worker waits here, with all that it needs imported, for its place."""
+    if isinstance(serving_process(), Worker):
+        wait_for_place()
 
 
 @contextmanager

@@ -10,6 +10,9 @@ _MIB = 2**20
 # Measured, rounded up: the supervisor, and a worker with the bundled model that has scored small requests.
 _SUPERVISOR_BYTES = 128 * _MIB
 _WORKER_BYTES = 384 * _MIB
+_SPARE_BYTES = 112 * _MIB
+# Measured, rounded up: the network of LPIPS, and a pair of the most pixels that it takes.
+_LPIPS_BYTES, _LPIPS_PAIR_BYTES = 64 * _MIB, 144 * _MIB
 # A body, and as JSON the images that were decoded from its base64, and its text.
 _BODY_COPIES = 3
 # What a thread of the large requests and its process take at a picture: 22 bytes a pixel in the process, and in the
@@ -29,7 +32,9 @@ def memory_need(settings: Settings) -> int:
         + large * min(settings.limits.image_pixels, settings.limits.request_pixels) * _PIXEL_BYTES
         + settings.cache_bytes
     )
-    return _SUPERVISOR_BYTES + settings.workers * worker
+    if settings.lpips is not None:
+        worker += _LPIPS_BYTES + (small + large) * _LPIPS_PAIR_BYTES
+    return _SUPERVISOR_BYTES + settings.workers * worker + settings.spare_worker * _SPARE_BYTES
 
 
 def tell_memory_need(settings: Settings, limit: int | None) -> None:

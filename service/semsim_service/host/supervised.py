@@ -3,6 +3,7 @@
 The supervisor gives its process number and the end of a pipe in one environment variable, which its workers inherit.
 """
 
+import ctypes
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ VARIABLE = "SEMSIM_SUPERVISOR"
 REFUSED = 2
 """The exit status of a worker that tells itself, in one line, why it cannot start."""
 _LOOK_SECONDS = 0.5
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class SupervisorTie:
         with suppress(OSError):  # the supervisor is gone
             os.write(self.descriptor, f"{os.getpid()}\n".encode())
 
+    def end_with_supervisor(self) -> None:
+        """Let the kernel end this process once the supervisor has ended, until :meth:`follow` sees to it. On Linux."""
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if not self.holds:  # it has ended before
+            os._exit(REFUSED)
+
     def follow(self, grace: float) -> None:
         """Stop this process as SIGTERM does once the supervisor is gone, and end it where it does not stop in time.
 
@@ -60,6 +69,8 @@ class SupervisorTie:
             grace: the seconds from SIGTERM to SIGKILL.
         """
         threading.Thread(target=self._follow, args=(grace,), name="supervisor", daemon=True).start()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
 
     def _follow(self, grace: float) -> None:
         while self.holds:

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from semsim_service.host.supervised import VARIABLE
+from semsim_service.host.worker_places import offer_places
 from semsim_service.host.worker_watch import WorkerWatch
 
 _LOOK_SECONDS = 0.5
+_BENTOML_WORKER = "_bentoml_impl.worker.service"
+_ENTRY = "semsim_service.host.worker_entry"
 
 
-def watching(arbiter: Any, grace: float, workers: int = 1, address: Callable[[], str] = lambda: "") -> Any:
+def watching(
+    arbiter: Any, grace: float, workers: int = 1, address: Callable[[], str] = lambda: "", *, spare: bool = False
+) -> Any:
     """The class of an arbiter that watches its workers as this module says. Its workers know this process.
 
     Args:
@@ -25,12 +30,15 @@ def watching(arbiter: Any, grace: float, workers: int = 1, address: Callable[[],
         grace: the seconds that a worker has to stop, before it is killed.
         workers: the number of workers after which the log says that the service is ready.
         address: gives the addresses of the service for that line.
+        spare: one worker more is started, which waits until a place is free (see ``worker_places``).
     """
+    if spare:
+        offer_places(workers)
     readable, writable = os.pipe()
     os.set_blocking(readable, False)
     os.set_inheritable(writable, True)
     os.environ[VARIABLE] = f"{os.getpid()}:{writable}"
-    parts = {"_grace": grace, "_ready": readable, "_told": (workers, address)}
+    parts = {"_grace": grace, "_ready": readable, "_told": (workers, address), "_spare": spare}
     return type("WatchingArbiter", (ArbiterWatch, arbiter), parts)
 
 
@@ -40,6 +48,7 @@ class ArbiterWatch:
     _grace: float
     _ready: int
     _told: tuple[int, Callable[[], str]]
+    _spare: bool
     # These are the arbiter's.
     _exclusive_running_command: str | None
     _stopping: bool
@@ -54,6 +63,9 @@ class ArbiterWatch:
             watcher.respawn = True  # with BENTOML_CONTAINERIZED BentoML would leave a dead worker unreplaced
             watcher.graceful_timeout = self._grace
             watcher.send_hup = True  # SIGHUP goes on to the workers, which read their token and certificates again
+            watcher.numprocesses += self._spare
+            if watcher.args[:2] == ["-m", _BENTOML_WORKER]:
+                watcher.args = ["-m", _ENTRY, *watcher.args[1:]]
             watcher.spawn_process = _holding_sighup(watcher.spawn_process)
         super().__init__(watchers, *arguments, **options)  # type: ignore[call-arg]
         directory = next((watcher.env.get("PROMETHEUS_MULTIPROC_DIR") for watcher in watchers), None)

@@ -16,6 +16,7 @@ def test_the_need_follows_the_settings() -> None:
         queue=QueueLimits(bytes=2**20),
     )
     assert memory_need(small) == (128 + 384 + 3 + 3 * 64 + 2 * 31) * 2**20
+    assert memory_need(small.model_copy(update={"lpips": "lpips"})) - memory_need(small) == (64 + 3 * 144) * 2**20
     more = {"workers": 2, "cache_bytes": 2**20, "decode_threads": 3}
     assert memory_need(small.model_copy(update=more)) == (128 + 2 * (384 + 3 + 7 * 64 + 4 * 31 + 1)) * 2**20
 
