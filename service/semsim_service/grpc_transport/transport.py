@@ -54,7 +54,7 @@ class GRPCTransport:
         """
         if settings.grpc.port == 0:
             return
-        drain, strangers = Drain(), Strangers()
+        drain, strangers = Drain(), Strangers(settings.queue.bytes)
         services = {scorer_service.NAME: scorer_service.scorer_handlers(core, drain, strangers)}
         services[inference_service.NAME] = inference_service.Inference(core, drain, strangers).handlers()
         checks = health.Health(services, core.limits, strangers, lambda: core.is_stuck)

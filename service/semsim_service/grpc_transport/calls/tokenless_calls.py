@@ -18,6 +18,7 @@ import grpc
 from semsim.exceptions import BodyTooLarge, InvalidRequest, Overloaded, RequestError, RequestTimeout
 from semsim_service.grpc_transport.calls.caller import Context, Handler, read_caller
 from semsim_service.grpc_transport.calls.context import read_message, refuse
+from semsim_service.grpc_transport.calls.known_messages import KnownMessages
 from semsim_service.grpc_transport.gate.caller_connection import OPEN, CallerConnection
 
 MOST_BYTES = 64 * 2**10
@@ -49,9 +50,14 @@ class _Coming:
 
 
 class Strangers:
-    """The calls of strangers that are open. Belongs to one event loop."""
+    """The calls of strangers that are open. Belongs to one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        most_known: the most bytes, not whole, of all messages together of callers who are none.
+    """
+
+    def __init__(self, most_known: int) -> None:
+        self._known_messages = KnownMessages(most_known)
         self._calls = 0
         self._coming: dict[str, _Coming] = {}
         self._known = Counter[str]()
@@ -95,13 +101,17 @@ class Strangers:
         return message
 
     async def read_known(self, context: Context) -> bytes | None:
-        """The next message of a caller who has the token, or needs none, and may send as much as the service takes."""
+        """The next message of a caller who has the token, or needs none, and may send as much as the service takes.
+
+        Raises:
+            Overloaded: see :meth:`KnownMessages.read`.
+        """
         peer = context.peer()
         self._known[peer] += 1
         if (coming := self._coming.get(peer)) is not None:
             coming.known = True
         try:
-            return await read_message(context)
+            return await self._known_messages.read(context, peer)
         finally:
             self._known[peer] -= 1
             if self._known[peer] == 0:
