@@ -53,10 +53,10 @@ def assign(left: NDArray[np.float32], right: NDArray[np.float32], *, most: int =
     candidates = _with(candidates, distances, step, np.arange(len(left)), partners)
     while True:
         partners = candidates.cheapest(partners)
-        prices = tuple(side * step for side in candidates.prices(partners))
-        rows, columns, excess = _left_out(distances, prices[0], prices[1], beyond, 2.0 * step)
+        of_rows, of_columns = (side * np.float64(step) for side in candidates.prices(partners))
+        rows, columns, excess = _left_out(distances, of_rows, of_columns, beyond, 2.0 * step)
         if not len(rows) or len(candidates.rows) + len(rows) > most * len(right):
-            total = float(prices[0].sum() + prices[1][partners].sum())
+            total = float(of_rows.sum() + of_columns[partners].sum())
             return Assignment(list(enumerate(partners.tolist())), min(excess / total, 1.0) if len(rows) else 0.0)
         candidates = _with(candidates, distances, step, rows, columns)
 

@@ -68,10 +68,12 @@ class EmbeddingDistances:
         squares *= -2.0
         squares += self._left_squares[rows][:, None]
         squares += self._right_squares[columns]
-        return np.asarray(np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares))
+        np.maximum(squares, 0.0, out=squares)
+        np.sqrt(squares, out=squares)
+        return squares
 
     def _centred(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        return (embeddings - self._centre).astype(np.float64)
+        return np.asarray(embeddings - self._centre, dtype=np.float64)
 
     def _squares(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         squares = np.empty(len(embeddings))

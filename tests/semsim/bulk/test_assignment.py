@@ -39,7 +39,7 @@ def sides(kind: str, left: int, right: int) -> Sides:
 def lengths(both: Sides, pairs: list[tuple[int, int]]) -> NDArray[np.float64]:
     """The distances of pairs."""
     rows, columns = np.array(pairs).T
-    return np.linalg.norm(both[0][rows].astype(np.float64) - both[1][columns], axis=1)
+    return np.asarray(np.linalg.norm(both[0][rows].astype(np.float64) - both[1][columns], axis=1))
 
 
 @pytest.mark.parametrize("kind", ["unrelated", "noisy", "equal", "near copies"])
