@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from semsim.bulk.pair_tables.location import StoredFile
 from semsim.bulk.pair_tables.parquet_pairs import ParquetSlice
 from semsim.bulk.pair_tables.read_pair import ReadPair
-from semsim.bulk.pair_tables.scored_pair import ScoredPair, parquet_bytes
+from semsim.bulk.pair_tables.table_row import TableRow, parquet_bytes
 from semsim.bulk.pair_tables.webdataset_pairs import WebDatasetShard
 from semsim.exceptions import ErrorCode
 from semsim.images import DecodeLimits
@@ -71,15 +71,14 @@ class TablePart:
 
     def __call__(self, scorer: Scorer) -> ScoredPart:
         """Read and score the pairs. Where one cannot be read or scored, it fails alone, in its own row."""
-        scored: list[ScoredPair] = []
+        scored: list[TableRow] = []
         summaries: list[Summary] = []
         skipped = 0
         for block in _blocks(self.pairs.pairs()):
             results = _score(scorer, block, self.limits)
             summaries.append(summarize(results))
             scored += [
-                ScoredPair(self.file.path, pair.row, pair.id, result)
-                for pair, result in zip(block, results, strict=True)
+                TableRow(self.file.path, pair.row, pair.id, result) for pair, result in zip(block, results, strict=True)
             ]
             skipped += sum(pair.others for pair in block)
         data = parquet_bytes(scored, scorer.manifest)

@@ -17,7 +17,7 @@ _TYPES = {"float": pyarrow.float64(), "bool": pyarrow.bool_(), "Uninformative": 
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredPair:
+class TableRow:
     """One pair of a table and its result."""
 
     file: str
@@ -35,7 +35,7 @@ class ScoredPair:
         return origin | asdict(self.result)
 
 
-def parquet_bytes(pairs: Sequence[ScoredPair], manifest: Manifest) -> bytes:
+def parquet_bytes(pairs: Sequence[TableRow], manifest: Manifest) -> bytes:
     """A Parquet file of scored pairs, with a column for each number of :class:`semsim.scorer.PairScore`."""
     columns = {"file": pyarrow.string(), "row": pyarrow.int64(), "id": pyarrow.string()}
     columns |= {field.name: _type(field.type) for field in fields(PairScore)}
