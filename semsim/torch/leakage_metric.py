@@ -66,9 +66,8 @@ class SemSimMetric(Metric):
         with torch.no_grad():
             leakages = self.semsim(originals, reconstructions).double()
         recognizable = leakages >= self._threshold
-        images = (list(pictures(image_levels(images))) for images in (originals, reconstructions))
         images = [list(pictures(image_levels(batch))) for batch in (originals, reconstructions)]
-        reasons = self._reasons(*images, recognizable.tolist())
+        reasons = self._reasons(images[0], images[1], recognizable.tolist())
         told = torch.tensor([reason is None for reason in reasons], dtype=torch.bool, device=leakages.device)
         self.pairs += len(told)
         self.uninformative += (~told).sum()
