@@ -46,5 +46,6 @@ def test_a_built_bento_serves_the_same_scores(bento: Bento, tmp_path: Path, bund
         pairs = [base64_pair(original, (IMAGES / name).read_bytes()) for name in reconstructions]
         results = live.post(pairs).json()["results"]
         assert CLIENT.get(f"{live.url}/model").json()["service_version"] == "99.0.0"
+        assert CLIENT.get(f"{live.url}/page/try.js").status_code == 200
     expected = [bundled.score(original, IMAGES / name).distance for name in reconstructions]
     assert [result["distance"] for result in results] == pytest.approx(expected, abs=1e-5)

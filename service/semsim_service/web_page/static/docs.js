@@ -22,12 +22,12 @@ function typed(schema) {
 }
 
 const BOUNDS = {
-  minimum: "at least", maximum: "at most", exclusiveMinimum: "above", exclusiveMaximum: "below", minItems: "items at least",
-  maxItems: "items at most", minLength: "characters at least", maxLength: "characters at most", pattern: "matches",
+  minimum: "at least *", maximum: "at most *", exclusiveMinimum: "above *", exclusiveMaximum: "below *", minItems: "* or more items",
+  maxItems: "at most * items", minLength: "at least * characters", maxLength: "at most * characters", pattern: "matches ``*``",
 };
 
 function meaning(schema) {
-  const bounds = Object.entries(BOUNDS).flatMap(([name, text]) => (name in schema ? [`${text} ${schema[name]}`] : []));
+  const bounds = Object.entries(BOUNDS).flatMap(([name, text]) => (name in schema ? [text.replace("*", () => schema[name])] : []));
   const standard = "default" in schema ? [`default ${JSON.stringify(schema.default)}`] : [];
   const limits = [...bounds, ...standard].join("; ");
   const text = [schema.description, limits && `${limits[0].toUpperCase()}${limits.slice(1)}.`].filter(Boolean).join(" ");

@@ -64,7 +64,8 @@ const NUMBERS = [
 
 /** The numbers of a scored pair as rows: name, value, meaning. */
 export function numbers(result) {
-  return NUMBERS.filter(([name]) => name in result).map(([name, show, meaning]) => {
+  const given = ([name]) => name in result && !(name === "lpips" && result.lpips === null); // not every service has LPIPS
+  return NUMBERS.filter(given).map(([name, show, meaning]) => {
     const missing = name === "psnr" ? "infinite" : "none";
     return [name, result[name] === null ? missing : show(result[name], result), meaning];
   });
