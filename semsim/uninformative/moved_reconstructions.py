@@ -16,6 +16,9 @@ from semsim.uninformative.reordered_reconstructions import SIDE
 
 _ALIKE, _MORE = 0.5, 0.2
 """The least correlation of the edges of a moved reconstruction, and how much larger it is than without displacement."""
+_TIMES, _SURE = 3.5, 0.85
+"""How many times as large it is as the root mean square over all displacements, where it is below the second number:
+two smooth pictures are somewhat alike at many displacements."""
 _LEAST_EDGES = 0.1
 """The least strength of the edges of the part that is compared, beside that of the whole picture."""
 
@@ -37,7 +40,9 @@ def resemble_moved(originals: NDArray[np.float32], reconstructions: NDArray[np.f
     enough = np.minimum(_beside_the_whole(of_first), _beside_the_whole(of_second)) >= _LEAST_EDGES
     alike = np.where(enough, alike, 0)
     best = alike.max(axis=(1, 2))
-    moved: NDArray[np.bool_] = (best >= _ALIKE) & (best - alike[:, _FARTHEST, _FARTHEST] >= _MORE)
+    usual = np.sqrt((alike * alike).mean(axis=(1, 2)))
+    least = np.maximum(alike[:, _FARTHEST, _FARTHEST] + _MORE, (_TIMES * usual).clip(_ALIKE, _SURE))
+    moved: NDArray[np.bool_] = best >= least
     return moved
 
 
