@@ -48,11 +48,11 @@ Workers = Annotated[
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Table to write: .parquet, .csv or .json.")]
 
 
-def engine_of(name: str, workers: int | None) -> "Engine":
+def engine_of(name: str, workers: int | None, url: str | None = None) -> "Engine":
     """The engine of a name.
 
     Raises:
-        InvalidOption: there is no such engine, or ``here`` is to have workers.
+        InvalidOption: there is no such engine, or ``here`` or a service at ``url`` is to have workers.
     """
     from semsim.bulk.engine import Engine
     from semsim.exceptions import InvalidOption
@@ -61,6 +61,8 @@ def engine_of(name: str, workers: int | None) -> "Engine":
         raise InvalidOption(f"expected --engine to be one of {', '.join(Engine)}, got {name}")
     if workers is not None and name == Engine.HERE:
         raise InvalidOption("expected --workers with the engine processes or ray, got it with here")
+    if url is not None and name != Engine.HERE:
+        raise InvalidOption(f"expected --engine here with --url, since the service has its own workers, got {name}")
     return Engine(name)
 
 

@@ -109,7 +109,7 @@ def score_dir(
         raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
     _check((originals, reconstructions), output)
     limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
-    chosen_engine = engine_of(engine, workers)
+    chosen_engine = engine_of(engine, workers, url)
     _check_one_model(url, (model, require, controls, lpips), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")
     keep_freed_memory()

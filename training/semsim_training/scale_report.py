@@ -97,6 +97,7 @@ def loop_seconds(pairs: Sequence[tuple[bytes, bytes]]) -> float:
 def driver_seconds(part_bytes: int, folder: Path) -> float:
     """The seconds in which the driver writes a part of this size to a local disk."""
     output, data = Location.of(str(folder / "driver")), os.urandom(part_bytes)
+    output.create_folder()
     start = time.perf_counter()
     for number in range(WRITTEN):
         (output / f"{number}.parquet").write(data)

@@ -9,6 +9,9 @@ import pyarrow.fs
 
 from semsim.exceptions import InvalidOption
 
+UNFINISHED = ".writing"
+"""The end of the name of a file that is being written."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
@@ -74,6 +77,10 @@ class Location:
         """The location of a file that :meth:`files` lists."""
         return self if self.path.endswith(f"/{file.path}") and self.is_file() else self / file.path
 
+    def create_folder(self) -> None:
+        """Make a folder of the location, and those above it, unless it is there."""
+        self.filesystem.create_dir(self.path, recursive=True)
+
     def open(self) -> Any:
         """The file, to be read at any place."""
         return self.filesystem.open_input_file(self.path)
@@ -86,10 +93,9 @@ class Location:
             return bytes(file.read())
 
     def write(self, data: bytes) -> None:
-        """Write the file at once: under a name that readers of Parquet pass over, which is then changed."""
+        """Write the file into a folder at once, first under a name that readers of Parquet pass over."""
         folder, _, name = self.path.rpartition("/")
-        self.filesystem.create_dir(folder, recursive=True)
-        partial = f"{folder}/_{name}.writing"
+        partial = f"{folder}/_{name}{UNFINISHED}"
         with self.filesystem.open_output_stream(partial) as file:
             file.write(data)
         self.filesystem.move(partial, self.path)

@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 
 from semsim.bulk.pair_tables.location import Location
-from semsim.bulk.pair_tables.raw_pixels import SHAPE_SUFFIX, holds_pixels, pixels
+from semsim.bulk.pair_tables.raw_pixels import SHAPE_SUFFIX, holds_pixels, holds_shapes, pixels
 from semsim.bulk.pair_tables.read_pair import PairNames, ReadPair, unreadable
 from semsim.exceptions import ErrorCode, InvalidOption
 from semsim.images import RGBImage
@@ -119,6 +119,10 @@ def _check(schema: Any, names: PairNames, file: Location) -> None:
             and _is_binary(kind.field("bytes").type)
         )
         is_raw = column + SHAPE_SUFFIX in schema.names
+        if is_raw and not holds_shapes(shapes := schema.field(column + SHAPE_SUFFIX).type):
+            raise InvalidOption(
+                f"expected lists of integers in the column {column}{SHAPE_SUFFIX} of {file.name}, got {shapes}"
+            )
         if not (holds_pixels(kind) if is_raw else encoded):
             expected = "bytes or lists of integers" if is_raw else "encoded images as bytes, or a struct with bytes"
             hint = "" if is_raw else f"; raw pixels need their shapes in a column {column}{SHAPE_SUFFIX}"

@@ -28,6 +28,11 @@ def holds_pixels(kind: Any) -> bool:
     return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
 
 
+def holds_shapes(kind: Any) -> bool:
+    """True for lists of integers."""
+    return is_list(kind) and bool(pyarrow.types.is_integer(kind.value_type))
+
+
 def pixels(value: Any, shape: list[int] | None) -> RGBImage | PairFailure:
     """The array of a scalar of pyarrow, which is not null, in its shape; a failure where it does not have that shape.
 

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim import __version__
-from semsim.bulk.pair_tables.location import Location, StoredFile
+from semsim.bulk.pair_tables.location import UNFINISHED, Location, StoredFile
 from semsim.bulk.pair_tables.pair_files import PairFiles
 from semsim.bulk.pair_tables.read_pair import PairNames
 from semsim.bulk.pair_tables.table_part import PartRecord, TablePart
@@ -110,7 +110,7 @@ class TableManifest(BaseModel):
         """
         data = (output / MANIFEST_NAME).read()
         if data is None:
-            if files := output.files():
+            if files := [file for file in output.files() if not file.path.endswith(UNFINISHED)]:
                 raise InvalidOption(
                     f"expected a new place, or that of an earlier run, for the table, got {output.name} with "
                     f"{files[0].path}"

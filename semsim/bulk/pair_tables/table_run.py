@@ -70,6 +70,7 @@ def score_table(
     def manifest() -> TableManifest:
         return TableManifest(run=run, parts_in_all=len(parts), parts=tuple(records[name] for name in sorted(records)))
 
+    output.create_folder()
     manifest().write(output)
     written = time.monotonic()
     todo = [part for part in parts if part.name not in records]

@@ -99,6 +99,10 @@ def test_wrong_pixels_fail_alone(tmp_path: Path, pixels: Any, shape: Any, messag
     [
         ({"original": [1.5] * 20}, "expected encoded images as bytes, or a struct with bytes in the column original"),
         ({"original": [[1.5]] * 20, "original_shape": [[1, 1]] * 20}, "expected bytes or lists of integers"),
+        (
+            {"original": [[1]] * 20, "original_shape": [[1.0, 1.0]] * 20},
+            "expected lists of integers in the column original_",
+        ),
         ({"original": [[1]] * 20}, "raw pixels need their shapes in a column original_shape"),
     ],
 )

@@ -150,8 +150,11 @@ def test_foreign_folders_are_refused(small_scorer: Scorer, tmp_path: Path) -> No
     """A folder that holds something else, or another manifest, is not written to."""
     source = write_parquet(tmp_path / "pairs.parquet")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InvalidOption, match=r"got local:.*out with thesis\.txt"):
+    (tmp_path / "out" / f"_{MANIFEST_NAME}.writing").write_text("of a run that was killed as it began")
+    run(small_scorer, source, tmp_path / "out")
+    (tmp_path / "out" / MANIFEST_NAME).unlink()
+    (tmp_path / "out" / "a thesis.txt").write_text("years of work")
+    with pytest.raises(InvalidOption, match=r"got local:.*out with a thesis\.txt"):
         run(small_scorer, source, tmp_path / "out")
     (tmp_path / "out" / MANIFEST_NAME).write_text("{}")
     with pytest.raises(InvalidOption, match="expected the manifest of a scored table"):

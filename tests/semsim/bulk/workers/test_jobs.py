@@ -1,6 +1,7 @@
 """Jobs on each engine: the same results, and no job lost with a worker."""
 
 import os
+import pickle
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,9 +13,17 @@ import pytest
 
 from semsim import Scorer
 from semsim.bulk.engine import Engine
+from semsim.bulk.files import Directories
+from semsim.bulk.matching import Match
+from semsim.bulk.run import score_directories
 from semsim.bulk.workers.jobs import run_jobs
-from semsim.exceptions import InvalidImage, WorkerLost
-from tests.semsim.bulk.pair_tables.written_tables import check_each_pair_once, run, write_parquet
+from semsim.client import RemoteScorer
+from semsim.commands.options import engine_of
+from semsim.exceptions import ErrorCode, InvalidImage, InvalidOption, WorkerLost
+from semsim.pairs import PairFailure
+from semsim_training.reconstructions.scored_rows import SetChunk
+from tests.encoded import picture
+from tests.semsim.bulk.pair_tables.written_tables import check_each_pair_once, image, noisy, run, write_parquet
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +68,40 @@ def test_a_process_that_is_killed_ends_the_run(small_scorer: Scorer) -> None:
     """Its job has no result, which is told and never taken for done."""
     with pytest.raises(WorkerLost, match="expected worker processes that live"):
         list(run_jobs(Engine.PROCESSES, small_scorer, [Job(1), Job(2, dies=True), Job(3)], 1))
+
+
+def test_directories_on_processes_give_the_rows_of_one(small_scorer: Scorer, tmp_path: Path) -> None:
+    """The rows stand in the order of their pairs, and pairs that the journal holds are not scored again."""
+    directories = Directories(tmp_path / "originals", tmp_path / "reconstructions")
+    for directory, make in ((directories.originals, image), (directories.reconstructions, noisy)):
+        directory.mkdir()
+        for i in range(40):
+            (directory / f"{i:02}.png").write_bytes(b"no image" if i == 7 else make(i))
+    here = score_directories(small_scorer, directories, Match.NAME)
+    journal = tmp_path / "journal"
+    options = {"engine": Engine.PROCESSES, "workers": 1, "journal_path": journal}
+    assert score_directories(small_scorer, directories, Match.NAME, **options) == here
+    lines = journal.read_text().splitlines()
+    assert len(lines) == 41
+    # A run without a worker: the journal holds everything.
+    assert score_directories(small_scorer, directories, Match.NAME, **options | {"engine": Engine.HERE}) == here
+
+
+def test_chunks_of_a_set_travel(small_scorer: Scorer) -> None:
+    """Pairs of a set that come from another process have the scores that they have here."""
+    failure = PairFailure(ErrorCode.INVALID_DATASET, "expected an original, got none")
+    chunk = SetChunk({3: (picture(seed=1), picture(seed=2)), 5: failure})
+    travelled = pickle.loads(pickle.dumps(chunk))  # noqa: S301  # made above
+    assert travelled(small_scorer) == chunk(small_scorer)
+    assert list(travelled.read) == [3]
+
+
+def test_a_service_has_no_workers_here() -> None:
+    """Workers beside a service are refused, by the command and by the library."""
+    with pytest.raises(InvalidOption, match="expected --engine here with --url"):
+        engine_of("processes", None, "http://127.0.0.1:1")
+    with pytest.raises(InvalidOption, match="expected the engine here with a service"):
+        run_jobs(Engine.RAY, RemoteScorer.__new__(RemoteScorer), [])
 
 
 def test_a_cluster_that_loses_a_node_has_one_row_a_pair(small_scorer: Scorer, tmp_path: Path) -> None:
