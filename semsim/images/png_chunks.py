@@ -1,7 +1,8 @@
 """The chunks of a PNG (the PNG specification, third edition), each with its checksum."""
 
-import zlib
 from collections.abc import Iterator
+
+from isal import isal_zlib
 
 from semsim.exceptions import CorruptImage, TruncatedImage
 
@@ -23,7 +24,7 @@ def read_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         stop = position + 8 + int.from_bytes(view[position : position + 4], "big")
         if stop + 4 > len(data):
             raise TruncatedImage(f"expected a complete PNG file, got one that ends after {len(data)} bytes")
-        if zlib.crc32(view[position + 4 : stop]) != int.from_bytes(view[stop : stop + 4], "big"):
+        if isal_zlib.crc32(view[position + 4 : stop]) != int.from_bytes(view[stop : stop + 4], "big"):
             raise CorruptImage("expected a valid PNG file, got one with a wrong checksum")
         name = bytes(view[position + 4 : position + 8])
         yield name, view[position + 8 : stop]
@@ -35,4 +36,5 @@ def read_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def write_chunk(name: bytes, body: bytes | memoryview) -> bytes:
     """One chunk with its checksum."""
-    return b"".join((len(body).to_bytes(4, "big"), name, body, zlib.crc32(body, zlib.crc32(name)).to_bytes(4, "big")))
+    checksum = isal_zlib.crc32(body, isal_zlib.crc32(name))
+    return b"".join((len(body).to_bytes(4, "big"), name, body, checksum.to_bytes(4, "big")))

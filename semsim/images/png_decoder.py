@@ -1,17 +1,19 @@
 """The decoding of PNG files, in which all checksums are verified and all rows must be there.
 
 Pillow does not look at the checksums of the pixels, paints missing rows black, and fails on large metadata. It
-is given a file that holds the rows, inflated and counted here, and the chunks that change their colours alone.
+is given a file that holds the rows, inflated and counted here, and the chunks that change their colours alone. The rows
+of small RGB pictures are put together by libspng, in a third of the time.
 """
 
 import io
 
 import numpy as np
+import pyspng
 from numpy.typing import NDArray
 from PIL import Image
 
 from semsim.exceptions import AnimatedImage, CorruptImage, UnsupportedFormat
-from semsim.images.colour_profile import profile_in_png
+from semsim.images.colour_profile import profile_in_png, to_srgb
 from semsim.images.formats import ImageFormat
 from semsim.images.limits import DecodeLimits
 from semsim.images.on_white import rgb_on_white
@@ -19,6 +21,10 @@ from semsim.images.orientation import read_orientation, turn_upright
 from semsim.images.png_chunks import SIGNATURE, read_chunks, write_chunk
 from semsim.images.png_rows import PngHeader, inflate_rows, read_header, store
 
+_RGB = 2
+_TRANSPARENT = b"tRNS"
+_AT_ONCE_PIXELS = 2**18
+"""The pixels that libspng takes a millisecond for, in which no other thread of the process goes on."""
 _CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _KEYWORDS = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
@@ -41,7 +47,7 @@ def decode_png(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
     header = read_header(chunks[0][1], limits)
     _require_known(chunks, header)
     rows = inflate_rows(header, b"".join(body for name, body in chunks if name == b"IDAT"))
-    colours = [write_chunk(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
+    colours = [write_chunk(name, body) for name, body in chunks if name in (b"PLTE", _TRANSPARENT)]
     profile = next((profile_in_png(body) for name, body in chunks if name == b"iCCP"), None)
     pixels = _decode_rows(header, write_chunk(*chunks[0]) + b"".join(colours), rows, profile)
     metadata = [write_chunk(name, body) for name, body in chunks if _may_hold_orientation(name, body)]
@@ -70,7 +76,10 @@ def _require_known(chunks: list[tuple[bytes, memoryview]], header: PngHeader) ->
 
 def _decode_rows(header: PngHeader, colours: bytes, rows: bytes, profile: bytes | None) -> NDArray[np.uint8]:
     content = SIGNATURE + colours + write_chunk(b"IDAT", store(rows)) + write_chunk(b"IEND", b"")
+    is_plain = header.colour == _RGB and _TRANSPARENT not in colours and not header.is_interlaced
     try:
+        if is_plain and header.width * header.height <= _AT_ONCE_PIXELS:
+            return to_srgb(pyspng.load(content, format="RGB"), profile)
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             transparent = image.info.get("transparency")
             if header.colour == 0 and header.depth in (2, 4) and isinstance(transparent, int):
@@ -79,7 +88,7 @@ def _decode_rows(header: PngHeader, colours: bytes, rows: bytes, profile: bytes 
                 image.info["transparency"] = (transparent & levels) * (255 // levels)
             image.load()
             return rgb_on_white(image, profile)
-    except (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError) as error:
+    except (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, RuntimeError) as error:
         raise CorruptImage(f"expected a valid PNG file, got damaged colours ({type(error).__name__})") from None
 
 

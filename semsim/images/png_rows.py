@@ -1,10 +1,10 @@
 """The rows of a PNG: inflated once, counted, and wrapped again without compression."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from isal import isal_zlib
 
 from semsim.exceptions import CorruptImage, SixteenBitImage, TruncatedImage
 from semsim.images.limits import DecodeLimits
@@ -73,10 +73,10 @@ def inflate_rows(header: PngHeader, compressed: bytes) -> bytes:
     """
     passes = list(header.passes())
     size = sum(rows * stride for rows, stride in passes)
-    stream = zlib.decompressobj()
+    stream = isal_zlib.decompressobj()
     try:
         inflated = stream.decompress(compressed, size + 1)
-    except zlib.error as error:
+    except isal_zlib.error as error:
         raise CorruptImage(f"expected a valid PNG file, got one that cannot be inflated ({error})") from None
     if len(inflated) > size:
         raise CorruptImage(f"expected {size} bytes of rows in a PNG file, got more")
@@ -99,5 +99,5 @@ def store(inflated: bytes) -> bytes:
         block = view[start : start + _STORED]
         last = start + _STORED >= len(view)
         parts += [bytes((last,)), len(block).to_bytes(2, "little"), (len(block) ^ _STORED).to_bytes(2, "little"), block]
-    parts.append(zlib.adler32(view).to_bytes(4, "big"))
+    parts.append(isal_zlib.adler32(view).to_bytes(4, "big"))
     return b"".join(parts)

@@ -17,7 +17,7 @@ from tests.semsim.commands.conftest import Semsim
 
 PACKAGES = ("semsim", "service/semsim_service", "training/semsim_training", "export/semsim_export")
 WITHOUT_AN_EXTRA = {
-    *("numpy", "onnxruntime", "PIL", "pydantic", "simplejpeg", "typer"),  # always installed
+    *("numpy", "onnxruntime", "PIL", "isal", "pydantic", "pyspng", "simplejpeg", "typer"),  # always installed
     *("_bentoml_impl", "click", "pydantic_core"),  # parts of packages that extras name
     "grpc_tools",  # used where the stubs are generated
 }
