@@ -1,7 +1,7 @@
 """The scoring of pairs with a service, over whatever way its requests go."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, Self
 
 from semsim.client.chunks import Chunk, cut
@@ -13,6 +13,7 @@ from semsim.exceptions import BodyTooLarge, InvalidPair, RequestTimeout, Service
 from semsim.images import DecodeLimits
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.pairs import PairFailure
+from semsim.progress import Progress, silent
 from semsim.scorer import PairScore
 
 _HALVED = (BodyTooLarge, TooManyPairs, ServiceFault, RequestTimeout)
@@ -73,7 +74,12 @@ class PairClient:
         return outcome
 
     async def score_pairs(
-        self, pairs: Iterable[tuple[Any, Any]], *, limits: DecodeLimits = DEFAULT_LIMITS, deadline: float | None = None
+        self,
+        pairs: Iterable[tuple[Any, Any]],
+        *,
+        limits: DecodeLimits = DEFAULT_LIMITS,
+        deadline: float | None = None,
+        progress: Progress = silent,
     ) -> list[PairScore | PairFailure]:
         """Score many pairs; what is no pair, or cannot be scored, fails alone, at its own index.
 
@@ -81,6 +87,8 @@ class PairClient:
             pairs: (original, reconstruction) pairs, of any number.
             limits: the limits of one image, where they are lower than the service's.
             deadline: the seconds that all requests and their repetitions may take together; None = no limit.
+            progress: told of the pairs that have an outcome after each request; of an iterator the total is not known,
+                and is 0.
 
         Raises:
             InvalidPair: ``pairs`` is no sequence of pairs.
@@ -92,11 +100,13 @@ class PairClient:
         if isinstance(pairs, str | bytes | bytearray | memoryview) or not isinstance(pairs, Iterable):
             raise InvalidPair(f"expected a sequence of (original, reconstruction) pairs, got {type(pairs).__name__}")
         outcomes: _Outcomes = {}
+        total = len(pairs) if isinstance(pairs, Sized) else 0
         failure: BaseException | None = None
         try:
             async with asyncio.timeout(deadline):
                 model = await self.model()
-                await self._score_all(cut(pairs, model.limits, model.limits.decode(limits)), model, outcomes)
+                chunks = cut(pairs, model.limits, model.limits.decode(limits))
+                await self._score_all(chunks, model, outcomes, lambda: progress("scoring", len(outcomes), total))
         except TimeoutError:
             failure = RequestTimeout(f"expected the scores of all pairs within {deadline} s, got a part of them")
         except BaseExceptionGroup as group:  # the tasks' own errors; the first one says what is wrong
@@ -105,13 +115,16 @@ class PairClient:
             raise failure.with_traceback(None)
         return [outcomes[index] for index in range(len(outcomes))]
 
-    async def _score_all(self, chunks: Iterator[Chunk], model: ServiceModel, outcomes: _Outcomes) -> None:
-        """Send the chunks, several at once; the next one is loaded while they are under way."""
+    async def _score_all(
+        self, chunks: Iterator[Chunk], model: ServiceModel, outcomes: _Outcomes, told: Callable[[], None]
+    ) -> None:
+        """Send the chunks, several at once; the next one is loaded while they are under way. ``told`` follows each."""
         slots = asyncio.Semaphore(self.connection.concurrency)
 
         async def score(chunk: Chunk) -> None:
             try:
                 await self._score_chunk(chunk, model, outcomes)
+                told()
             finally:
                 slots.release()
 

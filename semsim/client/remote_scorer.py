@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from semsim.client.connection import ConnectionOptions
 from semsim.client.refusals import error_of
 from semsim.client.sync_client import Client
-from semsim.images import DecodeLimits, RGBImage
+from semsim.images import DecodeLimits, Source
 from semsim.images.limits import DEFAULT_LIMITS
-from semsim.pairs import PairFailure, require_scorable
+from semsim.pairs import PairFailure, decode_each, require_scorable
+from semsim.progress import Progress, silent
 from semsim.scorer import PairScore
 from semsim.stages import Stage, StageClock
 
@@ -72,30 +73,31 @@ class RemoteScorer:
         *,
         limits: DecodeLimits = DEFAULT_LIMITS,
         clock: StageClock | None = None,
+        progress: Progress = silent,
     ) -> list[PairScore | PairFailure]:
         """Score many pairs; what is no pair, or cannot be scored, fails alone, at its own index.
 
-        ``clock`` gets the whole time as that of the network.
+        ``clock`` gets the whole time as that of the network; ``progress`` is told of the pairs that have an outcome.
 
         Raises:
             InvalidPair: ``pairs`` is no sequence of pairs.
             SemSimError: the service does not answer, refuses requests, or answers something else.
         """
         with (clock or StageClock()).measure(Stage.NETWORK):
-            return self._client.score_pairs(pairs, limits=limits)
+            return self._client.score_pairs(pairs, limits=limits, progress=progress)
 
     def score_images(
-        self, originals: Iterable[RGBImage], reconstructions: Iterable[RGBImage], *, clock: StageClock | None = None
+        self, originals: Iterable[Source], reconstructions: Iterable[Source], *, clock: StageClock | None = None
     ) -> list[PairScore]:
-        """Score N pairs of decoded images, uint8 ``(H, W, 3)`` of any sizes.
+        """Score N originals, of any sizes, with as many reconstructions.
 
         Raises:
             ValueError: there are not as many originals as reconstructions.
             InvalidPair: a reconstruction is not laid out as its original.
-            InvalidImage: an image is no uint8 array ``(H, W, 3)``, too small, or too large for the service.
+            InvalidImage: an image cannot be decoded, is too small, or too large for the service.
             SemSimError: the service does not answer, refuses requests, or answers something else.
         """
-        originals, reconstructions = list(originals), list(reconstructions)
+        originals, reconstructions = list(decode_each(originals)), list(decode_each(reconstructions))
         if len(originals) != len(reconstructions):
             raise ValueError(
                 f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}"

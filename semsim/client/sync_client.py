@@ -13,6 +13,7 @@ from semsim.exceptions import InvalidOption
 from semsim.images import DecodeLimits
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.pairs import PairFailure
+from semsim.progress import Progress, silent
 from semsim.scorer import PairScore
 
 _Result = TypeVar("_Result")
@@ -51,10 +52,15 @@ class _ThreadedClient:
         return self._run(self._client.score(original, reconstruction, deadline=deadline))
 
     def score_pairs(
-        self, pairs: Iterable[tuple[Any, Any]], *, limits: DecodeLimits = DEFAULT_LIMITS, deadline: float | None = None
+        self,
+        pairs: Iterable[tuple[Any, Any]],
+        *,
+        limits: DecodeLimits = DEFAULT_LIMITS,
+        deadline: float | None = None,
+        progress: Progress = silent,
     ) -> list[PairScore | PairFailure]:
-        """Score many pairs, as :meth:`PairClient.score_pairs` does."""
-        return self._run(self._client.score_pairs(pairs, limits=limits, deadline=deadline))
+        """Score many pairs, as :meth:`PairClient.score_pairs` does; ``progress`` is called in another thread."""
+        return self._run(self._client.score_pairs(pairs, limits=limits, deadline=deadline, progress=progress))
 
     async def _end(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}

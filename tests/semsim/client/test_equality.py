@@ -43,8 +43,11 @@ def test_every_kind_of_image_gives_the_local_numbers(service: LiveService, bundl
 
 def test_many_arrays_come_back_in_order(service: LiveService, expected: Expected) -> None:
     """Four chunks under way at once, through both clients and the remote scorer."""
+    told: list[tuple[str, int, int]] = []
     with Client(service.url) as client:
-        same(client.score_pairs(expected.pairs), expected.outcomes)
+        same(client.score_pairs(expected.pairs, progress=lambda *step: told.append(step)), expected.outcomes)
+    assert told[-1] == ("scoring", len(expected.pairs), len(expected.pairs))
+    assert len(told) > 1
 
     async def several() -> list[Any]:
         async with AsyncClient(service.url) as both:
