@@ -86,6 +86,7 @@ def test_score_prints_numbers_for_people_and_machines(semsim: Semsim) -> None:
         "uninformative": None,
         "chance": 1 / 513,
         "identified": True,
+        "lpips": None,
     }
 
 
@@ -101,7 +102,7 @@ def test_own_controls_or_none_take_the_place_of_the_models(semsim: Semsim, tmp_p
     shown = semsim("score", *pair, "--controls", tmp_path, "--no-controls")
     assert "expected --controls or --no-controls, got both" in shown.stderr
     shown = semsim("score-dir", *[IMAGES] * 2, "--controls", tmp_path, "--url", "http://127.0.0.1:1")
-    assert "controls, got also" in shown.stderr
+    assert "controls and LPIPS, got also" in shown.stderr
     (tmp_path / "200.png").write_bytes(b"no image")
     shown = semsim("score", *pair, "--controls", tmp_path)
     assert (shown.returncode, "in the control" in shown.stderr) == (2, True)
