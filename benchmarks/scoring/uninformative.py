@@ -176,7 +176,7 @@ def _moved(part: float, down: bool, how: str, image: RGBImage) -> NDArray[np.gen
     if later == "JPEG":
         Image.fromarray(copy).save(file := io.BytesIO(), later)
         return decode(file.getvalue())
-    return copy + rng.normal(0, float(later.removeprefix("noise ") or 0), copy.shape)
+    return np.asarray(copy + rng.normal(0, float(later.removeprefix("noise ") or 0), copy.shape), dtype=np.float64)
 
 
 MOVED: dict[str, Copy] = {
