@@ -104,10 +104,11 @@ def test_a_service_has_no_workers_here() -> None:
         run_jobs(Engine.RAY, RemoteScorer.__new__(RemoteScorer), [])
 
 
-def test_a_cluster_that_loses_a_node_has_one_row_a_pair(small_scorer: Scorer, tmp_path: Path) -> None:
+def test_a_cluster_that_loses_a_node_has_one_row_a_pair(
+    small_scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two nodes one is killed in the middle: each pair has one row, and the bytes are those of one process."""
     pytest.importorskip("ray", reason="needs the extra ray")
-    import ray
     from ray.cluster_utils import Cluster
 
     source = write_parquet(tmp_path / "pairs.parquet", 150)
@@ -123,8 +124,7 @@ def test_a_cluster_that_loses_a_node_has_one_row_a_pair(small_scorer: Scorer, tm
                 raise
             pytest.skip("the machine is too busy: a node of Ray gives up after 30 seconds")
         cluster.wait_for_nodes()
-        ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-        stack.callback(ray.shutdown)
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         lost: list[int] = []
 
         def kill_once(step: str, done: int, total: int) -> None:
