@@ -26,6 +26,7 @@ from semsim.written_yaml import read_yaml
 
 _PREFIX = "SEMSIM_"
 _CONFIG = "SEMSIM_CONFIG"
+_CONFIG_CHARACTERS = 2**20
 # The Makefile, the benchmarks and the tests read the first, and may start a service from their environment. The
 # supervisor sets the others for its workers.
 _OTHERS = frozenset({"SEMSIM_DATA", "SEMSIM_SUPERVISOR", "SEMSIM_PLACES"})
@@ -261,7 +262,13 @@ def _config_file() -> dict[str, Any]:
     if not path:
         return {}
     try:
-        content = read_yaml(Path(path).read_text())
+        with Path(path).open() as file:  # it may be a device, which has no end
+            text = file.read(_CONFIG_CHARACTERS + 1)
+        if len(text) > _CONFIG_CHARACTERS:
+            raise InvalidOption(
+                f"expected {_CONFIG} to name a file of at most {_CONFIG_CHARACTERS} characters, got more"
+            )
+        content = read_yaml(text)
     except OSError as error:
         raise InvalidOption(f"expected {_CONFIG} to name a readable YAML file, got {path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a wrong date and too deep a list, too

@@ -110,3 +110,10 @@ def test_a_yaml_file_sets_what_the_environment_does_not(
     assert settings.limits.pairs == 5
     assert settings.providers.order == ("cpu",)
     assert settings.batch_size == 4
+
+
+def test_a_configuration_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device is read no further than a configuration may go."""
+    monkeypatch.setenv("SEMSIM_CONFIG", "/dev/zero")
+    with pytest.raises(InvalidOption, match="at most 1048576 characters"):
+        load_settings()

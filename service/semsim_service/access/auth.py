@@ -13,6 +13,7 @@ from semsim_service.settings import AuthSettings
 
 _SHORTEST = 16
 _MOST = 2
+_FILE_BYTES = 2**16
 # RFC 6750: such a token can stand in a header, and in gRPC's metadata, as it is.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
@@ -61,7 +62,8 @@ def read_tokens(auth: AuthSettings) -> tuple[str, ...]:
         raise InvalidOption("expected one of auth.token and auth.token_file, got both")
     if auth.token_file is not None:
         try:
-            text = auth.token_file.read_bytes().decode(errors="replace")
+            with auth.token_file.open("rb") as file:  # it may be a device, which has no end
+                text = file.read(_FILE_BYTES).decode(errors="replace")
         except OSError as error:
             raise InvalidOption(
                 f"expected auth.token_file to be readable, got {auth.token_file}: {error.strerror}"

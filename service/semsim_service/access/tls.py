@@ -9,6 +9,7 @@ from semsim_service.settings import TLSSettings
 # BentoML's own choice for TLS 1.2, "TLSv1", is CBC and SHA-1 only. The ciphers of TLS 1.3 are not chosen here.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """The ciphers of TLS 1.2, as OpenSSL names them."""
+_FILE_BYTES = 2**20
 
 
 def check_tls(tls: TLSSettings) -> None:
@@ -42,9 +43,12 @@ def check_tls(tls: TLSSettings) -> None:
 
 def _check_readable(name: str, path: Path) -> None:
     try:
-        path.read_bytes()
+        with path.open("rb") as file:  # it may be a device, which has no end
+            long = len(file.read(_FILE_BYTES + 1)) > _FILE_BYTES
     except OSError as error:
         raise InvalidOption(f"expected tls.{name} to be a readable PEM file, got {path}: {error.strerror}") from None
+    if long:
+        raise InvalidOption(f"expected tls.{name} to be a PEM file of at most {_FILE_BYTES} bytes, got more: {path}")
 
 
 def _refuse_to_ask() -> str:

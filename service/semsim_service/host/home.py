@@ -3,13 +3,17 @@
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
 from semsim_service.observing.pages import PAGE_BYTES
 
 _LOCK = "semsim.lock"
+_REPLACED = "semsim-bentoml-"
+_STARTING_SECONDS = 300
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # A worker has a page for counters, one for histograms and one for each kind of gauge. A dead worker's stay.
@@ -37,8 +41,9 @@ def writable_home(home: Path) -> Path:
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise _unusable(home, error) from None
+        _remove_abandoned(Path(tempfile.gettempdir()))
         try:
-            return Path(tempfile.mkdtemp(prefix="semsim-bentoml-"))
+            return Path(tempfile.mkdtemp(prefix=_REPLACED))
         except OSError as second:
             raise _unusable(home, error, f", and for temporary files: {second.strerror}") from None
     return home
@@ -80,6 +85,19 @@ def claim_home(home: Path) -> None:
             ) from None
         return
     _held.append(descriptor)
+
+
+def _remove_abandoned(directory: Path) -> None:
+    """Remove the folders of servers that have ended: each took the place of a read-only home, and nobody needs it."""
+    for home in directory.glob(f"{_REPLACED}*"):
+        try:
+            if time.time() - home.stat().st_mtime < _STARTING_SECONDS or home.stat().st_uid != os.getuid():
+                continue  # it may be that of a server that starts, and has not locked it yet
+            with (home / _LOCK).open("rb+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(home)
+        except OSError:  # a server uses it, or it is nothing that a server has left
+            continue
 
 
 def _probe(home: Path, size: int) -> None:

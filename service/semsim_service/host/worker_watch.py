@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,10 +44,15 @@ class WorkerWatch:
         self._still_starting = workers
         self._address = address
         self._short_lives = 0
-        self._kills = memory_kills()
+        # The counts of the last two looks: a worker may be killed between a look at the count and one at the worker.
+        self._kills = deque([memory_kills()] * 2, maxlen=2)
 
     def hear(self) -> None:
-        """Read which workers have become ready, and say it once all of the first ones are."""
+        """Read which workers have become ready, and say it once all of the first ones are.
+
+        The kernel's count of processes killed for memory is read, too: decoders count in it as workers do.
+        """
+        self._kills.append(memory_kills())
         try:
             lines = os.read(self._ready, 4096).count(b"\n")
         except BlockingIOError:
@@ -66,8 +72,8 @@ class WorkerWatch:
             seconds: the seconds that it lived.
         """
         kills = memory_kills()
-        cause = death_cause(status, out_of_memory=kills > self._kills)
-        self._kills = kills
+        cause = death_cause(status, out_of_memory=kills > self._kills[0])
+        self._kills.extend([kills] * 2)
         if self._counts is not None and self._directory is not None:
             self._counts.add(cause)
             shrink_pages(self._directory, worker)

@@ -20,6 +20,7 @@ from semsim_service.http.front_door import HEALTH, too_many_connections
 from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
 from semsim_service.http.peers import name_client
 from semsim_service.http.refused import RefusedConnection
+from semsim_service.http.request_target import in_origin_form
 
 HEAD_BYTES = 2**16
 """The most bytes of a request's line and headers."""
@@ -188,6 +189,7 @@ class BoundedConnection(HttpToolsProtocol):
             if len(self.headers) > HEADERS:
                 raise _TooLong(f"expected at most {HEADERS} headers, got more")
             body = body_of(self.headers)
+            self.url = in_origin_form(self.url, self.headers)
         except RefusedConnection as refused:
             self._fault = refused
             raise

@@ -78,7 +78,7 @@ class FrontDoor:
 
     def _allows(self, host: str, server: tuple[str, int | None] | None) -> bool:
         name = _name(host)
-        if name in self._hosts or name == _LOOPBACK:
+        if name in self._hosts or name.removesuffix(".") == _LOOPBACK:
             return True
         try:
             address = ip_address(name)

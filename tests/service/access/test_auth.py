@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from semsim.exceptions import InvalidOption, Unauthenticated
 from semsim_service.access.auth import Tokens, check_exposure, check_token, read_tokens
-from semsim_service.settings import AuthSettings
+from semsim_service.access.tls import check_tls
+from semsim_service.settings import AuthSettings, TLSSettings
 from tests.service.guarded import TOKEN, Guarded
 
 ANY = "0.0.0.0"  # noqa: S104
@@ -103,3 +104,11 @@ def test_a_service_with_a_token_asks_for_it(guarded: Guarded) -> None:
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.json()["error"]["code"] == "unauthenticated"
         assert [client.get(path).status_code for path in ("/livez", "/readyz", "/metrics", "/")] == [200] * 4
+
+
+def test_files_without_an_end_are_refused() -> None:
+    """A device is read no further than a token or a certificate may go."""
+    with pytest.raises(InvalidOption, match="other characters"):
+        read_tokens(AuthSettings(token_file=Path("/dev/zero")))
+    with pytest.raises(InvalidOption, match="at most 1048576 bytes"):
+        check_tls(TLSSettings(certificate=Path("/dev/zero"), key=Path("/dev/zero")))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
+from semsim_service.host import worker_watch
 from semsim_service.host.deaths import DeathCause, death_cause, describe_death, shrink_pages
 from semsim_service.observing.pages import PAGE_BYTES, AllocatedPages
 
@@ -40,6 +41,24 @@ def test_each_death_has_its_cause(program: str, out_of_memory: bool, cause: Deat
     status = status_of(program)
     assert death_cause(status, out_of_memory=out_of_memory) is cause
     assert words in describe_death(status, cause, 512 * 2**20)
+
+
+def test_a_decoder_that_was_killed_for_memory_is_no_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The kernel's count rises at each process of the group. Only a worker's death beside its rise is told by it."""
+    counts = iter((0, 1, 1, 1, 1, 2))  # at the start, at the looks, at each death
+    monkeypatch.setattr(worker_watch, "memory_kills", lambda: next(counts))
+    readable, _ = os.pipe()
+    os.set_blocking(readable, False)
+    watch = worker_watch.WorkerWatch(None, readable)
+    for _ in range(2):
+        watch.hear()
+    watch.died(7, signal.SIGKILL, 100.0)
+    watch.hear()
+    watch.died(8, signal.SIGKILL, 100.0)
+    assert ["[killed]" in record.message for record in caplog.records] == [True, False]
+    assert "[out_of_memory]" in caplog.records[1].message
 
 
 def test_a_dead_worker_gives_its_room_back(tmp_path: Path) -> None:

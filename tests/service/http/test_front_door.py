@@ -26,7 +26,9 @@ def status(settings: dict[str, object], server: str = "127.0.0.1", path: str = "
     return TestClient(at_server).get(path, headers=headers).status_code  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.1.2.3", "[::1]:3000", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.1.2.3", "[::1]:3000", "[::1]", "localhost."]
+)
 def test_loopback_has_names(host: str) -> None:
     """Every name of loopback is the service's own."""
     assert status({}, host=host) == 200
@@ -36,7 +38,7 @@ def test_loopback_has_names(host: str) -> None:
     "host",
     [
         *("evil.example", "evil.example:3000", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"),
-        *("0.0.0.0:3000", "[::1].evil.example:1", "[", "user@127.0.0.1", "2130706433", "127.0.0.1 evil", "localhost."),
+        *("0.0.0.0:3000", "[::1].evil.example:1", "[", "user@127.0.0.1", "2130706433", "127.0.0.1 evil", "localhost.."),
     ],
 )
 def test_other_hosts_are_refused_where_the_address_is_all_that_is_trusted(host: str) -> None:
