@@ -162,13 +162,13 @@ class Scorer:
             InvalidPair: there is no sequence of images, or a reconstruction is a sheet of several.
             InvalidImage: an image cannot be decoded, or a side of it is under 7 pixels.
         """
-        originals, reconstructions = list(decode_each(originals)), list(decode_each(reconstructions))
-        if (made := len(reconstructions)) != len(originals):
-            raise ValueError(f"expected as many reconstructions as originals, got {made}, {len(originals)}")
-        if not originals:
+        left, right = list(decode_each(originals)), list(decode_each(reconstructions))
+        if len(left) != len(right):
+            raise ValueError(f"expected as many reconstructions as originals, got {len(right)}, {len(left)}")
+        if not left:
             return []
         clock = clock or StageClock()
-        prepared = self.prepare(originals, reconstructions, clock=clock)
+        prepared = self.prepare(left, right, clock=clock)
         with clock.measure(Stage.NETWORK):
             embeddings = self._embedder.embed(prepared.images, progress)
         return self.combine(prepared, embeddings)

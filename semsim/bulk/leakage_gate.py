@@ -89,7 +89,7 @@ def judge(limits: LeakageLimits, rows: Sequence[ScoreRow], threshold: float | No
 def _beside(
     baseline: EarlierRun, rows: Sequence[ScoreRow], limit: float | None, limits: LeakageLimits
 ) -> tuple[list[str], list[str]]:
-    """What rose over a baseline, and what of it is missing. New pairs hide no rise of the old ones, nor they theirs."""
+    """Sentences about leakage that rose, and about missing pairs. New pairs and old ones hide no rise of each other."""
     now = leakages_of(rows)
     missing = [name for name in baseline.leakages if name not in now]
     unseen = []

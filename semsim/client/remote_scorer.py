@@ -97,13 +97,11 @@ class RemoteScorer:
             InvalidImage: an image cannot be decoded, is too small, or too large for the service.
             SemSimError: the service does not answer, refuses requests, or answers something else.
         """
-        originals, reconstructions = list(decode_each(originals)), list(decode_each(reconstructions))
-        if len(originals) != len(reconstructions):
-            raise ValueError(
-                f"expected as many reconstructions as originals, got {len(reconstructions)}, {len(originals)}"
-            )
-        pairs = list(zip(originals, reconstructions, strict=True))
-        for image in (*originals, *reconstructions):
+        left, right = list(decode_each(originals)), list(decode_each(reconstructions))
+        if len(left) != len(right):
+            raise ValueError(f"expected as many reconstructions as originals, got {len(right)}, {len(left)}")
+        pairs = list(zip(left, right, strict=True))
+        for image in (*left, *right):
             require_scorable(image)
         scores = []
         for outcome in self.score_pairs(pairs, clock=clock):

@@ -42,7 +42,7 @@ class _EntryPointGroup(TyperGroup):
 
 def _with_example(command: Any) -> Any:
     """A group of commands, and the groups in it, with the example of the first of its commands."""
-    for name in command.list_commands(None) if isinstance(command, TyperGroup) else ():
+    for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
         first = _with_example(command.get_command(None, name))
         command.epilog = command.epilog or first.epilog
     return command

@@ -38,6 +38,7 @@ from semsim.commands.progress_bar import progress_bar
 from semsim.commands.service_options import CA, Certificate, Key, PatienceSeconds, TokenFile, Url, load_remote_scorer
 
 if TYPE_CHECKING:
+    from semsim.bulk.matching import Match
     from semsim.bulk.rows import ScoreRow
     from semsim.bulk.run import Run, RunSummary
 
@@ -102,11 +103,10 @@ def score_dir(
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import report, write_table
     from semsim.bulk.run import score_directories
-    from semsim.exceptions import InvalidOption, SemSimError
+    from semsim.exceptions import SemSimError
     from semsim.memory import keep_freed_memory
 
-    if match not in set(Match):
-        raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {match}")
+    way = _match_of(match)
     _check((originals, reconstructions), output)
     limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
     chosen_engine = engine_of(engine, workers, url)
@@ -134,7 +134,7 @@ def score_dir(
             run = score_directories(
                 scorer,
                 Directories(originals, reconstructions),
-                Match(match),
+                way,
                 journal_path=journal,
                 engine=chosen_engine,
                 workers=workers,
@@ -163,7 +163,7 @@ def score_dir(
         told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits)
         typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
-        _print(run.rows, summary, output, chosen=match in (Match.BEST, Match.ASSIGNMENT))
+        _print(run.rows, summary, output, chosen=way in (Match.BEST, Match.ASSIGNMENT))
         has_controls = controls is not None or scorer.manifest.controls is not None
         _print_lpips(run.rows, asked=lpips is not None)
         _tell_untold(run.rows, asked=has_controls and not no_controls)
@@ -176,6 +176,20 @@ def score_dir(
     if not run.matching.is_exact:
         counted = f"{counted}, and the pairs are not proved to be the right ones".removeprefix(", and ")
     raise typer.Exit(close_gate(outcome, rows, counted, junit=junit, github=github, err=as_json))
+
+
+def _match_of(name: str) -> "Match":
+    """The way to match that an option names.
+
+    Raises:
+        InvalidOption: it names none.
+    """
+    from semsim.bulk.matching import Match
+    from semsim.exceptions import InvalidOption
+
+    if name not in set(Match):
+        raise InvalidOption(f"expected --match to be one of {', '.join(Match)}, got {name}")
+    return Match(name)
 
 
 def _kept(journal: Path | None) -> str:

@@ -76,7 +76,7 @@ def inflate_rows(header: PngHeader, compressed: bytes) -> bytes:
     stream = isal_zlib.decompressobj()
     try:
         inflated = stream.decompress(compressed, size + 1)
-    except isal_zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub calls the class an instance
         raise CorruptImage(f"expected a valid PNG file, got one that cannot be inflated ({error})") from None
     if len(inflated) > size:
         raise CorruptImage(f"expected {size} bytes of rows in a PNG file, got more")
