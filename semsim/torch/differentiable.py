@@ -1,6 +1,8 @@
 """The metric as a module of torch."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +20,9 @@ class SemSim(nn.Module):
     Its embeddings, distances and leakages are those of :class:`semsim.scorer.Scorer` to 1e-5. It takes RGB images
     ``(N, 3, H, W)`` of any size and on any device: uint8, or floats of any precision in 0..1, which are rounded to
     8-bit levels as the scorer sees them. Gradients flow to float images, through the roundings as if there were none.
-    Tensors come back on the device of the module, in the precision of the module: single, unless ``double()`` was
-    called, and under ``torch.autocast``, too. A GPU gives the scorer's digits where ``torch.backends.cudnn.allow_tf32``
-    is False.
+    Tensors come back on the device of the module, in single precision, also under ``torch.autocast`` and after
+    ``half()``, or in double precision after ``double()``. A GPU gives the scorer's digits where
+    ``torch.backends.cudnn.allow_tf32`` is False.
 
     The module has no parameters and nothing in its ``state_dict``: an optimiser of a larger module leaves it as it is.
 
@@ -41,6 +43,16 @@ class SemSim(nn.Module):
         self.network = GraphNetwork(loaded.graph)
         self.register_buffer("_home", torch.zeros(0), persistent=False)
         """It moves with the module, and so tells where it is and in which precision it computes."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the module, but keep its weights out of half precision, in which distances would be others."""
+        exact = dict(self.named_buffers())
+        super()._apply(fn, recurse)
+        for name, weight in exact.items():
+            if (moved := self.get_buffer(name)).dtype in (torch.float16, torch.bfloat16):
+                owner, _, leaf = name.rpartition(".")
+                setattr(self.get_submodule(owner), leaf, weight.to(moved.device))
+        return self
 
     def forward(self, originals: Tensor, reconstructions: Tensor) -> Tensor:
         """The calibrated leakage ``(N,)`` in [0, 1] of N pairs; higher = more leakage.
@@ -80,7 +92,7 @@ class SemSim(nn.Module):
         with torch.autocast(home.device.type, enabled=False):
             levels = image_levels(images.to(home.device))
             levels = resize_levels(levels, spec.height, spec.width, spec.filter)
-            embeddings: Tensor = self.network(levels.permute(0, 2, 3, 1).to(home.dtype))
+            embeddings: Tensor = self.network(levels.permute(0, 2, 3, 1).to(home.dtype).contiguous())
         return embeddings
 
     def leakage(self, distances: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ class GraphNetwork(nn.Module):
 
 
 def _tensor(tensor: onnx.TensorProto) -> Tensor:
-    value = torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+    value: Tensor = torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
     return value.float() if value.is_floating_point() else value
 
 

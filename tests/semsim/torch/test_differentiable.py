@@ -119,14 +119,16 @@ def test_the_gradient_is_the_slope(semsim: SemSim) -> None:
 
 
 def test_it_stays_out_of_the_way_of_training(semsim: SemSim) -> None:
-    """It has no parameters and no state; autocast and a copy change nothing."""
+    """It has no parameters and no state; autocast, a copy and half precision of a larger module change nothing."""
     assert not list(semsim.parameters())
     assert not semsim.state_dict()
     pair = [tensor([picture(40, 40, seed=seed)]) for seed in (1, 2)]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = semsim.distance(*pair)
     assert inside.dtype == torch.float32
-    assert torch.equal(inside, copy.deepcopy(semsim).distance(*pair))
+    larger = torch.nn.Sequential(copy.deepcopy(semsim))
+    assert torch.equal(inside, larger[0].distance(*pair))
+    assert torch.equal(inside, larger.bfloat16()[0].distance(*pair))
     same = pair[0].float() / 255
     distance = semsim.distance(same, same.requires_grad_())
     distance.sum().backward()
