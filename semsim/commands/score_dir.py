@@ -35,18 +35,17 @@ from semsim.commands.options import (
     load_scorer,
 )
 from semsim.commands.progress_bar import progress_bar
+from semsim.commands.run_warnings import warn_of
 from semsim.commands.service_options import CA, Certificate, Key, PatienceSeconds, TokenFile, Url, load_remote_scorer
 
 if TYPE_CHECKING:
     from semsim.bulk.matching import Match
     from semsim.bulk.rows import ScoreRow
-    from semsim.bulk.run import Run, RunSummary
+    from semsim.bulk.run import RunSummary
 
 app = typer.Typer(add_completion=False)
 
 _SHOWN = 10
-_NAMED = 3
-"""The files of a kind that are named."""
 
 
 @app.command(epilog="Example: semsim score-dir originals reconstructions -o scores.csv --fail-above 0.5")
@@ -149,7 +148,7 @@ def score_dir(
             typer.echo(f"the service ended the run: {_kept(journal)}", err=True)
         _tell_earlier(output)
         raise
-    _warn(run)
+    warn_of(run)
     summary, rows = run.summary(), run.rows + run.rows_of_others()
     if output is not None and journal is not None:
         write_table(output, rows, scorer.manifest, summary)
@@ -242,33 +241,6 @@ def _check(directories: tuple[Path, Path], output: Path | None) -> None:
             raise InvalidOption(
                 f"expected a Parquet table outside of {path}, where the next run would take it for images, got {output}"
             )
-
-
-def _warn(run: "Run") -> None:
-    from semsim.bulk.rows import text
-    from semsim.uninformative import Uninformative
-
-    if run.matching.note:
-        typer.echo(text(run.matching.note), err=True)
-    if left := run.left_by_desktops:
-        typer.echo(f"ignored what a desktop left there: {len(left)}, such as {text(left[0].as_posix())}", err=True)
-    empty = [row.original or "" for row in run.rows if row.uninformative == Uninformative.ORIGINAL]
-    for what, names in (
-        ("skipped original", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_originals]),
-        ("skipped reconstruction", [f"{one.path.as_posix()}: {one.reason}" for one in run.skipped_reconstructions]),
-        ("original without a reconstruction", [path.as_posix() for path in run.matching.lone_originals]),
-        ("reconstruction without an original", [path.as_posix() for path in run.matching.lone_reconstructions]),
-        ("original that shows nothing", list(dict.fromkeys(empty))),
-        *(
-            (why.reason, [row.reconstruction or "" for row in run.rows if row.uninformative == why])
-            for why in Uninformative
-            if why is not Uninformative.ORIGINAL
-        ),
-    ):
-        for name in names[:_NAMED]:
-            typer.echo(f"{what}: {text(name)}", err=True)
-        if len(names) > _NAMED:
-            typer.echo(f"{what}: {len(names) - _NAMED} more", err=True)
 
 
 def _missing(summary: "RunSummary") -> str:
