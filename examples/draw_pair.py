@@ -90,7 +90,8 @@ def table(chosen: Chosen, compared: list[Contrast]) -> str:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in agreement(compared).items())
     counted = (
         f"Annotators recognised the two of {len(compared)} pairs of reconstructions of one photograph unequally often. "
-        f"So many of these each metric orders as they do: {shares}."
+        f"So many of these each metric orders as they do: {shares}. "
+        "Pairs with a reconstruction that SemSim calls uninformative are not among them."
     )
     return "\n".join([*lines, "", counted])
 
@@ -102,8 +103,7 @@ def caption(chosen: Chosen) -> str:
         for contrast in _panels(chosen)
         for name, one in zip("AB", (contrast.recognised, contrast.other), strict=True)
     )
-    known = "[sees moved pictures badly](docs/user.md#when-is-a-pair-uninformative)"
-    error = f", and the largest error of SemSim, which {known}" if chosen.error else ""
+    error = ", and the largest error of SemSim" if chosen.error else ""
     return f"""![Which of these two leaks more? {told}](docs/pair.png)
 
 *Reconstructions by real attacks on what a client would send, scored with the bundled model. Three vision models looked
