@@ -17,8 +17,6 @@ from typing import NoReturn
 
 from semsim.exceptions import SemSimError
 
-logger = logging.getLogger("semsim.service")
-
 VARIABLE = "SEMSIM_SUPERVISOR"
 """The environment variable: the supervisor's process number, a colon, and the descriptor of the pipe."""
 REFUSED = 2
@@ -75,7 +73,8 @@ class SupervisorTie:
     def _follow(self, grace: float) -> None:
         while self.holds:
             time.sleep(_LOOK_SECONDS)
-        logger.error("the supervisor of this worker is gone: it stops")
+        # BentoML's configuration of logging turns off the loggers that are there before it, as this module is.
+        logging.getLogger("semsim.service").error("the supervisor of this worker is gone: it stops")
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(grace)
         os.kill(os.getpid(), signal.SIGKILL)
