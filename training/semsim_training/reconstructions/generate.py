@@ -3,11 +3,11 @@
 import hashlib
 from pathlib import Path
 
+from semsim.bulk.engine import Engine
 from semsim.exceptions import InvalidConfiguration
 from semsim.progress import Progress, silent
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.dataset import DatasetDescription, check_shards, describe, remember_seconds
-from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.engines.running import run_shards
 from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.plan import ShardPlan, Workload, digest

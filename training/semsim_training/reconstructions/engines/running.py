@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from semsim.progress import Progress
 from semsim.bulk.engine import Engine
+from semsim.progress import Progress
 from semsim_training.reconstructions.engines.finished import Finished
 from semsim_training.reconstructions.engines.here import run_here
 from semsim_training.reconstructions.engines.processes import run_in_processes
