@@ -99,12 +99,15 @@ def check_parent(output: Path) -> None:
 def exit_code(summary: "Summary", fail_above: float | None, others: int = 0) -> int:
     """The exit code of a command that scored many pairs: a leak comes before pairs that could not be scored.
 
-    With a limit it is 0 only where every pair has a leakage, none is above the limit, and there are no ``others``:
-    files that took part in no pair.
+    A leak is told on stderr. With a limit it is 0 only where every pair has a leakage, none is above the limit, and
+    there are no ``others``: files that took part in no pair.
     """
     missing = summary.failed + others
     if fail_above is not None:
         if summary.max_leakage is not None and summary.max_leakage > fail_above:
+            typer.echo(
+                f"the gate fails: the highest leakage, {summary.max_leakage:.2f}, is above {fail_above:g}", err=True
+            )
             return EXIT_LEAKS
         # Not "above": whatever is no number is not within the limit either.
         within = summary.max_leakage is not None and summary.max_leakage <= fail_above

@@ -173,7 +173,9 @@ def test_fail_above_gates_on_leakage(semsim: Semsim, calibrated_artifact: Path) 
     """A leakage above the limit exits 3, one below exits 0."""
     pair = IMAGES / "cat.jpg", IMAGES / "cat_noise.png", "--model", calibrated_artifact
     leakage = json.loads(semsim("score", *pair, "--json").stdout)["leakage"]
-    assert semsim("score", *pair, "--fail-above", leakage - 0.001).returncode == 3
+    shown = semsim("score", *pair, "--fail-above", leakage - 0.001)
+    assert shown.returncode == 3
+    assert shown.stderr.startswith(f"the gate fails: the highest leakage, {leakage:.2f}, is above {leakage - 0.001:g}")
     assert semsim("score", *pair, "--fail-above", leakage + 0.001).returncode == 0
 
 
