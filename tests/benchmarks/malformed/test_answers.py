@@ -20,6 +20,7 @@ _SCORED = {
     "mse": 4.0,
     "psnr": None,
     "ssim": 1.0,
+    "lpips": None,
     "resized": False,
     "uninformative": None,
     "chance": 0.005,

@@ -284,7 +284,7 @@ def test_tables_hold_every_row(small_scorer: Scorer, where: Directories, tmp_pat
         assert table.schema.metadata[b"semsim.model_sha256"].decode() == small_scorer.manifest.graph.sha256
         assert [str(kind) for kind in table.schema.types] == ["string"] * 2 + ["double"] * 2 + ["bool"] + [
             "double"
-        ] * 3 + ["bool", "string", "double", "bool", "double", "double"] + ["string"] * 2
+        ] * 4 + ["bool", "string", "double", "bool", "double", "double"] + ["string"] * 2
         read = table.to_pylist()
     assert [row["original"] for row in read] == [row.original for row in rows]
     assert read[3]["error_code"] == "not_an_image"
