@@ -14,7 +14,7 @@ from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.calls.caller import Handler
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
-from semsim_service.grpc_transport.gate.gate import Gate
+from semsim_service.grpc_transport.gate.gate_listener import Gate
 from semsim_service.grpc_transport.gate.server_socket import ServerSocket
 from semsim_service.grpc_transport.gate.server_tls import ServerTLS
 from semsim_service.grpc_transport.listening import channel_options

@@ -12,7 +12,7 @@ from typing import Any
 
 from semsim.exceptions import SemSimError
 from semsim_service.access.tls import CIPHERS
-from semsim_service.grpc_transport.gate.gate import DESCRIPTORS
+from semsim_service.grpc_transport.gate.gate_listener import DESCRIPTORS
 from semsim_service.host import bentoml_faults
 from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process, tell_addresses

@@ -16,7 +16,7 @@ from semsim.protos.inference import grpc_predict_v2_pb2 as oip
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.grpc_transport import refusing_server, transport
-from semsim_service.grpc_transport.gate.gate import listen
+from semsim_service.grpc_transport.gate.gate_listener import listen
 from semsim_service.settings import GRPCSettings, Settings
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network

@@ -18,7 +18,7 @@ class ResetPace:
 
 
 class ConnectionPace:
-    """What one connection may do freely. Past it the connection waits for its turns, and loses nothing else.
+    """The share of one connection that is free. Past it the connection waits for its turns, and loses nothing else.
 
     A client that stops many calls at once, because their deadline has passed, waits for a moment only.
     """
