@@ -136,6 +136,30 @@ def test_files_of_ones_own(visitor: Visitor, service: LiveService) -> None:
     assert visitor.complaints() == []
 
 
+def test_two_dropped_files_and_a_copied_request(visitor: Visitor) -> None:
+    """Two files that are dropped anywhere are the original and the reconstruction, and the request can be copied."""
+    visitor.visit()
+    script = """
+        const done = arguments[0];
+        const names = ["coffee", "reconstruction-2"].map((name) => `/page/examples/${name}.png`);
+        Promise.all(names.map(async (name) => new File([await (await fetch(name)).blob()], name))).then((files) => {
+          const dataTransfer = new DataTransfer();
+          for (const file of files) dataTransfer.items.add(file);
+          const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+          document.querySelector("header").dispatchEvent(event);
+          done();
+        });
+    """
+    visitor.browser.execute_async_script(script)
+    assert visitor.answer() != "refused"
+    assert "5.8 KiB" in visitor.text("reconstruction-note")
+    visitor.browser.find_element("css selector", "[data-copies='as-curl']").click()
+    visitor.wait_for("document.getElementById('copied').innerText")
+    selected = str(visitor.run("return getSelection().toString()"))
+    assert selected.startswith("curl -F original=@original.png")
+    assert selected.rstrip().endswith(f"{visitor.url}/score")
+
+
 def test_the_network_sees_what_the_browser_shows(visitor: Visitor) -> None:
     """The browser resizes as the service does, to the last bit, by each filter."""
     visitor.visit()
