@@ -64,7 +64,7 @@ class Scorer:
         providers: the execution providers to try, with their options.
         batch_size: the images in one run of the graph.
         controls: True for the artifact's own public images, False for none, or at least 100 images of your own, of the
-            kind of the originals, uint8 ``(H, W, 3)`` of any sizes: what is nearer to a reconstruction than they are is
+            kind of the originals and of any sizes: what is nearer to a reconstruction than they are is
             identified.
         lpips: the directory of an LPIPS artifact, which ``semsim export-lpips`` makes, or a loaded one; None for none.
 
@@ -80,7 +80,7 @@ class Scorer:
         *,
         providers: ProviderSettings | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
-        controls: Iterable[RGBImage] | bool = True,
+        controls: Iterable[Source] | bool = True,
         lpips: LpipsArtifact | Path | str | None = None,
     ) -> None:
         loaded = artifact if isinstance(artifact, Artifact) else Artifact.load(artifact)

@@ -12,11 +12,12 @@ import numpy as np
 import psutil
 import pytest
 
-from semsim.exceptions import InvalidImage, RequestTimeout, TooManyPixels, TruncatedImage
+from semsim.exceptions import CorruptImage, InvalidImage, RequestTimeout, TooManyPixels, TruncatedImage
 from semsim.images import DecodeLimits, decode
 from semsim_service.core.picture_decoder import DecoderEnded, PictureDecoder
 from semsim_service.core.picture_process import ANSWER
 from tests.encoded import encode, picture
+from tests.semsim.images.test_colour_profile import profile
 
 LIMITS = DecodeLimits()
 DATA = encode(picture(64, 80))
@@ -45,6 +46,17 @@ def process(decoder: PictureDecoder) -> psutil.Process:
         if child.pid == decoder._process.pid  # type: ignore[union-attr]
     ]
     return child
+
+
+def test_a_colour_profile_is_applied_in_the_process(decoder: PictureDecoder) -> None:
+    """A profile changes the colours there as it does here; one that cannot be read is refused, by a living process."""
+    data = encode(picture(64, 80), icc_profile=profile())
+    decoded = decoder.decode(data, LIMITS, PATIENCE, nothing)
+    np.testing.assert_array_equal(decoded, decode(data))
+    assert (decoded != picture(64, 80)).any()
+    with pytest.raises(CorruptImage, match="colour profile"):
+        decoder.decode(encode(picture(64, 80), icc_profile=b"no profile"), LIMITS, PATIENCE, nothing)
+    np.testing.assert_array_equal(decoder.decode(DATA, LIMITS, PATIENCE, nothing), picture(64, 80))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
