@@ -40,8 +40,8 @@ FLOORS = {
     "reference_metrics reconstructions scale_report annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export "
     "export_controls_command lpips_graph lpips_export export_lpips_command",
-    "semsim_service": "settings access core observing web_page http grpc_transport host service serve_command "
-    "__main__",
+    "semsim_service": "settings setting_origins access core observing web_page http grpc_transport host service "
+    "serve_command doctor_command __main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "
     "series series_plot audit_gallery audit_metrics image_folders audit_run audit_run_command audit_command "
     "flower_options flower_guard flower_probe flower nvflare_client nvflare_reply nvflare_filter nvflare_metric "
