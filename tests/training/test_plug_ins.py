@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from semsim.bulk.engine import Engine
 from semsim.exceptions import InvalidConfiguration, InvalidUpdate
 from semsim_training.attacks.attack_recipe import AttackRecipe
 from semsim_training.attacks.choice import AttackChoice
@@ -20,7 +21,6 @@ from semsim_training.defenses.defense import Defense
 from semsim_training.defenses.rules import defend
 from semsim_training.observations.observation import Victim
 from semsim_training.plug_ins import PlugInKind, plug_ins
-from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from semsim import Scorer
+from semsim.bulk.engine import Engine
 from semsim.exceptions import ErrorCode, InvalidDataset
 from semsim.pairs import PairFailure
 from semsim.uninformative import Uninformative
 from semsim_training.reconstructions.comparison import Compared, ComparedBy, check_comparable, compare_settings
 from semsim_training.reconstructions.comparison_plot import comparison_plot
 from semsim_training.reconstructions.comparison_table import comparison_table
-from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import DIVERGED, ScoredRow, score_rows

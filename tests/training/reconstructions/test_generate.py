@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
 from semsim.bulk.engine import Engine
+from semsim.exceptions import HashMismatch, InvalidConfiguration, InvalidDataset, SemSimError
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.grid import Grid
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from semsim.bulk.engine import Engine
 from semsim.exceptions import HashMismatch, InvalidDataset, NotAnImage
 from semsim.images import decode
 from semsim.pixel_metrics import mse, psnr
-from semsim.bulk.engine import Engine
 from semsim_training.reconstructions.generate import generate
 from semsim_training.reconstructions.near_copies import NEAR_DB, opened, pixels_sha256, sealed
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet

@@ -37,8 +37,8 @@ def grid(
     Exit codes, where a set was written: 0 every attack found something; 4 some found nothing or diverged, in the
     settings that the last line names; 5 no attack found anything; 6 every attack diverged. 2 refused.
     """
-    from semsim.exceptions import InvalidConfiguration, InvalidOption
     from semsim.bulk.engine import Engine
+    from semsim.exceptions import InvalidConfiguration, InvalidOption
 
     one_of("--engine", engine, Engine)
     one_of("--device", device, DEVICES)
