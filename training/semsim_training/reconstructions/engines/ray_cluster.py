@@ -1,5 +1,6 @@
 """Shards on a Ray cluster. Each carries its images and its victim, so that machines need share no disk."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 import ray
@@ -12,7 +13,8 @@ def run_on_ray(shards: Sequence[Shard], workers: int | None) -> Iterator[Finishe
     """Compute shards on the cluster of ``RAY_ADDRESS``, or on one started here. A lost machine's shards run again."""
     started = not ray.is_initialized()
     if started:
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        here = None if "RAY_ADDRESS" in os.environ else workers  # Ray refuses a count for a cluster that is there.
+        ray.init(num_cpus=here, include_dashboard=False, log_to_driver=False, configure_logging=False)
     gpu = bool(shards) and shards[0].options.device != "cpu"
     remote = ray.remote(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=3)(_run)
     limit = 2 * max(1, workers or int(ray.cluster_resources().get("GPU" if gpu else "CPU", 1)))
