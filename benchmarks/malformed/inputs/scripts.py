@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.harness.http2 import END_HEADERS, PREFACE, Frame, FrameType, call_headers, literal
+from benchmarks.harness.http2 import ACK, END_HEADERS, PREFACE, Frame, FrameType, call_headers, literal
 from benchmarks.harness.messages import JSON_TYPE, SCORE, request_bytes
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
 
@@ -12,6 +12,8 @@ _GOOD = b'{"pairs":[]}'
 _HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 _SETTINGS = Frame(FrameType.SETTINGS).encode()
 _BEGIN = PREFACE + _SETTINGS
+_ACKNOWLEDGED = Frame(FrameType.SETTINGS, ACK).encode()
+_RESET = b"\0\0\0\x08"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +149,23 @@ def http2_calls(rng: Random, corpus: Corpus) -> Script:
     packed = (literal(b"grpc-encoding", encoding) for encoding in (b"gzip", b"deflate", b"x"))
     # grpcio's own asyncio server stops at the second one.
     paths = call_headers(b"/x"), call_headers(b"/semsim.v1.Scorer/Sco\xd0re")
-    blocks = (*(right + more for more in (*odd, *packed)), *paths, mutate(rng, right), b"\x80" * 20, b"")
+    thousands = b"\x40\x01x\x01y" + b"\xbe" * rng.randint(100, 6000)  # one header, and a byte for each time again
+    blocks = (*(right + more for more in (*odd, *packed, thousands)), *paths, mutate(rng, right), b"\x80" * 20, b"")
     block = rng.choice((right, right, *blocks))
     call = Frame(FrameType.HEADERS, END_HEADERS, 1, block).encode()
     call += Frame(FrameType.DATA, rng.choice((0, 1, 1)), 1, prefix + message).encode()
     ends = (
         b"",
-        Frame(FrameType.RST_STREAM, 0, 1, b"\0\0\0\x08").encode(),
+        Frame(FrameType.RST_STREAM, 0, 1, _RESET).encode(),
+        b"".join(_begun_and_reset(right, stream) for stream in range(3, rng.randint(5, 600), 2)),
         Frame(FrameType.GOAWAY, payload=b"\0" * 8).encode(),
         Frame(FrameType.PING, payload=b"\0" * 8).encode() * rng.randint(1, 50),
         Frame(FrameType.WINDOW_UPDATE, payload=b"\x7f\xff\xff\xff").encode() * 3,
     )
-    return Script((_BEGIN + call + rng.choice(ends),), ends=True)
+    opened = rng.choice((_ACKNOWLEDGED, _ACKNOWLEDGED, b""))  # no call goes on before it
+    return Script((_BEGIN, opened + call + rng.choice(ends)), pause_seconds=0.02, ends=True)
+
+
+def _begun_and_reset(block: bytes, stream: int) -> bytes:
+    call = Frame(FrameType.HEADERS, END_HEADERS, stream, block).encode()
+    return call + Frame(FrameType.RST_STREAM, 0, stream, _RESET).encode()
