@@ -10,7 +10,7 @@ from semsim.commands.options import Json
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(epilog="Example: semsim export-lpips lpips_alexnet.safetensors models/lpips")
 def export_lpips(
     weights: Annotated[
         Path, typer.Argument(help="Safetensors: torchvision's AlexNet features.*, and LPIPS v0.1's heads.lin*.")

@@ -13,6 +13,7 @@ from semsim.commands.options import (
     EngineName,
     FailAbove,
     Json,
+    LpipsDirectory,
     Model,
     Output,
     Require,
@@ -41,6 +42,7 @@ def score_set(
     output: Output = None,
     model: Model = None,
     require: Require = None,
+    lpips: LpipsDirectory = None,
     engine: EngineName = "here",
     workers: Workers = None,
     fail_above: FailAbove = None,
@@ -74,7 +76,7 @@ def score_set(
     if not chosen:
         raise InvalidDataset(f"expected a setting whose name contains {settings!r} in {dataset}, got none")
     keep_freed_memory()
-    scorer = load_scorer(model, require, fail_above)
+    scorer = load_scorer(model, require, fail_above, lpips=lpips)
     with progress_bar() as progress:
         scored = score_rows(made, chosen, scorer, progress=progress, engine=chosen_engine, workers=workers)
     rows = [SetScoreRow.of_row(one) for one in scored]
