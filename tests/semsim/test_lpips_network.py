@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from semsim import Scorer
+from semsim.bulk.files import Directories
+from semsim.bulk.matching import Match
+from semsim.bulk.run import score_directories
+from semsim.bulk.workers.scorer_recipe import ScorerRecipe
 from semsim.client import GrpcClient
 from semsim.commands import score, score_dir
 from semsim.exceptions import ArtifactNotFound, HashMismatch, InvalidGraph, InvalidManifest, InvalidOption
@@ -123,6 +128,24 @@ def test_the_commands_tell_it(artifact: Path, scorer: Scorer, tmp_path: Path) ->
     with table.open() as file:
         assert [row["lpips"] for row in csv.DictReader(file)] == [str(expected), ""]
     assert isinstance(runner.invoke(score.app, [*files, "--lpips", str(tmp_path / "none")]).exception, ArtifactNotFound)
+
+
+def test_workers_have_it_too(scorer: Scorer) -> None:
+    """The recipe by which a scorer travels to other processes takes the LPIPS network along."""
+    opened = pickle.loads(pickle.dumps(ScorerRecipe.of(scorer))).open()  # noqa: S301
+    assert opened.score(*PAIRS[0]).lpips == pytest.approx(scorer.score(*PAIRS[0]).lpips, abs=1e-6)
+
+
+def test_a_run_with_lpips_does_not_go_on_from_one_without(scorer: Scorer, tmp_path: Path) -> None:
+    """Rows of an interrupted run that had no LPIPS are scored again: the table has no column of two kinds."""
+    folders = Directories(tmp_path / "originals", tmp_path / "reconstructions")
+    for folder, image in zip((folders.originals, folders.reconstructions), PAIRS[0], strict=True):
+        folder.mkdir()
+        (folder / "a.png").write_bytes(encode(image))
+    journal = tmp_path / "journal"
+    score_directories(Scorer(providers=CPU), folders, Match.NAME, journal_path=journal)
+    (row,) = score_directories(scorer, folders, Match.NAME, journal_path=journal).rows
+    assert row.lpips == pytest.approx(scorer.score(*PAIRS[0]).lpips)
 
 
 @pytest.mark.slow
