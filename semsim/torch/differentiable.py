@@ -47,7 +47,7 @@ class SemSim(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move the module, but keep its weights out of half precision, in which distances would be others."""
         exact = dict(self.named_buffers())
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, weight in exact.items():
             if (moved := self.get_buffer(name)).dtype in (torch.float16, torch.bfloat16):
                 owner, _, leaf = name.rpartition(".")

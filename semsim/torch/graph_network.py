@@ -67,7 +67,8 @@ class GraphNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The output of the graph for an input of the weights' type, such as levels float32 ``(N, H, W, 3)``."""
-        values = {name: self.get_buffer(buffer) for name, buffer in self._weights.items()} | self._numbers
+        values: dict[str, Tensor] = dict(self._numbers)
+        values |= {name: self.get_buffer(buffer) for name, buffer in self._weights.items()}
         values[self._input] = images
         for step in self._steps:
             values[step.output] = _run(step, values)
