@@ -1,12 +1,10 @@
 """Options of grpcio's server, to which the gate passes what callers send."""
 
+from semsim_service.grpc_transport.gate.frame_bounds import MOST_CALLS
 from semsim_service.settings import Settings
 
 # A message a little over the limit is read, and refused with a code. gRPC refuses a far larger one by its length.
 _SLACK_BYTES = 2**20
-# The calls of one connection; more of them wait at their client. The queue takes as many by default, so that a client
-# with one connection is told when the queue is full.
-_STREAMS = 1024
 _MINUTE_MS = 60_000
 # A stream may send so much before anybody reads it. More of it waits at its client.
 _UNREAD_BYTES = 2**16 - 1
@@ -17,10 +15,12 @@ _SETTINGS_MS = 10_000
 
 def channel_options(settings: Settings) -> list[tuple[str, int]]:
     """The options of the server's channels, as gRPC takes them."""
-    all_calls = min(settings.grpc.connections * _STREAMS, 2**31 - 1)
+    all_calls = min(settings.grpc.connections * MOST_CALLS, 2**31 - 1)
     return [
         ("grpc.max_receive_message_length", settings.limits.body_bytes + _SLACK_BYTES),
-        ("grpc.max_concurrent_streams", _STREAMS),
+        # More calls of a connection wait at their client. The queue takes as many by default, so that a client with one
+        # connection is told when the queue is full.
+        ("grpc.max_concurrent_streams", MOST_CALLS),
         # Without these two gRPC widens the window of all streams to up to 64 MiB each, also of those that nobody reads.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", _UNREAD_BYTES),

@@ -1,6 +1,7 @@
 """A caller's connection, and the connection to grpcio's server by which what it sends goes on."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, cast
@@ -23,7 +24,12 @@ class _Hold(Enum):
     ANSWERS_UNREAD = auto()
     SERVER_BUSY = auto()
     PACE = auto()
+    CALLS_OPEN = auto()
     STOPPING = auto()
+
+
+_WAITING = {_Hold.PACE, _Hold.CALLS_OPEN}
+"""The reasons for which what was read waits, too."""
 
 
 class CallerConnection(asyncio.Protocol):
@@ -70,7 +76,7 @@ class CallerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass what the caller sends, as far as it is bounded."""
         self.received += len(data)
-        if _Hold.PACE in self._holds:  # TLS may have had it before reading stopped
+        if not self._holds.isdisjoint(_WAITING):  # TLS may have had it before reading stopped
             self._waiting += data
             return
         try:
@@ -86,6 +92,9 @@ class CallerConnection(asyncio.Protocol):
             return
         self._wait(self._frames.take_answer(data, self._loop.time()))
         self._transport.write(data)
+        if _Hold.CALLS_OPEN in self._holds and self._frames.has_room:
+            self._holds.discard(_Hold.CALLS_OPEN)
+            self._pass_waiting()
 
     def pause_writing(self) -> None:
         """Read nothing from the caller nor from the server while the caller reads no answers."""
@@ -140,7 +149,9 @@ class CallerConnection(asyncio.Protocol):
         self._wait(seconds)
 
     def _wait(self, seconds: float) -> None:
-        if seconds:
+        if seconds == math.inf:
+            self._hold(_Hold.CALLS_OPEN)
+        elif seconds:
             self._until = max(self._until, self._loop.time() + seconds)
             self._hold(_Hold.PACE)
             if self._timer is None:
@@ -152,6 +163,9 @@ class CallerConnection(asyncio.Protocol):
             self._timer = self._loop.call_at(self._until, self._go_on)
             return
         self._holds.discard(_Hold.PACE)
+        self._pass_waiting()
+
+    def _pass_waiting(self) -> None:
         data, self._waiting = self._waiting, b""
         self.received -= len(data)
         self.data_received(data)

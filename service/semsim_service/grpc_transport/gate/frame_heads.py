@@ -2,16 +2,19 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 _HEAD = struct.Struct(">BHBBI")
+_STREAM_BITS = 2**31 - 1
 HEAD_BYTES = _HEAD.size
 """The bytes of a head."""
 PREFACE_BYTES = 24
 """The bytes that a client sends before its first frame."""
 ACK = 0x1
 """The flag of SETTINGS that acknowledges the other side's."""
+END_STREAM = 0x1
+"""The flag of the last frame of one side of a stream."""
 END_HEADERS = 0x4
 """The flag of the frame that ends a header block."""
 
@@ -25,12 +28,12 @@ class FrameKind(IntEnum):
     CONTINUATION = 0x9
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHead:
+class FrameHead(NamedTuple):
     """The head of a frame, and the place of what follows it."""
 
     kind: int
     flags: int
+    stream: int
     size: int
     """The bytes that follow the head."""
     begin: int
@@ -44,8 +47,8 @@ class FrameHead:
 
 def read_head(data: bytes | bytearray, at: int) -> FrameHead:
     """The head that begins at ``at``. All its bytes are there."""
-    high, low, kind, flags, _ = _HEAD.unpack_from(data, at)
-    return FrameHead(kind, flags, high << 16 | low, at + HEAD_BYTES)
+    high, low, kind, flags, stream = _HEAD.unpack_from(data, at)
+    return FrameHead(kind, flags, stream & _STREAM_BITS, high << 16 | low, at + HEAD_BYTES)
 
 
 class FrameHeads:
@@ -63,8 +66,7 @@ class FrameHeads:
             if len(data) < missing:
                 self._part += data
                 return
-            head = read_head(self._part + data[:missing], 0)
-            head = FrameHead(head.kind, head.flags, head.size, missing)
+            head = read_head(self._part + data[:missing], 0)._replace(begin=missing)
             self._part = b""
             self._left = max(0, head.end - len(data))
             yield head

@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import time
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from semsim import Scorer
 from semsim_service.core.metrics import ServiceMetrics
 from tests.encoded import picture
 from tests.service.grpc_transport.attacking import Attacker
-from tests.service.grpc_transport.running import raw_batch, running
+from tests.service.grpc_transport.running import PATIENCE, raw_batch, running
 
 _MIB = 2**20
 _SCORE = b"/semsim.v1.Scorer/Score"
@@ -37,8 +38,9 @@ def test_messages_on_their_way_have_the_room_of_the_queue(small_scorer: Scorer, 
         assert server.scorer.Score(request).summary.pairs == 2
         for thread in threads:
             thread.join()
-        for attacker in attackers:
-            attacker.listen()
+        end = time.monotonic() + PATIENCE
+        while len(attackers[2].statuses) < 2 and time.monotonic() < end:
+            attackers[2].listen()  # the first of what comes may be room in the windows alone
         refused = [sum(b"overloaded" in status for status in attacker.statuses) for attacker in attackers]
         assert refused == [0, 0, 2]
         assert server.scorer.Score(request).summary.pairs == 2

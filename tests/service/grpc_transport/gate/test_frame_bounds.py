@@ -1,5 +1,7 @@
 """The gate follows frames in whatever pieces they come, holds calls back, and paces what costs the server much."""
 
+import math
+
 import pytest
 
 from benchmarks.harness.http2 import ACK, END_HEADERS, PREFACE, Frame, FrameType, settings
@@ -72,6 +74,25 @@ def test_long_headers_and_broken_calls_are_paced() -> None:
     frames = CallerFrames(ResetPace())
     answered = Frame(FrameType.RST_STREAM, 0, 1, bytes(4)).encode()  # it ends a call that was answered
     assert not any(frames.take_answer(_CALL + answered, 0.0) for _ in range(200))
+
+
+def _calls(begin: int, end: int) -> bytes:
+    heads = (Frame(FrameType.HEADERS, END_HEADERS, stream, b"x" * 40) for stream in range(begin, end, 2))
+    return b"".join(head.encode() for head in heads)
+
+
+def test_open_calls_are_bounded() -> None:
+    """A new connection begins a hundred calls at once, a known one as many as it was told, and none begins more."""
+    assert any(CallerFrames(ResetPace()).take(_calls(1, 401), 0.0))
+    frames = CallerFrames(ResetPace())
+    assert frames.take(_calls(1, 201), 0.0)[1] == 0
+    for stream in range(1, 201, 2):
+        frames.take_answer(Frame(FrameType.HEADERS, 5, stream, bytes(100)).encode(), 0.0)
+    sent = _calls(201, 201 + 2 * 2000)
+    size, seconds = frames.take(sent, 0.0)
+    assert (size, seconds, frames.has_room) == (1025 * len(_calls(1, 2)), math.inf, False)
+    frames.take_answer(Frame(FrameType.HEADERS, 5, 201, bytes(100)).encode(), 0.0)
+    assert frames.has_room
 
 
 def test_a_header_block_without_an_end_is_refused() -> None:
