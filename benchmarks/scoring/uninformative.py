@@ -33,9 +33,7 @@ from semsim_training.reconstructions.scored_rows import score_rows
 
 SIZES = (16, 32, 64, 128, 224)
 PICTURES = 100
-REAL = 3000
 Copy = Callable[[RGBImage], NDArray[np.generic]]
-_NAMES = {"edges": "edge drawings", "style": "cue conflicts"}
 
 
 def _image(values: NDArray[np.generic], side: int) -> RGBImage:
@@ -97,8 +95,8 @@ KINDS: dict[str, Callable[[Generator, int], RGBImage]] = {
 
 def share_called(images: list[RGBImage]) -> float:
     """The share of images that the rule calls uninformative."""
-    pictures = zip(images, resize_batch(images, SIDE, SIDE), strict=True)
-    return float(np.mean([shows_nothing(picture, min(image.shape[:2])) for image, picture in pictures]))
+    small = resize_batch(images, SIDE, SIDE)
+    return float(np.mean([shows_nothing(one, min(image.shape[:2])) for image, one in zip(images, small, strict=True)]))
 
 
 def made(scorer: Scorer) -> Iterator[dict[str, object]]:
@@ -106,15 +104,12 @@ def made(scorer: Scorer) -> Iterator[dict[str, object]]:
     rng = np.random.default_rng(18)
     for kind, draw in KINDS.items():
         images = {side: [draw(rng, side) for _ in range(PICTURES)] for side in SIZES}
-        distances = [np.linalg.norm(x - y) for x, y in pairwise(scorer.embed(images[SIDE]).astype(np.float64))]
-        leakages = scorer.leakage(np.array(distances))
+        gaps = [np.linalg.norm(x - y) for x, y in pairwise(scorer.embed(images[SIDE]).astype(np.float64))]
+        leakages = scorer.leakage(np.array(gaps))
         alike = "-" if leakages is None else f"{(leakages >= (scorer.manifest.threshold or 1)).mean():.0%}"
         shares = {f"{side} px": f"{share_called(images[side]):.0%}" for side in SIZES}
-        yield {
-            f"kind, {PICTURES} a size": kind,
-            **shares,
-            "unrelated pairs called recognizable without the rule (64 px)": alike,
-        }
+        unrelated = {"unrelated pairs called recognizable without the rule (64 px)": alike}
+        yield {f"kind, {PICTURES} a size": kind, **shares, **unrelated}
 
 
 def real(data: Path) -> Iterator[dict[str, object]]:
@@ -122,7 +117,7 @@ def real(data: Path) -> Iterator[dict[str, object]]:
     sets = {"CIFAR-10, test": ("cifar10/test", (16, 32)), "Caltech-101": ("caltech101", (32, 64, 128))}
     for name, (folder, sides) in sets.items():
         paths = find_images(data / folder)
-        chosen = np.random.default_rng(18).permutation(len(paths))[:REAL]
+        chosen = np.random.default_rng(18).permutation(len(paths))[:3000]
         images = [decode(data / folder / paths[i]) for i in chosen]
         for side in sides:
             yield _row(f"{name}, {side} px", list(resize_batch(images, side, side)))
@@ -130,7 +125,7 @@ def real(data: Path) -> Iterator[dict[str, object]]:
     if people.is_file():
         rows = parquet.read_table(people).to_pylist()
         for kind in dict.fromkeys(row["kind"] for row in rows):
-            name = _NAMES.get(kind, kind)
+            name = {"edges": "edge drawings", "style": "cue conflicts"}.get(kind, kind)
             yield _row(f"{name} (Geirhos et al., 2019)", [decode(row["image"]) for row in rows if row["kind"] == kind])
 
 
@@ -142,15 +137,14 @@ def _scaled(part: float, around: float) -> Callable[[RGBImage], NDArray[Any]]:
     return lambda image: around + (image - around) * part
 
 
-_PARTS = (0.05, 0.1, 0.2, 0.3, 0.5)
-SPOILT: dict[str, Copy] = {
+SPOILT: dict[str, Copy] = {  # copies of a square image as reconstructions after mistakes on the way to a file
     "black": np.zeros_like,
     "values of 0..1, not scaled": lambda image: image / 255.0,
     "normalised values, not scaled": lambda image: (image / 63.75 - 2).clip(0),
     "normalised values, not scaled, those below 0 from 255 down": lambda image: (image / 63.75 - 2).round() % 256,
     "normalised twice": _scaled(0.25, 127.5),
-    **{f"darkened to {part:.0%}": _scaled(part, 0.0) for part in _PARTS},
-    **{f"contrast of {part:.0%}": _scaled(part, 127.5) for part in _PARTS},
+    **{f"darkened to {part:.0%}": _scaled(part, 0.0) for part in (0.05, 0.1, 0.2, 0.3, 0.5)},
+    **{f"contrast of {part:.0%}": _scaled(part, 127.5) for part in (0.05, 0.1, 0.2, 0.3, 0.5)},
     "blue, green, red": lambda image: image[..., ::-1],
     "height and width exchanged": lambda image: image.transpose(1, 0, 2),
     "mirrored": lambda image: image[:, ::-1],
@@ -163,7 +157,6 @@ SPOILT: dict[str, Copy] = {
     "(3, H, W) reshaped to (H, W, 3)": lambda image: image.transpose(2, 0, 1).reshape(image.shape),
     "(H, W, 3) reshaped to (3, H, W), then transposed": lambda image: image.reshape(3, -1).T.reshape(image.shape),
 }
-"""Copies of a square image as reconstructions after mistakes on the way to a file."""
 
 
 def _moved(part: float, down: bool, how: str, image: RGBImage) -> NDArray[np.generic]:
@@ -220,12 +213,10 @@ def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
 
 def main() -> None:
     """Measure, and print the tables; with ``--write`` keep them in a page."""
-    arguments = options(__doc__, "uninformative", images=True).parse_args()
-    scorer, data = Scorer(), arguments.data
-    copies = copied(scorer, data, SPOILT, 500), copied(scorer, data, MOVED, 200)
-    tables = made(scorer), real(data), *copies, attacked(scorer)
-    text = "\n\n".join(records_table(list(rows)) for rows in tables)
-    publish(text, "uninformative", arguments.write)
+    arguments, scorer = options(__doc__, "uninformative", images=True).parse_args(), Scorer()
+    copies = (copied(scorer, arguments.data, changes, number) for changes, number in ((SPOILT, 500), (MOVED, 200)))
+    tables = made(scorer), real(arguments.data), *copies, attacked(scorer)
+    publish("\n\n".join(records_table(list(rows)) for rows in tables), "uninformative", arguments.write)
 
 
 if __name__ == "__main__":

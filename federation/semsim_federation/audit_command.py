@@ -47,7 +47,8 @@ app.command(epilog="Example: semsim audit example")(example)
 
 
 @app.command(
-    epilog="Example: semsim audit update --module task.py:Net --size 32 --classes 10 --mean 0.5 --std 0.5 --white 1 --before before.npz --after after.npz --images images --labels 3 --controls public"
+    epilog="Example: semsim audit update --module task.py:Net --size 32 --classes 10 --mean 0.5 --std 0.5 --white 1 "
+    "--before before.npz --after after.npz --images images --labels 3 --controls public"
 )
 def update(
     before: Annotated[Path, typer.Option(help="The weights sent out: .safetensors, .npz, or a PyTorch state dict.")],

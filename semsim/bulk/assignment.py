@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.bulk.embedding_distances import EmbeddingDistances, blocks
+from semsim.bulk.blocked_distances import EmbeddingDistances, blocks
 from semsim.bulk.sparse_assignment import CandidatePairs
 
 _NEAREST = 32

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.bulk.assignment import Assignment, assign
-from semsim.bulk.embedding_distances import closest
+from semsim.bulk.blocked_distances import closest
 from semsim.bulk.files import Directories
 from semsim.bulk.matching import Match, Matching
 from semsim.bulk.rows import ScoreRow

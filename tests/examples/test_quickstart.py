@@ -26,7 +26,7 @@ def printed(notebook: Any) -> str:
 
 
 def verdicts(notebook: Any) -> dict[str, str]:
-    """What the notebook says of each update, by its title."""
+    """The verdict that the notebook prints on each update, by its title."""
     return dict(re.findall(r"^(.+?) +PSNR .*: (.+)$", printed(notebook), re.MULTILINE))
 
 

@@ -28,7 +28,7 @@ def moved(image: RGBImage, across: float, along: float, behind: int | str) -> RG
 
 @pytest.mark.parametrize("behind", [0, 128, "noise", "edges", "wrapped"])
 def test_a_moved_photograph_is_no_safe_reconstruction(bundled: Scorer, behind: int | str) -> None:
-    """Of photographs that are moved, with noise or without, at most 5% are told to leak little."""
+    """At most 5% of moved photographs, with noise or without, are told to leak little."""
     rng, low = np.random.default_rng(0), []
     for across, along in ((1 / 8, 0), (1 / 4, 0), (-1 / 3, 0), (0, 1 / 2), (1 / 4, -1 / 4)):
         for deviation in (0, 20):

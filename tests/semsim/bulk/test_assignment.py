@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from semsim.bulk import distance_matching
 from semsim.bulk.assignment import Assignment, assign
-from semsim.bulk.embedding_distances import EmbeddingDistances, closest
+from semsim.bulk.blocked_distances import EmbeddingDistances, closest
 from semsim.bulk.files import Directories
 from semsim.bulk.matching import Match
 from semsim.images.limits import DEFAULT_LIMITS

@@ -54,7 +54,7 @@ def test_a_limit_says_how_many_and_which_is_worst() -> None:
 
 
 def test_pairs_without_a_leakage_do_not_pass() -> None:
-    """What the gate did not see is no low leakage, and counts in no share."""
+    """A pair that the gate did not see is no low leakage, and counts in no share."""
     uncalibrated = [replace(one, uninformative=None) for one in rows([None])]
     told = judge(LeakageLimits(0.5), [*rows([0.1, 0.2]), *uncalibrated], None).unseen
     assert told == ("1 of 3 pairs have no leakage",)

@@ -171,7 +171,7 @@ def test_other_tensors_are_refused(semsim: SemSim, images: Tensor, message: str)
 
 
 def test_other_graphs_and_counts_are_refused(semsim: SemSim) -> None:
-    """What is no graph, and pairs of which one half is missing, are refused."""
+    """A file that is no graph, and pairs of which one half is missing, are refused."""
     with pytest.raises(InvalidGraph, match="expected an ONNX graph"):
         GraphNetwork(b"no graph")
     images = torch.zeros(2, 3, 8, 8)

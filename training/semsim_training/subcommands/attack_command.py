@@ -18,7 +18,8 @@ app = typer.Typer(no_args_is_help=True, help="Rebuild clients' images from their
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 app.command(
     "run",
-    epilog="Example: semsim attack run --module task.py:Net --size 32 --classes 10 --mean 0.5 --std 0.5 --white 1 --model before.npz --update after.npz --out attacked",
+    epilog="Example: semsim attack run --module task.py:Net --size 32 --classes 10 --mean 0.5 --std 0.5 --white 1 "
+    "--model before.npz --update after.npz --out attacked",
 )(run)
 
 

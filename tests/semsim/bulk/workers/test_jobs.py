@@ -107,7 +107,7 @@ def test_a_service_has_no_workers_here() -> None:
 def test_a_cluster_that_loses_a_node_has_one_row_a_pair(
     small_scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two nodes one is killed in the middle: each pair has one row, and the bytes are those of one process."""
+    """One of two nodes is killed in the middle: each pair has one row, and the bytes are those of one process."""
     pytest.importorskip("ray", reason="needs the extra ray")
     from ray.cluster_utils import Cluster
 
