@@ -12,8 +12,7 @@ _GOOD = b'{"pairs":[]}'
 _HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 _SETTINGS = Frame(FrameType.SETTINGS).encode()
 _BEGIN = PREFACE + _SETTINGS
-_ACKNOWLEDGED = Frame(FrameType.SETTINGS, ACK).encode()
-_RESET = b"\0\0\0\x08"
+_ACK, _RESET = Frame(FrameType.SETTINGS, ACK).encode(), b"\0\0\0\x08"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +153,15 @@ def http2_calls(rng: Random, corpus: Corpus) -> Script:
     block = rng.choice((right, right, *blocks))
     call = Frame(FrameType.HEADERS, END_HEADERS, 1, block).encode()
     call += Frame(FrameType.DATA, rng.choice((0, 1, 1)), 1, prefix + message).encode()
+    both = (((FrameType.HEADERS, END_HEADERS), right), ((FrameType.RST_STREAM, 0), _RESET))
     ends = (
         b"",
         Frame(FrameType.RST_STREAM, 0, 1, _RESET).encode(),
-        b"".join(_begun_and_reset(right, stream) for stream in range(3, rng.randint(5, 600), 2)),
+        b"".join(
+            Frame(*kind, stream, data).encode() for stream in range(3, rng.randint(5, 600), 2) for kind, data in both
+        ),
         Frame(FrameType.GOAWAY, payload=b"\0" * 8).encode(),
         Frame(FrameType.PING, payload=b"\0" * 8).encode() * rng.randint(1, 50),
         Frame(FrameType.WINDOW_UPDATE, payload=b"\x7f\xff\xff\xff").encode() * 3,
     )
-    opened = rng.choice((_ACKNOWLEDGED, _ACKNOWLEDGED, b""))  # no call goes on before it
-    return Script((_BEGIN, opened + call + rng.choice(ends)), pause_seconds=0.02, ends=True)
-
-
-def _begun_and_reset(block: bytes, stream: int) -> bytes:
-    call = Frame(FrameType.HEADERS, END_HEADERS, stream, block).encode()
-    return call + Frame(FrameType.RST_STREAM, 0, stream, _RESET).encode()
+    return Script((_BEGIN, rng.choice((_ACK, _ACK, b"")) + call + rng.choice(ends)), pause_seconds=0.02, ends=True)
