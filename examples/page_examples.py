@@ -24,7 +24,7 @@ CHOSEN = {
     ("cat/chelsea.png", "photos--lenet--modern-it300"): "a network that hides much",
     ("galaxies/hubble.png", "photos--lenet--smooth-it300-tv0.01--b4--fedavg-lr0.01-b2-e1"): "two steps of training",
     ("cat/chelsea.png", "photos--perceptron--closed-form--mode-3-1-7"): "a batch of one, moved",
-    ("cup/coffee.png", "photos--perceptron--smooth-it300-tv0.1--prune:0.99"): "an update of which 1% is left",
+    ("galaxies/hubble.png", "photos--perceptron--smooth-it300-tv0.1--prune:0.99"): "an update of which 1% is left",
 }
 """The pairs by original and setting, with what the client sent in words."""
 
