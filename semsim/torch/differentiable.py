@@ -27,7 +27,7 @@ class SemSim(nn.Module):
     The module has no parameters and nothing in its ``state_dict``: an optimiser of a larger module leaves it as it is.
 
     It scores every pair, also the one of which nothing can be told, such as a blank reconstruction: its low leakage
-    then says nothing. :class:`semsim.torch.SemSimMetric` and the scorer tell those apart.
+    then says nothing. :class:`semsim.torch.LeakageMetric` and the scorer tell those apart.
 
     Args:
         artifact: the directory of the artifact, or None for the bundled one. An int8 graph has no gradient.

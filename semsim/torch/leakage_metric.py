@@ -17,7 +17,7 @@ from semsim.torch.level_resize import image_levels, pictures
 from semsim.uninformative import Uninformative, settled, uninformative_pairs
 
 
-class SemSimMetric(Metric):
+class LeakageMetric(Metric):
     """The leakage of many pairs, for torchmetrics: ``update``, ``compute``, ``reset``, and sums over processes.
 
     Pairs of which nothing can be told have no leakage, and do not lower the mean: they are left out of it, and counted

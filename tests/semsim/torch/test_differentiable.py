@@ -186,4 +186,4 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, missi
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtra, match=r"pip install 'semsim\[torch\]'"):
-        from semsim.torch import SemSimMetric  # noqa: F401
+        from semsim.torch import LeakageMetric  # noqa: F401

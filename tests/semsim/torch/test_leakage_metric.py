@@ -16,7 +16,7 @@ from semsim import Scorer
 from semsim.exceptions import InvalidPair, NotCalibrated
 from semsim.images import RGBImage
 from semsim.summary import summarize
-from semsim.torch import SemSimMetric
+from semsim.torch import LeakageMetric
 from tests.artifacts import write_artifact
 from tests.conftest import CPU
 from tests.encoded import picture
@@ -38,8 +38,8 @@ def pairs() -> tuple[Tensor, Tensor]:
     return tensor([*pictures[:7], plain]), tensor(others)
 
 
-def totals(metric: SemSimMetric) -> dict[str, float]:
-    """What the metric computes, as numbers."""
+def totals(metric: LeakageMetric) -> dict[str, float]:
+    """The values that the metric computes, as numbers."""
     return {name: float(value) for name, value in metric.compute().items()}
 
 
@@ -49,7 +49,7 @@ def test_the_totals_are_the_scorers(pairs: tuple[Tensor, Tensor]) -> None:
     images = [list(one.permute(0, 2, 3, 1).contiguous().numpy()) for one in pairs]
     expected = summarize(Scorer(providers=CPU).score_images(*images))
     assert expected.uninformative >= 2
-    metric = SemSimMetric()
+    metric = LeakageMetric()
     for part in (slice(0, 3), slice(3, 8)):
         metric.update(originals[part], others[part].float() / 255)
     computed = totals(metric)
@@ -68,12 +68,12 @@ def test_the_totals_are_the_scorers(pairs: tuple[Tensor, Tensor]) -> None:
 def test_what_has_no_leakage_is_refused(tmp_path: Path, pairs: tuple[Tensor, Tensor]) -> None:
     """A model without a calibration, and a sheet of several reconstructions, are refused."""
     with pytest.raises(NotCalibrated, match=r"expected a calibrated model, got small 0\.0\.1"):
-        SemSimMetric(write_artifact(tmp_path / "small"))
+        LeakageMetric(write_artifact(tmp_path / "small"))
     with pytest.raises(InvalidPair, match="a sheet of several"):
-        SemSimMetric().update(pairs[0], torch.cat([pairs[1]] * 3, dim=3))
+        LeakageMetric().update(pairs[0], torch.cat([pairs[1]] * 3, dim=3))
 
 
-def _share(rank: int, rendezvous: str, metric: SemSimMetric, originals: Tensor, others: Tensor, answers: Any) -> None:
+def _share(rank: int, rendezvous: str, metric: LeakageMetric, originals: Tensor, others: Tensor, answers: Any) -> None:
     """Update the metric with every second pair, in one process of two, and send the totals of both."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
@@ -85,7 +85,7 @@ def _share(rank: int, rendezvous: str, metric: SemSimMetric, originals: Tensor, 
 @pytest.mark.slow
 def test_two_processes_have_the_totals_of_one(tmp_path: Path, pairs: tuple[Tensor, Tensor]) -> None:
     """Over gloo each of two processes computes what one process computes of all pairs."""
-    metric = SemSimMetric()
+    metric = LeakageMetric()
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
     rendezvous = f"file://{tmp_path / 'rendezvous'}"
