@@ -61,10 +61,12 @@ class LpipsNetwork:
         """LPIPS of each pair of two batches uint8 ``(N, H, W, 3)`` of one size, ``(N,)``, >= 0; 0 = equal.
 
         Raises:
-            InvalidGraph: the network gave NaN or infinity.
+            InvalidGraph: the network gave no finite number >= 0 for each pair.
         """
         feed = dict(zip(LPIPS_INPUTS, (originals, reconstructions), strict=True))
         distances: NDArray[np.float64] = self._session.run([LPIPS_OUTPUT], feed)[0].astype(np.float64)
-        if not np.isfinite(distances).all():
-            raise InvalidGraph("expected finite values of LPIPS, got NaN or infinity")
+        if distances.shape != (len(originals),):  # one number would be taken for that of each pair
+            raise InvalidGraph(f"expected an LPIPS for each of {len(originals)} pairs, got shape {distances.shape}")
+        if not (np.isfinite(distances) & (distances >= 0)).all():
+            raise InvalidGraph("expected finite values of LPIPS >= 0, got NaN, infinity or less than 0")
         return distances

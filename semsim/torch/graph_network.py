@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from semsim.exceptions import InvalidGraph
 from semsim.torch.graph_operators import OPERATORS
 
+_OLDEST_OPSET = 18
+"""Before it axes and limits were attributes of a node, which would be passed over here, and give other numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class GraphStep:
@@ -36,13 +39,16 @@ class GraphNetwork(nn.Module):
 
         Raises:
             InvalidGraph: it is no ONNX graph, has several inputs or outputs, or uses an operator that is not known
-                here, such as those of int8 artifacts, through which no gradient flows.
+                here, such as those of int8 artifacts, through which no gradient flows, or of an opset before 18.
         """
         super().__init__()
         try:
             model = onnx.load_from_string(graph)
         except DecodeError as error:
             raise InvalidGraph(f"expected an ONNX graph, got {error}") from error
+        opset = max((one.version for one in model.opset_import if not one.domain), default=0)
+        if opset < _OLDEST_OPSET:
+            raise InvalidGraph(f"expected a graph of opset {_OLDEST_OPSET} or later, got {opset}")
         constants = {tensor.name: _tensor(tensor) for tensor in model.graph.initializer}
         inputs = [value.name for value in model.graph.input if value.name not in constants]
         outputs = [value.name for value in model.graph.output]

@@ -64,7 +64,8 @@ class LeakageMetric(Metric):
             InvalidPair: the reconstructions are sheets of several.
         """
         with torch.no_grad():
-            leakages = self.semsim(originals, reconstructions).double()
+            # In double precision, as the scorer: single may round a leakage at the threshold to below it.
+            leakages = self.semsim.leakage(self.semsim.distance(originals, reconstructions).double())
         recognizable = leakages >= self._threshold
         images = [list(pictures(image_levels(batch))) for batch in (originals, reconstructions)]
         reasons = self._reasons(images[0], images[1], recognizable.tolist())

@@ -6,7 +6,9 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from typer.testing import CliRunner
 
 from semsim import Scorer
@@ -102,6 +104,26 @@ def test_what_is_no_lpips_artifact_is_refused(artifact: Path, tmp_path: Path, we
         Scorer(lpips=other)
     with pytest.raises(InvalidGraph, match="expected uint8 inputs originals, reconstructions and a float output lpips"):
         LpipsNetwork(LpipsArtifact(LpipsArtifact.load(artifact).manifest, small_graph()), CPU)
+
+
+def test_values_that_are_no_lpips_are_refused(artifact: Path) -> None:
+    """One value for all pairs would be taken for that of each, and a value below 0 for a very small one."""
+    network = LpipsNetwork(LpipsArtifact.load(artifact), CPU)
+    batch = np.stack([PAIRS[0][0]] * 2)
+    graph = onnx.load_from_string(network.artifact.graph)
+    final = next(node for node in graph.graph.node if node.output[0] == "lpips")
+    final.output[0] = "raw"
+    for added, message in (
+        (helper.make_node("ReduceMean", ["raw"], ["lpips"], keepdims=1), r"for each of 2 pairs, got shape \(1,\)"),
+        (helper.make_node("Neg", ["apart"], ["lpips"]), "expected finite values of LPIPS >= 0, got NaN, infinity or"),
+    ):
+        other = onnx.ModelProto()
+        other.CopyFrom(graph)
+        other.graph.node.append(helper.make_node("Exp", ["raw"], ["apart"]))
+        other.graph.node.append(added)
+        changed = LpipsArtifact(network.artifact.manifest, other.SerializeToString())
+        with pytest.raises(InvalidGraph, match=message):
+            LpipsNetwork(changed, CPU).distances(batch, batch)
 
 
 def test_tensorrt_is_left_out(artifact: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
 from torch import Tensor
 
 from semsim import Scorer
@@ -177,6 +178,19 @@ def test_other_graphs_and_counts_are_refused(semsim: SemSim) -> None:
     images = torch.zeros(2, 3, 8, 8)
     with pytest.raises(InvalidTensor, match="as many reconstructions as originals, got 1, 2"):
         semsim.distance(images, images[:1])
+
+
+def test_operators_of_an_older_opset_are_refused() -> None:
+    """Before opset 18 the axes of a mean were an attribute, which would be passed over: other numbers, and no error."""
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["images"], ["means"], axes=[1], keepdims=0)],
+        "old",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 4])],
+        [helper.make_tensor_value_info("means", TensorProto.FLOAT, ["N"])],
+    )
+    old = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    with pytest.raises(InvalidGraph, match="expected a graph of opset 18 or later, got 13"):
+        GraphNetwork(old.SerializeToString())
 
 
 @pytest.mark.parametrize("missing", ["torch", "onnx", "torchmetrics"])

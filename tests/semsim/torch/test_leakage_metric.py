@@ -13,6 +13,7 @@ from torch import Tensor, distributed
 from torchmetrics import MetricCollection
 
 from semsim import Scorer
+from semsim.calibration import IsotonicCalibration
 from semsim.exceptions import InvalidPair, NotCalibrated
 from semsim.images import RGBImage
 from semsim.summary import summarize
@@ -71,6 +72,19 @@ def test_what_has_no_leakage_is_refused(tmp_path: Path, pairs: tuple[Tensor, Ten
         LeakageMetric(write_artifact(tmp_path / "small"))
     with pytest.raises(InvalidPair, match="a sheet of several"):
         LeakageMetric().update(pairs[0], torch.cat([pairs[1]] * 3, dim=3))
+
+
+def test_a_leakage_at_the_threshold_is_recognizable(tmp_path: Path) -> None:
+    """A level step of the calibration at the threshold is recognizable, as for the scorer, even if it rounds down."""
+    at = 0.7  # the nearest number in single precision is below it
+    assert float(np.float32(at)) < at
+    curve = IsotonicCalibration(distances=(0.0, 1e6), leakages=(at, at))
+    artifact = write_artifact(tmp_path / "level", calibration=curve, threshold=at)
+    images = picture(SIDE, SIDE, seed=1), picture(SIDE, SIDE, seed=2)
+    assert Scorer(artifact, providers=CPU).score(*images).recognizable
+    metric = LeakageMetric(artifact)
+    metric.update(*(tensor([image]) for image in images))
+    assert totals(metric)["recognizable"] == 1
 
 
 def _share(rank: int, rendezvous: str, metric: LeakageMetric, originals: Tensor, others: Tensor, answers: Any) -> None:
