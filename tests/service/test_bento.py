@@ -1,6 +1,8 @@
 """`service/bento.py`: the service of a checkout under `bentoml serve`, and of a bento."""
 
+import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,14 @@ from tests.encoded import encode, picture
 from tests.service.live import CLIENT, LiveService, base64_pair, serving
 
 pytestmark = pytest.mark.slow
+
+
+def _python_without_project(directory: Path) -> Path:
+    """A Python with all packages of this one, but for those that are installed as links to a working tree."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
+    (packages,) = directory.glob("lib/python*/site-packages")
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return directory / "bin" / "python"
 
 
 def test_bentoml_serve_listens_on_loopback(service: LiveService) -> None:
@@ -36,10 +46,10 @@ def test_a_built_bento_serves_the_same_scores(bento: Bento, tmp_path: Path, bund
     shipped = {path.relative_to(files).parts[0] for path in files.rglob("*") if path.is_file()}
     assert {"semsim", "service", "models"} <= shipped
     assert not shipped & {"tests", "training", "export", "benchmarks", ".venv", ".git"}
-    # The project is installed here, too: a version of its own shows that the bento runs its own source.
+    # Where the project is installed, too, a version of its own shows that the bento runs its own source.
     source = files / "semsim" / "__init__.py"
     source.write_text(source.read_text().replace(semsim.__version__, "99.0.0"))
-    command = [sys.executable, "-m", "bentoml", "serve", bento.tag]
+    command = [str(_python_without_project(tmp_path / "bare")), "-m", "bentoml", "serve", bento.tag]
     reconstructions = ("cat.jpg", "cat_blurred.png", "coffee.jpg")
     original = (IMAGES / "cat.jpg").read_bytes()
     with serving(bento.home, command, cwd=tmp_path) as live:
