@@ -73,7 +73,7 @@ def judge(limits: LeakageLimits, rows: Sequence[ScoreRow], threshold: float | No
             f"{len(exceeding)} of {len(told)} pairs above {limits.above:g}{allowed}, "
             f"{word} {ranked[0].reconstruction}, {ranked[0].leakage:.2f}"
         )
-        if share > limits.share:
+        if not share <= limits.share:  # whatever is no number allows none
             reasons.append(summary)
     untold = sum(row.leakage is None and row.error_code is None and row.uninformative is None for row in rows)
     unseen = [f"{untold} of {len(rows)} pairs have no leakage"] if untold else []

@@ -1,5 +1,7 @@
 """A place on a disk or in an object store, by pyarrow's file systems."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +25,8 @@ class StoredFile:
     """Bytes."""
     modified_ns: int | None
     """The time of the last change; None where the file system keeps none."""
+    is_regular: bool = True
+    """False for links that lead nowhere, pipes and devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,21 @@ class Location:
         return bool(self.filesystem.get_file_info(self.path).type == pyarrow.fs.FileType.File)
 
     def files(self) -> tuple[StoredFile, ...]:
-        """The file at the location, or all files below it, sorted by path; none where nothing is there."""
+        """The file at the location, or all below it that is no folder, sorted by path; none where nothing is there."""
         here = self.filesystem.get_file_info(self.path)
         if here.type == pyarrow.fs.FileType.File:
             return (StoredFile(here.base_name, here.size, here.mtime_ns),)
         selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True, recursive=True)
-        below = [info for info in self.filesystem.get_file_info(selector) if info.type == pyarrow.fs.FileType.File]
-        start = len(self.path) + 1
-        return tuple(sorted((StoredFile(one.path[start:], one.size, one.mtime_ns) for one in below), key=_path))
+        below = [one for one in self.filesystem.get_file_info(selector) if one.type != pyarrow.fs.FileType.Directory]
+        start, file = len(self.path) + 1, pyarrow.fs.FileType.File
+        stored = [StoredFile(one.path[start:], one.size or 0, one.mtime_ns, one.type == file) for one in below]
+        lost = [StoredFile(path[start:], 0, None, is_regular=False) for path in self._lost_links()]
+        return tuple(sorted(stored + lost, key=_path))
+
+    def _lost_links(self) -> Iterator[str]:
+        """The links of a disk that lead nowhere: pyarrow lists none of them."""
+        for folder, _, names in os.walk(self.path, followlinks=True) if self.filesystem.type_name == "local" else ():
+            yield from (path for name in names if not Path(path := f"{folder}/{name}").exists())
 
     def at(self, file: StoredFile) -> "Location":
         """The location of a file that :meth:`files` lists."""

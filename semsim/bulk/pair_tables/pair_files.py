@@ -9,7 +9,7 @@ from typing import Self
 import pyarrow
 
 from semsim.bulk.pair_tables.location import Location, StoredFile
-from semsim.bulk.pair_tables.parquet_pairs import ParquetSlice, slices
+from semsim.bulk.pair_tables.parquet_pairs import ParquetSlice, UnreadableParquet, slices
 from semsim.bulk.pair_tables.read_pair import PairNames
 from semsim.bulk.pair_tables.table_part import TablePart
 from semsim.bulk.pair_tables.webdataset_pairs import WebDatasetShard
@@ -18,8 +18,12 @@ from semsim.images import DecodeLimits
 
 _READERS = 16
 """Footers that are read at once: an object store takes its time for each."""
-_BESIDE = frozenset({"", ".txt", ".md", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".crc", ".html"})
-"""The suffixes of what stands beside tables: texts, checksums, and Spark's marks such as ``_SUCCESS``."""
+_BESIDE = frozenset({".txt", ".md", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".crc", ".html"})
+"""The suffixes of what stands beside tables: texts and checksums."""
+_FOOTERS = frozenset({"_metadata", "_common_metadata"})
+"""Files with the footers of others and no rows of their own."""
+_TABLES = frozenset({".parquet", ".tar"})
+_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class PairFiles:
     where: Location
     files: tuple[StoredFile, ...]
     skipped: tuple[StoredFile, ...]
-    """Files that are neither, and that are not known by their names to hold no image."""
+    """Files that are neither, and that are not known to hold no image."""
 
     @classmethod
     def at(cls, where: Location) -> Self:
@@ -39,8 +43,8 @@ class PairFiles:
             UnmatchedImages: there is no Parquet file and no shard.
         """
         everything = where.files()
-        files = tuple(file for file in everything if _suffix(file) in {".parquet", ".tar"})
-        others = tuple(file for file in everything if file.size and _suffix(file) not in _BESIDE | {".parquet", ".tar"})
+        files = tuple(file for file in everything if file.is_regular and _suffix(file) in _TABLES)
+        others = tuple(file for file in everything if file not in files and _may_hold_pairs(where.at(file), file))
         if not files:
             got = f"none, but {len(others)} others, such as {others[0].path}" if others else "none"
             raise UnmatchedImages(f"expected .parquet files or .tar shards at {where.name}, got {got}")
@@ -49,21 +53,21 @@ class PairFiles:
     def parts(self, names: PairNames, most: int, limits: DecodeLimits) -> Sequence[TablePart]:
         """The files in parts of at most ``most`` pairs, but for shards, which are a part each.
 
-        A Parquet file whose footer cannot be read is one part: its reading fails, and that is told in a row. The name
+        A Parquet file whose footer cannot be read is one part, which fails, and that is told in a row. The name
         of a part tells its file and its place there, so that the others keep theirs if it can be read the next time.
 
         Raises:
             InvalidOption: a column is missing in a file, or its values are no images.
         """
 
-        def cut(file: StoredFile) -> Sequence[ParquetSlice | WebDatasetShard]:
+        def cut(file: StoredFile) -> Sequence[ParquetSlice | UnreadableParquet | WebDatasetShard]:
             place = self.where.at(file)
             if _suffix(file) == ".tar":
                 return [WebDatasetShard(place, names, limits)]
             try:
                 return slices(place, names, most)
-            except (pyarrow.ArrowException, OSError):
-                return [ParquetSlice(place, names, (0, 1), 0, 0, 1)]
+            except (pyarrow.ArrowException, OSError) as error:
+                return [UnreadableParquet(str(error))]
 
         with ThreadPoolExecutor(_READERS) as pool:
             pieces = pool.map(cut, self.files)
@@ -72,6 +76,17 @@ class PairFiles:
                 for number, (file, its) in enumerate(zip(self.files, pieces, strict=True))
                 for piece, pairs in enumerate(its)
             ]
+
+
+def _may_hold_pairs(where: Location, file: StoredFile) -> bool:
+    """True for what may be a table or an image under another name. Spark's mark ``_SUCCESS`` is empty."""
+    if not file.is_regular or not file.size:
+        return not file.is_regular
+    if _suffix(file) or PurePosixPath(file.path).name in _FOOTERS:
+        return bool(_suffix(file)) and _suffix(file) not in _BESIDE
+    with where.open() as opened:
+        head = bytes(opened.read(_HEAD_BYTES))
+    return head.startswith(b"PAR1") or b"\0" in head  # README and .gitattributes are texts
 
 
 def _suffix(file: StoredFile) -> str:

@@ -63,15 +63,26 @@ class ParquetSlice:
                     row += 1
 
     def _pair(self, row: int, batch: Any, index: int) -> ReadPair:
-        name = batch.column(self.names.id)[index].as_py() if self.names.id in batch.schema.names else None
+        name = _text(batch.column(self.names.id)[index]) if self.names.id in batch.schema.names else None
         images: list[bytes | RGBImage] = []
         for side, column in (("original", self.names.original), ("reconstruction", self.names.reconstruction)):
             image = _image(batch, column, index)
             if isinstance(image, PairFailure):
                 failure = PairFailure(image.code, f"{side}: {image.message}")
-                return ReadPair(row, None if name is None else str(name), failure)
+                return ReadPair(row, name, failure)
             images.append(image)
-        return ReadPair(row, None if name is None else str(name), (images[0], images[1]))
+        return ReadPair(row, name, (images[0], images[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableParquet:
+    """A file whose footer could not be read. It fails in this run also where it can be read again a moment later."""
+
+    reason: str
+
+    def pairs(self) -> Iterator[ReadPair]:
+        """One failure for all pairs: nothing tells how many they are."""
+        yield ReadPair(None, None, unreadable(self.reason))
 
 
 def slices(file: Location, names: PairNames, most: int) -> list[ParquetSlice]:
@@ -131,6 +142,14 @@ def _check(schema: Any, names: PairNames, file: Location) -> None:
 
 def _is_binary(kind: Any) -> bool:
     return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+
+
+def _text(name: Any) -> str | None:
+    try:
+        value = name.as_py()
+    except UnicodeDecodeError:  # Arrow does not check what a file calls a text
+        return str(bytes(name.as_buffer()).decode("utf-8", "surrogateescape"))
+    return None if value is None else str(value)
 
 
 def _image(batch: Any, column: str, index: int) -> bytes | RGBImage | PairFailure:

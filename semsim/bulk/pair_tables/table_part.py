@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from semsim.bulk.pair_tables.location import StoredFile
-from semsim.bulk.pair_tables.parquet_pairs import ParquetSlice
+from semsim.bulk.pair_tables.parquet_pairs import ParquetSlice, UnreadableParquet
 from semsim.bulk.pair_tables.read_pair import ReadPair
 from semsim.bulk.pair_tables.table_row import TableRow, parquet_bytes
 from semsim.bulk.pair_tables.webdataset_pairs import WebDatasetShard
@@ -66,7 +66,7 @@ class TablePart:
     name: str
     """The file of the part's rows."""
     file: StoredFile
-    pairs: ParquetSlice | WebDatasetShard
+    pairs: ParquetSlice | UnreadableParquet | WebDatasetShard
     limits: DecodeLimits
 
     def __call__(self, scorer: Scorer) -> ScoredPart:

@@ -10,6 +10,7 @@ from semsim.bulk.pair_tables.read_pair import PairNames
 from semsim.bulk.pair_tables.table_manifest import TableManifest, TableRunIdentity
 from semsim.bulk.pair_tables.table_part import PartRecord, ScoredPart, TablePart
 from semsim.bulk.workers.jobs import run_jobs
+from semsim.exceptions import UnmatchedImages, UnreadableFile
 from semsim.images import DecodeLimits
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.progress import Progress, silent
@@ -53,7 +54,8 @@ def score_table(
         progress: told of the parts that are done.
 
     Raises:
-        UnmatchedImages: there is no Parquet file and no shard.
+        UnmatchedImages: there is no Parquet file and no shard, or no pair in them.
+        UnreadableFile: files came, went or changed meanwhile, or a footer that was read before cannot be read.
         InvalidOption: a column is missing, or the output holds another run or something else.
         WorkerLost: workers died.
         SemSimError: a worker cannot open the scorer, or the network gave no number.
@@ -85,7 +87,25 @@ def score_table(
             progress("scoring", len(records), len(parts))
     finally:
         manifest().write(output)
+    _require_seen(PairFiles.at(table), files, manifest().summary.pairs)
     return manifest()
+
+
+def _require_seen(now: PairFiles, scored: PairFiles, pairs: int) -> None:
+    """Refuse a run that saw no pair, or whose files changed meanwhile.
+
+    Raises:
+        UnmatchedImages: there is no pair.
+        UnreadableFile: a file came, went or changed.
+    """
+    changed = sorted({one.path for one in {*now.files, *now.skipped} ^ {*scored.files, *scored.skipped}})
+    if changed:
+        raise UnreadableFile(
+            f"expected files that nobody writes to while they are scored, got {len(changed)} that came, went or "
+            f"changed, such as {changed[0]}: score the table into another place"
+        )
+    if not pairs:
+        raise UnmatchedImages(f"expected pairs at {now.where.name}, got {len(now.files)} files without any")
 
 
 def _scored(engine: Engine, scorer: Scorer, parts: Sequence[TablePart], workers: int | None) -> Iterator[ScoredPart]:

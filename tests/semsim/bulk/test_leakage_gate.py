@@ -50,6 +50,7 @@ def test_a_limit_says_how_many_and_which_is_worst() -> None:
     assert (allowed.reasons, len(allowed.exceeding)) == ((), 2)
     assert allowed.summary == "2 of 400 pairs above 0.5 (0.50%, of which 0.50% may be), worst 398.jpg, 0.91"
     assert judge(LeakageLimits(0.5, share=0.004), some, None).reasons
+    assert judge(LeakageLimits(0.5, share=float("nan")), some, None).reasons
     assert judge(LeakageLimits(0.95), some, None).summary == "0 of 400 pairs above 0.95, highest 398.jpg, 0.91"
 
 

@@ -14,7 +14,7 @@ from semsim import Scorer
 from semsim.bulk.pair_tables.location import Location
 from semsim.bulk.pair_tables.table_manifest import MANIFEST_NAME, TableManifest
 from semsim.bulk.pair_tables.table_run import score_table
-from semsim.exceptions import InvalidOption
+from semsim.exceptions import InvalidOption, UnmatchedImages, UnreadableFile
 from semsim.summary import merge_summaries, summarize
 from tests.conftest import CPU
 from tests.semsim.bulk.pair_tables.written_tables import (
@@ -107,6 +107,22 @@ def test_unreadable_files_are_tried_again(small_scorer: Scorer, tmp_path: Path) 
     os.utime(source, ns=(kept.st_atime_ns, kept.st_mtime_ns))
     assert not run(small_scorer, tmp_path / "in", tmp_path / "out").errors
     check_each_pair_once(tmp_path / "out", small_scorer)
+
+
+def test_files_that_come_meanwhile_are_refused(small_scorer: Scorer, tmp_path: Path) -> None:
+    """A file that is written while others are scored is in no number: the run is refused. So is one without pairs."""
+    write_parquet(tmp_path / "in" / "a.parquet", count=2)
+
+    def write(step: str, done: int, total: int) -> None:
+        if done == total:
+            write_parquet(tmp_path / "in" / "b.parquet", count=2)
+
+    with pytest.raises(UnreadableFile, match=r"got 1 that came, went or changed, such as b\.parquet"):
+        run(small_scorer, tmp_path / "in", tmp_path / "out", progress=write)
+    empty = pyarrow.array([], pyarrow.binary())
+    write_parquet(tmp_path / "none" / "a.parquet", count=0, original=empty, reconstruction=empty)
+    with pytest.raises(UnmatchedImages, match="got 1 files without any"):
+        run(small_scorer, tmp_path / "none", tmp_path / "of-none")
 
 
 def test_failures_are_rows(small_scorer: Scorer, tmp_path: Path) -> None:
