@@ -8,6 +8,8 @@ import pytest
 
 from semsim import Scorer
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
+from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
+from semsim_service.core.call import Source
 from semsim_service.core.metrics import ServiceMetrics
 from tests.encoded import picture
 from tests.service.grpc_transport.blocking import blocked_network
@@ -62,6 +64,22 @@ def test_a_client_that_goes(server: Running, metrics: ServiceMetrics, monkeypatc
         wait_for(metrics, "cancelled", before + 1)
         server.wait_for_pairs(0)
     assert server.scorer.Score(GOOD).summary.pairs == 2
+
+
+def test_who_goes_early_is_known(server: Running, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logs tell where a call came from whose client has closed its connection before the answer."""
+    sources: list[Source] = []
+    monkeypatch.setattr(server.core, "_observe", lambda call, _: sources.append(call.source()))
+    before = counted(metrics, "cancelled")
+    with blocked_network(monkeypatch) as go:
+        own_connection = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(server.address, options=own_connection) as channel:
+            call = ScorerStub(channel).Score.future(GOOD)
+            assert go.begun.wait(PATIENCE)  # type: ignore[attr-defined]
+        wait_for(metrics, "cancelled", before + 1)
+        server.wait_for_pairs(0)
+    assert call.code() is grpc.StatusCode.CANCELLED
+    assert [str(source.peer).partition(":")[0] for source in sources] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import grpc
 
 from semsim.exceptions import InvalidRequest
 from semsim_service.core.call import Source, accept_request_id
-from semsim_service.grpc_transport.gate.caller_connection import OPEN
+from semsim_service.grpc_transport.gate.caller_connection import OPEN, CallerConnection
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 """gRPC's side of one call. It leaves messages as bytes."""
@@ -29,6 +29,8 @@ class Caller:
     traceparent: str | None
     repeated: bool
     """True where the metadata say twice what can be said once."""
+    connection: CallerConnection | None
+    """The connection that the call came over, which may have ended since. None = it ended before the call began."""
 
     def check(self) -> None:
         """Refuse metadata that say two things.
@@ -40,11 +42,10 @@ class Caller:
             raise InvalidRequest("expected one authorization in the metadata, got several")
 
     def source(self) -> Source:
-        """The place that the call comes from, as long as the call is not over."""
-        connection = OPEN.get(self.context.peer())
-        if connection is None:  # it is gone
+        """The place that the call comes from, also once its client has gone: who goes early is logged all the same."""
+        if self.connection is None:
             return Source(path=self.method)
-        return Source(connection.peer, connection.certificate, self.method)
+        return Source(self.connection.peer, self.connection.certificate, self.method)
 
 
 def read_caller(context: Context, method: str | None = None) -> Caller:
@@ -54,4 +55,5 @@ def read_caller(context: Context, method: str | None = None) -> Caller:
     texts = dict(metadata)
     repeated = any(sum(key == name for key, _ in metadata) > 1 for name in _ONCE)
     request_id = accept_request_id(texts.get("x-request-id"))
-    return Caller(context, method, request_id, texts.get("authorization"), texts.get("traceparent"), repeated)
+    given = texts.get("authorization"), texts.get("traceparent")
+    return Caller(context, method, request_id, *given, repeated, OPEN.get(context.peer()))
