@@ -1,10 +1,14 @@
 """The run of a gate as a JUnit report, which servers of continuous integration show pair by pair."""
 
+import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from semsim.bulk.leakage_gate import GateOutcome
 from semsim.bulk.rows import ScoreRow
+
+_NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What a file name may hold and XML may not: a report with such a name could not be read."""
 
 
 def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequence[str]) -> str:
@@ -37,7 +41,8 @@ def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequenc
     suites = Element("testsuites")
     suites.append(suite)
     indent(suites)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suites, encoding="unicode") + "\n"
+    xml = _NO_CHARACTER.sub(lambda character: f"\\u{ord(character[0]):04x}", tostring(suites, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{xml}\n'
 
 
 def _case(suite: Element, name: str) -> Element:

@@ -54,7 +54,7 @@ def limits_of(
 
     Raises:
         InvalidOption: an option needs another one, the baseline is no table of an earlier run, or a file cannot be
-            written or would replace the baseline, over which later runs would then rise unseen.
+            written or would replace another one, or the baseline, over which later runs would then rise unseen.
     """
     from semsim.bulk.earlier_run import EarlierRun
     from semsim.bulk.leakage_gate import LeakageLimits
@@ -64,13 +64,21 @@ def limits_of(
         raise InvalidOption("expected --fail-share with --fail-above, got it alone")
     if margin is not None and baseline is None:
         raise InvalidOption("expected --margin with --baseline, got it alone")
+    files = [] if baseline is None else [baseline.resolve()]
     for path in written:
         if path is not None:
             check_parent(path)
-            if baseline is not None and path.resolve() == baseline.resolve():
-                raise InvalidOption(f"expected another file to write than --baseline, got {path} for both")
+            if path.resolve() in files:
+                raise InvalidOption(f"expected -o, --junit and --baseline to be different files, got {path} for both")
+            files.append(path.resolve())
     earlier = None if baseline is None else EarlierRun.read(baseline)
     return LeakageLimits(above, share or 0.0, earlier, margin)
+
+
+def remove_earlier(junit: Path | None) -> None:
+    """Remove the JUnit report of an earlier run, which may have passed: a run that is refused writes none."""
+    if junit is not None and junit.is_file() and not junit.is_symlink():
+        junit.unlink()
 
 
 def check_model(limits: "LeakageLimits", manifest: "Manifest") -> None:

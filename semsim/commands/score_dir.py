@@ -19,6 +19,7 @@ from semsim.commands.gate_options import (
     close_gate,
     gate_report,
     limits_of,
+    remove_earlier,
 )
 from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
@@ -108,6 +109,7 @@ def score_dir(
     way = _match_of(match)
     _check((originals, reconstructions), output)
     limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
+    remove_earlier(junit)
     chosen_engine = engine_of(engine, workers, url)
     _check_one_model(url, (model, require, controls, lpips), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")

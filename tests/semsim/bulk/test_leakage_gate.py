@@ -148,7 +148,10 @@ def test_a_baseline_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_the_junit_report_fails_exactly_where_the_gate_does(tmp_path: Path) -> None:
     """Pairs above the limit are failures where they are why, and what was not seen is an error."""
-    some = [*rows([0.1, 0.9, None]), ScoreRow("<a&b>.png", None, error_code="not_an_image", error_message="no image")]
+    some = [
+        *rows([0.1, 0.9, None]),
+        ScoreRow("<a&b>\ufffe.png", None, error_code="not_an_image", error_message="no image"),
+    ]
     for limits, unseen, failures, errors in (
         (LeakageLimits(0.5), ("one",), 2, 1),
         (LeakageLimits(0.5, share=0.6), (), 0, 0),

@@ -46,6 +46,11 @@ def test_a_gate_says_why_it_fails(semsim: Semsim, folders: tuple[Path, Path], tm
     assert "the gate passes: 1 of 4 pairs above 0.9 (25.00%, of which 25.00% may be)" in shown.stderr
     assert "::" not in shown.stderr
     assert parse(junit).getroot()[0].attrib["failures"] == "0"  # noqa: S314
+    table = tmp_path / "table.csv"
+    shown = semsim("score-dir", *folders, "--junit", table, "-o", table)
+    assert (shown.returncode, f"got {table} for both" in shown.stderr) == (2, True)
+    assert semsim("score-dir", folders[0], "nowhere", "--junit", junit).returncode == 2
+    assert not junit.exists(), "a report that passed is of an earlier run"
 
 
 def test_a_gate_compares_with_an_earlier_run(
