@@ -27,7 +27,7 @@ _OPTIONS = {
     "SEMSIM_TLS__KEY": "--tls-key",
     "SEMSIM_TLS__CLIENT_CA": "--tls-client-ca",
     "SEMSIM_WORKERS": "--workers",
-    "SEMSIM_GRPC__HOST": "--host",
+    "SEMSIM_GRPC__HOST": "--host, or its default",
     "SEMSIM_GRPC__PORT": "--grpc-port, or the next after --port",
 }
 """The options that are settings, by their environment variables."""

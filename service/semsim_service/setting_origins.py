@@ -17,8 +17,8 @@ from semsim_service.settings import load_settings
 
 _PREFIX = "SEMSIM_"
 _HIDDEN = "**********"
-_IN_ADDRESS = re.compile(r'(?<=//)[^/@\s"]*(?=@)|(?<=\?)[^\s"]*')
-"""The name and password in an address, and its query, which may hold a key."""
+_IN_ADDRESS = re.compile(r"(?<=//)[^?#]*(?=@)|(?<=[?#]).*")
+"""The name and password in an address, up to its last @, and its query, which may hold a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ def setting_origins(options: Mapping[str, str]) -> list[SettingOrigin]:
             given = environment.get(_PREFIX + "__".join(names[:depth]).upper())
             if given is not None and (depth == len(names) or _holds(_parsed(given[1]), names[depth:])):
                 origin = given[0]
-        shown = json.dumps(value, default=_shown)
-        origins.append(SettingOrigin(".".join(names), _IN_ADDRESS.sub(_HIDDEN, shown), options.get(variable, origin)))
+        shown = _IN_ADDRESS.sub(_HIDDEN, value) if isinstance(value, str) else value
+        value_text = json.dumps(shown, default=_shown)
+        origins.append(SettingOrigin(".".join(names), value_text, options.get(variable, origin)))
     return origins
 
 

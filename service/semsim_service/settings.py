@@ -261,6 +261,8 @@ def _config_file() -> dict[str, Any]:
     path = os.environ.get(_CONFIG)
     if not path:
         return {}
+    if Path(path).is_fifo():  # all processes of the service read it, and a pipe would be empty but for the first
+        raise InvalidOption(f"expected {_CONFIG} to name a file that can be read again, got a pipe, {path}")
     try:
         with Path(path).open() as file:  # it may be a device, which has no end
             text = file.read(_CONFIG_CHARACTERS + 1)

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
+from semsim_service.setting_origins import setting_origins
 from semsim_service.settings import Settings
 from tests.semsim.commands.conftest import Semsim, semsim  # noqa: F401 - a fixture
 from tests.test_documentation import variables
@@ -51,6 +52,16 @@ def test_every_setting_is_printed_with_its_origin(
         "tracing.endpoint": ('"http://**********@host:1/v1/traces?**********"', "SEMSIM_TRACING__ENDPOINT"),
     }.items():
         assert lines[name].split(maxsplit=1) == [value, origin]
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://name:pass@word@host/v1", 'http://name:pass"word@host/v1', "http://host/v1?pass@word#password"]
+)
+def test_no_part_of_a_password_is_printed(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords and keys in an address may hold the characters that stand around them elsewhere."""
+    monkeypatch.setenv("SEMSIM_TRACING__ENDPOINT", endpoint)
+    (shown,) = [line.value for line in setting_origins({}) if line.name == "tracing.endpoint"]
+    assert ("host" in shown, "name" in shown, "pass" in shown, "word" in shown) == (True, False, False, False)
 
 
 def test_invalid_settings_are_refused(semsim: Semsim, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

@@ -1,5 +1,6 @@
 """Settings come from the environment and a file. Wrong ones stop the start."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,16 @@ def test_a_yaml_file_sets_what_the_environment_does_not(
     assert settings.limits.pairs == 5
     assert settings.providers.order == ("cpu",)
     assert settings.batch_size == 4
+
+
+def test_a_pipe_is_refused_as_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several processes read the file. All but the first would find a pipe empty, and serve without the token in it."""
+    readable, writable = os.pipe()
+    with os.fdopen(readable), os.fdopen(writable, "w") as pipe:
+        pipe.write("auth: {token: a-token-of-the-file-12345}")
+        monkeypatch.setenv("SEMSIM_CONFIG", f"/dev/fd/{readable}")
+        with pytest.raises(InvalidOption, match="that can be read again, got a pipe"):
+            load_settings()
 
 
 def test_a_configuration_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
