@@ -87,6 +87,19 @@ def test_a_leakage_at_the_threshold_is_recognizable(tmp_path: Path) -> None:
     assert totals(metric)["recognizable"] == 1
 
 
+def test_a_collection_keeps_two_artifacts_apart(tmp_path: Path, pairs: tuple[Tensor, Tensor]) -> None:
+    """The metrics of two artifacts have numbers of their own, also where nothing could be told of the first batch."""
+    metrics = {}
+    for name, leakage in (("high", 0.9), ("low", 0.2)):
+        curve = IsotonicCalibration(distances=(0.0, 1e6), leakages=(leakage, leakage))
+        metrics[name] = LeakageMetric(write_artifact(tmp_path / name, calibration=curve, threshold=0.1))
+    collection = MetricCollection(metrics)
+    collection.update(pairs[0][7:], pairs[1][7:])
+    collection.update(pairs[0][:1], pairs[1][:1])
+    computed = collection.compute()
+    assert [float(computed[f"{name}_mean_leakage"]) for name in metrics] == pytest.approx([0.9, 0.2])
+
+
 def _share(rank: int, rendezvous: str, metric: LeakageMetric, originals: Tensor, others: Tensor, answers: Any) -> None:
     """Update the metric with every second pair, in one process of two, and send the totals of both."""
     torch.set_num_threads(1)
