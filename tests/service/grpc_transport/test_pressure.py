@@ -1,11 +1,14 @@
 """Deadlines, clients that go, and a full queue."""
 
+import socket
 import time
 
 import grpc
 import numpy as np
 import pytest
 
+from benchmarks.harness.http2 import ACK, END_HEADERS, PREFACE, Frame, FrameType, call_headers
+from benchmarks.harness.http2 import settings as settings_frame
 from semsim import Scorer
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
@@ -80,6 +83,22 @@ def test_who_goes_early_is_known(server: Running, metrics: ServiceMetrics, monke
         server.wait_for_pairs(0)
     assert call.code() is grpc.StatusCode.CANCELLED
     assert [str(source.peer).partition(":")[0] for source in sources] == ["127.0.0.1"]
+
+
+def test_who_goes_at_once_is_known(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logs tell where calls came from whose client closes its connection before they are handed over."""
+    sources: list[Source] = []
+    monkeypatch.setattr(server.core, "_observe", lambda call, _: sources.append(call.source()))
+    host, port = server.address.split(":")
+    call = Frame(FrameType.HEADERS, END_HEADERS, 1, call_headers(b"/semsim.v1.Scorer/Score")).encode()
+    for _ in range(10):
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(PREFACE + settings_frame({}) + Frame(FrameType.SETTINGS, ACK).encode() + call)
+    deadline = time.monotonic() + PATIENCE
+    while len(sources) < 5:  # grpcio may forget some of them
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert {str(source.peer).partition(":")[0] for source in sources} == {host}
 
 
 @pytest.mark.parametrize(

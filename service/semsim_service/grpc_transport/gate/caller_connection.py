@@ -12,10 +12,14 @@ from semsim_service.grpc_transport.gate.frame_bounds import CallerFrames, Openin
 from semsim_service.grpc_transport.gate.reset_pace import ResetPace
 
 OPEN: dict[str, "CallerConnection"] = {}
-"""The open connections of this process by the names that grpcio knows them by, as ``context.peer()`` gives them."""
+"""The connections of this process by the names that grpcio knows them by, as ``context.peer()`` gives them.
+
+They are open, or ended a moment ago: their last calls may still be handed over, and the logs tell whose they were.
+"""
 
 _OPENING_SECONDS = 10.0
 _LAST_SECONDS = 10.0
+_KNOWN_SECONDS = 1.0
 
 
 class _Hold(Enum):
@@ -119,7 +123,8 @@ class CallerConnection(asyncio.Protocol):
         self._patience.cancel()
         if self._timer is not None:
             self._timer.cancel()
-        OPEN.pop(self._name, None)
+        self._opening, self._waiting = None, b""
+        self._loop.call_later(_KNOWN_SECONDS, self._forget)
         self.server.close()
         self._closed(self._cause)
 
@@ -134,6 +139,10 @@ class CallerConnection(asyncio.Protocol):
         """End the connection at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _forget(self) -> None:
+        if OPEN.get(self._name) is self:  # the system may have given its name to another one
+            del OPEN[self._name]
 
     def _pass(self, data: bytes) -> None:
         if self._opening is not None:
