@@ -10,8 +10,11 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 
-class TimeIsOver(Exception):
-    """The limit was reached inside of a network."""
+class TimeIsOver(BaseException):
+    """The limit was reached inside of a network.
+
+    It is no fault of the network, for which code that tries one takes whatever exceptions it raises.
+    """
 
 
 @contextmanager

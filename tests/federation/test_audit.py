@@ -166,6 +166,15 @@ class Deep(nn.Module):
         return self.head(self.body(images).mean(dim=(2, 3)))
 
 
+def test_a_closed_form_without_time_is_skipped_and_blames_no_network() -> None:
+    """A busy machine leaves it no time: the reason is the time, and nothing can be told."""
+    images, labels = client(1)
+    report = audit(seconds=1e-3, attacks=()).update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    assert report.verdict is LeakageVerdict.COULD_NOT_TELL
+    closed_form = report.attempts[1]
+    assert (closed_form.status, closed_form.reason) == ("skipped", "the time was over in a layer Sequential")
+
+
 def test_a_search_that_is_too_large_for_the_time_is_skipped_with_the_reason() -> None:
     """The audit ends within its time."""
     model = Deep()
