@@ -19,7 +19,7 @@ from semsim.embedder import Embedder
 from semsim.images import DecodeLimits, RGBImage, Source, resize, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.lpips_artifact import LpipsArtifact
-from semsim.lpips_network import LpipsNetwork
+from semsim.lpips_network import SMALLEST_LPIPS_SIDE, LpipsNetwork
 from semsim.manifest import Manifest
 from semsim.pair_score import PairScore as PairScore
 from semsim.pairs import (
@@ -287,10 +287,16 @@ class Scorer:
         return np.array(rows, dtype=np.intp), resize_batch(unique, spec.height, spec.width, spec.filter)
 
     def warm_up(self) -> None:
-        """Run the network on one image and on a full batch, so that engines are built and memory is allocated."""
+        """Run the network on one image and on a full batch, so that engines are built and memory is allocated.
+
+        LPIPS runs on one pair, so that a graph of it that cannot run is told before any pair waits for it.
+        """
         spec = self.manifest.input
         for count in (1, self.batch_size):
             self._embedder.embed(np.zeros((count, spec.height, spec.width, 3), dtype=np.uint8))
+        if self.lpips is not None:
+            blank = np.zeros((1, SMALLEST_LPIPS_SIDE, SMALLEST_LPIPS_SIDE, 3), dtype=np.uint8)
+            self.lpips.distances(blank, blank)
 
     def leakage(self, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """The calibrated leakage ``(N,)`` of distances ``(N,)``; None where the artifact carries no calibration."""

@@ -124,6 +124,8 @@ def test_values_that_are_no_lpips_are_refused(artifact: Path) -> None:
         changed = LpipsArtifact(network.artifact.manifest, other.SerializeToString())
         with pytest.raises(InvalidGraph, match=message):
             LpipsNetwork(changed, CPU).distances(batch, batch)
+    with pytest.raises(InvalidGraph, match="expected finite values of LPIPS >= 0"):  # before a service is ready
+        Scorer(providers=CPU, lpips=changed).warm_up()
 
 
 def test_tensorrt_is_left_out(artifact: Path) -> None:
