@@ -136,6 +136,18 @@ def test_files_of_ones_own(visitor: Visitor, service: LiveService) -> None:
     assert visitor.complaints() == []
 
 
+def test_no_answer_stands_beside_another_pair(visitor: Visitor) -> None:
+    """An answer is gone once another pair is chosen, also where the browser takes long to show it."""
+    visitor.visit()
+    leaks, shows_little = visitor.browser.find_elements("css selector", ".example")[1:3]
+    shows_little.click()
+    before = visitor.answer()
+    visitor.run("window.createImageBitmap = () => new Promise(() => {})")
+    leaks.click()
+    visitor.wait_for(f"!['none', '{before}'].includes(document.getElementById('result').dataset.kind)")
+    assert visitor.complaints() == []
+
+
 def test_two_dropped_files_and_a_copied_request(visitor: Visitor) -> None:
     """Two files that are dropped anywhere are the original and the reconstruction, and the request can be copied."""
     visitor.visit()

@@ -40,9 +40,9 @@ function drop(side, [first, second]) {
 export async function take(files) {
   Object.assign(chosen, files);
   for (const side of Object.keys(files)) if (byId(side).files[0] !== files[side]) byId(side).value = "";
-  await Promise.all(Object.keys(files).map(show));
   byId("swap").disabled = !pair();
-  changed();
+  changed(); // before the new pictures are shown: no answer of the pair before stands beside them
+  await Promise.all(Object.keys(files).map(show));
 }
 
 /** Show the pictures as the network of this manifest sees them, from now on. */

@@ -26,6 +26,7 @@ async function score() {
   try {
     const answer = await ask("/score", { method: "POST", body, signal: begun.signal });
     if (model?.manifest.graph.sha256 !== answer.model.sha256) await loadModel();
+    if (begun !== running) return undefined; // another pair was chosen meanwhile
     show(answer.results[0]);
   } catch (error) {
     if (error.name === "AbortError") return undefined;
