@@ -76,9 +76,19 @@ def limits_of(
 
 
 def remove_earlier(junit: Path | None) -> None:
-    """Remove the JUnit report of an earlier run, which may have passed: a run that is refused writes none."""
-    if junit is not None and junit.is_file() and not junit.is_symlink():
-        junit.unlink()
+    """Remove the JUnit report of an earlier run, which may have passed: a run that is refused writes none.
+
+    Raises:
+        InvalidOption: the file is something else, such as a client's image.
+    """
+    from semsim.exceptions import InvalidOption
+
+    if junit is None or not junit.is_file() or junit.is_symlink() or not junit.stat().st_size:
+        return
+    with junit.open("rb") as file:
+        if file.read(5) != b"<?xml":
+            raise InvalidOption(f"expected --junit to be a new file or an earlier report, got {junit}")
+    junit.unlink()
 
 
 def check_model(limits: "LeakageLimits", manifest: "Manifest") -> None:

@@ -49,6 +49,8 @@ def test_a_gate_says_why_it_fails(semsim: Semsim, folders: tuple[Path, Path], tm
     table = tmp_path / "table.csv"
     shown = semsim("score-dir", *folders, "--junit", table, "-o", table)
     assert (shown.returncode, f"got {table} for both" in shown.stderr) == (2, True)
+    assert semsim("score-dir", *folders, "--junit", folders[0] / "0.png").returncode == 2
+    assert (folders[0] / "0.png").exists()
     assert semsim("score-dir", folders[0], "nowhere", "--junit", junit).returncode == 2
     assert not junit.exists(), "a report that passed is of an earlier run"
 
