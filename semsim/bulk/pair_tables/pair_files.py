@@ -43,8 +43,8 @@ class PairFiles:
             UnmatchedImages: there is no Parquet file and no shard.
         """
         everything = where.files()
-        files = tuple(file for file in everything if file.is_regular and _suffix(file) in _TABLES)
-        others = tuple(file for file in everything if file not in files and _may_hold_pairs(where.at(file), file))
+        files = tuple(file for file in everything if _is_table(file))
+        others = tuple(file for file in everything if not _is_table(file) and _may_hold_pairs(where, file))
         if not files:
             got = f"none, but {len(others)} others, such as {others[0].path}" if others else "none"
             raise UnmatchedImages(f"expected .parquet files or .tar shards at {where.name}, got {got}")
@@ -78,13 +78,17 @@ class PairFiles:
             ]
 
 
+def _is_table(file: StoredFile) -> bool:
+    return file.is_regular and _suffix(file) in _TABLES
+
+
 def _may_hold_pairs(where: Location, file: StoredFile) -> bool:
     """True for what may be a table or an image under another name. Spark's mark ``_SUCCESS`` is empty."""
     if not file.is_regular or not file.size:
         return not file.is_regular
     if _suffix(file) or PurePosixPath(file.path).name in _FOOTERS:
         return bool(_suffix(file)) and _suffix(file) not in _BESIDE
-    with where.open() as opened:
+    with where.at(file).open() as opened:
         head = bytes(opened.read(_HEAD_BYTES))
     return head.startswith(b"PAR1") or b"\0" in head  # README and .gitattributes are texts
 
