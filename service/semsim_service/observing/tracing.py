@@ -6,6 +6,7 @@ runs. Where no endpoint is set, OpenTelemetry is not even imported.
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,7 @@ def _provider(settings: TracingSettings) -> "TracerProvider":
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
+    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_hide_query)
     resource = Resource.create(
         {"service.name": _NAME, "service.version": semsim.__version__, "service.instance.id": str(os.getpid())}
     )
@@ -112,3 +114,9 @@ def _provider(settings: TracingSettings) -> "TracerProvider":
         BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint, timeout=_EXPORT_SECONDS))
     )
     return provider
+
+
+def _hide_query(record: logging.LogRecord) -> bool:
+    """Take the query out of a line about an address that cannot be reached: it may hold a key."""
+    record.msg, record.args = re.sub(r"\?\S+", "?**********", record.getMessage()), ()
+    return True

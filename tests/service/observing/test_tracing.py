@@ -14,7 +14,7 @@ from semsim_service.observing.tracing import OTLPTracer
 from semsim_service.settings import TracingSettings
 from tests.encoded import encode, picture
 from tests.service.guarded import AUTHORIZATION, Guarded
-from tests.service.live import base64_pair
+from tests.service.live import base64_pair, free_port
 from tests.service.observing.collector import Collector, attributes, collecting
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -119,3 +119,15 @@ def test_traces_that_the_environment_turns_off_are_told(
         record(collector, 1, None)
         assert not collector.spans
     assert len([record for record in caplog.records if record.name == "semsim.service"]) == 1
+
+
+def test_the_key_of_a_collector_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The lines about a collector that cannot be reached have its address without the query."""
+    monkeypatch.setattr(tracing, "_EXPORT_SECONDS", 2.0)
+    tracer = OTLPTracer(TracingSettings(endpoint=f"http://127.0.0.1:{free_port()}/v1/traces?key=secret"))
+    tracer.record("score", None, 10.0, 11.0, STAGES, {})
+    tracer.close()
+    assert "/v1/traces?**********" in caplog.text
+    assert "secret" not in caplog.text
