@@ -28,11 +28,14 @@ class ServerSocket:
             directory = Path(tempfile.mkdtemp(prefix="semsim-grpc-"))  # nobody else may look into it
         except OSError as error:
             raise InvalidOption(f"expected a directory for temporary files for gRPC, got: {error}") from None
+        inside = os.open(directory, os.O_PATH)
         try:
-            path = directory / "server"
-            listen(path)
-            self._descriptor = os.open(path, os.O_PATH)
+            listen(
+                Path(f"/proc/self/fd/{inside}/server")
+            )  # a socket's path has 107 bytes, the directory's may have more
+            self._descriptor = os.open(directory / "server", os.O_PATH)
         finally:
+            os.close(inside)
             shutil.rmtree(directory)
 
     def connect(self) -> tuple[socket.socket, str]:
