@@ -8,7 +8,7 @@ from semsim.bulk.leakage_gate import GateOutcome
 from semsim.bulk.rows import ScoreRow
 
 _NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What a file name may hold and XML may not: a report with such a name could not be read."""
+"""Characters that a file name may hold and XML may not: a report with one could not be read."""
 
 
 def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequence[str]) -> str:
