@@ -20,8 +20,8 @@ class SemSim(nn.Module):
     Its embeddings, distances and leakages are those of :class:`semsim.scorer.Scorer` to 1e-5; of an artifact that
     computes in half precision (``fp16``) to the rounding of that, since torch computes it in single. It takes RGB
     images ``(N, 3, H, W)`` of any size and on any device: uint8, or floats of any precision in 0..1, which are rounded
-    to 8-bit levels as the scorer sees them. Gradients flow to float images, through the roundings as if there were none.
-    Tensors come back on the device of the module, in single precision, also under ``torch.autocast`` and after
+    to 8-bit levels as the scorer sees them. Gradients flow to float images, through the roundings as if they were not
+    there. Tensors come back on the device of the module, in single precision, also under ``torch.autocast`` and after
     ``half()``, or in double precision after ``double()``. A GPU gives the scorer's digits where
     ``torch.backends.cudnn.allow_tf32`` is False.
 
