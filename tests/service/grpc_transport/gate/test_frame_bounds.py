@@ -32,7 +32,7 @@ def test_calls_wait_until_the_settings_are_acknowledged(piece: int) -> None:
 
 
 def test_a_client_that_acknowledges_nothing_is_refused() -> None:
-    """What waits for the acknowledgement is bounded."""
+    """The bytes that wait for the acknowledgement are bounded."""
     opening = OpeningBytes()
     opening.take(PREFACE + settings({}))
     with pytest.raises(InvalidRequest, match="acknowledges the settings"):
