@@ -49,7 +49,9 @@ class ParquetSlice:
 
     def _pairs(self) -> Iterator[ReadPair]:
         with self.file.open() as source:
-            file = pyarrow.parquet.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER)
+            file = pyarrow.parquet.ParquetFile(
+                source, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
+            )
             columns = [*_columns(file.schema_arrow, self.names)]
             groups = list(range(*self.groups))
             before, row = self.skipped, self.first

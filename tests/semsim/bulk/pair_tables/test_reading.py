@@ -188,6 +188,21 @@ def test_damaged_parquet_keeps_its_rows(tmp_path: Path) -> None:
     assert "unreadable_file" in reason(pair)
 
 
+def test_checksums_of_pages_are_verified(tmp_path: Path) -> None:
+    """Raw pixels have no checksum of their own: a damaged one would be another picture."""
+    path, raw = tmp_path / "raw.parquet", picture(seed=0)
+    columns = {"original": [raw.tobytes()], "original_shape": [list(raw.shape)]}
+    columns |= {"reconstruction": columns["original"], "reconstruction_shape": columns["original_shape"]}
+    table = pyarrow.table(columns)
+    options = {"use_dictionary": False, "write_statistics": False, "write_page_checksum": True}
+    pyarrow.parquet.write_table(table, path, compression="none", **options)
+    data = bytearray(path.read_bytes())
+    data[data.index(raw.tobytes()) + 99] ^= 64
+    path.write_bytes(data)
+    (pair,) = read(path)
+    assert "unreadable_file" in reason(pair)
+
+
 def test_names_of_other_bytes_are_read(tmp_path: Path) -> None:
     """An id that is no UTF-8 keeps its bytes; it ends no run."""
     ends = pyarrow.py_buffer(np.array([0, 1, 2], np.int32).tobytes())
