@@ -23,7 +23,7 @@ def model(monkeypatch: pytest.MonkeyPatch, calibrated_artifact: Path) -> Iterato
 
 
 def told(findings: list[dict[str, Any]], subject: str) -> list[str]:
-    """What is said of a subject, with its state."""
+    """Everything that is said of a subject, with its state."""
     return [f"{one['state']}: {one['told']}" for one in findings if one["subject"] == subject]
 
 
