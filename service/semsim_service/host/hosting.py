@@ -16,7 +16,7 @@ from semsim_service.grpc_transport.gate.gate_listener import DESCRIPTORS
 from semsim_service.host import bentoml_faults
 from semsim_service.host.home import claim_home
 from semsim_service.host.process import Supervisor, Worker, serving_process, tell_addresses
-from semsim_service.host.supervised import SupervisorTie
+from semsim_service.host.supervised import SupervisorTie, starting
 from semsim_service.host.supervision import watching
 from semsim_service.host.worker_places import wait_for_place
 from semsim_service.http.uvicorn_parts import bound_connections, check_uvicorn
@@ -78,7 +78,8 @@ def prepare() -> None:
 def finish() -> None:
     """End the import of the service: a spare worker waits here, with all that it needs imported, for its place."""
     if isinstance(serving_process(), Worker):
-        wait_for_place()
+        with starting():
+            wait_for_place()
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import os
 import time
 from contextlib import suppress
 
+from semsim.exceptions import InvalidOption
+
 VARIABLE = "SEMSIM_PLACES"
 """The environment variable: the supervisor's process number, the descriptor of its file, and the number of places."""
 _LOOK_SECONDS = 0.05
@@ -23,7 +25,11 @@ def offer_places(count: int) -> None:
 
 
 def wait_for_place() -> None:
-    """Wait until a place is free, and take it. Without a supervisor that offers places nobody waits."""
+    """Wait until a place is free, and take it. Without a supervisor that offers places nobody waits.
+
+    Raises:
+        InvalidOption: this worker may not open its supervisor's file. It would serve beside the others.
+    """
     parts = os.environ.get(VARIABLE, "").split(":")
     if len(parts) != 3 or not all(part.isdecimal() for part in parts):
         return
@@ -31,8 +37,12 @@ def wait_for_place() -> None:
     try:
         # The supervisor's own descriptor is not inherited. A lock belongs to a process, and children do not share it.
         file = os.open(f"/proc/{supervisor}/fd/{descriptor}", os.O_RDWR)
-    except OSError:  # the variable is another supervisor's, or there is no /proc
-        return
+    except OSError as error:
+        if supervisor != os.getppid():  # the variable is another supervisor's
+            return
+        raise InvalidOption(
+            f"expected workers that may open their supervisor's files, for spare_worker, got: {error.strerror}"
+        ) from None
     _held.append(file)
     while True:
         for place in range(count):

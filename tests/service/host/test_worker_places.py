@@ -10,7 +10,10 @@ import httpx
 import psutil
 import pytest
 
+from semsim.exceptions import InvalidOption
 from semsim_service.host.supervised import VARIABLE
+from semsim_service.host.worker_places import VARIABLE as PLACES
+from semsim_service.host.worker_places import wait_for_place
 from tests.conftest import ROOT
 from tests.encoded import encode, picture
 from tests.service.guarded import serving_workers
@@ -79,3 +82,12 @@ def test_a_worker_that_starts_ends_with_its_supervisor() -> None:
         assert worker.ppid() == supervisor.pid != os.getpid()
         supervisor.kill()
     worker.wait(_PATIENCE)
+
+
+def test_a_worker_that_cannot_look_for_a_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that may not open its supervisor's file ends. It would be one more than the settings say."""
+    monkeypatch.setenv(PLACES, f"{os.getppid()}:999999:1")
+    with pytest.raises(InvalidOption, match="for spare_worker, got: No such file"):
+        wait_for_place()
+    monkeypatch.setenv(PLACES, f"{os.getpid()}:999999:1")
+    wait_for_place()
