@@ -37,8 +37,8 @@ def _below(kind: type[SemSimError]) -> Iterator[type[SemSimError]]:
             yield from _below(lower)
 
 
-_BY_CODE = {kind.code: kind for kind in _below(SemSimError)}
-"""The error of each code; where a class and its parent share one, the class."""
+_BY_CODE = {kind.code: kind for kind in _below(SemSimError)} | {ErrorCode.INTERNAL: ServiceFault}
+"""The error of each code; where a class and its parent share one, the class. A fault inside is the service's here."""
 
 
 def refusal_of(response: httpx.Response) -> SemSimError:

@@ -1,4 +1,4 @@
-"""LPIPS in the product: the reference's values in the library, the commands and the service; no silent omission."""
+"""LPIPS in the product: the reference's values in the library and the commands; no silent omission."""
 
 import csv
 import json
@@ -16,19 +16,16 @@ from semsim.bulk.files import Directories
 from semsim.bulk.matching import Match
 from semsim.bulk.run import score_directories
 from semsim.bulk.workers.scorer_recipe import ScorerRecipe
-from semsim.client import GrpcClient
 from semsim.commands import score, score_dir
 from semsim.exceptions import ArtifactNotFound, HashMismatch, InvalidGraph, InvalidManifest, InvalidOption
 from semsim.lpips_artifact import LpipsArtifact
 from semsim.lpips_network import LpipsNetwork
 from semsim.providers import Provider, ProviderSettings
 from semsim_export.lpips_export import export_lpips
-from semsim_service.core.metrics import ServiceMetrics
 from semsim_training.reference_metrics.lpips import Lpips
 from tests.artifacts import small_graph, write_artifact
 from tests.conftest import CPU, ROOT
 from tests.encoded import encode, picture
-from tests.service.grpc_transport.running import running
 from tests.training.reference_metrics.weights import random_weights
 
 PAIRS = [(picture(40, 52, seed=1), picture(40, 52, seed=2)), (picture(31, 33, seed=3), picture(31, 33, seed=3))]
@@ -170,13 +167,3 @@ def test_a_run_with_lpips_does_not_go_on_from_one_without(scorer: Scorer, tmp_pa
     score_directories(Scorer(providers=CPU), folders, Match.NAME, journal_path=journal)
     (row,) = score_directories(scorer, folders, Match.NAME, journal_path=journal).rows
     assert row.lpips == pytest.approx(scorer.score(*PAIRS[0]).lpips)
-
-
-@pytest.mark.slow
-def test_the_service_gives_it(scorer: Scorer) -> None:
-    """Over gRPC, and so through the core, each result has the scorer's LPIPS, or none where there is none."""
-    with running(scorer, ServiceMetrics()) as server, GrpcClient(f"http://{server.address}") as client:
-        results = client.score_pairs([*PAIRS, SMALL])
-    expected = scorer.score_pairs([*PAIRS, SMALL])
-    assert [one.lpips for one in results] == pytest.approx([one.lpips for one in expected], abs=1e-6)
-    assert np.isfinite(results[0].lpips)
