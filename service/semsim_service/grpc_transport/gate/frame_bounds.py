@@ -116,6 +116,7 @@ class CallerFrames:
     def _cost(self, head: FrameHead) -> int:
         if head.kind == FrameKind.RST_STREAM:
             self._calls.discard(head.stream)
+            self._answered.discard(head.stream)
             return 1
         if head.kind not in (FrameKind.HEADERS, FrameKind.CONTINUATION):
             return 0
@@ -156,6 +157,6 @@ class CallerFrames:
             else:
                 self._good_answers += 1
             self._answered.discard(head.stream)
-        else:
+        elif head.stream in self._calls:
             self._answered.add(head.stream)
         return cost

@@ -102,3 +102,16 @@ def test_a_header_block_without_an_end_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="header block"):
         for second in range(1, 10):
             frames.take(Frame(_CONTINUATION, 0, 1, bytes(16_000)).encode(), second * 1000.0)
+
+
+@pytest.mark.parametrize("reset_first", [True, False])
+def test_nothing_is_kept_of_calls_that_are_over(reset_first: bool) -> None:
+    """A call whose client resets it, before or after its answer has begun, is forgotten."""
+    frames, answer = CallerFrames(ResetPace()), Frame(FrameType.HEADERS, END_HEADERS, 1, b"x" * 100).encode()
+    frames.take(_CALL, 0.0)
+    if reset_first:
+        frames.take(_RESET, 0.0)
+    frames.take_answer(answer, 0.0)
+    frames.take(_RESET, 0.0)
+    assert not frames._calls
+    assert not frames._answered
