@@ -1,5 +1,6 @@
 """The resizer: Pillow's filters, which shrink with anti-aliasing."""
 
+import threading
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -25,6 +26,10 @@ _PILLOW = {
     ResizeFilter.LANCZOS: Image.Resampling.LANCZOS,
     ResizeFilter.NEAREST: Image.Resampling.NEAREST,
 }
+_WHOLE_PIXELS = 2**20
+"""Larger pictures are resized channel by channel: Pillow's copy takes four bytes a pixel, that of a channel one.
+Threads take turns, so that there is one copy at a time."""
+_one_at_a_time = threading.Lock()
 
 
 def resize(image: RGBImage, height: int, width: int, filter: ResizeFilter = ResizeFilter.BICUBIC) -> RGBImage:
@@ -35,7 +40,15 @@ def resize(image: RGBImage, height: int, width: int, filter: ResizeFilter = Resi
     """
     if image.shape[:2] == (height, width):
         return image
-    return np.asarray(Image.fromarray(image).resize((width, height), _PILLOW[filter]))
+    if image.shape[0] * image.shape[1] <= _WHOLE_PIXELS:
+        return np.asarray(Image.fromarray(image).resize((width, height), _PILLOW[filter]))
+    resized = np.empty((height, width, 3), dtype=np.uint8)
+    for channel in range(3):
+        with _one_at_a_time:
+            levels = np.ascontiguousarray(image[..., channel])
+            plane = Image.frombuffer("L", image.shape[1::-1], levels.data, "raw", "L", 0, 1)
+            resized[..., channel] = plane.resize((width, height), _PILLOW[filter])
+    return resized
 
 
 def resize_batch(

@@ -60,9 +60,11 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
     while victim.is_running() and victim.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.05)
     assert _totals(guarded) == (http + asked, grpc + asked)
+    deadline = time.monotonic() + _PATIENCE
+    while list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db")) and time.monotonic() < deadline:
+        time.sleep(0.1)  # the supervisor removes them when it learns of the death
     assert not list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db"))
     assert guarded.total("semsim_model_info") == 1
-    deadline = time.monotonic() + _PATIENCE
     while not (deaths := guarded.total("semsim_worker_deaths_total", cause="killed")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert deaths == guarded.total("semsim_worker_deaths_total") == 1

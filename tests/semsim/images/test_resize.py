@@ -35,3 +35,12 @@ def test_a_batch_is_its_images() -> None:
 def test_an_empty_batch_has_the_shape() -> None:
     """No images give an empty batch of the right shape."""
     assert resize_batch([], 16, 8).shape == (0, 16, 8, 3)
+
+
+@pytest.mark.parametrize("shape", [(1100, 1000), (40, 30_000), (30_000, 40)])
+@pytest.mark.parametrize("filter", ResizeFilter)
+def test_a_large_picture_is_resized_as_pillow_does(shape: tuple[int, int], filter: ResizeFilter) -> None:
+    """Channel by channel, every value is that of all channels at once."""
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    expected = Image.fromarray(image).resize((48, 32), Image.Resampling[filter.name])
+    np.testing.assert_array_equal(resize(image, 32, 48, filter), np.asarray(expected))
