@@ -46,8 +46,8 @@ def resize(image: RGBImage, height: int, width: int, filter: ResizeFilter = Resi
     for channel in range(3):
         with _one_at_a_time:
             levels = np.ascontiguousarray(image[..., channel])
-            plane = Image.frombuffer("L", image.shape[1::-1], levels.data, "raw", "L", 0, 1)
-            resized[..., channel] = plane.resize((width, height), _PILLOW[filter])
+            plane = Image.frombuffer("L", image.shape[1::-1], levels, "raw", "L", 0, 1)
+            resized[..., channel] = np.asarray(plane.resize((width, height), _PILLOW[filter]))
     return resized
 
 
