@@ -36,17 +36,14 @@ from semsim.commands.options import (
     load_scorer,
 )
 from semsim.commands.progress_bar import progress_bar
+from semsim.commands.run_printing import missing_of, print_lpips, print_run, tell_untold
 from semsim.commands.run_warnings import warn_of
 from semsim.commands.service_options import CA, Certificate, Key, PatienceSeconds, TokenFile, Url, load_remote_scorer
 
 if TYPE_CHECKING:
     from semsim.bulk.matching import Match
-    from semsim.bulk.rows import ScoreRow
-    from semsim.bulk.run import RunSummary
 
 app = typer.Typer(add_completion=False)
-
-_SHOWN = 10
 
 
 @app.command(epilog="Example: semsim score-dir originals reconstructions -o scores.csv --fail-above 0.5")
@@ -164,14 +161,14 @@ def score_dir(
         told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits)
         typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
-        _print(run.rows, summary, output, chosen=way in (Match.BEST, Match.ASSIGNMENT))
+        print_run(run.rows, summary, output, chosen=way in (Match.BEST, Match.ASSIGNMENT))
         has_controls = controls is not None or scorer.manifest.controls is not None
-        _print_lpips(run.rows, asked=lpips is not None)
-        _tell_untold(run.rows, asked=has_controls and not no_controls)
-    if missing := _missing(summary):
+        print_lpips(run.rows, asked=lpips is not None)
+        tell_untold(run.rows, asked=has_controls and not no_controls)
+    if missing := missing_of(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)
     skipped, unmatched = summary.skipped * (not allow_skipped), summary.unmatched * (not allow_unmatched)
-    counted = _missing(
+    counted = missing_of(
         replace(summary, uninformative=summary.uninformative * limits.is_gate, skipped=skipped, unmatched=unmatched)
     )
     if not run.matching.is_exact:
@@ -243,58 +240,3 @@ def _check(directories: tuple[Path, Path], output: Path | None) -> None:
             raise InvalidOption(
                 f"expected a Parquet table outside of {path}, where the next run would take it for images, got {output}"
             )
-
-
-def _missing(summary: "RunSummary") -> str:
-    """The counts of all that has no leakage to tell, in words; empty where there is none."""
-    counts = {
-        "not scored": summary.failed,
-        "that nothing can be told of": summary.uninformative,
-        "skipped": summary.skipped,
-        "without a partner": summary.unmatched,
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-
-
-def _print(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None, *, chosen: bool) -> None:
-    scored = sorted((row for row in rows if row.distance is not None), key=lambda row: row.distance or 0.0)
-    typer.echo(f"{'distance':>9} {'leakage':>8} {'chance':>7} {'psnr':>7} {'ssim':>7}  original -> reconstruction")
-    for row in scored[:_SHOWN]:
-        leakage = "-" if row.leakage is None else f"{row.leakage:.3f}"
-        chance = "-" if row.chance is None else f"{row.chance:.4f}"
-        typer.echo(
-            f"{row.distance:>9.4f} {leakage:>8} {chance:>7} {row.psnr:>7.2f} {row.ssim:>7.4f}  "
-            f"{row.original} -> {row.reconstruction}"
-        )
-    if len(scored) > _SHOWN:
-        typer.echo(f"... and {len(scored) - _SHOWN} more, less close")
-    for row in rows:
-        if row.error_code is not None:
-            typer.echo(f"not scored: {row.original} -> {row.reconstruction}: {row.error_message}", err=True)
-    typer.echo(
-        f"{summary.pairs} pairs, {summary.failed} not scored" + ("" if output is None else f"; table in {output}")
-    )
-    if summary.max_leakage is not None:
-        typer.echo(
-            f"leakage: max {summary.max_leakage:.3f}, mean {summary.mean_leakage:.3f}, "
-            f"recognizable {summary.recognizable}"
-        )
-    if summary.identified is not None:
-        luck = ", of pairs that were chosen as near, some by luck" if chosen else ""
-        typer.echo(f"identified beside public images: {summary.identified}{luck}")
-
-
-def _print_lpips(rows: "list[ScoreRow]", *, asked: bool) -> None:
-    """Print the mean LPIPS, and of how many scored pairs there is none."""
-    values = [row.lpips for row in rows if row.lpips is not None]
-    others = sum(row.distance is not None for row in rows) - len(values)
-    mean = f"{sum(values) / len(values):.4f}" if values else "none"
-    if asked:
-        typer.echo(f"lpips: mean {mean} of {len(values)} pairs; {others} are too small or too large for it")
-
-
-def _tell_untold(rows: "list[ScoreRow]", *, asked: bool) -> None:
-    """Say of how many pairs controls could not tell whether they are identified."""
-    untold = sum(row.distance is not None and row.chance is None and row.uninformative is None for row in rows)
-    if asked and untold:
-        typer.echo(f"not told whether identified: {untold}, since too many controls are copies", err=True)

@@ -1,0 +1,68 @@
+"""The lines by which ``semsim score-dir`` tells of a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from semsim.bulk.rows import ScoreRow
+    from semsim.bulk.run import RunSummary
+
+_SHOWN = 10
+
+
+def missing_of(summary: "RunSummary") -> str:
+    """The counts of all that has no leakage to tell, in words; empty where there is none."""
+    counts = {
+        "not scored": summary.failed,
+        "that nothing can be told of": summary.uninformative,
+        "skipped": summary.skipped,
+        "without a partner": summary.unmatched,
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def print_run(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None, *, chosen: bool) -> None:
+    """Print the closest pairs, the pairs that were not scored, and the totals."""
+    scored = sorted((row for row in rows if row.distance is not None), key=lambda row: row.distance or 0.0)
+    typer.echo(f"{'distance':>9} {'leakage':>8} {'chance':>7} {'psnr':>7} {'ssim':>7}  original -> reconstruction")
+    for row in scored[:_SHOWN]:
+        leakage = "-" if row.leakage is None else f"{row.leakage:.3f}"
+        chance = "-" if row.chance is None else f"{row.chance:.4f}"
+        typer.echo(
+            f"{row.distance:>9.4f} {leakage:>8} {chance:>7} {row.psnr:>7.2f} {row.ssim:>7.4f}  "
+            f"{row.original} -> {row.reconstruction}"
+        )
+    if len(scored) > _SHOWN:
+        typer.echo(f"... and {len(scored) - _SHOWN} more, less close")
+    for row in rows:
+        if row.error_code is not None:
+            typer.echo(f"not scored: {row.original} -> {row.reconstruction}: {row.error_message}", err=True)
+    typer.echo(
+        f"{summary.pairs} pairs, {summary.failed} not scored" + ("" if output is None else f"; table in {output}")
+    )
+    if summary.max_leakage is not None:
+        typer.echo(
+            f"leakage: max {summary.max_leakage:.3f}, mean {summary.mean_leakage:.3f}, "
+            f"recognizable {summary.recognizable}"
+        )
+    if summary.identified is not None:
+        luck = ", of pairs that were chosen as near, some by luck" if chosen else ""
+        typer.echo(f"identified beside public images: {summary.identified}{luck}")
+
+
+def print_lpips(rows: "list[ScoreRow]", *, asked: bool) -> None:
+    """Print the mean LPIPS, and of how many scored pairs there is none."""
+    values = [row.lpips for row in rows if row.lpips is not None]
+    others = sum(row.distance is not None for row in rows) - len(values)
+    mean = f"{sum(values) / len(values):.4f}" if values else "none"
+    if asked:
+        typer.echo(f"lpips: mean {mean} of {len(values)} pairs; {others} are too small or too large for it")
+
+
+def tell_untold(rows: "list[ScoreRow]", *, asked: bool) -> None:
+    """Say of how many pairs controls could not tell whether they are identified."""
+    untold = sum(row.distance is not None and row.chance is None and row.uninformative is None for row in rows)
+    if asked and untold:
+        typer.echo(f"not told whether identified: {untold}, since too many controls are copies", err=True)
