@@ -62,6 +62,8 @@ def limits_of(
 
     if share is not None and above is None:
         raise InvalidOption("expected --fail-share with --fail-above, got it alone")
+    if share == 1:
+        raise InvalidOption("expected --fail-share below 1, since a gate that allows every pair never fails, got 1")
     if margin is not None and baseline is None:
         raise InvalidOption("expected --margin with --baseline, got it alone")
     files = [] if baseline is None else [baseline.resolve()]

@@ -64,7 +64,12 @@ def test_a_gate_compares_with_an_earlier_run(
     assert semsim("score-dir", *folders, "--baseline", before).returncode == 0
     shown = semsim("score-dir", *folders, "--baseline", before, "-o", before)
     assert (shown.returncode, "got " + str(before) + " for both" in shown.stderr) == (2, True)
-    for option in (["--fail-share", 0.1], ["--margin", 0.1], ["--junit", "/nowhere/junit.xml"]):
+    for option in (
+        ["--fail-share", 0.1],
+        ["--fail-above", 0.5, "--fail-share", 1],
+        ["--margin", 0.1],
+        ["--junit", "/nowhere/junit.xml"],
+    ):
         assert semsim("score-dir", *folders, *option).returncode == 2
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     (folders[0] / "0.png").rename(folders[0] / "9.png")
