@@ -188,6 +188,7 @@ def test_an_interrupted_call_ends_its_requests(proxy: FaultyProxy, expected: Exp
             work.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await work
+            await asyncio.sleep(0.3)  # the other side reads what was on its way when the work ended
             sent = len(proxy.requests)
             await asyncio.sleep(0.5)
             assert len(proxy.requests) == sent
