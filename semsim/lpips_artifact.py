@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from semsim.artifact import read_checked
-from semsim.exceptions import ArtifactNotFound, InvalidManifest
-from semsim.manifest import GRAPH_FILE, MANIFEST_FILE, GraphSpec
-from semsim.schema_mistakes import mistakes
+from semsim.metric_artifact import MetricManifest, read_metric
 
 
 class LpipsParity(BaseModel):
@@ -22,22 +19,11 @@ class LpipsParity(BaseModel):
     """The largest difference of the LPIPS of a pair."""
 
 
-class LpipsManifest(BaseModel):
+class LpipsManifest(MetricManifest):
     """The ``manifest.json`` of an LPIPS artifact."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
     metric: Literal["lpips"] = "lpips"
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
-    summary: str
-    licence: str
-    source: str
-    graph: GraphSpec
     parity: LpipsParity
-    versions: dict[str, str]
-    """The versions of the libraries that made the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +42,4 @@ class LpipsArtifact:
             InvalidManifest: the manifest is not that of an LPIPS artifact.
             HashMismatch: the graph is not the one that the manifest describes.
         """
-        path = Path(directory) / MANIFEST_FILE
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ArtifactNotFound(
-                f"expected an LPIPS artifact, which semsim export-lpips makes, got {directory}: {error.strerror}"
-            ) from error
-        try:
-            manifest = LpipsManifest.model_validate_json(content)
-        except ValidationError as error:
-            raise InvalidManifest(
-                f"expected the manifest of an LPIPS artifact, got {path}:{mistakes(error, LpipsManifest)}"
-            ) from error
-        return cls(manifest, read_checked(Path(directory) / GRAPH_FILE, "the graph", manifest.graph.sha256))
+        return cls(*read_metric(Path(directory), LpipsManifest, "LPIPS"))

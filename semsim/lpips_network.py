@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from semsim.exceptions import InvalidGraph
 from semsim.lpips_artifact import LpipsArtifact
 from semsim.manifest import InputSpec
-from semsim.providers import Provider, ProviderReport, ProviderSettings, open_session
+from semsim.providers import ProviderReport, ProviderSettings, open_session
 
 LPIPS_INPUTS = ("originals", "reconstructions")
 LPIPS_OUTPUT = "lpips"
@@ -34,12 +34,9 @@ class LpipsNetwork:
     """The execution provider that runs the graph."""
 
     def __init__(self, artifact: LpipsArtifact, settings: ProviderSettings) -> None:
-        order = tuple(one for one in settings.order if one is not Provider.TENSORRT) or (Provider.CPU,)
-        required = None if settings.required is Provider.TENSORRT else settings.required
-        settings = settings.model_copy(update={"order": order, "required": required})
         any_size = InputSpec(height=SMALLEST_LPIPS_SIDE, width=SMALLEST_LPIPS_SIDE)  # TensorRT alone reads it
         self.artifact = artifact
-        self._session, self.provider = open_session(artifact.graph, any_size, settings, 1)
+        self._session, self.provider = open_session(artifact.graph, any_size, settings.without_tensorrt(), 1)
         inputs = {node.name: node.type for node in self._session.get_inputs()}
         outputs = {node.name: node.type for node in self._session.get_outputs()}
         if inputs != dict.fromkeys(LPIPS_INPUTS, "tensor(uint8)") or outputs != {LPIPS_OUTPUT: "tensor(float)"}:

@@ -136,6 +136,12 @@ class ProviderSettings(_Options):
     cuda: CUDAOptions = CUDAOptions()
     cpu: CPUOptions = CPUOptions()
 
+    def without_tensorrt(self) -> "ProviderSettings":
+        """The settings with TensorRT left out; the CPU where it was alone."""
+        order = tuple(one for one in self.order if one is not Provider.TENSORRT) or (Provider.CPU,)
+        required = None if self.required is Provider.TENSORRT else self.required
+        return self.model_copy(update={"order": order, "required": required})
+
     def to_onnxruntime(self, provider: Provider, images: InputSpec, max_batch: int) -> tuple[str, dict[str, str]]:
         """One entry of the ``providers`` argument of ``onnxruntime.InferenceSession``."""
         match provider:

@@ -33,13 +33,14 @@ ALLOWED = {
 FLOORS = {
     "semsim": "protos written_yaml schema_mistakes stages memory progress calibration error_codes exceptions images "
     "uninformative pixel_metrics chance manifest artifact providers pairs embedder distinct "
-    "lpips_artifact lpips_network pair_score scorer controls "
+    "metric_artifact lpips_artifact lpips_network pair_score scorer controls fid "
     "summary torch client bulk commands __main__",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting levels backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions scale_report annotation recognition judged faithfulness metric subcommands",
     "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export "
-    "export_controls_command lpips_graph lpips_export export_lpips_command",
+    "export_controls_command lpips_graph lpips_export export_lpips_command "
+    "fid_export export_fid_command",
     "semsim_service": "settings setting_origins access core observing web_page http grpc_transport host service "
     "serve_command doctor_command __main__",
     "semsim_federation": "leakage_report audited_images found_images time_limit search_cost attempts audit guard "

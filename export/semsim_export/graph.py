@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import nn
 
 from semsim.manifest import InputSpec, Precision
 from semsim.providers import INPUT_NAME, OUTPUT_NAME
@@ -33,7 +34,7 @@ def to_onnx(
     if precision == "fp16":
         network = copy.deepcopy(network)
         network.backbone.half()
-    model = _trace(network, images)
+    model = trace(network, images)
     if precision == "fp16-weights":
         model = _store_weights_in_half(model)
     if precision == "int8":
@@ -42,7 +43,8 @@ def to_onnx(
     return bytes(model.SerializeToString())
 
 
-def _trace(network: EmbeddingNetwork, images: InputSpec) -> onnx.ModelProto:
+def trace(network: nn.Module, images: InputSpec) -> onnx.ModelProto:
+    """A network, from uint8 images ``(N, H, W, 3)`` to float32 ``(N, D)``, as a graph of single precision, N free."""
     # There are two images, since a batch of one would be taken for a constant.
     example = torch.zeros((2, images.height, images.width, 3), dtype=torch.uint8)
     program = torch.onnx.export(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from semsim import __version__
 from semsim.bulk.directory_chunk import score_chunks
+from semsim.bulk.directory_fid import DirectoryFid, fid_of_directories
 from semsim.bulk.distance_matching import match_by_distance
 from semsim.bulk.engine import Engine
 from semsim.bulk.files import Directories, SkippedFile, list_files, list_images
@@ -14,6 +15,7 @@ from semsim.bulk.journal import Journal
 from semsim.bulk.matching import Match, Matching, match_by_index, match_by_name
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import InvalidOption, UnmatchedImages
+from semsim.fid.fid_network import FidNetwork
 from semsim.images import DecodeLimits
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.progress import Progress, silent
@@ -32,6 +34,8 @@ class RunSummary(Summary):
     """Files of both directories that are no readable PNG, JPEG or WebP by name, and not known to hold no image."""
     unmatched: int
     """Images of both directories without a partner."""
+    fid: DirectoryFid | None
+    """FID of both directories; None where nobody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Run:
     skipped_reconstructions: tuple[SkippedFile, ...] = ()
     left_by_desktops: tuple[Path, ...] = ()
     """Files of both directories that macOS and Windows left there, and that are ignored."""
+    fid: DirectoryFid | None = None
+    """FID of both directories; None where nobody asked for it."""
 
     def rows_of_others(self) -> list[ScoreRow]:
         """A row for each file that took part in no pair, with the reason as its error."""
@@ -63,6 +69,7 @@ class Run:
             **asdict(summarize(row.result() for row in self.rows)),
             skipped=len(self.skipped_originals) + len(self.skipped_reconstructions),
             unmatched=len(self.matching.lone_originals) + len(self.matching.lone_reconstructions),
+            fid=self.fid,
         )
 
 
@@ -75,13 +82,15 @@ def score_directories(
     limits: DecodeLimits = DEFAULT_LIMITS,
     engine: Engine = Engine.HERE,
     workers: int | None = None,
+    fid: FidNetwork | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Match two directories and score every pair; where an image cannot be decoded, only its pairs fail.
 
     Files that are skipped or have no partner, and files that came while the run went on, are told in its result. With a
     ``journal_path``, pairs that an interrupted run has scored are not scored again. The caller deletes the file once
-    the rows are safe. ``engine`` and ``workers`` are those of :func:`semsim.bulk.workers.jobs.run_jobs`.
+    the rows are safe. ``engine`` and ``workers`` are those of :func:`semsim.bulk.workers.jobs.run_jobs`. With ``fid``
+    the run has FID of both directories, too, which this process computes.
 
     Raises:
         UnmatchedImages: nothing matches, or names or counts do not allow this matching.
@@ -107,12 +116,16 @@ def score_directories(
             header["service"] = scorer.service.model_dump_json(exclude={"manifest"})
         journal = Journal(journal_path, header)
     rows = score_chunks(scorer, directories, matching.pairs, limits, journal, engine, workers, progress)
+    of_both = None
+    if fid is not None:
+        of_both = fid_of_directories(fid, directories, originals.images, reconstructions.images, limits, progress)
     return Run(
         rows + unreadable,
         matching,
         originals.skipped + list_files(directories.originals).since(originals),
         reconstructions.skipped + list_files(directories.reconstructions).since(reconstructions),
         originals.left_by_desktops + reconstructions.left_by_desktops,
+        of_both,
     )
 
 

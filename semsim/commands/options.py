@@ -12,6 +12,7 @@ from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
 if TYPE_CHECKING:
     from semsim.bulk.engine import Engine
     from semsim.client import RemoteScorer
+    from semsim.providers import ProviderSettings
     from semsim.scorer import Scorer
     from semsim.summary import Summary
 
@@ -30,6 +31,14 @@ LpipsDirectory = Annotated[
         envvar="SEMSIM_LPIPS",
         help="LPIPS artifact directory, which semsim export-lpips makes; adds lpips.",
         show_default="no LPIPS",
+    ),
+]
+FidDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--fid",
+        help="FID artifact directory, which semsim export-fid makes; adds FID of both directories.",
+        show_default="no FID",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -115,6 +124,22 @@ def exit_code(summary: "Summary", fail_above: float | None, others: int = 0) -> 
     return EXIT_FAILED_PAIRS if missing else 0
 
 
+def provider_settings(require: str | None) -> "ProviderSettings":
+    """The settings of providers, where ``require`` is one to insist on.
+
+    Raises:
+        InvalidOption: it names none.
+    """
+    from semsim.exceptions import InvalidOption
+    from semsim.providers import Provider, ProviderSettings
+
+    if require is None:
+        return ProviderSettings()
+    if require not in set(Provider):
+        raise InvalidOption(f"expected --require to be one of {', '.join(Provider)}, got {require}")
+    return ProviderSettings(required=Provider(require))
+
+
 def load_scorer(
     model: Path | None,
     require: str | None,
@@ -133,15 +158,9 @@ def load_scorer(
         NotCalibrated: there is a limit of leakage, and the model gives no leakage.
         ArtifactError: the artifact of the model, or that of LPIPS, cannot be used.
     """
-    from semsim.exceptions import InvalidOption
-    from semsim.providers import Provider, ProviderSettings
     from semsim.scorer import Scorer
 
-    settings = ProviderSettings()
-    if require is not None:
-        if require not in set(Provider):
-            raise InvalidOption(f"expected --require to be one of {', '.join(Provider)}, got {require}")
-        settings = ProviderSettings(required=Provider(require))
+    settings = provider_settings(require)
     scorer = Scorer(model, providers=settings, controls=controls_of(own_controls, no_controls), lpips=lpips)
     check_limit(scorer, fail_above)
     return scorer

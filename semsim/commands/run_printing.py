@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from semsim.bulk.directory_fid import DirectoryFid
     from semsim.bulk.rows import ScoreRow
     from semsim.bulk.run import RunSummary
 
@@ -59,6 +60,24 @@ def print_lpips(rows: "list[ScoreRow]", *, asked: bool) -> None:
     mean = f"{sum(values) / len(values):.4f}" if values else "none"
     if asked:
         typer.echo(f"lpips: mean {mean} of {len(values)} pairs; {others} are too small or too large for it")
+
+
+def print_fid(fid: "DirectoryFid | None") -> None:
+    """Print FID, the images that it is of, and what speaks against its comparison with others."""
+    if fid is None:
+        return
+    sets = f"{fid.originals} originals and {fid.reconstructions} reconstructions"
+    if fid.left_out:
+        sets += f"; {fid.left_out} images could not be decoded and are left out"
+    if fid.value is None:
+        typer.echo(f"fid: none of {sets}: {fid.reason}")
+        return
+    typer.echo(f"fid: {fid.value:.4f} of {sets}, by {fid.extractor}")
+    typer.echo("fid is of the two sets, not of any pair: compare it with FIDs of as many images by this artifact alone")
+    if fid.is_biased:
+        typer.echo(f"fid is biased upwards: a set has no more images than the {fid.features} features")
+    if not fid.same_sizes:
+        typer.echo("fid is also of the stretching: the images of both directories are not of the same sizes")
 
 
 def tell_untold(rows: "list[ScoreRow]", *, asked: bool) -> None:

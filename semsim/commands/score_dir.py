@@ -25,6 +25,7 @@ from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
     EngineName,
     FailAbove,
+    FidDirectory,
     Json,
     LpipsDirectory,
     Model,
@@ -34,9 +35,10 @@ from semsim.commands.options import (
     check_output,
     engine_of,
     load_scorer,
+    provider_settings,
 )
 from semsim.commands.progress_bar import progress_bar
-from semsim.commands.run_printing import missing_of, print_lpips, print_run, tell_untold
+from semsim.commands.run_printing import missing_of, print_fid, print_lpips, print_run, tell_untold
 from semsim.commands.run_warnings import warn_of
 from semsim.commands.service_options import CA, Certificate, Key, PatienceSeconds, TokenFile, Url, load_remote_scorer
 
@@ -78,6 +80,7 @@ def score_dir(
     controls: OwnControls = None,
     no_controls: NoControls = False,
     lpips: LpipsDirectory = None,
+    fid: FidDirectory = None,
     fail_above: FailAbove = None,
     fail_share: FailShare = None,
     baseline: BaselineTable = None,
@@ -89,7 +92,8 @@ def score_dir(
     """Score a directory of originals against a directory of reconstructions.
 
     With -o, a run that was interrupted, or whose service went away, goes on where it stopped when it is called again,
-    and pairs that met a fault of the service are tried again.
+    and pairs that met a fault of the service are tried again. With --lpips and --fid it gives MSE, PSNR, SSIM, LPIPS
+    and FID at once.
 
     Exit codes: 0 every image of both directories was scored; 3 a leakage is above --fail-above; 1 an image was not
     scored, had no partner or was skipped, or with --fail-above nothing can be told of a pair; 2 refused; 130
@@ -101,6 +105,8 @@ def score_dir(
     from semsim.bulk.rows import report, write_table
     from semsim.bulk.run import score_directories
     from semsim.exceptions import SemSimError
+    from semsim.fid.fid_artifact import FidArtifact
+    from semsim.fid.fid_network import FidNetwork
     from semsim.memory import keep_freed_memory
 
     way = _match_of(match)
@@ -127,6 +133,7 @@ def score_dir(
         model, require, fail_above, own_controls=controls, no_controls=no_controls, lpips=lpips
     )
     check_model(limits, scorer.manifest)
+    fid_network = None if fid is None else FidNetwork(FidArtifact.load(fid), provider_settings(require))
     try:
         with remote or nullcontext(), progress_bar() as progress:
             run = score_directories(
@@ -136,6 +143,7 @@ def score_dir(
                 journal_path=journal,
                 engine=chosen_engine,
                 workers=workers,
+                fid=fid_network,
                 progress=progress,
             )
     except KeyboardInterrupt:
@@ -164,6 +172,7 @@ def score_dir(
         print_run(run.rows, summary, output, chosen=way in (Match.BEST, Match.ASSIGNMENT))
         has_controls = controls is not None or scorer.manifest.controls is not None
         print_lpips(run.rows, asked=lpips is not None)
+        print_fid(run.fid)
         tell_untold(run.rows, asked=has_controls and not no_controls)
     if missing := missing_of(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)

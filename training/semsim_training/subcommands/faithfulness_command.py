@@ -116,7 +116,7 @@ def reconstruction_set(
     from semsim_training.judged.pair import pairs_of
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reconstructions.schema import SPLITS
-    from semsim_training.reference_metrics.frechet import ArtifactFeatures
+    from semsim.fid.frechet import ArtifactFeatures
     from semsim_training.reference_metrics.lpips import InputRange
 
     strangers = sorted(set(split or ()) - set(SPLITS))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
 from semsim.exceptions import InvalidArray, InvalidDataset
-from semsim_training.reference_metrics.frechet import ArtifactFeatures, fid, frechet_distance
+from semsim.fid.frechet import ArtifactFeatures, fid, frechet_distance
 
 
 @given(st.integers(0, 99), st.integers(2, 30), st.integers(2, 30))

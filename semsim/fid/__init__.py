@@ -1,0 +1,1 @@
+"""FID, the distance between two sets of images, by the features of an artifact."""
