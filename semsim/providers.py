@@ -59,6 +59,10 @@ _TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
 _NO_DRIVER = "no NVIDIA driver (libcuda.so.1)"
 
 
+Arithmetic = Literal["fp32", "tf32", "fp16"]
+"""How an execution provider computes what a graph has in single precision."""
+
+
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -152,6 +156,16 @@ class ProviderSettings(_Options):
             case Provider.CPU:
                 return _ORT_NAME[provider], {}
 
+    def arithmetic(self, provider: Provider) -> Arithmetic:
+        """How ``provider`` computes what a graph has in single precision. TensorRT takes TensorFloat-32 by itself."""
+        match provider:
+            case Provider.TENSORRT:
+                return "fp16" if self.tensorrt.fp16 else "tf32"
+            case Provider.CUDA:
+                return "tf32" if self.cuda.tf32 else "fp32"
+            case Provider.CPU:
+                return "fp32"
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderReport:
@@ -162,6 +176,8 @@ class ProviderReport:
     requested: tuple[Provider, ...]
     missing: tuple[tuple[Provider, str], ...]
     """The requested providers that do not run, each with the reason."""
+    arithmetic: Arithmetic
+    """How the active provider computes what the graph has in single precision: its distances are of this precision."""
     onnxruntime: str
     """The version of ONNX Runtime."""
 
@@ -256,6 +272,7 @@ def open_session(
         active=active,
         requested=settings.order,
         missing=tuple(missing.items()),
+        arithmetic=settings.arithmetic(active),
         onnxruntime=onnxruntime.__version__,
     )
     return session, report

@@ -57,6 +57,6 @@ def export(
     typer.echo(f"{out}: {manifest.name} {manifest.version}, {precision}, {manifest.graph.size_bytes / 1e6:.1f} MB")
     typer.echo(f"largest difference of a unit embedding's component: {parity.max_abs_difference:.2e}")
     typer.echo(f"Spearman of {parity.pairs} distances with the network's: {parity.distance_spearman:.6f}")
-    typer.echo(f"ran on {provider.active}, ONNX Runtime {provider.onnxruntime}")
+    typer.echo(f"ran on {provider.active} in {provider.arithmetic}, ONNX Runtime {provider.onnxruntime}")
     for missing, reason in provider.missing:
         typer.echo(f"not on {missing}: {reason}")

@@ -2,6 +2,8 @@
 
 import copy
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ def to_onnx(
     if precision == "fp16-weights":
         model = _store_weights_in_half(model)
     if precision == "int8":
-        model = _quantize(model, calibration)
+        model = quantized(model, calibration, kept_in_float(model))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
@@ -59,10 +61,10 @@ def trace(network: nn.Module, images: InputSpec) -> onnx.ModelProto:
     )
     if program is None:  # torch returns none where it was asked to write a file itself
         raise RuntimeError("torch.onnx.export returned no program")
-    return _anonymous(program.model_proto)
+    return anonymous(program.model_proto)
 
 
-def _anonymous(model: onnx.ModelProto) -> onnx.ModelProto:
+def anonymous(model: onnx.ModelProto) -> onnx.ModelProto:
     """Drop the exporter's notes, whose stack traces hold paths of the machine that exported."""
     for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del part.metadata_props[:]
@@ -98,12 +100,12 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ship
         return None if image is None else {INPUT_NAME: image[None]}
 
 
-def _quantize(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.ModelProto:
-    with tempfile.TemporaryDirectory() as folder:
-        source, prepared, target = (Path(folder) / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
-        onnx.save(model, source)
-        # Symbolic shape inference fails on the free batch of torch's graphs; that of ONNX is enough here.
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+def quantized(model: onnx.ModelProto, calibration: NDArray[np.uint8], in_float: Collection[str]) -> onnx.ModelProto:
+    """Quantise convolutions, statically and by channel, but those of the names ``in_float``.
+
+    ``calibration``, images ``(M, H, W, 3)`` of the input size, gives the ranges of values.
+    """
+    with prepared_to_quantize(model) as (prepared, target):
         quantize_static(
             str(prepared),
             str(target),
@@ -113,12 +115,23 @@ def _quantize(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.Mo
             weight_type=QuantType.QInt8,
             per_channel=True,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_kept_in_float(onnx.load(prepared)),
+            nodes_to_exclude=sorted(in_float),
         )
-        return _anonymous(onnx.load(target))
+        return anonymous(onnx.load(target))
 
 
-def _kept_in_float(model: onnx.ModelProto) -> list[str]:
+@contextmanager
+def prepared_to_quantize(model: onnx.ModelProto) -> Iterator[tuple[Path, Path]]:
+    """The file of a graph whose constants are folded, and the name of one beside it, until the block ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, prepared, target = (Path(folder) / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
+        onnx.save(model, source)
+        # Symbolic shape inference fails on the free batch of torch's graphs; that of ONNX is enough here.
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        yield prepared, target
+
+
+def kept_in_float(model: onnx.ModelProto) -> set[str]:
     """The names of the convolutions that int8 leaves in float: rounding them costs agreement and saves little time.
 
     These are the first quarter, whose errors pass through all others, and the depthwise ones, which have few weights
@@ -127,4 +140,4 @@ def _kept_in_float(model: onnx.ModelProto) -> list[str]:
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     early = convolutions[: max(1, len(convolutions) // 4)]
     depthwise = [node for node in convolutions if any(a.name == "group" and a.i > 1 for a in node.attribute)]
-    return sorted({node.name for node in (*early, *depthwise)})
+    return {node.name for node in (*early, *depthwise)}

@@ -40,7 +40,7 @@ def show(model: Model = None, require: Require = None, as_json: Json = False) ->
         if manifest.controls is None
         else f"{manifest.controls.count} public images: {manifest.controls.source}",
         "training": manifest.training.summary,
-        "provider": f"{provider.active} (ONNX Runtime {provider.onnxruntime})",
+        "provider": f"{provider.active} (ONNX Runtime {provider.onnxruntime}); single precision: {provider.arithmetic}",
     }
     for name, value in lines.items():
         typer.echo(f"{name:<10} {value}")

@@ -68,6 +68,16 @@ def test_cuda_options_by_name() -> None:
     assert "gpu_mem_limit" not in CUDAOptions().to_onnxruntime()
 
 
+def test_the_report_tells_the_arithmetic_of_single_precision() -> None:
+    """Half precision and TensorFloat-32 are told where a provider computes single precision so."""
+    settings = ProviderSettings()
+    assert [settings.arithmetic(provider) for provider in Provider] == ["fp16", "tf32", "fp32"]
+    exact = ProviderSettings(tensorrt=TensorRTOptions(fp16=False), cuda=CUDAOptions(tf32=False))
+    assert [exact.arithmetic(provider) for provider in Provider] == ["tf32", "fp32", "fp32"]
+    _, report = open_session(small_graph(), SIZE, ProviderSettings(order=(Provider.CPU,)), 8)
+    assert report.arithmetic == "fp32"
+
+
 @pytest.mark.parametrize("options", [{"order": []}, {"order": ["quantum"]}, {"cuda": {"device_id": -1}}, {"gpu": 1}])
 def test_settings_are_typed(options: dict[str, object]) -> None:
     """Unknown providers, options and values are refused."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from semsim.exceptions import ErrorCode
 from semsim.manifest import Manifest
-from semsim.providers import Provider
+from semsim.providers import Arithmetic, Provider
 from semsim.summary import Summary
 from semsim.uninformative import Uninformative
 from semsim_service.settings import Limits
@@ -137,6 +137,8 @@ class ProviderInfo(_Model):
     active: Provider
     missing: dict[Provider, str]
     onnxruntime: str
+    arithmetic: Arithmetic
+    """How the provider computes what the graph has in single precision."""
 
 
 class ModelInfo(_Model):

@@ -212,7 +212,10 @@ class ScoringCore:
             service_version=semsim.__version__,
             manifest=self.manifest,
             provider=ProviderInfo(
-                active=provider.active, missing=dict(provider.missing), onnxruntime=provider.onnxruntime
+                active=provider.active,
+                missing=dict(provider.missing),
+                onnxruntime=provider.onnxruntime,
+                arithmetic=provider.arithmetic,
             ),
             limits=self.limits,
         )

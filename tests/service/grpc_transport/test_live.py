@@ -56,6 +56,7 @@ def test_the_model_is_that_of_http(service: LiveService, scorer: ScorerStub) -> 
     assert {name: getattr(model.limits, name) for name in http["limits"]} == http["limits"]
     assert model.model.sha256 == http["manifest"]["graph"]["sha256"]
     assert model.provider.active == http["provider"]["active"]
+    assert model.provider.arithmetic == http["provider"]["arithmetic"] == "fp32"
 
 
 def test_calls_are_counted(service: LiveService, scorer: ScorerStub) -> None:

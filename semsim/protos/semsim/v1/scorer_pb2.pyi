@@ -223,7 +223,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelId, _Mapping]] = ..., service_version: _Optional[str] = ..., manifest_json: _Optional[str] = ..., provider: _Optional[_Union[ExecutionProvider, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
 
 class ExecutionProvider(_message.Message):
-    __slots__ = ("active", "missing", "onnxruntime")
+    __slots__ = ("active", "missing", "onnxruntime", "arithmetic")
     class MissingEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -234,10 +234,12 @@ class ExecutionProvider(_message.Message):
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     ONNXRUNTIME_FIELD_NUMBER: _ClassVar[int]
+    ARITHMETIC_FIELD_NUMBER: _ClassVar[int]
     active: str
     missing: _containers.ScalarMap[str, str]
     onnxruntime: str
-    def __init__(self, active: _Optional[str] = ..., missing: _Optional[_Mapping[str, str]] = ..., onnxruntime: _Optional[str] = ...) -> None: ...
+    arithmetic: str
+    def __init__(self, active: _Optional[str] = ..., missing: _Optional[_Mapping[str, str]] = ..., onnxruntime: _Optional[str] = ..., arithmetic: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("pairs", "body_bytes", "image_bytes", "image_pixels", "request_pixels")

@@ -57,6 +57,7 @@ def model_message(info: ModelInfo) -> pb.GetModelResponse:
             active=info.provider.active.value,
             missing={provider.value: reason for provider, reason in info.provider.missing.items()},
             onnxruntime=info.provider.onnxruntime,
+            arithmetic=info.provider.arithmetic,
         ),
         limits=pb.Limits(**info.limits.model_dump()),
     )

@@ -173,7 +173,7 @@ def test_the_model(tight_server: Running, small_scorer: Scorer) -> None:
     assert json.loads(answer.manifest_json) == small_scorer.manifest.model_dump(mode="json")
     assert answer.model.name == "small"
     assert answer.service_version == semsim.__version__
-    assert answer.provider.active == "cpu"
+    assert (answer.provider.active, answer.provider.arithmetic) == ("cpu", "fp32")
     assert {name: getattr(answer.limits, name) for name in TIGHT} == TIGHT
 
 
