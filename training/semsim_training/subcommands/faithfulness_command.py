@@ -93,7 +93,7 @@ def reconstruction_set(
     values: Annotated[
         Path | None, typer.Option(help="Parquet table of metric values: read where it exists, else written.")
     ] = None,
-    fid: Annotated[Path | None, typer.Option(help="A model artifact, to give FID of each setting.")] = None,
+    fid: Annotated[Path | None, typer.Option(help="An FID or model artifact, to give FID of each setting.")] = None,
     images: Annotated[bool, typer.Option("--images", help="Show private originals in the report.")] = False,
     direction: Directions = None,
     draws: DrawCount = 1000,
@@ -105,6 +105,7 @@ def reconstruction_set(
     """Measure metrics by a reconstruction set and the judgements of it; the metrics are computed."""
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidOption
+    from semsim.fid.feature_extractor import feature_extractor
     from semsim_training.annotation.gold_rule import GoldRule
     from semsim_training.faithfulness.directions import parse_directions
     from semsim_training.faithfulness.evaluate import evaluate
@@ -116,7 +117,6 @@ def reconstruction_set(
     from semsim_training.judged.pair import pairs_of
     from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
     from semsim_training.reconstructions.schema import SPLITS
-    from semsim.fid.frechet import ArtifactFeatures
     from semsim_training.reference_metrics.lpips import InputRange
 
     strangers = sorted(set(split or ()) - set(SPLITS))
@@ -134,7 +134,7 @@ def reconstruction_set(
             judged.name, judged.pairs, wanted,
             table=values, everything=pairs_of(reconstructions), directions=directions, progress=show,
         )  # fmt: skip
-        distances = None if fid is None else fid_by_setting(judged, ArtifactFeatures(fid), show)
+        distances = None if fid is None else fid_by_setting(judged, feature_extractor(fid), show)
     if distances is not None and distances.rank_deficient:
         typer.echo(
             f"FID: {len(distances.rank_deficient)} of {len(distances.settings)} settings have no more images than the "
