@@ -29,6 +29,8 @@ def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:
         pairs, size = max(one.queue_pairs), max(one.queue_bytes)
         if pairs > plan.queue_pairs or size > QUEUE_BYTES:
             lines.append(f"{one.form}: the queue held {pairs:.0f} pairs, {size:.0f} bytes")
+        if one.record.refused and not one.record.returned:
+            lines.append(f"{one.form}: no refused client came again")
         if any(attempt.retry_after is None for attempt in one.record.refused):
             lines.append(f"{one.form}: refused without Retry-After")
     return lines
@@ -77,6 +79,7 @@ def _row(one: Overload) -> dict[str, object]:
         "p50, p99 of accepted": _percentiles(accepted),
         "arrivals": one.record.arrivals,
         "refusals": len(one.record.refused),
+        "came again": one.record.returned,
         "gave up (cut short)": f"{one.record.gave_up} ({one.record.cut_short})",
         "Retry-After, s": f"{min(waits)} to {max(waits)}" if waits else "none",
         "p50, p99 of refusals": _percentiles(refusals),

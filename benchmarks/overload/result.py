@@ -40,6 +40,8 @@ class Record:
     wrong: list[str] = field(default_factory=list)
     """The faults of wrong answers; such answers do not count."""
     arrivals: int = 0
+    returned: int = 0
+    """The number of times that a refused client came again."""
     gave_up: int = 0
     cut_short: int = 0
     """The number of clients that would have come again after the end."""
@@ -65,7 +67,7 @@ class Overload:
     search: Sequence[Capacity]
     """The capacity with each number of clients, measured once for all overloads of the form."""
     capacities: list[Capacity]
-    """The capacities before and after the overload; the one after is also the one before the next overload."""
+    """The capacities before and after the overload."""
     record: Record = field(default_factory=Record)
     began: float = 0.0
     """The beginning of the time that is counted, ``time.monotonic``."""

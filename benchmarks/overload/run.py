@@ -22,6 +22,8 @@ TIMES = 3.0
 _CHANNELS = 4
 WATCH_SECONDS = 2.0
 """Seconds between two looks at the queue's gauges: each costs the service milliseconds."""
+_REST_SECONDS = 1.0
+"""The service counts clients that are due by whole seconds."""
 _WARM_SHARE = 0.25
 """The share of an overload that is not counted: the queue fills meanwhile."""
 _JITTER = 0.2
@@ -75,6 +77,7 @@ async def arrive(send: Send, work: Sequence[Prepared], rate: float, plan: Overlo
                 record.cut_short += 1
                 return
             await asyncio.sleep(again - time.monotonic())
+            record.returned += 1
 
     at = time.monotonic()
     async with asyncio.TaskGroup() as clients:
@@ -103,18 +106,21 @@ async def attempted(record: Record, send: Send, prepared: Prepared) -> Attempt:
 
 def run(server: Server, scorer: Scorer, plan: OverloadPlan, forms: Sequence[Form] = FORMS) -> list[Overload]:
     """Measure each form, one after another, each in several overloads."""
-    overloads = []
+    overloads: list[Overload] = []
     for form in forms:
         questions = (ask(plan.seed * 1_000_000 + i, form, Mark.of(plan.seed), plan.size) for i in range(plan.questions))
         work = [
             Prepared(question, request_of(question, scorer.manifest.name), rows)
             for question, rows in expected_rows(questions, scorer)
         ]
-        overloads += asyncio.run(_measure(server, plan, work, form))
+        asyncio.run(_measure(server, plan, work, form, overloads))
     return overloads
 
 
-async def _measure(server: Server, plan: OverloadPlan, work: list[Prepared], form: Form) -> list[Overload]:
+async def _measure(
+    server: Server, plan: OverloadPlan, work: list[Prepared], form: Form, overloads: list[Overload]
+) -> None:
+    """Add the overloads of a form to those before."""
     client = client_of(form, server, _CHANNELS)
 
     async def capacity(clients: int, seconds: float) -> Capacity:
@@ -127,19 +133,24 @@ async def _measure(server: Server, plan: OverloadPlan, work: list[Prepared], for
 
     search = [await capacity(clients, plan.search_seconds) for clients in plan.clients]
     _, clients = max((one.rate, clients) for one, clients in zip(search, plan.clients, strict=True))
-    overloads: list[Overload] = []
-    before = await capacity(clients, plan.capacity_seconds)
     for number in range(plan.rounds):
+        await _rest(overloads)
+        before = await capacity(clients, plan.capacity_seconds)
         overload = Overload(form, plan.size.pairs, clients, search, [before])
         watches = asyncio.gather(_watch(server, overload, plan.seconds), _count_cpu(server, overload, plan.seconds))
         rate, rng = TIMES * before.rate / plan.size.pairs, Random(plan.seed + number)
         overload.record = await arrive(client.send, work, rate, plan, rng)
         await watches
-        before = await capacity(clients, plan.capacity_seconds)
-        overload.capacities.append(before)
+        overload.capacities.append(await capacity(clients, plan.capacity_seconds))
         overloads.append(overload)
     await client.close()
-    return overloads
+
+
+async def _rest(overloads: Sequence[Overload]) -> None:
+    """Wait until all clients of the last overload were due, which the service counts when it says how long to wait."""
+    refused = overloads[-1].record.refused if overloads else []
+    due = max((attempt.ended + (attempt.retry_after or 0) + _REST_SECONDS for attempt in refused), default=0.0)
+    await asyncio.sleep(due - time.monotonic())
 
 
 async def _watch(server: Server, overload: Overload, seconds: float) -> None:

@@ -7,7 +7,7 @@ The rule looks at the original alone, at one size, and knows no model. A picture
 even. Smooth: little contrast is left when the best quadratic surface is taken away. Even: no row and no column stands
 out, and the detail is as strong in one place as in another. Noise is even, whatever its strength, its colour and its
 grain; photographs, drawings and print are not, but a QR code or a fine grid is. How often the rule calls pictures of
-each kind so is in docs/user.md (``benchmarks/scoring/uninformative.py`` measures it).
+each kind so is in docs/user.md (``semsim_training.uninformative_report`` measures it).
 """
 
 import math

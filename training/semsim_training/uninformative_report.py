@@ -1,6 +1,6 @@
 """How often pairs are called uninformative: originals without content; blank, reordered or moved reconstructions.
 
-    python -m benchmarks.scoring.uninformative [--write FILE]
+    python -m semsim_training.uninformative_report DATA [--write FILE]
 
 Made pictures are drawn anew for each size. Beside them stands why the rule is needed: the share of pairs of two
 unrelated pictures of one kind that the bundled model would call recognizable. Copies of real images are made blank by
@@ -8,7 +8,8 @@ the mistakes that make them so, and by darkening, or moved; beside them stand th
 """
 
 import io
-from collections.abc import Callable, Iterator
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import parquet
 
-from benchmarks.harness.reports import options, publish, records_table
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import RGBImage, decode, resize_batch
@@ -28,6 +28,7 @@ from semsim.uninformative import Uninformative
 from semsim.uninformative.empty_originals import SIDE, shows_nothing
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.judged.judged_set import JudgedSet
+from semsim_training.markdown import write_between
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import score_rows
 
@@ -211,12 +212,24 @@ def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
         yield {"set": f"`{name}`", "reconstructions": f"{len(scored):,}", **shares}
 
 
+def _table(rows: list[dict[str, object]]) -> str:
+    """A Markdown table of rows that name their columns."""
+    lines: Iterable[Iterable[object]] = (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
 def main() -> None:
     """Measure, and print the tables; with ``--write`` keep them in a page."""
-    arguments, scorer = options(__doc__, "uninformative", images=True).parse_args(), Scorer()
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="the folder of real images, SEMSIM_DATA")
+    parser.add_argument("--write", type=Path, help="a Markdown page with <!-- uninformative --> marks")
+    arguments, scorer = parser.parse_args(), Scorer()
     copies = (copied(scorer, arguments.data, changes, number) for changes, number in ((SPOILT, 500), (MOVED, 200)))
     tables = made(scorer), real(arguments.data), *copies, attacked(scorer)
-    publish("\n\n".join(records_table(list(rows)) for rows in tables), "uninformative", arguments.write)
+    text = "\n\n".join(_table(list(rows)) for rows in tables)
+    print(text)
+    if arguments.write is not None:
+        write_between(arguments.write, "uninformative", text)
 
 
 if __name__ == "__main__":
