@@ -36,7 +36,7 @@ class EarlierRun:
 
     @classmethod
     def read(cls, path: Path) -> "EarlierRun":
-        """Read a table that ``semsim score-dir -o`` wrote.
+        """Read a table that ``semsim score-dir -o`` or ``semsim score-set -o`` wrote.
 
         Raises:
             InvalidOption: it cannot be read, is no such table, or no pair of it has a leakage.

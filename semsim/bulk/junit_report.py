@@ -11,19 +11,20 @@ _NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Characters that a file name may hold and XML may not: a report with one could not be read."""
 
 
-def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequence[str]) -> str:
+def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequence[str], command: str) -> str:
     """The report as XML. It has a failure or an error exactly where the gate does not pass.
 
     Args:
         rows: the pairs of the run, and the files that are in no pair. Those that were not scored are skipped cases.
         outcome: the outcome of the gate.
         unseen: sentences about all that keeps the gate from passing although no leakage is past a limit.
+        command: the sub-command whose gate it is.
     """
-    suite = Element("testsuite", name="semsim score-dir")
+    suite = Element("testsuite", name=f"semsim {command}")
     is_above = outcome.summary in outcome.reasons
     exceeding = {(row.original, row.reconstruction) for row in outcome.exceeding} if is_above else set()
     for row in rows:
-        case = _case(suite, f"{row.original or 'no original'} -> {row.reconstruction or 'no reconstruction'}")
+        case = _case(suite, command, f"{row.original or 'no original'} -> {row.reconstruction or 'no reconstruction'}")
         if (row.original, row.reconstruction) in exceeding:
             SubElement(case, "failure", message=f"leakage {row.leakage:.4f}")
         elif row.leakage is None:
@@ -33,7 +34,7 @@ def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequenc
             SubElement(case, "system-out").text = f"leakage {row.leakage:.4f}"
     for name, sentences, kind in (("leakage is within its limits", outcome.reasons, "failure"),
                                   ("every pair was seen", unseen, "error")):  # fmt: skip
-        case = _case(suite, name)
+        case = _case(suite, command, name)
         for sentence in sentences:
             SubElement(case, kind, message=sentence)
     for attribute, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -45,5 +46,5 @@ def junit_report(rows: Sequence[ScoreRow], outcome: GateOutcome, unseen: Sequenc
     return f'<?xml version="1.0" encoding="utf-8"?>\n{xml}\n'
 
 
-def _case(suite: Element, name: str) -> Element:
-    return SubElement(suite, "testcase", classname="semsim.score-dir", name=name)
+def _case(suite: Element, command: str, name: str) -> Element:
+    return SubElement(suite, "testcase", classname=f"semsim.{command}", name=name)

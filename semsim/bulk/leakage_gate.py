@@ -27,6 +27,18 @@ class LeakageLimits:
         """True where anything is limited."""
         return self.above is not None or self.baseline is not None
 
+    def kept_by(self, above: int, told: int, highest: str) -> tuple[str, bool]:
+        """Say how pairs keep the limit, and whether they do.
+
+        Args:
+            above: the number of pairs above the limit.
+            told: the number of pairs that have a leakage, at least 1.
+            highest: the highest leakage, in words.
+        """
+        share = above / told
+        allowed = f" ({share:.2%}, of which {self.share:.2%} may be)" if self.share else ""
+        return f"{above} of {told} pairs above {self.above:g}{allowed}, {highest}", share <= self.share
+
     def check_model(self, manifest: Manifest) -> None:
         """Refuse a baseline of another model, whose leakages are other numbers.
 
@@ -51,7 +63,9 @@ class GateOutcome:
     """Sentences about pairs that the gate did not see, so that it cannot pass. Those that failed or are uninformative
     are counted by the summary of the run."""
     exceeding: tuple[ScoreRow, ...] = ()
-    """The pairs above the limit, the worst first."""
+    """The pairs above the limit, the worst first; empty where rows are too many to be named."""
+    above: int = 0
+    """The number of pairs above the limit."""
     summary: str = ""
     """How the pairs keep the limit."""
 
@@ -66,14 +80,10 @@ def judge(limits: LeakageLimits, rows: Sequence[ScoreRow], threshold: float | No
     if limits.above is not None and told:
         ranked = sorted(told, key=lambda row: -(row.leakage or 0.0))
         exceeding = [row for row in ranked if not (row.leakage or 0.0) <= limits.above]
-        share = len(exceeding) / len(told)
-        allowed = f" ({share:.2%}, of which {limits.share:.2%} may be)" if limits.share else ""
         word = "worst" if exceeding else "highest"
-        summary = (
-            f"{len(exceeding)} of {len(told)} pairs above {limits.above:g}{allowed}, "
-            f"{word} {ranked[0].reconstruction}, {ranked[0].leakage:.2f}"
-        )
-        if not share <= limits.share:  # whatever is no number allows none
+        highest = f"{word} {ranked[0].reconstruction}, {ranked[0].leakage:.2f}"
+        summary, is_kept = limits.kept_by(len(exceeding), len(told), highest)
+        if not is_kept:
             reasons.append(summary)
     untold = sum(row.leakage is None and row.error_code is None and row.uninformative is None for row in rows)
     unseen = [f"{untold} of {len(rows)} pairs have no leakage"] if untold else []
@@ -83,7 +93,7 @@ def judge(limits: LeakageLimits, rows: Sequence[ScoreRow], threshold: float | No
         )
         reasons += more_reasons
         unseen += missing
-    return GateOutcome(tuple(reasons), tuple(unseen), tuple(exceeding), summary)
+    return GateOutcome(tuple(reasons), tuple(unseen), tuple(exceeding), len(exceeding), summary)
 
 
 def _beside(

@@ -1,7 +1,7 @@
 """Options of a gate on leakage in continuous integration, and the telling of why it does not pass."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,6 +112,7 @@ def close_gate(
     rows: "Sequence[ScoreRow]",
     missing: str,
     *,
+    command: str,
     junit: Path | None,
     github: bool | None,
     err: bool,
@@ -122,6 +123,7 @@ def close_gate(
         outcome: the outcome of the gate.
         rows: the pairs of the run, and the files that are in no pair.
         missing: the counts of what was not scored and may not be left out, in words; empty where there is none.
+        command: the sub-command whose gate it is.
         junit: the JUnit report to write.
         github: write annotations of GitHub Actions; None = where they are read.
         err: print on stderr, since stdout holds JSON.
@@ -130,7 +132,7 @@ def close_gate(
 
     unseen = [*([f"not everything was scored: {missing}"] if missing else []), *outcome.unseen]
     if junit is not None:
-        junit.write_text(junit_report(rows, outcome, unseen), encoding="utf-8")
+        junit.write_text(junit_report(rows, outcome, unseen, command), encoding="utf-8")
     for sentence in outcome.reasons:
         typer.echo(f"the gate fails: {sentence}", err=err)
     for sentence in outcome.unseen:
@@ -147,11 +149,16 @@ def close_gate(
     return EXIT_FAILED_PAIRS if unseen else 0
 
 
+def in_words(counts: Mapping[str, int]) -> str:
+    """The counts that are not 0: ``2 not scored, 1 skipped``; empty where all are."""
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
 def gate_report(outcome: "GateOutcome", limits: "LeakageLimits") -> dict[str, Any]:
     """The outcome as a part of a JSON report; empty where nothing is limited."""
     if not limits.is_gate:
         return {}
-    return {"gate": {"reasons": outcome.reasons, "unseen": outcome.unseen, "above": len(outcome.exceeding)}}
+    return {"gate": {"reasons": outcome.reasons, "unseen": outcome.unseen, "above": outcome.above}}
 
 
 def _annotation(level: str, message: str) -> str:

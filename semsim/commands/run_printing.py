@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from semsim.commands.gate_options import in_words
+
 if TYPE_CHECKING:
     from semsim.bulk.directory_fid import DirectoryFid
     from semsim.bulk.rows import ScoreRow
@@ -21,7 +23,7 @@ def missing_of(summary: "RunSummary") -> str:
         "skipped": summary.skipped,
         "without a partner": summary.unmatched,
     }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return in_words(counts)
 
 
 def print_run(rows: "list[ScoreRow]", summary: "RunSummary", output: Path | None, *, chosen: bool) -> None:

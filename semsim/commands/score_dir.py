@@ -182,7 +182,8 @@ def score_dir(
     )
     if not run.matching.is_exact:
         counted = f"{counted}, and the pairs are not proved to be the right ones".removeprefix(", and ")
-    raise typer.Exit(close_gate(outcome, rows, counted, junit=junit, github=github, err=as_json))
+    code = close_gate(outcome, rows, counted, command="score-dir", junit=junit, github=github, err=as_json)
+    raise typer.Exit(code)
 
 
 def _match_of(name: str) -> "Match":

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from semsim.commands.control_options import NoControls, OwnControls
+from semsim.commands.gate_options import FailShare, GitHub, close_gate, gate_report, in_words, limits_of
 from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
     EngineName,
@@ -17,7 +18,6 @@ from semsim.commands.options import (
     Require,
     Workers,
     engine_of,
-    exit_code,
     load_scorer,
 )
 from semsim.commands.progress_bar import progress_bar
@@ -53,6 +53,8 @@ def score_table(
     no_controls: NoControls = False,
     lpips: LpipsDirectory = None,
     fail_above: FailAbove = None,
+    fail_share: FailShare = None,
+    github: GitHub = None,
     as_json: Json = False,
 ) -> None:
     """Score a table of pairs, of any size, into a folder of Parquet files with a manifest.
@@ -60,8 +62,12 @@ def score_table(
     A run that was interrupted goes on where it stopped when it is called again, with one row a pair; parts in which
     something could not be read are tried again.
 
-    Exit codes: 0 every pair was scored; 3 a leakage is above --fail-above; 1 a pair was not scored, a file was skipped,
-    or with --fail-above nothing can be told of a pair; 2 refused, or the workers died; 130 interrupted.
+    It has no --baseline and no --junit, as semsim score-dir has, since these name each pair, and a table may have more
+    pairs than a report or a memory holds. Compare the tables of two runs by their ids instead.
+
+    Exit codes: 0 every pair was scored; 3 more pairs than --fail-share are above --fail-above; 1 a pair was not scored,
+    a file was skipped, or with --fail-above nothing can be told of a pair; 2 refused, or the workers died; 130
+    interrupted.
     """
     from semsim.bulk.pair_tables import table_run
     from semsim.bulk.pair_tables.location import Location
@@ -70,6 +76,7 @@ def score_table(
     from semsim.memory import keep_freed_memory
 
     chosen = engine_of(engine, workers)
+    limits = limits_of(fail_above, fail_share, None, None, ())
     source, target = Location.of(table), Location.of(output)
     if target.is_within(source):
         raise InvalidOption(f"expected a place outside of {table}, where the next run would read it, got {output}")
@@ -94,23 +101,33 @@ def score_table(
     except WorkerLost:
         typer.echo("the workers ended the run: call again to go on", err=True)
         raise
-    _tell(scored, output, as_json=as_json)
-    raise typer.Exit(exit_code(scored.summary, fail_above, scored.skipped * (not allow_skipped)))
+    outcome = scored.gate(limits)
+    _tell(scored, output, gate_report(outcome, limits) if as_json else None)
+    missing = in_words(
+        {
+            "not scored": scored.summary.failed,
+            "that nothing can be told of": scored.summary.uninformative * limits.is_gate,
+            "skipped": scored.skipped * (not allow_skipped),
+        }
+    )
+    raise typer.Exit(close_gate(outcome, (), missing, command="score-table", junit=None, github=github, err=as_json))
 
 
-def _tell(scored: "TableManifest", output: str, *, as_json: bool) -> None:
+def _tell(scored: "TableManifest", output: str, gate: dict[str, Any] | None) -> None:
+    """Print the totals, as JSON with the outcome of the gate where there is one to tell."""
     summary = scored.summary
     for file in scored.run.skipped_files[:3]:
         typer.echo(f"skipped: {file.path}", err=True)
     errors = [f"{count} {code}" for code, count in scored.errors.most_common()]
     if errors:
         typer.echo(f"not scored: {', '.join(errors)}", err=True)
-    if as_json:
+    if gate is not None:
         report = {
             "model": {"name": scored.run.model, "version": scored.run.model_version},
             "parts": len(scored.parts),
             "summary": asdict(summary) | {"skipped": scored.skipped},
             "errors": scored.errors,
+            **gate,
         }
         typer.echo(json.dumps(report, indent=2, allow_nan=False))
         return

@@ -50,11 +50,14 @@ class PairFiles:
             raise UnmatchedImages(f"expected .parquet files or .tar shards at {where.name}, got {got}")
         return cls(where, files, others)
 
-    def parts(self, names: PairNames, most: int, limits: DecodeLimits) -> Sequence[TablePart]:
+    def parts(
+        self, names: PairNames, most: int, limits: DecodeLimits, fail_above: float | None = None
+    ) -> Sequence[TablePart]:
         """The files in parts of at most ``most`` pairs, but for shards, which are a part each.
 
         A Parquet file whose footer cannot be read is one part, which fails, and that is told in a row. The name
         of a part tells its file and its place there, so that the others keep theirs if it can be read the next time.
+        Parts count their pairs above ``fail_above``.
 
         Raises:
             InvalidOption: a column is missing in a file, or its values are no images.
@@ -72,7 +75,7 @@ class PairFiles:
         with ThreadPoolExecutor(_READERS) as pool:
             pieces = pool.map(cut, self.files)
             return [
-                TablePart(f"part-{number:06}-{piece:05}.parquet", file, pairs, limits)
+                TablePart(f"part-{number:06}-{piece:05}.parquet", file, pairs, limits, fail_above)
                 for number, (file, its) in enumerate(zip(self.files, pieces, strict=True))
                 for piece, pairs in enumerate(its)
             ]

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semsim import __version__
+from semsim.bulk.leakage_gate import GateOutcome, LeakageLimits
 from semsim.bulk.pair_tables.location import UNFINISHED, Location, StoredFile
 from semsim.bulk.pair_tables.pair_files import PairFiles
 from semsim.bulk.pair_tables.read_pair import PairNames
@@ -124,6 +125,18 @@ class TableManifest(BaseModel):
     def write(self, output: Location) -> None:
         """Write the manifest in the place of the one before."""
         (output / MANIFEST_NAME).write((self.model_dump_json(indent=1) + "\n").encode())
+
+    def gate(self, limits: LeakageLimits) -> GateOutcome:
+        """The outcome of a gate; ``limits`` has the limit of the run, and no baseline, which would name each pair."""
+        summary = self.summary
+        if limits.above is None:
+            return GateOutcome()
+        told = summary.pairs - summary.failed - summary.uninformative
+        if summary.max_leakage is None:
+            return GateOutcome(unseen=(f"{told} of {summary.pairs} pairs have no leakage",) if told else ())
+        above = sum(part.above for part in self.parts)
+        words, is_kept = limits.kept_by(above, told, f"highest {summary.max_leakage:.2f}")
+        return GateOutcome(reasons=() if is_kept else (words,), above=above, summary=words)
 
     def require_same(self, run: TableRunIdentity, parts: Sequence[TablePart], output: Location) -> None:
         """Refuse to go on with another run's table.

@@ -42,6 +42,8 @@ class PartRecord(BaseModel):
     summary: Summary
     errors: dict[ErrorCode, int]
     """The number of failed pairs by the code of their error."""
+    above: int
+    """The number of pairs above the run's limit of leakage; 0 without a limit."""
     skipped: int
     """Files of its pairs' keys that may be images and are in no pair."""
 
@@ -68,15 +70,18 @@ class TablePart:
     file: StoredFile
     pairs: ParquetSlice | UnreadableParquet | WebDatasetShard
     limits: DecodeLimits
+    fail_above: float | None = None
+    """The limit of leakage above which pairs are counted."""
 
     def __call__(self, scorer: Scorer) -> ScoredPart:
         """Read and score the pairs. Where one cannot be read or scored, it fails alone, in its own row."""
         scored: list[TableRow] = []
         summaries: list[Summary] = []
-        skipped = 0
+        above = skipped = 0
         for block in _blocks(self.pairs.pairs()):
             results = _score(scorer, block, self.limits)
             summaries.append(summarize(results))
+            above += sum(_is_above(result, self.fail_above) for result in results)
             scored += [
                 TableRow(self.file.path, pair.row, pair.id, result) for pair, result in zip(block, results, strict=True)
             ]
@@ -90,6 +95,7 @@ class TablePart:
             size=len(data),
             summary=merge_summaries(summaries),
             errors=dict(Counter(failure.code for failure in failures)),
+            above=above,
             skipped=skipped,
         )
         return ScoredPart(record, data)
@@ -112,3 +118,9 @@ def _score(scorer: Scorer, block: Sequence[ReadPair], limits: DecodeLimits) -> l
     read = [pair.images for pair in block if not isinstance(pair.images, PairFailure)]
     scores = iter(scorer.score_pairs(read, limits=limits))
     return [pair.images if isinstance(pair.images, PairFailure) else next(scores) for pair in block]
+
+
+def _is_above(result: PairScore | PairFailure, limit: float | None) -> bool:
+    if limit is None or isinstance(result, PairFailure) or result.leakage is None:
+        return False
+    return not result.leakage <= limit  # whatever is no number is above

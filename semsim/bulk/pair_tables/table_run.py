@@ -62,7 +62,7 @@ def score_table(
     """
     files = PairFiles.at(table)
     run = TableRunIdentity.of(scorer, files, names, part_pairs, limits, fail_above)
-    parts = files.parts(names, part_pairs, limits)
+    parts = files.parts(names, part_pairs, limits, fail_above)
     known = TableManifest.read(output)
     records: dict[str, PartRecord] = {}
     if known is not None:

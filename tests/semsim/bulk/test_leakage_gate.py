@@ -158,6 +158,6 @@ def test_the_junit_report_fails_exactly_where_the_gate_does(tmp_path: Path) -> N
         (LeakageLimits(0.95), ("one", "two"), 0, 2),
     ):
         outcome = judge(limits, some, None)
-        (suite,) = fromstring(junit_report(some, outcome, unseen))  # noqa: S314
+        (suite,) = fromstring(junit_report(some, outcome, unseen, "score-dir"))  # noqa: S314
         counts = [int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")]
         assert counts == [6, failures, errors, 2]

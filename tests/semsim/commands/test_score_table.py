@@ -42,6 +42,15 @@ def test_exit_codes_are_those_of_a_gate(semsim: Semsim, tmp_path: Path, options:
     assert shown.returncode == 3
     report = json.loads(shown.stdout)
     assert report["summary"]["max_leakage"] == max(row["leakage"] or 0 for row in rows(tmp_path / "gate"))
+    leakages = sorted(row["leakage"] or 0 for row in rows(tmp_path / "gate"))
+    limit = ("--fail-above", (leakages[-3] + leakages[-2]) / 2, "--fail-share")
+    shown = semsim("score-table", source, tmp_path / "share", *options, *limit, 0.05, "--github")
+    assert shown.returncode == 3
+    assert shown.stdout.splitlines()[-1].startswith("the gate fails: 2 of 18 pairs above")
+    assert "::error title=semsim::2 of 18 pairs above" in shown.stderr
+    shown = semsim("score-table", source, tmp_path / "share", *options, *limit, 0.2, "--json")
+    assert shown.returncode == 1, "nothing can be told of two pairs"
+    assert json.loads(shown.stdout)["gate"] == {"reasons": [], "unseen": [], "above": 2}
     write_parquet(source / "more.parquet", 2, original=[b"no image", image(0)])
     shown = semsim("score-table", source, tmp_path / "failed", *options)
     assert shown.returncode == 1

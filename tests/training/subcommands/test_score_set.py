@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from xml.etree.ElementTree import parse
 
 import pyarrow.parquet as pq
 import pytest
@@ -83,11 +84,11 @@ def test_exit_codes(semsim: Command, home: Path, calibrated_artifact: Path, smal
     arguments = ("score-set", home, "--model", calibrated_artifact)
     assert semsim(*arguments, "--fail-above", 0.1).returncode == 3
     assert semsim(*arguments, "--fail-above", 0.73).returncode == 1
-    for limit, code in (((), 0), (("--fail-above", 0.73), 4)):
+    for limit, code, gate in (((), 0, ""), (("--fail-above", 0.73), 4, "the gate cannot pass: ")):
         done = semsim(*arguments, "--settings", "setting-1", *limit)
         assert done.returncode == code, "one of four rows found nothing"
         assert done.stdout.splitlines()[-1].startswith(
-            "could not tell in 1 of 1 settings: nothing found: setting-1 (1 of 4);"
+            f"{gate}could not tell in 1 of 1 settings: nothing found: setting-1 (1 of 4);"
         )
     for wrong, code in (
         (("--model", small_artifact, "--fail-above", 0.5), "not_calibrated"),
@@ -97,6 +98,36 @@ def test_exit_codes(semsim: Command, home: Path, calibrated_artifact: Path, smal
         done = semsim("score-set", home, *wrong)
         assert done.returncode == 2
         assert f"error [{code}]: expected" in done.stderr
+
+
+def test_a_set_has_the_gates_of_directories(semsim: Command, calibrated_artifact: Path, tmp_path: Path) -> None:
+    """A share, a JUnit report, and a baseline over which leakage may not rise, and of which no row may be missing."""
+    made = made_up_set(originals=4, settings=2)
+    made = replace(made, rows=tuple(replace(row, status="matched", explained=1.0) for row in made.rows))
+    home, before, junit = made.write(tmp_path / "set"), tmp_path / "before.csv", tmp_path / "junit.xml"
+    arguments = ("score-set", home, "--model", calibrated_artifact)
+    assert semsim(*arguments, "-o", before).returncode == 0
+    with before.open() as file:
+        values = sorted(float(row["leakage"]) for row in csv.DictReader(file))
+    limit = ("--fail-above", sum(values[-2:]) / 2, "--junit", junit)
+    done = semsim(*arguments, *limit)
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1].startswith("the gate fails: 1 of 8 pairs above")
+    suite = parse(junit).getroot()[0]  # noqa: S314
+    assert (suite.attrib["name"], suite.attrib["failures"], suite.attrib["tests"]) == ("semsim score-set", "2", "10")
+    done = semsim(*arguments, *limit, "--fail-share", 0.2, "--baseline", before, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["gate"] == {"reasons": [], "unseen": [], "above": 1}
+    done = semsim(*arguments, "--baseline", before, "--settings", "setting-0", "--junit", junit)
+    assert done.returncode == 1
+    assert "the gate cannot pass: 4 of 8 pairs of the baseline are missing" in done.stdout
+    assert parse(junit).getroot()[0].attrib["errors"] == "1"  # noqa: S314
+    rows = before.read_text().splitlines()
+    lowered = [line.replace(line.split(",")[3], "0.001") for line in rows[1:]]
+    before.write_text("\n".join([rows[0], *lowered]))
+    done = semsim(*arguments, "--baseline", before)
+    assert done.returncode == 3
+    assert "the gate fails: of the pairs of the baseline the mean leakage rose from 0.0010" in done.stdout
 
 
 def test_a_limit_does_not_pass_what_nobody_knows(semsim: Command, calibrated_artifact: Path, tmp_path: Path) -> None:
@@ -111,7 +142,8 @@ def test_a_limit_does_not_pass_what_nobody_knows(semsim: Command, calibrated_art
     done = semsim(*arguments, "--fail-above", 0.73, "-o", tmp_path / "scores.json")
     assert done.returncode == 5
     assert done.stdout.splitlines()[-1] == (
-        "could not tell: no leakage is above 0.73, and all rows found nothing, diverged or have no leakage of setting-1"
+        "the gate cannot pass: could not tell: no leakage is past a limit, and all rows found nothing, diverged or "
+        "have no leakage of setting-1"
     )
     results = json.loads((tmp_path / "scores.json").read_text())["results"]
     assert {row["explained"] for row in results} == {None}, "JSON has no infinity"

@@ -3,12 +3,26 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsim.commands.main import EXIT_LEAKS
+from semsim.commands.gate_options import (
+    BaselineTable,
+    FailShare,
+    GitHub,
+    JUnit,
+    Margin,
+    check_model,
+    close_gate,
+    gate_report,
+    in_words,
+    limits_of,
+    remove_earlier,
+)
+from semsim.commands.main import EXIT_FAILED_PAIRS
 from semsim.commands.options import (
     EngineName,
     FailAbove,
@@ -20,7 +34,6 @@ from semsim.commands.options import (
     Workers,
     check_output,
     engine_of,
-    exit_code,
     load_scorer,
 )
 from semsim_training.subcommands.attack_exit_codes import EXIT_NOTHING_FOUND, EXIT_PARTLY
@@ -46,6 +59,11 @@ def score_set(
     engine: EngineName = "here",
     workers: Workers = None,
     fail_above: FailAbove = None,
+    fail_share: FailShare = None,
+    baseline: BaselineTable = None,
+    margin: Margin = None,
+    junit: JUnit = None,
+    github: GitHub = None,
     as_json: Json = False,
 ) -> None:
     """Score every reconstruction of a set against its original.
@@ -53,11 +71,12 @@ def score_set(
     A row whose attack diverged, or that cannot be read, is told as such and counts as not scored. A status and an
     explained share are of the client's whole batch: one image of a matched batch may be far from its original.
 
-    Exit codes: 0 all rows were scored; 3 a leakage is above --fail-above; 5 with --fail-above, none is, and all rows of
-    some setting found nothing, diverged or have no leakage: could not tell; 1 a row was not scored, or with
-    --fail-above its original shows nothing; 4 with --fail-above, none is, and some rows found nothing, in the settings
-    that the last line names; 2 refused.
+    Exit codes: 0 all rows were scored; 3 a leakage is above --fail-above, or rose over --baseline; 1 a row was not
+    scored, a pair of --baseline is missing, or with a gate an original shows nothing; 2 refused. With a gate that no
+    leakage fails: 5 all rows of some setting found nothing, diverged or have no leakage: could not tell; 4 some rows
+    found nothing, in the settings that the last line names. 5 comes before 1, and 1 before 4.
     """
+    from semsim.bulk.leakage_gate import judge
     from semsim.bulk.rows import report, write_table
     from semsim.commands.progress_bar import progress_bar
     from semsim.exceptions import InvalidDataset
@@ -71,37 +90,53 @@ def score_set(
 
     chosen_engine = engine_of(engine, workers)
     check_output(output)
+    limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
+    remove_earlier(junit)
     made = ReconstructionSet.read(dataset)
     chosen = [row for row in made.rows if settings in row.setting]
     if not chosen:
         raise InvalidDataset(f"expected a setting whose name contains {settings!r} in {dataset}, got none")
     keep_freed_memory()
     scorer = load_scorer(model, require, fail_above, lpips=lpips)
+    check_model(limits, scorer.manifest)
     with progress_bar() as progress:
         scored = score_rows(made, chosen, scorer, progress=progress, engine=chosen_engine, workers=workers)
     rows = [SetScoreRow.of_row(one) for one in scored]
     summary = summarize(one.outcome for one in scored)
     if output is not None:
         write_table(output, rows, scorer.manifest, summary, SetScoreRow)
+    outcome = judge(limits, rows, scorer.manifest.threshold)
+    untold = untold_settings(scored) if limits.is_gate and not outcome.reasons else []
+    doubt = _doubt(untold, unexplained_settings(chosen))
+    if limits.is_gate and doubt:
+        outcome = replace(outcome, unseen=(*outcome.unseen, doubt))
     if as_json:
-        typer.echo(json.dumps(report(rows, scorer.manifest, summary), indent=2, allow_nan=False))
+        told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits)
+        typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         _print(scored, summary, output)
-    code = exit_code(summary, fail_above)
-    untold = [] if fail_above is None or code == EXIT_LEAKS else untold_settings(scored)
-    unexplained = unexplained_settings(chosen)
-    if untold:
-        typer.echo(
-            f"could not tell: no leakage is above {fail_above:g}, and all rows found nothing, diverged or have no "
-            f"leakage of {', '.join(untold[:_SHOWN])}" + f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN),
-            err=as_json,
-        )
+    if doubt and not limits.is_gate:
+        typer.echo(doubt, err=as_json)
+    missing = in_words(
+        {"not scored": summary.failed, "that nothing can be told of": summary.uninformative * limits.is_gate}
+    )
+    code = close_gate(outcome, rows, missing, command="score-set", junit=junit, github=github, err=as_json)
+    if code == EXIT_FAILED_PAIRS and untold:
         code = EXIT_NOTHING_FOUND
-    elif unexplained:
-        typer.echo(f"could not tell in {unexplained}", err=as_json)
-        if fail_above is not None:
-            code = code or EXIT_PARTLY
+    elif code == EXIT_FAILED_PAIRS and not missing and outcome.unseen == (doubt,):
+        code = EXIT_PARTLY
     raise typer.Exit(code)
+
+
+def _doubt(untold: Sequence[str], unexplained: str) -> str:
+    """Say of which settings nobody could tell whether they leak; empty where there is none."""
+    if untold:
+        more = f" and {len(untold) - _SHOWN} more" * (len(untold) > _SHOWN)
+        return (
+            "could not tell: no leakage is past a limit, and all rows found nothing, diverged or have no leakage of "
+            f"{', '.join(untold[:_SHOWN])}{more}"
+        )
+    return f"could not tell in {unexplained}" if unexplained else ""
 
 
 def _print(scored: "Sequence[ScoredRow]", summary: "Summary", output: Path | None) -> None:
