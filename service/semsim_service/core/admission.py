@@ -50,6 +50,11 @@ class Admission:
         self._pairs_rate, self._requests_rate = 0.0, 0.0
         self._rated = time.monotonic()
 
+    @property
+    def is_full(self) -> bool:
+        """True where there is no room for any pair."""
+        return self._pairs >= self._limits.pairs
+
     def reserve(self, pairs: int, size: int) -> None:
         """Admit a request of ``pairs`` pairs and ``size`` bytes.
 

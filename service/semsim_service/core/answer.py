@@ -2,20 +2,53 @@
 
 from collections.abc import Sequence
 
+import semsim
+from semsim.lpips_artifact import LpipsManifest
+from semsim.lpips_network import LpipsNetwork
 from semsim.manifest import Manifest
 from semsim.pairs import PairFailure
+from semsim.providers import ProviderReport
 from semsim.scorer import PairScore
 from semsim.summary import summarize
-from semsim_service.core.schemas import FailedPair, ModelId, Problem, ScoredPair, ScoreResponse
+from semsim_service.core.schemas import (
+    FailedPair,
+    ModelId,
+    ModelInfo,
+    Problem,
+    ProviderInfo,
+    ScoredPair,
+    ScoreResponse,
+)
+from semsim_service.settings import Limits
 
 
 def answer(manifest: Manifest, ids: Sequence[str | None], results: Sequence[PairScore | PairFailure]) -> ScoreResponse:
     """The answer to one request: a result for each pair, in order and with its id, and the summary."""
     return ScoreResponse(
-        model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256),
+        model=_identity(manifest),
         results=[_result(pair_id, result) for pair_id, result in zip(ids, results, strict=True)],
         summary=summarize(results),
     )
+
+
+def model_info(manifest: Manifest, provider: ProviderReport, limits: Limits, lpips: LpipsNetwork | None) -> ModelInfo:
+    """The answer of ``GET /model``."""
+    return ModelInfo(
+        service_version=semsim.__version__,
+        manifest=manifest,
+        provider=ProviderInfo(
+            active=provider.active,
+            missing=dict(provider.missing),
+            onnxruntime=provider.onnxruntime,
+            arithmetic=provider.arithmetic,
+        ),
+        lpips=None if lpips is None else _identity(lpips.artifact.manifest),
+        limits=limits,
+    )
+
+
+def _identity(manifest: Manifest | LpipsManifest) -> ModelId:
+    return ModelId(name=manifest.name, version=manifest.version, sha256=manifest.graph.sha256)
 
 
 def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair | FailedPair:

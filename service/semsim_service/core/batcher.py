@@ -3,72 +3,30 @@
 Its thread takes the images that wait as soon as the network is free, up to the network's best batch. So nothing waits
 for a batch to fill: a batch holds the images that came during the run before. The batcher counts images, not pairs,
 because a run costs by its images: eight pairs of one original are nine images. Requests take turns: one that has more
-images than a batch has room for goes behind the others that wait.
+images than a batch has room for goes behind the others that wait. A lone caller's images may be embedded at once, in
+the caller's thread, since two threads that wake each other take as long as a small network's run.
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim_service.core.image_batch import Embeddings, ImageBatch, Images, Job
 from semsim_service.core.metrics import EmbeddingSource, ServiceMetrics
 
-Images = NDArray[np.uint8]
-Embeddings = NDArray[np.float32]
-
 _CLOSE_SECONDS = 10.0
+_AT_ONCE_SECONDS = 0.005
+"""The longest run of the network that may hold up the caller's event loop."""
 _NONE: Embeddings = np.empty((0, 0), dtype=np.float32)
 # The bytes of a cached embedding beside its numbers: the digest, and the objects around both.
 _ENTRY_BYTES = 300
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """The images of one request. The batcher fills in the rest."""
-
-    images: Images
-    """The distinct images, at the network's size, ``(U, H, W, 3)``."""
-    digests: Sequence[bytes]
-    """A digest of each image. Images of equal digests share an embedding."""
-    last_rows: NDArray[np.intp]
-    """For each pair the later of its two rows. The pair is complete when that row is."""
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[None]"
-    embeddings: Embeddings
-    """The embeddings of the images, ``(U, D)``, filled when ``future`` is done."""
-    waiting_since: float = field(default_factory=time.monotonic)
-    began: float = 0.0
-    """The time when its first image was taken into a batch, seconds of ``time.monotonic``."""
-    inference_seconds: float = 0.0
-    taken: int = 0
-    done: int = 0
-    abandoned: bool = False
-
-
-@dataclass(slots=True)
-class _Batch:
-    """One run of the network: its images, and which job gets which embedding."""
-
-    images: list[Images] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
-    shares: list[tuple[Job, list[int], list[int]]] = field(default_factory=list)
-    """Each job with rows of it, and for each row its place in the batch."""
-    cached: list[tuple[Job, int, Embeddings]] = field(default_factory=list)
-    """Each job with a row of it, and the embedding of that row from the cache."""
-    copies: int = 0
-    taken: list[tuple[Job, int, int]] = field(default_factory=list)
-    """Each job that has images here, its first row in this batch, and the row behind its last one."""
-
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs that have images here."""
-        return [job for job, _, _ in self.taken]
 
 
 class Batcher:
@@ -99,14 +57,15 @@ class Batcher:
         self._waiting: deque[Job] = deque()
         self._wakeup = threading.Condition()
         self._closed = False
+        self._running = False
+        self._image_seconds = math.inf
+        """The seconds of the last run for each of its images."""
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
     async def embed(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
         """Embed the U distinct images of one request. A caller that is cancelled leaves the queue."""
-        loop = asyncio.get_running_loop()
-        embeddings = np.empty((len(images), self._dimension), dtype=np.float32)
-        job = Job(images, digests, last_rows, loop, loop.create_future(), embeddings)
+        job = self._job(images, digests, last_rows)
         with self._wakeup:
             self._waiting.append(job)
             self._wakeup.notify()
@@ -115,6 +74,37 @@ class Batcher:
         finally:
             job.abandoned = True
         return job
+
+    def is_free(self, images: int) -> bool:
+        """True where the network is idle, and so fast that so many images may be embedded in the caller's thread."""
+        idle = not (self._running or self._waiting or self._closed)
+        return idle and images <= self._batch_size and images * self._image_seconds <= _AT_ONCE_SECONDS
+
+    def embed_at_once(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job | None:
+        """Embed the distinct images of one request in this thread, where :meth:`is_free` allows it, else None.
+
+        It is called in the event loop, as :meth:`embed` is. An error of the network is raised.
+        """
+        with self._wakeup:
+            if not self.is_free(len(images)):
+                return None
+            self._waiting.append(job := self._job(images, digests, last_rows))
+            batch = self._take()
+            self._running = True
+        try:
+            self._deliver(batch, *self._embedded(batch))
+        finally:
+            job.future.cancel()  # nobody waits for it
+            with self._wakeup:
+                self._running = False
+                if self._waiting or self._closed:
+                    self._wakeup.notify()
+        return job
+
+    def _job(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
+        loop = asyncio.get_running_loop()
+        embeddings = np.empty((len(images), self._dimension), dtype=np.float32)
+        return Job(images, digests, last_rows, loop, loop.create_future(), embeddings)
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> bool:
         """Embed the images that still wait, and end the thread.
@@ -134,17 +124,19 @@ class Batcher:
     def _work(self) -> None:
         while True:
             with self._wakeup:
-                while not self._waiting and not self._closed:
+                self._running = False
+                while self._running or not (self._waiting or self._closed):
                     self._wakeup.wait()
                 if not self._waiting:
                     return
                 batch = self._take()
+                self._running = True
             if batch.jobs:  # every job that waited may have been abandoned
                 self._run(batch)
 
-    def _take(self) -> _Batch:
+    def _take(self) -> ImageBatch:
         """The images of the requests whose turn it is, up to a batch of distinct images."""
-        batch = _Batch()
+        batch = ImageBatch()
         places: dict[bytes, int] = {}
         now = time.monotonic()
         while self._waiting:
@@ -158,7 +150,7 @@ class Batcher:
             self._waiting.popleft()
         return batch
 
-    def _share(self, job: Job, batch: _Batch, places: dict[bytes, int]) -> None:
+    def _share(self, job: Job, batch: ImageBatch, places: dict[bytes, int]) -> None:
         """Take as many of the job's images as the batch has room for."""
         rows: list[int] = []
         where: list[int] = []
@@ -187,18 +179,25 @@ class Batcher:
         if job.taken > first:
             batch.taken.append((job, first, job.taken))
 
-    def _run(self, batch: _Batch) -> None:
-        begin = time.monotonic()
+    def _run(self, batch: ImageBatch) -> None:
         try:
-            embeddings = self._embed(_stack(batch.images)) if batch.images else _NONE
+            embeddings, seconds = self._embedded(batch)
         except Exception as error:  # noqa: BLE001  # whatever the error is, each caller gets an answer
             self._run_apart(batch, error)
             return
-        seconds = time.monotonic() - begin
-        self._remember(batch.digests, embeddings)
         self._hand_over(batch.jobs[0], partial(self._deliver, batch, embeddings, seconds))
 
-    def _deliver(self, batch: _Batch, embeddings: Embeddings, seconds: float) -> None:
+    def _embedded(self, batch: ImageBatch) -> tuple[Embeddings, float]:
+        """The embeddings of a batch's images, and the seconds that the network took."""
+        begin = time.monotonic()
+        embeddings = self._embed(batch.stack()) if batch.images else _NONE
+        seconds = time.monotonic() - begin
+        if batch.images:
+            self._image_seconds = seconds / len(batch.images)
+        self._remember(batch.digests, embeddings)
+        return embeddings, seconds
+
+    def _deliver(self, batch: ImageBatch, embeddings: Embeddings, seconds: float) -> None:
         """Give each job its embeddings. Runs in the event loop, while the batcher's thread runs the next batch."""
         for job, row, known in batch.cached:
             job.embeddings[row] = known
@@ -209,27 +208,27 @@ class Batcher:
             job.inference_seconds += seconds
         for job in batch.jobs:
             if job.done == len(job.images):
-                _wake(job, None)
+                job.wake(None)
         self._count(batch)
 
-    def _run_apart(self, batch: _Batch, error: Exception) -> None:
+    def _run_apart(self, batch: ImageBatch, error: Exception) -> None:
         """Run each job of a failed batch by itself, so that only the job at fault fails."""
         jobs = batch.jobs
         for job in jobs:
             if len(jobs) == 1:
-                self._hand_over(job, partial(_wake, job, error))
+                self._hand_over(job, partial(job.wake, error))
             else:
                 begin = time.monotonic()
                 try:
                     for start in range(0, len(job.images), self._batch_size):
                         end = min(start + self._batch_size, len(job.images))
                         job.embeddings[start:end] = self._embed(job.images[start:end])
-                        self._count_run(end - start, _completed(job.last_rows, start, end))
+                        self._count_run(end - start, job.completed_pairs(start, end))
                 except Exception as fault:  # noqa: BLE001
-                    self._hand_over(job, partial(_wake, job, fault))
+                    self._hand_over(job, partial(job.wake, fault))
                 else:
                     job.inference_seconds += time.monotonic() - begin
-                    self._hand_over(job, partial(_wake, job, None))
+                    self._hand_over(job, partial(job.wake, None))
             job.taken = len(job.images)
             job.abandoned = True
 
@@ -248,11 +247,10 @@ class Batcher:
         while len(self._cache) > self._cache_entries:
             self._cache.popitem(last=False)
 
-    def _count(self, batch: _Batch) -> None:
+    def _count(self, batch: ImageBatch) -> None:
         images = self._metrics.images
         if batch.images:
-            pairs = sum(_completed(job.last_rows, first, end) for job, first, end in batch.taken)
-            self._count_run(len(batch.images), pairs)
+            self._count_run(len(batch.images), batch.completed_pairs)
         if batch.copies:
             images.labels(EmbeddingSource.BATCH).inc(batch.copies)
         if batch.cached:
@@ -262,26 +260,3 @@ class Batcher:
         self._metrics.batch_images.observe(images)
         self._metrics.batch_pairs.observe(pairs)
         self._metrics.images.labels(EmbeddingSource.NETWORK).inc(images)
-
-
-def _stack(images: Sequence[Images]) -> Images:
-    """Images, each contiguous, as one read-only batch.
-
-    ``np.stack`` would let go of the interpreter for each image, and wait to have it back from a busy event loop.
-    """
-    joined = b"".join(image.data for image in images)
-    return np.frombuffer(joined, dtype=np.uint8).reshape(len(images), *images[0].shape)
-
-
-def _wake(job: Job, error: Exception | None) -> None:
-    if job.future.done():
-        return
-    if error is None:
-        job.future.set_result(None)
-    else:
-        job.future.set_exception(error)
-
-
-def _completed(last_rows: NDArray[np.intp], first: int, end: int) -> int:
-    """The number of pairs whose later row is at least ``first`` and less than ``end``."""
-    return int(np.count_nonzero((last_rows >= first) & (last_rows < end)))

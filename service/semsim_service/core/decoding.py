@@ -31,6 +31,10 @@ SMALL_REQUEST_BYTES = 2**21
 SMALL_REQUEST_SECONDS = 0.25
 """The bytes of the body of a small request, and the processor time that its decoding and its pixel metrics take."""
 _NICENESS = 5
+AT_ONCE_BYTES = 2**16
+"""The bytes of the body of a request that may be prepared in the event loop: one pair of tiny pictures."""
+_TINY_PICTURE_PIXELS = 2**15
+_AT_ONCE_SECONDS = 0.01
 
 
 class TakesLonger(RequestError):
@@ -55,6 +59,18 @@ class _SmallPictures(DecodeLimits):
             raise TakesLonger("a large picture")
 
 
+class _TinyPictures(_SmallPictures):
+    """The limits of one image, and the size past which it is no tiny picture."""
+
+    __slots__ = ()
+
+    def require_size(self, width: int, height: int) -> None:
+        """Refuse what is too large, or not tiny."""
+        super().require_size(width, height)
+        if width * height > _TINY_PICTURE_PIXELS:
+            raise TakesLonger("no tiny picture")
+
+
 class Decoding:
     """The lanes and the processes.
 
@@ -67,6 +83,7 @@ class Decoding:
     def __init__(self, threads: int, limits: DecodeLimits) -> None:
         self._limits = limits
         self._small_pictures = _SmallPictures(limits.max_bytes, limits.max_pixels)
+        self._tiny_pictures = _TinyPictures(limits.max_bytes, limits.max_pixels)
         self.threads = 2 * threads + 1
         """The number of threads that prepare requests."""
         self._small = Lane("decode", threads)
@@ -90,6 +107,21 @@ class Decoding:
     def run_here(self, work: Callable[[Decode, Pause], _Result]) -> _Result:
         """The result of ``work`` of a request that is known to be little."""
         return work(lambda source: decode(source, limits=self._limits), lambda: None)
+
+    def run_at_once(self, work: Callable[[Decode, Pause], _Result]) -> _Result | None:
+        """The result of ``work``, which decodes encoded pictures, done here; None where it is more than a little work.
+
+        A hostile picture, or many pairs where one seemed to be, hold up the event loop for some milliseconds.
+        """
+        end = time.thread_time() + _AT_ONCE_SECONDS
+
+        def pause() -> None:
+            if time.thread_time() > end:
+                raise TakesLonger("more than a little work")
+
+        with suppress(TakesLonger):
+            return work(lambda source: decode(source, limits=self._tiny_pictures), pause)
+        return None
 
     @property
     def busy(self) -> int:

@@ -5,25 +5,29 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-import semsim
-from semsim.exceptions import ErrorCode, RequestError, RequestTimeout
+from semsim.exceptions import ErrorCode, Overloaded, RequestError, RequestTimeout
 from semsim.manifest import Manifest
 from semsim.pairs import merge_outcomes
+from semsim.providers import Provider
 from semsim.scorer import PairScore, PreparedPairs, Scorer
 from semsim.stages import Pause
 from semsim_service.core.admission import Admission
-from semsim_service.core.answer import answer
+from semsim_service.core.answer import answer, model_info
 from semsim_service.core.batcher import Batcher
 from semsim_service.core.call import Call, Source, Span, Transport
 from semsim_service.core.claim import Claim
-from semsim_service.core.decoding import Decode, Decoding
+from semsim_service.core.company import Company
+from semsim_service.core.decoding import AT_ONCE_BYTES, Decode, Decoding
+from semsim_service.core.image_batch import Job
 from semsim_service.core.metrics import OK, Rejection, ServiceMetrics
 from semsim_service.core.preparing import PreparedRequest, Preparer
 from semsim_service.core.received import ReceivedRequest
-from semsim_service.core.schemas import ModelInfo, ProviderInfo, ScoreResponse
+from semsim_service.core.schemas import ModelInfo, ScoreResponse
 from semsim_service.settings import Settings
 
 logger = logging.getLogger("semsim.service")
@@ -67,6 +71,9 @@ class ScoringCore:
         self._decoding = Decoding(settings.decode_threads, settings.limits.decode)
         self._preparer = Preparer(scorer, settings.limits)
         self._calls: dict[int, Call] = {}
+        self._company = Company()
+        # A GPU's driver may hang, and LPIPS takes longer than the network: neither may hold up the event loop.
+        self._on_cpu = scorer.provider.active is Provider.CPU and scorer.lpips is None
         metrics.decoders.set(self._decoding.threads)
         self._batcher = Batcher(
             scorer.embed_prepared,
@@ -157,9 +164,7 @@ class ScoringCore:
         finally:
             call.release()
             del self._calls[id(call)]
-            self.metrics.requests.labels(transport, code).inc()
-            self.metrics.request_seconds.labels(transport).observe(time.monotonic() - began)
-            self._observe(call, code)
+            self._count(call, code)
 
     def authenticate(
         self, transport: Transport, request_id: str, authorization: str | None, source: Callable[[], Source]
@@ -178,8 +183,43 @@ class ScoringCore:
             self._observe(call, error.code.value)
             raise
 
+    @property
+    def queue_is_full(self) -> bool:
+        """True where no request with pairs is admitted."""
+        return self._admission.is_full
+
+    def refuse_unread(
+        self,
+        transport: Transport,
+        request_id: str,
+        *,
+        authorization: str | None,
+        traceparent: str | None,
+        source: Callable[[], Source],
+    ) -> Overloaded | None:
+        """The refusal of a request that is not read, for which the queue has no room: it is counted, logged and traced.
+
+        Returns None where there is room, or where the request is refused for another reason.
+        """
+        began = time.monotonic()
+        try:
+            self._authenticate(authorization)
+            self._admission.reserve(0, 0)
+        except Overloaded as error:
+            self._count(Call(transport, request_id, began, self._admission, traceparent, source=source), error.code)
+            return error.with_traceback(None)
+        except RequestError:
+            pass
+        return None
+
+    def _count(self, call: Call, code: str) -> None:
+        """Count, log and trace a request that is over."""
+        self.metrics.requests.labels(call.transport, code).inc()
+        self.metrics.request_seconds.labels(call.transport).observe(time.monotonic() - call.began)
+        self._observe(call, code)
+
     async def score(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:
-        """Parse, decode and score one request. A bad pair fails alone.
+        """Parse, decode and score one request, at once or in turn. A bad pair fails alone.
 
         Args:
             call: the request.
@@ -189,6 +229,30 @@ class ScoringCore:
         Raises:
             RequestError: the request is refused as a whole.
         """
+        at_once = self.score_at_once(call, parse, claim)
+        return await self.score_in_turn(call, parse, claim) if at_once is None else at_once
+
+    def score_at_once(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse | None:
+        """Score one request in the event loop, without another thread, as :meth:`score` does.
+
+        Returns None where another caller may wait meanwhile, the network is no fast one of a CPU or is at work, or the
+        request may be more than a pair of tiny pictures.
+        """
+        self._company.note(call.source().peer, len(self._calls) - 1)
+        tiny = claim.is_little or (claim.pairs == 1 and call.bytes <= AT_ONCE_BYTES)
+        if not (tiny and self._on_cpu and self._company.is_alone and self._batcher.is_free(2 * claim.pairs)):
+            return None
+        self._reserve(call, claim)
+        run = self._decoding.run_here if claim.is_little else self._decoding.run_at_once
+        if (prepared := run(partial(self._prepare, call, parse))) is None:
+            return None
+        if (pairs := prepared.pairs) is None:
+            return self._answer(call, prepared, [])
+        job = self._batcher.embed_at_once(pairs.images, prepared.digests, _last_rows(pairs))
+        return None if job is None else self._answer(call, prepared, self._combine(call, prepared, pairs, job))
+
+    async def score_in_turn(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:
+        """Score one request beside others, in the threads for it, as :meth:`score` does."""
         try:
             prepared = await self._prepare_somewhere(call, parse, claim)
             scores = [] if prepared.pairs is None else await self._embed(call, prepared, prepared.pairs)
@@ -197,6 +261,10 @@ class ScoringCore:
             call.timings.end_wait(time.monotonic())
             self.metrics.queue_seconds.observe(call.timings.queue)
             raise
+        return self._answer(call, prepared, scores)
+
+    def _answer(self, call: Call, prepared: PreparedRequest, scores: list[PairScore]) -> ScoreResponse:
+        """Count the pairs of a request, and make its answer."""
         results = merge_outcomes(len(prepared.ids), prepared.indices, scores, prepared.failures)
         call.failed = len(prepared.failures)
         self.metrics.observe_pairs(results)
@@ -206,30 +274,19 @@ class ScoringCore:
         return answer(self.manifest, prepared.ids, results)
 
     def model_info(self) -> ModelInfo:
-        """The model, its execution provider, and the limits of a request."""
-        provider = self._scorer.provider
-        return ModelInfo(
-            service_version=semsim.__version__,
-            manifest=self.manifest,
-            provider=ProviderInfo(
-                active=provider.active,
-                missing=dict(provider.missing),
-                onnxruntime=provider.onnxruntime,
-                arithmetic=provider.arithmetic,
-            ),
-            limits=self.limits,
-        )
+        """The model, its execution provider, its LPIPS network, and the limits of a request."""
+        return model_info(self.manifest, self._scorer.provider, self.limits, self._scorer.lpips)
 
     async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> PreparedRequest:
         """Prepare a request here if it is little work, else in a decoding thread."""
-
-        def prepare(decode: Decode, pause: Pause) -> PreparedRequest:
-            return self._prepare(call, parse, decode, pause)
-
-        # The claim takes the room. If the pairs were counted in the thread only, a full queue would read a request, and
-        # then refuse it. A claim of too many pairs is refused when they are read, and takes little room until then.
-        call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
+        self._reserve(call, claim)
+        prepare = partial(self._prepare, call, parse)
         return self._decoding.run_here(prepare) if claim.is_little else await self._decoding.run(call, prepare)
+
+    def _reserve(self, call: Call, claim: Claim) -> None:
+        """Take the room that a request claims: a full queue would otherwise read the request, and then refuse it."""
+        # A claim of too many pairs is refused when they are read, and takes little room until then.
+        call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
 
     def _prepare(self, call: Call, parse: Parse, decode: Decode, pause: Pause) -> PreparedRequest:
         """Do all the work before the network."""
@@ -245,11 +302,18 @@ class ScoringCore:
         return prepared
 
     async def _embed(self, call: Call, prepared: PreparedRequest, pairs: PreparedPairs) -> list[PairScore]:
-        last_rows = np.maximum(pairs.originals, pairs.reconstructions)
         call.timings.begin_wait(time.monotonic())
-        job = await self._batcher.embed(pairs.images, prepared.digests, last_rows)
+        job = await self._batcher.embed(pairs.images, prepared.digests, _last_rows(pairs))
+        return self._combine(call, prepared, pairs, job)
+
+    def _combine(self, call: Call, prepared: PreparedRequest, pairs: PreparedPairs, job: Job) -> list[PairScore]:
+        """The scores of pairs whose embeddings are there."""
         call.timings.end_wait(job.began)
         call.timings.inference = job.inference_seconds
         call.timings.spans.append(Span("queue", job.waiting_since, job.began))
         call.timings.spans.append(Span("infer", job.began, time.monotonic()))
         return self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)
+
+
+def _last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:
+    return np.maximum(pairs.originals, pairs.reconstructions)

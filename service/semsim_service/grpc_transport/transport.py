@@ -12,6 +12,7 @@ from semsim.exceptions import InvalidOption
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.grpc_transport import health, reflection
 from semsim_service.grpc_transport.calls.caller import Handler
+from semsim_service.grpc_transport.calls.calls_for_scores import CallsForScores
 from semsim_service.grpc_transport.calls.drain import Drain
 from semsim_service.grpc_transport.calls.tokenless_calls import Strangers
 from semsim_service.grpc_transport.gate.gate_listener import Gate
@@ -64,7 +65,8 @@ class GRPCTransport:
         services |= dict.fromkeys(reflection.NAMES, reflecting)
         self._health, self._drain = checks, drain
         self._tls = ServerTLS(settings.tls)
-        self._gate = gate = Gate(settings, self._tls)
+        scoring = (f"/{scorer_service.NAME}/Score", f"/{inference_service.NAME}/ModelInfer")
+        self._gate = gate = Gate(settings, self._tls, CallsForScores(core, drain, scoring))
         self.port = gate.port
         self._server, opened = await _serve(services, settings)
         gate.open(opened)

@@ -69,7 +69,9 @@ class HTTPTransport:
         core = self._ready()
         async with _accepted(core, request, request_id) as call:
             parse, claim = await _read(request, core, call)
-            answer = await _unless_gone(request, core.score(call, parse, claim))
+            answer = core.score_at_once(call, parse, claim) or await _unless_gone(
+                request, core.score_in_turn(call, parse, claim)
+            )
         return _json(answer, {"server-timing": call.timings.server_timing()})
 
     async def _model(self, request: Request, request_id: str) -> Response:

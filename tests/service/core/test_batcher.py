@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from semsim_service.core.batcher import Batcher, Embeddings, Images, Job
+from semsim_service.core.batcher import Batcher
+from semsim_service.core.image_batch import Embeddings, Images, Job
 from semsim_service.core.metrics import ServiceMetrics
 
 BATCH = 4
@@ -50,10 +51,15 @@ def batching(metrics: ServiceMetrics, cache_bytes: int = 0) -> Iterator[tuple[Ba
         batcher.close()
 
 
+def request_of(values: list[int]) -> tuple[Images, list[bytes], np.ndarray]:
+    """The images of these values, two a pair, as the batcher takes them."""
+    images = np.array(values, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 3), dtype=np.uint8)
+    return images, [bytes([value]) for value in values], np.arange(1, len(values), 2)
+
+
 async def embed(batcher: Batcher, values: list[int]) -> Job:
     """Embed images of these values, two a pair."""
-    images = np.array(values, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 3), dtype=np.uint8)
-    return await batcher.embed(images, [bytes([value]) for value in values], np.arange(1, len(values), 2))
+    return await batcher.embed(*request_of(values))
 
 
 def assert_own(job: Job, values: list[int]) -> None:
@@ -245,6 +251,36 @@ def test_closing_has_a_limit(metrics: ServiceMetrics) -> None:
         task.cancel()
 
     asyncio.run(run())
+
+
+def test_a_free_fast_network_runs_in_the_callers_thread(metrics: ServiceMetrics) -> None:
+    """Images are embedded at once where the network is idle and was fast; else they wait for their turn."""
+
+    async def run(batcher: Batcher, network: Network) -> None:
+        assert batcher.embed_at_once(*request_of([1, 2])) is None, "nobody knows yet how fast the network is"
+        await embed(batcher, [1])
+        batcher._image_seconds = 0.001
+        job = batcher.embed_at_once(*request_of([2, 3, 2]))
+        assert job is not None
+        assert_own(job, [2, 3, 2])
+        assert network.runs == [[1], [2, 3]]
+        batcher._image_seconds = 0.001
+        assert batcher.embed_at_once(*request_of([1, 2, 3, 4, 5])) is None, "more than a batch"
+        with pytest.raises(RuntimeError, match="unlucky"):
+            batcher.embed_at_once(*request_of([13]))
+        batcher._image_seconds = 0.003
+        assert batcher.embed_at_once(*request_of([1, 2])) is None, "a slow network"
+        batcher._image_seconds = 0.001
+        network.begun.clear()
+        network.go.clear()
+        waiting = asyncio.create_task(embed(batcher, [4]))
+        await until(network.begun.is_set)
+        assert batcher.embed_at_once(*request_of([5])) is None, "a busy network"
+        network.go.set()
+        assert_own(await waiting, [4])
+
+    with batching(metrics) as (batcher, network):
+        asyncio.run(run(batcher, network))
 
 
 def _batchers() -> set[threading.Thread]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from semsim.embedder import Embedder
+from semsim_service.core.batcher import Batcher
 from tests.service.grpc_transport.running import PATIENCE
 
 
@@ -22,6 +23,8 @@ def blocked_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event
 
     go.begun = begun  # type: ignore[attr-defined]
     monkeypatch.setattr(Embedder, "embed", wait)
+    # A network whose last run took as long is never run in the event loop.
+    monkeypatch.setattr(Batcher, "is_free", lambda *_: False)
     try:
         yield go
     finally:

@@ -33,9 +33,9 @@ def status_of(code: ErrorCode) -> grpc.StatusCode:
     return _STATUS.get(code, grpc.StatusCode.INTERNAL)
 
 
-def error_metadata(caller: Caller, code: ErrorCode, error: RequestError | None = None) -> tuple[tuple[str, str], ...]:
-    """The trailing metadata of an error."""
-    metadata = (("x-request-id", caller.request_id), ("semsim-error-code", code.value))
+def metadata_of(request_id: str, code: ErrorCode, error: RequestError | None = None) -> tuple[tuple[str, str], ...]:
+    """The trailing metadata of an error of a request."""
+    metadata = (("x-request-id", request_id), ("semsim-error-code", code.value))
     return (*metadata, ("retry-after", str(error.retry_after))) if isinstance(error, Overloaded) else metadata
 
 
@@ -47,12 +47,12 @@ def without_frames(error: RequestError) -> RequestError:
 
 async def refuse(context: Context, caller: Caller, error: RequestError) -> NoReturn:
     """End a call with the error. Does not return."""
-    await _end(context, status_of(error.code), str(error), error_metadata(caller, error.code, error))
+    await _end(context, status_of(error.code), str(error), metadata_of(caller.request_id, error.code, error))
 
 
 async def fail(context: Context, caller: Caller) -> NoReturn:
     """End a call that met a fault of the service. The client is told nothing about the fault. Does not return."""
-    await _end(context, grpc.StatusCode.INTERNAL, UNEXPECTED, error_metadata(caller, ErrorCode.INTERNAL))
+    await _end(context, grpc.StatusCode.INTERNAL, UNEXPECTED, metadata_of(caller.request_id, ErrorCode.INTERNAL))
 
 
 async def _end(

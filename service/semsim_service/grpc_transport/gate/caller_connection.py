@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from semsim.exceptions import InvalidRequest
 from semsim_service.access.certificates import certificate_name
+from semsim_service.core.call import Source
+from semsim_service.grpc_transport.gate.early_refusals import EarlyRefusals, FullQueue
 from semsim_service.grpc_transport.gate.frame_bounds import CallerFrames, OpeningBytes
 from semsim_service.grpc_transport.gate.reset_pace import ResetPace
 
@@ -42,10 +44,13 @@ class CallerConnection(asyncio.Protocol):
     Args:
         name: the name by which grpcio knows the connection.
         turns: the turns of all connections.
+        queue: refuses calls while it is full.
         closed: called once, after the connection has ended, with the reason for which it was cut or None.
     """
 
-    def __init__(self, name: str, turns: ResetPace, closed: Callable[[InvalidRequest | None], None]) -> None:
+    def __init__(
+        self, name: str, turns: ResetPace, queue: FullQueue, closed: Callable[[InvalidRequest | None], None]
+    ) -> None:
         self.peer: str | None = None
         """The caller's address and port."""
         self.certificate: str | None = None
@@ -56,6 +61,8 @@ class CallerConnection(asyncio.Protocol):
         """The other side."""
         self._name = name
         self._opening: OpeningBytes | None = OpeningBytes()
+        self._refusals = EarlyRefusals(queue, lambda method: Source(self.peer, self.certificate, method))
+        self._refused = b""
         self._frames = CallerFrames(turns)
         self._closed = closed
         self._cause: InvalidRequest | None = None
@@ -80,10 +87,15 @@ class CallerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass what the caller sends, as far as it is bounded."""
         self.received += len(data)
-        if not self._holds.isdisjoint(_WAITING):  # TLS may have had it before reading stopped
-            self._waiting += data
-            return
         try:
+            if self._opening is not None:
+                data = self._open(self._opening, data)
+            size = len(data)
+            data, refused = self._refusals.take(data, None if self._waiting else self._frames.left)
+            self.received -= size - len(data)  # a part of a head waits, and refused messages do not count
+            if refused:
+                self._refused += refused
+                self._answer_refused()
             self._pass(data)
         except InvalidRequest as cause:
             self._cause = cause
@@ -96,6 +108,7 @@ class CallerConnection(asyncio.Protocol):
             return
         self._wait(self._frames.take_answer(data, self._loop.time()))
         self._transport.write(data)
+        self._answer_refused()
         if _Hold.CALLS_OPEN in self._holds and self._frames.has_room:
             self._holds.discard(_Hold.CALLS_OPEN)
             self._pass_waiting()
@@ -144,14 +157,26 @@ class CallerConnection(asyncio.Protocol):
         if OPEN.get(self._name) is self:  # the system may have given its name to another one
             del OPEN[self._name]
 
+    def _open(self, opening: OpeningBytes, data: bytes) -> bytes:
+        """Pass the caller's first bytes. Returns those behind its acknowledgement of the settings, once it is there."""
+        at_once, behind = opening.take(data)
+        self.server.write(at_once)
+        if behind is None:
+            return b""
+        self._opening = None
+        self._patience.cancel()
+        return behind
+
+    def _answer_refused(self) -> None:
+        """Send the answers to refused calls, between two frames of the server."""
+        if self._refused and self._transport is not None and self._frames.answers_end:
+            self._transport.write(self._refused)
+            self._refused = b""
+
     def _pass(self, data: bytes) -> None:
-        if self._opening is not None:
-            at_once, behind = self._opening.take(data)
-            self.server.write(at_once)
-            if behind is None:
-                return
-            self._opening, data = None, behind
-            self._patience.cancel()
+        if not self._holds.isdisjoint(_WAITING):  # TLS may have had it before reading stopped
+            self._waiting += data
+            return
         size, seconds = self._frames.take(data, self._loop.time())
         self.server.write(data if size == len(data) else data[:size])
         self._waiting = data[size:]
@@ -176,8 +201,11 @@ class CallerConnection(asyncio.Protocol):
 
     def _pass_waiting(self) -> None:
         data, self._waiting = self._waiting, b""
-        self.received -= len(data)
-        self.data_received(data)
+        try:
+            self._pass(data)
+        except InvalidRequest as cause:
+            self._cause = cause
+            self.abort()
         self._read_or_not()
 
     def _hold(self, reason: _Hold) -> None:

@@ -133,6 +133,16 @@ class CallerFrames:
             self._block = 0
         return head.size // _LONG_BYTES + begins
 
+    @property
+    def answers_end(self) -> bool:
+        """True where the server's bytes so far end with a frame, so that another one may follow."""
+        return self._answers.left == 0
+
+    @property
+    def left(self) -> int | None:
+        """The bytes that the client's last frame still has; None within the head of a frame."""
+        return self._heads.left
+
     def take_answer(self, data: bytes, now: float) -> float:
         """Look at the server's next bytes. Returns the seconds for which what the client sends must wait."""
         seconds = 0.0

@@ -22,9 +22,11 @@ END_HEADERS = 0x4
 class FrameKind(IntEnum):
     """The kinds of frames that the gate looks at."""
 
+    DATA = 0x0
     HEADERS = 0x1
     RST_STREAM = 0x3
     SETTINGS = 0x4
+    WINDOW_UPDATE = 0x8
     CONTINUATION = 0x9
 
 
@@ -51,12 +53,22 @@ def read_head(data: bytes | bytearray, at: int) -> FrameHead:
     return FrameHead(kind, flags, stream & _STREAM_BITS, high << 16 | low, at + HEAD_BYTES)
 
 
+def write_frame(kind: FrameKind, flags: int, stream: int, payload: bytes) -> bytes:
+    """A frame of at most 65,535 bytes behind its head."""
+    return _HEAD.pack(0, len(payload), kind, flags, stream) + payload
+
+
 class FrameHeads:
     """Follows one direction, in whatever pieces its bytes come."""
 
     def __init__(self) -> None:
         self._left = 0
         self._part = b""
+
+    @property
+    def left(self) -> int | None:
+        """The bytes that the last frame still has, 0 where the bytes so far end with it; None within a head."""
+        return None if self._part else self._left
 
     def find(self, data: bytes) -> Iterator[FrameHead]:
         """The heads that end within ``data``, the next bytes. Take all of them, or call :meth:`cut`."""

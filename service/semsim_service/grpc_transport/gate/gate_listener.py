@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from semsim.exceptions import InvalidOption, InvalidRequest
 from semsim_service.access.addresses import check_host
 from semsim_service.grpc_transport.gate.caller_connection import CallerConnection
+from semsim_service.grpc_transport.gate.early_refusals import FullQueue
 from semsim_service.grpc_transport.gate.reset_pace import ResetPace
 from semsim_service.grpc_transport.gate.server_socket import ServerSocket
 from semsim_service.grpc_transport.gate.server_tls import ServerTLS
@@ -31,15 +32,17 @@ class Gate:
     Args:
         settings: the service's settings.
         tls: the TLS of callers.
+        queue: refuses calls while it is full.
 
     Raises:
         InvalidOption: the address is in use, or not this machine's, or none.
     """
 
-    def __init__(self, settings: Settings, tls: ServerTLS) -> None:
+    def __init__(self, settings: Settings, tls: ServerTLS, queue: FullQueue) -> None:
         self._listening = listen(settings)
         self._most = min(settings.grpc.connections, _most_connections())
         self._tls = tls
+        self._queue = queue
         self._turns = ResetPace()
         self._server: ServerSocket | None = None
         self._open: set[CallerConnection] = set()
@@ -108,7 +111,7 @@ class Gate:
             taken.close()
             self._places += 1
             return
-        connection = CallerConnection(name, self._turns, lambda cause: self._ended(connection, cause))
+        connection = CallerConnection(name, self._turns, self._queue, lambda cause: self._ended(connection, cause))
         self._open.add(connection)
         context = self._tls.context
         try:

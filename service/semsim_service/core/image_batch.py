@@ -1,0 +1,81 @@
+"""One run of the network: the images of requests that share it, and who gets which embedding."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+Embeddings = NDArray[np.float32]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """The images of one request. The batcher fills in the rest."""
+
+    images: Images
+    """The distinct images, at the network's size, ``(U, H, W, 3)``."""
+    digests: Sequence[bytes]
+    """A digest of each image. Images of equal digests share an embedding."""
+    last_rows: NDArray[np.intp]
+    """For each pair the later of its two rows. The pair is complete when that row is."""
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[None]"
+    embeddings: Embeddings
+    """The embeddings of the images, ``(U, D)``, filled when ``future`` is done."""
+    waiting_since: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    """The time when its first image was taken into a batch, seconds of ``time.monotonic``."""
+    inference_seconds: float = 0.0
+    taken: int = 0
+    done: int = 0
+    abandoned: bool = False
+
+    def wake(self, error: Exception | None) -> None:
+        """Let the caller go on, with its embeddings or with an error."""
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
+
+    def completed_pairs(self, first: int, end: int) -> int:
+        """The number of pairs whose later row is at least ``first`` and less than ``end``."""
+        return int(np.count_nonzero((self.last_rows >= first) & (self.last_rows < end)))
+
+
+@dataclass(slots=True)
+class ImageBatch:
+    """One run of the network: its images, and which job gets which embedding."""
+
+    images: list[Images] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    shares: list[tuple[Job, list[int], list[int]]] = field(default_factory=list)
+    """Each job with rows of it, and for each row its place in the batch."""
+    cached: list[tuple[Job, int, Embeddings]] = field(default_factory=list)
+    """Each job with a row of it, and the embedding of that row from the cache."""
+    copies: int = 0
+    taken: list[tuple[Job, int, int]] = field(default_factory=list)
+    """Each job that has images here, its first row in this batch, and the row behind its last one."""
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that have images here."""
+        return [job for job, _, _ in self.taken]
+
+    @property
+    def completed_pairs(self) -> int:
+        """The number of pairs that are complete with this batch."""
+        return sum(job.completed_pairs(first, end) for job, first, end in self.taken)
+
+    def stack(self) -> Images:
+        """The images, each contiguous, as one read-only array ``(N, H, W, 3)``.
+
+        ``np.stack`` would let go of the interpreter for each image, and wait to have it back from a busy event loop.
+        """
+        joined = b"".join(image.data for image in self.images)
+        return np.frombuffer(joined, dtype=np.uint8).reshape(len(self.images), *self.images[0].shape)
