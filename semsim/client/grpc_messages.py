@@ -48,8 +48,9 @@ def answer_body(response: pb.ScoreResponse) -> bytes:
     Raises:
         InvalidAnswer: the verdict on a pair contradicts its numbers.
     """
-    model = {name: getattr(response.model, name) for name in ("name", "version", "sha256")}
-    return json.dumps({"model": model, "results": [_result(result) for result in response.results]}).encode()
+    return json.dumps(
+        {"model": _identity(response.model), "results": [_result(result) for result in response.results]}
+    ).encode()
 
 
 def model_body(response: pb.GetModelResponse) -> bytes:
@@ -63,7 +64,14 @@ def model_body(response: pb.GetModelResponse) -> bytes:
     except ValueError:
         raise InvalidAnswer("expected the manifest of a model in JSON, got something else") from None
     limits = {field.name: getattr(response.limits, field.name) for field in pb.Limits.DESCRIPTOR.fields}
-    return json.dumps({"service_version": response.service_version, "manifest": manifest, "limits": limits}).encode()
+    lpips = _identity(response.lpips) if response.HasField("lpips") else None
+    return json.dumps(
+        {"service_version": response.service_version, "manifest": manifest, "lpips": lpips, "limits": limits}
+    ).encode()
+
+
+def _identity(model: pb.ModelId) -> dict[str, str]:
+    return {"name": model.name, "version": model.version, "sha256": model.sha256}
 
 
 def _tensor(images: Sequence[LoadedImage]) -> pb.RawImages | None:

@@ -30,6 +30,16 @@ class ServiceLimits(BaseModel):
         )
 
 
+class ServiceLpips(BaseModel):
+    """The LPIPS network of a service."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    sha256: str
+
+
 class ServiceModel(BaseModel):
     """The answer of ``GET /model``, as far as the client needs it."""
 
@@ -37,6 +47,8 @@ class ServiceModel(BaseModel):
 
     service_version: str
     manifest: Manifest
+    lpips: ServiceLpips | None = None
+    """The network that gives ``lpips``; None where results have none, and from services that do not tell."""
     limits: ServiceLimits
 
     @property

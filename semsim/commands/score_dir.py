@@ -171,7 +171,8 @@ def score_dir(
     else:
         print_run(run.rows, summary, output, chosen=way in (Match.BEST, Match.ASSIGNMENT))
         has_controls = controls is not None or scorer.manifest.controls is not None
-        print_lpips(run.rows, asked=lpips is not None)
+        has_lpips = lpips is not None or (remote is not None and remote.service.lpips is not None)
+        print_lpips(run.rows, asked=has_lpips)
         print_fid(run.fid)
         tell_untold(run.rows, asked=has_controls and not no_controls)
     if missing := missing_of(summary):

@@ -147,4 +147,7 @@ class ModelInfo(_Model):
     service_version: str
     manifest: Manifest
     provider: ProviderInfo
+    lpips: Annotated[
+        ModelId | None, Field(description="The LPIPS network of the service; null where results have no lpips.")
+    ]
     limits: Limits

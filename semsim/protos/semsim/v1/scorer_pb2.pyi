@@ -209,18 +209,20 @@ class GetModelRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetModelResponse(_message.Message):
-    __slots__ = ("model", "service_version", "manifest_json", "provider", "limits")
+    __slots__ = ("model", "service_version", "manifest_json", "provider", "limits", "lpips")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     SERVICE_VERSION_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_JSON_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    LPIPS_FIELD_NUMBER: _ClassVar[int]
     model: ModelId
     service_version: str
     manifest_json: str
     provider: ExecutionProvider
     limits: Limits
-    def __init__(self, model: _Optional[_Union[ModelId, _Mapping]] = ..., service_version: _Optional[str] = ..., manifest_json: _Optional[str] = ..., provider: _Optional[_Union[ExecutionProvider, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    lpips: ModelId
+    def __init__(self, model: _Optional[_Union[ModelId, _Mapping]] = ..., service_version: _Optional[str] = ..., manifest_json: _Optional[str] = ..., provider: _Optional[_Union[ExecutionProvider, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., lpips: _Optional[_Union[ModelId, _Mapping]] = ...) -> None: ...
 
 class ExecutionProvider(_message.Message):
     __slots__ = ("active", "missing", "onnxruntime", "arithmetic")

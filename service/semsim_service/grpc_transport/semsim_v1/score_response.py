@@ -60,6 +60,7 @@ def model_message(info: ModelInfo) -> pb.GetModelResponse:
             arithmetic=info.provider.arithmetic,
         ),
         limits=pb.Limits(**info.limits.model_dump()),
+        lpips=None if info.lpips is None else _model(info.lpips),
     )
 
 

@@ -4,7 +4,7 @@ import { described, element } from "./dom.js";
 import { annotator } from "./verdict.js";
 
 /** The card of a model as elements. */
-export function card({ manifest, provider, limits, service_version: version }) {
+export function card({ manifest, provider, lpips, limits, service_version: version }) {
   const { training } = manifest;
   const groups = training.annotators.map(({ kind, count }) => `${count} ${kind.replace("_", " ")}${count === 1 ? "" : "s"}`);
   const judged = groups.length ? `${groups.join(", ")}; so an annotator is ${annotator(manifest)} here` : "nobody";
@@ -19,6 +19,7 @@ export function card({ manifest, provider, limits, service_version: version }) {
     ["Input", `${manifest.input.width}x${manifest.input.height} pixels, ${manifest.input.filter}`],
     ["Threshold", manifest.threshold ?? "none: it is not calibrated"],
     ["Controls", manifest.controls ? `${manifest.controls.count}: ${manifest.controls.source}` : "none: no chance is given"],
+    ["LPIPS", lpips ? `${lpips.name} ${lpips.version}` : "none: the service has no LPIPS artifact"],
     ["Licence", manifest.licence],
     ["SHA-256", element("code", {}, manifest.graph.sha256)],
     ["Runs on", `${provider.active}, ONNX Runtime ${provider.onnxruntime}, semsim ${version}`],
