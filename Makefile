@@ -39,12 +39,13 @@ format: $(DEV)/.done
 
 bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
 	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
-	$(DEV)/bin/python -m benchmarks.scoring.network $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.attacks $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.serving $(BENCH_ARGS)
+	$(DEV)/bin/python -m benchmarks.goals $(BENCH_ARGS)
 
-bench-quick: $(DEV)/.done ## a minute of the service's benchmark: shows that it runs, its figures mean little
+bench-quick: $(DEV)/.done ## two minutes of the service's benchmark and of the goals: shows that they run, their figures mean little
 	$(DEV)/bin/python -m benchmarks.serving --quick
+	$(DEV)/bin/python -m benchmarks.goals --quick
 
 serving-profile: $(DEV)/.done ## where the service's CPU goes, in docs/performance.md
 	$(DEV)/bin/python -m benchmarks.serving.breakdown --write docs/performance.md --picture docs/serving-profile.png

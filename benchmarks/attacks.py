@@ -13,11 +13,12 @@ from statistics import median
 import torch
 
 from benchmarks.attack_cases import CASES, AttackCase, plain_loop, processor_seconds
-from benchmarks.harness.reports import options, publish, records_table
+from benchmarks.harness.reports import options, publish
 from semsim.memory import keep_freed_memory
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.presets import preset
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table
 
 _SECONDS, _MOST, _LEAST = 6.0, 41, 5
 _CPU = torch.device("cpu")

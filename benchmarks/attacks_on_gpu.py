@@ -18,11 +18,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from benchmarks.attack_cases import CASES, AttackCase, plain_loop
-from benchmarks.harness.reports import options, publish, records_table
+from benchmarks.harness.reports import options, publish
 from semsim.memory import keep_freed_memory
 from semsim_training.attacks.candidate_evaluation import Evaluation
 from semsim_training.attacks.presets import preset
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table
 
 _BATCHES = (1, 16, 64, 256)
 _MOST_SECONDS = 3.0

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.harness.reports import options, publish, table
+from benchmarks.harness.reports import options, publish
 from semsim_training.attacks.label_counts import naive_counts
 from semsim_training.attacks.labels import infer_labels, last_layer_gradient
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.source import ImageSource
 from semsim_training.gradients.update import LocalTraining
+from semsim_training.markdown import table
 from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.victims.building import build_network

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness.reports import options, publish, table
+from benchmarks.harness.reports import options, publish
 from semsim import Scorer
 from semsim.pixel_metrics import mse, psnr
 from semsim_training.attacks.presets import preset
@@ -16,6 +16,7 @@ from semsim_training.attacks.search import Search
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.source import ImageSource
 from semsim_training.gradients.update import LocalTraining
+from semsim_training.markdown import table
 from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.comparison import DRAWS

@@ -37,8 +37,8 @@ FLOORS = {
     "summary torch client bulk commands __main__",
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting levels backbones embedding checkpoint client_images gradients defenses victims observations attacks "
-    "reference_metrics reconstructions scale_report annotation recognition judged faithfulness metric subcommands",
-    "semsim_export": "graph time_curve parity parity_pairs artifact_export export_command control_export "
+    "reference_metrics reconstructions scale_report annotation recognition judged uninformative_report control_report faithfulness metric subcommands",
+    "semsim_export": "graph lowered_graph provider_sessions provider_report precision_report time_curve parity parity_pairs artifact_export export_command control_export "
     "export_controls_command lpips_graph lpips_export export_lpips_command "
     "fid_export export_fid_command",
     "semsim_service": "settings setting_origins access core observing web_page http grpc_transport host service "
@@ -48,7 +48,7 @@ FLOORS = {
     "flower_options flower_guard flower_probe flower nvflare_client nvflare_reply nvflare_filter nvflare_metric "
     "nvflare",
     "benchmarks": "harness attack_cases attacks attacks_on_gpu labels local_training presets serving scoring soak "
-    "overload malformed networks damage federation_controls",
+    "overload malformed networks damage goals",
 }
 """The rooms of each package from the ground up: a room imports only rooms that are named before it."""
 FORBIDDEN_IN_LIBRARY = {"torch", "torchvision", "timm", "bentoml", "starlette", "fastapi"}

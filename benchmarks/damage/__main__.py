@@ -12,11 +12,12 @@ from PIL import Image
 
 from benchmarks.damage.damages import DAMAGES, FORMATS, encode
 from benchmarks.damage.encoders import TOOLS, pillow_files, tool_files
-from benchmarks.harness.reports import options, publish, table
+from benchmarks.harness.reports import options, publish
 from semsim.exceptions import InvalidImage
 from semsim.images import RGBImage, decode
 from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
+from semsim_training.markdown import table
 
 _SIZES = (None, (64, 64), (33, 17), (700, 500))
 _PHOTOGRAPHS_FOR_ENCODERS = 6

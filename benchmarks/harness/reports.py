@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,17 +14,6 @@ from semsim.scorer import Scorer
 from semsim_training.markdown import write_between
 
 _SHOWN = 30
-
-
-def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-def records_table(rows: Sequence[Mapping[str, object]]) -> str:
-    """A Markdown table of rows that name their columns; the first one names all, in order."""
-    return table(list(rows[0]), ([row.get(column, "") for column in rows[0]] for row in rows))
 
 
 def tallies(counts: Mapping[str, int]) -> str:

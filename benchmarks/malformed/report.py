@@ -2,11 +2,12 @@
 
 from collections import Counter
 
-from benchmarks.harness.reports import table, verdict_lines
+from benchmarks.harness.reports import verdict_lines
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.inputs.kinds import KINDS
 from benchmarks.malformed.run import MEMORY_LIMIT_MIB
 from semsim_training.machine import machine
+from semsim_training.markdown import table
 
 _SHOWN = 8
 

@@ -8,11 +8,12 @@ from textwrap import shorten
 
 import torch
 
-from benchmarks.harness.reports import options, publish, table
+from benchmarks.harness.reports import options, publish
 from benchmarks.networks.network_list import NETWORKS, ListedNetwork
 from semsim.exceptions import InvalidVictim
 from semsim_training.gradients.client_gradients import chosen_path
 from semsim_training.gradients.trial import Trial
+from semsim_training.markdown import table
 
 _HEAD = ("network", "from", "images", "parameters", "path", "difference", "computed by equal operations")
 

@@ -3,12 +3,10 @@
 python -m benchmarks.overload --seconds 40 --write docs/endurance.md
 """
 
-import os
-
-from benchmarks.harness.reports import options, publish, under_test
+from benchmarks.harness.reports import options, publish
 from benchmarks.overload.report import faults, report
 from benchmarks.overload.result import OverloadPlan
-from benchmarks.overload.run import run
+from benchmarks.overload.run import run, service_apart
 
 
 def main() -> None:
@@ -19,16 +17,9 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=15.0, help="seconds after which a refused client gives up")
     arguments = parser.parse_args()
     plan = OverloadPlan(arguments.rounds, arguments.seconds, patience=arguments.patience, seed=arguments.seed)
-    # A core for the service and the others for its clients, so that neither slows the other.
-    first, *others = sorted(os.sched_getaffinity(0))
-    settings = {}
-    if others:
-        os.sched_setaffinity(0, others)
-        # ONNX Runtime binds the threads of its pool to cores of its own choice: with one thread there is no pool.
-        settings["SEMSIM_PROVIDERS__CPU__THREADS"] = "1"
-    with under_test(arguments, settings, {first}) as (server, scorer):
+    with service_apart(arguments) as (server, scorer, apart):
         overloads = run(server, scorer, plan)
-    text = report(overloads, plan, apart=bool(others))
+    text = report(overloads, plan, apart=apart)
     publish(text, "overload", arguments.write, faults(overloads, plan))
 
 

@@ -1,15 +1,17 @@
 """The report of an overload, as Markdown."""
 
 from collections.abc import Sequence
+from math import isnan
 from statistics import mean
 
 import numpy as np
 
 from benchmarks.harness.clients import Attempt
 from benchmarks.harness.questions import Form
-from benchmarks.harness.reports import records_table, table, verdict_lines
+from benchmarks.harness.reports import verdict_lines
 from benchmarks.overload.result import QUEUE_BYTES, Overload, OverloadPlan, Record
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table, table
 
 GOAL = 0.85
 
@@ -83,17 +85,15 @@ def _row(one: Overload) -> dict[str, object]:
         "gave up (cut short)": f"{one.record.gave_up} ({one.record.cut_short})",
         "Retry-After, s": f"{min(waits)} to {max(waits)}" if waits else "none",
         "p50, p99 of refusals": _percentiles(refusals),
-        "CPU a refusal / a pair": _cost(one, len(refusals), len(accepted) * one.pairs),
+        "CPU a refusal / a pair": _cost(one),
         "most in the queue": f"{max(one.queue_pairs):.0f} pairs, {max(one.queue_bytes) / 2**20:.0f} MiB",
     }
 
 
-def _cost(one: Overload, refusals: int, pairs: int) -> str:
-    """Processor time of a refusal: what the overload used beyond its answered pairs at the price of capacity."""
-    if not refusals:
+def _cost(one: Overload) -> str:
+    if isnan(one.refusal_cpu):
         return "none refused"
-    refusal = max(0.0, one.cpu - one.capacity_cpu * pairs) / refusals
-    return f"{refusal * 1e3:.2f} / {one.capacity_cpu * 1e3:.2f} ms"
+    return f"{one.refusal_cpu * 1e3:.2f} / {one.capacity_cpu * 1e3:.2f} ms"
 
 
 def _percentiles(attempts: Sequence[Attempt]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import nan
 from statistics import mean
 
 from benchmarks.harness.clients import Attempt
@@ -101,6 +102,15 @@ class Overload:
     def ratio(self) -> float:
         """Goodput over capacity."""
         return self.goodput / self.capacity
+
+    @property
+    def refusal_cpu(self) -> float:
+        """Seconds of the service's processors for each refusal: what answers at the price of capacity leave over.
+
+        NaN where nobody was refused.
+        """
+        refusals, pairs = len(self.counted(self.record.refused)), len(self.counted(self.record.answered)) * self.pairs
+        return max(0.0, self.cpu - self.capacity_cpu * pairs) / refusals if refusals else nan
 
     def counted(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """The attempts that ended in the time that is counted."""

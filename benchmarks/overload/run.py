@@ -2,8 +2,11 @@
 
 import asyncio
 import itertools
+import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
@@ -11,6 +14,7 @@ from benchmarks.harness.clients import Attempt, End, client_of
 from benchmarks.harness.messages import request_of
 from benchmarks.harness.metrics import scrape
 from benchmarks.harness.questions import Form, Mark, Question, ask
+from benchmarks.harness.reports import under_test
 from benchmarks.harness.rows import Row, differences, expected_rows
 from benchmarks.harness.server import Server, ServerFailed
 from benchmarks.overload.result import Capacity, Overload, OverloadPlan, Record
@@ -40,6 +44,21 @@ class Prepared:
 
 
 Send = Callable[[bytes, Attempt], Awaitable[None]]
+
+
+@contextmanager
+def service_apart(arguments: Namespace) -> Iterator[tuple[Server, Scorer, bool]]:
+    """The service on a core of its own and its clients on the others, if there are any: true where there are."""
+    cores = os.sched_getaffinity(0)
+    first, *others = sorted(cores)
+    # ONNX Runtime binds the threads of its pool to cores of its own choice: with one thread there is no pool.
+    settings = {"SEMSIM_PROVIDERS__CPU__THREADS": "1"} if others else {}
+    os.sched_setaffinity(0, others or cores)
+    try:
+        with under_test(arguments, settings, {first}) as (server, scorer):
+            yield server, scorer, bool(others)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 async def keep_busy(send: Send, work: Sequence[Prepared], clients: int, seconds: float) -> Record:

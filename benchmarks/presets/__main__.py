@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.attack_cases import processor_seconds
-from benchmarks.harness.reports import options, publish, records_table
+from benchmarks.harness.reports import options, publish
 from benchmarks.presets.sides import ROUND, SOURCED, compare, one_client
 from semsim.memory import keep_freed_memory
 from semsim.pixel_metrics import mse, psnr
@@ -23,6 +23,7 @@ from semsim_training.attacks.presets import preset
 from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.client_images.source import ImageSource
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table
 from semsim_training.observations.client_side import Protocol, observe
 from semsim_training.observations.observation import Observation, Victim
 from semsim_training.victims.building import build_network

@@ -17,12 +17,13 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from benchmarks.harness.processes import process
-from benchmarks.harness.reports import options, publish, records_table
+from benchmarks.harness.reports import options, publish
 from benchmarks.scoring.sides import ARTIFACT, Measurement, pair_paths, scorer, torch_loop
 from benchmarks.serving.pairs import real_images
 from semsim.artifact import Artifact
 from semsim_export.parity_pairs import degraded_pairs
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table
 
 ORIGINALS = 48
 MOST_RECONSTRUCTIONS = 8

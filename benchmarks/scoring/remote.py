@@ -16,11 +16,12 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.reports import options, publish, records_table
+from benchmarks.harness.reports import options, publish
 from benchmarks.harness.server import running, semsim_serve
 from benchmarks.serving.pairs import real_images
 from semsim_export.parity_pairs import degraded_pairs
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table
 
 RUNS = 3
 SIDES = (32, 96)

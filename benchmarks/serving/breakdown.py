@@ -18,13 +18,14 @@ import psutil  # type: ignore[import-untyped]
 from benchmarks.harness.metrics import scrape
 from benchmarks.harness.processes import Elsewhere, awake, process, worker
 from benchmarks.harness.questions import Form
-from benchmarks.harness.reports import options, publish, table
+from benchmarks.harness.reports import options, publish
 from benchmarks.serving.cells import Cell, Run, ServingPlan
 from benchmarks.serving.contenders import OURS, Contender, started
 from benchmarks.serving.load import measure
 from benchmarks.serving.measure import prepared
 from benchmarks.serving.parts import Part, Stage, shares, stages
 from semsim_training.machine import machine
+from semsim_training.markdown import table
 
 SIDE = 64
 _CELLS = (Cell(SIDE, 1, 16), Cell(SIDE, 8, 16))

@@ -44,7 +44,7 @@ class Pairs:
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
         """Each pair as two PNG files."""
-        return [(_png(x), _png(y)) for x, y in zip(self.originals, self.reconstructions, strict=True)]
+        return [(png(x), png(y)) for x, y in zip(self.originals, self.reconstructions, strict=True)]
 
     def questions(self, size: int, form: Form) -> Iterator[Question]:
         """All pairs, ``size`` a question, without names."""
@@ -72,7 +72,8 @@ def make_pairs(data: Path, side: int, count: int) -> Pairs:
     return Pairs(originals, reconstructions, np.array([score.distance for score in scores]))
 
 
-def _png(image: NDArray[np.uint8]) -> bytes:
+def png(image: NDArray[np.uint8]) -> bytes:
+    """The PNG file of an image."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()

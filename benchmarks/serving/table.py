@@ -1,15 +1,15 @@
 """The report of a run, as Markdown."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.harness.questions import Form
-from benchmarks.harness.reports import records_table, table
 from benchmarks.serving.cells import Cell, Loop
 from benchmarks.serving.contenders import Contender
 from benchmarks.serving.measure import Results
 from semsim_training.machine import machine
+from semsim_training.markdown import records_table, table
 
 # Fewer clients leave the network idle while their answers travel.
 MANY_CLIENTS = 16
@@ -18,11 +18,12 @@ _RAW_BOUNDS = [("`session.run` alone", 0.9, Loop.NETWORK), ("the library's loop"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound that must hold under every load of many clients."""
+    """A bound that must hold under every load."""
 
     text: str
     bound: float
-    values: dict[Cell, float]
+    values: Mapping[Cell | str, float]
+    """The value under each load."""
     least: bool = True
     """True where ``bound`` is the lowest value allowed, rather than the highest."""
 
@@ -37,9 +38,9 @@ class Goal:
         return self.held == len(self.values)
 
     @property
-    def worst(self) -> Cell:
+    def worst(self) -> Cell | str:
         """The load that is furthest from the goal."""
-        choose: Callable[..., Cell] = min if self.least else max
+        choose: Callable[..., Cell | str] = min if self.least else max
         return choose(self.values, key=self.values.__getitem__)
 
 
@@ -77,7 +78,7 @@ def report(results: Results, model: str) -> str:
         "those that do not run paused, and the loops before and after each; medians; ratios run by run.",
         f"Machine: {machine()}.",
         f"Goals, at {MANY_CLIENTS} clients and more:",
-        _goals(results),
+        goals_table(goals(results)),
         "Throughput over that of `session.run` alone, at batches of 16 ready images (of the library's loop over raw "
         "images, in brackets):",
         _ratios(results),
@@ -90,7 +91,8 @@ def report(results: Results, model: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _goals(results: Results) -> str:
+def goals_table(reached: Sequence[Goal]) -> str:
+    """The goals, each with the load that is furthest from it."""
     return records_table(
         [
             {
@@ -100,7 +102,7 @@ def _goals(results: Results) -> str:
                 "worst": f"{goal.values[goal.worst]:.2f}",
                 "at": goal.worst,
             }
-            for goal in goals(results)
+            for goal in reached
         ]
     )
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.questions import GRPC_FORMS, HTTP_FORMS
-from benchmarks.harness.reports import table, tallies, verdict_lines
+from benchmarks.harness.reports import tallies, verdict_lines
 from benchmarks.harness.rows import DISTANCE_TOLERANCE, EXACT_TOLERANCE, SINGLE_TOLERANCE
 from benchmarks.soak.result import Fate, Soak, Times
 from benchmarks.soak.verdict import GROWTH_BLOCKS, GROWTH_MIB_PER_HOUR, SETTLE_SECONDS, WARM_UP_SECONDS
 from semsim_training.machine import machine
+from semsim_training.markdown import table
 
 _FORMS = (*HTTP_FORMS, *GRPC_FORMS)
 

@@ -1,5 +1,6 @@
 """Tables that runs write into pages of the documentation."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
@@ -26,3 +27,14 @@ def write_between(page: Path, mark: str, text: str) -> None:
     before, behind = around_marks(page, mark)
     marker = f"<!-- {mark} -->"
     page.write_text(f"{before}{marker}\n{text.strip()}\n{marker}{behind}")
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def records_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """A Markdown table of rows that name their columns; the first one names all, in order."""
+    return table(list(rows[0]), ([row.get(column, "") for column in rows[0]] for row in rows))

@@ -9,7 +9,7 @@ the mistakes that make them so, and by darkening, or moved; beside them stand th
 
 import io
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ from semsim.uninformative import Uninformative
 from semsim.uninformative.empty_originals import SIDE, shows_nothing
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.judged.judged_set import JudgedSet
-from semsim_training.markdown import write_between
+from semsim_training.markdown import records_table, write_between
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from semsim_training.reconstructions.scored_rows import score_rows
 
@@ -212,12 +212,6 @@ def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
         yield {"set": f"`{name}`", "reconstructions": f"{len(scored):,}", **shares}
 
 
-def _table(rows: list[dict[str, object]]) -> str:
-    """A Markdown table of rows that name their columns."""
-    lines: Iterable[Iterable[object]] = (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
 def main() -> None:
     """Measure, and print the tables; with ``--write`` keep them in a page."""
     parser = ArgumentParser(description=__doc__)
@@ -226,7 +220,7 @@ def main() -> None:
     arguments, scorer = parser.parse_args(), Scorer()
     copies = (copied(scorer, arguments.data, changes, number) for changes, number in ((SPOILT, 500), (MOVED, 200)))
     tables = made(scorer), real(arguments.data), *copies, attacked(scorer)
-    text = "\n\n".join(_table(list(rows)) for rows in tables)
+    text = "\n\n".join(records_table(list(rows)) for rows in tables)
     print(text)
     if arguments.write is not None:
         write_between(arguments.write, "uninformative", text)

@@ -1,18 +1,19 @@
 """False alarms of audits, and the leaks that they keep: controls against leakage alone.
 
-python -m benchmarks.federation_controls [--write FILE]
+python -m semsim_training.control_report DATA [--write FILE]
 """
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness.reports import options, publish, table
 from semsim.controls import Controls, Portraits
 from semsim.exceptions import NotCalibrated
 from semsim.scorer import Scorer
 from semsim_training.client_images.source import ImageSource
+from semsim_training.markdown import table, write_between
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 
 BATCHES = (1, 4, 8, 16)
@@ -21,7 +22,10 @@ DRAWS, CONTROLS, ROWS = 300, (200, 1600), 48
 
 def main() -> None:
     """Print the table; with ``--write`` keep it in a page."""
-    arguments = options(__doc__, "federation-controls", images=True).parse_args()
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="the folder of real images, SEMSIM_DATA")
+    parser.add_argument("--write", type=Path, help="a Markdown page with <!-- federation-controls --> marks")
+    arguments = parser.parse_args()
     scorer = Scorer()
     sources = {
         "cifar10": ImageSource(folder=arguments.data / "cifar10" / "test", name="cifar10", size=32),
@@ -29,7 +33,10 @@ def main() -> None:
     }
     rows = [row for name, source in sources.items() for row in _rows(scorer, name, source)]
     head = ["images", "controls", "batch", "by leakage alone", "leaked", "others' reconstructions", "leaks kept"]
-    publish(table(head, rows), "federation-controls", arguments.write)
+    text = table(head, rows)
+    print(text)
+    if arguments.write is not None:
+        write_between(arguments.write, "federation-controls", text)
 
 
 def _rows(scorer: Scorer, name: str, source: ImageSource) -> list[list[object]]:

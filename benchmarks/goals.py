@@ -1,0 +1,127 @@
+"""The goals of scale and of the last milliseconds, each beside its peer in the same run: reached, or not.
+
+    python -m benchmarks.goals [--quick] [--write FILE]
+
+Seven minutes on two cores; ``--quick`` shows in a minute that everything runs, and its figures mean little. The goals
+under load are those of `benchmarks.serving`; those on a card, of `benchmarks.scoring.on_gpu`.
+"""
+
+import io
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from time import process_time
+from timeit import timeit
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.harness.questions import Form
+from benchmarks.harness.reports import options, publish
+from benchmarks.overload.report import ratios
+from benchmarks.overload.result import OverloadPlan
+from benchmarks.overload.run import run as overload
+from benchmarks.overload.run import service_apart
+from benchmarks.serving.cells import ONE_THREAD
+from benchmarks.serving.pairs import make_pairs, png, real_images
+from benchmarks.serving.table import Goal, goals_table
+from semsim.artifact import Artifact
+from semsim.images import RGBImage, decode
+from semsim.scorer import Scorer
+from semsim_export.parity_pairs import degraded_pairs
+from semsim_export.precision_report import LEAST_GAIN, LEAST_SPEARMAN, compare_precisions
+from semsim_training.machine import machine
+from semsim_training.scale_report import loop_seconds, measure
+
+
+def bulk(data: Path, quick: bool) -> Iterator[Goal]:
+    """The cost of a pair in a table, by the slope of two runs, beside a plain loop; and the memory of both runs."""
+    pairs = make_pairs(data, 32, 256).encoded()
+    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as folder:
+        small, large = (measure(pairs, n, 2, Path(folder)) for n in ((512, 1536) if quick else (4096, 16384)))
+    slope = (large.cpu_seconds - small.cpu_seconds) / (large.pairs - small.pairs)
+    yield _goal("score-table: CPU of a pair, of a plain loop's", 1.0, slope / loop_seconds(pairs), least=False)
+    more = f"score-table: memory of {large.pairs} pairs, of that of {small.pairs}"
+    yield _goal(more, 1.2, large.peak_bytes / small.peak_bytes, least=False)
+
+
+def decoding(data: Path, quick: bool) -> Iterator[Goal]:
+    """PNG of 224 pixels beside Pillow, which gives the same pixels."""
+    files = [png(image) for image in real_images(data, 224, 16)]
+
+    def pillow(file: bytes) -> RGBImage:
+        return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+
+    if not all(np.array_equal(decode(file), pillow(file)) for file in files):
+        raise RuntimeError("expected the pixels that Pillow decodes, got others")
+    times = [[_seconds(read, files) for read in (pillow, decode)] for _ in range(3 if quick else 31)]
+    yield _goal("PNG, 224 px: as fast as Pillow, times", 1.5, median(theirs / ours for theirs, ours in times))
+
+
+def _seconds(read: Callable[[bytes], RGBImage], files: list[bytes]) -> float:
+    return timeit(lambda: [read(file) for file in files], timer=process_time, number=1)
+
+
+def precisions(data: Path, quick: bool) -> Iterator[Goal]:
+    """Lower precisions on the CPU beside the bundled graph: their speed, where they rank alike."""
+    artifact = Artifact.load()
+    images = real_images(data, artifact.manifest.input.height, 48)
+    figures, _ = compare_precisions(artifact, degraded_pairs(images[:32], 0), degraded_pairs(images[32:], 1), 3)
+    alike = [one for one in figures if one.spearman >= LEAST_SPEARMAN]
+    best = min(alike, key=lambda one: float(np.median(one.pair_ratios)))
+    gain = 1 / float(np.median(best.pair_ratios))
+    yield _goal("the best lower precision: as fast as the bundled graph, times", LEAST_GAIN, gain, best.precision.value)
+
+
+def network(data: Path, quick: bool) -> Iterator[Goal]:
+    """The bundled model's network beside the whole EfficientNet-Lite0 at 64 pixels, which 0.1 was."""
+    scorers = [Scorer(path, providers=ONE_THREAD) for path in (None, Path("models/imagenet-baseline"))]
+    sizes = [scorer.manifest.input for scorer in scorers]
+    batches = [np.zeros((16, size.height, size.width, 3), dtype=np.uint8) for size in sizes]
+
+    def seconds(scorer: Scorer, images: NDArray[np.uint8]) -> float:
+        return timeit(lambda: scorer.embed_prepared(images), timer=process_time, number=1)
+
+    times = [[*map(seconds, scorers, batches)] for _ in range(32)][1:]
+    ours = median(mine / whole for mine, whole in times)
+    yield _goal("the network: CPU of a pair, of imagenet-baseline's", 0.25, ours, least=False)
+
+
+def overloads(data: Path, quick: bool) -> Iterator[Goal]:
+    """Goodput at three times the capacity, and the processor time of a refusal over gRPC."""
+    plan = OverloadPlan(1, 4.0, 0.5, (8,), 2.0) if quick else OverloadPlan(1, 25.0, 3.0, (4, 8, 16), 8.0)
+    with service_apart(Namespace(model=None, keep=None)) as (server, scorer, _):
+        measured = overload(server, scorer, plan, (Form.BATCH,) if quick else (Form.JSON, Form.OCTETS, Form.BATCH))
+    shares = {form.value: ratio for form, ratio in ratios(measured).items()}
+    worst = min(shares, key=shares.__getitem__)
+    yield _goal("overload: goodput, of capacity", 0.92, shares[worst], worst)
+    (over_grpc,) = (one for one in measured if one.form is Form.BATCH)
+    yield _goal("overload: CPU of a refusal over gRPC, ms", 0.3, over_grpc.refusal_cpu * 1e3, least=False)
+
+
+PARTS = (network, decoding, precisions, bulk, overloads)
+
+
+def _goal(text: str, bound: float, value: float, at: str = "", *, least: bool = True) -> Goal:
+    return Goal(f"{text}: at {'least' if least else 'most'} {bound:g}", bound, {at: value}, least)
+
+
+def main() -> None:
+    """Measure each part, print its goals at once, and all of them at the end; with ``--write`` keep them in a page."""
+    parser = options(__doc__, "goals", images=True)
+    parser.add_argument("--quick", action="store_true", help="little of each")
+    arguments = parser.parse_args()
+    reached: list[Goal] = []
+    for part in PARTS:
+        sys.stderr.write(f"{part.__name__}\n")
+        reached += part(arguments.data, arguments.quick)
+    text = f"Machine: {machine()}.\n\n{goals_table(reached)}\n"
+    publish(text, "goals", arguments.write)
+
+
+if __name__ == "__main__":
+    main()
