@@ -116,6 +116,15 @@ class ControlEmbeddings:
         chances[left < FEWEST_CONTROLS] = np.nan
         return chances
 
+    def distances(self, original: NDArray[np.float32], reconstruction: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The distances ``(k,)`` of the controls to a reconstruction, without those of copies of its original.
+
+        Both are embeddings ``(D,)`` by the graph of the controls.
+        """
+        squares = _squares(np.stack([original, reconstruction]), self.embeddings, self._lengths)
+        apart = squares[0] > self._copy_distance**2
+        return np.sqrt(np.maximum(squares[1][apart], 0.0, dtype=np.float64))
+
 
 def different(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
     """False ``(N,)`` for an image that is a copy of an earlier one, by their embeddings ``(N, D)``."""

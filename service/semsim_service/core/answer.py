@@ -1,6 +1,7 @@
 """Scores and failures as the answer that every transport gives."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import semsim
 from semsim.lpips_artifact import LpipsManifest
@@ -10,13 +11,16 @@ from semsim.pairs import PairFailure
 from semsim.providers import ProviderReport
 from semsim.scorer import PairScore
 from semsim.summary import summarize
+from semsim_service.core.beside_controls import ScoreBesideControls
 from semsim_service.core.schemas import (
+    ControlsHistogram,
     FailedPair,
     ModelId,
     ModelInfo,
     Problem,
     ProviderInfo,
     ScoredPair,
+    ScoredPairBesideControls,
     ScoreResponse,
 )
 from semsim_service.settings import Limits
@@ -54,7 +58,7 @@ def _identity(manifest: Manifest | LpipsManifest) -> ModelId:
 def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair | FailedPair:
     if isinstance(result, PairFailure):
         return FailedPair(id=pair_id, error=Problem(code=result.code, message=result.message))
-    return ScoredPair(
+    numbers = ScoredPair(
         id=pair_id,
         distance=result.distance,
         leakage=result.leakage,
@@ -70,3 +74,7 @@ def _result(pair_id: str | None, result: PairScore | PairFailure) -> ScoredPair 
         resized=result.resized,
         uninformative=result.uninformative,
     )
+    if not isinstance(result, ScoreBesideControls):
+        return numbers
+    histogram = None if result.histogram is None else ControlsHistogram(**asdict(result.histogram))
+    return ScoredPairBesideControls(**dict(numbers), controls_histogram=histogram)

@@ -36,6 +36,7 @@ class PreparedRequest:
     digests: list[bytes]
     """A digest of each of the network's images."""
     controls: bool
+    histogram: bool = False
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Preparer:
             parts.append(self._scorer.prepare(piece.originals, piece.reconstructions, pause=pause))
         pairs, digests = self._joined(parts)
         ids = [pair.id for pair in received.pairs]
-        return PreparedRequest(ids, indices, failures, pairs, digests, received.controls)
+        return PreparedRequest(ids, indices, failures, pairs, digests, received.controls, received.histogram)
 
     def _joined(self, parts: Sequence[PreparedPairs]) -> tuple[PreparedPairs | None, list[bytes]]:
         """The parts as one, each image once, and the images' digests."""

@@ -34,3 +34,5 @@ class ReceivedRequest:
     pairs: Sequence[ReceivedPair | RejectedPair]
     controls: bool = True
     """False where the caller does not ask whether a reconstruction is identified."""
+    histogram: bool = False
+    """True where the caller asks how far the controls are from each reconstruction."""

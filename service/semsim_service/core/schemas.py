@@ -116,6 +116,19 @@ class ScoredPair(_Model):
     ]
 
 
+class ControlsHistogram(_Model):
+    """The distances of the model's controls to a reconstruction, without controls that are copies of its original."""
+
+    edges: Annotated[list[float], Field(description="Edges of bins of one width, from 0 to the largest distance.")]
+    counts: Annotated[list[int], Field(description="The number of controls in each bin.")]
+
+
+class ScoredPairBesideControls(ScoredPair):
+    """The numbers of one pair, for a request with the header X-Semsim-Controls: histogram."""
+
+    controls_histogram: Annotated[ControlsHistogram | None, Field(description="Null where chance is.")]
+
+
 class FailedPair(_Model):
     """A pair that was not scored."""
 
@@ -127,7 +140,7 @@ class ScoreResponse(_Model):
     """One result for each pair, in the order of the request."""
 
     model: ModelId
-    results: list[ScoredPair | FailedPair]
+    results: list[ScoredPair | ScoredPairBesideControls | FailedPair]
     summary: Summary
 
 

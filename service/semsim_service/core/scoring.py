@@ -19,6 +19,7 @@ from semsim.stages import Pause
 from semsim_service.core.admission import Admission
 from semsim_service.core.answer import answer, model_info
 from semsim_service.core.batcher import Batcher
+from semsim_service.core.beside_controls import beside_controls
 from semsim_service.core.call import Call, Source, Span, Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.company import Company
@@ -312,7 +313,10 @@ class ScoringCore:
         call.timings.inference = job.inference_seconds
         call.timings.spans.append(Span("queue", job.waiting_since, job.began))
         call.timings.spans.append(Span("infer", job.began, time.monotonic()))
-        return self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)
+        scores = self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)
+        if not prepared.histogram:
+            return scores
+        return beside_controls(self._scorer.controls, pairs, job.embeddings, scores)
 
 
 def _last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:

@@ -20,7 +20,7 @@ from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.schemas import ScoreResponse
 from semsim_service.core.scoring import Parse, ScoringCore
 from semsim_service.http.body import read_body
-from semsim_service.http.controls_header import read_controls
+from semsim_service.http.controls_header import ControlsAsked, read_controls
 from semsim_service.http.errors import error_response, refusal
 from semsim_service.http.exposition import Scrapes
 from semsim_service.http.json_body import claimed_pairs, parse_json
@@ -108,19 +108,20 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse,
         )
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("expected a body without Content-Encoding, got a compressed one")
-    controls = read_controls(request.headers)
+    asked = read_controls(request.headers)
+    controls, histogram = asked is not ControlsAsked.NOTHING, asked is ControlsAsked.HISTOGRAM
     if content_type == RAW:
         shape = read_shape(request.headers, limits)
         announced = request.headers.get("content-length", "")
         if announced.isdecimal():
             check_length(shape, int(announced))
         raw = await read_body(request, limits, call.reserve_bytes)
-        return lambda: ReceivedRequest(parse_raw(raw, shape), controls), Claim(shape.pairs, shape.size // 3)
+        return lambda: ReceivedRequest(parse_raw(raw, shape), controls, histogram), Claim(shape.pairs, shape.size // 3)
     body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
-        return lambda: parse_json(body, limits, controls=controls), Claim(claimed_pairs(body))
+        return lambda: parse_json(body, limits, controls=controls, histogram=histogram), Claim(claimed_pairs(body))
     pairs = await parse_multipart(request.headers, body, limits)
-    return lambda: ReceivedRequest(pairs, controls), Claim(len(pairs))
+    return lambda: ReceivedRequest(pairs, controls, histogram), Claim(len(pairs))
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:

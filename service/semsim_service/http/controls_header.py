@@ -1,21 +1,34 @@
-"""The header by which a request with any body says that it wants no controls."""
+"""The header by which a request with any body says what it asks of the controls."""
+
+from enum import StrEnum
 
 from starlette.datastructures import Headers
 
 from semsim.exceptions import InvalidRequest
 
 CONTROLS_HEADER = "x-semsim-controls"
-"""``false`` leaves ``chance`` and ``identified`` out of the answer; ``true`` is the default."""
-_VALUES = {"true": True, "false": False}
 
 
-def read_controls(headers: Headers) -> bool:
-    """False where the header says so.
+class ControlsAsked(StrEnum):
+    """The values of the header."""
+
+    NOTHING = "false"
+    """``chance`` and ``identified`` are left out of the answer."""
+    CHANCE = "true"
+    """The default."""
+    HISTOGRAM = "histogram"
+    """Results have ``controls_histogram``, too."""
+
+
+def read_controls(headers: Headers) -> ControlsAsked:
+    """The value of the header.
 
     Raises:
-        InvalidRequest: the header has another value than true or false.
+        InvalidRequest: the header has another value.
     """
-    value = headers.get(CONTROLS_HEADER, "true").strip().lower()
-    if value not in _VALUES:
-        raise InvalidRequest("expected a header X-Semsim-Controls: true or false, got another value")
-    return _VALUES[value]
+    try:
+        return ControlsAsked(headers.get(CONTROLS_HEADER, ControlsAsked.CHANCE).strip().lower())
+    except ValueError:
+        raise InvalidRequest(
+            "expected a header X-Semsim-Controls: false, true or histogram, got another value"
+        ) from None

@@ -25,13 +25,14 @@ def claimed_pairs(body: bytes) -> int:
     return body.count(b'"reconstruction"', 0, _COUNTED_BYTES)
 
 
-def parse_json(body: bytes, limits: Limits, *, controls: bool = True) -> ReceivedRequest:
+def parse_json(body: bytes, limits: Limits, *, controls: bool = True, histogram: bool = False) -> ReceivedRequest:
     """The request in a JSON body. Base64 is decoded here, within the limit of one image.
 
     Args:
         body: the body.
         limits: the limits of a request.
         controls: False where the request's header wants none; the body's own field may want none, too.
+        histogram: True where the request's header asks how far the controls are.
 
     Raises:
         InvalidRequest: the body is not JSON, gives a field twice, or has another shape than a request, outside its
@@ -46,13 +47,15 @@ def parse_json(body: bytes, limits: Limits, *, controls: bool = True) -> Receive
     except ValidationError as error:
         refuse_repeated_fields(body)
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return _salvage(body, problems, limits, controls)
+        return _salvage(body, problems, limits, controls, histogram)
     if may_repeat_fields(body, request):
         refuse_repeated_fields(body)
-    return ReceivedRequest([_decoded(pair, limits) for pair in request.pairs], controls and request.controls)
+    return ReceivedRequest([_decoded(pair, limits) for pair in request.pairs], controls and request.controls, histogram)
 
 
-def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits, controls: bool) -> ReceivedRequest:
+def _salvage(
+    body: bytes, problems: list[ErrorDetails], limits: Limits, controls: bool, histogram: bool
+) -> ReceivedRequest:
     """Keep the sound pairs, where every problem lies inside a pair."""
     inside = [problem for problem in problems if len(problem["loc"]) >= 2 and problem["loc"][0] == "pairs"]
     if len(inside) != len(problems):
@@ -65,7 +68,7 @@ def _salvage(body: bytes, problems: list[ErrorDetails], limits: Limits, controls
         _rejected(raw, by_index[i]) if i in by_index else _decoded(PairInput.model_validate(raw), limits)
         for i, raw in enumerate(request["pairs"])
     ]
-    return ReceivedRequest(pairs, controls and request.get("controls", True))
+    return ReceivedRequest(pairs, controls and request.get("controls", True), histogram)
 
 
 def _rejected(raw: object, problems: Sequence[ErrorDetails]) -> RejectedPair:

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 import semsim
 from semsim_service.core.schemas import ErrorEnvelope, ModelInfo, ScoreRequest, ScoreResponse
+from semsim_service.http.controls_header import ControlsAsked
 
 _REFERENCE = "#/components/schemas/"
 _SECURITY: list[dict[str, list[str]]] = [{"token": []}, {}]
@@ -115,8 +116,9 @@ def _originals() -> dict[str, Any]:
 
 
 def _controls() -> dict[str, Any]:
-    text = "false leaves chance and identified out, as the field controls of a JSON body does; they are null then."
-    schema = {"type": "string", "enum": ["true", "false"], "default": "true"}
+    text = "false leaves chance and identified out, as the field controls of a JSON body does; they are null then. "
+    text += "histogram adds controls_histogram to each result: the distances of the controls to the reconstruction."
+    schema = {"type": "string", "enum": [value.value for value in ControlsAsked], "default": ControlsAsked.CHANCE.value}
     return {"name": "X-Semsim-Controls", "in": "header", "description": text, "schema": schema}
 
 

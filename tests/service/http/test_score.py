@@ -31,6 +31,34 @@ def assert_results_of(scorer: Scorer, results: list[dict[str, object]], reconstr
         assert result["identified"] is expected.identified
 
 
+def test_a_request_may_ask_how_far_the_controls_are(service: LiveService, bundled: Scorer) -> None:
+    """With the header, each result of any body has the distances of the controls in bins, or null beside no chance."""
+    names = ("cat.jpg", "cat_noise.png", "coffee.jpg")
+    images = [(IMAGES / name).read_bytes() for name in names]
+    pairs = [base64_pair(images[0], other) for other in images[1:]] + [base64_pair(b"none", images[0])]
+    header = {"X-Semsim-Controls": "Histogram"}
+    near, far, failed = CLIENT.post(f"{service.url}/score", json={"pairs": pairs}, headers=header).json()["results"]
+    assert set(failed) == {"id", "error"}
+    assert bundled.controls is not None
+    embeddings = bundled.embed(images)
+    for result, place in ((near, 1), (far, 2)):
+        distances = bundled.controls.distances(embeddings[0], embeddings[place])
+        histogram = result["controls_histogram"]
+        counts, edges = np.histogram(distances, 24, (0, max(distances.max(), result["distance"])))
+        assert histogram["counts"] == counts.tolist()
+        assert histogram["edges"] == pytest.approx(edges)
+        as_near = (distances <= result["distance"]).sum()
+        assert result["chance"] == pytest.approx((as_near + 1) / (sum(histogram["counts"]) + 1))
+    files = [("original", images[0]), ("reconstruction", images[1])]
+    (sent,) = CLIENT.post(f"{service.url}/score", files=files, headers=header).json()["results"]
+    assert sent == near | {"id": None}
+    raw = {"X-Semsim-Shape": "1,32,32", "Content-Type": "application/octet-stream"}
+    body = np.random.default_rng(0).integers(0, 256, 6144, dtype=np.uint8).tobytes()
+    (noise,) = CLIENT.post(f"{service.url}/score", content=body, headers=header | raw).json()["results"]
+    assert (noise["uninformative"], noise["controls_histogram"]) == ("original", None)
+    assert "controls_histogram" not in CLIENT.post(f"{service.url}/score", files=files).json()["results"][0]
+
+
 def test_a_request_may_leave_the_controls_out(service: LiveService) -> None:
     """The field of a JSON body, or the header with any body, leaves both numbers out; another value is refused."""
     pairs = [base64_pair(CAT, CAT), base64_pair(b"", CAT)]
@@ -51,7 +79,7 @@ def test_a_request_may_leave_the_controls_out(service: LiveService) -> None:
         refused = CLIENT.post(f"{service.url}/score", json={"pairs": pairs} | wrong)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
     refused = CLIENT.post(f"{service.url}/score", files=files, headers={"X-Semsim-Controls": "0"})
-    assert "true or false" in refused.json()["error"]["message"]
+    assert "false, true or histogram" in refused.json()["error"]["message"]
 
 
 def test_json_pairs(service: LiveService, bundled: Scorer) -> None:

@@ -111,6 +111,9 @@ def test_every_example_by_the_keyboard(visitor: Visitor, service: LiveService) -
                 f"{result['leakage']:.2f} ({result['leakage_low']:.2f} to {result['leakage_high']:.2f})"
                 in visitor.text("numbers")
             )
+            away = f"Its original, this pair, is {result['distance']:.2f} from it"
+            assert away in visitor.text("numbers"), "the controls' histogram, by ear"
+            assert visitor.run("return document.querySelectorAll('#numbers svg').length") == 3
         assert not re.search(r"\bsafe\b", visitor.run("return document.body.innerText"), re.IGNORECASE)
     assert set(kinds) == {"leaks", "unshown", "unknown"}
     assert visitor.complaints() == []

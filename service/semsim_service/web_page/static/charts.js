@@ -8,6 +8,8 @@ const LEFT = 16;
 const SPAN = WIDTH - 2 * LEFT;
 const HIGH = 26; // the top of a scale
 const LOW = 44; // its bottom
+const FLOOR = 110; // the bottom of a histogram
+const BARS = 84; // the height of its highest bar
 
 /** The leakage with its range, and the model's threshold. */
 export function leakageScale({ leakage, leakage_low: low, leakage_high: high }, threshold) {
@@ -41,14 +43,43 @@ export function controlsScale(chance, count) {
   );
 }
 
+/** The distances of the controls to the reconstruction, with that of the original, this pair's, among them. */
+export function controlsHistogram({ controls_histogram: { edges, counts }, distance, chance }) {
+  const top = edges.at(-1);
+  const most = Math.max(...counts);
+  const controls = counts.reduce((sum, count) => sum + count, 0);
+  const near = Math.round(chance * (controls + 1)) - 1;
+  const bins = counts.map((count, at) => ({ count, from: edges[at], to: edges[at + 1] })).filter(({ count }) => count);
+  const peak = bins.find(({ count }) => count === most);
+  const place = (value) => LEFT + (SPAN * value) / top;
+  const bars = bins.map(({ count, from, to }) => {
+    const height = Math.max(2, (BARS * count) / most);
+    const width = place(to) - place(from) - 1;
+    return shape("rect", { class: "range", x: place(from) + 0.5, y: FLOOR - height, width, height });
+  });
+  const told = `The ${controls} controls are ${fixed(bins[0].from)} to ${fixed(bins.at(-1).to)} from the reconstruction, most often ${fixed(peak.from)} to ${fixed(peak.to)}. Its original, this pair, is ${fixed(distance)} from it: ${near ? `${near} of the controls ${near === 1 ? "is" : "are"} as near` : "nearer than each of them"}.`;
+  return figure("Distances of the controls", told, FLOOR + 22, [
+    ...bars,
+    shape("line", { class: "tick", x1: LEFT, x2: LEFT + SPAN, y1: FLOOR, y2: FLOOR }),
+    shape("line", { class: "mark", x1: place(distance), x2: place(distance), y1: 20, y2: FLOOR + 4 }),
+    label(place(distance), 14, "this pair", "strong"),
+    ...[0, top / 2, top].map((value) => label(place(value), FLOOR + 18, fixed(value))),
+  ]);
+}
+
+function fixed(value) {
+  return value.toFixed(2);
+}
+
 function scale(title, text, ...parts) {
-  const drawn = shape(
-    "svg",
-    { viewBox: `0 0 ${WIDTH} 84`, "aria-hidden": "true" }, // the caption says it all
-    shape("rect", { class: "scale", x: LEFT, y: HIGH, width: SPAN, height: LOW - HIGH }),
-    parts.flat(),
-  );
-  return element("figure", {}, element("figcaption", {}, element("strong", {}, title), ` ${text}`), drawn);
+  const whole = shape("rect", { class: "scale", x: LEFT, y: HIGH, width: SPAN, height: LOW - HIGH });
+  return figure(title, text, 84, [whole, ...parts.flat()]);
+}
+
+function figure(title, text, height, parts) {
+  const box = { viewBox: `0 0 ${WIDTH} ${height}`, "aria-hidden": "true" }; // the caption says it all
+  const caption = element("figcaption", {}, element("strong", {}, title), ` ${text}`);
+  return element("figure", {}, caption, shape("svg", box, parts));
 }
 
 function bar(name, from, to) {

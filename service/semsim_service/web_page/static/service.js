@@ -18,7 +18,7 @@ export async function ask(path, options = {}) {
   if (token && !TOKEN.test(token)) {
     throw new Refusal("unauthenticated", "expected a token of letters, digits and -._~+/ only, got other characters");
   }
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
   const answer = await fetch(path, { ...options, headers, cache: "no-store", redirect: "error" }).catch((error) => {
     if (error.name === "AbortError") throw error;
     throw new Refusal("unreachable", "The service cannot be reached");

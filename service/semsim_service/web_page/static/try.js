@@ -1,13 +1,14 @@
 // The page to try it: choose a pair, score it, and read what the numbers say.
 
 import { card } from "./card.js";
-import { controlsScale, leakageScale } from "./charts.js";
+import { controlsHistogram, controlsScale, leakageScale } from "./charts.js";
 import { refresh, watch } from "./counters.js";
 import { byId, element, table } from "./dom.js";
 import { SIDES, listen, pair, seenBy, take } from "./pictures.js";
 import { Refusal, ask, commands } from "./service.js";
 import { numbers, verdict } from "./verdict.js";
 
+const ASKS_HISTOGRAM = { "X-Semsim-Controls": "histogram" };
 const asksToken = document.body.dataset.asksToken === "yes";
 let model = null; // GET /model, once it is there
 let running = null;
@@ -24,7 +25,7 @@ async function score() {
   for (const side of SIDES) body.append(side, pair()[side], side); // the files' names stay here
   say("none", "Scoring", []); // nothing of the pair before stays beside this one
   try {
-    const answer = await ask("/score", { method: "POST", body, signal: begun.signal });
+    const answer = await ask("/score", { method: "POST", body, headers: ASKS_HISTOGRAM, signal: begun.signal });
     if (model?.manifest.graph.sha256 !== answer.model.sha256) await loadModel();
     if (begun !== running) return undefined; // another pair was chosen meanwhile
     show(answer.results[0]);
@@ -45,6 +46,7 @@ function show(result) {
   const scales = [];
   if (result.leakage !== null) scales.push(leakageScale(result, manifest?.threshold ?? null));
   if (result.chance !== null && manifest?.controls) scales.push(controlsScale(result.chance, manifest.controls.count));
+  if (result.controls_histogram) scales.push(controlsHistogram(result));
   const rows = numbers(result).map(([name, value, meaning]) => [element("code", {}, name), value, meaning]);
   byId("result").scrollIntoView({ block: "nearest" });
   byId("numbers").replaceChildren(...scales, table("All numbers of this pair", ["number", "value", "meaning"], rows));

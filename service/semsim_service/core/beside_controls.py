@@ -1,0 +1,54 @@
+"""The distances of the controls to reconstructions as histograms, for callers who ask for them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsim.chance import ControlEmbeddings
+from semsim.scorer import PairScore, PreparedPairs
+
+HISTOGRAM_BINS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceHistogram:
+    """The distances of controls to one reconstruction, in bins of one width from 0 on."""
+
+    edges: list[float]
+    """The 25 edges of the bins; the last is the largest distance, of a control or of the original."""
+    counts: list[int]
+    """The number of controls in each bin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBesideControls(PairScore):
+    """The numbers of a pair, and how far the controls are from its reconstruction."""
+
+    histogram: DistanceHistogram | None = None
+    """None where the pair has no chance."""
+
+
+def beside_controls(
+    controls: ControlEmbeddings | None,
+    prepared: PreparedPairs,
+    embeddings: NDArray[np.float32],
+    scores: Sequence[PairScore],
+) -> list[PairScore]:
+    """The scores of N pairs with histograms; ``embeddings`` ``(U, D)`` are those of ``prepared.images``."""
+    rows = zip(scores, prepared.originals, prepared.reconstructions, strict=True)
+    return [
+        ScoreBesideControls(
+            **asdict(score),
+            histogram=None
+            if controls is None or score.chance is None
+            else _histogram(controls.distances(embeddings[original], embeddings[reconstruction]), score.distance),
+        )
+        for score, original, reconstruction in rows
+    ]
+
+
+def _histogram(distances: NDArray[np.float64], distance: float) -> DistanceHistogram:
+    counts, edges = np.histogram(distances, HISTOGRAM_BINS, (0.0, max(float(distances.max()), distance)))
+    return DistanceHistogram(edges.tolist(), counts.tolist())
