@@ -3,13 +3,13 @@
 import numpy as np
 
 from semsim.exceptions import InvalidDataset
+from semsim.fid.frechet import FeatureExtractor, FrechetDistance, fid
 from semsim.images import resize
 from semsim.progress import Progress, silent
 from semsim_training.faithfulness.report import FidRecord, SettingFid
 from semsim_training.faithfulness.study import SMALLEST_SETTING
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.pair import Pair
-from semsim.fid.frechet import FeatureExtractor, FrechetDistance, fid
 from semsim_training.statistics.intervals import Floats
 from semsim_training.statistics.ranks import kendall_rows, pearson_rows, spearman_rows
 
