@@ -74,6 +74,14 @@ def throughput() -> list[Bar]:
     return [Bar(name, told[f"{name}, JSON with PNG"]) for name in SERVERS]
 
 
+def served_model() -> str:
+    """The name and the version of the model with which the servers were measured, which may be an earlier one."""
+    named = re.search(r"^Model ([\w-]+ \d+\.\d+\.\d+) ", PERFORMANCE.read_text(), re.MULTILINE)
+    if named is None:
+        raise ValueError(f"expected the model of the servers' figures in {PERFORMANCE}, got none")
+    return named[1]
+
+
 def draw(metrics: list[Bar], servers: list[Bar]) -> Figure:
     """The plot, 900 pixels wide."""
     figure = Figure(figsize=(9, 2.8), layout="constrained")
@@ -95,7 +103,7 @@ def caption() -> str:
 
 *Left: reconstructions of images that the model has not seen ([its card](models/semsim-default/README.md)). On one data
 set alone it gains less over the best other metric: {apart}.
-Right: 16 clients, each with one pair of 64x64 pixels a request, on two CPU cores
+Right: {served_model()}, 16 clients, each with one pair of 64x64 pixels a request, on two CPU cores
 ([performance](docs/performance.md#the-service-under-load)).*"""
 
 
