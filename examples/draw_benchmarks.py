@@ -76,7 +76,8 @@ def throughput() -> list[Bar]:
 
 def served_model() -> str:
     """The name and the version of the model with which the servers were measured, which may be an earlier one."""
-    named = re.search(r"^Model ([\w-]+ \d+\.\d+\.\d+) ", PERFORMANCE.read_text(), re.MULTILINE)
+    section = PERFORMANCE.read_text().partition("<!-- serving -->")[2]
+    named = re.match(r"\s*Model ([\w-]+ \d+\.\d+\.\d+) ", section)
     if named is None:
         raise ValueError(f"expected the model of the servers' figures in {PERFORMANCE}, got none")
     return named[1]

@@ -24,5 +24,6 @@ def test_the_figures_are_those_of_the_pages() -> None:
         assert 0.5 < bar.low < bar.value < bar.high < 1
     assert [bar.name for bar in servers] == list(draw_benchmarks.SERVERS)
     assert all(0 < bar.value <= 1.1 for bar in servers)
+    assert draw_benchmarks.served_model().startswith("semsim-default ")
     assert f"Right: {draw_benchmarks.served_model()}, 16 clients" in draw_benchmarks.caption()
     assert len(draw_benchmarks.leads()) >= 2
