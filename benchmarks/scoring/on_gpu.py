@@ -77,14 +77,15 @@ def main() -> None:
         folder = Path(scratch)
         pairs, size = make_pairs(arguments.data, SIDE, PLAN.pool), Artifact.load().manifest.input
         pairs.save(folder, SIDE)
-        both = (
+        originals, reconstructions = (
             resize_batch(list(some), size.height, size.width, size.filter)
             for some in (pairs.originals, pairs.reconstructions)
         )
-        known = KnownDistances(*both, pairs.distances)
+        known = KnownDistances(originals, reconstructions, pairs.distances)
         steps = [*FIRST, None, *LAST]
+        weights = [1.0] * len(FIRST) + [2.0] * (1 + len(LAST))  # a start of the service and engines take their time
         for place, step in enumerate(steps):
-            seconds = (end - time.monotonic()) / (len(steps) - place)
+            seconds = (end - time.monotonic()) * weights[place] / sum(weights[place:])
             if seconds < 1:
                 run.notes.append(f"{'the service' if step is None else step.title}: no time left")
             elif step is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from benchmarks.harness.questions import Form
 from benchmarks.serving.cells import Cell, Loop
@@ -22,7 +23,7 @@ class Goal:
 
     text: str
     bound: float
-    values: Mapping[Cell | str, float]
+    values: Mapping[Any, float]
     """The value under each load."""
     least: bool = True
     """True where ``bound`` is the lowest value allowed, rather than the highest."""
@@ -38,9 +39,9 @@ class Goal:
         return self.held == len(self.values)
 
     @property
-    def worst(self) -> Cell | str:
+    def worst(self) -> Any:
         """The load that is furthest from the goal."""
-        choose: Callable[..., Cell | str] = min if self.least else max
+        choose: Callable[..., Any] = min if self.least else max
         return choose(self.values, key=self.values.__getitem__)
 
 

@@ -98,9 +98,9 @@ def measure_step(run: ProviderRun, variant: SessionVariant, known: KnownDistance
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     child = context.Process(target=measure_variant, args=(variant, known, sending), daemon=True)
+    end = time.monotonic() + seconds
     child.start()
     sending.close()
-    end = time.monotonic() + seconds
     try:
         while receiving.poll(max(0.0, end - time.monotonic())):
             result = receiving.recv()
