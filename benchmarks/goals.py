@@ -7,10 +7,14 @@ under load are those of `benchmarks.serving`; those on a card, of `benchmarks.sc
 """
 
 import io
+import itertools
+import os
 import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from operator import truediv
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -20,13 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.harness.processes import awake, pause, process
 from benchmarks.harness.questions import Form
 from benchmarks.harness.reports import options, publish
+from benchmarks.harness.server import running, semsim_serve
 from benchmarks.overload.report import ratios
 from benchmarks.overload.result import OverloadPlan
 from benchmarks.overload.run import run as overload
 from benchmarks.overload.run import service_apart
-from benchmarks.serving.cells import ONE_THREAD
+from benchmarks.serving.cells import ONE_THREAD, Cell, ServingPlan
+from benchmarks.serving.contenders import Contender
+from benchmarks.serving.load import measure as measure_load
+from benchmarks.serving.measure import prepared
 from benchmarks.serving.pairs import make_pairs, png, real_images
 from benchmarks.serving.table import Goal, goals_table
 from semsim.artifact import Artifact
@@ -103,7 +112,32 @@ def overloads(data: Path, quick: bool) -> Iterator[Goal]:
     yield _goal("overload: CPU of a refusal over gRPC, ms", 0.3, over_grpc.refusal_cpu * 1e3, least=False)
 
 
-PARTS = (network, decoding, precisions, bulk, overloads)
+def threads(data: Path, quick: bool) -> Iterator[Goal]:
+    """The default number of the network's threads beside each other number: one caller, and many."""
+    cells = Cell(32, 1, 1), Cell(32, 1, 32)
+    plan = ServingPlan(cells, 1 if quick else 5, 1.5, 0.5, 0.0, 256)
+    default, *others = (str(number) for number in range(1 + len(os.sched_getaffinity(0))))
+    servers: dict[str, Contender] = {}
+    speeds: dict[tuple[str, Cell], list[float]] = {}
+    with prepared(plan, data) as folder, process() as load, ExitStack() as stack:
+        for number in (default, *others):
+            settings = {"SEMSIM_PROVIDERS__CPU__THREADS": number}
+            server = stack.enter_context(running(semsim_serve(), folder / number, settings))
+            pause(server.process.pid)
+            servers[number] = Contender("SemSim", Form.OCTETS, "/score", server.port, server.process.pid)
+        for _, cell, (number, one) in itertools.product(range(plan.rounds), cells, servers.items()):
+            with awake(one.pid):
+                speed = load(measure_load, folder, one, cell, plan).pairs_per_second
+            speeds.setdefault((number, cell), []).append(speed)
+    beside = {
+        f"{cell}, {number} threads": median(map(truediv, speeds[default, cell], speeds[number, cell]))
+        for cell, number in itertools.product(cells, others)
+    }
+    worst = min(beside, key=beside.__getitem__)
+    yield _goal("the default number of threads: throughput, of another number's", 0.8, beside[worst], worst)
+
+
+PARTS = (network, decoding, precisions, bulk, threads, overloads)
 
 
 def _goal(text: str, bound: float, value: float, at: str = "", *, least: bool = True) -> Goal:

@@ -33,6 +33,11 @@ class Cell:
     clients: int
     """Connections, each of which sends its next request when it has the last one's answer."""
 
+    @property
+    def lone(self) -> bool:
+        """True for one caller with one pair, whose loop scores one pair at a time, too."""
+        return (self.pairs, self.clients) == (1, 1)
+
     def __str__(self) -> str:
         return f"{self.clients} clients, {self.pairs} a request, {self.side} px"
 
@@ -54,7 +59,7 @@ class ServingPlan:
 
 _CELLS = tuple(Cell(side, pairs, clients) for side in (32, 64) for pairs in (1, 8) for clients in (1, 16, 64))
 FULL = ServingPlan(_CELLS, rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
-QUICK = ServingPlan((Cell(64, 1, 16), Cell(64, 8, 16)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
+QUICK = ServingPlan((Cell(64, 1, 1), Cell(64, 8, 16)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
 
 
 @dataclass(frozen=True, slots=True)

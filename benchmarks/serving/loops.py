@@ -17,42 +17,41 @@ from semsim.artifact import Artifact
 from semsim.images import resize_batch
 from semsim.providers import INPUT_NAME, OUTPUT_NAME, open_session
 
-BATCH_IMAGES = 16
-_BATCH_PAIRS = BATCH_IMAGES // 2
+BATCH_PAIRS = 8
 
 
-def measure_loop(folder: Path, loop: Loop, side: int, seconds: float) -> Run:
-    """Run one loop over the pairs of a folder for ``seconds``."""
-    step = _step(folder, loop, side)
+def measure_loop(folder: Path, loop: Loop, side: int, seconds: float, batch: int = BATCH_PAIRS) -> Run:
+    """Run one loop over the pairs of a folder for ``seconds``, ``batch`` pairs at a time."""
+    step = _step(folder, loop, side, batch)
     step(0)
     begin, cpu, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - begin < seconds:
         step(count)
         count += 1
-    pairs = count * _BATCH_PAIRS
+    pairs = count * batch
     cpu = (time.process_time() - cpu) / pairs
     speed = pairs / (time.perf_counter() - begin)
     return Run(speed, math.nan, math.nan, cpu, memory_bytes(tree(os.getpid())), 0.0)
 
 
 @cache
-def _step(folder: Path, loop: Loop, side: int) -> Callable[[int], object]:
+def _step(folder: Path, loop: Loop, side: int, batch: int) -> Callable[[int], object]:
     """A function that scores the next few pairs each time."""
     pairs = Pairs.load(folder, side)
-    steps = len(pairs.originals) // _BATCH_PAIRS
+    steps = len(pairs.originals) // batch
 
     def part(i: int) -> slice:
-        start = i % steps * _BATCH_PAIRS
-        return slice(start, start + _BATCH_PAIRS)
+        start = i % steps * batch
+        return slice(start, start + batch)
 
     match loop:
         case Loop.NETWORK:
             artifact = Artifact.load()
             size = artifact.manifest.input
-            session, _ = open_session(artifact.graph, size, ONE_THREAD, BATCH_IMAGES)
+            session, _ = open_session(artifact.graph, size, ONE_THREAD, 2 * batch)
             images = list(np.concatenate([pairs.originals, pairs.reconstructions]))
             ready = resize_batch(images, size.height, size.width, size.filter)
-            batches = ready[: steps * BATCH_IMAGES].reshape(steps, BATCH_IMAGES, *ready.shape[1:])
+            batches = ready[: steps * 2 * batch].reshape(steps, 2 * batch, *ready.shape[1:])
             return lambda i: session.run([OUTPUT_NAME], {INPUT_NAME: batches[i % steps]})
         case Loop.LIBRARY:
             originals, reconstructions = list(pairs.originals), list(pairs.reconstructions)

@@ -12,7 +12,7 @@ from benchmarks.harness.processes import awake, process
 from benchmarks.serving.cells import Cell, Loop, Run, ServingPlan, middle
 from benchmarks.serving.contenders import Contender, ContenderServer, started
 from benchmarks.serving.load import measure
-from benchmarks.serving.loops import measure_loop
+from benchmarks.serving.loops import BATCH_PAIRS, measure_loop
 from benchmarks.serving.pairs import make_pairs
 from semsim.memory import keep_freed_memory
 
@@ -42,6 +42,11 @@ class Results:
         runs = zip(self.servers[cell, contender], theirs, strict=True)
         return median(mine.pairs_per_second / its.pairs_per_second for mine, its in runs)
 
+    def latency(self, cell: Cell, contender: Contender, loop: Loop) -> float:
+        """A contender's p50 over a loop's time for one pair beside the same run: the median."""
+        runs = zip(self.servers[cell, contender], self.loops[cell, contender, loop], strict=True)
+        return median(mine.p50 * its.pairs_per_second for mine, its in runs)
+
 
 @contextmanager
 def prepared(plan: ServingPlan, data: Path) -> Iterator[Path]:
@@ -62,7 +67,8 @@ def run(plan: ServingPlan, data: Path, servers: Sequence[ContenderServer]) -> Re
     ):
 
         def measure_loops() -> dict[Loop, Run]:
-            return {loop: loops(measure_loop, folder, loop, cell.side, plan.loop_seconds) for loop in Loop}
+            batch = 1 if cell.lone else BATCH_PAIRS
+            return {loop: loops(measure_loop, folder, loop, cell.side, plan.loop_seconds, batch) for loop in Loop}
 
         results = Results(plan, contenders)
         for number in range(plan.rounds):

@@ -36,6 +36,17 @@ def test_goals_are_judged_by_the_figures() -> None:
     assert missed == [text for text in reached if "at least 0.9" in text]
 
 
+def test_one_caller_with_one_pair_is_held_against_a_loop_over_single_pairs() -> None:
+    """The p50 of one caller counts in times of the loop: 0.1 s is 10 times as long as a loop at 100 pairs a second."""
+    cell, results = Cell(64, 1, 1), _results(alone=10.0, many=95.0)
+    results.plan = dataclasses.replace(_PLAN, cells=(*_PLAN.cells, cell))
+    results.loops |= {(cell, who, loop): [_run(100.0)] * 3 for who in (_MINE, _PEER) for loop in Loop}
+    results.servers |= {(cell, who): [_run(10.0)] * 3 for who in (_MINE, _PEER)}
+    (lone,) = (goal for goal in goals(results) if "one caller" in goal.text)
+    assert (lone.met, lone.worst, lone.bound) == (False, cell, 1.3)
+    assert abs(lone.values[cell] - 10.0) < 1e-9
+
+
 def test_a_long_tail_is_told() -> None:
     """The goal of a short tail is missed, and the load with the longest tail is named."""
     results = _results(alone=95.0, many=95.0)
