@@ -123,7 +123,7 @@ class ControlEmbeddings:
         """
         squares = _squares(np.stack([original, reconstruction]), self.embeddings, self._lengths)
         apart = squares[0] > self._copy_distance**2
-        return np.sqrt(np.maximum(squares[1][apart], 0.0, dtype=np.float64))
+        return np.asarray(np.sqrt(np.maximum(squares[1][apart], 0.0)), dtype=np.float64)
 
 
 def different(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:

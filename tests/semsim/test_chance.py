@@ -61,6 +61,15 @@ def test_a_copy_of_the_original_among_the_controls_does_not_count() -> None:
     assert chances(controls, originals, near) == pytest.approx(1 / 120)
 
 
+def test_distances_of_controls_leave_copies_of_the_original_out() -> None:
+    """They are those of the embeddings, of all controls but the one that is the original."""
+    rng = np.random.default_rng(0)
+    public, reconstruction = units(rng, 200), units(rng, 1)[0]
+    expected = np.linalg.norm(public.astype(np.float64) - reconstruction, axis=1)
+    controls = ControlEmbeddings(public, "0")
+    np.testing.assert_allclose(controls.distances(public[7], reconstruction), np.delete(expected, 7), rtol=1e-5)
+
+
 def test_too_few_controls_tell_nothing() -> None:
     """Where fewer than 100 are no copies of the original, the chance is not a number, and never 1%."""
     rng = np.random.default_rng(0)
