@@ -79,7 +79,9 @@ def precisions(data: Path, quick: bool) -> Iterator[Goal]:
     """Lower precisions on the CPU beside the bundled graph: their speed, where they rank alike."""
     artifact = Artifact.load()
     images = real_images(data, artifact.manifest.input.height, 48)
-    figures, _ = compare_precisions(artifact, degraded_pairs(images[:32], 0), degraded_pairs(images[32:], 1), 3)
+    figures, _ = compare_precisions(
+        artifact, degraded_pairs(images[:32], 0), degraded_pairs(images[32:], 1), 1 if quick else 31
+    )
     alike = [one for one in figures if one.spearman >= LEAST_SPEARMAN]
     best = min(alike, key=lambda one: float(np.median(one.pair_ratios)))
     gain = 1 / float(np.median(best.pair_ratios))
@@ -116,7 +118,7 @@ def threads(data: Path, quick: bool) -> Iterator[Goal]:
     """The default number of the network's threads beside each other number: one caller, and many."""
     cells = Cell(32, 1, 1), Cell(32, 1, 32)
     plan = ServingPlan(cells, 1 if quick else 5, 1.5, 0.5, 0.0, 256)
-    default, *others = (str(number) for number in range(1 + len(os.sched_getaffinity(0))))
+    default, *others = (str(number) for number in range(2 if quick else 1 + len(os.sched_getaffinity(0))))
     servers: dict[str, Contender] = {}
     speeds: dict[tuple[str, Cell], list[float]] = {}
     with prepared(plan, data) as folder, process() as load, ExitStack() as stack:

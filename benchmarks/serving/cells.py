@@ -58,7 +58,7 @@ class ServingPlan:
 
 
 _CELLS = tuple(Cell(side, pairs, clients) for side in (32, 64) for pairs in (1, 8) for clients in (1, 16, 64))
-FULL = ServingPlan(_CELLS, rounds=6, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
+FULL = ServingPlan(_CELLS, rounds=5, seconds=1.2, warm_up=0.4, loop_seconds=0.25, pool=1024)
 QUICK = ServingPlan((Cell(64, 1, 1), Cell(64, 8, 16)), rounds=1, seconds=1.0, warm_up=0.3, loop_seconds=0.3, pool=256)
 
 
