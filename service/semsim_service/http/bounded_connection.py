@@ -7,7 +7,6 @@ is ignored as RFC 9110 (section 7.8) allows.
 
 import asyncio
 import math
-import weakref
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +14,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from semsim_service.http.answer_transport import AnswerTransport
 from semsim_service.http.framing import FramedBody, body_of
 from semsim_service.http.front_door import HEALTH, too_many_connections
 from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
@@ -199,7 +199,7 @@ class BoundedConnection(HttpToolsProtocol):
         name_client(self.scope, self.transport)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"  # an older client knows no 100
         super().on_headers_complete()
-        self.cycle.transport = _Answers(self)
+        self.cycle.transport = AnswerTransport(self.transport, self.end)
         self._first, self._head_bytes, self._head_by = False, 0, math.inf
         self._open.works(self)
         self._body = body
@@ -280,34 +280,6 @@ class BoundedConnection(HttpToolsProtocol):
         self.flow.resume_reading()
         self.transport.write_eof()
         self._head_by = self.loop.time() + _LINGER_SECONDS
-
-
-class _Answers(asyncio.Transport):
-    """The transport of a connection as its answers see it.
-
-    The connection holds its answer. Held in turn, both would stay in memory, with the request, until they are searched.
-    """
-
-    def __init__(self, connection: BoundedConnection) -> None:
-        super().__init__()
-        self._transport = connection.transport
-        self._connection = weakref.ref(connection)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send a part of an answer."""
-        self._transport.write(data)
-
-    def is_closing(self) -> bool:
-        """True where nothing more is sent."""
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        """Close behind the answer."""
-        connection = self._connection()
-        if connection is None:
-            self._transport.close()
-        else:
-            connection.end()
 
 
 class _TooLong(RefusedConnection):
