@@ -311,12 +311,9 @@ class ScoringCore:
         """The scores of pairs whose embeddings are there."""
         call.timings.end_wait(job.began)
         call.timings.inference = job.inference_seconds
-        call.timings.spans.append(Span("queue", job.waiting_since, job.began))
-        call.timings.spans.append(Span("infer", job.began, time.monotonic()))
+        call.timings.spans += [Span("queue", job.waiting_since, job.began), Span("infer", job.began, time.monotonic())]
         scores = self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)
-        if not prepared.histogram:
-            return scores
-        return beside_controls(self._scorer.controls, pairs, job.embeddings, scores)
+        return beside_controls(self._scorer.controls, pairs, job.embeddings, scores) if prepared.histogram else scores
 
 
 def _last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:
