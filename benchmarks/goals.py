@@ -9,6 +9,7 @@ under load are those of `benchmarks.serving`; those on a card, of `benchmarks.sc
 import io
 import itertools
 import os
+import resource
 import sys
 import tempfile
 from argparse import Namespace
@@ -23,6 +24,8 @@ from timeit import timeit
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from benchmarks.harness.processes import awake, pause, process
 from benchmarks.harness.questions import Form
@@ -39,6 +42,7 @@ from benchmarks.serving.measure import prepared
 from benchmarks.serving.pairs import make_pairs, png, real_images
 from benchmarks.serving.table import Goal, goals_table
 from semsim.artifact import Artifact
+from semsim.bulk.assignment import assign
 from semsim.images import RGBImage, decode
 from semsim.scorer import Scorer
 from semsim_export.parity_pairs import degraded_pairs
@@ -79,9 +83,8 @@ def precisions(data: Path, quick: bool) -> Iterator[Goal]:
     """Lower precisions on the CPU beside the bundled graph: their speed, where they rank alike."""
     artifact = Artifact.load()
     images = real_images(data, artifact.manifest.input.height, 48)
-    figures, _ = compare_precisions(
-        artifact, degraded_pairs(images[:32], 0), degraded_pairs(images[32:], 1), 1 if quick else 31
-    )
+    pairs, calibrating = degraded_pairs(images[:32], 0), degraded_pairs(images[32:], 1)
+    figures, _ = compare_precisions(artifact, pairs, calibrating, 1 if quick else 31)
     alike = [one for one in figures if one.spearman >= LEAST_SPEARMAN]
     best = min(alike, key=lambda one: float(np.median(one.pair_ratios)))
     gain = 1 / float(np.median(best.pair_ratios))
@@ -114,6 +117,35 @@ def overloads(data: Path, quick: bool) -> Iterator[Goal]:
     yield _goal("overload: CPU of a refusal over gRPC, ms", 0.3, over_grpc.refusal_cpu * 1e3, least=False)
 
 
+def matching(data: Path, quick: bool) -> Iterator[Goal]:
+    """The pairing of degraded copies with their originals by embeddings, in a process of its own."""
+    pictures = real_images(data, 32, 250 if quick else 2500)
+    images = np.concatenate([pictures, pictures[:, ::-1], pictures[:, :, ::-1], pictures[:, ::-1, ::-1]])
+    scorer = Scorer(providers=ONE_THREAD)
+    sides = [scorer.embed(list(some)) for some in degraded_pairs(images, 0)]
+    with process() as elsewhere:
+        seconds, mib, excess = elsewhere(_assigned, *sides)
+    few = [side[:1000] for side in sides]
+    whole = cdist(*few)
+    total = sum(whole[pair] for pair in assign(*few).pairs) / whole[linear_sum_assignment(whole)].sum()
+    name = f"--match assignment, {len(images)} x {len(images)}"
+    yield _goal(f"{name}: CPU, s", 60.0, seconds, least=False)
+    yield _goal(f"{name}: memory beside the embeddings, MiB", 800, mib, least=False)
+    yield _goal(f"{name}: the share by which another pairing may be shorter", 0.0, excess, least=False)
+    yield _goal("--match assignment, 1000 x 1000: total distance, of the full answer's", 1.000001, total, least=False)
+
+
+def _assigned(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float, float, float]:
+    """The CPU seconds, the MiB beyond those before, and how far from the least total the pairing may be."""
+
+    def peak() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+    before, held = process_time(), peak()
+    excess = assign(left, right).excess
+    return process_time() - before, peak() - held, excess
+
+
 def threads(data: Path, quick: bool) -> Iterator[Goal]:
     """The default number of the network's threads beside each other number: one caller, and many."""
     cells = Cell(32, 1, 1), Cell(32, 1, 32)
@@ -139,7 +171,7 @@ def threads(data: Path, quick: bool) -> Iterator[Goal]:
     yield _goal("the default number of threads: throughput, of another number's", 0.8, beside[worst], worst)
 
 
-PARTS = (network, decoding, precisions, bulk, threads, overloads)
+PARTS = (network, decoding, precisions, bulk, matching, threads, overloads)
 
 
 def _goal(text: str, bound: float, value: float, at: str = "", *, least: bool = True) -> Goal:
