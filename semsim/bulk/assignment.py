@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.bulk.blocked_distances import EmbeddingDistances, blocks
+from semsim.bulk.blocked_distances import EmbeddingDistances
+from semsim.bulk.left_out_pairs import LeftOutPairs
 from semsim.bulk.sparse_assignment import CandidatePairs
 
-_NEAREST = 32
+_NEAREST = 16
 """The candidates of each embedding, from either side."""
-_ADDED = 64
-"""The candidates at most that an embedding gets in a round."""
 _MOST = 300
 """The candidates an embedding at which the search ends without a proof: 3 million for 10,000 take 300 MB."""
 _STEPS = 2**24
@@ -49,45 +48,17 @@ def assign(left: NDArray[np.float32], right: NDArray[np.float32], *, most: int =
     rows = np.concatenate([_numbers(near), near_of_right.ravel()])
     columns = np.concatenate([near.ravel(), _numbers(near_of_right)])
     candidates = _with(CandidatePairs((len(left), len(right)), *_none()), distances, step, rows, columns)
-    partners = candidates.greedy()
+    partners, prices = candidates.greedy(), np.zeros(len(right), np.int64)
     candidates = _with(candidates, distances, step, np.arange(len(left)), partners)
+    left_out = LeftOutPairs(distances, beyond)
     while True:
-        partners = candidates.cheapest(partners)
-        of_rows, of_columns = (side * np.float64(step) for side in candidates.prices(partners))
-        rows, columns, excess = _left_out(distances, of_rows, of_columns, beyond, 2.0 * step)
+        partners = candidates.cheapest(partners, prices)
+        of_rows, prices = candidates.prices(partners)
+        total = step * float(of_rows.sum() + prices.sum())
+        rows, columns, saved = left_out.short(candidates, of_rows * step, prices * step, 2.0 * step)
         if not len(rows) or len(candidates.rows) + len(rows) > most * len(right):
-            total = float(of_rows.sum() + of_columns[partners].sum())
-            return Assignment(list(enumerate(partners.tolist())), min(excess / total, 1.0) if len(rows) else 0.0)
+            return Assignment(list(enumerate(partners.tolist())), min(saved / total, 1.0) if len(rows) else 0.0)
         candidates = _with(candidates, distances, step, rows, columns)
-
-
-def _left_out(
-    distances: EmbeddingDistances,
-    of_rows: NDArray[np.float64],
-    of_columns: NDArray[np.float64],
-    beyond: NDArray[np.float64],
-    tolerance: float,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], float]:
-    """The pairs, as rows and columns, that are shorter than their prices together, and a bound on the gain by them.
-
-    All pairs of a row that are no candidates are longer than ``beyond``, and no column has a price above 0: a row whose
-    own price is not above ``beyond`` needs no look at its pairs.
-    """
-    rows, columns, gain = [np.empty(0, np.intp)], [np.empty(0, np.intp)], 0.0
-    asked = np.flatnonzero(of_rows > beyond)
-    asked = asked[np.argsort((of_rows - beyond)[asked])]  # so that a block asks for few columns
-    for some in blocks(asked, len(of_columns)):
-        others = np.flatnonzero(of_columns > (beyond - of_rows)[some].min())
-        slack = distances.block(some, others)
-        slack -= of_rows[some][:, None]
-        slack -= of_columns[others]
-        gain -= float(np.minimum(slack.min(axis=1), 0.0).sum())
-        count = min(_ADDED, len(others))
-        least = np.argpartition(slack, count - 1, axis=1)[:, :count]
-        is_short = np.take_along_axis(slack, least, axis=1) < -tolerance
-        rows.append(np.repeat(some, is_short.sum(axis=1)))
-        columns.append(others[least[is_short]])
-    return np.concatenate(rows), np.concatenate(columns), gain
 
 
 def _with(
@@ -98,16 +69,17 @@ def _with(
     columns: NDArray[np.intp],
 ) -> CandidatePairs:
     """The candidates with more pairs, each once."""
-    width = candidates.shape[1]
-    before = candidates.rows * width + candidates.columns
-    new = np.setdiff1d(rows * width + columns, before)
-    rows, columns = np.divmod(new, width)
+    before = candidates.rows * candidates.shape[1] + candidates.columns
+    new = np.unique(rows * candidates.shape[1] + columns)
+    new = new[~np.isin(new, before, assume_unique=True)]
+    at = np.searchsorted(before, new)
+    rows, columns = np.divmod(new, candidates.shape[1])
     costs = np.rint(distances.of_pairs(rows, columns) / step).astype(np.int64)
     return CandidatePairs(
         candidates.shape,
-        np.concatenate([candidates.rows, rows]),
-        np.concatenate([candidates.columns, columns]),
-        np.concatenate([candidates.costs, costs]),
+        np.insert(candidates.rows, at, rows),
+        np.insert(candidates.columns, at, columns),
+        np.insert(candidates.costs, at, costs),
     )
 
 

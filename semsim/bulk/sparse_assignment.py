@@ -12,7 +12,7 @@ from semsim.exceptions import MissingExtra
 class CandidatePairs:
     """Candidate pairs of N rows and M columns, N at most M, each with its cost: a whole number, so that sums are exact.
 
-    Each pair stands once.
+    Each pair stands once, in the order of rows and then of columns.
     """
 
     shape: tuple[int, int]
@@ -32,12 +32,21 @@ class CandidatePairs:
         columns[lone] = np.flatnonzero(~np.array(is_taken))[: len(lone)]
         return columns
 
-    def cheapest(self, known: NDArray[np.intp]) -> NDArray[np.intp]:
+    def of_rows(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The candidates of some rows, each as the place of its row in ``rows`` and as its column."""
+        starts, ends = np.searchsorted(self.rows, rows), np.searchsorted(self.rows, rows, side="right")
+        counts = ends - starts
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(np.arange(len(rows)), counts), self.columns[np.repeat(starts, counts) + within]
+
+    def cheapest(self, known: NDArray[np.intp], prices: NDArray[np.int64]) -> NDArray[np.intp]:
         """The column ``(N,)`` of each row in the pairing of all rows with the least cost (Jonker & Volgenant, 1987).
 
         Args:
             known: a pairing ``(N,)`` of all rows by candidates. It stands first in each row, where scipy's search for
                 any pairing ends at once; that search takes exponential time otherwise.
+            prices: of columns ``(M,)``, none above 0. Costs are counted beyond them: the nearer they are to the prices
+                that prove the result, the shorter the search. They do not change its cost.
 
         Raises:
             MissingExtra: scipy is not installed.
@@ -47,13 +56,33 @@ class CandidatePairs:
             from scipy.sparse.csgraph import min_weight_full_bipartite_matching
         except ModuleNotFoundError as error:
             raise MissingExtra("--match assignment needs scipy: pip install 'semsim[bulk]'") from error
+        count, width = self.shape
+        if count < width:
+            copies = np.arange(width)
+            copies[known] = width + np.arange(count)
+            no_price = np.zeros(count, np.int64)
+            return self._squared().cheapest(np.append(known, copies), np.append(prices, no_price))[:count]
+        costs = self.costs - prices[self.columns]
         order = np.argsort(2 * self.rows + (known[self.rows] != self.columns), kind="stable")
-        ends = np.cumsum(np.bincount(self.rows, minlength=self.shape[0]))
-        costs = self.costs[order] + 1.0  # scipy takes zeros for pairs that are none
+        ends = np.append(0, np.cumsum(np.bincount(self.rows))).astype(np.int32)
+        weights = costs[order] + (1.0 - costs.min())  # scipy takes zeros for pairs that are none
         # With a column for nobody, scipy leaves out a first stage that takes seconds where many are nearly alike.
-        shape = self.shape[0], self.shape[1] + 1
-        graph = csr_array((costs, self.columns[order].astype(np.int32), np.append(0, ends).astype(np.int32)), shape)
+        graph = csr_array((weights, self.columns[order].astype(np.int32), ends), (count, count + 1))
         return np.asarray(min_weight_full_bipartite_matching(graph)[1], dtype=np.intp)
+
+    def _squared(self) -> "CandidatePairs":
+        """As many rows as columns, which is what prices of columns ask for: they change what it costs to leave one out.
+
+        A copy of each column, a row, takes the column where no row does. Otherwise it takes a copy of a row, along any
+        candidate, at no cost.
+        """
+        count, width = self.shape
+        each = np.arange(width)
+        rows = np.concatenate([self.rows, count + each, count + self.columns])
+        columns = np.concatenate([self.columns, each, width + self.rows])
+        order = np.lexsort((columns, rows))
+        costs = np.append(self.costs, np.zeros(len(rows) - len(self.costs), np.int64))
+        return CandidatePairs((count + width, width + count), rows[order], columns[order], costs[order])
 
     def prices(self, partners: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Prices ``(N,)`` of rows and ``(M,)`` of columns which prove that ``partners`` is the cheapest pairing.

@@ -1,6 +1,7 @@
 """The pairing of embeddings by distance equals that of the full matrix, and tells where it is not proved to."""
 
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from semsim.bulk.assignment import Assignment, assign
 from semsim.bulk.blocked_distances import EmbeddingDistances, closest
 from semsim.bulk.files import Directories
 from semsim.bulk.matching import Match
+from semsim.bulk.sparse_assignment import CandidatePairs
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.progress import silent
 from semsim.scorer import Scorer
@@ -21,7 +23,7 @@ Sides = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def sides(kind: str, left: int, right: int) -> Sides:
-    """Embeddings of both sides: unrelated ones, copies under noise, a few kinds of equal ones, or near copies."""
+    """Embeddings of both sides: unrelated, copies under noise or in a corner, a few equal ones, or near copies."""
     rng = np.random.default_rng(len(kind))
     points = rng.normal(size=(max(left, right, 7), 24)).astype(np.float32)
     noise = rng.normal(size=points.shape).astype(np.float32)
@@ -30,6 +32,8 @@ def sides(kind: str, left: int, right: int) -> Sides:
             return points[:left], noise[:right]
         case "noisy":
             return points[:left], (points + noise * rng.uniform(0, 2, (len(points), 1)).astype(np.float32))[-right:]
+        case "corner":
+            return points[:left], points[-right:] * np.float32(0.3) + 1 + noise[-right:] * np.float32(0.3)
         case "equal":
             return points[rng.integers(0, 7, left)], noise[rng.integers(0, 5, right)]
     alike = points[np.arange(len(points)) // 5]
@@ -42,7 +46,7 @@ def lengths(both: Sides, pairs: list[tuple[int, int]]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(both[0][rows].astype(np.float64) - both[1][columns], axis=1))
 
 
-@pytest.mark.parametrize("kind", ["unrelated", "noisy", "equal", "near copies"])
+@pytest.mark.parametrize("kind", ["unrelated", "noisy", "corner", "equal", "near copies"])
 @pytest.mark.parametrize(("left", "right"), [(300, 300), (240, 300), (300, 170), (1, 3)])
 def test_few_pairs_give_the_answer_of_all(kind: str, left: int, right: int) -> None:
     """The total distance is that of the full matrix, each partner is used once, and it is said to be proved."""
@@ -67,6 +71,44 @@ def test_best_reuses_and_assignment_does_not() -> None:
     originals, reconstructions = np.array([[0.1], [0.2]], np.float32), np.array([[0.0], [1.0]], np.float32)
     assert closest(originals, reconstructions) == [(0, 0), (1, 0)]
     assert len({column for _, column in assign(originals, reconstructions).pairs}) == 2
+
+
+def test_equal_embeddings_do_not_all_ask_for_the_same_few() -> None:
+    """Where hundreds are equal, each has candidates of its own: few looks at all pairs end the search."""
+    both = sides("equal", 600, 600)
+    looks = []
+    block = EmbeddingDistances.block
+
+    def look(distances: EmbeddingDistances, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        looks.append(len(rows) * len(columns) / 600**2)
+        return block(distances, rows, columns)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EmbeddingDistances, "block", look)
+        assert assign(*both).excess == 0.0
+    assert sum(looks) <= 6
+
+
+@pytest.mark.parametrize("width", [900, 1000])
+def test_known_prices_shorten_the_search_and_do_not_change_its_result(width: int) -> None:
+    """With the prices that prove a pairing, the search for it takes a fraction; any prices lead to the same cost."""
+    both = sides("unrelated", 900, width)
+    costs = np.rint(EmbeddingDistances(*both).block(np.arange(900), np.arange(width)) * 1e5).astype(np.int64)
+    rows, columns = np.nonzero(
+        (costs <= np.partition(costs, 30, axis=1)[:, 30:31]) | np.eye(900, width, dtype=np.bool_)
+    )
+    candidates = CandidatePairs((900, width), rows, columns, costs[rows, columns])
+    known, none = np.arange(900), np.zeros(width, np.int64)
+    began = process_time()
+    partners = candidates.cheapest(known, none)
+    without = process_time() - began
+    _, prices = candidates.prices(partners)
+    began = process_time()
+    again = candidates.cheapest(known, prices)
+    assert width > 900 or process_time() - began < 0.5 * without
+    random = -np.random.default_rng(0).integers(0, 10**5, width)
+    other = candidates.cheapest(known, random)
+    assert costs[known, partners].sum() == costs[known, again].sum() == costs[known, other].sum()
 
 
 def test_a_search_that_ends_early_bounds_what_it_may_have_lost() -> None:
