@@ -171,7 +171,7 @@ def threads(data: Path, quick: bool) -> Iterator[Goal]:
     yield _goal("the default number of threads: throughput, of another number's", 0.8, beside[worst], worst)
 
 
-PARTS = (network, decoding, precisions, bulk, matching, threads, overloads)
+PARTS = {part.__name__: part for part in (network, decoding, precisions, bulk, matching, threads, overloads)}
 
 
 def _goal(text: str, bound: float, value: float, at: str = "", *, least: bool = True) -> Goal:
@@ -182,12 +182,14 @@ def main() -> None:
     """Measure each part, print its goals at once, and all of them at the end; with ``--write`` keep them in a page."""
     parser = options(__doc__, "goals", images=True)
     parser.add_argument("--quick", action="store_true", help="little of each")
+    parser.add_argument("--only", nargs="+", default=[*PARTS], choices=[*PARTS], help="these parts")
     arguments = parser.parse_args()
     reached: list[Goal] = []
-    for part in PARTS:
-        sys.stderr.write(f"{part.__name__}\n")
-        reached += part(arguments.data, arguments.quick)
-    text = f"Machine: {machine()}.\n\n{goals_table(reached)}\n"
+    for name in arguments.only:
+        sys.stderr.write(f"{name}\n")
+        reached += PARTS[name](arguments.data, arguments.quick)
+    left_out = ", ".join(sorted({*PARTS} - {*arguments.only})) or "nothing"
+    text = f"Machine: {machine()}. Not measured: {left_out}.\n\n{goals_table(reached)}\n"
     publish(text, "goals", arguments.write)
 
 
