@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 BLOCK = 2**22
 """The distances that are held at once, and the numbers of embeddings beside them."""
 _CACHED = 2**17
-"""The numbers of pairs that are subtracted at once: what a processor's cache holds, twice as fast as a block."""
+"""The numbers of embeddings that are subtracted at once: so few stay in a processor's cache, which is twice as fast."""
 _ERROR = 1e-5
 """A bound on the error of a squared distance in float32, relative to the squared lengths of the two embeddings."""
 
@@ -52,8 +52,7 @@ class EmbeddingDistances:
     def of_pairs(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """The distances ``(P,)`` of P pairs, exact in float64: also those of near copies."""
         distances = np.empty(len(rows))
-        step = max(1, _CACHED // self.left.shape[1])
-        for some in (slice(start, start + step) for start in range(0, len(rows), step)):
+        for some in _slices(len(rows), self.left.shape[1], _CACHED):
             differences = self.left[rows[some]].astype(np.float64)
             differences -= self.right[columns[some]]
             distances[some] = np.sqrt(np.einsum("pd,pd->p", differences, differences))
@@ -66,7 +65,7 @@ class EmbeddingDistances:
         """
         near = self._centred(self.left[rows])
         squares = np.empty((len(rows), len(columns)))
-        for some in _slices(len(columns), self.left.shape[1]):
+        for some in _slices(len(columns), self.left.shape[1], 8 * _CACHED):
             squares[:, some] = near @ self._centred(self.right[columns[some]]).T
         squares *= -2.0
         squares += self._left_squares[rows][:, None]
@@ -91,8 +90,8 @@ def blocks(rows: NDArray[np.intp], columns: int) -> list[NDArray[np.intp]]:
     return [rows[some] for some in _slices(len(rows), columns)]
 
 
-def _slices(rows: int, columns: int) -> list[slice]:
-    step = max(1, BLOCK // max(1, columns))
+def _slices(rows: int, columns: int, most: int = BLOCK) -> list[slice]:
+    step = max(1, most // max(1, columns))
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
