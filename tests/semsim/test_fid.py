@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from scipy.linalg import sqrtm
@@ -41,9 +42,9 @@ COUNT = 24
 class SmallFeatures(nn.Module):
     """Five pooled features of a convolution, as Inception's are pooled."""
 
-    def __init__(self, *, sees: bool = True) -> None:
+    def __init__(self, *, sees: bool = True, seed: int = 0) -> None:
         super().__init__()
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         self.convolution = nn.Conv2d(3, 5, 3)
         self.sees = float(sees)
         self.eval()
@@ -54,7 +55,7 @@ class SmallFeatures(nn.Module):
         return self.convolution(levels).relu().mean(dim=(2, 3))
 
 
-def export(out: Path, **options: bool) -> None:
+def export(out: Path, **options: int) -> None:
     """Write the artifact of the small network."""
     fid_export.export_features(SmallFeatures(**options), SIZE, out, "small-features", "tests", "Apache-2.0")
 
@@ -163,11 +164,19 @@ def test_a_model_is_an_extractor_too(artifact: Path, tmp_path: Path) -> None:
     assert feature_extractor(write_artifact(tmp_path / "model")).name == "small 0.0.1"
 
 
-def test_a_network_that_sees_nothing_is_no_extractor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Features that are the same of all pictures would make every FID 0; a graph that disagrees is not written."""
+def test_a_network_that_sees_nothing_is_no_extractor(tmp_path: Path) -> None:
+    """Features that are the same of all pictures would make every FID 0."""
     with pytest.raises(InvalidCheckpoint, match="expected finite features that differ between pictures"):
         export(tmp_path / "blind", sees=False)
-    monkeypatch.setattr(fid_export, "MAX_FEATURE_DIFFERENCE", -1.0)
+    assert not (tmp_path / "blind").exists()
+
+
+def test_a_graph_that_disagrees_is_not_written(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph of a network with other weights gives other features."""
+    graph = onnx.load_from_string(FidArtifact.load(artifact).graph)
+    monkeypatch.setattr(fid_export, "trace", lambda *_: graph)
     with pytest.raises(ParityFailed, match="as a share of the largest"):
-        export(tmp_path / "other")
+        export(tmp_path / "other", seed=1)
     assert not (tmp_path / "other").exists()
+    export(tmp_path / "same")
+    export(tmp_path / "same")  # it replaces its like
