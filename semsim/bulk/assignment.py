@@ -42,7 +42,7 @@ def assign(left: NDArray[np.float32], right: NDArray[np.float32], *, most: int =
         other = assign(right, left, most=most)
         return Assignment(sorted((row, column) for column, row in other.pairs), other.excess)
     distances = EmbeddingDistances(left, right)
-    step = distances.longest / _STEPS or 1.0
+    step = np.float64(distances.longest / _STEPS or 1.0)
     near, beyond = distances.nearest(_NEAREST)
     near_of_right, _ = EmbeddingDistances(right, left).nearest(_NEAREST)
     rows = np.concatenate([_numbers(near), near_of_right.ravel()])
