@@ -2,7 +2,7 @@
 
 import time
 
-COMPANY_SECONDS = 1.0
+COMPANY_SECONDS = 0.25
 """The seconds after which a caller that was not alone counts as alone again."""
 
 
@@ -31,5 +31,5 @@ class Company:
 
     @property
     def is_alone(self) -> bool:
-        """True where all requests of the last second came from one caller, one at a time."""
+        """True where all requests of the last moment came from one caller, one at a time."""
         return time.monotonic() >= self._until

@@ -19,8 +19,8 @@ from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 
 
-def test_a_caller_is_alone_after_a_second_without_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another connection, an unknown one, or a second open request is company for a second."""
+def test_a_caller_is_alone_after_a_moment_without_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another connection, an unknown one, or a second open request is company for a moment."""
     now = 100.0
     monkeypatch.setattr(company.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
     one = Company()
