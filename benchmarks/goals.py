@@ -187,7 +187,9 @@ def main() -> None:
     reached: list[Goal] = []
     for name in arguments.only:
         sys.stderr.write(f"{name}\n")
-        reached += PARTS[name](arguments.data, arguments.quick)
+        for goal in PARTS[name](arguments.data, arguments.quick):
+            sys.stderr.write(f"  {goal.text}: {goal.values[goal.worst]:.2f}\n")
+            reached.append(goal)
     left_out = ", ".join(sorted({*PARTS} - {*arguments.only})) or "nothing"
     text = f"Machine: {machine()}. Not measured: {left_out}.\n\n{goals_table(reached)}\n"
     publish(text, "goals", arguments.write)
