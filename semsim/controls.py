@@ -28,7 +28,7 @@ _SIDE = 16
 _ROWS = 256
 """Controls that are compared at once with all that come before them."""
 _WEIGHT = 0.5
-"""The weight of the distance beside the correlation of edges; benchmarks/federation_controls.py measures the rule."""
+"""The weight of the distance beside the correlation of edges; semsim_training.control_report measures the rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
