@@ -56,7 +56,7 @@ class LeftOutPairs:
             columns.append(others[near[is_short]])
             saved -= float(np.minimum(slack.min(axis=1), 0.0).sum())
             if len(others) < len(rise):
-                rest = np.minimum(rest, room[some] - room[some].min())
+                rest = np.minimum(rest, room[some] - np.delete(rise, others).max())
             self._bounds[some] = of_rows[some] + rest - tolerance / 2
             nearest = slack.argmin(axis=0)
             lengths = slack[nearest, np.arange(len(others))]

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import MissingExtra
 
+_COARSE = 12
+"""The bits by which costs are rounded for a first search, which finds prices for the second."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidatePairs:
@@ -51,23 +54,35 @@ class CandidatePairs:
         Raises:
             MissingExtra: scipy is not installed.
         """
-        try:
-            from scipy.sparse import csr_array
-            from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-        except ModuleNotFoundError as error:
-            raise MissingExtra("--match assignment needs scipy: pip install 'semsim[bulk]'") from error
         count, width = self.shape
         if count < width:
             copies = np.arange(width)
             copies[known] = width + np.arange(count)
             no_price = np.zeros(count, np.int64)
             return self._squared().cheapest(np.append(known, copies), np.append(prices, no_price))[:count]
-        costs = self.costs - prices[self.columns]
+        coarse = CandidatePairs(self.shape, self.rows, self.columns, self.costs >> _COARSE)
+        partners = coarse._search(known, prices >> _COARSE, count)
+        _, prices = coarse.prices(partners)
+        return self._search(known, prices << _COARSE, count + 1)
+
+    def _search(self, known: NDArray[np.intp], prices: NDArray[np.int64], width: int) -> NDArray[np.intp]:
+        """The cheapest pairing of as many rows as columns, from given prices.
+
+        With a ``width`` of one more, a column for nobody, scipy leaves out its first stage. That stage is fast, except
+        where costs differ by few of many steps.
+        """
+        try:
+            from scipy.sparse import csr_array
+            from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+        except ModuleNotFoundError as error:
+            raise MissingExtra("--match assignment needs scipy: pip install 'semsim[bulk]'") from error
         order = np.argsort(2 * self.rows + (known[self.rows] != self.columns), kind="stable")
-        ends = np.append(0, np.cumsum(np.bincount(self.rows))).astype(np.int32)
-        weights = costs[order] + (1.0 - costs.min())  # scipy takes zeros for pairs that are none
-        # With a column for nobody, scipy leaves out a first stage that takes seconds where many are nearly alike.
-        graph = csr_array((weights, self.columns[order].astype(np.int32), ends), (count, count + 1))
+        ends = np.append(0, np.cumsum(np.bincount(self.rows)))
+        costs = (self.costs - prices[self.columns])[order]
+        costs -= np.repeat(np.minimum.reduceat(costs, ends[:-1]), np.diff(ends))
+        graph = csr_array(  # scipy takes zeros for pairs that are none
+            (costs + 1.0, self.columns[order].astype(np.int32), ends.astype(np.int32)), (len(known), width)
+        )
         return np.asarray(min_weight_full_bipartite_matching(graph)[1], dtype=np.intp)
 
     def _squared(self) -> "CandidatePairs":

