@@ -47,7 +47,7 @@ class FullQueue(Protocol):
 
 
 class EarlyRefusals:
-    """What a caller sends, less the calls that the gate refuses.
+    """Takes the calls that the gate refuses out of the bytes that a caller sends.
 
     Args:
         queue: the queue.
