@@ -21,8 +21,8 @@ from semsim_training.reconstructions.grid import Splits
 from semsim_training.reconstructions.plan import split_of
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 
-_SPARE = 32
-"""The images of each data set beyond its share: images that are nearly equal count once."""
+_SPARE = 2
+"""The images of each data set, in shares: images that are nearly equal, or that two data sets hold, count once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def control_images(sets: Sequence[ReconstructionSet], options: ControlOptions) -
             key = whole.model_dump_json()
             if key not in pools:
                 pools[key] = _train_split(whole.load(), splits)
-    share = -(-options.count // max(1, len(pools))) + _SPARE
+    share = -(-options.count // max(1, len(pools))) * _SPARE
     spread = [pool.spread(share, options.seed) for pool in pools.values()]
     ranked = [(rank, part, image) for part in spread for rank, image in enumerate(part.images)]
     return [(part.name, image) for _, part, image in sorted(ranked, key=lambda one: one[0])]

@@ -7,6 +7,7 @@ that of another recipe in the same process.
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from time import process_time
 
@@ -133,14 +134,14 @@ def draw_curve(timed: tuple[TimedRecipe, ...], beside: str, path: Path) -> None:
 
     drawing = Figure(figsize=(7, 3.8), layout="constrained")
     axes = drawing.add_subplot()
-    for one in timed:
+    for one, marker in zip(timed, cycle("os^vDPX*"), strict=False):  # there are more recipes than colours
         aucs = [fold.auc for fold in one.score.folds]
-        (line,) = axes.plot(one.range[1], one.score.auc, "o", label=one.recipe.name)
+        (line,) = axes.plot(one.range[1], one.score.auc, marker, label=one.recipe.name)
         axes.vlines(one.range[1], min(aucs), max(aucs), color=line.get_color(), linewidth=1, alpha=0.4)
     axes.set(
         xlabel=f"time a pair, of {beside}'s",
         ylabel="AUC by cross-validation; lines: folds",
-        xlim=(0, 1.25 * max(one.range[1] for one in timed)),
+        xscale="log",
     )
     drawing.legend(loc="outside right upper", fontsize=8)
     FigureCanvasAgg(drawing).print_png(path, metadata={"Software": None})
