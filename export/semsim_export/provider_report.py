@@ -1,6 +1,7 @@
 """Execution providers beside the CPU, step by step, within a time: variants of sessions, and their report."""
 
 import multiprocessing
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,13 @@ def _rate(rate: ProviderRate | None) -> str:
 
 def measure_step(run: ProviderRun, variant: SessionVariant, known: KnownDistances, seconds: float) -> None:
     """Run a variant in a process of its own, for ``seconds`` at most."""
+    with tempfile.TemporaryDirectory(prefix="semsim-bench-") as folder:
+        # A process that dies before it has read its arguments would keep this one waiting, unless they are short.
+        known.save(Path(folder) / "known.npz")
+        _measure_in_process(run, variant, Path(folder) / "known.npz", seconds)
+
+
+def _measure_in_process(run: ProviderRun, variant: SessionVariant, known: Path, seconds: float) -> None:
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     child = context.Process(target=measure_variant, args=(variant, known, sending), daemon=True)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import onnxruntime
@@ -36,6 +38,16 @@ class KnownDistances:
     """Their reconstructions, in the same shape."""
     distances: NDArray[np.float64]
     """The distances ``(N,)``."""
+
+    def save(self, path: Path) -> None:
+        """Write them where another process can read them."""
+        np.savez(path, originals=self.originals, reconstructions=self.reconstructions, distances=self.distances)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+        with np.load(path) as arrays:
+            return cls(**arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +84,13 @@ class ProviderRate:
     """Images a second of the library, which copies both; ``None`` for CUDA graphs, which the library does not use."""
 
 
-def measure_variant(variant: SessionVariant, known: KnownDistances, results: Connection) -> None:
-    """Send the agreement, then a rate at each batch; where something fails, the reason as text.
+def measure_variant(variant: SessionVariant, known: Path, results: Connection) -> None:
+    """Send the agreement with a file's distances, then a rate at each batch; where something fails, the reason as text.
 
     A process of its own should run it, which may be ended: an engine of TensorRT takes minutes to build.
     """
     try:
-        results.send(agreement_of(variant, known))
+        results.send(agreement_of(variant, KnownDistances.load(known)))
         for batch in BATCHES:
             results.send(rate_of(variant, batch))
     except Exception as error:  # noqa: BLE001  # the reason belongs into the report, whatever it is
