@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
 from semsim_training.annotation.judgements import AnnotatorKind, append
@@ -22,6 +24,7 @@ from semsim_training.metric.hold_out import HeldOuts, _Trial, hold_out
 from semsim_training.metric.metric_comparison import parts_of
 from semsim_training.metric.metric_recipe import About, MetricTraining
 from semsim_training.metric.recipe_selection import Fold, folds_of, select
+from semsim_training.metric.seed_choice import _mean
 from semsim_training.metric.training_report import TrainingReport
 from semsim_training.metric.used_sets import UsedSets
 from semsim_training.metric.victim_families import family_of
@@ -59,10 +62,11 @@ NOWHERE = JudgedSource(dataset=Path("nowhere"), annotations=Path("nowhere"))
 
 
 def test_a_run_ends_in_a_described_checkpoint(source: JudgedSource, tmp_path: Path) -> None:
-    """The better of two seeds on validation is calibrated, and measured on test beside other metrics."""
+    """The best network on validation is calibrated, and measured on test beside other metrics."""
     report = run(small(source), tmp_path, tmp_path / "out")
     assert report == TrainingReport.read(tmp_path / "out")
-    assert report.chosen == max(report.seeds, key=lambda one: one.validation_auc).seed
+    assert report.chosen == max(report.runs, key=lambda one: one.validation_auc).name
+    assert [one.name for one in report.runs] == ["seed 0", "seed 1", "mean of 2 runs"]
     assert [one.what for one in report.comparisons] == ["all", "set-0", "set-1"]
     over_judgements, settings = report.comparisons[0].metrics[0].judgements, report.comparisons[0].metrics[0].settings
     assert over_judgements is not None
@@ -87,6 +91,17 @@ def test_a_run_ends_in_a_described_checkpoint(source: JudgedSource, tmp_path: Pa
     again = run(small(source), tmp_path, tmp_path / "out")
     assert again == report
     assert before == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("seed-*.safetensors")}
+
+
+def test_seeds_train_on_parts_too(source: JudgedSource, tmp_path: Path) -> None:
+    """The mean network's weights are the means of all runs' weights; a part without a reconstruction is refused."""
+    report = run(small(source, seeds=(0,), parts=("all", "untrained")), tmp_path, tmp_path)
+    assert [one.name for one in report.runs] == ["seed 0", "seed 0 on untrained victims", "mean of 2 runs"]
+    states = [load_file(tmp_path / f"{name}.safetensors") for name in ("seed-0", "seed-0-untrained")]
+    for name, value in _mean(states).items():
+        torch.testing.assert_close(value, ((states[0][name] + states[1][name]) / 2).to(value.dtype))
+    with pytest.raises(InvalidAnnotations, match="of trained victims to train on, got 0"):
+        run(small(source, seeds=(0,), parts=("trained",)), tmp_path, tmp_path)
 
 
 def test_splits_are_kept_apart(source: JudgedSource) -> None:

@@ -140,6 +140,10 @@ class Baselines(FrozenModel):
     """The directories of model artifacts, by name."""
 
 
+TrainingPart = Literal["all", "untrained", "trained"]
+"""All training reconstructions, or those of victims that were not trained, or of those that were."""
+
+
 class MetricTraining(Configuration):
     """The configuration of a training: judged sets, recipes, seeds, metrics to compare with."""
 
@@ -150,6 +154,8 @@ class MetricTraining(Configuration):
     because: str = ""
     """The reason why the first recipe is the first, for the model card."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    parts: tuple[TrainingPart, ...] = Field(default=("all",), min_length=1)
+    """The parts of the training reconstructions, by their victims. Every seed trains on each part."""
     baselines: Baselines = Baselines()
 
     @property

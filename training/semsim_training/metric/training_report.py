@@ -7,10 +7,10 @@ from semsim_training.metric.changes import Changed
 from semsim_training.metric.metric_comparison import Comparison
 
 
-class SeedRun(FrozenModel):
-    """The training with one seed."""
+class TrainingRun(FrozenModel):
+    """The network of one seed, or the mean of several."""
 
-    seed: int
+    name: str
     validation_auc: float
     test_auc: float
 
@@ -37,9 +37,9 @@ class TrainingReport(Description):
     """The number of reconstructions in each split; the original decides it."""
     recognised: dict[str, float]
     """The share of each split that the majority of annotators recognised."""
-    seeds: tuple[SeedRun, ...]
-    chosen: int
-    """The seed with the best AUC on validation."""
+    runs: tuple[TrainingRun, ...]
+    chosen: str
+    """The name of the run with the best AUC on validation."""
     calibration: str
     brier: dict[str, float]
     """The Brier score of each kind of calibration, on held-out originals of validation."""

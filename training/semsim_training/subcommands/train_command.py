@@ -22,7 +22,7 @@ def run(
     out: Annotated[Path, typer.Argument(help="Directory for the checkpoint, its description and training.json.")],
     device: Device = "cpu",
 ) -> None:
-    """Train the first recipe with every seed, calibrate the best and measure it.
+    """Train the first recipe with every seed, calibrate the best network or the mean of all, and measure it.
 
     An interrupted run goes on. Under torchrun several processes train together.
     """
@@ -37,11 +37,9 @@ def run(
         report = train(training, config.parent, out, progress=show, device=device_here)
     if report is None:  # The first process alone measures and tells.
         return
-    for seed in report.seeds:
-        chosen = " (chosen)" if seed.seed == report.chosen else ""
-        typer.echo(
-            f"seed {seed.seed}: AUC {seed.validation_auc:.3f} on validation, {seed.test_auc:.3f} on test{chosen}"
-        )
+    for one in report.runs:
+        chosen = " (chosen)" if one.name == report.chosen else ""
+        typer.echo(f"{one.name}: AUC {one.validation_auc:.3f} on validation, {one.test_auc:.3f} on test{chosen}")
     for comparison in report.comparisons:
         typer.echo(_sentence(comparison))
 
