@@ -10,6 +10,7 @@ import pytest
 
 from semsim import Scorer
 from semsim.exceptions import InvalidDataset, InvalidOption
+from semsim.fid.frechet import ArtifactFeatures
 from semsim.images import RGBImage, resize
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.faithfulness.metric_values import Direction
@@ -21,7 +22,6 @@ from semsim_training.judged.pair import Pair, pairs_of
 from semsim_training.metric.baselines import baseline_metrics
 from semsim_training.metric.metric_recipe import Baselines
 from semsim_training.reconstructions.schema import ReconstructionRow
-from semsim.fid.frechet import ArtifactFeatures
 from semsim_training.reference_metrics.lpips import InputRange, Lpips
 from tests.training.judged.made_up import MadeUpSet, made_up_set
 from tests.training.reference_metrics.weights import random_weights
