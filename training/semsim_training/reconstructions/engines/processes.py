@@ -5,9 +5,11 @@ Two processes of one thread beat one of two threads by far: the layers of these 
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from threading import Thread
 
 from semsim_training.reconstructions.engines.finished import Finished
 from semsim_training.reconstructions.shard import Shard
@@ -17,7 +19,7 @@ def run_in_processes(shards: Sequence[Shard], partials: Path, workers: int | Non
     """Compute shards; when the caller stops early, waiting ones are dropped and running ones cut off."""
     count = min(workers or len(os.sched_getaffinity(0)), len(shards)) or 1
     # Threads of the parent's libraries would not survive a fork.
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet)
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_as_worker)
     remaining = iter(shards)
     running: set[Future[Finished]] = set()
     try:
@@ -37,8 +39,14 @@ def run_in_processes(shards: Sequence[Shard], partials: Path, workers: int | Non
         pool.shutdown(cancel_futures=True)
 
 
-def _quiet() -> None:
-    """Leave an interrupt to the parent, which stops everybody."""
-    import signal
-
+def _as_worker() -> None:
+    """Leave an interrupt to the parent, which stops everybody, and end with it: one that is killed stops nobody."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
