@@ -34,11 +34,11 @@ mapfile -t SETS < <("$SEMSIM" train sets "$CONFIG")
     --held-out "$OUT/held-out" --selection "$OUT/selection"
 "$PYTHON" -m semsim_export.time_curve "$CONFIG" "$OUT/selection" --beside pooled-64 \
     --write docs/faithfulness/semsim-default.md --picture docs/faithfulness/auc-over-time.png
-for set in "${SETS[@]}" datasets/cifar10-fresh; do # against the vision models, beside other metrics
+for set in "${SETS[@]}" datasets/cifar10-fresh datasets/cifar10-trained-generators; do # against the vision models, beside other metrics
     name=$(basename "$set")
     [ -f "$OUT/faithfulness/$name/report.json" ] && continue
     splits=(--split test)
-    [ "$name" = cifar10-fresh ] && splits=() # no metric learned from it
+    case "$name" in cifar10-fresh | cifar10-trained-generators) splits=() ;; esac # no metric learned from them
     "$SEMSIM" faithfulness set "$set" --judgements datasets/vision-models --kind vision_model --qualified "${splits[@]}" \
         --lpips "$SEMSIM_DATA/../weights/lpips_alexnet.safetensors" --artifact semsim=models/semsim-default \
         --artifact imagenet-baseline=models/imagenet-baseline --images \
