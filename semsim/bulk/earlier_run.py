@@ -66,8 +66,9 @@ def pair_name(original: str | None, reconstruction: str | None) -> PairName:
 
 
 def leakages_of(rows: Sequence[ScoreRow]) -> dict[PairName, float]:
-    """The leakages of rows by the names of their pairs, for those that have one."""
-    return {pair_name(row.original, row.reconstruction): row.leakage for row in rows if row.leakage is not None}
+    """The leakages of rows by the names of their pairs, for those that have one; of rows of one name the highest."""
+    told = sorted((row.leakage, pair_name(row.original, row.reconstruction)) for row in rows if row.leakage is not None)
+    return {name: leakage for leakage, name in told}
 
 
 def risen(

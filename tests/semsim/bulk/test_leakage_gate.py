@@ -113,6 +113,15 @@ def test_missing_pairs_of_the_baseline_do_not_pass(tmp_path: Path) -> None:
     assert not judge(LeakageLimits(baseline=earlier), [*rows(SPREAD), kept], None).unseen
 
 
+def test_of_two_files_that_have_one_name_the_higher_leakage_counts(tmp_path: Path) -> None:
+    """A file name may be written in two ways beside each other, and the harmless one hides no leak of the other."""
+    earlier = table(tmp_path / "scores.csv", [*rows(SPREAD), row("k\u00f6ln", 0.2)])
+    twins = [row("k\u00f6ln", 0.9), row(unicodedata.normalize("NFD", "k\u00f6ln"), 0.2)]
+    for both in (twins, twins[::-1]):
+        outcome = judge(LeakageLimits(baseline=earlier, margin=0.005), [*rows(SPREAD), *both], None)
+        assert outcome.reasons
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
