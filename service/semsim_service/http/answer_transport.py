@@ -28,9 +28,9 @@ class AnswerTransport(asyncio.Transport):
         """Send a part of an answer, at the latest when the event loop goes on."""
         self._held += data
         if self._sending is None:
-            self._sending = asyncio.get_running_loop().call_soon(self._send)
+            self._sending = asyncio.get_running_loop().call_soon(self.flush)
         else:
-            self._send()
+            self.flush()
 
     def is_closing(self) -> bool:
         """True where nothing more is sent."""
@@ -38,13 +38,14 @@ class AnswerTransport(asyncio.Transport):
 
     def close(self) -> None:
         """Close behind the answer."""
-        self._send()
+        self.flush()
         if (end := self._end()) is None:
             self._transport.close()
         else:
             end()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
+        """Send what is held."""
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None

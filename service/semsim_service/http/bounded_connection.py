@@ -59,6 +59,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._tail = b""
         self._body: FramedBody | None = None
         """The body that is being read. None = a head is due."""
+        self._answer: AnswerTransport | None = None
+        """The transport of the answer that is being made."""
         self._fault: RefusedConnection | None = None
         """The error of a callback. The parser raises another one in its place."""
         self._first = True
@@ -199,7 +201,7 @@ class BoundedConnection(HttpToolsProtocol):
         name_client(self.scope, self.transport)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"  # an older client knows no 100
         super().on_headers_complete()
-        self.cycle.transport = AnswerTransport(self.transport, self.end)
+        self.cycle.transport = self._answer = AnswerTransport(self.transport, self.end)
         self._first, self._head_bytes, self._head_by = False, 0, math.inf
         self._open.works(self)
         self._body = body
@@ -252,6 +254,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Keep nothing of the request, and read on."""
+        if self._answer is not None:
+            self._answer.flush()  # the head of an answer to HEAD has no body, and another answer may follow at once
+            self._answer = None
         self.server_state.total_requests += 1
         self.cycle = self.scope = None  # type: ignore[assignment]
         self.headers = []
