@@ -11,6 +11,7 @@ from semsim.artifact import Artifact, default_artifact
 from semsim.exceptions import InvalidDataset
 from semsim.manifest import CONTROLS_FILE
 from semsim_export.control_export import ControlOptions, export_controls
+from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
 from tests.artifacts import write_artifact
 from tests.conftest import CPU, ROOT
@@ -42,7 +43,8 @@ def test_the_bundled_controls_are_those_of_the_command(data: Path, tmp_path: Pat
     """The committed file is what the step of the recipe writes, as far as another machine rounds alike."""
     home = tmp_path / "artifact"
     shutil.copytree(default_artifact(), home)
-    sets = [ROOT / "datasets" / name for name in ("cifar10", "cifar10-many", "caltech101", "caltech101-many")]
+    config = ROOT / "configs" / "metric" / "default.yaml"
+    sets = [config.parent / one.dataset for one in MetricTraining.read(config).judged.sets]
     export_controls(home, sets, ControlOptions(), settings=CPU)
     made, committed = Artifact.load(home).controls, Artifact.load().controls
     assert made is not None
