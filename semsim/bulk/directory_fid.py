@@ -34,11 +34,8 @@ class DirectoryFid:
     """The images of both directories that could not be decoded, and so are in no set."""
     same_sizes: bool
     """False where one directory has images of sizes that the other has not: FID is of the stretching, too."""
-
-    @property
-    def is_biased(self) -> bool:
-        """True where a set has no more images than features: such a value is above that of larger sets."""
-        return min(self.originals, self.reconstructions) <= self.features
+    is_biased: bool
+    """True where a set has no more images than features: such a value is above that of larger sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +74,7 @@ def fid_of_directories(
         reconstructions=counts[1],
         left_out=len(originals) + len(reconstructions) - sum(counts),
         same_sizes=before.sizes == after.sizes,
+        is_biased=min(counts) <= network.artifact.manifest.features,
     )
 
 

@@ -112,7 +112,7 @@ def test_a_run_has_all_five_metrics(semsim: Semsim, artifact: Path, folders: Dir
     assert "the images of both directories are not of the same sizes" in shown.stdout
     assert "biased" not in shown.stdout
     told = json.loads(semsim("score-dir", *both, "--fid", artifact, "--json").stdout)["summary"]["fid"]
-    assert told["value"] == pytest.approx(expected, rel=1e-4)
+    assert (told["value"], told["is_biased"]) == (pytest.approx(expected, rel=1e-4), False)
     assert json.loads(semsim("score-dir", *both, "--json").stdout)["summary"]["fid"] is None
 
 
@@ -133,7 +133,7 @@ def test_few_and_damaged_images_are_told(semsim: Semsim, artifact: Path, folders
     shown = semsim("score-dir", *both, "--fid", artifact, "--allow-unmatched", "-o", table)
     assert "fid: none of 5 originals and 1 reconstructions; 1 images could not be decoded" in shown.stdout
     told = json.loads(table.read_text())["summary"]["fid"]
-    assert told["value"] is None
+    assert (told["value"], told["is_biased"]) == (None, True)
     assert told["reason"] == "expected at least 2 images in each set for FID, got 5 and 1"
 
 
