@@ -130,7 +130,7 @@ def close_gate(
     """
     from semsim.bulk.junit_report import junit_report
 
-    unseen = [*([f"not everything was scored: {missing}"] if missing else []), *outcome.unseen]
+    unseen = _unseen(outcome, missing)
     if junit is not None:
         junit.write_text(junit_report(rows, outcome, unseen, command), encoding="utf-8")
     for sentence in outcome.reasons:
@@ -154,11 +154,16 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def gate_report(outcome: "GateOutcome", limits: "LeakageLimits") -> dict[str, Any]:
-    """The outcome as a part of a JSON report; empty where nothing is limited."""
+def gate_report(outcome: "GateOutcome", limits: "LeakageLimits", missing: str) -> dict[str, Any]:
+    """The outcome as a part of a JSON report, with ``missing`` as for `close_gate`; empty without a limit."""
     if not limits.is_gate:
         return {}
-    return {"gate": {"reasons": outcome.reasons, "unseen": outcome.unseen, "above": outcome.above}}
+    return {"gate": {"reasons": outcome.reasons, "unseen": _unseen(outcome, missing), "above": outcome.above}}
+
+
+def _unseen(outcome: "GateOutcome", missing: str) -> list[str]:
+    """All that keeps a gate from passing although no leakage is past a limit, in sentences."""
+    return [*([f"not everything was scored: {missing}"] if missing else []), *outcome.unseen]
 
 
 def _annotation(level: str, message: str) -> str:

@@ -165,8 +165,14 @@ def score_dir(
         else:
             typer.echo(f"{faults} met a fault of the service: call again to score these alone", err=True)
     outcome = judge(limits, run.rows, scorer.manifest.threshold)
+    skipped, unmatched = summary.skipped * (not allow_skipped), summary.unmatched * (not allow_unmatched)
+    counted = missing_of(
+        replace(summary, uninformative=summary.uninformative * limits.is_gate, skipped=skipped, unmatched=unmatched)
+    )
+    if not run.matching.is_exact:
+        counted = f"{counted}, and the pairs are not proved to be the right ones".removeprefix(", and ")
     if as_json:
-        told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits)
+        told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits, counted)
         typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         print_run(run.rows, summary, output, chosen=way in (Match.BEST, Match.ASSIGNMENT))
@@ -177,12 +183,6 @@ def score_dir(
         tell_untold(run.rows, asked=has_controls and not no_controls)
     if missing := missing_of(summary):
         typer.echo(f"not everything was scored: {missing}", err=as_json)
-    skipped, unmatched = summary.skipped * (not allow_skipped), summary.unmatched * (not allow_unmatched)
-    counted = missing_of(
-        replace(summary, uninformative=summary.uninformative * limits.is_gate, skipped=skipped, unmatched=unmatched)
-    )
-    if not run.matching.is_exact:
-        counted = f"{counted}, and the pairs are not proved to be the right ones".removeprefix(", and ")
     code = close_gate(outcome, rows, counted, command="score-dir", junit=junit, github=github, err=as_json)
     raise typer.Exit(code)
 

@@ -102,7 +102,6 @@ def score_table(
         typer.echo("the workers ended the run: call again to go on", err=True)
         raise
     outcome = scored.gate(limits)
-    _tell(scored, output, gate_report(outcome, limits) if as_json else None)
     missing = in_words(
         {
             "not scored": scored.summary.failed,
@@ -110,6 +109,7 @@ def score_table(
             "skipped": scored.skipped * (not allow_skipped),
         }
     )
+    _tell(scored, output, gate_report(outcome, limits, missing) if as_json else None)
     raise typer.Exit(close_gate(outcome, (), missing, command="score-table", junit=None, github=github, err=as_json))
 
 

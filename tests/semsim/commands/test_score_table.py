@@ -50,7 +50,8 @@ def test_exit_codes_are_those_of_a_gate(semsim: Semsim, tmp_path: Path, options:
     assert "::error title=semsim::2 of 18 pairs above" in shown.stderr
     shown = semsim("score-table", source, tmp_path / "share", *options, *limit, 0.2, "--json")
     assert shown.returncode == 1, "nothing can be told of two pairs"
-    assert json.loads(shown.stdout)["gate"] == {"reasons": [], "unseen": [], "above": 2}
+    unseen = "not everything was scored: 2 that nothing can be told of"
+    assert json.loads(shown.stdout)["gate"] == {"reasons": [], "unseen": [unseen], "above": 2}
     write_parquet(source / "more.parquet", 2, original=[b"no image", image(0)])
     shown = semsim("score-table", source, tmp_path / "failed", *options)
     assert shown.returncode == 1

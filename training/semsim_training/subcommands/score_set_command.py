@@ -110,16 +110,16 @@ def score_set(
     doubt = _doubt(untold, unexplained_settings(chosen))
     if limits.is_gate and doubt:
         outcome = replace(outcome, unseen=(*outcome.unseen, doubt))
+    missing = in_words(
+        {"not scored": summary.failed, "that nothing can be told of": summary.uninformative * limits.is_gate}
+    )
     if as_json:
-        told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits)
+        told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits, missing)
         typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         _print(scored, summary, output)
     if doubt and not limits.is_gate:
         typer.echo(doubt, err=as_json)
-    missing = in_words(
-        {"not scored": summary.failed, "that nothing can be told of": summary.uninformative * limits.is_gate}
-    )
     code = close_gate(outcome, rows, missing, command="score-set", junit=junit, github=github, err=as_json)
     if code == EXIT_FAILED_PAIRS and untold:
         code = EXIT_NOTHING_FOUND
