@@ -109,10 +109,10 @@ def score_dir(
     from semsim.fid.fid_network import FidNetwork
     from semsim.memory import keep_freed_memory
 
+    remove_earlier(junit)
     way = _match_of(match)
     _check((originals, reconstructions), output)
     limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
-    remove_earlier(junit)
     chosen_engine = engine_of(engine, workers, url)
     _check_one_model(url, (model, require, controls, lpips), (token_file, ca, certificate, key, patience))
     journal = None if output is None else output.with_name(output.name + ".partial.jsonl")

@@ -51,8 +51,10 @@ def test_a_gate_says_why_it_fails(semsim: Semsim, folders: tuple[Path, Path], tm
     assert (shown.returncode, f"got {table} for both" in shown.stderr) == (2, True)
     assert semsim("score-dir", *folders, "--junit", folders[0] / "0.png").returncode == 2
     assert (folders[0] / "0.png").exists()
-    assert semsim("score-dir", folders[0], "nowhere", "--junit", junit).returncode == 2
-    assert not junit.exists(), "a report that passed is of an earlier run"
+    for refused in ((folders[0], "nowhere"), (*folders, "--baseline", "nowhere.csv"), (*folders, "--match", "luck")):
+        junit.write_text("<?xml version='1.0'?>")
+        assert semsim("score-dir", *refused, "--junit", junit).returncode == 2
+        assert not junit.exists(), "a report that passed is of an earlier run"
 
 
 def test_a_gate_compares_with_an_earlier_run(

@@ -88,10 +88,10 @@ def score_set(
     from semsim_training.reconstructions.unexplained_settings import unexplained_settings
     from semsim_training.reconstructions.verdict import untold_settings
 
+    remove_earlier(junit)
     chosen_engine = engine_of(engine, workers)
     check_output(output)
     limits = limits_of(fail_above, fail_share, baseline, margin, (output, junit))
-    remove_earlier(junit)
     made = ReconstructionSet.read(dataset)
     chosen = [row for row in made.rows if settings in row.setting]
     if not chosen:
