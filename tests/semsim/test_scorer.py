@@ -282,7 +282,7 @@ def test_a_faint_reconstruction_that_is_recognised_leaks(bundled: Scorer) -> Non
     for image in (np.repeat(drawing[..., None], 3, axis=2), dark):
         assert bundled.score(image, image.copy()).recognizable
     coffee = decode(IMAGES / "coffee.jpg")
-    faint = (coffee * 0.14 + 127 * 0.86).astype(np.uint8)
+    faint = (coffee * 0.18 + 127 * 0.82).astype(np.uint8)
     assert bundled.score(coffee, faint).recognizable
 
 

@@ -78,7 +78,7 @@ def test_a_copy_in_adobe_rgb_scores_as_the_photograph(bundled: Scorer, photograp
     """The copy leaks as the photograph does, to the third digit."""
     copy = encode(in_adobe_rgb(photograph), icc_profile=profile())
     assert bundled.score(photograph, copy).distance < 0.05
-    assert bundled.score(photograph, in_adobe_rgb(photograph)).distance > 0.1
+    assert bundled.score(photograph, in_adobe_rgb(photograph)).distance > 0.07
 
 
 def test_the_profile_of_srgb_changes_no_pixel() -> None:

@@ -105,18 +105,19 @@ def test_descent_on_the_distance_lowers_it(semsim: SemSim) -> None:
 
 
 def test_the_gradient_is_the_slope(semsim: SemSim) -> None:
-    """In double precision the gradient at the network's size is the slope over many levels, where rounding is small."""
+    """In double precision the gradient at the network's size is the slope of a step of a level in 3% of the values."""
     module = copy.deepcopy(semsim).double()
     original = tensor([picture(32, 32, seed=1)]).double() / 255
-    direction = torch.from_numpy(np.random.default_rng(3).choice([-1.0, 1.0], original.shape)) / 255
     there = (tensor([noisy(picture(32, 32, seed=2), 9.0, 0)]).double() / 255).clamp(0.1, 0.9).mul(255).round() / 255
     there.requires_grad_()
     distance = module.distance(original, there)
     assert distance.dtype == torch.float64
     (gradient,) = torch.autograd.grad(distance.sum(), there)
+    changed = torch.from_numpy(np.random.default_rng(3).random(original.shape) < 0.03)
+    direction = gradient.sign() * changed / 255
     with torch.no_grad():
         ahead, behind = (module.distance(original, there + step * direction) for step in (1, -1))
-    assert float((ahead - behind) / 2) == pytest.approx(float((gradient * direction).sum()), rel=0.1)
+    assert float((ahead - behind) / 2) == pytest.approx(float((gradient * direction).sum()), rel=0.05)
 
 
 def test_it_stays_out_of_the_way_of_training(semsim: SemSim) -> None:
