@@ -44,7 +44,7 @@ class TrainingReport(Description):
     brier: dict[str, float]
     """The Brier score of each kind of calibration, on held-out originals of validation."""
     threshold: float
-    """The threshold with the greatest F1 on validation."""
+    """The threshold with the greatest F2 on validation."""
     strangers_recognizable: float
     """The share of pairs of test originals of different classes that is called recognizable."""
     siblings_recognizable: float
