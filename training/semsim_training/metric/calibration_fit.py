@@ -186,7 +186,8 @@ def operating_point(leakage: Floats, recognised: NDArray[np.bool_], threshold: f
 def best_threshold(leakage: Floats, recognised: NDArray[np.bool_]) -> float:
     """The leakage of the greatest F2 (van Rijsbergen, 1979), to two digits.
 
-    F2 is the mean of precision and recall in which recall counts twice: to miss a leak is worse than to see one too many.
+    F2 is the mean of precision and recall in which recall counts twice: to miss a leak is worse than to see one too
+    many.
     """
     candidates = np.linspace(0.01, 0.99, 99).round(2)
 
