@@ -116,14 +116,17 @@ class ControlEmbeddings:
         chances[left < FEWEST_CONTROLS] = np.nan
         return chances
 
-    def distances(self, original: NDArray[np.float32], reconstruction: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The distances ``(k,)`` of the controls to a reconstruction, without those of copies of its original.
+    def distances(
+        self, embeddings: NDArray[np.float32], originals: NDArray[np.intp], reconstructions: NDArray[np.intp]
+    ) -> list[NDArray[np.float64]]:
+        """The distances ``(k,)`` of the controls to the reconstruction of each of N pairs.
 
-        Both are embeddings ``(D,)`` by the graph of the controls.
+        Those of copies of its original are left out. The arguments are those of :meth:`chances`.
         """
-        squares = _squares(np.stack([original, reconstruction]), self.embeddings, self._lengths)
-        apart = squares[0] > self._copy_distance**2
-        return np.asarray(np.sqrt(np.maximum(squares[1][apart], 0.0)), dtype=np.float64)
+        squares = _squares(embeddings, self.embeddings, self._lengths)
+        apart = squares > self._copy_distance**2
+        lengths = np.sqrt(np.maximum(squares, 0.0)).astype(np.float64)
+        return [lengths[made][apart[source]] for source, made in zip(originals, reconstructions, strict=True)]
 
 
 def different(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:

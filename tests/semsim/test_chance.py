@@ -67,7 +67,10 @@ def test_distances_of_controls_leave_copies_of_the_original_out() -> None:
     public, reconstruction = units(rng, 200), units(rng, 1)[0]
     expected = np.linalg.norm(public.astype(np.float64) - reconstruction, axis=1)
     controls = ControlEmbeddings(public, "0")
-    np.testing.assert_allclose(controls.distances(public[7], reconstruction), np.delete(expected, 7), rtol=1e-5)
+    embeddings = np.stack([reconstruction, public[7], public[8]])
+    first, second = controls.distances(embeddings, np.array([1, 2]), np.array([0, 0]))
+    np.testing.assert_allclose(first, np.delete(expected, 7), rtol=1e-5)
+    np.testing.assert_allclose(second, np.delete(expected, 8), rtol=1e-5)
 
 
 def test_too_few_controls_tell_nothing() -> None:

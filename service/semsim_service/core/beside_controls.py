@@ -37,15 +37,15 @@ def beside_controls(
     scores: Sequence[PairScore],
 ) -> list[PairScore]:
     """The scores of N pairs with histograms; ``embeddings`` ``(U, D)`` are those of ``prepared.images``."""
-    rows = zip(scores, prepared.originals, prepared.reconstructions, strict=True)
+    distances: Sequence[NDArray[np.float64] | None] = [None] * len(scores)
+    if controls is not None:  # one product for all pairs: the event loop waits for it
+        distances = controls.distances(embeddings, prepared.originals, prepared.reconstructions)
     return [
         ScoreBesideControls(
             **asdict(score),
-            histogram=None
-            if controls is None or score.chance is None
-            else _histogram(controls.distances(embeddings[original], embeddings[reconstruction]), score.distance),
+            histogram=None if beside is None or score.chance is None else _histogram(beside, score.distance),
         )
-        for score, original, reconstruction in rows
+        for score, beside in zip(scores, distances, strict=True)
     ]
 
 

@@ -41,8 +41,8 @@ def test_a_request_may_ask_how_far_the_controls_are(service: LiveService, bundle
     assert set(failed) == {"id", "error"}
     assert bundled.controls is not None
     embeddings = bundled.embed(images)
-    for result, place in ((near, 1), (far, 2)):
-        distances = bundled.controls.distances(embeddings[0], embeddings[place])
+    beside = bundled.controls.distances(embeddings, np.array([0, 0]), np.array([1, 2]))
+    for result, distances in zip((near, far), beside, strict=True):
         histogram = result["controls_histogram"]
         counts, edges = np.histogram(distances, 24, (0, max(distances.max(), result["distance"])))
         assert histogram["counts"] == counts.tolist()
