@@ -102,6 +102,8 @@ def test_seeds_train_on_parts_too(source: JudgedSource, tmp_path: Path) -> None:
         torch.testing.assert_close(value, ((states[0][name] + states[1][name]) / 2).to(value.dtype))
     with pytest.raises(InvalidAnnotations, match="of trained victims to train on, got 0"):
         run(small(source, seeds=(0,), parts=("trained",)), tmp_path, tmp_path)
+    with pytest.raises(InvalidOption, match=r"expected the recipe of the networks in .*, got another one"):
+        run(small(source, seeds=(0,), recipes=(recipe(epochs=2),)), tmp_path, tmp_path)
 
 
 def test_splits_are_kept_apart(source: JudgedSource) -> None:
