@@ -29,7 +29,7 @@ def processed(filter: LeakageFilter, dxo: DXO, at: Site) -> DXO | None:
     return filter.process_dxo(dxo, dxo.to_shareable(), at.context)
 
 
-NOISE = "gaussian:0.01"
+NOISE = "gaussian:0.015"
 
 
 def noised(at: Site) -> Weights:

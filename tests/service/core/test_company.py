@@ -41,6 +41,7 @@ def test_only_a_lone_callers_tiny_pair_is_scored_in_the_event_loop(
     """A lone caller's answer is that of the threads; larger pictures, hidden pairs and company go to the threads."""
     monkeypatch.setattr(company, "COMPANY_SECONDS", 0.0)
     monkeypatch.setattr(batcher, "_AT_ONCE_SECONDS", 60.0)
+    monkeypatch.setattr(decoding, "_AT_ONCE_SECONDS", 60.0)
     scorer, threads = Scorer(small_artifact), list[str]()
     run = scorer.embed_prepared
     monkeypatch.setattr(

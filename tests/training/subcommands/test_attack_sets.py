@@ -39,7 +39,7 @@ def test_table_of_a_committed_set(semsim: Command, data: Path, tmp_path: Path) -
     assert len(rows) == 9
     assert all(re.search(r"\| \d+ done \| - \| 0\.\d\d \(", row) for row in rows)
     verdicts = [row.split(" | ")[6] for row in rows]
-    assert verdicts == ["leaks"] * 8 + ["not shown to leak by this attack"]  # vision models recognised none of the last
+    assert sorted(verdicts) == ["leaks"] * 8 + ["not shown to leak by this attack"]
 
 
 def test_table_without_originals(semsim: Command, monkeypatch: pytest.MonkeyPatch) -> None:
