@@ -20,11 +20,11 @@ RETRY_AFTER = "retry-after"
 REQUEST_ID = "x-request-id"
 _CROSSED = "the id of another request"
 
-# Without the first three a client that met a closed port would wait for up to two minutes before it comes again.
+# Without the first two a client that met a closed port would wait for up to two minutes before it comes again.
 OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 10_000),  # for a connection that is made, as the product has
     ("grpc.enable_retries", 0),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),

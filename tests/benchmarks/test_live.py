@@ -106,15 +106,11 @@ def test_an_overload_keeps_the_queue_bounded(server: Server, scorer: Scorer, mon
         capacity_seconds=0.7,
         clients=(16,),  # fewer wait for each other, and their capacity is several times too low
         patience=2.0,
-        size=Size(pairs=8, side=32),
+        size=Size(pairs=16, side=64),  # enough work that clients on the same cores are not what holds it back
         questions=40,
         queue_pairs=QUEUE_PAIRS,
     )
-    for times in (6.0, 9.0, 12.0):  # a capacity of a moment is often several times too low
-        monkeypatch.setattr(overload, "TIMES", times)
-        overloads = run_overload(server, scorer, plan, (Form.OCTETS,))
-        if all(one.record.refused for one in overloads):
-            break
+    overloads = run_overload(server, scorer, plan, (Form.OCTETS,))
     assert len(overloads) == 2
     for one in overloads:
         assert one.record.answered
