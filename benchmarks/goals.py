@@ -177,7 +177,7 @@ PARTS = {part.__name__: part for part in (network, decoding, precisions, bulk, m
 
 
 def _goal(text: str, bound: float, value: float, at: str = "", *, least: bool = True) -> Goal:
-    return Goal(f"{text}: at {'least' if least else 'most'} {bound:g}", bound, {at: value}, least)
+    return Goal(f"{text}: at {'least' if least else 'most'} {bound:.7g}", bound, {at: value}, least)
 
 
 def main() -> None:

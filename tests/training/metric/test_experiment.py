@@ -26,7 +26,7 @@ from semsim_training.metric.metric_recipe import About, MetricTraining
 from semsim_training.metric.recipe_selection import Fold, folds_of, select
 from semsim_training.metric.seed_choice import _mean
 from semsim_training.metric.training_report import TrainingReport
-from semsim_training.metric.used_sets import UsedSets
+from semsim_training.metric.used_inputs import UsedInputs
 from semsim_training.metric.victim_families import family_of
 from tests.training.judged.made_up import judgements_of, made_up_set
 from tests.training.metric.small import judged, recipe, with_rows
@@ -102,8 +102,6 @@ def test_seeds_train_on_parts_too(source: JudgedSource, tmp_path: Path) -> None:
         torch.testing.assert_close(value, ((states[0][name] + states[1][name]) / 2).to(value.dtype))
     with pytest.raises(InvalidAnnotations, match="of trained victims to train on, got 0"):
         run(small(source, seeds=(0,), parts=("trained",)), tmp_path, tmp_path)
-    with pytest.raises(InvalidOption, match=r"expected the recipe of the networks in .*, got another one"):
-        run(small(source, seeds=(0,), recipes=(recipe(epochs=2),)), tmp_path, tmp_path)
 
 
 def test_splits_are_kept_apart(source: JudgedSource) -> None:
@@ -230,12 +228,18 @@ def test_a_set_is_left_out_until_it_is_finished_and_judged(source: JudgedSource,
     assert reason == "5 of its 144 reconstructions have no judgement by a classifier"
 
 
-def test_results_do_not_go_on_with_other_sets(tmp_path: Path) -> None:
-    """A directory of results keeps the names of its sets, and refuses others."""
-    UsedSets.keep(tmp_path / "out", ("one", "two"))
-    UsedSets.keep(tmp_path / "out", ("one", "two"))
+def test_results_do_not_go_on_with_other_inputs(tmp_path: Path) -> None:
+    """A directory of results keeps its sets and recipes, takes results of new names, and refuses other inputs."""
+    first, sets = recipe(epochs=1), ("one", "two")
+    UsedInputs.keep(tmp_path / "out", sets, {"a": first})
+    UsedInputs.keep(tmp_path / "out", sets, {"a": first, "b": recipe(epochs=2)})
+    UsedInputs.keep(tmp_path / "out", sets, {"a": first})
     with pytest.raises(InvalidOption, match=r"expected the sets of the results in .*, one, two, got one: begin in"):
-        UsedSets.keep(tmp_path / "out", ("one",))
+        UsedInputs.keep(tmp_path / "out", ("one",), {})
+    with pytest.raises(
+        InvalidOption, match=r"expected the recipe of the results of b in .*, got another one: begin in"
+    ):
+        UsedInputs.keep(tmp_path / "out", sets, {"b": first})
 
 
 def test_the_same_reconstructions_are_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from semsim_training.metric.metric_comparison import DRAWS
 from semsim_training.metric.metric_recipe import MetricTraining
 from semsim_training.metric.recipe_selection import read_selection
 from semsim_training.metric.training_report import TrainingReport
-from semsim_training.metric.used_sets import UsedSets
+from semsim_training.metric.used_inputs import UsedInputs
 from semsim_training.statistics.intervals import Rate
 from semsim_training.statistics.krippendorff import Alpha
 
@@ -95,8 +95,8 @@ def write_card(
         InvalidCheckpoint, InvalidAnnotations: a run is not finished.
     """
     report = TrainingReport.read(trained)
-    if (trained / UsedSets.FILE).exists():
-        training = training.model_copy(update={"judged": training.judged.named(UsedSets.read(trained).names)})
+    if (trained / UsedInputs.FILE).exists():
+        training = training.model_copy(update={"judged": training.judged.named(UsedInputs.read(trained).names)})
     kind = training.judged.kind
     environment = Environment(  # noqa: S701  # Markdown, from our own files
         loader=PackageLoader("semsim_training.metric", "templates"),

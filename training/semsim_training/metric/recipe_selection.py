@@ -141,7 +141,7 @@ class _Selection:
 
     def measured(self, sized: SizedSet, recipe: MetricRecipe, fold: int) -> Fold:
         """Train ``recipe`` without one fold and measure it there; the result is kept and not made again."""
-        path = self.out / f"{recipe.name}-{fold}.json"
+        path = self.out / f"{recipe.name}-{fold}-of-{self.folds}.json"
         if path.exists():
             return Fold.model_validate_json(path.read_bytes())
         by_original, by_setting = folds_of(sized.judged, self.folds)

@@ -7,7 +7,7 @@ from typing import Self
 
 import torch
 
-from semsim.exceptions import InvalidAnnotations, InvalidOption
+from semsim.exceptions import InvalidAnnotations
 from semsim.progress import Progress, prefixed
 from semsim_training.checkpoint import CheckpointDescription, load_network
 from semsim_training.distributed import rank
@@ -29,18 +29,9 @@ def train_seeds(
     Runs whose files are in ``out`` are not trained again.
 
     Raises:
-        InvalidOption: the files in ``out`` are of another recipe.
         InvalidCheckpoint: there is no such architecture, or there are no such weights.
         InvalidAnnotations: a part has no recognised reconstruction, or only such.
     """
-    recipe, kept = training.chosen.model_dump_json(indent=2) + "\n", out / "recipe.json"
-    if kept.exists() and kept.read_text() != recipe:
-        raise InvalidOption(
-            f"expected the recipe of the networks in {out}, got another one: begin in another directory"
-        )
-    if rank() == 0:
-        out.mkdir(parents=True, exist_ok=True)
-        kept.write_text(recipe)
     paths = {}
     for part in training.parts:
         for seed in training.seeds:

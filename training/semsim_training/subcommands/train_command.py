@@ -1,5 +1,6 @@
 """``semsim train``: trains the metric itself, compares recipes, and writes the model card."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +65,7 @@ def select(
     from semsim_training.metric.recipe_selection import select as cross_validate
 
     keep_freed_memory()
-    training = _training(config, out)
+    training = _training(config, out, epochs=epochs, compared=recipe or ())
     with progress_bar() as show:
         scores = cross_validate(
             training, config.parent, out,
@@ -104,7 +105,7 @@ def hold_out(
     if unknown:
         raise InvalidOption(f"expected --field {', '.join(FIELDS)}, got {unknown[0]}")
     keep_freed_memory()
-    training = _training(config, out)
+    training = _training(config, out, epochs=epochs)
     sized = SizedSet.of(training.judged.read(config.parent), training.chosen.size)
     with progress_bar() as show:
         others = baseline_metrics(training.baselines, sized.judged, config.parent, out / "values", progress=show)
@@ -148,17 +149,27 @@ def sets(config: Config) -> None:
         typer.echo(os.path.relpath(config.parent / expanded(source.dataset)))
 
 
-def _training(config: Path, out: Path | None = None) -> "MetricTraining":
-    """The configuration without the sets that are left out yet; the results in ``out`` must be of the same sets."""
+def _training(
+    config: Path, out: Path | None = None, *, epochs: int | None = None, compared: Sequence[str] | None = None
+) -> "MetricTraining":
+    """The configuration without the sets that are left out yet.
+
+    The results in ``out`` must be of the same sets, and of the same recipe in so many epochs: of the chosen one, or of
+    those that are ``compared``, all where it is empty.
+    """
     from semsim_training.metric.metric_recipe import MetricTraining
-    from semsim_training.metric.used_sets import UsedSets
+    from semsim_training.metric.used_inputs import UsedInputs
 
     training = MetricTraining.read(config)
     judged, left_out = training.judged.finished(config.parent)
     for name, reason in left_out.items():
         typer.echo(f"left out: {name}: {reason}", err=True)
     if out is not None:
-        UsedSets.keep(out, judged.names)
+        recipes = {"the chosen recipe": training.chosen}
+        if compared is not None:
+            recipes = {one.name: one for one in training.candidates if not compared or one.name in compared}
+        changed = {} if epochs is None else {"epochs": epochs}
+        UsedInputs.keep(out, judged.names, {name: one.model_copy(update=changed) for name, one in recipes.items()})
     return training.model_copy(update={"judged": judged})
 
 
