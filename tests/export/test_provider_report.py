@@ -11,6 +11,7 @@ from semsim.providers import Provider, unavailable_reason
 from semsim_export.parity_pairs import degraded_pairs
 from semsim_export.provider_report import CORE, DEFAULT, MARK, ProviderRun, measure_step
 from semsim_export.provider_sessions import (
+    BATCHES,
     DistanceAgreement,
     KnownDistances,
     ProviderRate,
@@ -58,13 +59,19 @@ def test_a_step_that_fails_or_takes_too_long_is_told_and_the_page_has_it(known: 
 
 
 def test_the_goals_are_told_once_both_sides_are_there() -> None:
-    """The worst batch decides over bound inputs, and the best ones over the card beside one core."""
+    """The worst of all batches decides over bound inputs, and the best ones over the card beside one core."""
     run = ProviderRun("A machine.", None)
     run.agreements = dict.fromkeys((CORE.title, DEFAULT.title), DistanceAgreement(0.99999, 1e-4, 0.002))
     run.rates[CORE.title] = {16: ProviderRate(16, 1000.0, 900.0)}
     assert "Goals" not in run.text()
     run.rates[DEFAULT.title] = {1: ProviderRate(1, 2600.0, 2000.0), 1024: ProviderRate(1024, 90000.0, 89000.0)}
     text = run.text()
-    assert "as fast as the library: **reached**, 1.30 at the worst batch" in text
-    assert "as one core: **not reached**, 98.9." in text
+    assert "as fast as the library: **could not tell**, 1.30 at the worst batch" in text
+    assert "as one core: **could not tell**, 98.9. Some batches were not measured." in text
     assert "| CUDA, tf32: the default | 0.99999 | 1.0e-04 | 0.20% | 2,000 (1.30) | not measured |" in text
+    run.rates[DEFAULT.title][4] = ProviderRate(4, 2700.0, 2000.0)
+    assert "as fast as the library: **not reached**, 1.35 at the worst batch" in run.text()
+    run.rates[DEFAULT.title] |= {n: ProviderRate(n, 2000.0, 2000.0) for n in BATCHES[1:-1]}
+    run.rates[CORE.title] = {n: ProviderRate(n, 900.0, 900.0) for n in BATCHES}
+    assert "as fast as the library: **reached**, 1.30 at the worst batch" in run.text()
+    assert "as one core: **not reached**, 98.9." in run.text()

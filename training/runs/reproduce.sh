@@ -49,6 +49,7 @@ done
 "$SEMSIM" annotate agreement datasets/vision-models $(printf -- '--dataset %s ' "${SETS[@]}") \
     --qualified --write docs/annotation.md
 "$SEMSIM" annotate clearer-copies datasets/vision-models $(printf -- '--dataset %s ' "${SETS[@]}") --write docs/annotation.md
+"$SEMSIM" faithfulness one-more "$CONFIG" --write docs/faithfulness.md
 "$SEMSIM" faithfulness stand-ins "$SEMSIM_DATA/people/texture_shape.parquet" --write docs/faithfulness.md
 for set in cifar10-many caltech101-many; do # they show originals, so that they are no part of the repository
     [ -f "$OUT/copies/$set/dataset.json" ] || "$SEMSIM" annotate copies "datasets/$set" "$OUT/copies/$set"

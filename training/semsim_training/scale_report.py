@@ -36,6 +36,14 @@ PAIRS = 10**8
 WORKERS = (1, 16, 256, 1024)
 WRITTEN = 50
 """Parts that are written to time the driver."""
+_COUNTED = """
+import os, sys
+to_stderr = [(os.POSIX_SPAWN_DUP2, 2, 1)]
+_, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=to_stderr), 0)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Runs a command and counts it with the processes that it waited for. A process that is started begins with the peak of
+the one that starts it, so that this one is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +77,15 @@ def measure(pairs: Sequence[tuple[bytes, bytes]], count: int, workers: int, fold
     table, output = folder / f"{count}.parquet", folder / f"{count}-scored"
     write_pairs(pairs, count, table)
     arguments = (str(table), str(output), "--engine", "processes", "--workers", str(workers))
-    running = subprocess.Popen([sys.executable, "-m", "semsim", "score-table", *arguments], stdout=sys.stderr)  # noqa: S603
-    _, status, usage = os.wait4(running.pid, 0)  # with the processes that it started and waited for
-    running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode not in (0, 1):
-        raise subprocess.CalledProcessError(running.returncode, running.args)
+    command = (sys.executable, "-m", "semsim", "score-table", *arguments)
+    done = subprocess.run([sys.executable, "-c", _COUNTED, *command], stdout=subprocess.PIPE, check=True)  # noqa: S603
+    cpu_seconds, kibibytes, code = done.stdout.split()
+    if int(code) not in (0, 1):
+        raise subprocess.CalledProcessError(int(code), command)
     return TableCost(
         count,
-        usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss * 1024,
+        float(cpu_seconds),
+        int(kibibytes) * 1024,
         table.stat().st_size,
         max(path.stat().st_size for path in output.glob("part-*.parquet")),
     )

@@ -273,3 +273,26 @@ def inputs(
     judged, pictures = sources.read(base).of_splits(("validation",)), Faces.read(faces)
     sizes = [measure_input_size(training.chosen, side, judged, pictures, base) for side in size or (32, 64, 96)]
     told(input_sizes_table(sizes), write, "inputs")
+
+
+@app.command("one-more", epilog="Example: semsim faithfulness one-more configs/metric/default.yaml")
+def one_more(
+    config: Annotated[Path, typer.Argument(help="Judged sets, YAML, as `semsim train` takes it.")],
+    model: Model = None,
+    write: Write = None,
+) -> None:
+    """Measure how far one more annotator agrees with the others, beside a model and SSIM: what a metric could reach."""
+    from semsim.artifact import default_artifact
+    from semsim.commands.progress_bar import progress_bar
+    from semsim_training.faithfulness.values import Wanted, compute_metrics
+    from semsim_training.metric.metric_recipe import MetricTraining
+    from semsim_training.metric.one_more_annotator import one_more_annotator_table
+
+    checked(write, "one-more")
+    sources, left_out = MetricTraining.read(config).judged.finished(config.parent)
+    for name, reason in left_out.items():
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    judged = sources.read(config.parent).of_splits(("test",))
+    with progress_bar() as show:
+        metrics = compute_metrics(judged.pairs, Wanted({"semsim": model or default_artifact()}), show)
+    told(one_more_annotator_table(judged, [metrics[-1], metrics[-2]]), write, "one-more")
