@@ -37,11 +37,10 @@ format: $(DEV)/.done
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
-bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run
-	$(DEV)/bin/python -m benchmarks.scoring $(BENCH_ARGS)
-	$(DEV)/bin/python -m benchmarks.attacks $(BENCH_ARGS)
-	$(DEV)/bin/python -m benchmarks.serving $(BENCH_ARGS)
-	$(DEV)/bin/python -m benchmarks.goals $(BENCH_ARGS)
+bench: $(DEV)/.done ## speed and memory, as ratios against a named peer in the same run: 40 minutes
+	failed=0; for part in scoring attacks serving goals; do \
+		$(DEV)/bin/python -m benchmarks.$$part $(BENCH_ARGS) || failed=1; \
+	done; exit $$failed
 
 bench-quick: $(DEV)/.done ## two minutes of the service's benchmark and of the goals: shows that they run, their figures mean little
 	$(DEV)/bin/python -m benchmarks.serving --quick

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.harness.server import Server, running, semsim_serve
+from semsim.artifact import Artifact
 from semsim.providers import Provider, ProviderSettings
 from semsim.scorer import Scorer
 from semsim_training.markdown import write_between
@@ -27,6 +28,12 @@ def verdict_lines(faults: Sequence[str]) -> str:
         return "**Result: no fault.**"
     more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
     return "**Result: faults.**\n\n" + "\n".join(f"* {fault}" for fault in (*faults[:_SHOWN], *more))
+
+
+def model_line(artifact: Path | None = None) -> str:
+    """The model that a report is of, the bundled one without an artifact, as a paragraph."""
+    manifest = Artifact.load(artifact).manifest
+    return f"Model {manifest.name} {manifest.version} ({manifest.input.width}x{manifest.input.height} input).\n\n"
 
 
 def options(description: str | None, mark: str, *, images: bool = False, proof: bool = False) -> ArgumentParser:

@@ -5,7 +5,7 @@
 An input follows from the seed, its kind and its number: `--kind K --first N --inputs 1` sends that one again.
 """
 
-from benchmarks.harness.reports import options, publish, under_test
+from benchmarks.harness.reports import model_line, options, publish, under_test
 from benchmarks.malformed.findings import Findings
 from benchmarks.malformed.inputs.kinds import KINDS
 from benchmarks.malformed.report import report
@@ -22,7 +22,7 @@ def main() -> None:
     findings = Findings(arguments.seed)
     with under_test(arguments, SETTINGS) as (server, scorer):
         run(server, scorer, findings, list(blocks(arguments.inputs, arguments.kind or (), arguments.first)))
-    publish(report(findings), "malformed", arguments.write, findings.faults)
+    publish(model_line(arguments.model) + report(findings), "malformed", arguments.write, findings.faults)
 
 
 main()

@@ -3,7 +3,7 @@
 python -m benchmarks.overload --seconds 40 --write docs/endurance.md
 """
 
-from benchmarks.harness.reports import options, publish
+from benchmarks.harness.reports import model_line, options, publish
 from benchmarks.overload.report import faults, report
 from benchmarks.overload.result import OverloadPlan
 from benchmarks.overload.run import run, service_apart
@@ -19,7 +19,7 @@ def main() -> None:
     plan = OverloadPlan(arguments.rounds, arguments.seconds, patience=arguments.patience, seed=arguments.seed)
     with service_apart(arguments) as (server, scorer, apart):
         overloads = run(server, scorer, plan)
-    text = report(overloads, plan, apart=apart)
+    text = model_line(arguments.model) + report(overloads, plan, apart=apart)
     publish(text, "overload", arguments.write, faults(overloads, plan))
 
 

@@ -13,15 +13,16 @@ from benchmarks.overload.result import QUEUE_BYTES, Overload, OverloadPlan, Reco
 from semsim_training.machine import machine
 from semsim_training.markdown import records_table, table
 
-GOAL = 0.85
+LEAST_GOODPUT = 0.85
+"""Of capacity: less is a fault. `benchmarks.goals` holds the higher goal."""
 
 
 def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:
     """The faults of the overloads."""
     lines = [
-        f"{form}: goodput {ratio:.3f} of capacity, goal {GOAL}"
+        f"{form}: goodput {ratio:.3f} of capacity, expected at least {LEAST_GOODPUT}"
         for form, ratio in ratios(overloads).items()
-        if ratio < GOAL
+        if ratio < LEAST_GOODPUT
     ]
     for one in overloads:
         for phase, records in (("at capacity", one.busy), ("in the overload", [one.record])):

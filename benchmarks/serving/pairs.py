@@ -44,7 +44,7 @@ class Pairs:
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
         """Each pair as two PNG files."""
-        return [(png(x), png(y)) for x, y in zip(self.originals, self.reconstructions, strict=True)]
+        return [(file_of(x), file_of(y)) for x, y in zip(self.originals, self.reconstructions, strict=True)]
 
     def questions(self, size: int, form: Form) -> Iterator[Question]:
         """All pairs, ``size`` a question, without names."""
@@ -72,8 +72,8 @@ def make_pairs(data: Path, side: int, count: int) -> Pairs:
     return Pairs(originals, reconstructions, np.array([score.distance for score in scores]))
 
 
-def png(image: NDArray[np.uint8]) -> bytes:
-    """The PNG file of an image."""
+def file_of(image: NDArray[np.uint8], kind: str = "PNG") -> bytes:
+    """The PNG or JPEG file of an image."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    Image.fromarray(image).save(buffer, kind)
     return buffer.getvalue()

@@ -75,11 +75,11 @@ def goals(results: Results) -> list[Goal]:
     return reached
 
 
-def report(results: Results, model: str) -> str:
+def report(results: Results) -> str:
     """Goals, ratios, and all figures folded away."""
     plan = results.plan
     parts = [
-        f"Model {model}; ONNX Runtime's CPU provider with one thread for every contender, the loops too, so that what "
+        "ONNX Runtime's CPU provider with one thread for every contender, the loops too, so that what "
         "else a server does has the other core, as it would have beside a GPU. Real images and degraded copies, "
         f"{plan.pool} distinct pairs, no two requests in flight share one. Clients in a closed loop, each on a "
         "connection that stays open; the load generator is a process on the same machine, and checks a sample of all "

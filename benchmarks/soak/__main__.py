@@ -3,7 +3,7 @@
 python -m benchmarks.soak --minutes 15 --write docs/endurance.md
 """
 
-from benchmarks.harness.reports import options, publish, under_test
+from benchmarks.harness.reports import model_line, options, publish, under_test
 from benchmarks.soak.report import report
 from benchmarks.soak.result import SoakPlan
 from benchmarks.soak.run import run
@@ -17,7 +17,7 @@ def main() -> None:
     with under_test(arguments) as (server, scorer):
         result = run(SoakPlan(arguments.minutes * 60, arguments.seed), server, scorer)
     picture = arguments.write.parent / "endurance-memory.png" if arguments.write else None
-    publish(report(result, picture), "soak", arguments.write, result.verdict.faults)
+    publish(model_line(arguments.model) + report(result, picture), "soak", arguments.write, result.verdict.faults)
 
 
 main()

@@ -58,7 +58,7 @@ def test_a_long_tail_is_told() -> None:
 
 def test_the_report_names_every_contender_under_every_load() -> None:
     """The report has a figure for each contender and load, and says which goals are reached."""
-    text = report(_results(alone=10.0, many=85.0), "a model")
+    text = report(_results(alone=10.0, many=85.0))
     assert text.count("SemSim, raw over HTTP | 16 | 85 | 0.85") == 1
     assert "**yes**" in text
     assert "**no**" in text
