@@ -98,14 +98,43 @@ def test_kubernetes_would_take_the_manifests(values: dict[str, Any], version: st
         {"image": {"tag": 1.0}},
         {"config": {"auth": {"token": "a-token-in-a-config-map"}}},
         {"extraEnv": [{"name": "SEMSIM_AUTH__TOKEN", "value": "a-token-in-a-manifest"}]},
-        {"extraEnv": [{"name": "SEMSIM_GRPC__PORT", "value": "4000"}]},
-        {"extraEnv": [{"name": "SEMSIM_REQUEST_SECONDS", "value": "50"}]},
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: dict[str, Any]) -> None:
     """A misspelt name or an impossible value stops the installation."""
     with pytest.raises(RenderError):
         render(**values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEMSIM_CONFIG", "config"),
+        ("SEMSIM_GRPC", "config.grpc"),
+        ("SEMSIM_GRPC__PORT", "config.grpc.port"),
+        ("SEMSIM_REQUEST_SECONDS", "config.request_seconds"),
+        ("SEMSIM_WORKERS", "config.workers"),
+        ("SEMSIM_SPARE_WORKER", "config.spare_worker"),
+        ("SEMSIM_DECODE_THREADS", "config.decode_threads"),
+        ("semsim_decode_threads", "config.decode_threads"),
+        ("SEMSIM_CACHE_BYTES", "config.cache_bytes"),
+        ("SEMSIM_LPIPS", "config.lpips"),
+        ("SEMSIM_QUEUE", "config.queue"),
+        ("SEMSIM_QUEUE__BYTES", "config.queue.bytes"),
+        ("SEMSIM_LIMITS", "config.limits"),
+        ("SEMSIM_LIMITS__IMAGE_PIXELS", "config.limits.image_pixels"),
+    ],
+)
+def test_what_the_chart_reads_is_no_variable(name: str, value: str) -> None:
+    """A setting that the chart itself follows is refused as a variable, with the value to set in its place."""
+    with pytest.raises(RenderError, match=rf"expected {value}, which .* got {name} in extraEnv"):
+        render(extraEnv=[{"name": name, "value": "1"}])
+
+
+def test_other_settings_may_be_variables() -> None:
+    """A setting that the chart does not follow is passed on."""
+    for name in ("SEMSIM_QUEUE__PAIRS", "SEMSIM_GRPC__HOST", "SEMSIM_PROVIDERS__CPU__THREADS", "MY_SEMSIM_WORKERS"):
+        assert {"name": name, "value": "1"} in container(extraEnv=[{"name": name, "value": "1"}])["env"]
 
 
 def test_the_schema_knows_the_values() -> None:
@@ -197,6 +226,8 @@ def test_an_accepted_request_is_answered(seconds: float) -> None:
         {"decode_threads": 2, "queue": {"bytes": 2**30}, "workers": 3, "cache_bytes": 12345},
         {"decode_threads": 1, "limits": {"request_pixels": 2**23, "body_bytes": 2**24}, "queue": {"bytes": 2**24}},
         {"decode_threads": 1, "limits": {"image_pixels": 2**26}},
+        {"decode_threads": 3, "lpips": "/models/lpips", "workers": 2},
+        {"decode_threads": 1, "spare_worker": True, "workers": 2},
     ],
 )
 def test_the_memory_limit_is_what_the_settings_may_take(config: dict[str, Any]) -> None:

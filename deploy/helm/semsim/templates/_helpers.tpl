@@ -67,7 +67,13 @@ number of cores: decode_threads is at most 4 by default. */}}
 {{- $picture := min (dig "limits" "image_pixels" 16777216 $config | int64) (dig "limits" "request_pixels" 134217728 $config | int64) -}}
 {{- $threads := add (mul (add 1 $small $small) 64 $mib) (mul (add 1 $small) 31 $picture) -}}
 {{- $worker := add (mul 384 $mib) $bodies $threads (dig "cache_bytes" 0 $config | int64) -}}
+{{- if dig "lpips" "" $config -}}
+{{- $worker = add $worker (mul 64 $mib) (mul (add 1 $small $small) 144 $mib) -}}
+{{- end -}}
 {{- $bytes := add (mul 128 $mib) (mul (dig "workers" 1 $config | int64) $worker) -}}
+{{- if dig "spare_worker" false $config -}}
+{{- $bytes = add $bytes (mul 112 $mib) -}}
+{{- end -}}
 {{- if .Values.gpu.enabled -}}
 {{- $bytes = add $bytes (mul 2048 $mib) -}}
 {{- end -}}
@@ -79,9 +85,12 @@ number of cores: decode_threads is at most 4 by default. */}}
 {{- if dig "auth" "token" "" .Values.config -}}
 {{- fail "expected the token in a Secret (auth.existingSecret), got config.auth.token, which would lie in a ConfigMap" -}}
 {{- end -}}
+{{- /* The service takes a name in any case, and a group of settings as one variable. */ -}}
+{{- $followed := "CONFIG|REQUEST_SECONDS|WORKERS|SPARE_WORKER|DECODE_THREADS|CACHE_BYTES|LPIPS|GRPC(__PORT)?|QUEUE(__BYTES)?|LIMITS(__.*)?" -}}
 {{- range .Values.extraEnv -}}
-{{- if has .name (list "SEMSIM_GRPC__PORT" "SEMSIM_REQUEST_SECONDS") -}}
-{{- fail (printf "expected it under config, which ports and grace period follow, got %s in extraEnv" .name) -}}
+{{- if regexMatch (printf "(?i)^SEMSIM_(%s)$" $followed) .name -}}
+{{- $value := .name | lower | trimPrefix "semsim_" | replace "__" "." | printf "config.%s" | replace "config.config" "config" -}}
+{{- fail (printf "expected %s, which ports, grace period and memory limit follow, got %s in extraEnv" $value .name) -}}
 {{- end -}}
 {{- if and (hasPrefix "SEMSIM_AUTH__" .name) (hasSuffix "TOKEN" .name) .value -}}
 {{- fail (printf "expected the token in a Secret (auth.existingSecret), got the value of %s in extraEnv" .name) -}}
