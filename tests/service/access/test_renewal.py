@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import ssl
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -279,6 +281,29 @@ def test_the_expiry_is_a_metric_and_a_warning(renewed: Renewed) -> None:
     assert ends.keys() == {"certificate", "client_ca"}
     assert all(0 < end - time.time() < 86_400 for end in ends.values())
     assert b"tls.certificate expires soon" in renewed.live.log
+
+
+def test_a_certificate_that_has_expired_is_told_at_the_start(tmp_path: Path, calibrated_artifact: Path) -> None:
+    """The service starts with it, since clients may not mind. The log warns, and the metric tells when it ended."""
+    signed = Authority(tmp_path, "authority").sign("server", ends_in=timedelta(hours=-1))
+    settings = {
+        "SEMSIM_ARTIFACT": str(calibrated_artifact),
+        "SEMSIM_TLS__CERTIFICATE": str(signed.certificate),
+        "SEMSIM_TLS__KEY": str(signed.key),
+    }
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    home = tmp_path / "home"
+    home.mkdir()
+    with serving(home, tls=context, **settings) as live:
+        warnings = [json.loads(line) for line in live.log.splitlines() if b"tls.certificate" in line]
+        metrics = httpx.get(f"{live.url}/metrics", verify=context, timeout=PATIENCE).text
+    assert [(line["level"], line["event"].partition(":")[0]) for line in warnings] == [
+        ("warning", "tls.certificate has expired")
+    ]
+    end = re.search(r'semsim_certificate_expires_timestamp_seconds{file="certificate"} (\S+)', metrics)
+    assert end is not None
+    assert -2 * 3600 < float(end[1]) - time.time() < 0
 
 
 def test_the_audit_log_says_who_scored_how_many_pairs(renewed: Renewed) -> None:

@@ -29,11 +29,16 @@ class Authority:
         self._own = self._build(self._name, self._key, authority=True)
         self.certificate = self._write(f"{name}.pem", self._own.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str, key: ec.EllipticCurvePrivateKey | None = None) -> Signed:
-        """A key, by default a new one, with its certificate."""
+    def sign(
+        self,
+        name: str,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        ends_in: datetime.timedelta = datetime.timedelta(days=1),
+    ) -> Signed:
+        """A key, by default a new one, with its certificate, which is over already where ``ends_in`` is below 0."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._build(subject, key, authority=False)
+        certificate = self._build(subject, key, authority=False, ends_in=ends_in)
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -42,7 +47,13 @@ class Authority:
             self._write(f"{name}.pem", certificate.public_bytes(serialization.Encoding.PEM)),
         )
 
-    def _build(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, authority: bool) -> x509.Certificate:
+    def _build(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        authority: bool,
+        ends_in: datetime.timedelta = datetime.timedelta(days=1),
+    ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         return (
@@ -52,7 +63,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_after(now + ends_in)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(host, critical=False)
             .sign(self._key, hashes.SHA256())

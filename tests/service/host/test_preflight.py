@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from semsim.exceptions import InvalidOption
+from semsim.providers import Provider, unavailable_reason
 from semsim_service.host import hosting, preflight
 from tests.service.host.serving import bentoml_serve, bentoml_worker
 from tests.service.live import free_port
-from tests.service.refusing import BENTOML_SERVE, refused
+from tests.service.refusing import BENTOML_SERVE, SEMSIM_SERVE, refused
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,15 @@ def test_wrong_settings_are_one_line(
 def test_bentomls_own_command_refuses_in_one_line(tmp_path: Path) -> None:
     """`bentoml serve` ends with one line and exit code 2 for an address of BentoML's configuration without a token."""
     assert BEYOND_LOOPBACK in refused(tmp_path, command=BENTOML_SERVE, BENTOML_HOST=ANY)
+
+
+@pytest.mark.parametrize("command", [SEMSIM_SERVE, BENTOML_SERVE], ids=["semsim", "bentoml"])
+def test_a_required_provider_that_is_absent_is_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """The order has the required provider, and the machine has not: the start ends before BentoML says a word."""
+    if unavailable_reason(Provider.CUDA) is None:
+        pytest.skip("needs a machine without CUDA")
+    line = refused(tmp_path, command=command, SEMSIM_PROVIDERS__REQUIRED="cuda")
+    assert line.startswith("error [provider_unavailable]: expected the cuda execution provider, got ")
 
 
 def test_grpc_beyond_loopback_asks_for_a_token_too(monkeypatch: pytest.MonkeyPatch, address: tuple[str, ...]) -> None:
