@@ -1,6 +1,7 @@
 """The table of an earlier run, and how far leakage has risen since then."""
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -117,8 +118,18 @@ def _leakage(row: Mapping[str, Any]) -> float | None:
 
 
 def _read_csv(path: Path) -> tuple[list[dict[str, Any]], None]:
+    """The rows of a CSV. A line that was cut is refused: the pairs behind it would count as new ones."""
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file)), None
+        content = file.read()
+    if not content.endswith("\n"):
+        raise ValueError("no end of line at the end: it may have been cut short")
+    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():  # so DictReader shows cells without a name, and missing ones
+            raise ValueError(f"line {reader.line_num} has {'more' if None in row else 'fewer'} cells than the first")
+        rows.append(row)
+    return rows, None
 
 
 def _read_json(path: Path) -> tuple[list[dict[str, Any]], str]:

@@ -132,6 +132,10 @@ def test_of_two_files_that_have_one_name_the_higher_leakage_counts(tmp_path: Pat
         ("range.csv", "original,reconstruction,leakage\na,b,nan\n", "a leakage of nan"),
         ("twice.csv", "original,reconstruction,leakage\na,b,0.1\na,b,0.9\n", "two rows of one pair"),
         ("empty.csv", "original,reconstruction,leakage\na,b,\n", "got none in"),
+        ("cut.csv", "original,reconstruction,leakage\na,b,0.9\nc,d,0.1", "no end of line at the end"),
+        ("few.csv", "original,reconstruction,leakage\na,b,0.9\nc,d\n", "line 3 has fewer cells than the first"),
+        ("more.csv", "original,reconstruction,leakage\na,b,0.9,0.1\n", "line 2 has more cells than the first"),
+        ("quoted.csv", 'original,reconstruction,leakage\na,b,"0.9\n', "unexpected end of data"),
         ("cut.json", '{"results": [', "JSONDecodeError"),
         ("cut.parquet", "PAR1", "Arrow"),
     ],
@@ -144,6 +148,18 @@ def test_what_is_no_table_of_an_earlier_run_is_refused(
         (tmp_path / name).write_text(content)
     with pytest.raises(InvalidOption, match=told):
         EarlierRun.read(tmp_path / name)
+
+
+def test_a_baseline_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    """Pairs behind a cut would be new ones, and no rise of theirs would be seen, wherever in a line the cut is."""
+    path = tmp_path / "scores.csv"
+    table(path, rows([0.9, 0.1, 0.1]))
+    whole = path.read_bytes()
+    start, end = whole.index(b"001.png"), whole.index(b"002.png")
+    for cut in range(start + 1, end):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(InvalidOption, match="no end of line at the end"):
+            EarlierRun.read(path)
 
 
 def test_a_baseline_of_another_model_is_refused(tmp_path: Path) -> None:
