@@ -17,9 +17,11 @@ from semsim.exceptions import UnmatchedImages
 from semsim.images import DecodeLimits
 
 _READERS = 16
-"""Footers that are read at once: an object store takes its time for each."""
-_BESIDE = frozenset({".txt", ".md", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".crc", ".html"})
-"""The suffixes of what stands beside tables: texts and checksums."""
+"""Footers and heads that are read at once: an object store takes its time for each."""
+_TEXTS = frozenset({"", ".txt", ".md", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".html"})
+"""The suffixes of texts that stand beside tables; README and .gitattributes have none."""
+_CHECKSUMS = ".crc"
+"""The suffix of Hadoop's checksums, which are no texts."""
 _FOOTERS = frozenset({"_metadata", "_common_metadata"})
 """Files with the footers of others and no rows of their own."""
 _TABLES = frozenset({".parquet", ".tar"})
@@ -44,11 +46,14 @@ class PairFiles:
         """
         everything = where.files()
         files = tuple(file for file in everything if _is_table(file))
-        others = tuple(file for file in everything if not _is_table(file) and _may_hold_pairs(where, file))
+        others = [file for file in everything if not _is_table(file)]
+        with ThreadPoolExecutor(_READERS) as pool:
+            may_hold_pairs = pool.map(lambda file: _may_hold_pairs(where, file), others)
+            skipped = tuple(file for file, may in zip(others, may_hold_pairs, strict=True) if may)
         if not files:
-            got = f"none, but {len(others)} others, such as {others[0].path}" if others else "none"
+            got = f"none, but {len(skipped)} others, such as {skipped[0].path}" if skipped else "none"
             raise UnmatchedImages(f"expected .parquet files or .tar shards at {where.name}, got {got}")
-        return cls(where, files, others)
+        return cls(where, files, skipped)
 
     def parts(
         self, names: PairNames, most: int, limits: DecodeLimits, fail_above: float | None = None
@@ -89,11 +94,16 @@ def _may_hold_pairs(where: Location, file: StoredFile) -> bool:
     """True for what may be a table or an image under another name. Spark's mark ``_SUCCESS`` is empty."""
     if not file.is_regular or not file.size:
         return not file.is_regular
-    if _suffix(file) or PurePosixPath(file.path).name in _FOOTERS:
-        return bool(_suffix(file)) and _suffix(file) not in _BESIDE
-    with where.at(file).open() as opened:
-        head = bytes(opened.read(_HEAD_BYTES))
-    return head.startswith(b"PAR1") or b"\0" in head  # README and .gitattributes are texts
+    if PurePosixPath(file.path).name in _FOOTERS or _suffix(file) == _CHECKSUMS:
+        return False
+    if _suffix(file) not in _TEXTS:
+        return True
+    try:
+        with where.at(file).open() as opened:
+            head = bytes(opened.read(_HEAD_BYTES))
+    except (pyarrow.ArrowException, OSError):
+        return True
+    return head.startswith(b"PAR1") or b"\0" in head  # a download may have put .txt behind the name of a table
 
 
 def _suffix(file: StoredFile) -> str:

@@ -229,3 +229,33 @@ def test_other_files_are_told(tmp_path: Path) -> None:
         PairFiles.at(Location.of(str(folder)))
     with pytest.raises(UnmatchedImages, match="got none"):
         PairFiles.at(Location.of(str(tmp_path / "nowhere")))
+
+
+def test_tables_that_are_called_texts_are_told(tmp_path: Path) -> None:
+    """A download may end in another name: what is called a text counts as skipped where it is a table or a shard."""
+    folder = tmp_path / "in"
+    table, shard = write_parquet(folder / "a.parquet").read_bytes(), write_shard(folder / "b.tar").read_bytes()
+    others = {
+        "more.parquet.txt": table,
+        "more.tar.JSON": shard,
+        "bare.csv": b"PAR1 and no zero",
+        "notes.txt": "caf\u00e9, of which PAR1 is told".encode(),
+        "empty.txt": b"",
+        ".a.parquet.crc": b"crc\0\0\0\2\0",
+    }
+    for name, data in others.items():
+        (folder / name).write_bytes(data)
+    told = [file.path for file in PairFiles.at(Location.of(str(folder))).skipped]
+    assert told == ["bare.csv", "more.parquet.txt", "more.tar.JSON"]
+
+
+def test_texts_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file holds that nobody can open is not known: it counts as skipped, and ends no run."""
+    write_parquet(tmp_path / "in" / "a.parquet")
+    (tmp_path / "in" / "notes.txt").write_text("closed")
+
+    def refuse(place: Location) -> Any:
+        raise PermissionError(place.path)
+
+    monkeypatch.setattr(Location, "open", refuse)
+    assert [file.path for file in PairFiles.at(Location.of(str(tmp_path / "in"))).skipped] == ["notes.txt"]
