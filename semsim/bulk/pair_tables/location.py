@@ -27,6 +27,8 @@ class StoredFile:
     """The time of the last change; None where the file system keeps none."""
     is_regular: bool = True
     """False for links that lead nowhere, pipes and devices."""
+    changed_ns: int | None = None
+    """The time of the last change of the entry: a copy may keep the time of its content. None off the local disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,23 @@ class Location:
         """The file at the location, or all below it that is no folder, sorted by path; none where nothing is there."""
         here = self.filesystem.get_file_info(self.path)
         if here.type == pyarrow.fs.FileType.File:
-            return (StoredFile(here.base_name, here.size, here.mtime_ns),)
+            return (StoredFile(here.base_name, here.size, here.mtime_ns, changed_ns=self._changed_ns(here.path)),)
         selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True, recursive=True)
         below = [one for one in self.filesystem.get_file_info(selector) if one.type != pyarrow.fs.FileType.Directory]
         start, file = len(self.path) + 1, pyarrow.fs.FileType.File
-        stored = [StoredFile(one.path[start:], one.size or 0, one.mtime_ns, one.type == file) for one in below]
+        stored = [
+            StoredFile(one.path[start:], one.size or 0, one.mtime_ns, one.type == file, self._changed_ns(one.path))
+            for one in below
+        ]
         lost = [StoredFile(path[start:], 0, None, is_regular=False) for path in self._lost_links()]
         return tuple(sorted(stored + lost, key=_path))
+
+    def _changed_ns(self, path: str) -> int | None:
+        """The time of the last change of an entry of a disk, which pyarrow does not tell; None where it is gone."""
+        try:
+            return Path(path).stat().st_ctime_ns if self.filesystem.type_name == "local" else None
+        except OSError:
+            return None
 
     def _lost_links(self) -> Iterator[str]:
         """The links of a disk that lead nowhere: pyarrow lists none of them."""

@@ -1,5 +1,6 @@
 """A table of pairs is scored into one row a pair, however often the run is interrupted."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -95,18 +96,43 @@ def test_changed_parts_are_scored_again(small_scorer: Scorer, tmp_path: Path) ->
 
 def test_unreadable_files_are_tried_again(small_scorer: Scorer, tmp_path: Path) -> None:
     """Rows that could not be read have an error and no leakage; the next run scores them, where they can be read."""
-    source = write_parquet(tmp_path / "in" / "pairs.parquet")
-    kept = source.stat()
-    whole = source.read_bytes()
-    source.write_bytes(whole[:-8] + b"00000000")
-    os.utime(source, ns=(kept.st_atime_ns, kept.st_mtime_ns))
-    manifest = run(small_scorer, tmp_path / "in", tmp_path / "out")
+    whole = write_parquet(tmp_path / "pairs.parquet").read_bytes()
+    store = pyarrow.fs._MockFileSystem()  # its clock stands: the file is the same one, which could not be read before
+    store.create_dir("bucket/in")
+    source, output = Location(store, "bucket/in"), Location.of(str(tmp_path / "out"))
+    (source / "pairs.parquet").write(whole[:-8] + b"00000000")
+    manifest = score_table(small_scorer, source, output, part_pairs=6)
     assert manifest.errors == {"unreadable_file": 1}
     assert [row["error_code"] for row in rows(tmp_path / "out")] == ["unreadable_file"]
-    source.write_bytes(whole)
-    os.utime(source, ns=(kept.st_atime_ns, kept.st_mtime_ns))
-    assert not run(small_scorer, tmp_path / "in", tmp_path / "out").errors
+    (source / "pairs.parquet").write(whole)
+    assert not score_table(small_scorer, source, output, part_pairs=6).errors
     check_each_pair_once(tmp_path / "out", small_scorer)
+
+
+def test_other_content_of_the_same_size_and_time_is_refused(small_scorer: Scorer, tmp_path: Path) -> None:
+    """A copy may keep the time of its source (`cp -p`, `rsync -t`): the rows of the old content are not its own."""
+    write_parquet(tmp_path / "in" / "a.parquet", count=2)
+    shard = write_shard(tmp_path / "b.tar", count=2)
+    for place, changed in ((tmp_path / "in", tmp_path / "in" / "a.parquet"), (shard, shard)):
+        output = tmp_path / f"of-{place.name}"
+        run(small_scorer, place, output)
+        kept = changed.stat()
+        changed.write_bytes(bytes(kept.st_size))
+        os.utime(changed, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        with pytest.raises(InvalidOption, match=r"expected the input_files of the run in .*: name another place"):
+            run(small_scorer, place, output)
+
+
+def test_a_table_that_does_not_tell_when_its_files_changed_is_refused(small_scorer: Scorer, tmp_path: Path) -> None:
+    """A manifest of before has no time of change: whether its rows are those of the files is not known."""
+    source = write_parquet(tmp_path / "pairs.parquet", count=2)
+    run(small_scorer, source, tmp_path / "out")
+    path = tmp_path / "out" / MANIFEST_NAME
+    content = json.loads(path.read_text())
+    del content["run"]["input_files"][0]["changed_ns"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InvalidOption, match=r"expected the input_files of the run in .*: name another place"):
+        run(small_scorer, source, tmp_path / "out")
 
 
 def test_files_that_come_meanwhile_are_refused(small_scorer: Scorer, tmp_path: Path) -> None:
