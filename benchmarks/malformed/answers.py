@@ -7,7 +7,7 @@ from benchmarks.harness.http_wire import HTTPAnswer, read_head
 from benchmarks.harness.log import traces_in
 from benchmarks.harness.messages import JSON_TYPE, OCTETS_TYPE, error_code, json_rows
 from benchmarks.harness.rows import Unreadable
-from benchmarks.malformed.inputs.http_bodies import WANTED
+from benchmarks.malformed.inputs.http_bodies import WANTED, WANTED_HEADER
 
 _DOCUMENTED = {503: "not_ready", 504: "timeout"}
 """The only answers of 500 and above that are no fault, and their codes."""
@@ -35,11 +35,14 @@ def http_fault(answer: HTTPAnswer, *, enveloped: bool) -> str | None:
     return None
 
 
-def scored_fault(request: bytes, answer: HTTPAnswer) -> str | None:
-    """The fault of an answer of 200, or None: to a request for scores it must have a result for each pair."""
+def request_fault(request: bytes, answer: HTTPAnswer) -> str | None:
+    """The fault of an answer to this request, or None: it is what the request says; 200 has a result for each pair."""
     head, _, body = request.partition(b"\r\n\r\n")
     line, headers = read_head(head)
     method, target, *_ = line.split(" ")
+    came, wanted = describe(answer), headers.get(WANTED_HEADER.lower(), "")
+    if wanted and came not in wanted.split("|"):
+        return f"{came}, {WANTED}{wanted}"
     if answer.status != 200 or method != "POST" or urlsplit(target).path != "/score":
         return None
     try:

@@ -12,7 +12,7 @@ from benchmarks.harness.clients import ERROR_CODE, OPTIONS, trailing
 from benchmarks.harness.http_wire import Closed, Connection, HTTPAnswer, NotHTTP, take_answer
 from benchmarks.harness.log import traces_in
 from benchmarks.harness.server import Server
-from benchmarks.malformed.answers import describe, http_fault, scored_fault
+from benchmarks.malformed.answers import describe, http_fault, request_fault
 from benchmarks.malformed.findings import Block, Findings
 from benchmarks.malformed.inputs.grpc_calls import Call
 from benchmarks.malformed.inputs.kinds import Lane
@@ -60,7 +60,7 @@ async def send_requests(server: Server, block: Block, requests: Sequence[bytes],
                 while left:
                     request = requests[left[0]]
                     answer = await connection.answer(head_only=request.startswith(b"HEAD "))
-                    what = http_fault(answer, enveloped=True) or scored_fault(request, answer)
+                    what = http_fault(answer, enveloped=True) or request_fault(request, answer)
                     findings.note(block, left.pop(0), describe(answer), what)
                     if answer.closes:
                         return

@@ -1,17 +1,20 @@
 """HTTP requests that are whole and in order as HTTP, and wrong in what they carry. Each is due an answer."""
 
 import base64
+import io
 import json
 from copy import deepcopy
 from random import Random
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.harness.damaged_pictures import damages, with_metadata
 from benchmarks.harness.messages import BOUNDARY, JSON_TYPE, MULTIPART_TYPE, OCTETS_TYPE, request_bytes
-from benchmarks.harness.questions import PNG, Mark, encode
+from benchmarks.harness.questions import JPEG, PNG, Mark, encode
 from benchmarks.malformed.inputs.corpus import Corpus, mutate
+from semsim.images.png_chunks import write_chunk
 
 _VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1e308, 10**400),
@@ -34,6 +37,9 @@ _PATHS = (
     *("/score?x=" + "y" * 3000, "/readyz?x", "/model/x", "/metrics/x"),
     *("/../score", "/score/../model", "/docs.json/..", "/%2e%2e/%2e%2e/etc/passwd"),
 )
+_HOSTS = ("evil.example", "localhost.evil.example:3000", "10.0.0.1", "0.0.0.0:3000", "user@127.0.0.1", "2130706433")
+_ORIGINS = ("http://evil.example", "null", "", "http://localhost:8080", "http://localhost.evil.example", "localhost")
+_UNSERVED = ("/schema.json", "/static_content/x", "/static_content/", "/v2/score", "/page/", "/score/submit")
 _ODD_HEADERS = {
     "Content-Encoding": ("gzip", "identity", "br, gzip", "x" * 300),
     "X-Request-Id": ("", "a b", "x" * 200, "\xff", '"}'),
@@ -60,6 +66,9 @@ _FOREIGN = (b"GIF89a", b"II*\0", b"\0\0\0\x0cJXL \r\n\x87\n", b"qoif", b"DDS ", 
 """The first bytes of files of other formats."""
 WANTED = "wanted: "
 """The start of a pair's id that says what the pair must come to."""
+WANTED_HEADER = "X-Wanted"
+"""The header of a request that says what its answer must be: a status and a code, of one or more."""
+_INVALID = "400 invalid_request"
 _DEEP = 20_000
 _MANY = 3000
 
@@ -70,7 +79,7 @@ def json_damaged(rng: Random, corpus: Corpus) -> bytes:
 
 
 def json_reshaped(rng: Random, corpus: Corpus) -> bytes:
-    """A JSON document of another shape: values of other kinds, keys that are missing, doubled or unknown."""
+    """A JSON document of another shape: values of other kinds, keys that are missing or unknown."""
     document = deepcopy(rng.choice(corpus.documents))
     for _ in range(rng.randint(1, 3)):
         place: Any = rng.choice([document, *document["pairs"]]) if isinstance(document.get("pairs"), list) else document
@@ -98,6 +107,15 @@ def json_odd(rng: Random, corpus: Corpus) -> bytes:
         *(good.replace(b'"id": "', b'"id": "' + b"i" * rng.randint(250, 600)), rng.randbytes(rng.randint(1, 400))),
     )
     return _json(rng.choice(bodies))
+
+
+def json_doubled(rng: Random, corpus: Corpus) -> bytes:
+    """A right JSON document in which a key comes twice, as it is or escaped: it is refused."""
+    key = rng.choice(("pairs", "id", "original", "reconstruction"))
+    again = rng.choice((key, f"\\u{ord(key[0]):04x}{key[1:]}"))
+    doubled = f'"{again}": {json.dumps(rng.choice(_VALUES))}, "{key}"'
+    text = json.dumps(rng.choice(corpus.documents)).replace(f'"{key}"', doubled, rng.randint(1, 2))
+    return _json(text.encode(), **{WANTED_HEADER: _INVALID})
 
 
 def base64_odd(rng: Random, corpus: Corpus) -> bytes:
@@ -130,6 +148,12 @@ def multipart_odd(rng: Random, corpus: Corpus) -> bytes:
     return request_bytes({"Content-Type": content_type}, body + b"--" + BOUNDARY + end)
 
 
+def multipart_boundaries(rng: Random, corpus: Corpus) -> bytes:
+    """Hundreds of kilobytes of boundary lines, with nothing between them."""
+    body = (b"--" + BOUNDARY + b"\r\n") * rng.randint(8_000, 30_000) + b"--" + BOUNDARY + b"--\r\n"
+    return request_bytes({"Content-Type": MULTIPART_TYPE, WANTED_HEADER: _INVALID + "|413 too_many_pairs"}, body)
+
+
 def image_damaged(rng: Random, corpus: Corpus) -> bytes:
     """A right request with a damaged image beside a sound one."""
     good, bad = rng.choice(corpus.images), mutate(rng, rng.choice(corpus.images))
@@ -149,6 +173,25 @@ def image_judged(rng: Random, corpus: Corpus) -> bytes:
         ("scored|uninformative", whole + rng.randbytes(40), good),
     ))  # fmt: skip
     return _pairs((WANTED + wanted, pair[0], pair[1]))
+
+
+def image_laborious(rng: Random, corpus: Corpus) -> bytes:
+    """A pair whose pictures are small files of much work: very many scans or chunks, or very long or high."""
+    good, png = rng.choice(corpus.images), next(one for one in corpus.images if one.startswith(b"\x89PNG"))
+    match rng.randrange(3):
+        case 0:
+            buffer = io.BytesIO()
+            Image.new("RGB", (512, 512)).save(buffer, JPEG, progressive=True)
+            whole = buffer.getvalue()
+            scan = whole[whole.rindex(b"\xff\xda") : -2]
+            return _pairs((WANTED + "corrupt_image", good, whole[:-2] + scan * rng.randint(33, 5000) + b"\xff\xd9"))
+        case 1:
+            chunks = write_chunk(b"tEXt", b"") * rng.randint(2**14, 2**15)
+            return _pairs((WANTED + "corrupt_image", png[:33] + chunks + png[33:], good))
+    wanted, length = rng.choice((("uninformative", 60_000), ("too_many_pixels", 300_000)))
+    shape = rng.choice(((16, length, 3), (length, 16, 3)))
+    first, second = (encode(np.full(shape, rng.randrange(256), np.uint8), PNG, Mark(b"")) for _ in range(2))
+    return _pairs((WANTED + wanted, first, second))
 
 
 def tensor_wrong(rng: Random, _: Corpus) -> bytes:
@@ -176,8 +219,22 @@ def headers_odd(rng: Random, corpus: Corpus) -> bytes:
     return request_bytes(headers, b"" if method in ("GET", "TRACE") else body, method=method, path=path)
 
 
-def _json(body: bytes) -> bytes:
-    return request_bytes({"Content-Type": JSON_TYPE}, body)
+def front_door(rng: Random, corpus: Corpus) -> bytes:
+    """A right request by another's name or from another's page, with two tokens, or for what is not documented."""
+    body, refused = json.dumps(rng.choice(corpus.documents)).encode(), "403 forbidden"
+    match rng.randrange(4):
+        case 0:
+            return _json(body, **{WANTED_HEADER: refused}).replace(b"localhost", rng.choice(_HOSTS).encode(), 1)
+        case 1:
+            return _json(body, **{WANTED_HEADER: refused, "Origin": rng.choice(_ORIGINS)})
+        case 2:
+            tokens = {"Authorization": "Bearer x", "authorization": rng.choice(("Bearer x", "Bearer y", ""))}
+            return _json(body, **{WANTED_HEADER: _INVALID, **tokens})
+    return request_bytes({WANTED_HEADER: "404 not_found"}, b"", method="GET", path=rng.choice(_UNSERVED))
+
+
+def _json(body: bytes, **headers: str) -> bytes:
+    return request_bytes({"Content-Type": JSON_TYPE, **headers}, body)
 
 
 def _pairs(*pairs: tuple[str, bytes, bytes]) -> bytes:

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.harness.http_wire import HTTPAnswer
 from benchmarks.harness.messages import request_bytes
-from benchmarks.malformed.answers import http_fault, scored_fault
-from benchmarks.malformed.inputs.http_bodies import WANTED
+from benchmarks.malformed.answers import http_fault, request_fault
+from benchmarks.malformed.inputs.http_bodies import WANTED, WANTED_HEADER
 
 _MODEL = {"name": "small", "version": "1", "sha256": "0"}
 _SCORED = {
@@ -85,11 +85,11 @@ def test_an_answer_is_read_whole_or_not_at_all(results: object, summary: object,
     """An answer has numbers and the summary of its own rows; a 200 to a malformed request must have them, too."""
     body = json.dumps({"model": _MODEL, "results": results, "summary": summary}).encode()
     request = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{}]}')
-    assert (scored_fault(request, HTTPAnswer(200, {}, body)) is None) is readable
+    assert (request_fault(request, HTTPAnswer(200, {}, body)) is None) is readable
     if readable:
         two = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{},{}]}')
-        assert scored_fault(two, HTTPAnswer(200, {}, body)) is not None
-        assert scored_fault(two, HTTPAnswer(400, {}, b"")) is None
+        assert request_fault(two, HTTPAnswer(200, {}, body)) is not None
+        assert request_fault(two, HTTPAnswer(400, {}, b"")) is None
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,17 @@ def test_a_pair_must_come_to_what_its_id_says(wanted: str, faulty: bool) -> None
     results = [_SCORED | {"id": WANTED + wanted}]
     body = json.dumps({"model": _MODEL, "results": results, "summary": _SUMMARY}).encode()
     request = request_bytes({"Content-Type": "application/json"}, b'{"pairs":[{}]}')
-    assert (scored_fault(request, HTTPAnswer(200, {}, body)) is not None) is faulty
+    assert (request_fault(request, HTTPAnswer(200, {}, body)) is not None) is faulty
+
+
+@pytest.mark.parametrize(
+    ("wanted", "faulty"),
+    [("403 forbidden", False), ("400 invalid_request|403 forbidden", False), ("400 invalid_request", True)],
+)
+def test_an_answer_must_be_what_the_header_says(wanted: str, faulty: bool) -> None:
+    """A request that should have been refused is a fault when it gets another refusal, or scores."""
+    request = request_bytes({"Content-Type": "application/json", WANTED_HEADER: wanted}, b'{"pairs":[{}]}')
+    refusal = HTTPAnswer(403, {}, b'{"error": {"code": "forbidden", "message": "no"}}')
+    assert (request_fault(request, refusal) is not None) is faulty
+    body = json.dumps({"model": _MODEL, "results": [_SCORED], "summary": _SUMMARY}).encode()
+    assert request_fault(request, HTTPAnswer(200, {}, body)) is not None
