@@ -5,6 +5,7 @@ this machine visits comes from the same address: by a name that its owner lets l
 answers, and from its own origin it could post. The names of the request tell both.
 """
 
+from dataclasses import replace
 from functools import cache
 from ipaddress import ip_address
 
@@ -12,6 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semsim.exceptions import Forbidden, InvalidRequest, NotFound, Overloaded, RequestError
 from semsim_service.http.errors import refusal
+from semsim_service.http.peers import source_of
+from semsim_service.observing.refused_requests import RefusedRequests
 from semsim_service.settings import Settings
 from semsim_service.web_page.static_files import static_files
 
@@ -33,7 +36,7 @@ class FrontDoor:
 
     Args:
         app: the application behind it.
-        settings: which hosts are allowed, and whether callers show who they are.
+        settings: which hosts are allowed, whether callers show who they are, and whether refusals are logged.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -42,6 +45,7 @@ class FrontDoor:
         self._hosts = frozenset(host.lower() for host in settings.http.hosts)
         known_callers = settings.auth.token or settings.auth.token_file or settings.tls.certificate is not None
         self._checks_host = bool(self._hosts) or not known_callers
+        self._refused = RefusedRequests() if settings.log.requests else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refusal, or pass the request on."""
@@ -49,9 +53,18 @@ class FrontDoor:
             try:
                 self._check(scope)
             except RequestError as error:
+                self._log(scope, error)
                 await refusal(error)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+    def _log(self, scope: Scope, error: RequestError) -> None:
+        if self._refused is None:
+            return
+        source = source_of(scope)
+        if source.path not in self._paths:  # whatever it holds, perhaps of an image, is no line of the log
+            source = replace(source, path=None)
+        self._refused.log(source, error.code)
 
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]

@@ -8,7 +8,7 @@ import warnings
 
 import structlog
 
-from semsim_service.core.call import Call
+from semsim_service.core.call import Call, Source
 
 _requests = logging.getLogger("semsim.requests")
 _errors = logging.getLogger("semsim.service")
@@ -71,7 +71,7 @@ def log_request(call: Call, code: str) -> None:
         extra={
             "request_id": call.request_id,
             "transport": call.transport.value,
-            **source_fields(call),
+            **source_fields(call.source()),
             "code": code,
             "pairs": call.pairs,
             "failed": call.failed,
@@ -83,9 +83,8 @@ def log_request(call: Call, code: str) -> None:
     )
 
 
-def source_fields(call: Call) -> dict[str, str | None]:
+def source_fields(source: Source) -> dict[str, str | None]:
     """The fields that say where a request came from."""
-    source = call.source()
     return {"peer": source.peer, "certificate": source.certificate, "path": source.path}
 
 

@@ -1,9 +1,14 @@
 """A request is for this service and says one thing: other hosts, foreign pages and repeated headers are refused."""
 
+import logging
+import time
+
 import pytest
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from semsim_service.http.front_door import FrontDoor
+from semsim_service.observing.limited_lines import LINES_A_SECOND
 from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.live import CLIENT, LiveService, base64_pair
@@ -66,6 +71,25 @@ def test_the_setting_allows_hosts_and_their_pages() -> None:
     assert status(PROXY, host="metrics.Example:8443") == 200
     assert status(PROXY, host="localhost:3000", origin="https://metrics.example") == 200
     assert status(PROXY, host="localhost:3000", origin="https://other.example") == 403
+
+
+def test_a_flood_of_refusals_is_a_few_lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """With the request log ten lines a second tell of refusals. The next one counts those that were left out."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    door = FrontDoor(Response("seen"), Settings.model_validate({"log": {"requests": True}}))
+    silent = FrontDoor(Response("seen"), Settings())
+    with caplog.at_level(logging.INFO, "semsim.requests"):
+        for asked in (*[door] * 1000, silent):
+            assert TestClient(asked).get("/model", headers={"host": "evil.example"}).status_code == 403
+        now = 101.0
+        assert TestClient(door).get("/none").status_code == 404
+        assert TestClient(door).get("/model", headers={"host": "localhost"}).text == "seen"
+    lines = [record.__dict__ for record in caplog.records if record.name == "semsim.requests"]
+    assert [(line["code"], line["path"], line["left_out"]) for line in lines] == [
+        *[("forbidden", "/model", 0)] * LINES_A_SECOND,
+        ("not_found", None, 1000 - LINES_A_SECOND),
+    ]
 
 
 @pytest.mark.parametrize("settings", [{}, TOKEN])

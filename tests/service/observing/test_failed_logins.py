@@ -11,7 +11,8 @@ from semsim_service.core.admission import Admission
 from semsim_service.core.call import Call, Source, Transport
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.observing.audit_log import AuditLog
-from semsim_service.observing.failed_logins import LINES_A_SECOND, FailedLogins
+from semsim_service.observing.failed_logins import FailedLogins
+from semsim_service.observing.limited_lines import LINES_A_SECOND
 from semsim_service.settings import QueueLimits
 
 SOURCE = Source("192.0.2.1:5", "caller", "/score")

@@ -144,6 +144,26 @@ def test_a_request_is_a_line_where_asked_for(guarded: Guarded) -> None:
     assert (refused["code"], refused["pairs"]) == ("unauthenticated", 0)
 
 
+def test_a_request_that_no_endpoint_sees_is_a_line_too(guarded: Guarded) -> None:
+    """A foreign page, an unknown path and a repeated header are told with their source; no unknown path is shown."""
+    before = len(guarded.live.log)
+    with guarded.client() as client:
+        client.get("/model", headers={"origin": "http://evil.example"})
+        client.get(f"/score/{SECRET}")
+        client.get("/model", headers=[("x-semsim-shape", "1"), ("x-semsim-shape", "2")])
+    lines = [json.loads(line) for line in guarded.live.log[before:].splitlines()]
+    refused = [line for line in lines if line["event"] == "refused request"]
+    assert [(line["code"], line["path"]) for line in refused] == [
+        ("forbidden", "/model"),
+        ("not_found", None),
+        ("invalid_request", "/model"),
+    ]
+    for line in refused:
+        assert (line["transport"], line["certificate"], line["left_out"]) == ("http", "caller", 0)
+        assert line["peer"].startswith("127.0.0.1:")
+    assert SECRET.encode() not in guarded.live.log[before:]
+
+
 def test_the_fallback_to_cpu_is_logged_once(service: LiveService) -> None:
     """Where there is no GPU, one line of the service's log says that the CPU runs instead."""
     if CLIENT.get(f"{service.url}/model").json()["provider"]["active"] != "cpu":

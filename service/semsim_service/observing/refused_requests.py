@@ -1,0 +1,23 @@
+"""The request log's lines of HTTP requests that are refused before an endpoint sees them."""
+
+import logging
+
+from semsim.exceptions import ErrorCode
+from semsim_service.core.call import Source, Transport
+from semsim_service.observing.limited_lines import LimitedLines
+from semsim_service.observing.logs import source_fields
+
+_requests = logging.getLogger("semsim.requests")
+
+
+class RefusedRequests:
+    """Writes the lines of one worker. Nobody was asked for a token yet, so that anybody can cause them."""
+
+    def __init__(self) -> None:
+        self._lines = LimitedLines(_requests, logging.INFO, "refused request")
+
+    def log(self, source: Source, code: ErrorCode) -> None:
+        """Write the line of a request that was refused with ``code``, or leave it out where there are too many."""
+        self._lines.write(
+            lambda: {"transport": Transport.HTTP.value, "code": code.value, **source_fields(source)},
+        )
