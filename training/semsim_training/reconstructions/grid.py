@@ -20,7 +20,7 @@ from semsim_training.observations.observation import BatchNormMode, Victim
 from semsim_training.reconstructions.federated_averaging import FederatedAveraging
 from semsim_training.victims.building import build_network
 from semsim_training.victims.description import Network
-from semsim_training.victims.victim_checkpoint import load_victim
+from semsim_training.victims.victim_checkpoint import VictimDescription, load_victim
 
 
 class VictimChoice(FrozenModel):
@@ -53,6 +53,12 @@ class VictimChoice(FrozenModel):
         model, description = load_victim(base / Path(str(self.checkpoint)))
         network = description.network
         return Victim(model, network.inputs, network.label, trained=description.training is not None)
+
+    def described(self, base: Path) -> Network:
+        """The description of the victim's network, with the errors of :meth:`load`."""
+        if self.network is not None:
+            return self.network
+        return VictimDescription.read((base / Path(str(self.checkpoint))).with_suffix(".json")).network
 
 
 def _resolved(attack: AttackChoice) -> AttackChoice:

@@ -12,6 +12,7 @@ from semsim_training.client_images.labelled import LabelledImages
 from semsim_training.configuration import Description, expanded
 from semsim_training.observations.observation import Victim
 from semsim_training.reconstructions.grid import Grid, Setting, Splits
+from semsim_training.reconstructions.grid_inputs import GridInputs
 from semsim_training.reconstructions.shard import Shard
 from semsim_training.reconstructions.tuning import tuned_batch_size
 from semsim_training.seeds import stable_hash
@@ -28,6 +29,8 @@ class ShardPlan(Description):
     device: str
     batch_sizes: Mapping[str, int]
     """The number of clients in one graph, by setting."""
+    inputs: GridInputs | None = None
+    """What the grid names and does not hold; ``None`` in plans of before, which did not note it."""
 
     @classmethod
     def begun(cls, directory: Path) -> Self | None:
@@ -66,7 +69,17 @@ class Workload:
             if alike not in measured:
                 measured[alike] = tuned_batch_size(self._shard(setting, 0, 1), self._chosen(setting))
             sizes[setting.key] = measured[alike]
-        return ShardPlan(grid_sha256=digest(self.grid), device=self.device, batch_sizes=sizes)
+        return ShardPlan(grid_sha256=digest(self.grid), device=self.device, batch_sizes=sizes, inputs=self.inputs())
+
+    def inputs(self) -> GridInputs:
+        """The victims and images that the settings name, as they are now."""
+        victims = {setting.victim: self._victim(setting.victim) for setting in self.grid.settings}
+        for setting in self.grid.settings:
+            self._chosen(setting)
+        return GridInputs.of(
+            {name: (victim, self.grid.victims[name].described(self.base)) for name, victim in victims.items()},
+            self._images,
+        )
 
     def shards(self, plan: ShardPlan) -> Iterator[Shard]:
         """All shards, settings in order."""
