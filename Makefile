@@ -52,11 +52,13 @@ serving-profile: $(DEV)/.done ## where the service's CPU goes, in docs/performan
 scale: $(DEV)/.done ## the cost of 10^8 pairs, in docs/scale.md: five minutes
 	$(DEV)/bin/python -m semsim_training.scale_report datasets/cifar10 --write docs/scale.md
 
-endurance: $(DEV)/.done ## soak, overload, malformed input, whatever one finds: three quarters of an hour, written into docs/endurance.md
+endurance: $(DEV)/.done ## soak, overload, malformed input, attacks by volume, whatever one finds: an hour, written into docs/endurance.md
 	failed=0; \
 	$(DEV)/bin/python -m benchmarks.soak --minutes 15 --write docs/endurance.md || failed=1; \
 	$(DEV)/bin/python -m benchmarks.overload --write docs/endurance.md || failed=1; \
 	$(DEV)/bin/python -m benchmarks.malformed --inputs 100000 --write docs/endurance.md || failed=1; \
+	$(DEV)/bin/python -m pytest tests/service/test_hostile_pictures.py tests/service/http/test_bounded_connection.py \
+		tests/service/http/test_patience.py tests/service/grpc_transport/test_attacks.py || failed=1; \
 	exit $$failed
 
 # `semsim attack grid` ends with 4 where some attacks found nothing, which a table of attacks shows, too.
@@ -115,8 +117,8 @@ baseline: $(DEV)/.done ## models/imagenet-baseline, from the ImageNet weights
 base-images: ## write today's digests of the base images and of Compose's images into the files that name them
 	deploy/image/pin.sh
 
-image: $(DEV)/.done ## the container image, and its bill of materials in build/; VARIANT=cpu|gpu
-	PYTHON=$(DEV)/bin/python deploy/image/build.sh $(or $(VARIANT),cpu)
+image: $(SERVE)/.done ## the container image, and its bill of materials in build/; VARIANT=cpu|gpu; needs docker, podman or buildah
+	PYTHON=$(SERVE)/bin/python deploy/image/build.sh $(or $(VARIANT),cpu)
 
 try-image: $(DEV)/.done ## build the CPU image on a Debian made here and score with it: minutes, root, buildah, debootstrap
 	PYTHON=$(DEV)/bin/python deploy/image/try.sh

@@ -185,7 +185,7 @@ def test_exported_names_exist_and_modules_are_small() -> None:
 
 
 def test_benchmarks_stay_small() -> None:
-    """The benchmarks are at most 6,300 lines; those beside the sources of attacks are 1,300 more."""
+    """The benchmarks are at most 6,400 lines; those beside the sources of attacks are 1,300 more."""
     lines = {name: path.read_text().count("\n") for name, path in modules().items() if name.startswith("benchmarks")}
     of_attacks = sum(count for name, count in lines.items() if re.match(r"benchmarks\.(attack|networks|presets)", name))
     assert of_attacks <= 1300

@@ -14,7 +14,7 @@ from semsim_training.machine import machine
 from semsim_training.markdown import records_table, table
 
 LEAST_GOODPUT = 0.85
-"""Of capacity: less is a fault. `benchmarks.goals` holds the higher goal."""
+"""A lower share of capacity is a fault. `benchmarks.goals` holds the higher goal."""
 
 
 def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:

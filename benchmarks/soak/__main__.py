@@ -14,8 +14,9 @@ def main() -> None:
     parser = options(__doc__, "soak", proof=True)
     parser.add_argument("--minutes", type=float, default=15.0)
     arguments = parser.parse_args()
-    with under_test(arguments) as (server, scorer):
-        result = run(SoakPlan(arguments.minutes * 60, arguments.seed), server, scorer)
+    plan = SoakPlan(arguments.minutes * 60, arguments.seed, back_seconds=5.0)
+    with under_test(arguments, {"SEMSIM_SPARE_WORKER": "true"}) as (server, scorer):
+        result = run(plan, server, scorer)
     picture = arguments.write.parent / "endurance-memory.png" if arguments.write else None
     publish(model_line(arguments.model) + report(result, picture), "soak", arguments.write, result.verdict.faults)
 

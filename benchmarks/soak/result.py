@@ -25,6 +25,8 @@ class SoakPlan:
     stream_clients: int = 4
     burst: int = 4
     """The number of large questions of each of five forms in flight when SIGTERM comes."""
+    back_seconds: float = inf
+    """The time in which another worker must serve after the kill."""
 
     @property
     def mark(self) -> Mark:

@@ -122,6 +122,8 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
     elif soak.exit_code != 0:
         verdict.faults.append(f"the service ended with code {soak.exit_code}")
     times = soak.times
+    if times.back - times.killed > soak.plan.back_seconds:
+        verdict.faults.append(f"no worker served within {soak.plan.back_seconds:g} s of the kill")
     stretches = [(times.began + WARM_UP_SECONDS, times.killed), (times.back + WARM_UP_SECONDS, times.burst)]
     soak.growth = slope(soak.samples, stretches)
     if fault := growth_fault(soak.growth):

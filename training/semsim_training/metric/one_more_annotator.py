@@ -1,4 +1,4 @@
-"""How far one more annotator agrees with those who judged: what a metric could reach that judges as they do.
+"""How far one more annotator agrees with those who judged: what a metric as good as they are could reach.
 
 Each annotator of a reconstruction is asked beside the others of it, where those agree. It says only recognised or not,
 and its AUC is the mean of both shares that it gets right. A metric is measured on the same cases.
