@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from semsim.commands.main import EXIT_FAILED_PAIRS, EXIT_LEAKS
-from semsim.commands.options import check_parent
+from semsim.commands.options import check_parent, limit_of
 
 if TYPE_CHECKING:
     from semsim.bulk.leakage_gate import GateOutcome, LeakageLimits
@@ -44,13 +45,15 @@ GitHub = Annotated[
 
 
 def limits_of(
-    above: float | None,
+    fail_above: str | None,
     share: float | None,
     baseline: Path | None,
     margin: float | None,
     written: Sequence[Path | None],
 ) -> "LeakageLimits":
-    """The limits that the options describe; ``written`` are the files that the run will write.
+    """The limits that the options describe, but that of ``fail_above``, which `limits_beside` adds.
+
+    ``written`` are the files that the run will write.
 
     Raises:
         InvalidOption: an option needs another one, the baseline is no table of an earlier run, or a file cannot be
@@ -60,7 +63,7 @@ def limits_of(
     from semsim.bulk.leakage_gate import LeakageLimits
     from semsim.exceptions import InvalidOption
 
-    if share is not None and above is None:
+    if share is not None and fail_above is None:
         raise InvalidOption("expected --fail-share with --fail-above, got it alone")
     if share == 1:
         raise InvalidOption("expected --fail-share below 1, since a gate that allows every pair never fails, got 1")
@@ -74,7 +77,7 @@ def limits_of(
                 raise InvalidOption(f"expected -o, --junit and --baseline to be different files, got {path} for both")
             files.append(path.resolve())
     earlier = None if baseline is None else EarlierRun.read(baseline)
-    return LeakageLimits(above, share or 0.0, earlier, margin)
+    return LeakageLimits(None, share or 0.0, earlier, margin)
 
 
 def remove_earlier(junit: Path | None) -> None:
@@ -93,18 +96,19 @@ def remove_earlier(junit: Path | None) -> None:
     junit.unlink()
 
 
-def check_model(limits: "LeakageLimits", manifest: "Manifest") -> None:
-    """Refuse a baseline beside a model that gives no leakage, or another one's.
+def limits_beside(limits: "LeakageLimits", fail_above: str | None, manifest: "Manifest") -> "LeakageLimits":
+    """The limits with that of ``--fail-above``, for the model of the run.
 
     Raises:
-        NotCalibrated: the model gives no leakage.
-        InvalidOption: another model gave those of the baseline.
+        NotCalibrated: there is a baseline, and the model gives no leakage.
+        InvalidOption: another model gave the leakages of the baseline.
     """
     from semsim.exceptions import NotCalibrated
 
     if limits.baseline is not None and manifest.calibration is None:
         raise NotCalibrated(f"expected a calibrated model for --baseline, got {manifest.name} {manifest.version}")
     limits.check_model(manifest)
+    return replace(limits, above=limit_of(fail_above, manifest.threshold))
 
 
 def close_gate(

@@ -1,5 +1,6 @@
 """Options that several sub-commands share, the scorer that they describe, and the exit code that they ask for."""
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from semsim.providers import ProviderSettings
     from semsim.scorer import Scorer
     from semsim.summary import Summary
+
+_THRESHOLD = "threshold"
 
 Model = Annotated[
     Path | None,
@@ -42,9 +45,35 @@ FidDirectory = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def _number_or_threshold(value: str | None) -> str | None:
+    """The value of ``--fail-above``, unchanged.
+
+    Raises:
+        InvalidOption: it is neither the word nor a number of the range.
+    """
+    from semsim.exceptions import InvalidOption
+
+    if value is None or value == _THRESHOLD:
+        return value
+    try:
+        is_leakage = 0 <= float(value) <= 1  # NaN is none
+    except ValueError:
+        is_leakage = False
+    if not is_leakage:
+        raise InvalidOption(f"expected --fail-above to be {_THRESHOLD} or a number from 0 to 1, got {value}")
+    return value
+
+
 FailAbove = Annotated[
-    float | None,
-    typer.Option("--fail-above", min=0.0, max=1.0, help="Exit 3 when a leakage is above this.", metavar="X"),
+    str | None,
+    typer.Option(
+        "--fail-above",
+        callback=_number_or_threshold,
+        metavar=f"X|{_THRESHOLD}",
+        help="Exit 3 when a leakage is above this, or, with the word threshold, when a pair is recognizable.",
+    ),
 ]
 
 EngineName = Annotated[
@@ -143,7 +172,7 @@ def provider_settings(require: str | None) -> "ProviderSettings":
 def load_scorer(
     model: Path | None,
     require: str | None,
-    fail_above: float | None = None,
+    fail_above: str | None = None,
     *,
     own_controls: Path | None = None,
     no_controls: bool = False,
@@ -166,7 +195,18 @@ def load_scorer(
     return scorer
 
 
-def check_limit(scorer: "Scorer | RemoteScorer", fail_above: float | None) -> None:
+def limit_of(fail_above: str | None, threshold: float | None) -> float | None:
+    """The leakage above which a gate fails, by the option and the ``threshold`` of the model; None where there is none.
+
+    For the word it is the largest number below the threshold, so that above it are the recognizable pairs and no
+    others: a pair whose leakage equals the threshold is recognizable.
+    """
+    if fail_above == _THRESHOLD:
+        return None if threshold is None else math.nextafter(threshold, 0.0)
+    return None if fail_above is None else float(fail_above)
+
+
+def check_limit(scorer: "Scorer | RemoteScorer", fail_above: str | None) -> None:
     """Refuse a limit of leakage that nothing could be above.
 
     Raises:
@@ -179,14 +219,14 @@ def check_limit(scorer: "Scorer | RemoteScorer", fail_above: float | None) -> No
 
     if fail_above is None:
         return
-    most = scorer.leakage(np.zeros(1))
-    if most is None:
+    most, limit = scorer.leakage(np.zeros(1)), limit_of(fail_above, scorer.manifest.threshold)
+    if most is None or limit is None:
         raise NotCalibrated(
             f"expected a calibrated model for --fail-above, got {scorer.manifest.name} {scorer.manifest.version}, "
             "which carries no calibration and so gives no leakage"
         )
-    if not fail_above < most[0]:
+    if not limit < most[0]:
         raise InvalidOption(
             f"expected --fail-above below {most[0]:.4f}, the leakage of an exact copy by {scorer.manifest.name} "
-            f"{scorer.manifest.version}, got {fail_above:g}, which nothing could fail"
+            f"{scorer.manifest.version}, got {limit:g}, which nothing could fail"
         )

@@ -16,6 +16,7 @@ from semsim.commands.options import (
     Model,
     Require,
     exit_code,
+    limit_of,
     load_scorer,
 )
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog="Example: semsim score original.png reconstruction.png --fail-above 0.5")
+@app.command(epilog="Example: semsim score original.png reconstruction.png --fail-above threshold")
 def score(
     original: Annotated[Path, typer.Argument(help="The client's image: PNG, JPEG or WebP.")],
     reconstruction: Annotated[Path, typer.Argument(help="The attack's reconstruction of it.")],
@@ -75,7 +76,7 @@ def score(
             typer.echo(f"the reconstruction was resized to the original for {metrics}")
     if result.uninformative:
         typer.echo(f"could not tell of {original} and {reconstruction}: {result.uninformative.reason}", err=as_json)
-    if code := exit_code(summarize([result]), fail_above):
+    if code := exit_code(summarize([result]), limit_of(fail_above, scorer.manifest.threshold)):
         raise typer.Exit(code)
 
 

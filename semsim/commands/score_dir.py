@@ -15,9 +15,9 @@ from semsim.commands.gate_options import (
     GitHub,
     JUnit,
     Margin,
-    check_model,
     close_gate,
     gate_report,
+    limits_beside,
     limits_of,
     remove_earlier,
 )
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog="Example: semsim score-dir originals reconstructions -o scores.csv --fail-above 0.5")
+@app.command(epilog="Example: semsim score-dir originals reconstructions -o scores.csv --fail-above threshold")
 def score_dir(
     originals: Annotated[Path, typer.Argument(help="Directory of the clients' images.")],
     reconstructions: Annotated[Path, typer.Argument(help="Directory of the attack's reconstructions.")],
@@ -132,7 +132,7 @@ def score_dir(
     scorer = remote or load_scorer(
         model, require, fail_above, own_controls=controls, no_controls=no_controls, lpips=lpips
     )
-    check_model(limits, scorer.manifest)
+    limits = limits_beside(limits, fail_above, scorer.manifest)
     fid_network = None if fid is None else FidNetwork(FidArtifact.load(fid), provider_settings(require))
     try:
         with remote or nullcontext(), progress_bar() as progress:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from semsim.commands.control_options import NoControls, OwnControls
-from semsim.commands.gate_options import FailShare, GitHub, close_gate, gate_report, in_words, limits_of
+from semsim.commands.gate_options import FailShare, GitHub, close_gate, gate_report, in_words, limits_beside, limits_of
 from semsim.commands.main import EXIT_INTERRUPTED
 from semsim.commands.options import (
     EngineName,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog="Example: semsim score-table pairs.parquet scores.parquet")
+@app.command(epilog="Example: semsim score-table pairs.parquet scores --fail-above threshold")
 def score_table(
     table: Annotated[
         str, typer.Argument(help="A .parquet file or .tar shard, or a folder of them; a path, s3:// or gs://.")
@@ -82,6 +82,7 @@ def score_table(
         raise InvalidOption(f"expected a place outside of {table}, where the next run would read it, got {output}")
     keep_freed_memory()
     scorer = load_scorer(model, require, fail_above, own_controls=controls, no_controls=no_controls, lpips=lpips)
+    limits = limits_beside(limits, fail_above, scorer.manifest)
     try:
         with progress_bar() as progress:
             scored = table_run.score_table(
@@ -90,7 +91,7 @@ def score_table(
                 target,
                 PairNames(original, reconstruction, id),
                 part_pairs=part_pairs,
-                fail_above=fail_above,
+                fail_above=limits.above,
                 engine=chosen,
                 workers=workers,
                 progress=progress,

@@ -38,7 +38,7 @@ def load_remote_scorer(
     certificate: Path | None,
     key: Path | None,
     patience: float | None,
-    fail_above: float | None,
+    fail_above: str | None,
     controls: bool = True,
 ) -> "RemoteScorer":
     """The scorer of the service that the options describe; the caller closes it.

@@ -15,10 +15,10 @@ from semsim.commands.gate_options import (
     GitHub,
     JUnit,
     Margin,
-    check_model,
     close_gate,
     gate_report,
     in_words,
+    limits_beside,
     limits_of,
     remove_earlier,
 )
@@ -48,7 +48,7 @@ _SHOWN = 3
 """The reasons for missing scores that are printed."""
 
 
-@app.command(epilog="Example: semsim score-set build/cifar10 -o scores.parquet --fail-above 0.5")
+@app.command(epilog="Example: semsim score-set build/cifar10 -o scores.parquet --fail-above threshold")
 def score_set(
     dataset: Annotated[Path, typer.Argument(help="A finished reconstruction set.")],
     settings: Annotated[str, typer.Option(help="Only settings whose name contains this.")] = "",
@@ -98,7 +98,7 @@ def score_set(
         raise InvalidDataset(f"expected a setting whose name contains {settings!r} in {dataset}, got none")
     keep_freed_memory()
     scorer = load_scorer(model, require, fail_above, lpips=lpips)
-    check_model(limits, scorer.manifest)
+    limits = limits_beside(limits, fail_above, scorer.manifest)
     with progress_bar() as progress:
         scored = score_rows(made, chosen, scorer, progress=progress, engine=chosen_engine, workers=workers)
     rows = [SetScoreRow.of_row(one) for one in scored]
