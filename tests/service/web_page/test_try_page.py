@@ -119,6 +119,18 @@ def test_every_example_by_the_keyboard(visitor: Visitor, service: LiveService) -
     assert visitor.complaints() == []
 
 
+def test_a_leak_that_is_less_likely_than_not_is_told_as_such(visitor: Visitor) -> None:
+    """Between the threshold and one half a pair leaks, and the page says that it may be a false alarm."""
+    visitor.visit()
+    script = """const [result, done] = arguments;
+    import("/page/verdict.js").then(({ verdict }) => done(verdict(result, null)));"""
+    result = {"recognizable": True, "uninformative": None, "identified": None}
+    for leakage, doubtful in ((0.16, True), (0.49, True), (0.5, False), (0.9, False)):
+        told = visitor.browser.execute_async_script(script, result | {"leakage": leakage})
+        assert told["kind"] == "leaks"
+        assert any("may also be a false alarm" in sentence for sentence in told["sentences"]) == doubtful
+
+
 def test_files_of_ones_own(visitor: Visitor, service: LiveService) -> None:
     """Files are scored once both are there, can be exchanged, and are refused with the service's words."""
     visitor.visit()

@@ -35,6 +35,6 @@ export function commands(asksToken) {
   const address = location.origin;
   return {
     curl: `curl ${authorization}-F original=@original.png -F reconstruction=@reconstruction.png \\\n     ${address}/score`,
-    python: `from semsim.client import Client  # pip install 'semsim[client]'\n\nwith Client("${address}"${token}) as client:\n    print(client.score("original.png", "reconstruction.png"))`,
+    python: `from semsim.client import Client  # in a clone of SemSim: pip install '.[client]'\n\nwith Client("${address}"${token}) as client:\n    print(client.score("original.png", "reconstruction.png"))`,
   };
 }

@@ -32,7 +32,10 @@ export function verdict(result, manifest) {
   const threshold = manifest?.threshold ?? null;
   const probability = `The probability that ${manifest ? annotator(manifest) : "an annotator"} recognises what the reconstruction shows is ${fixed(result.leakage)}`;
   const side = (word) => (threshold === null ? "." : `, ${word} the model's threshold of ${threshold}.`);
-  if (result.recognizable) return told("leaks", "Leaks", probability + side("at or above"), picture(result));
+  if (result.recognizable) {
+    const doubt = result.leakage < 0.5 ? "The threshold is low, so as to miss few leaks: such a pair may also be a false alarm. Look at it." : null;
+    return told("leaks", "Leaks", probability + side("at or above"), doubt, picture(result));
+  }
   const others = "Other attacks may rebuild more, and the model errs. Look at it, and at the other numbers.";
   return told("unshown", "Not shown to leak by this", probability + side("below"), picture(result), others);
 }
@@ -51,7 +54,7 @@ function told(kind, headline, ...sentences) {
 
 const NUMBERS = [
   ["leakage", leakage, "The probability that an annotator recognises the reconstruction, 0 to 1; higher is worse. The range is that of calibrations on other draws of the judged originals."],
-  ["recognizable", yes, "The leakage is at or above the model's threshold: somebody would name what the reconstruction shows."],
+  ["recognizable", yes, "The leakage is at or above the model's threshold: somebody may name what the reconstruction shows."],
   ["chance", percent, "The share of public pictures, the controls, that are as near to the reconstruction as its original is."],
   ["identified", yes, "The chance is below 1%: it is this picture, and not only one of its kind."],
   ["distance", (value) => value.toFixed(4), "The distance of the two embeddings; 0 for the same image, lower is worse."],
