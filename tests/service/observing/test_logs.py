@@ -5,6 +5,7 @@ import json
 import logging
 import struct
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -117,7 +118,9 @@ def test_malformed_bodies_write_no_lines(written: io.StringIO) -> None:
 
 def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
     """Every line of a service, from its start on, is an object. By default a request writes none."""
-    image = encode(picture())
+    image, deadline = encode(picture()), time.monotonic() + 30
+    while b'"ready: ' not in service.log and time.monotonic() < deadline:
+        time.sleep(0.05)  # the supervisor tells it some time after the worker answers
     before = service.log
     assert service.post([base64_pair(image, image)]).status_code == 200
     assert service.log == before

@@ -250,7 +250,7 @@ def test_tables_that_are_called_texts_are_told(tmp_path: Path) -> None:
 
 
 def test_texts_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a file holds that nobody can open is not known: it counts as skipped, and ends no run."""
+    """A text that nobody can open counts as skipped, since it may hold a table, and ends no run."""
     write_parquet(tmp_path / "in" / "a.parquet")
     (tmp_path / "in" / "notes.txt").write_text("closed")
 
