@@ -24,7 +24,7 @@ from semsim_service.http.controls_header import ControlsAsked, read_controls
 from semsim_service.http.errors import error_response, refusal
 from semsim_service.http.exposition import Scrapes
 from semsim_service.http.json_body import claimed_pairs, parse_json
-from semsim_service.http.multipart_body import parse_multipart
+from semsim_service.http.multipart_body import claimed_form_pairs, parse_multipart
 from semsim_service.http.openapi import document
 from semsim_service.http.peers import source_of
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
@@ -101,7 +101,8 @@ def _accepted(core: ScoringCore, request: Request, request_id: str) -> AbstractA
 async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse, Claim]:
     """Read the body. Returns the function that makes pairs of it, chosen by its content type, and the body's claim."""
     limits = core.limits
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    header = request.headers.get("content-type", "")
+    content_type = header.partition(";")[0].strip().lower()
     if content_type not in (JSON, MULTIPART, RAW):
         raise UnsupportedMediaType(
             f"expected Content-Type {JSON}, {MULTIPART} or {RAW}, got " + ("none" if not content_type else "another")
@@ -120,8 +121,10 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse,
     body = await read_body(request, limits, call.reserve_bytes)
     if content_type == JSON:
         return lambda: parse_json(body, limits, controls=controls, histogram=histogram), Claim(claimed_pairs(body))
-    pairs = await parse_multipart(request.headers, body, limits)
-    return lambda: ReceivedRequest(pairs, controls, histogram), Claim(len(pairs))
+    return (
+        lambda: ReceivedRequest(parse_multipart(header, body, limits, call.require_wanted), controls, histogram),
+        Claim(claimed_form_pairs(body)),
+    )
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:

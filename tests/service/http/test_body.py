@@ -45,7 +45,7 @@ def test_a_large_part_is_never_written_to_disk(monkeypatch: pytest.MonkeyPatch) 
 
     async def parse() -> list[Any]:
         body = await read_body(request, Limits(), reserved.append)
-        return [*await parse_multipart(request.headers, body, Limits())]
+        return [*parse_multipart(request.headers["content-type"], body, Limits(), lambda: None)]
 
     run: Callable[[Callable[[], Awaitable[list[Any]]]], list[Any]] = anyio.run
     pairs = run(parse)
