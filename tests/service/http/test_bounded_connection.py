@@ -67,6 +67,16 @@ def test_fifty_megabytes_of_no_request_are_refused_at_once(
         assert_refused(attacked.answer(attack), status, words)
 
 
+def test_a_service_that_stands_still_is_noticed(attacked: Attacked) -> None:
+    """The bounds of the tests here are broken where the service answers nobody in the middle of an attack."""
+    with pytest.raises(AssertionError), attacked.bounded():
+        time.sleep(0.2)
+        attacked.worker.suspend()
+        time.sleep(3)
+        attacked.worker.resume()
+        time.sleep(0.2)
+
+
 @pytest.mark.parametrize("cut", [CHUNKED + b"5", CHUNKED + b"c\r\n" + EMPTY + b"\r"])
 def test_a_body_that_is_cut_in_a_line_of_a_chunk_waits(attacked: Attacked, cut: bytes) -> None:
     """A part of a line is kept until the rest has come, and nobody else waits for it."""
