@@ -34,6 +34,11 @@ from semsim_training.reconstructions.scored_rows import score_rows
 
 SIZES = (16, 32, 64, 128, 224)
 PICTURES = 100
+JUDGED = (
+    "cifar10", "cifar10-many", "caltech101", "caltech101-many",
+    "cifar10-trained", "caltech101-trained", "cifar100-trained", "cifar10-trained-defended",
+)  # fmt: skip
+"""The committed sets that vision models have judged."""
 Copy = Callable[[RGBImage], NDArray[np.generic]]
 
 
@@ -198,8 +203,8 @@ def copied(scorer: Scorer, data: Path, copies: dict[str, Copy], number: int) -> 
 
 
 def attacked(scorer: Scorer) -> Iterator[dict[str, object]]:
-    """One row a committed set: the shares that are called uninformative, by the reason."""
-    for name in ("cifar10", "cifar10-many", "caltech101", "caltech101-many", "caltech101-trained"):
+    """One row a judged set: the shares that are called uninformative, by the reason."""
+    for name in JUDGED:
         committed = ReconstructionSet.read(Path("datasets") / name)
         judged = JudgedSet.read(committed, Path("datasets/vision-models"), AnnotatorKind.VISION_MODEL)
         scored = score_rows(committed, [pair.row for pair in judged.pairs], scorer)
@@ -220,7 +225,8 @@ def main() -> None:
     arguments, scorer = parser.parse_args(), Scorer()
     copies = (copied(scorer, arguments.data, changes, number) for changes, number in ((SPOILT, 500), (MOVED, 200)))
     tables = made(scorer), real(arguments.data), *copies, attacked(scorer)
-    text = "\n\n".join(records_table(list(rows)) for rows in tables)
+    measured = f"Measured with {scorer.manifest.name} {scorer.manifest.version}."
+    text = "\n\n".join((measured, *(records_table(list(rows)) for rows in tables)))
     print(text)
     if arguments.write is not None:
         write_between(arguments.write, "uninformative", text)
