@@ -113,6 +113,14 @@ def test_values_are_kept_for_the_whole_set_and_read_again(small_artifact: Path, 
     with pytest.raises(InvalidOption, match="--direction mine=up"):
         read_values(table, "made-up", some, {})
     assert read_values(table, "made-up", some, {"mine": Direction.UP})[-1].values.tolist() == [5, 4, 3]
+    again = pairs_of(made_up_set(originals=8, settings=3, seed=1))
+    assert [pair.item for pair in again] == [pair.item for pair in PAIRS]
+    with pytest.raises(
+        InvalidDataset, match=r"metric values of made-up, sha256 .{12}, in .*, got those of .{12}: remove it"
+    ):
+        read_values(table, "made-up", again, {})
+    pq.write_table(pq.read_table(table).replace_schema_metadata({b"dataset": b"made-up"}), table)
+    assert read_values(table, "made-up", again, {"mine": Direction.UP})[-1].values.tolist()[:2] == [0, 1]
 
 
 def test_values_of_other_items_are_refused(tmp_path: Path) -> None:
@@ -145,6 +153,20 @@ def test_fid_by_setting_agrees_as_it_should(small_artifact: Path) -> None:
     grown = pairs_of(Grown(SET.name, SET.rows, SET.originals, SET.reconstructions))
     with pytest.raises(InvalidDataset, match="originals of one size for FID in setting-0, got 2"):
         fid_by_setting(judged(grown, [1] * 24), extractor)
+
+
+def test_kept_values_of_a_set_that_was_made_again_are_computed_again(tmp_path: Path) -> None:
+    """Values of the reconstructions of before, or of nobody knows which, are none of those of now."""
+    before = pairs_of(made_up_set(originals=8, settings=3, seed=1))
+    again = [metric.values.tolist() for metric in compute_metrics(PAIRS, Wanted())]
+    write_values(tmp_path / "made-up.parquet", "made-up", before, compute_metrics(before, Wanted()))
+    values = baseline_metrics(Baselines(), judged(PAIRS, [1] * 24), tmp_path, tmp_path)
+    assert [metric.values.tolist() for metric in values] == again
+    write_values(tmp_path / "made-up.parquet", "made-up", before, compute_metrics(before, Wanted()))
+    table = pq.read_table(tmp_path / "made-up.parquet")
+    pq.write_table(table.replace_schema_metadata({b"dataset": b"made-up"}), tmp_path / "made-up.parquet")
+    values = baseline_metrics(Baselines(), judged(PAIRS, [1] * 24), tmp_path, tmp_path)
+    assert [metric.values.tolist() for metric in values] == again
 
 
 def test_kept_values_without_a_metric_are_computed_again(tmp_path: Path) -> None:

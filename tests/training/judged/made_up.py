@@ -35,6 +35,11 @@ class MadeUpSet:
     reconstructions: dict[tuple[str, str], RGBImage]
     """Reconstructions by setting and the name of the image."""
 
+    @property
+    def sha256(self) -> str:
+        """A hash of the rows, which differ where pictures do."""
+        return hashlib.sha256(repr(self.rows).encode()).hexdigest()
+
     def original(self, row: ReconstructionRow) -> RGBImage:
         """The original of a row."""
         return self.originals[row.image]

@@ -1,13 +1,16 @@
 """The way from judged sets to a calibrated, exportable checkpoint, and its evaluation."""
 
+import json
 import operator
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from semsim.exceptions import InvalidAnnotations, InvalidOption
@@ -28,6 +31,8 @@ from semsim_training.metric.seed_choice import _mean
 from semsim_training.metric.training_report import TrainingReport
 from semsim_training.metric.used_inputs import UsedInputs
 from semsim_training.metric.victim_families import family_of
+from semsim_training.reconstructions.dataset import DatasetDescription
+from semsim_training.subcommands.train_command import _training
 from tests.training.judged.made_up import judgements_of, made_up_set
 from tests.training.metric.small import judged, recipe, with_rows
 
@@ -230,16 +235,49 @@ def test_a_set_is_left_out_until_it_is_finished_and_judged(source: JudgedSource,
 
 def test_results_do_not_go_on_with_other_inputs(tmp_path: Path) -> None:
     """A directory of results keeps its sets and recipes, takes results of new names, and refuses other inputs."""
-    first, sets = recipe(epochs=1), ("one", "two")
+    first, sets = recipe(epochs=1), (("one", "1" * 64), ("two", "2" * 64))
     UsedInputs.keep(tmp_path / "out", sets, {"a": first})
     UsedInputs.keep(tmp_path / "out", sets, {"a": first, "b": recipe(epochs=2)})
     UsedInputs.keep(tmp_path / "out", sets, {"a": first})
     with pytest.raises(InvalidOption, match=r"expected the sets of the results in .*, one, two, got one: begin in"):
-        UsedInputs.keep(tmp_path / "out", ("one",), {})
+        UsedInputs.keep(tmp_path / "out", sets[:1], {})
     with pytest.raises(
         InvalidOption, match=r"expected the recipe of the results of b in .*, got another one: begin in"
     ):
         UsedInputs.keep(tmp_path / "out", sets, {"b": first})
+    changed = (
+        r"expected the set and the judgements of two that the results in .* are of, sha256 222222222222, got 3{12}: "
+    )
+    with pytest.raises(InvalidOption, match=changed + "begin in another directory"):
+        UsedInputs.keep(tmp_path / "out", (sets[0], ("two", "3" * 64)), {"a": first})
+    path = tmp_path / "out" / UsedInputs.FILE
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "hashes"}))
+    assert UsedInputs.read(tmp_path / "out").names == ("one", "two")
+    with pytest.raises(InvalidOption, match=r"judgements of one .* sha256 unknown, got 1{12}: begin in another"):
+        UsedInputs.keep(tmp_path / "out", sets, {"a": first})
+
+
+def test_a_training_does_not_go_on_with_other_data_of_the_same_name(source: JudgedSource, tmp_path: Path) -> None:
+    """More judgements, or a set that was made again, are refused before a result is read."""
+    shutil.copytree(source.dataset, tmp_path / "set")
+    shutil.copytree(source.annotations, tmp_path / "annotations")
+    config, out = tmp_path / "config.yaml", tmp_path / "out"
+    mine = JudgedSource(dataset=tmp_path / "set", annotations=tmp_path / "annotations")
+    training = small(judged=JudgedSources(sets=(mine,), kind=AnnotatorKind.CLASSIFIER))
+    config.write_text(yaml.safe_dump(training.model_dump(mode="json", exclude_defaults=True)))
+    _training(config, out)
+    _training(config, out)
+    description = tmp_path / "set" / DatasetDescription.FILE
+    written = description.read_text()
+    description.write_text(written.replace('"machine":"none"', '"machine":"another"'))
+    with pytest.raises(InvalidOption, match="expected the set and the judgements of set that the results in"):
+        _training(config, out)
+    description.write_text(written)
+    _training(config, out)
+    some = pairs_of(made_up_set(originals=24, settings=6))[:1]
+    append(tmp_path / "annotations", [replace(one, annotator="a-new-one") for one in judgements_of(some, [1], 1)])
+    with pytest.raises(InvalidOption, match="expected the set and the judgements of set that the results in"):
+        _training(config, out)
 
 
 def test_the_same_reconstructions_are_held_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from semsim.progress import Progress, silent
 from semsim_training.faithfulness.directions import column_metric
 from semsim_training.faithfulness.metric_values import Direction, Metric
 from semsim_training.faithfulness.values import Wanted, compute_metrics
-from semsim_training.judged.pair import Pair
+from semsim_training.judged.pair import Pair, PictureSource
 
-_DIRECTION = b"direction"
+_DIRECTION, _DATASET, _SHA256 = b"direction", b"dataset", b"dataset_sha256"
 
 
 def metrics_of(
@@ -65,10 +65,19 @@ def write_values(path: Path, dataset: str, pairs: Sequence[Pair], metrics: Seque
     columns = [
         pa.field(metric.name, pa.float64(), metadata={_DIRECTION: metric.direction.encode()}) for metric in metrics
     ]
-    schema = pa.schema([pa.field("item", pa.string()), *columns], metadata={b"dataset": dataset.encode()})
+    owner = {_DATASET: dataset.encode(), _SHA256: pairs[0].source.sha256.encode()}
+    schema = pa.schema([pa.field("item", pa.string()), *columns], metadata=owner)
     pq.write_table(
         pa.table([[pair.item for pair in pairs], *(metric.values for metric in metrics)], schema=schema), path
     )
+
+
+def has_values(path: Path, source: PictureSource, names: Sequence[str]) -> bool:
+    """True where a table holds metrics of these names, of this very set."""
+    if not path.exists():
+        return False
+    schema = pq.read_schema(path)
+    return set(names) <= set(schema.names) and (schema.metadata or {}).get(_SHA256) == source.sha256.encode()
 
 
 def read_values(
@@ -77,7 +86,8 @@ def read_values(
     """The metrics in a table with a column ``item``, in the order of ``pairs``; others may have added columns.
 
     Raises:
-        InvalidDataset: there is no table, or it is of another set, or it lacks one of the pairs.
+        InvalidDataset: there is no table, or it is of another set or of one that was made again since, or it lacks one
+            of the pairs.
         InvalidOption: the direction of a metric is neither written there, nor given, nor known.
         InvalidAnnotations: a column holds no numbers.
     """
@@ -87,9 +97,16 @@ def read_values(
         raise InvalidDataset(f"expected metric values in {path}: {error}") from error
     if "item" not in table.column_names:
         raise InvalidDataset(f"expected a column item in {path}, got {', '.join(table.column_names)}")
-    owner = (table.schema.metadata or {}).get(b"dataset", dataset.encode()).decode()
+    metadata, sha256 = table.schema.metadata or {}, pairs[0].source.sha256
+    owner = metadata.get(_DATASET, dataset.encode()).decode()
     if owner != dataset:
         raise InvalidDataset(f"expected metric values of {dataset} in {path}, got those of {owner}")
+    measured = metadata.get(_SHA256, sha256.encode()).decode()
+    if measured != sha256:
+        raise InvalidDataset(
+            f"expected metric values of {dataset}, sha256 {sha256[:12]}, in {path}, got those of {measured[:12]}: "
+            "remove it to compute them again"
+        )
     rows = {item: row for row, item in enumerate(table["item"].to_pylist())}
     missing = [pair.item for pair in pairs if pair.item not in rows]
     if missing:

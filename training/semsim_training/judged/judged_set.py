@@ -1,5 +1,6 @@
 """Reconstructions, and how many annotators recognised each."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -128,6 +129,14 @@ class JudgedSet:
             annotators=np.concatenate([part.annotators for part in parts]),
             pairs=tuple(pair for part in parts for pair in part.pairs),
         )
+
+    @property
+    def sha256(self) -> str:
+        """A hash of the sets, the items and the counts of their annotators; of items with pairs."""
+        running = hashlib.sha256("\n".join(dict.fromkeys(pair.source.sha256 for pair in self.pairs)).encode())
+        for row in zip(self.items, self.annotators.tolist(), self.recognised.tolist(), strict=True):
+            running.update(f"\n{row}".encode())
+        return running.hexdigest()
 
     @property
     def shares(self) -> NDArray[np.float64]:

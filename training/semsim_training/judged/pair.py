@@ -17,6 +17,11 @@ class PictureSource(Protocol):
         ...
 
     @property
+    def sha256(self) -> str:
+        """The hash of the set's description, which holds those of its files."""
+        ...
+
+    @property
     def rows(self) -> tuple[ReconstructionRow, ...]:
         """The rows of the set, in order."""
         ...

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from semsim.progress import Progress, prefixed, silent
 from semsim_training.configuration import expanded
 from semsim_training.faithfulness.metric_values import Metric
 from semsim_training.faithfulness.values import Wanted, compute_metrics
-from semsim_training.faithfulness.values_table import read_values, write_values
+from semsim_training.faithfulness.values_table import has_values, read_values, write_values
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.judged.pair import pairs_of
 from semsim_training.metric.metric_recipe import Baselines
@@ -21,7 +20,7 @@ def baseline_metrics(
     """MSE, PSNR, SSIM, LPIPS at both sizes and the artifacts of the configuration, in the order of ``judged``.
 
     They are computed once for each set and kept below ``kept``, which holds no image; kept values without one of the
-    metrics are computed again.
+    metrics, or of a set that was made again since, are computed again.
 
     Args:
         baselines: the metrics; paths are relative to ``base``.
@@ -31,7 +30,7 @@ def baseline_metrics(
         progress: called as values are computed.
 
     Raises:
-        InvalidDataset: a picture is not there, or kept values are of another set.
+        InvalidDataset: a picture is not there, or kept values are of a set of another name.
         ArtifactError, InvalidCheckpoint: an artifact or weights cannot be used.
     """
     wanted = Wanted(
@@ -41,7 +40,7 @@ def baseline_metrics(
     parts: list[dict[str, Metric]] = []
     for source in dict.fromkeys(pair.source for pair in judged.pairs):
         path = kept / f"{source.name}.parquet"
-        if not path.exists() or not set(wanted.names) <= set(pq.read_schema(path).names):
+        if not has_values(path, source, wanted.names):
             everything = pairs_of(source)
             values = compute_metrics(everything, wanted, prefixed(progress, source.name))
             kept.mkdir(parents=True, exist_ok=True)

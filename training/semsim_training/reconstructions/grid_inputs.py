@@ -1,4 +1,4 @@
-"""What a grid names without holding it: victims' weights, images, and the version of SemSim that attacks."""
+"""The inputs that a grid names and does not hold: weights of victims, images, and the version of SemSim."""
 
 import hashlib
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ class ShardPlan(Description):
     batch_sizes: Mapping[str, int]
     """The number of clients in one graph, by setting."""
     inputs: GridInputs | None = None
-    """What the grid names and does not hold; ``None`` in plans of before, which did not note it."""
+    """The victims, images and version that the set was begun with; ``None`` in plans of before, which say none."""
 
     @classmethod
     def begun(cls, directory: Path) -> Self | None:

@@ -1,5 +1,6 @@
 """A finished reconstruction set: its rows, and its pictures on demand."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,8 @@ class ReconstructionSet:
     """
 
     directory: Path
+    sha256: str
+    """The hash of ``dataset.json``, which holds those of the shards."""
     description: DatasetDescription
     rows: tuple[ReconstructionRow, ...]
     originals: Originals
@@ -42,7 +45,8 @@ class ReconstructionSet:
         pictures = dict(zip(keys, table["picture"].to_pylist(), strict=True))
         if len(pictures) != len(rows):
             raise InvalidDataset(f"expected one reconstruction of an original in a setting of {directory}, got several")
-        return cls(directory, description, rows, Originals.of(rows, description.sources), pictures)
+        sha256 = hashlib.sha256((directory / description.FILE).read_bytes()).hexdigest()
+        return cls(directory, sha256, description, rows, Originals.of(rows, description.sources), pictures)
 
     @property
     def name(self) -> str:

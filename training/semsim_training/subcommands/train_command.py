@@ -154,8 +154,8 @@ def _training(
 ) -> "MetricTraining":
     """The configuration without the sets that are left out yet.
 
-    The results in ``out`` must be of the same sets, and of the same recipe in so many epochs: of the chosen one, or of
-    those that are ``compared``, all where it is empty.
+    The results in ``out`` must be of the same sets and judgements, and of the same recipe in so many epochs: of the
+    chosen one, or of those that are ``compared``, all where it is empty.
     """
     from semsim_training.metric.metric_recipe import MetricTraining
     from semsim_training.metric.used_inputs import UsedInputs
@@ -169,7 +169,9 @@ def _training(
         if compared is not None:
             recipes = {one.name: one for one in training.candidates if not compared or one.name in compared}
         changed = {} if epochs is None else {"epochs": epochs}
-        UsedInputs.keep(out, judged.names, {name: one.model_copy(update=changed) for name, one in recipes.items()})
+        parts = [source.read(config.parent, judged.kind, judged.gold) for source in judged.sets]
+        sets = [(name, part.sha256) for name, part in zip(judged.names, parts, strict=True)]
+        UsedInputs.keep(out, sets, {name: one.model_copy(update=changed) for name, one in recipes.items()})
     return training.model_copy(update={"judged": judged})
 
 
