@@ -70,9 +70,9 @@ class Attempts:
             "or more, or were trained on otherwise, or the update has a defense that was not declared",
         )
 
-    def skip(self, attack: str, reason: str, seconds: float = 0.0) -> None:
+    def skip(self, attack: str, reason: str, seconds: float = 0.0, *, unsuited: bool = False) -> None:
         """Note an attack that was not begun, or not ended."""
-        self.done.append(Attempt(attack, "skipped", None, None, seconds, reason))
+        self.done.append(Attempt(attack, "skipped", None, None, seconds, reason, unsuited))
 
     def run(self, name: str, attack: AttackRecipe | ClosedForm) -> NDArray[np.uint8] | None:
         """Run one attack with what is left of the time; its images ``(N, H, W, C)``, or None where none came out."""
@@ -81,7 +81,7 @@ class Attempts:
             with time_limit(self.deadline):
                 result = self._result(attack)
         except (InvalidUpdate, TimeIsOver, TooLarge) as error:  # an attack is not for such updates, or too slow
-            self.skip(name, str(error), time.monotonic() - began)
+            self.skip(name, str(error), time.monotonic() - began, unsuited=isinstance(error, InvalidUpdate))
             return None
         except Exception as error:  # noqa: BLE001  # an attack that breaks off has shown nothing, whatever broke
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -142,11 +142,17 @@ def _stopped(undefended: LeakageReport, report: LeakageReport) -> LeakageReport:
     """The report of a defended update, with the verdict that the undefended one allows.
 
     An attack that explains nothing may have been told of another training than took place. Where it explained the same
-    update before the defense, what it was told is true, and the defense is what stops it.
+    update before the defense, what it was told is true, and the defense is what stops it. That counts only where every
+    attack looked at the defended update and found nothing: one that failed, or for which time or memory was short,
+    might have found the images. An attack that is for no such updates finds nothing for a server either, unless it
+    took the undefended one.
     """
-    explaining = {one.attack for one in undefended.attempts if one.explains}
-    stopped = {one.attack for one in report.attempts if one.status == Status.NOTHING_FOUND}
+    explained = any(one.explains for one in undefended.attempts)
+    took = {one.attack for one in undefended.attempts if one.status != "skipped"}
+    stopped = all(
+        one.status == Status.NOTHING_FOUND or (one.unsuited and one.attack not in took) for one in report.attempts
+    )
     told = all(image.recognizable is False and not image.unsure for image in report.images)
-    if report.verdict is LeakageVerdict.COULD_NOT_TELL and explaining and explaining <= stopped and told:
+    if report.verdict is LeakageVerdict.COULD_NOT_TELL and explained and stopped and told:
         return replace(report, verdict=LeakageVerdict.NOT_SHOWN)
     return report

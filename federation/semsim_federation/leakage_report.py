@@ -37,6 +37,8 @@ class Attempt:
     seconds: float
     reason: str = ""
     """The reason of a failure or a skip, or the mistake in the declaration that the numbers suggest."""
+    unsuited: bool = False
+    """True where the attack was skipped since it is not for such updates, and not for want of time or memory."""
 
     @property
     def explains(self) -> bool:

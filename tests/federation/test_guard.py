@@ -1,13 +1,16 @@
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 import pytest
 
-from semsim.exceptions import InvalidConfiguration
+from semsim.exceptions import InvalidConfiguration, InvalidUpdate
 from semsim_federation import Audit, Guard, LeakageVerdict
-from semsim_federation.attempts import Attempts
+from semsim_federation.attempts import Attempts, TooLarge
 from semsim_federation.found_images import FoundImages
 from semsim_federation.leakage_report import Attempt
+from semsim_federation.time_limit import TimeIsOver
 from tests.federation.digits import audit, client, network, pictures, trained, weights_of
 
 BEFORE = weights_of(network())
@@ -180,3 +183,78 @@ def test_a_leak_is_not_taken_back(quick: Audit) -> None:
     found.add("other", 255 - IMAGES)
     assert found.all_leaked
     assert found.leakages[0].attack == "closed-form"
+
+
+def _search(status: str, reason: str = "", *, unsuited: bool = False) -> Attempt:
+    return Attempt("smooth", status, None, None, 0.0, reason, unsuited)
+
+
+LOOKED, SLOW = _search("nothing_found"), _search("skipped", "the time was over in a layer Linear")
+UNSUITED = _search("skipped", "expected a victim with batch normalisation", unsuited=True)
+ALREADY = None
+"""An attack that was not tried, since every image leaked."""
+
+
+@pytest.mark.parametrize(
+    ("undefended", "after_defense", "sends"),
+    [
+        (ALREADY, LOOKED, True),
+        (LOOKED, LOOKED, True),
+        (ALREADY, UNSUITED, True),
+        (UNSUITED, UNSUITED, True),
+        (SLOW, LOOKED, True),
+        (LOOKED, UNSUITED, False),
+        (ALREADY, SLOW, False),
+        (LOOKED, SLOW, False),
+        (SLOW, SLOW, False),
+        (ALREADY, _search("failed", "RuntimeError: no memory"), False),
+        (_search("failed", "ValueError: x"), _search("failed", "ValueError: x"), False),
+        (ALREADY, _search("diverged", "no image came out"), False),
+        (ALREADY, Attempt("smooth", "partly", 0.9, 0.9, 0.0), False),  # of more than the client's images explain
+    ],
+)
+def test_a_defense_counts_only_where_every_attack_looked(
+    monkeypatch: pytest.MonkeyPatch, undefended: Attempt | None, after_defense: Attempt, sends: bool
+) -> None:
+    """The closed form that found the image finds nothing under noise; a search that did not look says nothing of it."""
+    outcomes: Iterator[Attempt] = chain([] if undefended is ALREADY else [undefended], repeat(after_defense))
+    run = Attempts.run
+
+    def scripted(attempts: Attempts, name: str, attack: Any) -> Any:
+        if name != "smooth":
+            return run(attempts, name, attack)
+        attempts.done.append(next(outcomes))
+        return None
+
+    monkeypatch.setattr(Attempts, "run", scripted)
+    monkeypatch.setattr("secrets.randbits", lambda _: 0)
+    if undefended is not ALREADY:
+        monkeypatch.setattr(FoundImages, "all_leaked", False)
+    guard = Guard(audit(attacks=("smooth",), seconds=5.0), action="defend", defenses=("gaussian:0.03",))
+    decision = guard.check(BEFORE, AFTER, IMAGES, LABELS, 1)
+    assert decision.report is not None
+    assert decision.report.defense == "gaussian:0.03"
+    assert (decision.send is not None) == sends
+    assert decision.report.verdict is (LeakageVerdict.NOT_SHOWN if sends else LeakageVerdict.COULD_NOT_TELL)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "unsuited"),
+    [
+        (InvalidUpdate("a client with batch normalisation"), "skipped", True),
+        (TooLarge("no memory"), "skipped", False),
+        (TimeIsOver("the time was over"), "skipped", False),
+        (RuntimeError("broke"), "failed", False),
+    ],
+)
+def test_a_skip_says_whether_the_attack_is_for_such_updates(
+    quick: Audit, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str, unsuited: bool
+) -> None:
+    """Want of time or memory is told apart from an attack that could never work on the update."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Attempts, "_result", refuse)
+    report = quick.update(BEFORE, AFTER, IMAGES, LABELS)
+    assert {(one.status, one.unsuited) for one in report.attempts} == {(status, unsuited)}
