@@ -1,9 +1,12 @@
 """``semsim audit run``: from a configuration to the page."""
 
 import copy
+import importlib
 import json
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,10 @@ from semsim_federation.audit_command import app
 from semsim_federation.audit_run import audit_experiment
 from semsim_federation.audit_run.audit_config import AuditConfiguration
 from semsim_federation.audit_run.audit_schema import audit_schema
+from semsim_training.plug_ins import plug_ins
+from semsim_training.victims.building import build_network
+from semsim_training.victims.description import Network
+from semsim_training.victims.victim_checkpoint import VictimDescription, save_victim
 from tests.conftest import ROOT
 from tests.federation.digits import scorer
 
@@ -32,7 +39,23 @@ SMALL = {
     "federation": {"rounds": 2, "clients": 2, "images": 4, "seeds": 2, "test_images": 50},
 }
 
+PLUGGED = """
+import numpy as np
+import torch
+
+def grey(observation):
+    return np.full((observation.images, *observation.victim.inputs.size, 3), 128, dtype=np.uint8)
+
+def same(tensors, value, rng):
+    return tensors
+
+class Small(torch.nn.Sequential):
+    def __init__(self, inputs):
+        super().__init__(torch.nn.Flatten(), torch.nn.Linear(768, inputs.classes))
+"""
+
 Run = Callable[..., Result]
+WriteCode = Callable[[Mapping[str, str]], None]
 
 
 @pytest.fixture
@@ -130,15 +153,203 @@ def test_the_journal_of_another_calibration_is_refused(
     assert "got one of another calibration" in str(run().exception)
 
 
+INPUTS = {"size": 16, "channels": 1, "classes": 10, "mean": 0.5, "std": 0.5, "white": 1}
+NET = "from torch import nn\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(256, 10), nn.{}())\n"
+LAYER = """
+import torch
+from torch import nn
+
+class {name}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(256, 10)
+
+    def forward(self, pixels):
+        return torch.{function}(self.layer(pixels.flatten(1)))
+"""
+FUNCTION = "import torch\n\ndef activation(values):\n    return torch.{function}(values)\n"
+CALLER = """
+from torch import nn
+from {module} import activation
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(256, 10)
+
+    def forward(self, pixels):
+        return activation(super().forward(pixels.flatten(1)))
+"""
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteCode]:
+    """Write modules by their paths in the folder ``code``, where imports look; the process forgets them afterwards."""
+    folder = tmp_path / "code"
+    monkeypatch.syspath_prepend(str(folder))
+    known = set(sys.modules)
+
+    def write(modules: Mapping[str, str]) -> None:
+        for name, text in modules.items():
+            path = folder / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        importlib.invalidate_caches()
+
+    yield write
+    for name in set(sys.modules) - known:
+        if str(folder) in str(getattr(sys.modules[name], "__spec__", None)):
+            del sys.modules[name]
+
+
+def changes_of(module: str) -> dict[str, Any]:
+    """The changes that let clients train code of the user."""
+    return {"model": {"module": module, "inputs": INPUTS}, "axes": {}, "federation": None}
+
+
 def test_the_journal_of_other_code_is_refused(run: Run, tmp_path: Path) -> None:
     """Equal weights in a network of other layers leak otherwise."""
-    inputs = {"size": 16, "channels": 1, "classes": 10, "mean": 0.5, "std": 0.5, "white": 1}
-    changes = {"model": {"module": "task.py:net", "inputs": inputs}, "axes": {}, "federation": None}
-    code = "from torch import nn\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(256, 10), nn.{}())\n"
-    (tmp_path / "task.py").write_text(code.format("ReLU"))
-    run("--minutes", "0", **changes)
-    (tmp_path / "task.py").write_text(code.format("Tanh"))
-    assert "got one of another code" in str(run("--minutes", "0", **changes).exception)
+    (tmp_path / "task.py").write_text(NET.format("ReLU"))
+    run("--minutes", "0", **changes_of("task.py:net"))
+    (tmp_path / "task.py").write_text(NET.format("Tanh"))
+    assert "got one of another code:" in str(run("--minutes", "0", **changes_of("task.py:net")).exception)
+
+
+@pytest.mark.parametrize(
+    ("module", "changed", "texts"),
+    [
+        ("semsim_nets:Net", "semsim_nets", {"semsim_nets": LAYER.replace("{name}", "Net")}),
+        (
+            "semsim_nets.small:Net",
+            "semsim_layers",
+            {
+                "semsim_nets/small": CALLER.format(module="semsim_layers"),
+                "semsim_layers": FUNCTION,
+            },
+        ),
+        (
+            "code/task.py:Net",
+            "beside/activations",
+            {"task": CALLER.format(module="beside.activations"), "beside/activations": FUNCTION},
+        ),
+        (
+            "task.py:Net",
+            "elsewhere",
+            {"../task": "from elsewhere import Layer as Net\n", "elsewhere": LAYER.replace("{name}", "Layer")},
+        ),
+    ],
+    ids=["a module", "a function beside a package", "a function beside a file", "a layer of another folder"],
+)
+def test_the_journal_of_other_imports_is_refused(
+    run: Run, code: WriteCode, module: str, changed: str, texts: dict[str, str]
+) -> None:
+    """Whatever computes the network may be in another file than the one that the configuration names."""
+    code({name: text.replace("{function}", "relu") for name, text in texts.items()})
+    assert run("--minutes", "0", **changes_of(module)).exit_code == 4
+    assert run("--minutes", "0", **changes_of(module)).exit_code == 4  # what did not change goes on
+    code({changed: texts[changed].replace("{function}", "tanh")})
+    assert "got one of another code:" in str(run("--minutes", "0", **changes_of(module)).exception)
+
+
+def test_the_journal_of_other_options_of_layers_is_refused(run: Run, tmp_path: Path) -> None:
+    """A network may read its options from a file that is no code. Addresses of functions are no options."""
+    (tmp_path / "task.py").write_text(
+        "from pathlib import Path\nfrom torch import nn\n\n"
+        "class Shown(nn.Flatten):\n    def extra_repr(self):\n        return repr(object())\n\n"
+        "def net():\n    kind = (Path(__file__).parent / 'kind').read_text()\n"
+        "    return nn.Sequential(Shown(), nn.Linear(256, 10), getattr(nn, kind)())\n"
+    )
+    (tmp_path / "kind").write_text("ReLU")
+    for _ in range(2):
+        assert run("--minutes", "0", **changes_of("task.py:net")).exit_code == 4
+    (tmp_path / "kind").write_text("Tanh")
+    assert "got one of another code:" in str(run("--minutes", "0", **changes_of("task.py:net")).exception)
+
+
+def test_code_that_nothing_runs_and_installed_packages_are_no_other_code(
+    run: Run, tmp_path: Path, code: WriteCode
+) -> None:
+    """A file beside the network that it does not import changes nothing, nor does an environment in the folder."""
+    packages = tmp_path / "code" / ".venv" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "semsim_installed.py").write_text("value = 1\n")
+    header = f"import sys\nsys.path.append({str(packages)!r})\nimport semsim_installed\nsys.path.pop()\n"
+    code({"task": header + NET.format("ReLU"), "unused": "value = 1\n"})
+    assert run("--minutes", "0", **changes_of("code/task.py:net")).exit_code == 4
+    (packages / "semsim_installed.py").write_text("value = 2\n")
+    code({"unused": "value = 2\n"})
+    assert run("--minutes", "0", **changes_of("code/task.py:net")).exit_code == 4
+
+
+def test_of_an_installed_package_its_own_code_counts(
+    run: Run, tmp_path: Path, code: WriteCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function in the package of the network changes the journal, and another package beside it does not."""
+    packages = tmp_path / "code" / "site-packages"
+    monkeypatch.syspath_prepend(str(packages))
+    nets, layers, other = (f"site-packages/semsim_{name}" for name in ("nets/__init__", "nets/layers", "other"))
+    code({nets: "import semsim_other\n" + CALLER.format(module="semsim_nets.layers"), other: "value = 1\n"})
+    code({layers: FUNCTION.format(function="relu")})
+    assert run("--minutes", "0", **changes_of("semsim_nets:Net")).exit_code == 4
+    code({other: "value = 2\n"})
+    assert run("--minutes", "0", **changes_of("semsim_nets:Net")).exit_code == 4
+    code({layers: FUNCTION.format(function="tanh")})
+    assert "got one of another code:" in str(run("--minutes", "0", **changes_of("semsim_nets:Net")).exception)
+
+
+def test_the_journal_of_another_description_of_a_checkpoint_is_refused(run: Run, tmp_path: Path) -> None:
+    """The normalisation stands beside the weights, in neither their hash nor the configuration's."""
+    network = Network(**SMALL["model"]["network"])
+    path = tmp_path / "victim.safetensors"
+    for description in (network, network.model_copy(update={"mean": (100.0, 100.0, 100.0)})):
+        save_victim(build_network(network, 0), VictimDescription(network=description), path)
+        result = run("--minutes", "0", model={"checkpoint": "victim.safetensors"}, axes={}, federation=None)
+    assert "got one of another inputs:" in str(result.exception)
+
+
+def test_the_journal_of_another_version_of_a_plug_in_is_refused(run: Run, tmp_path: Path, code: WriteCode) -> None:
+    """An attack, a defense and a victim of a package are told with its version, and their code is hashed."""
+    info = tmp_path / "code" / "semsim_plugged-0.1.dist-info"
+    info.mkdir(parents=True)
+    entries = {"attack": "grey", "defense": "same", "victim": "Small"}
+    lines = [f"[semsim.{kind}s]\n{name} = semsim_plugged:{name}" for kind, name in entries.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+    def install(number: str, text: str) -> None:
+        code({"semsim_plugged": text})
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: semsim-plugged\nVersion: {number}\n")
+        plug_ins.cache_clear()
+
+    changes = {
+        "model": {"network": {"architecture": "Small", "classes": 10, "size": 16}},
+        "attacks": ["grey"],
+        "axes": {"defenses": ["none", "same:1"]},
+        "federation": None,
+    }
+    try:
+        install("0.1", PLUGGED)
+        assert run("--minutes", "0", **changes).exit_code == 4
+        told = json.loads((tmp_path / "report.json").read_text())["versions_and_hashes"]["plug-ins"]
+        assert told == ", ".join(
+            f"{kind} {name} of semsim-plugged 0.1 (semsim_plugged:{name})" for kind, name in entries.items()
+        )
+        install("0.2", PLUGGED)
+        assert "got one of another plug-ins:" in str(run("--minutes", "0", **changes).exception)
+        install("0.1", PLUGGED + "\n\nrate = 2\n")
+        assert "got one of another code:" in str(run("--minutes", "0", **changes).exception)
+    finally:
+        info.rename(tmp_path / "removed")
+        plug_ins.cache_clear()
+
+
+def test_the_journal_of_another_torchvision_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks of torchvision compute as its version does."""
+    run("--minutes", "0")
+    monkeypatch.setattr(
+        audit_experiment, "version", lambda name: "0.1" if name == "torchvision" else metadata.version(name)
+    )
+    assert "got one of another torchvision:" in str(run("--minutes", "0").exception)
 
 
 def test_the_page_has_the_configuration_that_was_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from semsim_federation.audit_run.audit_cells import Axis, Cell, along, declared,
 from semsim_federation.audit_run.audit_config import AuditConfiguration
 from semsim_federation.audit_run.audit_journal import AuditJournal, BrokenAudit, ClientAudit, TrainedModel, sha256_of
 from semsim_federation.audit_run.client_data import DealtImages, deal
+from semsim_federation.audit_run.network_code import code_hash, plug_ins_of
 from semsim_federation.audit_run.simulated_clients import client_update, course, local_training
 from semsim_federation.leakage_report import LeakageVerdict
 from semsim_training.defenses.defense import Defense
@@ -62,15 +63,19 @@ class AuditExperiment:
         self.victim = self.configuration.model.load(self.base)
         self.dealt = deal(self.configuration, self.victim.inputs)
         self._controls = Controls.of(self.scorer, self.dealt.controls)
+        plugged = plug_ins_of(self.configuration, self.base)
         self.header = {
             "configuration": sha256_of(self.configuration.content.encode()),
             "weights": _weights_hash(self.victim.model),
-            "code": _code_hash(self.configuration.model.module, self.base),
+            "code": code_hash(self.victim.model, self.configuration.model.module, plugged, self.base),
+            "inputs": sha256_of(self.victim.inputs.model_dump_json().encode()),
+            "plug-ins": ", ".join(f"{one.kind} {one.name} of {one.origin}" for one in plugged) or "-",
             "images": self.dealt.sha256,
             "metric": self.scorer.manifest.graph.sha256,
             "calibration": _calibration_hash(self.scorer.manifest),
             "semsim": semsim.__version__,
             "torch": version("torch"),
+            "torchvision": version("torchvision"),
             "numpy": version("numpy"),
         }
         for epochs in self.configuration.axes.epochs:
@@ -179,12 +184,6 @@ def _weights_hash(model: nn.Module) -> str:
             digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
             digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _code_hash(module: str | None, base: Path) -> str:
-    """The hash of the file that a network is made by: equal weights in other layers leak otherwise. Else a dash."""
-    place = (module or "").rpartition(":")[0]
-    return sha256_of((base / place).read_bytes()) if place.endswith(".py") else "-"
 
 
 def _calibration_hash(manifest: Manifest) -> str:
