@@ -1,5 +1,6 @@
 """The gate of a run: the limits that leakage must keep, and in words why it does not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,9 +89,10 @@ def judge(limits: LeakageLimits, rows: Sequence[ScoreRow], threshold: float | No
     untold = sum(row.leakage is None and row.error_code is None and row.uninformative is None for row in rows)
     unseen = [f"{untold} of {len(rows)} pairs have no leakage"] if untold else []
     if limits.baseline is not None:
-        more_reasons, missing = _beside(
-            limits.baseline, rows, threshold if limits.above is None else limits.above, limits
-        )
+        limit = limits.above
+        if limit is None and threshold is not None:
+            limit = math.nextafter(threshold, 0.0)  # a leakage that equals the threshold is recognizable
+        more_reasons, missing = _beside(limits.baseline, rows, limit, limits)
         reasons += more_reasons
         unseen += missing
     return GateOutcome(tuple(reasons), tuple(unseen), tuple(exceeding), len(exceeding), summary)

@@ -99,6 +99,13 @@ def test_new_pairs_hide_no_rise_and_are_seen(tmp_path: Path) -> None:
     assert [told.partition(" the mean")[0] for told in outcome.reasons] == ["with 30 new pairs"]
 
 
+def test_pairs_at_the_threshold_are_above_it(tmp_path: Path) -> None:
+    """Without a limit the share of recognizable pairs must not rise, and a leakage at the threshold is one."""
+    earlier = table(tmp_path / "scores.csv", rows([0.49] * 50))
+    (reason,) = judge(LeakageLimits(baseline=earlier, margin=0.02), rows([0.5] * 50), 0.5).reasons
+    assert reason.startswith("of the pairs of the baseline the share of pairs above 0.5 rose from 0.0000 to 1.0000")
+
+
 def test_missing_pairs_of_the_baseline_do_not_pass(tmp_path: Path) -> None:
     """A pair that is gone, or has no leakage any more, is named; the other way to write an umlaut is the same name."""
     name = "k\u00f6ln"

@@ -124,7 +124,7 @@ def test_a_set_has_the_gates_of_directories(semsim: Command, calibrated_artifact
     assert parse(junit).getroot()[0].attrib["errors"] == "1"  # noqa: S314
     rows = before.read_text().splitlines()
     lowered = [line.replace(line.split(",")[3], "0.001") for line in rows[1:]]
-    before.write_text("\n".join([rows[0], *lowered]))
+    before.write_text("\n".join([rows[0], *lowered, ""]))
     done = semsim(*arguments, "--baseline", before)
     assert done.returncode == 3
     assert "the gate fails: of the pairs of the baseline the mean leakage rose from 0.0010" in done.stdout
