@@ -2,8 +2,8 @@
 
     python -m semsim_training.scale_report datasets/cifar10 [--pairs 10000 100000] [--write docs/scale.md]
 
-Each size is scored in a process of its own, from Parquet that holds the pairs of a reconstruction set again and again.
-CPU time is counted and not the time on the wall, since it says the same on a busy machine.
+Each number of pairs is scored in a process of its own, from Parquet that holds the pairs of a reconstruction set many
+times. CPU time is counted and not the time on the wall, since it says the same on a busy machine.
 """
 
 import os
@@ -20,10 +20,13 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from semsim.artifact import Artifact
 from semsim.bulk.pair_tables.location import Location
 from semsim.bulk.pair_tables.table_run import PART_PAIRS
+from semsim.images import decode, resize
 from semsim.providers import CPUOptions, Provider, ProviderSettings
 from semsim.scorer import Scorer
+from semsim_training.client_images.png import encode_png
 from semsim_training.machine import machine
 from semsim_training.markdown import write_between
 from semsim_training.reconstructions.reconstruction_set import ReconstructionSet
@@ -32,6 +35,8 @@ DISTINCT = 512
 """Pairs of the set that are taken."""
 LOOPED = 200
 """Pairs that the plain loop scores."""
+LARGE, LARGE_PAIRS = 224, (2048, 8192)
+"""The side in pixels to which pairs are enlarged, so that decoding takes longer than the network, and their runs."""
 PAIRS = 10**8
 WORKERS = (1, 16, 256, 1024)
 WRITTEN = 50
@@ -102,6 +107,15 @@ def loop_seconds(pairs: Sequence[tuple[bytes, bytes]]) -> float:
     return (time.process_time() - start) / LOOPED
 
 
+def decoding_seconds(pairs: Sequence[tuple[bytes, bytes]]) -> float:
+    """The CPU seconds in which both images of a pair are decoded."""
+    start = time.process_time()
+    for place in range(LOOPED):
+        for file in pairs[place % len(pairs)]:
+            decode(file)
+    return (time.process_time() - start) / LOOPED
+
+
 def driver_seconds(part_bytes: int, folder: Path) -> float:
     """The seconds in which the driver writes a part of this size to a local disk."""
     output, data = Location.of(str(folder / "driver")), os.urandom(part_bytes)
@@ -112,20 +126,28 @@ def driver_seconds(part_bytes: int, folder: Path) -> float:
     return (time.perf_counter() - start) / WRITTEN
 
 
-def report(costs: Sequence[TableCost], loop: float, driver: float, distinct: int, heading: str) -> str:
-    """The figures as Markdown; ``distinct`` is the number of pairs that were repeated."""
-    first, last = costs[0], costs[-1]
-    slope = (last.cpu_seconds - first.cpu_seconds) / (last.pairs - first.pairs)
+def slope_of(costs: Sequence[TableCost]) -> float:
+    """The CPU seconds a pair, between the smallest and the largest run."""
+    return (costs[-1].cpu_seconds - costs[0].cpu_seconds) / (costs[-1].pairs - costs[0].pairs)
+
+
+def cluster(costs: Sequence[TableCost], driver: float, distinct: int) -> str:
+    """The cost of 10^8 pairs as Markdown; ``distinct`` is the number of pairs that were repeated."""
+    last = costs[-1]
     # Equal rows take hardly any room.
     row_bytes = last.part_bytes / min(PART_PAIRS, last.pairs, distinct)
-    return "\n".join(
-        (*_measured(costs, loop, slope, heading), "", *_cluster(slope, last.read_bytes / last.pairs, row_bytes, driver))
-    )
+    return "\n".join(_cluster(slope_of(costs), last.read_bytes / last.pairs, row_bytes, driver))
 
 
-def _measured(costs: Sequence[TableCost], loop: float, slope: float, heading: str) -> Iterator[str]:
+def measured(costs: Sequence[TableCost], pairs: Sequence[tuple[bytes, bytes]], heading: str) -> str:
+    """The runs as Markdown, beside a plain loop over the same pairs."""
+    return "\n".join(_measured(costs, loop_seconds(pairs), decoding_seconds(pairs), heading))
+
+
+def _measured(costs: Sequence[TableCost], loop: float, decoding: float, heading: str) -> Iterator[str]:
+    slope = slope_of(costs)
     begin = max(0.0, costs[0].cpu_seconds - slope * costs[0].pairs)
-    yield f"{heading} Machine: {machine()}."
+    yield heading
     yield ""
     yield "| pairs | CPU ms a pair | largest process, MiB | read, B a pair |"
     yield "|---|---|---|---|"
@@ -138,7 +160,8 @@ def _measured(costs: Sequence[TableCost], loop: float, slope: float, heading: st
     yield (
         f"The slope between the smallest and the largest run is **{1000 * slope:.2f} ms** of one core a pair, and a "
         f"run begins with {begin:.0f} s of CPU. A plain loop of `Scorer.score` over {LOOPED} of the pairs, in the same "
-        f"run, takes {1000 * loop:.2f} ms: **{loop / slope:.1f}** times as much."
+        f"run, takes {1000 * loop:.2f} ms: **{loop / slope:.1f}** times as much. The decoding of a pair alone takes "
+        f"{1000 * decoding:.2f} ms."
     )
 
 
@@ -160,6 +183,10 @@ def _cluster(slope: float, read: float, row_bytes: float, driver: float) -> Iter
     )
 
 
+def _enlarged(file: bytes) -> bytes:
+    return encode_png(resize(decode(file), LARGE, LARGE))
+
+
 def main() -> None:
     """Measure, print the figures, and keep them in a page where one is given."""
     parser = ArgumentParser(description=__doc__)
@@ -171,14 +198,23 @@ def main() -> None:
     made = ReconstructionSet.read(arguments.set)
     rows = [row for row in made.rows if row.done][:: max(1, len(made.rows) // DISTINCT)]
     pairs = [(made.original_png(row), made.reconstruction_png(row)) for row in rows]
+    enlarged = [(_enlarged(original), _enlarged(reconstruction)) for original, reconstruction in pairs]
     with tempfile.TemporaryDirectory(prefix="semsim-scale-") as scratch:
         costs = [measure(pairs, count, arguments.workers, Path(scratch)) for count in sorted(arguments.pairs)]
+        large = [measure(enlarged, count, arguments.workers, Path(scratch)) for count in LARGE_PAIRS]
         driver = driver_seconds(max(cost.part_bytes for cost in costs), Path(scratch))
+    manifest = Artifact.load().manifest
     heading = (
         f"{len(pairs)} pairs of {made.name}, again and again, as PNG in Parquet; {arguments.workers} worker processes "
-        "of one thread; the bundled model on the CPU."
+        f"of one thread; {manifest.name} {manifest.version} on the CPU. Machine: {machine()}."
     )
-    text = report(costs, loop_seconds(pairs), driver, len(pairs), heading)
+    text = "\n\n".join(
+        (
+            measured(costs, pairs, heading),
+            measured(large, enlarged, f"The same pairs enlarged to {LARGE} pixels:"),
+            cluster(costs, driver, len(pairs)),
+        )
+    )
     sys.stdout.write(text + "\n")
     if arguments.write is not None:
         write_between(arguments.write, "scale", text)
