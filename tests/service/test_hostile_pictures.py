@@ -78,7 +78,7 @@ FORMS = {
     "two million boundaries": FORM_START + b"\r\n--bX" * (FORM_BYTES // 6) + FORM_END,
     "a boundary of twelve million blanks": FORM_START + b"\r\n--b" + b" " * FORM_BYTES + FORM_END,
 }
-"""Multipart bodies, each byte of which costs the parser time."""
+"""Multipart bodies, each byte of which would cost the parser time."""
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_an_attack_costs_little_and_holds_up_nobody(attacked: LiveService, name:
                 beside.append(small_seconds(attacked, client))
         # A machine that is busy with other things is slow alone, too.
         assert max(beside) < max(ANSWER_SECONDS, 20 * statistics.median(alone)), (alone, beside)
-        assert {each.result().status_code for each in sent} <= ({400, 413, 504} if name in FORMS else {200, 504})
+        assert {each.result().status_code for each in sent} <= ({400, 413} if name in FORMS else {200, 504})
         assert client.get(f"{attacked.url}/readyz").status_code == 200
     grown = max(memory) - memory[0]
     print(f"{name}: {grown / 2**20:.0f} MiB, at most {max(beside):.2f} s beside it, {max(alone):.2f} s alone")

@@ -1,5 +1,6 @@
 """Multipart bodies to pairs. The files stay in memory, since they are private images."""
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _PARTS_TO_SPARE = 1000
 _PIECE_BYTES = 2**16
 """The bytes that are parsed between two pauses: 10 ms of work at the most (measured)."""
+_MOST_BLANKS = 100
+"""The blanks behind a boundary, which RFC 2046 allows. The parser takes them one by one, and nobody sends any."""
 _COUNTED_BYTES = 2**20
 _LAST_BYTES = 2**10
 
@@ -86,22 +89,26 @@ class _Form:
         }
         self._parser = MultipartParser(boundary, callbacks)
         self._delimiter = b"\r\n--" + boundary
+        self._padded = re.compile(re.escape(self._delimiter) + rb"[ \t]{%d}" % (_MOST_BLANKS + 1))
 
     def read(self, body: bytes, limits: Limits, pause: Pause) -> None:
         """Parse the body in pieces, and refuse one of far too many boundaries before they are parsed: each costs time.
 
         Raises:
             FormParserError: it is no multipart.
-            InvalidRequest: a part has no name.
+            InvalidRequest: a part has no name, or a boundary is followed by many blanks.
             TooManyPairs: it has more boundaries than the parts of the allowed pairs can have.
         """
         boundaries = 0
         for start in range(0, len(body), _PIECE_BYTES):
             pause()
             end = start + _PIECE_BYTES
-            boundaries += body.count(self._delimiter, start, end + len(self._delimiter) - 1)
+            found = body.count(self._delimiter, start, end + len(self._delimiter) - 1)
+            boundaries += found
             if boundaries > 3 * limits.pairs + _PARTS_TO_SPARE:  # an original, a reconstruction and an id
                 raise TooManyPairs(f"expected at most {limits.pairs} pairs a request, got a body of far more parts")
+            if found and self._padded.search(body, start, end + len(self._delimiter) + _MOST_BLANKS):
+                raise InvalidRequest(f"expected at most {_MOST_BLANKS} blanks behind a boundary, got more")
             self._parser.write(body[start:end])
 
     def pairs(self) -> list[ReceivedPair]:
