@@ -109,7 +109,8 @@ def caption() -> str:
     return f"""![{shown}](docs/benchmarks.png)
 
 *Left: reconstructions of images that the model has not seen ([its card](models/semsim-default/README.md)); it agrees
-about as far as [one more annotator](docs/faithfulness.md#the-bundled-model). On one data set alone it gains less over the best other metric: {apart}.{behind}
+about as far as [one more annotator](docs/faithfulness.md#the-bundled-model). On one data set alone it gains less over
+the best other metric: {apart}.{behind}
 Right: {served_model()}, 16 clients, each with one pair of 64x64 pixels a request, on two CPU cores
 ([performance](docs/performance.md#the-service-under-load)).*"""
 
