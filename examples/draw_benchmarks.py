@@ -104,7 +104,7 @@ def caption() -> str:
     shown = f"AUC with those who annotated: {told}. Pairs a second as a share of ONNX Runtime alone: {served}"
     apart = ", ".join(f"{lead} AUC over {other} on {data}" for data, other, lead in leads() if lead[0] != "-")
     behind = "".join(
-        f"\nIt trails {other} by {lead[1:]} AUC on {data}." for data, other, lead in leads() if lead[0] == "-"
+        f" It trails {other} by {lead[1:]} AUC on {data}." for data, other, lead in leads() if lead[0] == "-"
     )
     return f"""![{shown}](docs/benchmarks.png)
 
