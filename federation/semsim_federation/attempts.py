@@ -50,6 +50,12 @@ class Attempts:
         """True where an attack's images explained the update, or a part of it."""
         return any(one.explains for one in self.done)
 
+    @property
+    def prevented(self) -> tuple[str, ...]:
+        """The reason why an attack might have found more than these did; empty where every one looked."""
+        names = ", ".join(f"{one.attack} ({one.status.replace('_', ' ')})" for one in self.done if one.prevented)
+        return (f"attacks that did not look to their end might have found more: {names}",) if names else ()
+
     def doubts(self, images: NDArray[np.uint8], *, is_defended: bool) -> tuple[str, ...]:
         """The reason why the declaration may be wrong, by what the client's own images explain of the update.
 
@@ -92,7 +98,12 @@ class Attempts:
             self.done.append(Attempt(name, str(result.status), None, None, seconds, "no image came out"))
             return None
         share, gain = _finite(explanation.share), _finite(explanation.gain)
-        self.done.append(Attempt(name, str(result.status), share, gain, seconds, explanation.hint))
+        status, reason = str(result.status), explanation.hint
+        planned = 0 if isinstance(attack, ClosedForm) else attack.iterations * (1 + attack.retries)
+        if result.iterations < planned and result.status is not Status.MATCHED:
+            status = "out_of_time"
+            reason = f"the time was over after {result.iterations} of {planned} iterations. {reason}".strip()
+        self.done.append(Attempt(name, status, share, gain, seconds, reason))
         return result.images
 
     def _result(self, attack: AttackRecipe | ClosedForm) -> Reconstruction:

@@ -210,7 +210,8 @@ class Audit:
         elif not attempts.explained:
             verdict = LeakageVerdict.COULD_NOT_TELL
         else:
-            doubts = (*found.doubts, *attempts.doubts(originals, is_defended=defense != "none"))
+            declared = attempts.doubts(originals, is_defended=defense != "none")
+            doubts = (*found.doubts, *declared, *attempts.prevented)
             verdict = LeakageVerdict.COULD_NOT_TELL if doubts else LeakageVerdict.NOT_SHOWN
         manifest = self.scorer.manifest
         return LeakageReport(

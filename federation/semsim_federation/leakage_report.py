@@ -16,10 +16,10 @@ class LeakageVerdict(StrEnum):
     LEAKS = "leaks"
     """An image is recognizable in what an attack rebuilt, and is no lucky likeness."""
     NOT_SHOWN = "not_shown"
-    """An attack explained the update, with the client's defense or without it, and none of its images leaked. Another
-    attack may find them."""
+    """An attack explained the update, with the client's defense or without it, every attack that is for such updates
+    looked, and no image leaked. Another attack may find them."""
     COULD_NOT_TELL = "could_not_tell"
-    """No attack explained the update, or nothing could be told of an image."""
+    """No attack explained the update, one was prevented from looking, or nothing could be told of an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,15 @@ class Attempt:
     attack: str
     status: str
     """``matched``, ``partly``, ``nothing_found`` or ``diverged``, as attacks say it of themselves; ``failed`` where the
-    attack was refused or broke off, ``skipped`` where it was not begun."""
+    attack was refused or broke off, ``skipped`` where it was not begun, ``out_of_time`` where time ended a search
+    before its planned iterations, and its images do not match the update."""
     explained: float | None
     """The share of the update that the attack's images explain; None where no images came out, or it is not finite."""
     gain: float | None
     """The part explained of what images of no worth leave unexplained; None where the share is None, or not finite."""
     seconds: float
     reason: str = ""
-    """The reason of a failure or a skip, or the mistake in the declaration that the numbers suggest."""
+    """The reason of a failure, a skip or an early end, or the mistake in the declaration that the numbers suggest."""
     unsuited: bool = False
     """True where the attack was skipped since it is not for such updates, and not for want of time or memory."""
 
@@ -44,6 +45,11 @@ class Attempt:
     def explains(self) -> bool:
         """True where the attack's images explain the update, or a part of it."""
         return self.status in ("matched", "partly")
+
+    @property
+    def prevented(self) -> bool:
+        """True where the attack might have found more: it failed, diverged, or time or memory was short."""
+        return not (self.explains or self.status == "nothing_found" or self.unsuited)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ import json
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from torch import nn
 from semsim.exceptions import InvalidArray, InvalidConfiguration, InvalidUpdate, InvalidVictim
 from semsim_federation import Audit, Inputs, LeakageVerdict, LocalTraining
 from semsim_federation import audit as audit_module
+from semsim_federation.attempts import Attempts
+from semsim_federation.leakage_report import Attempt
+from semsim_training.attacks.search import Search
 from tests.federation.digits import INPUTS, audit, client, network, pictures, scorer, trained, weights_of
 
 BEFORE = weights_of(network())
@@ -275,3 +279,50 @@ def test_controls_of_another_model_are_refused() -> None:
     shorter = replace(known.portraits, embeddings=known.portraits.embeddings[:, :8])
     with pytest.raises(InvalidConfiguration, match="got 8"):
         audit(controls=replace(known, portraits=shorter, graph_sha256=None))
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [
+        (Attempt("smooth", "nothing_found", 0.0, 0.0, 1.0), LeakageVerdict.NOT_SHOWN),
+        (Attempt("smooth", "skipped", None, None, 1.0, "no batch normalisation", True), LeakageVerdict.NOT_SHOWN),
+        (Attempt("smooth", "skipped", None, None, 1.0, "no memory"), LeakageVerdict.COULD_NOT_TELL),
+        (Attempt("smooth", "failed", None, None, 1.0, "ValueError: x"), LeakageVerdict.COULD_NOT_TELL),
+        (Attempt("smooth", "diverged", None, None, 1.0, "no image came out"), LeakageVerdict.COULD_NOT_TELL),
+        (Attempt("smooth", "out_of_time", 0.2, 0.2, 1.0, "the time was over"), LeakageVerdict.COULD_NOT_TELL),
+    ],
+)
+def test_an_update_is_not_shown_to_leak_only_where_no_attack_was_prevented(
+    monkeypatch: pytest.MonkeyPatch, last: Attempt, verdict: LeakageVerdict
+) -> None:
+    """One attack that explains a part does not stand in for another that did not look."""
+    outcomes = {
+        "imprint": Attempt("imprint", "skipped", None, None, 0.0, "no imprint module", True),
+        "closed-form": Attempt("closed-form", "partly", 0.4, 0.4, 0.0),
+        "smooth": last,
+    }
+
+    def scripted(attempts: Attempts, name: str, _: object) -> np.ndarray | None:
+        attempts.done.append(outcomes[name])
+        return noise if name == "closed-form" else None
+
+    monkeypatch.setattr(Attempts, "run", scripted)
+    images, labels = client(1)
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+    report = audit(attacks=("smooth",)).update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    assert report.verdict is verdict
+    assert bool(report.doubts) == (verdict is LeakageVerdict.COULD_NOT_TELL)
+
+
+@pytest.mark.parametrize("most", [3, 1000])
+def test_a_search_that_time_ends_early_has_not_looked(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """A few iterations that find nothing are told as such, and its planned iterations as a look."""
+    evaluated = count()
+    monkeypatch.setattr(Search, "_late", lambda _: next(evaluated) >= most)
+    images, labels = client(2)
+    report = audit(attacks=("smooth",)).probe(BEFORE, trained, images, labels, defense="gaussian:0.03")
+    search = report.attempts[-1]
+    assert search.status == ("out_of_time" if most == 3 else "nothing_found")
+    assert search.prevented == (most == 3)
+    assert search.reason.startswith("the time was over after 3 of 1000 iterations") == (most == 3)
+    assert report.verdict is LeakageVerdict.COULD_NOT_TELL

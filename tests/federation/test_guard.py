@@ -207,6 +207,8 @@ ALREADY = None
         (ALREADY, SLOW, False),
         (LOOKED, SLOW, False),
         (SLOW, SLOW, False),
+        (ALREADY, _search("out_of_time"), False),
+        (_search("out_of_time"), UNSUITED, False),
         (ALREADY, _search("failed", "RuntimeError: no memory"), False),
         (_search("failed", "ValueError: x"), _search("failed", "ValueError: x"), False),
         (ALREADY, _search("diverged", "no image came out"), False),

@@ -148,14 +148,14 @@ def tried(findings: AuditFindings) -> tuple[AttackFindings, ...]:
 
 
 def reasons(findings: AuditFindings) -> list[tuple[str, int]]:
-    """The reasons why attacks were skipped or failed, audits broke off, or could not tell, with their counts."""
+    """The reasons why attacks were skipped, failed or were out of time, audits broke off or could not tell, counted."""
     texts: list[str] = []
     for one in findings.cells.values():
         for audit in one.audits:
             texts += [
                 f"{attempt.attack} {attempt.status}: {attempt.reason}"
                 for attempt in audit.attempts
-                if attempt.status in ("skipped", "failed")
+                if attempt.status in ("skipped", "failed", "out_of_time")
             ]
             texts += [f"could not tell: {doubt}" for doubt in audit.doubts]
         texts += [f"audit failed: {broken.reason}" for broken in one.broken]

@@ -1,6 +1,7 @@
 """Searches find images, and no client of a batch changes another's result."""
 
 import copy
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -137,6 +138,19 @@ def test_retries_use_other_seeds_and_only_for_the_lost(seen: list[Observation]) 
     start = search.start()
     start.x[2] = torch.inf
     assert all(result.status is not Status.DIVERGED for result in search.run(start))
+
+
+@pytest.mark.parametrize(("most", "iterations"), [(3, 3), (5, 5), (8, 7), (100, 10)])
+def test_a_result_tells_the_iterations_that_time_allowed(
+    seen: list[Observation], monkeypatch: pytest.MonkeyPatch, most: int, iterations: int
+) -> None:
+    """Those of retries count, too; the time is looked at once between two tries."""
+    looks = itertools.count()
+    monkeypatch.setattr(Search, "_late", lambda _: next(looks) >= most)
+    recipe = replace(preset("inversed"), iterations=5, retries=1)
+    (result,) = Search(recipe, seen[:1], [0], Options(seconds=1e9)).run()
+    assert result.status is not Status.MATCHED
+    assert result.iterations == iterations
 
 
 def test_restarts_keep_the_best(seen: list[Observation]) -> None:

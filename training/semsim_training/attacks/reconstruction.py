@@ -73,3 +73,6 @@ class Reconstruction:
     """The part of the update that the images explain; ``None`` where the attack diverged."""
     path: str
     """The way in which gradients were computed: ``shared weights``, ``vmap``, ``loop`` or ``closed form``."""
+    iterations: int = 0
+    """The iterations that a search did, with its retries: fewer than planned where its time was over, or where a match
+    needed no retry; 0 for a closed form."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -117,8 +117,8 @@ class Search:
             again._began = self._began
             retried = again._finish(again.iterate(again.start(attempt), None, save_every, silent))
             for index, item in zip(lost, retried, strict=True):
-                if share_of(item) > share_of(results[index]):
-                    results[index] = item
+                better = item if share_of(item) > share_of(results[index]) else results[index]
+                results[index] = replace(better, iterations=results[index].iterations + item.iterations)
         return results
 
     def start(self, attempt: int = 0) -> SearchState:
@@ -146,7 +146,7 @@ class Search:
         stepper = recipe.optimiser.start(state.x)
         if state.stepper:
             stepper.restore(state.stepper)
-        x, diverged, best = state.x, state.diverged, state.best
+        x, diverged, best, done = state.x, state.diverged, state.best, state.iteration
         for iteration in range(state.iteration, recipe.iterations):
             if self._late():
                 break
@@ -168,7 +168,7 @@ class Search:
                 save(SearchState(done, x, diverged, stepper.state(), best))
             if done % 10 == 0 or done == recipe.iterations:
                 progress("iterations", done, recipe.iterations)
-        return SearchState(recipe.iterations, x, diverged, stepper.state(), best)
+        return SearchState(done, x, diverged, stepper.state(), best)
 
     def _late(self) -> bool:
         """True where the time for the search is over."""
@@ -201,7 +201,8 @@ class Search:
         images = self._evaluation.images_of(images).detach()
         chosen = labels.argmax(dim=-1) if self._searches_labels else labels
         won = winners(self._observations, images, chosen, objective, lost, self._evaluation.path)
-        return explained(self._observations, won, self._evaluation.simulated)
+        told = explained(self._observations, won, self._evaluation.simulated)
+        return [replace(item, iterations=state.iteration) for item in told]
 
     @property
     def _keeps_best(self) -> bool:
