@@ -134,7 +134,8 @@ class Guard:
     def _passes(self, report: LeakageReport) -> bool:
         if report.verdict is LeakageVerdict.LEAKS:
             explained = any(one.explains for one in report.attempts)
-            return self.limit is not None and explained and report.share_at_most <= self.limit
+            looked = explained and not any(one.prevented for one in report.attempts)
+            return self.limit is not None and looked and report.share_at_most <= self.limit
         return report.verdict is LeakageVerdict.NOT_SHOWN
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -157,6 +158,19 @@ def test_a_limit_counts_images_of_which_nothing_can_be_told(quick: Audit) -> Non
     labels = [0, 1, 2, 3]
     decision = Guard(quick, action="block", limit=0.5).check(BEFORE, trained(BEFORE, images, labels), images, labels, 1)
     assert decision.send is None
+
+
+def test_a_limit_needs_every_attack_to_have_looked(quick: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One leak of four is within a limit of a half, but not where an attack was prevented from finding more."""
+    leaked = quick.update(BEFORE, AFTER, IMAGES, LABELS)
+    safe = replace(leaked.images[0], recognizable=False, identified=False, leaked=False)
+    one_of_four = replace(leaked, images=(*leaked.images, safe, safe, safe), batch=4)
+    short = Attempt("smooth", "out_of_time", None, None, 0.0)
+    reports = iter([one_of_four, replace(one_of_four, attempts=(*leaked.attempts, short))])
+    monkeypatch.setattr(Audit, "update", lambda *_, **__: next(reports))
+    guard = Guard(quick, action="block", limit=0.5)
+    assert guard.check(BEFORE, AFTER, IMAGES, LABELS, 1).send is not None
+    assert guard.check(BEFORE, AFTER, IMAGES, LABELS, 1).send is None
 
 
 @pytest.mark.parametrize("round", [0.5, float("nan"), "%d", "3", True])
