@@ -149,7 +149,14 @@ def test_decoded_formats_are_told() -> None:
         assert sniff(encode(picture(), image_format.value)[:12]) is image_format
 
 
-@pytest.mark.skipif(shutil.which("convert") is None, reason="needs ImageMagick")
+def _has_imagemagick() -> bool:
+    """True where ``convert`` is ImageMagick's own, and no other program of that name."""
+    convert = shutil.which("convert")
+    told = convert and subprocess.run([convert, "-version"], check=False, capture_output=True).stdout
+    return bool(told) and told.startswith(b"Version: ImageMagick")
+
+
+@pytest.mark.skipif(not _has_imagemagick(), reason="needs ImageMagick")
 @pytest.mark.parametrize("suffix", ["pgm", "pam", "pfm", "hdr", "psd", "xpm", "mng", "sun", "tga", "cur"])
 def test_what_imagemagick_writes_has_a_name(suffix: str, tmp_path: Path) -> None:
     """The files of another writer are told by name."""
