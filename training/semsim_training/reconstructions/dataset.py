@@ -94,7 +94,7 @@ def describe(directory: Path, grid: "Grid", victims: dict[str, str]) -> DatasetD
     files, settings, diverged, seconds = [], set[str](), 0, _seconds(directory)
     for path in sorted((directory / "shards").glob("*.parquet")):
         data = path.read_bytes()
-        table = pq.read_table(pa.BufferReader(data))
+        table = _table_of(data)
         rows = ReconstructionRow.read_table(table)
         settings |= {row.setting for row in rows}
         diverged += sum(not row.done for row in rows)
@@ -138,7 +138,7 @@ def read_shards(directory: Path, description: DatasetDescription) -> pa.Table:
         got = hashlib.sha256(data).hexdigest()
         if got != file.sha256:
             raise HashMismatch(f"expected {path} with sha256 {file.sha256}, got {got}")
-        tables.append(pq.read_table(pa.BufferReader(data)))
+        tables.append(_table_of(data))
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
 
@@ -166,3 +166,11 @@ def _packages_of_plug_ins(grid: "Grid") -> dict[str, str]:
     named |= {(PlugInKind.VICTIM, network.architecture) for network in networks if network is not None}
     packages = (plugged.entry.dist for kind, name in named for plugged in plug_ins(kind).get(name, ()))
     return {package.name: package.version for package in sorted(filter(None, packages), key=lambda one: one.name)}
+
+
+def _table_of(data: bytes) -> pa.Table:
+    """The table of a Parquet file, read by this thread alone.
+
+    ``read_table`` lets threads of Arrow hold the bytes. One that lets go of them while Python ends aborts the process.
+    """
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
