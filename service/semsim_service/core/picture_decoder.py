@@ -139,7 +139,8 @@ class PictureDecoder:
         self.kill()
         if self._closed or code == -signal.SIGALRM:
             return RequestTimeout("the request is over")
-        return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {code})")
+        cause = ", as the kernel ends one for want of memory" if code == -signal.SIGKILL else ""
+        return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {code}{cause})")
 
 
 def _environment() -> dict[str, str]:
