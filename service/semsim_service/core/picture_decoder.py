@@ -139,8 +139,8 @@ class PictureDecoder:
         self.kill()
         if self._closed or code == -signal.SIGALRM:
             return RequestTimeout("the request is over")
-        cause = ", as the kernel ends one for want of memory" if code == -signal.SIGKILL else ""
-        return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {code}{cause})")
+        status = f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else code
+        return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {status})")
 
 
 def _environment() -> dict[str, str]:
