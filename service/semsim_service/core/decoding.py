@@ -5,6 +5,7 @@ ones, whose threads have a lower priority. So small requests go on beside any nu
 it: their pictures are decoded in the thread. A large picture is decoded where it can be killed.
 """
 
+import asyncio
 import os
 import threading
 import time
@@ -88,6 +89,7 @@ class Decoding:
         """The number of threads that prepare requests."""
         self._small = Lane("decode", threads)
         self._large = Lane("decode large", threads + 1)
+        self._turn = asyncio.Lock()
         self._local = threading.local()
         self._decoders: list[PictureDecoder] = []
         self._closing = False
@@ -103,6 +105,18 @@ class Decoding:
                 return await self._small.run(lambda: self._small_work(call, work), call.deadline)
         call.timings.begin_wait(time.monotonic())
         return await self._large.run(lambda: self._large_work(call, work), call.deadline)
+
+    async def run_in_turn(self, call: Call, work: Callable[[Decode, Pause], _Result]) -> _Result:
+        """The result of ``work`` of a request that is known to be little, done here. Such requests take turns.
+
+        The event loop goes round between two of them. Where many come at once it would otherwise do them all before it
+        hears of anybody else: no queue would be full, and nobody would be refused or told that the service lives.
+        """
+        call.timings.begin_wait(time.monotonic())
+        async with self._turn:
+            await asyncio.sleep(0)
+            call.require_wanted()
+            return self.run_here(work)
 
     def run_here(self, work: Callable[[Decode, Pause], _Result]) -> _Result:
         """The result of ``work`` of a request that is known to be little."""

@@ -281,8 +281,8 @@ class ScoringCore:
     async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> PreparedRequest:
         """Prepare a request here if it is little work, else in a decoding thread."""
         self._reserve(call, claim)
-        prepare = partial(self._prepare, call, parse)
-        return self._decoding.run_here(prepare) if claim.is_little else await self._decoding.run(call, prepare)
+        run = self._decoding.run_in_turn if claim.is_little else self._decoding.run
+        return await run(call, partial(self._prepare, call, parse))
 
     def _reserve(self, call: Call, claim: Claim) -> None:
         """Take the room that a request claims: a full queue would otherwise read the request, and then refuse it."""
