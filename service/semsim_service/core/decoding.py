@@ -36,6 +36,7 @@ AT_ONCE_BYTES = 2**16
 """The bytes of the body of a request that may be prepared in the event loop: one pair of tiny pictures."""
 _TINY_PICTURE_PIXELS = 2**15
 _AT_ONCE_SECONDS = 0.01
+_ROUNDS_A_PAIR = 2
 
 
 class TakesLonger(RequestError):
@@ -109,12 +110,14 @@ class Decoding:
     async def run_in_turn(self, call: Call, work: Callable[[Decode, Pause], _Result]) -> _Result:
         """The result of ``work`` of a request that is known to be little, done here. Such requests take turns.
 
-        The event loop goes round between two of them. Where many come at once it would otherwise do them all before it
-        hears of anybody else: no queue would be full, and nobody would be refused or told that the service lives.
+        The event loop goes round some times before each of their pairs. Where many come at once it would otherwise do
+        them all before it hears of anybody else: nobody would be refused, or told that the service lives. A call of
+        gRPC takes several rounds until it is admitted.
         """
         call.timings.begin_wait(time.monotonic())
         async with self._turn:
-            await asyncio.sleep(0)
+            for _ in range(_ROUNDS_A_PAIR * call.pairs):
+                await asyncio.sleep(0)
             call.require_wanted()
             return self.run_here(work)
 
