@@ -13,6 +13,8 @@ from benchmarks.overload.result import QUEUE_BYTES, Overload, OverloadPlan, Reco
 from semsim_training.machine import machine
 from semsim_training.markdown import records_table, table
 
+LONGEST_LOOK = 5.0
+"""The seconds in which ``/metrics`` must answer beside an overload."""
 LEAST_GOODPUT = 0.85
 """A lower share of capacity is a fault. `benchmarks.goals` holds the higher goal."""
 
@@ -32,6 +34,8 @@ def faults(overloads: Sequence[Overload], plan: OverloadPlan) -> list[str]:
         pairs, size = max(one.queue_pairs), max(one.queue_bytes)
         if pairs > plan.queue_pairs or size > QUEUE_BYTES:
             lines.append(f"{one.form}: the queue held {pairs:.0f} pairs, {size:.0f} bytes")
+        if max(one.looks) > LONGEST_LOOK:
+            lines.append(f"{one.form}: /metrics took {max(one.looks):.1f} s")
         if one.record.refused and not one.record.returned:
             lines.append(f"{one.form}: no refused client came again")
         if any(attempt.retry_after is None for attempt in one.record.refused):
@@ -87,6 +91,7 @@ def _row(one: Overload) -> dict[str, object]:
         "Retry-After, s": f"{min(waits)} to {max(waits)}" if waits else "none",
         "p50, p99 of refusals": _percentiles(refusals),
         "CPU a refusal / a pair": _cost(one),
+        "slowest /metrics": f"{max(one.looks) * 1e3:.0f} ms",
         "most in the queue": f"{max(one.queue_pairs):.0f} pairs, {max(one.queue_bytes) / 2**20:.0f} MiB",
     }
 

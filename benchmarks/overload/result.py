@@ -77,6 +77,8 @@ class Overload:
     """Seconds of the service's processors in the time that is counted."""
     queue_pairs: list[float] = field(default_factory=list)
     queue_bytes: list[float] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
+    """The seconds of each answer of ``/metrics`` beside the overload."""
 
     @property
     def capacity(self) -> float:

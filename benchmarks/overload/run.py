@@ -176,7 +176,9 @@ async def _watch(server: Server, overload: Overload, seconds: float) -> None:
     """Read the queue's gauges all the time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        begun = time.monotonic()
         metrics = await asyncio.to_thread(scrape, server.port)
+        overload.looks.append(time.monotonic() - begun)
         overload.queue_pairs.append(metrics.gauge("semsim_queue_pairs"))
         overload.queue_bytes.append(metrics.gauge("semsim_queue_bytes"))
         await asyncio.sleep(WATCH_SECONDS)

@@ -167,8 +167,9 @@ def _measured(costs: Sequence[TableCost], loop: float, decoding: float, heading:
 
 def _cluster(slope: float, read: float, row_bytes: float, driver: float) -> Iterator[str]:
     yield (
-        f"By the slope of the first table 10^8 pairs take **{PAIRS * slope / 3600:.0f} core hours**. They are {PAIRS * read / 1e9:.0f} "
-        f"GB to read, and at most {PAIRS * row_bytes / 1e9:.0f} GB of rows in {-(-PAIRS // PART_PAIRS)} parts."
+        f"By the slope of the first table 10^8 pairs take **{PAIRS * slope / 3600:.0f} core hours**. They are "
+        f"{PAIRS * read / 1e9:.0f} GB to read, and at most {PAIRS * row_bytes / 1e9:.0f} GB of rows in "
+        f"{-(-PAIRS // PART_PAIRS)} parts."
     )
     yield ""
     yield "| workers of one core | hours for 10^8 pairs | read by all, MB/s |"

@@ -36,7 +36,7 @@ def test_a_caller_is_alone_after_a_moment_without_another(monkeypatch: pytest.Mo
 
 
 def test_the_event_loop_goes_round_between_little_requests(small_artifact: Path, metrics: ServiceMetrics) -> None:
-    """Of requests that come at once one is prepared in each round of the loop, which hears others meanwhile."""
+    """One request of many that come at once is prepared in a round of the loop, which hears others meanwhile."""
     core, rounds, parsed = ScoringCore(Scorer(small_artifact), Settings(), metrics), 0, list[int]()
     pair = ReceivedPair(None, picture(32, 32, seed=1), picture(32, 32, seed=2))
 
