@@ -93,7 +93,7 @@ def draw(metrics: list[Bar], servers: list[Bar]) -> Figure:
     _bars(left, metrics, "Does it agree with those who looked?", "AUC; 0.5 = guesses, 1 = always right; lines: 95%")
     left.set_xlim(0.5, 1)
     _bars(right, servers, "How fast is the service?", "pairs a second; 1 = ONNX Runtime alone")
-    right.set_xlim(0, 1)
+    right.set_xlim(0, 1.25 * max(bar.value for bar in servers))
     return figure
 
 
