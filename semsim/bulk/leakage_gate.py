@@ -10,6 +10,11 @@ from semsim.exceptions import InvalidOption
 from semsim.manifest import Manifest
 
 
+def limit_at(threshold: float | None) -> float | None:
+    """The largest number below a model's threshold: above it are the recognizable pairs, those at the threshold too."""
+    return None if threshold is None else math.nextafter(threshold, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class LeakageLimits:
     """The limits of a gate."""
@@ -89,9 +94,7 @@ def judge(limits: LeakageLimits, rows: Sequence[ScoreRow], threshold: float | No
     untold = sum(row.leakage is None and row.error_code is None and row.uninformative is None for row in rows)
     unseen = [f"{untold} of {len(rows)} pairs have no leakage"] if untold else []
     if limits.baseline is not None:
-        limit = limits.above
-        if limit is None and threshold is not None:
-            limit = math.nextafter(threshold, 0.0)  # a leakage that equals the threshold is recognizable
+        limit = limit_at(threshold) if limits.above is None else limits.above
         more_reasons, missing = _beside(limits.baseline, rows, limit, limits)
         reasons += more_reasons
         unseen += missing

@@ -1,6 +1,5 @@
 """Options that several sub-commands share, the scorer that they describe, and the exit code that they ask for."""
 
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -198,11 +197,12 @@ def load_scorer(
 def limit_of(fail_above: str | None, threshold: float | None) -> float | None:
     """The leakage above which a gate fails, by the option and the ``threshold`` of the model; None where there is none.
 
-    For the word it is the largest number below the threshold, so that above it are the recognizable pairs and no
-    others: a pair whose leakage equals the threshold is recognizable.
+    Above that of the word are the recognizable pairs and no others.
     """
+    from semsim.bulk.leakage_gate import limit_at
+
     if fail_above == _THRESHOLD:
-        return None if threshold is None else math.nextafter(threshold, 0.0)
+        return limit_at(threshold)
     return None if fail_above is None else float(fail_above)
 
 

@@ -37,6 +37,7 @@ AT_ONCE_BYTES = 2**16
 _TINY_PICTURE_PIXELS = 2**15
 _AT_ONCE_SECONDS = 0.01
 _ROUNDS_A_PAIR = 2
+"""The rounds of the event loop before each pair that it prepares; one for all pairs admitted too few calls of gRPC."""
 
 
 class TakesLonger(RequestError):

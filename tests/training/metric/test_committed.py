@@ -30,6 +30,18 @@ def test_the_default_reads_vision_models_alone_and_knows_every_set() -> None:
     assert set(left_out) >= set(sources.names) - finished
 
 
+def test_the_pages_tell_the_threshold(bundled: Scorer) -> None:
+    """README and docs/user.md have the bundled model's threshold, recall and precision in words."""
+    manifest = bundled.manifest
+    results = {one.metric.split(" at ")[0]: one.value for one in manifest.results if one.data.startswith("all")}
+    recall, precision = (f"{100 * results[name]:.0f}" for name in ("recall", "precision"))
+    for page in ("README.md", "docs/user.md"):
+        (line,) = (text for text in (ROOT / page).read_text().split("\n\n") if "chosen to miss few" in text)
+        assert f"{manifest.threshold:g}" in line
+        assert f"finds {recall}" in line
+        assert f"recognised {precision}" in line
+
+
 @pytest.mark.usefixtures("data")
 def test_the_figures_come_out_again(bundled: Scorer) -> None:
     """AUC, precision and recall over test originals, from the exported graph, are the manifest's and the card's."""
