@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.harness.metrics import scrape
 from benchmarks.harness.server import running, semsim_serve
 from tests.encoded import encode, picture, png_chunk
 from tests.semsim.images.damaging import JPEG_END, scans
@@ -168,6 +169,11 @@ def test_a_service_that_decodes_ends_at_sigterm(tmp_path: Path, small_artifact: 
         whole = psutil.Process(server.process.pid)
         deadline = time.monotonic() + 60
         while not any("picture_process" in " ".join(child.cmdline()) for child in whole.children(recursive=True)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        # What the service has not read by SIGTERM it may close without an answer.
+        admitted = len(sent) * len(body["pairs"])
+        while scrape(server.port).gauge("semsim_queue_pairs") < admitted and not any(each.done() for each in sent):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         everybody = [whole, *whole.children(recursive=True)]
