@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim_service.core.image_batch import Embeddings, ImageBatch, Images, Job
+from semsim_service.core.image_batch import Embeddings, ImageBatch, Images, Job, nobody_waits
 from semsim_service.core.metrics import EmbeddingSource, ServiceMetrics
 
 _CLOSE_SECONDS = 10.0
@@ -65,15 +65,24 @@ class Batcher:
 
     async def embed(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
         """Embed the U distinct images of one request. A caller that is cancelled leaves the queue."""
-        job = self._job(images, digests, last_rows)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        job = self.job(images, digests, last_rows)
+        job.finish, job.wanted = partial(_wake_in, loop, future), lambda: not future.done()
+        self.submit(job)
+        await future
+        return job
+
+    def submit(self, job: Job, copies: int = 0) -> None:
+        """Embed the images of a job, of whatever thread. Its ``finish`` is called in the batcher's thread.
+
+        ``copies`` more images are copies of these, of other requests of the job: they are counted.
+        """
         with self._wakeup:
             self._waiting.append(job)
             self._wakeup.notify()
-        try:
-            await job.future
-        finally:
-            job.abandoned = True
-        return job
+        if copies:
+            self._metrics.images.labels(EmbeddingSource.BATCH).inc(copies)
 
     def is_free(self, images: int) -> bool:
         """True where the network is idle, and so fast that so many images may be embedded in the caller's thread."""
@@ -88,23 +97,21 @@ class Batcher:
         with self._wakeup:
             if not self.is_free(len(images)):
                 return None
-            self._waiting.append(job := self._job(images, digests, last_rows))
+            self._waiting.append(job := self.job(images, digests, last_rows))
             batch = self._take()
             self._running = True
         try:
             self._deliver(batch, *self._embedded(batch))
         finally:
-            job.future.cancel()  # nobody waits for it
             with self._wakeup:
                 self._running = False
                 if self._waiting or self._closed:
                     self._wakeup.notify()
         return job
 
-    def _job(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
-        loop = asyncio.get_running_loop()
-        embeddings = np.empty((len(images), self._dimension), dtype=np.float32)
-        return Job(images, digests, last_rows, loop, loop.create_future(), embeddings)
+    def job(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
+        """A job for U distinct images, ``(U, H, W, 3)``; its fields say what the others are."""
+        return Job(images, digests, last_rows, np.empty((len(images), self._dimension), dtype=np.float32))
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> bool:
         """Embed the images that still wait, and end the thread.
@@ -141,7 +148,9 @@ class Batcher:
         now = time.monotonic()
         while self._waiting:
             job = self._waiting[0]
-            if not job.abandoned:
+            if not job.wanted():
+                job.finish(None)
+            else:
                 job.began = job.began or now
                 self._share(job, batch, places)
                 if job.taken < len(job.images):
@@ -185,7 +194,7 @@ class Batcher:
         except Exception as error:  # noqa: BLE001  # whatever the error is, each caller gets an answer
             self._run_apart(batch, error)
             return
-        self._hand_over(batch.jobs[0], partial(self._deliver, batch, embeddings, seconds))
+        self._deliver(batch, embeddings, seconds)
 
     def _embedded(self, batch: ImageBatch) -> tuple[Embeddings, float]:
         """The embeddings of a batch's images, and the seconds that the network took."""
@@ -198,7 +207,7 @@ class Batcher:
         return embeddings, seconds
 
     def _deliver(self, batch: ImageBatch, embeddings: Embeddings, seconds: float) -> None:
-        """Give each job its embeddings. Runs in the event loop, while the batcher's thread runs the next batch."""
+        """Give each job its embeddings."""
         for job, row, known in batch.cached:
             job.embeddings[row] = known
             job.done += 1
@@ -206,17 +215,17 @@ class Batcher:
             job.embeddings[rows] = embeddings[where]
             job.done += len(rows)
             job.inference_seconds += seconds
+        self._count(batch)
         for job in batch.jobs:
             if job.done == len(job.images):
-                job.wake(None)
-        self._count(batch)
+                job.finish(None)
 
     def _run_apart(self, batch: ImageBatch, error: Exception) -> None:
         """Run each job of a failed batch by itself, so that only the job at fault fails."""
         jobs = batch.jobs
         for job in jobs:
             if len(jobs) == 1:
-                self._hand_over(job, partial(job.wake, error))
+                job.finish(error)
             else:
                 begin = time.monotonic()
                 try:
@@ -225,19 +234,12 @@ class Batcher:
                         job.embeddings[start:end] = self._embed(job.images[start:end])
                         self._count_run(end - start, job.completed_pairs(start, end))
                 except Exception as fault:  # noqa: BLE001
-                    self._hand_over(job, partial(job.wake, fault))
+                    job.finish(fault)
                 else:
                     job.inference_seconds += time.monotonic() - begin
-                    self._hand_over(job, partial(job.wake, None))
+                    job.finish(None)
             job.taken = len(job.images)
-            job.abandoned = True
-
-    def _hand_over(self, job: Job, call: Callable[[], None]) -> None:
-        """Call ``call`` in the event loop of ``job``, in the order of the runs."""
-        try:
-            job.loop.call_soon_threadsafe(call)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            return
+            job.finish, job.wanted = nobody_waits, lambda: False
 
     def _remember(self, digests: list[bytes], embeddings: Embeddings) -> None:
         if not self._cache_entries:
@@ -260,3 +262,20 @@ class Batcher:
         self._metrics.batch_images.observe(images)
         self._metrics.batch_pairs.observe(pairs)
         self._metrics.images.labels(EmbeddingSource.NETWORK).inc(images)
+
+
+def _wake_in(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[None]", error: Exception | None) -> None:
+    """Let a caller in an event loop go on. The batcher's thread calls this."""
+    try:
+        loop.call_soon_threadsafe(_wake, future, error)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        return
+
+
+def _wake(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

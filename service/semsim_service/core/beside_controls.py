@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.chance import ControlEmbeddings
-from semsim.scorer import PairScore, PreparedPairs
+from semsim.scorer import PairScore
 
 HISTOGRAM_BINS = 24
 
@@ -32,14 +32,18 @@ class ScoreBesideControls(PairScore):
 
 def beside_controls(
     controls: ControlEmbeddings | None,
-    prepared: PreparedPairs,
     embeddings: NDArray[np.float32],
+    originals: NDArray[np.intp],
+    reconstructions: NDArray[np.intp],
     scores: Sequence[PairScore],
 ) -> list[PairScore]:
-    """The scores of N pairs with histograms; ``embeddings`` ``(U, D)`` are those of ``prepared.images``."""
+    """The scores of N pairs with histograms. ``embeddings`` ``(U, D)`` are those of the pairs' images.
+
+    ``originals`` and ``reconstructions`` are the rows ``(N,)`` of each pair's images.
+    """
     distances: Sequence[NDArray[np.float64] | None] = [None] * len(scores)
-    if controls is not None:  # one product for all pairs: the event loop waits for it
-        distances = controls.distances(embeddings, prepared.originals, prepared.reconstructions)
+    if controls is not None:  # one product for all pairs
+        distances = controls.distances(embeddings, originals, reconstructions)
     return [
         ScoreBesideControls(
             **asdict(score),

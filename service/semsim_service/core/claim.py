@@ -5,11 +5,10 @@ It is enough to refuse the request, or to see that the request is little work.
 
 from dataclasses import dataclass
 
-# Up to this many pixels (8 pairs of 64x64) cost less in the event loop than in a thread, since the array operations in
-# threads take the interpreter from each other at each step.
-_LITTLE_PIXELS = 2**16
+LITTLE_PIXELS = 2**16
+"""The pixels of all images of a request that is little work: 8 pairs of 64x64. It is scored together with others."""
 FEW_PAIRS = 16
-"""More pairs than this would hold up other requests in the event loop, however small their images."""
+"""More pairs than this would hold up other requests, however small their images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +21,5 @@ class Claim:
 
     @property
     def is_little(self) -> bool:
-        """True where the pairs can be prepared in the event loop."""
-        return self.raw_pixels is not None and self.pairs <= FEW_PAIRS and self.raw_pixels <= _LITTLE_PIXELS
+        """True where the pairs need no decoding, and are little work."""
+        return self.raw_pixels is not None and self.pairs <= FEW_PAIRS and self.raw_pixels <= LITTLE_PIXELS

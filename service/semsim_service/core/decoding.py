@@ -5,7 +5,6 @@ ones, whose threads have a lower priority. So small requests go on beside any nu
 it: their pictures are decoded in the thread. A large picture is decoded where it can be killed.
 """
 
-import asyncio
 import os
 import threading
 import time
@@ -36,8 +35,6 @@ AT_ONCE_BYTES = 2**16
 """The bytes of the body of a request that may be prepared in the event loop: one pair of tiny pictures."""
 _TINY_PICTURE_PIXELS = 2**15
 _AT_ONCE_SECONDS = 0.01
-_ROUNDS_A_PAIR = 2
-"""The rounds of the event loop before each pair that it prepares; one for all pairs admitted too few calls of gRPC."""
 
 
 class TakesLonger(RequestError):
@@ -91,7 +88,6 @@ class Decoding:
         """The number of threads that prepare requests."""
         self._small = Lane("decode", threads)
         self._large = Lane("decode large", threads + 1)
-        self._turn = asyncio.Lock()
         self._local = threading.local()
         self._decoders: list[PictureDecoder] = []
         self._closing = False
@@ -107,20 +103,6 @@ class Decoding:
                 return await self._small.run(lambda: self._small_work(call, work), call.deadline)
         call.timings.begin_wait(time.monotonic())
         return await self._large.run(lambda: self._large_work(call, work), call.deadline)
-
-    async def run_in_turn(self, call: Call, work: Callable[[Decode, Pause], _Result]) -> _Result:
-        """The result of ``work`` of a request that is known to be little, done here. Such requests take turns.
-
-        The event loop goes round some times before each of their pairs. Where many come at once it would otherwise do
-        them all before it hears of anybody else: nobody would be refused, or told that the service lives. A call of
-        gRPC takes several rounds until it is admitted.
-        """
-        call.timings.begin_wait(time.monotonic())
-        async with self._turn:
-            for _ in range(_ROUNDS_A_PAIR * call.pairs):
-                await asyncio.sleep(0)
-            call.require_wanted()
-            return self.run_here(work)
 
     def run_here(self, work: Callable[[Decode, Pause], _Result]) -> _Result:
         """The result of ``work`` of a request that is known to be little."""

@@ -1,8 +1,7 @@
 """One run of the network: the images of requests that share it, and who gets which embedding."""
 
-import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +11,13 @@ Images = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
 
 
+def nobody_waits(_: Exception | None) -> None:
+    """Do nothing at the end of a job."""
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """The images of one request. The batcher fills in the rest."""
+    """The images of one request, or of one group of little requests. The batcher fills in the rest."""
 
     images: Images
     """The distinct images, at the network's size, ``(U, H, W, 3)``."""
@@ -22,26 +25,18 @@ class Job:
     """A digest of each image. Images of equal digests share an embedding."""
     last_rows: NDArray[np.intp]
     """For each pair the later of its two rows. The pair is complete when that row is."""
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[None]"
     embeddings: Embeddings
-    """The embeddings of the images, ``(U, D)``, filled when ``future`` is done."""
+    """The embeddings of the images, ``(U, D)``, filled when the job is finished."""
+    finish: Callable[[Exception | None], None] = nobody_waits
+    """Called once at the end, with the error if there is one, in the thread that ran the network."""
+    wanted: Callable[[], bool] = lambda: True
+    """False where nobody waits any more. Such a job is finished without its embeddings."""
     waiting_since: float = field(default_factory=time.monotonic)
     began: float = 0.0
     """The time when its first image was taken into a batch, seconds of ``time.monotonic``."""
     inference_seconds: float = 0.0
     taken: int = 0
     done: int = 0
-    abandoned: bool = False
-
-    def wake(self, error: Exception | None) -> None:
-        """Let the caller go on, with its embeddings or with an error."""
-        if self.future.done():
-            return
-        if error is None:
-            self.future.set_result(None)
-        else:
-            self.future.set_exception(error)
 
     def completed_pairs(self, first: int, end: int) -> int:
         """The number of pairs whose later row is at least ``first`` and less than ``end``."""

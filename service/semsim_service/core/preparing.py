@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semsim.images import RGBImage
 from semsim.pairs import PairFailure, PairReader
 from semsim.pixel_metrics import PixelMetrics
 from semsim.scorer import PreparedPairs, Scorer
 from semsim.stages import Pause
+from semsim_service.core.claim import FEW_PAIRS, LITTLE_PIXELS
 from semsim_service.core.decoding import Decode
 from semsim_service.core.received import ReceivedPair, ReceivedRequest, RejectedPair
 from semsim_service.settings import Limits
@@ -32,15 +34,17 @@ class PreparedRequest:
     """The places of the pairs that were decoded."""
     failures: dict[int, PairFailure]
     pairs: PreparedPairs | None
-    """None where no pair was decoded."""
+    """None where no pair was decoded, or where they are little work."""
     digests: list[bytes]
     """A digest of each of the network's images."""
     controls: bool
     histogram: bool = False
+    little: "Piece | None" = None
+    """All decoded pairs where they are little work, to be prepared together with other requests'."""
 
 
 @dataclass(slots=True)
-class _Piece:
+class Piece:
     """Decoded pairs that are prepared together."""
 
     originals: list[RGBImage] = field(default_factory=list)
@@ -52,6 +56,11 @@ class _Piece:
         self.originals.append(original)
         self.reconstructions.append(reconstruction)
         self.pixels += (original.size + reconstruction.size) // 3
+
+    @property
+    def is_little(self) -> bool:
+        """True where the pairs are some, and take so little that they are better prepared together with others."""
+        return 1 <= len(self.originals) <= FEW_PAIRS and self.pixels <= LITTLE_PIXELS
 
 
 class Preparer:
@@ -65,7 +74,7 @@ class Preparer:
         self._digest_key = os.urandom(_DIGEST_BYTES)
 
     def prepare(self, received: ReceivedRequest, decode: Decode, pause: Pause) -> PreparedRequest:
-        """Decode and prepare all pairs; a bad one fails alone.
+        """Decode all pairs, and prepare them unless they are little work; a bad one fails alone.
 
         Args:
             received: the request.
@@ -76,7 +85,7 @@ class Preparer:
         indices: list[int] = []
         failures: dict[int, PairFailure] = {}
         parts: list[PreparedPairs] = []
-        piece = _Piece()
+        piece = Piece()
         for index, pair in enumerate(received.pairs):
             pause()
             outcome = _read(reader, pair)
@@ -87,12 +96,23 @@ class Preparer:
             piece.add(*outcome)
             if piece.pixels >= _PIECE_PIXELS:
                 parts.append(self._scorer.prepare(piece.originals, piece.reconstructions, pause=pause))
-                piece = _Piece()
+                piece = Piece()
+        ids = [pair.id for pair in received.pairs]
+        flags = received.controls, received.histogram
+        # LPIPS takes longer than the network, and would hold up others in the batcher's thread.
+        if not parts and piece.is_little and self._scorer.lpips is None:
+            return PreparedRequest(ids, indices, failures, None, [], *flags, little=piece)
         if piece.originals:
             parts.append(self._scorer.prepare(piece.originals, piece.reconstructions, pause=pause))
         pairs, digests = self._joined(parts)
-        ids = [pair.id for pair in received.pairs]
-        return PreparedRequest(ids, indices, failures, pairs, digests, received.controls, received.histogram)
+        return PreparedRequest(ids, indices, failures, pairs, digests, *flags)
+
+    def prepare_decoded(
+        self, originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage]
+    ) -> tuple[PreparedPairs, list[bytes]]:
+        """Prepare decoded pairs, and give the digests of the network's images."""
+        pairs = self._scorer.prepare(originals, reconstructions)
+        return pairs, [self._digest(image) for image in pairs.images]
 
     def _joined(self, parts: Sequence[PreparedPairs]) -> tuple[PreparedPairs | None, list[bytes]]:
         """The parts as one, each image once, and the images' digests."""
@@ -128,3 +148,8 @@ class Preparer:
 
 def _read(reader: PairReader, pair: ReceivedPair | RejectedPair) -> tuple[RGBImage, RGBImage] | PairFailure:
     return pair.failure if isinstance(pair, RejectedPair) else reader.read_pair((pair.original, pair.reconstruction))
+
+
+def last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:
+    """For each pair the later of its two rows, ``(N,)``: the pair is complete when that image is embedded."""
+    return np.maximum(pairs.originals, pairs.reconstructions)

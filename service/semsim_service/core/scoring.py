@@ -5,36 +5,23 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
 
 from semsim.exceptions import ErrorCode, Overloaded, RequestError, RequestTimeout
 from semsim.manifest import Manifest
 from semsim.pairs import merge_outcomes
-from semsim.providers import Provider
-from semsim.scorer import PairScore, PreparedPairs, Scorer
-from semsim.stages import Pause
+from semsim.scorer import PairScore, Scorer
 from semsim_service.core.admission import Admission
 from semsim_service.core.answer import answer, model_info
-from semsim_service.core.batcher import Batcher
-from semsim_service.core.beside_controls import beside_controls
-from semsim_service.core.call import Call, Source, Span, Transport
+from semsim_service.core.call import Call, Source, Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.company import Company
-from semsim_service.core.decoding import AT_ONCE_BYTES, Decode, Decoding
-from semsim_service.core.image_batch import Job
 from semsim_service.core.metrics import OK, Rejection, ServiceMetrics
-from semsim_service.core.preparing import PreparedRequest, Preparer
-from semsim_service.core.received import ReceivedRequest
+from semsim_service.core.pair_work import PairWork, Parse
+from semsim_service.core.preparing import PreparedRequest
 from semsim_service.core.schemas import ModelInfo, ScoreResponse
 from semsim_service.settings import Settings
 
 logger = logging.getLogger("semsim.service")
-
-Parse = Callable[[], ReceivedRequest]
-"""Turns a transport's body into pairs. Called in a decoding thread."""
 
 _OBSERVE_SECONDS = 0.25
 _CLOSE_SECONDS = 4.0
@@ -67,22 +54,9 @@ class ScoringCore:
         self.limits = settings.limits
         self.metrics = metrics
         self._admission = Admission(settings.queue, metrics)
-        # A request that times out is answered at once, and dropped if it still waits for a thread. If it has a thread,
-        # its work ends at the next pause.
-        self._decoding = Decoding(settings.decode_threads, settings.limits.decode)
-        self._preparer = Preparer(scorer, settings.limits)
+        self._work = PairWork(scorer, settings, metrics)
         self._calls: dict[int, Call] = {}
         self._company = Company()
-        # A GPU's driver may hang, and LPIPS takes longer than the network: neither may hold up the event loop.
-        self._on_cpu = scorer.provider.active is Provider.CPU and scorer.lpips is None
-        metrics.decoders.set(self._decoding.threads)
-        self._batcher = Batcher(
-            scorer.embed_prepared,
-            scorer.manifest.embedding.dimension,
-            settings.batch_size,
-            metrics,
-            settings.cache_bytes,
-        )
         metrics.describe(scorer.manifest, scorer.provider)
 
     @property
@@ -103,18 +77,16 @@ class ScoringCore:
     @property
     def is_stuck(self) -> bool:
         """True where all the threads for small requests, or those for large ones, are seconds past their deadlines."""
-        return self._decoding.is_stuck
+        return self._work.decoding.is_stuck
 
     @property
     def decoders_busy(self) -> int:
         """The number of threads that decode a request."""
-        return self._decoding.busy
+        return self._work.decoding.busy
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> None:
         """End the threads and the processes, at the latest after so many seconds. Nobody should wait for an answer."""
-        deadline = time.monotonic() + seconds
-        ended = self._decoding.close(seconds), self._batcher.close(max(0.0, deadline - time.monotonic()))
-        if not all(ended):
+        if not self._work.close(seconds):
             logger.error("the service stops while decoding or the network is at work that does not end")
 
     @asynccontextmanager
@@ -240,29 +212,22 @@ class ScoringCore:
         request may be more than a pair of tiny pictures.
         """
         self._company.note(call.source().peer, len(self._calls) - 1)
-        tiny = claim.is_little or (claim.pairs == 1 and call.bytes <= AT_ONCE_BYTES)
-        if not (tiny and self._on_cpu and self._company.is_alone and self._batcher.is_free(2 * claim.pairs)):
+        if not (self._company.is_alone and self._work.may_be_at_once(call, claim)):
             return None
         self._reserve(call, claim)
-        run = self._decoding.run_here if claim.is_little else self._decoding.run_at_once
-        if (prepared := run(partial(self._prepare, call, parse))) is None:
-            return None
-        if (pairs := prepared.pairs) is None:
-            return self._answer(call, prepared, [])
-        job = self._batcher.embed_at_once(pairs.images, prepared.digests, _last_rows(pairs))
-        return None if job is None else self._answer(call, prepared, self._combine(call, prepared, pairs, job))
+        worked = self._work.at_once(call, parse, claim)
+        return None if worked is None else self._answer(call, *worked)
 
     async def score_in_turn(self, call: Call, parse: Parse, claim: Claim) -> ScoreResponse:
         """Score one request beside others, in the threads for it, as :meth:`score` does."""
+        self._reserve(call, claim)
         try:
-            prepared = await self._prepare_somewhere(call, parse, claim)
-            scores = [] if prepared.pairs is None else await self._embed(call, prepared, prepared.pairs)
+            return self._answer(call, *await self._work.in_turn(call, parse, claim))
         except asyncio.CancelledError:
             # A request that gives up counts, too: a queue in which all of them do would otherwise show no wait.
             call.timings.end_wait(time.monotonic())
             self.metrics.queue_seconds.observe(call.timings.queue)
             raise
-        return self._answer(call, prepared, scores)
 
     def _answer(self, call: Call, prepared: PreparedRequest, scores: list[PairScore]) -> ScoreResponse:
         """Count the pairs of a request, and make its answer."""
@@ -278,43 +243,7 @@ class ScoringCore:
         """The model, its execution provider, its LPIPS network, and the limits of a request."""
         return model_info(self.manifest, self._scorer.provider, self.limits, self._scorer.lpips)
 
-    async def _prepare_somewhere(self, call: Call, parse: Parse, claim: Claim) -> PreparedRequest:
-        """Prepare a request here if it is little work, else in a decoding thread."""
-        self._reserve(call, claim)
-        run = self._decoding.run_in_turn if claim.is_little else self._decoding.run
-        return await run(call, partial(self._prepare, call, parse))
-
     def _reserve(self, call: Call, claim: Claim) -> None:
         """Take the room that a request claims: a full queue would otherwise read the request, and then refuse it."""
         # A claim of too many pairs is refused when they are read, and takes little room until then.
         call.reserve_pairs(claim.pairs if 1 <= claim.pairs <= self.limits.pairs else 1)
-
-    def _prepare(self, call: Call, parse: Parse, decode: Decode, pause: Pause) -> PreparedRequest:
-        """Do all the work before the network."""
-        begin = time.monotonic()
-        call.timings.end_wait(begin)
-        received = parse()
-        self.limits.check_pairs(len(received.pairs))
-        call.reserve_pairs(len(received.pairs))
-        prepared = self._preparer.prepare(received, decode, pause)
-        end = time.monotonic()
-        call.timings.decode = end - begin
-        call.timings.spans.append(Span("decode", begin, end))
-        return prepared
-
-    async def _embed(self, call: Call, prepared: PreparedRequest, pairs: PreparedPairs) -> list[PairScore]:
-        call.timings.begin_wait(time.monotonic())
-        job = await self._batcher.embed(pairs.images, prepared.digests, _last_rows(pairs))
-        return self._combine(call, prepared, pairs, job)
-
-    def _combine(self, call: Call, prepared: PreparedRequest, pairs: PreparedPairs, job: Job) -> list[PairScore]:
-        """The scores of pairs whose embeddings are there."""
-        call.timings.end_wait(job.began)
-        call.timings.inference = job.inference_seconds
-        call.timings.spans += [Span("queue", job.waiting_since, job.began), Span("infer", job.began, time.monotonic())]
-        scores = self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)
-        return beside_controls(self._scorer.controls, pairs, job.embeddings, scores) if prepared.histogram else scores
-
-
-def _last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:
-    return np.maximum(pairs.originals, pairs.reconstructions)

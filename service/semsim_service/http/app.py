@@ -16,9 +16,10 @@ from starlette.routing import Route
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
 from semsim_service.core.call import Call, Transport, accept_request_id
 from semsim_service.core.claim import Claim
+from semsim_service.core.pair_work import Parse
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.schemas import ScoreResponse
-from semsim_service.core.scoring import Parse, ScoringCore
+from semsim_service.core.scoring import ScoringCore
 from semsim_service.http.body import read_body
 from semsim_service.http.controls_header import ControlsAsked, read_controls
 from semsim_service.http.errors import error_response, refusal

@@ -35,32 +35,6 @@ def test_a_caller_is_alone_after_a_moment_without_another(monkeypatch: pytest.Mo
         assert one.is_alone
 
 
-def test_the_event_loop_goes_round_between_little_requests(small_artifact: Path, metrics: ServiceMetrics) -> None:
-    """One request of many that come at once is prepared in a round of the loop, which hears others meanwhile."""
-    core, rounds, parsed = ScoringCore(Scorer(small_artifact), Settings(), metrics), 0, list[int]()
-    pair = ReceivedPair(None, picture(32, 32, seed=1), picture(32, 32, seed=2))
-
-    async def ask(number: int) -> None:
-        def parse() -> ReceivedRequest:
-            parsed.append(rounds)
-            return ReceivedRequest([pair])
-
-        async with core.request(Transport.HTTP, request_id="r", source=lambda: Source(f"a:{number}")) as call:
-            await core.score(call, parse, Claim(1, 2 * 32**2))
-
-    async def run_all() -> None:
-        nonlocal rounds
-        asked = asyncio.gather(*map(ask, range(20)))
-        while not asked.done():
-            await asyncio.sleep(0)
-            rounds += 1
-        await asked
-
-    asyncio.run(run_all())
-    core.close()
-    assert len(set(parsed)) == len(parsed) == 20
-
-
 def test_only_a_lone_callers_tiny_pair_is_scored_in_the_event_loop(
     small_artifact: Path, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:

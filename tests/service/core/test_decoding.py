@@ -95,7 +95,7 @@ def test_a_long_small_request_gives_way(core: ScoringCore, monkeypatch: pytest.M
     monkeypatch.setattr(decoding, "SMALL_REQUEST_SECONDS", 0.0)
     answer = asyncio.run(ask(core, SMALL))
     assert isinstance(answer.results[0], ScoredPair)
-    assert core._decoding._large._threads
+    assert core._work.decoding._large._threads
 
 
 def test_a_stop_ends_the_work(core: ScoringCore) -> None:

@@ -1,0 +1,228 @@
+"""The scoring of little requests in groups: the pairs of several go through one call of the library.
+
+Alone, a pair of small images takes far longer than among eight, since most of its time goes into the calls of array
+operations, and not into their work. So one thread takes the requests that wait, up to a batch of images, prepares them
+together, has them embedded, and makes their scores. It prepares one group while the network is at another, and waits
+with the next: so groups hold what came meanwhile.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from semsim.scorer import PairScore, PreparedPairs, Scorer
+from semsim_service.core.batcher import Batcher
+from semsim_service.core.beside_controls import beside_controls
+from semsim_service.core.image_batch import Job
+from semsim_service.core.little_request import LittleRequest
+from semsim_service.core.preparing import Preparer, last_rows
+
+_GROUPS_AHEAD = 2
+"""The groups that are prepared and not embedded: one at the network, and one behind it."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Requests that are scored together."""
+
+    requests: Sequence[LittleRequest]
+    pairs: PreparedPairs
+    digests: list[bytes]
+
+    def is_wanted(self) -> bool:
+        """False where all its callers gave up."""
+        return not all(request.abandoned for request in self.requests)
+
+    @property
+    def slices(self) -> list[slice]:
+        """The places of each request's pairs among all."""
+        ends = np.cumsum([0, *(len(request.originals) for request in self.requests)]).tolist()
+        return [slice(*ends) for ends in pairwise(ends)]
+
+    @property
+    def copies(self) -> int:
+        """The number of images that are those of another request, too."""
+        pairs = self.pairs
+        own = sum(len({*pairs.originals[one], *pairs.reconstructions[one]}) for one in self.slices)
+        return own - len(pairs.images)
+
+
+class GroupScoring:
+    """Scores little requests with a model's scorer, in a thread of its own.
+
+    Args:
+        scorer: the model.
+        preparer: prepares the pairs.
+        batcher: runs the network.
+        batch_size: the images of a group.
+    """
+
+    def __init__(self, scorer: Scorer, preparer: Preparer, batcher: Batcher, batch_size: int) -> None:
+        self._scorer = scorer
+        self._preparer = preparer
+        self._batcher = batcher
+        self._batch_size = batch_size
+        self._waiting: deque[LittleRequest] = deque()
+        self._embedded: deque[tuple[_Group, Job, Exception | None]] = deque()
+        self._at_network = 0
+        self._closed = False
+        self._wakeup = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="groups", daemon=True)
+        self._thread.start()
+
+    async def score(self, request: LittleRequest) -> None:
+        """Score a request, together with others that wait. A caller that is cancelled leaves the queue."""
+        with self._wakeup:
+            self._waiting.append(request)
+            self._wakeup.notify()
+        try:
+            await request.future
+        finally:
+            request.abandoned = True
+
+    def score_at_once(self, request: LittleRequest) -> bool:
+        """Score a request in this thread, where the network is free for it; False where it is not.
+
+        It is called in the event loop. An error of the network is raised.
+        """
+        if not self._batcher.is_free(request.images):
+            return False
+        request.began = time.monotonic()
+        group = self._prepared([request])
+        job = self._batcher.embed_at_once(group.pairs.images, group.digests, last_rows(group.pairs))
+        if job is None:
+            return False
+        self._finish(group, job)
+        return True
+
+    def close(self, seconds: float) -> bool:
+        """Score what waits, and end the thread. Returns False where it goes on after so many seconds."""
+        with self._wakeup:
+            self._closed = True
+            self._wakeup.notify()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while True:
+            with self._wakeup:
+                while not (self._embedded or self._may_take() or self._is_over()):
+                    self._wakeup.wait()
+                embedded = self._embedded.popleft() if self._embedded else None
+                requests = [] if embedded else self._take()
+                if not (embedded or requests) and self._is_over():
+                    return
+            if embedded is not None:
+                self._score(*embedded)
+            elif requests:
+                self._begin(requests)
+            del embedded, requests  # they hold images
+
+    def _may_take(self) -> bool:
+        return bool(self._waiting) and self._at_network < _GROUPS_AHEAD
+
+    def _is_over(self) -> bool:
+        return self._closed and not (self._waiting or self._at_network)
+
+    def _take(self) -> list[LittleRequest]:
+        """The requests whose turn it is, up to a batch of images, and one at least unless all of them gave up."""
+        group: list[LittleRequest] = []
+        images, now = 0, time.monotonic()
+        while self._waiting:
+            request = self._waiting[0]
+            if not request.abandoned:
+                images += request.images
+                if group and (images > self._batch_size or request.alone or group[0].alone):
+                    break
+                request.began = now
+                group.append(request)
+            self._waiting.popleft()
+        return group
+
+    def _begin(self, requests: Sequence[LittleRequest]) -> None:
+        """Prepare a group, and hand it to the network."""
+        try:
+            group = self._prepared(requests)
+        except Exception as error:  # noqa: BLE001  # whatever the error is, each caller gets an answer
+            self._fail(requests, error)
+            return
+        self._at_network += 1
+        job = self._batcher.job(group.pairs.images, group.digests, last_rows(group.pairs))
+        job.finish, job.wanted = partial(self._take_back, group, job), group.is_wanted
+        self._batcher.submit(job, group.copies)
+
+    def _take_back(self, group: _Group, job: Job, error: Exception | None) -> None:
+        """Take a group from the network. The batcher's thread calls this."""
+        with self._wakeup:
+            self._at_network -= 1
+            self._embedded.append((group, job, error))
+            self._wakeup.notify()
+
+    def _score(self, group: _Group, job: Job, error: Exception | None) -> None:
+        """Make the scores of an embedded group, and wake its callers."""
+        if not group.is_wanted():
+            return
+        if error is None:
+            try:
+                self._finish(group, job)
+            except Exception as fault:  # noqa: BLE001
+                error = fault
+        if error is None:
+            _hand_over(group.requests, None)
+        else:
+            self._fail(group.requests, error)
+
+    def _fail(self, requests: Sequence[LittleRequest], error: Exception) -> None:
+        """Score each request of a group that failed by itself, so that only the one at fault fails."""
+        if len(requests) == 1:
+            _hand_over(requests, error)
+            return
+        with self._wakeup:
+            for request in requests:
+                request.alone = True
+                self._waiting.append(request)
+
+    def _prepared(self, requests: Sequence[LittleRequest]) -> _Group:
+        begin = time.monotonic()
+        pairs, digests = self._preparer.prepare_decoded(
+            [image for request in requests for image in request.originals],
+            [image for request in requests for image in request.reconstructions],
+        )
+        seconds = time.monotonic() - begin
+        for request in requests:
+            request.prepare_seconds = seconds
+        return _Group(requests, pairs, digests)
+
+    def _finish(self, group: _Group, job: Job) -> None:
+        """Make the scores of a group of which the embeddings are there."""
+        pairs, requests = group.pairs, group.requests
+        scores = self._scorer.combine(pairs, job.embeddings, controls=any(request.controls for request in requests))
+        for request, one in zip(requests, group.slices, strict=True):
+            request.inference_seconds = job.inference_seconds
+            request.scores = scores[one] if request.controls else [_without_controls(score) for score in scores[one]]
+            if request.histogram:
+                rows = pairs.originals[one], pairs.reconstructions[one]
+                request.scores = beside_controls(self._scorer.controls, job.embeddings, *rows, request.scores)
+
+
+def _without_controls(score: PairScore) -> PairScore:
+    return replace(score, chance=None, identified=None)
+
+
+def _hand_over(requests: Sequence[LittleRequest], error: Exception | None) -> None:
+    """Wake the callers in their event loop."""
+    try:
+        requests[0].future.get_loop().call_soon_threadsafe(_wake, requests, error)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        return
+
+
+def _wake(requests: Sequence[LittleRequest], error: Exception | None) -> None:
+    for request in requests:
+        request.wake(error)

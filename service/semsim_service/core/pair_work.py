@@ -1,0 +1,143 @@
+"""Where and how the pairs of a request become scores: decoding, preparation, the network's batches."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+
+from semsim.providers import Provider
+from semsim.scorer import PairScore, Scorer
+from semsim.stages import Pause
+from semsim_service.core.batcher import Batcher
+from semsim_service.core.beside_controls import beside_controls
+from semsim_service.core.call import Call, Span
+from semsim_service.core.claim import Claim
+from semsim_service.core.decoding import AT_ONCE_BYTES, Decode, Decoding
+from semsim_service.core.group_scoring import GroupScoring
+from semsim_service.core.little_request import LittleRequest
+from semsim_service.core.metrics import ServiceMetrics
+from semsim_service.core.preparing import Piece, PreparedRequest, Preparer, last_rows
+from semsim_service.core.received import ReceivedRequest
+from semsim_service.settings import Settings
+
+Parse = Callable[[], ReceivedRequest]
+"""Turns a transport's body into pairs. Called in a decoding thread."""
+
+Worked = tuple[PreparedRequest, list[PairScore]]
+"""A request whose pairs are read, and the scores of those that were decoded."""
+
+
+class PairWork:
+    """Turns requests into scores, in the event loop, in the decoding threads and in the batcher's thread.
+
+    Args:
+        scorer: the model.
+        settings: limits and sizes.
+        metrics: where batches are counted.
+    """
+
+    def __init__(self, scorer: Scorer, settings: Settings, metrics: ServiceMetrics) -> None:
+        self._scorer = scorer
+        self._limits = settings.limits
+        # A request that times out is answered at once, and dropped if it still waits for a thread. If it has a thread,
+        # its work ends at the next pause.
+        self.decoding = Decoding(settings.decode_threads, settings.limits.decode)
+        self._preparer = Preparer(scorer, settings.limits)
+        # A GPU's driver may hang, and LPIPS takes longer than the network: neither may hold up the event loop.
+        self._on_cpu = scorer.provider.active is Provider.CPU and scorer.lpips is None
+        metrics.decoders.set(self.decoding.threads)
+        self._batcher = Batcher(
+            scorer.embed_prepared,
+            scorer.manifest.embedding.dimension,
+            settings.batch_size,
+            metrics,
+            settings.cache_bytes,
+        )
+        self._groups = GroupScoring(scorer, self._preparer, self._batcher, settings.batch_size)
+
+    def close(self, seconds: float) -> bool:
+        """End the threads and the processes. Returns False where some work has not ended after so many seconds."""
+        deadline = time.monotonic() + seconds
+        works = (self.decoding, self._groups, self._batcher)
+        ended = [work.close(max(0.0, deadline - time.monotonic())) for work in works]
+        return all(ended)
+
+    def may_be_at_once(self, call: Call, claim: Claim) -> bool:
+        """True where a request seems to be so little work that :meth:`at_once` may do it, as far as nobody waits."""
+        tiny = claim.is_little or (claim.pairs == 1 and call.bytes <= AT_ONCE_BYTES)
+        return tiny and self._on_cpu and self._batcher.is_free(2 * claim.pairs)
+
+    def at_once(self, call: Call, parse: Parse, claim: Claim) -> Worked | None:
+        """Do the work here, without another thread; None where it is more than was claimed, or the network is at work.
+
+        Raises:
+            RequestError: the request is refused as a whole.
+        """
+        run = self.decoding.run_here if claim.is_little else self.decoding.run_at_once
+        if (prepared := run(partial(self._prepare, call, parse))) is None:
+            return None
+        if prepared.little is None:
+            return (prepared, []) if prepared.pairs is None else None
+        request = self._little_request(prepared, prepared.little)
+        return (prepared, self._shared(call, request)) if self._groups.score_at_once(request) else None
+
+    async def in_turn(self, call: Call, parse: Parse, claim: Claim) -> Worked:
+        """Do the work beside that of others, in the threads for it.
+
+        Raises:
+            RequestError: the request is refused as a whole.
+        """
+        work = partial(self._prepare, call, parse)
+        prepared = self.decoding.run_here(work) if claim.is_little else await self.decoding.run(call, work)
+        if prepared.little is not None:
+            request = self._little_request(prepared, prepared.little)
+            call.timings.begin_wait(request.waiting_since)
+            await self._groups.score(request)
+            return prepared, self._shared(call, request)
+        return prepared, await self._embed(call, prepared)
+
+    def _prepare(self, call: Call, parse: Parse, decode: Decode, pause: Pause) -> PreparedRequest:
+        """Do all the work before the network, or before the group of a little request."""
+        begin = time.monotonic()
+        call.timings.end_wait(begin)
+        received = parse()
+        self._limits.check_pairs(len(received.pairs))
+        call.reserve_pairs(len(received.pairs))
+        prepared = self._preparer.prepare(received, decode, pause)
+        end = time.monotonic()
+        call.timings.decode = end - begin
+        call.timings.spans.append(Span("decode", begin, end))
+        return prepared
+
+    def _little_request(self, prepared: PreparedRequest, piece: Piece) -> LittleRequest:
+        future = asyncio.get_running_loop().create_future()
+        return LittleRequest(piece.originals, piece.reconstructions, prepared.controls, prepared.histogram, future)
+
+    def _shared(self, call: Call, request: LittleRequest) -> list[PairScore]:
+        """The scores of a little request, whose times are noted."""
+        timings = call.timings
+        timings.end_wait(request.began)
+        timings.decode += request.prepare_seconds
+        timings.inference = request.inference_seconds
+        ready = request.began + request.prepare_seconds
+        timings.spans += [
+            Span("queue", request.waiting_since, request.began),
+            Span("decode", request.began, ready),
+            Span("infer", ready, time.monotonic()),
+        ]
+        return request.scores
+
+    async def _embed(self, call: Call, prepared: PreparedRequest) -> list[PairScore]:
+        """The scores of a request that was prepared by itself."""
+        if (pairs := prepared.pairs) is None:
+            return []
+        timings = call.timings
+        timings.begin_wait(time.monotonic())
+        job = await self._batcher.embed(pairs.images, prepared.digests, last_rows(pairs))
+        timings.end_wait(job.began)
+        timings.inference = job.inference_seconds
+        timings.spans += [Span("queue", job.waiting_since, job.began), Span("infer", job.began, time.monotonic())]
+        scores = self._scorer.combine(pairs, job.embeddings, controls=prepared.controls)
+        if not prepared.histogram:
+            return scores
+        return beside_controls(self._scorer.controls, job.embeddings, pairs.originals, pairs.reconstructions, scores)
