@@ -48,6 +48,8 @@ class Part(StrEnum):
     NETWORK = "network", "#1f4e79"
     METRICS = "pixel metrics", "#4682b4"
     RESIZING = "resizing", "#9dc3e6"
+    CHECKS = "checks for pairs of which nothing can be told", "#2e75b6"
+    COMBINING = "distances, controls, calibration", "#bdd7ee"
     DECODING = "PNG decoding", "#548235"
     PARSING = "parsing the body (base64)", "#a9d18e"
     DIGESTS = "digests", "#7f7f7f"
@@ -67,15 +69,16 @@ RULES = tuple(
     for pattern, part in (
         (r"/semsim/embedder\.py", Part.NETWORK),
         (r"/semsim/pixel_metrics\.py", Part.METRICS),
+        (r"/semsim/uninformative/", Part.CHECKS),
         (r"/semsim/images/resize\.py", Part.RESIZING),
         (r"distinct \(.*/semsim/distinct\.py", Part.RESIZING),
         (r"/semsim/(images/|pairs\.py)", Part.DECODING),
         (r"/semsim_service/http/(\w*_)?body\.py", Part.PARSING),
         (r"/semsim_service/grpc_transport/\w+/(wire|raw_images|score_request|inputs)\.py", Part.PARSING),
-        (r"_prepare.* \(.*/semsim_service/core/scoring\.py", Part.DIGESTS),
+        (r"_digest \(.*/semsim_service/core/preparing\.py", Part.DIGESTS),
         (r"/semsim_service/core/answer\.py|_json \(.*/semsim_service/http/app\.py", Part.ANSWER),
         (r"/(semsim_v1/score_response|semsim/summary|semsim/calibration)\.py", Part.ANSWER),
-        (r"combine.* \(.*/semsim/scorer\.py", Part.ANSWER),
+        (r"combine.* \(.*/semsim/scorer\.py", Part.COMBINING),
         (r"/semsim_service/core/metrics\.py", Part.COUNTING),
         (r"/semsim_service/core/", Part.CORE),
         (r"/semsim_service/(http|grpc_transport)/", Part.TRANSPORT),
@@ -86,7 +89,9 @@ RULES = tuple(
 )
 _THREAD = re.compile(r"thread \((\d+)\)")
 # Threads that wait, where the sampler takes them for busy.
-_WAITING = re.compile(r"^(wait|\w+\.wait|get|\w+\.get|_worker) \(.*/(threading|queue|thread)\.py:\d+\)$")
+_WAITING = re.compile(
+    r"^((wait|\w+\.wait|get|\w+\.get|_worker) \(.*/(threading|queue|thread)|_work \(.*/core/lane)\.py:\d+\)$"
+)
 # Prometheus's clock is turned by BentoML and by us: the frame around it says which. So with all other libraries.
 
 
