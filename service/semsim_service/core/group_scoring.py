@@ -28,7 +28,7 @@ _GROUPS_AHEAD = 2
 
 
 @dataclass(slots=True)
-class _Group:
+class _PreparedGroup:
     """Requests that are scored together."""
 
     requests: Sequence[LittleRequest]
@@ -69,7 +69,7 @@ class GroupScoring:
         self._batcher = batcher
         self._batch_size = batch_size
         self._waiting: deque[LittleRequest] = deque()
-        self._embedded: deque[tuple[_Group, Job, Exception | None]] = deque()
+        self._embedded: deque[tuple[_PreparedGroup, Job, Exception | None]] = deque()
         self._at_network = 0
         self._closed = False
         self._wakeup = threading.Condition()
@@ -157,14 +157,14 @@ class GroupScoring:
         job.finish, job.wanted = partial(self._take_back, group, job), group.is_wanted
         self._batcher.submit(job, group.copies)
 
-    def _take_back(self, group: _Group, job: Job, error: Exception | None) -> None:
+    def _take_back(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
         """Take a group from the network. The batcher's thread calls this."""
         with self._wakeup:
             self._at_network -= 1
             self._embedded.append((group, job, error))
             self._wakeup.notify()
 
-    def _score(self, group: _Group, job: Job, error: Exception | None) -> None:
+    def _score(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
         """Make the scores of an embedded group, and wake its callers."""
         if not group.is_wanted():
             return
@@ -188,7 +188,7 @@ class GroupScoring:
                 request.alone = True
                 self._waiting.append(request)
 
-    def _prepared(self, requests: Sequence[LittleRequest]) -> _Group:
+    def _prepared(self, requests: Sequence[LittleRequest]) -> _PreparedGroup:
         begin = time.monotonic()
         pairs, digests = self._preparer.prepare_decoded(
             [image for request in requests for image in request.originals],
@@ -197,9 +197,9 @@ class GroupScoring:
         seconds = time.monotonic() - begin
         for request in requests:
             request.prepare_seconds = seconds
-        return _Group(requests, pairs, digests)
+        return _PreparedGroup(requests, pairs, digests)
 
-    def _finish(self, group: _Group, job: Job) -> None:
+    def _finish(self, group: _PreparedGroup, job: Job) -> None:
         """Make the scores of a group of which the embeddings are there."""
         pairs, requests = group.pairs, group.requests
         scores = self._scorer.combine(pairs, job.embeddings, controls=any(request.controls for request in requests))
