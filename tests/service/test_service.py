@@ -34,7 +34,7 @@ def test_a_service_whose_decoding_is_stuck_is_not_ready(
     go = threading.Event()
 
     async def run() -> None:
-        for lane in (core._decoding._small, core._decoding._large):
+        for lane in (core._work.decoding._small, core._work.decoding._large):
             go.clear()
             assert await SemSimService.inner.__is_ready__(None)
             work = [lane.run(lambda: go.wait(60), time.monotonic() - 10) for _ in lane._deadlines]

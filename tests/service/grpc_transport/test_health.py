@@ -55,7 +55,7 @@ def test_a_stuck_server_is_not_serving(small_scorer: Scorer, metrics: ServiceMet
     go = threading.Event()
 
     async def get_stuck(server: Running) -> None:
-        lane = server.core._decoding._small
+        lane = server.core._work.decoding._small
         for _ in lane._deadlines:
             lane.run(lambda: go.wait(PATIENCE), time.monotonic() - 10)
 
