@@ -16,6 +16,7 @@ from semsim.artifact import Artifact
 from semsim.chance import IDENTIFIED, ControlEmbeddings
 from semsim.distinct import distinct
 from semsim.embedder import Embedder
+from semsim.exceptions import InvalidGraph
 from semsim.images import DecodeLimits, RGBImage, Source, resize, resize_batch
 from semsim.images.limits import DEFAULT_LIMITS
 from semsim.lpips_artifact import LpipsArtifact
@@ -216,9 +217,14 @@ class Scorer:
         """Do the part of :meth:`score_images` after the network, with embeddings ``(U, D)`` of ``prepared.images``.
 
         Without ``controls`` nothing is identified.
+
+        Raises:
+            InvalidGraph: an embedding of a pair is not finite: its distance would count as not recognizable.
         """
         wide = embeddings.astype(np.float64)
         distances = np.linalg.norm(wide[prepared.originals] - wide[prepared.reconstructions], axis=1)
+        if not np.isfinite(distances).all():
+            raise InvalidGraph("expected finite embeddings, got NaN or infinity")
         leakages = self.leakage(distances)
         ranges = None if leakages is None else self._ranges(distances, leakages)
         chances = None

@@ -13,13 +13,14 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.exceptions import RequestTimeout
 from semsim_service.core.image_batch import Embeddings, ImageBatch, Images, Job, nobody_waits
 from semsim_service.core.metrics import EmbeddingSource, ServiceMetrics
+from semsim_service.core.waking import wake
 
 _CLOSE_SECONDS = 10.0
 _AT_ONCE_SECONDS = 0.005
@@ -65,10 +66,9 @@ class Batcher:
 
     async def embed(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
         """Embed the U distinct images of one request. A caller that is cancelled leaves the queue."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         job = self.job(images, digests, last_rows)
-        job.finish, job.wanted = partial(_wake_in, loop, future), lambda: not future.done()
+        job.finish, job.wanted = lambda _, error: wake([future], error), lambda: not future.done()
         self.submit(job)
         await future
         return job
@@ -149,7 +149,7 @@ class Batcher:
         while self._waiting:
             job = self._waiting[0]
             if not job.wanted():
-                job.finish(None)
+                job.finish(job, RequestTimeout("the request is over"))
             else:
                 job.began = job.began or now
                 self._share(job, batch, places)
@@ -218,14 +218,14 @@ class Batcher:
         self._count(batch)
         for job in batch.jobs:
             if job.done == len(job.images):
-                job.finish(None)
+                job.finish(job, None)
 
     def _run_apart(self, batch: ImageBatch, error: Exception) -> None:
         """Run each job of a failed batch by itself, so that only the job at fault fails."""
         jobs = batch.jobs
         for job in jobs:
             if len(jobs) == 1:
-                job.finish(error)
+                job.finish(job, error)
             else:
                 begin = time.monotonic()
                 try:
@@ -234,10 +234,10 @@ class Batcher:
                         job.embeddings[start:end] = self._embed(job.images[start:end])
                         self._count_run(end - start, job.completed_pairs(start, end))
                 except Exception as fault:  # noqa: BLE001
-                    job.finish(fault)
+                    job.finish(job, fault)
                 else:
                     job.inference_seconds += time.monotonic() - begin
-                    job.finish(None)
+                    job.finish(job, None)
             job.taken = len(job.images)
             job.finish, job.wanted = nobody_waits, lambda: False
 
@@ -262,20 +262,3 @@ class Batcher:
         self._metrics.batch_images.observe(images)
         self._metrics.batch_pairs.observe(pairs)
         self._metrics.images.labels(EmbeddingSource.NETWORK).inc(images)
-
-
-def _wake_in(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[None]", error: Exception | None) -> None:
-    """Let a caller in an event loop go on. The batcher's thread calls this."""
-    try:
-        loop.call_soon_threadsafe(_wake, future, error)
-    except RuntimeError:  # the loop is closed: nobody waits any more
-        return
-
-
-def _wake(future: "asyncio.Future[None]", error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)

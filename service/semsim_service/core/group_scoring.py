@@ -22,9 +22,13 @@ from semsim_service.core.beside_controls import beside_controls
 from semsim_service.core.image_batch import Job
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.preparing import Preparer, last_rows
+from semsim_service.core.waking import wake
 
 _GROUPS_AHEAD = 2
 """The groups that are prepared and not embedded: one at the network, and one behind it."""
+_MOST_PIXELS = 2**22
+"""The pixels of the requests that wait, 12 MiB, from which on encoded pictures are prepared by the thread that decodes
+them: they then take less memory while they wait for the network."""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,7 @@ class GroupScoring:
         self._batch_size = batch_size
         self._waiting: deque[LittleRequest] = deque()
         self._embedded: deque[tuple[_PreparedGroup, Job, Exception | None]] = deque()
+        self._pixels = 0
         self._at_network = 0
         self._closed = False
         self._wakeup = threading.Condition()
@@ -78,6 +83,8 @@ class GroupScoring:
 
     async def score(self, request: LittleRequest) -> None:
         """Score a request, together with others that wait. A caller that is cancelled leaves the queue."""
+        pixels = request.pixels
+        self._pixels += pixels
         with self._wakeup:
             self._waiting.append(request)
             self._wakeup.notify()
@@ -85,6 +92,11 @@ class GroupScoring:
             await request.future
         finally:
             request.abandoned = True
+            self._pixels -= pixels
+
+    def has_room(self) -> bool:
+        """False where so many decoded pictures wait that more of them would take much memory."""
+        return self._pixels < _MOST_PIXELS
 
     def score_at_once(self, request: LittleRequest) -> bool:
         """Score a request in this thread, where the network is free for it; False where it is not.
@@ -149,12 +161,13 @@ class GroupScoring:
         """Prepare a group, and hand it to the network."""
         try:
             group = self._prepared(requests)
+            job = self._batcher.job(group.pairs.images, group.digests, last_rows(group.pairs))
         except Exception as error:  # noqa: BLE001  # whatever the error is, each caller gets an answer
             self._fail(requests, error)
             return
-        self._at_network += 1
-        job = self._batcher.job(group.pairs.images, group.digests, last_rows(group.pairs))
-        job.finish, job.wanted = partial(self._take_back, group, job), group.is_wanted
+        job.finish, job.wanted = partial(self._take_back, group), group.is_wanted
+        with self._wakeup:
+            self._at_network += 1
         self._batcher.submit(job, group.copies)
 
     def _take_back(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
@@ -166,22 +179,20 @@ class GroupScoring:
 
     def _score(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
         """Make the scores of an embedded group, and wake its callers."""
-        if not group.is_wanted():
-            return
-        if error is None:
-            try:
-                self._finish(group, job)
-            except Exception as fault:  # noqa: BLE001
-                error = fault
-        if error is None:
-            _hand_over(group.requests, None)
-        else:
+        if error is not None:
             self._fail(group.requests, error)
+            return
+        try:
+            self._finish(group, job)
+        except Exception as fault:  # noqa: BLE001
+            self._fail(group.requests, fault)
+        else:
+            wake([request.future for request in group.requests], None)
 
     def _fail(self, requests: Sequence[LittleRequest], error: Exception) -> None:
         """Score each request of a group that failed by itself, so that only the one at fault fails."""
         if len(requests) == 1:
-            _hand_over(requests, error)
+            wake([requests[0].future], error)
             return
         with self._wakeup:
             for request in requests:
@@ -213,16 +224,3 @@ class GroupScoring:
 
 def _without_controls(score: PairScore) -> PairScore:
     return replace(score, chance=None, identified=None)
-
-
-def _hand_over(requests: Sequence[LittleRequest], error: Exception | None) -> None:
-    """Wake the callers in their event loop."""
-    try:
-        requests[0].future.get_loop().call_soon_threadsafe(_wake, requests, error)
-    except RuntimeError:  # the loop is closed: nobody waits any more
-        return
-
-
-def _wake(requests: Sequence[LittleRequest], error: Exception | None) -> None:
-    for request in requests:
-        request.wake(error)

@@ -11,7 +11,7 @@ Images = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
 
 
-def nobody_waits(_: Exception | None) -> None:
+def nobody_waits(_job: "Job", _error: Exception | None) -> None:
     """Do nothing at the end of a job."""
 
 
@@ -27,10 +27,10 @@ class Job:
     """For each pair the later of its two rows. The pair is complete when that row is."""
     embeddings: Embeddings
     """The embeddings of the images, ``(U, D)``, filled when the job is finished."""
-    finish: Callable[[Exception | None], None] = nobody_waits
-    """Called once at the end, with the error if there is one, in the thread that ran the network."""
+    finish: Callable[["Job", Exception | None], None] = nobody_waits
+    """Called once at the end, with this job and the error if there is one, in the thread that ran the network."""
     wanted: Callable[[], bool] = lambda: True
-    """False where nobody waits any more. Such a job is finished without its embeddings."""
+    """False where nobody waits any more. Such a job fails, without its embeddings."""
     waiting_since: float = field(default_factory=time.monotonic)
     began: float = 0.0
     """The time when its first image was taken into a batch, seconds of ``time.monotonic``."""

@@ -35,11 +35,7 @@ class LittleRequest:
         """The number of its images."""
         return 2 * len(self.originals)
 
-    def wake(self, error: Exception | None) -> None:
-        """Let the caller go on, with its scores or with an error."""
-        if self.future.done():
-            return
-        if error is None:
-            self.future.set_result(None)
-        else:
-            self.future.set_exception(error)
+    @property
+    def pixels(self) -> int:
+        """The pixels of its images."""
+        return sum(image.size // 3 for image in (*self.originals, *self.reconstructions))

@@ -28,7 +28,7 @@ Worked = tuple[PreparedRequest, list[PairScore]]
 
 
 class PairWork:
-    """Turns requests into scores, in the event loop, in the decoding threads and in the batcher's thread.
+    """Turns requests into scores, in the event loop and in the threads for decoding, for groups and for the network.
 
     Args:
         scorer: the model.
@@ -87,8 +87,12 @@ class PairWork:
         Raises:
             RequestError: the request is refused as a whole.
         """
-        work = partial(self._prepare, call, parse)
-        prepared = self.decoding.run_here(work) if claim.is_little else await self.decoding.run(call, work)
+        if claim.is_little:  # its raw images take no memory beside the body
+            prepared = self.decoding.run_here(partial(self._prepare, call, parse))
+        else:
+            prepared = await self.decoding.run(
+                call, partial(self._prepare, call, parse, may_join=self._groups.has_room)
+            )
         if prepared.little is not None:
             request = self._little_request(prepared, prepared.little)
             call.timings.begin_wait(request.waiting_since)
@@ -96,14 +100,16 @@ class PairWork:
             return prepared, self._shared(call, request)
         return prepared, await self._embed(call, prepared)
 
-    def _prepare(self, call: Call, parse: Parse, decode: Decode, pause: Pause) -> PreparedRequest:
-        """Do all the work before the network, or before the group of a little request."""
+    def _prepare(
+        self, call: Call, parse: Parse, decode: Decode, pause: Pause, may_join: Callable[[], bool] = lambda: True
+    ) -> PreparedRequest:
+        """Do all the work before the network, or before the group that a little request may join."""
         begin = time.monotonic()
         call.timings.end_wait(begin)
         received = parse()
         self._limits.check_pairs(len(received.pairs))
         call.reserve_pairs(len(received.pairs))
-        prepared = self._preparer.prepare(received, decode, pause)
+        prepared = self._preparer.prepare(received, decode, pause, may_join)
         end = time.monotonic()
         call.timings.decode = end - begin
         call.timings.spans.append(Span("decode", begin, end))

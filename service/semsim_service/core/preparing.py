@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -73,13 +73,16 @@ class Preparer:
         # The key is this process's alone, so that the digests tell nobody else which images were seen.
         self._digest_key = os.urandom(_DIGEST_BYTES)
 
-    def prepare(self, received: ReceivedRequest, decode: Decode, pause: Pause) -> PreparedRequest:
+    def prepare(
+        self, received: ReceivedRequest, decode: Decode, pause: Pause, may_join: Callable[[], bool]
+    ) -> PreparedRequest:
         """Decode all pairs, and prepare them unless they are little work; a bad one fails alone.
 
         Args:
             received: the request.
             decode: decodes one image.
             pause: called between two pieces of the work, of some milliseconds each beside ``decode``.
+            may_join: False where no group has room for little work, which is prepared here then.
         """
         reader = PairReader(decode, self._limits.request_pixels, self._most_kept)
         indices: list[int] = []
@@ -99,8 +102,8 @@ class Preparer:
                 piece = Piece()
         ids = [pair.id for pair in received.pairs]
         flags = received.controls, received.histogram
-        # LPIPS takes longer than the network, and would hold up others in the batcher's thread.
-        if not parts and piece.is_little and self._scorer.lpips is None:
+        # LPIPS takes longer than the network, and would hold up the others of a group.
+        if not parts and piece.is_little and self._scorer.lpips is None and may_join():
             return PreparedRequest(ids, indices, failures, None, [], *flags, little=piece)
         if piece.originals:
             parts.append(self._scorer.prepare(piece.originals, piece.reconstructions, pause=pause))

@@ -1,21 +1,26 @@
 """Little requests are scored in groups, each with its own scores, and only the one at fault fails."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
 from semsim import Scorer
-from semsim.exceptions import RequestTimeout
+from semsim.exceptions import InvalidGraph, RequestTimeout
 from semsim.images import RGBImage
 from semsim.scorer import PairScore, PreparedPairs
+from semsim_service.core import group_scoring
 from semsim_service.core.call import Source, Transport
 from semsim_service.core.claim import Claim
+from semsim_service.core.image_batch import Job
+from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.received import ReceivedPair, ReceivedRequest
 from semsim_service.core.schemas import FailedPair, ScoredPair, ScoredPairBesideControls, ScoreResponse
@@ -40,11 +45,11 @@ class Watched:
         self.go.set()
         prepare, embed = self.scorer.prepare, self.scorer.embed_prepared
 
-        def noted(originals: Sequence[RGBImage], *rest: Sequence[RGBImage]) -> PreparedPairs:
+        def noted(originals: Sequence[RGBImage], *rest: Sequence[RGBImage], **options: Any) -> PreparedPairs:
             self.prepared.append((threading.current_thread().name, len(originals)))
             if any(np.array_equal(image, UNLUCKY) for image in originals):
                 raise RuntimeError("an unlucky image")
-            return prepare(originals, *rest)
+            return prepare(originals, *rest, **options)
 
         def held(images: np.ndarray) -> np.ndarray:
             self.embedding.set()
@@ -197,6 +202,81 @@ def test_encoded_pictures_join_a_group_once_they_are_decoded(watched: Watched) -
     assert isinstance(encoded, ScoreResponse)
     assert encoded.results[0] == raw.results[0]
     assert isinstance(encoded.results[1], FailedPair)
+
+
+def test_pictures_that_wait_take_bounded_memory(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once many decoded pixels wait, encoded pictures are prepared where they are decoded; raw ones are in the body."""
+    monkeypatch.setattr(group_scoring, "_MOST_PIXELS", 1)
+    first, second = pairs(1, seed=1)[0]
+    files = [ReceivedPair(None, encode(first), encode(second))]
+
+    async def ask() -> ScoreResponse:
+        async with watched.core.request(Transport.HTTP, request_id="r", source=Source) as call:
+            return await watched.core.score(call, lambda: ReceivedRequest(files), Claim(1))
+
+    async def run() -> tuple[ScoreResponse, ScoreResponse]:
+        watched.go.clear()
+        raw = asyncio.create_task(watched.ask([(first, second)]))
+        await until(watched.embedding.is_set)
+        encoded = asyncio.create_task(ask())
+        await until(lambda: len(watched.prepared) == 2)
+        watched.go.set()
+        return await raw, await encoded
+
+    raw, encoded = asyncio.run(run())
+    assert watched.prepared == [("groups", 1), ("decode", 1)]
+    assert encoded.results == raw.results
+    assert watched.core._work._groups.has_room()
+
+
+def test_want_of_memory_fails_its_request_alone(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails between preparation and network is an answer, and the thread goes on."""
+    batcher = watched.core._work._batcher
+    make, failures = batcher.job, [MemoryError()]
+
+    def job(images: np.ndarray, digests: Sequence[bytes], last_rows: np.ndarray) -> Job:
+        if failures:
+            raise failures.pop()
+        return make(images, digests, last_rows)
+
+    monkeypatch.setattr(batcher, "job", job)
+
+    async def run() -> ScoreResponse:
+        with pytest.raises(MemoryError):
+            await watched.ask(pairs(1, seed=1))
+        return await watched.ask(pairs(1, seed=2))
+
+    assert isinstance(asyncio.run(run()).results[0], ScoredPair)
+
+
+def test_a_network_that_gives_no_numbers_gives_no_scores(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN is an error in the answer, never a pair that is not recognizable."""
+    monkeypatch.setattr(
+        watched.core._work._batcher, "_embed", lambda images: np.full((len(images), 8), np.nan, dtype=np.float32)
+    )
+    watched.core._work._batcher._dimension = 8
+    with pytest.raises(InvalidGraph):
+        asyncio.run(watched.ask(pairs(1, seed=1)))
+
+
+def test_a_group_leaves_no_ring_that_holds_its_images(watched: Watched) -> None:
+    """Images are freed when their request is answered, not when the collector comes."""
+
+    async def run() -> None:
+        for seed in range(5):
+            await watched.ask(pairs(1, seed=seed))
+
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        asyncio.run(run())
+        gc.collect()
+        assert not [one for one in gc.garbage if isinstance(one, Job | LittleRequest | np.ndarray)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def test_a_close_answers_what_waits(watched: Watched) -> None:
