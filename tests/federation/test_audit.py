@@ -70,7 +70,8 @@ def test_adam_that_is_told_as_sgd_is_no_green_light() -> None:
     """A training that cannot have made the update is told."""
     images, labels = client(2)
     adam = partial(torch.optim.Adam, lr=0.001)
-    tried = audit(seconds=4.0, training=LocalTraining(0.001, 64))
+    tried = audit(seconds=60.0, training=LocalTraining(0.001, 64), attacks=("smooth",))
+    tried.attacks["smooth"] = replace(tried.attacks["smooth"], iterations=200, retries=0)
     report = tried.update(BEFORE, trained(BEFORE, images, labels, adam), images, labels)
     assert report.verdict is not LeakageVerdict.NOT_SHOWN
     assert "Adam" in report.attempts[-1].reason

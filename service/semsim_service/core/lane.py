@@ -77,9 +77,11 @@ class Lane:
             return
         self._deadlines[index] = deadline
         try:
-            future.set_result(work())
+            result = work()
         except BaseException as error:  # noqa: BLE001  # whoever asked gets it
+            self._deadlines[index] = None  # first: who has the answer finds the thread free
             future.set_exception(error)
             del future  # the error holds this frame, which would hold it
-        finally:
+        else:
             self._deadlines[index] = None
+            future.set_result(result)
