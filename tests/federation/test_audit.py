@@ -37,7 +37,7 @@ def test_a_closed_form_leaks_and_nothing_else_is_tried() -> None:
 def test_the_images_of_a_batch_leak_in_any_order() -> None:
     """Each image of a batch is compared with the reconstruction that is most like it."""
     images, labels = client(2)
-    report = audit(seconds=6.0).update(BEFORE, trained(BEFORE, images, labels), images, labels)
+    report = audit(seconds=60.0).update(BEFORE, trained(BEFORE, images, labels), images, labels)
     assert report.verdict is LeakageVerdict.LEAKS
     assert report.leaked == 2
     assert report.luck <= 0.015 + 1e-9
@@ -59,8 +59,8 @@ def test_updates_come_in_three_kinds(kind: str) -> None:
 def test_a_probe_applies_the_defense() -> None:
     """A probe defends what the training function gives."""
     images, labels = client(1)
-    open_ = audit(seconds=3.0, attacks=()).probe(BEFORE, trained, images, labels)
-    noisy = audit(seconds=3.0, attacks=()).probe(BEFORE, trained, images, labels, defense="gaussian:0.01")
+    open_ = audit(seconds=60.0, attacks=()).probe(BEFORE, trained, images, labels)
+    noisy = audit(seconds=60.0, attacks=()).probe(BEFORE, trained, images, labels, defense="gaussian:0.01")
     assert open_.verdict is LeakageVerdict.LEAKS
     assert noisy.verdict is not LeakageVerdict.LEAKS
     assert noisy.defense == "gaussian:0.01"

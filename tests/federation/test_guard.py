@@ -22,7 +22,7 @@ AFTER = trained(BEFORE, IMAGES, LABELS)
 @pytest.fixture(scope="module")
 def quick() -> Audit:
     """An audit by closed forms alone."""
-    return audit(attacks=(), seconds=5.0)
+    return audit(attacks=(), seconds=60.0)
 
 
 def test_a_report_is_not_in_the_way(quick: Audit) -> None:
@@ -184,7 +184,7 @@ def test_a_round_of_no_whole_number_skips_nothing(quick: Audit, round: Any) -> N
 def test_controls_that_hold_the_clients_images_hide_nothing() -> None:
     """Images that clients and controls share are left out of the controls."""
     shared = pictures()[:400]
-    report = audit(attacks=(), seconds=5.0, controls=shared).update(BEFORE, AFTER, IMAGES, LABELS)
+    report = audit(attacks=(), seconds=60.0, controls=shared).update(BEFORE, AFTER, IMAGES, LABELS)
     assert report.verdict is LeakageVerdict.LEAKS
     assert report.controls < len(shared)
 
