@@ -30,15 +30,15 @@ _MOVES = np.arange(-_FARTHEST, _FARTHEST + 1)
 def resemble_moved(originals: NDArray[np.float32], reconstructions: NDArray[np.float32]) -> NDArray[np.bool_]:
     """True, ``(N,)``, where a reconstruction is far more like its original when it is moved.
 
-    Both are N small copies, ``(N, 3 * 16 * 16)``.
+    Both are N small copies, ``(N, 16 * 3 * 16)``: rows, channels, columns.
     """
-    first, second = _edges(originals), _edges(reconstructions)
-    spectrum = _spectrum(first).conj() * _spectrum(second)
-    products = np.fft.ifft2(spectrum).real[:, _MOVES[:, None], _MOVES]  # negative places are displacements, too
-    of_first, of_second = _energies(first, _SEEN), _energies(second, _SEEN[::-1])
+    count = len(originals)
+    edges = _edges(np.concatenate([originals, reconstructions]))
+    spectra, squares = _spectra(edges), (edges * edges).sum(axis=2)
+    products = _at_moves(spectra[:count].conj() * spectra[count:])
+    of_first, of_second = _energies(squares[:count], _SEEN), _energies(squares[count:], _SEEN[::-1])
     alike = products / np.sqrt(of_first * of_second).clip(1e-6)
-    enough = np.minimum(_beside_the_whole(of_first), _beside_the_whole(of_second)) >= _LEAST_EDGES
-    alike = np.where(enough, alike, 0)
+    alike *= np.minimum(_beside_the_whole(of_first), _beside_the_whole(of_second)) >= _LEAST_EDGES
     best = alike.max(axis=(1, 2))
     usual = np.sqrt((alike * alike).mean(axis=(1, 2)))
     least = np.maximum(alike[:, _FARTHEST, _FARTHEST] + _MORE, (_TIMES * usual).clip(_ALIKE, _SURE))
@@ -46,28 +46,36 @@ def resemble_moved(originals: NDArray[np.float32], reconstructions: NDArray[np.f
     return moved
 
 
-def _edges(copies: NDArray[np.float32]) -> NDArray[np.complex64]:
-    """The differences of neighbours in grey, ``(N, 16, 16)``, across as the real part and down as the imaginary one.
+def _edges(copies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The differences of neighbours in grey, ``(N, 16, 2, 16)``: in each row those across, then those down.
 
     Strong edges count little more than others, so that no single one decides.
     """
-    grey = copies.reshape(-1, 3, SIDE, SIDE).sum(axis=1)
-    edges = np.zeros(grey.shape, dtype=np.complex64)
+    grey = copies.reshape(-1, SIDE, 3, SIDE).sum(axis=2)
+    edges = np.zeros((len(grey), SIDE, 2, SIDE), dtype=np.float32)
     inner = grey[:, :-1, :-1]
-    edges[:, :-1, :-1] = (grey[:, :-1, 1:] - inner) + 1j * (grey[:, 1:, :-1] - inner)
-    strengths = np.abs(edges)
-    usual = np.sqrt((strengths * strengths).mean(axis=(1, 2), keepdims=True))
-    edges /= (strengths + usual).clip(1e-6)
+    np.subtract(grey[:, :-1, 1:], inner, out=edges[:, :-1, 0, :-1])
+    np.subtract(grey[:, 1:, :-1], inner, out=edges[:, :-1, 1, :-1])
+    squares = (edges * edges).sum(axis=2)
+    usual = np.sqrt(squares.mean(axis=(1, 2), keepdims=True))
+    edges /= (np.sqrt(squares) + usual).clip(1e-6)[:, :, None]
     return edges
 
 
-def _spectrum(edges: NDArray[np.complex64]) -> NDArray[np.complexfloating]:
-    return np.fft.fft2(edges, (_PADDED, _PADDED))
+def _spectra(edges: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """The padded Fourier transforms ``(N, 24, 24)`` of edges as complex numbers, across the real part."""
+    rows = (edges.reshape(-1, SIDE, 2 * SIDE) @ _WAVES_OF_ROWS).view(np.complex64)
+    return np.asarray(_WAVES @ rows)
 
 
-def _energies(edges: NDArray[np.complex64], seen: NDArray[np.float32]) -> NDArray[np.float32]:
+def _at_moves(spectra: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """The real parts ``(N, 17, 17)`` of the inverse transforms at all displacements."""
+    return np.asarray((_BACK @ spectra).view(np.float32) @ _BACK_OF_ROWS)
+
+
+def _energies(squares: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """The sums of squares ``(N, 17, 17)`` over the part of a picture that is compared at each displacement."""
-    energies: NDArray[np.float32] = seen @ (edges.real**2 + edges.imag**2) @ seen.T
+    energies: NDArray[np.float32] = seen @ squares @ seen.T
     return energies
 
 
@@ -84,5 +92,15 @@ def _seen() -> NDArray[np.float32]:
     return ((places >= 0) & (places < SIDE)).astype(np.float32)
 
 
+def _waves(places: NDArray[np.intp]) -> NDArray[np.complex128]:
+    """The waves of a padded side at some places, ``(24, places)``."""
+    return np.asarray(np.exp(-2j * np.pi / _PADDED * np.outer(np.arange(_PADDED), places)))
+
+
 _SEEN = _seen()
-_AREAS = np.outer(_SEEN.mean(axis=1), _SEEN.mean(axis=1))
+_AREAS = np.outer(_SEEN.mean(axis=1), _SEEN.mean(axis=1)).astype(np.float32)
+# Of so small pictures products give the transforms in a third of the time of numpy's, and at the displacements alone.
+_WAVES = _waves(np.arange(SIDE)).astype(np.complex64)
+_BACK = (_waves(_MOVES).conj().T / _PADDED).astype(np.complex64)
+_WAVES_OF_ROWS = np.ascontiguousarray(np.concatenate([_WAVES.T, 1j * _WAVES.T])).view(np.float32)
+_BACK_OF_ROWS = np.ascontiguousarray(_BACK.conj()).view(np.float32).T

@@ -1,4 +1,4 @@
-"""The check of pairs, image by image and pair by pair."""
+"""The check of pairs, some pairs at a time."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -6,15 +6,14 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from semsim.images import ResizeFilter, RGBImage
-from semsim.images.resize import resize
-from semsim.uninformative.blank_reconstructions import has_few_levels, tone
-from semsim.uninformative.empty_originals import SIDE, shows_nothing
+from semsim.images import ResizeFilter, RGBImage, resize_batch
+from semsim.uninformative.blank_reconstructions import Tones, has_few_levels
+from semsim.uninformative.empty_originals import SIDE, show_nothing
 from semsim.uninformative.moved_reconstructions import resemble_moved
 from semsim.uninformative.reordered_reconstructions import (
-    resembles_in_another_order,
+    resemble_in_another_order,
     reshaped_thumbnails,
-    thumbnail,
+    thumbnails,
 )
 
 
@@ -51,8 +50,9 @@ _REASONS = {
     ),
 }
 
-_AT_ONCE = 256
-"""Pairs that are looked at together for being moved."""
+_AT_ONCE = 16
+"""Pairs that are looked at together: the arrays of more leave the cache. Their matrices stay a stack, since OpenBLAS
+puts threads to large products, which wait for each other far longer than these take."""
 
 
 def uninformative_pairs(
@@ -68,25 +68,44 @@ def uninformative_pairs(
     A reason that lies with the reconstruction does not hold where the model recognises it all the same.
     """
     at_hand = images.shape[1:3] == (SIDE, SIDE) and filter is ResizeFilter.BICUBIC
-    tones, thumbnails = [tone(image) for image in images], [thumbnail(image) for image in images]
     empty: dict[int, bool] = {}
     reasons: list[Uninformative | None] = []
-    for first, second, original, reconstruction in zip(
-        rows[0::2].tolist(), rows[1::2].tolist(), originals, reconstructions, strict=True
-    ):
-        if first not in empty:
-            picture = images[first] if at_hand else resize(original, SIDE, SIDE)
-            empty[first] = shows_nothing(picture, min(original.shape[:2]))
-        if empty[first]:
-            reasons.append(Uninformative.ORIGINAL)
-        elif tones[second].is_lost_beside(tones[first]) or has_few_levels(reconstruction, original):
-            reasons.append(Uninformative.BLANK)
-        elif first != second and resembles_in_another_order(
-            thumbnails[first], thumbnails[second], reshaped_thumbnails(reconstruction)
-        ):
-            reasons.append(Uninformative.REORDERED)
-        else:
-            reasons.append(None)
+    for start in range(0, len(originals), _AT_ONCE):
+        some, pairs = slice(start, start + _AT_ONCE), rows[2 * start : 2 * (start + _AT_ONCE)]
+        first = pairs[0::2].tolist()
+        new = {row: image for row, image in zip(first, originals[some], strict=True) if row not in empty}
+        if new:
+            pictures = images[list(new)] if at_hand else resize_batch(list(new.values()), SIDE, SIDE)
+            nothing = show_nothing(pictures, [min(image.shape[:2]) for image in new.values()])
+            empty.update(zip(new, nothing.tolist(), strict=True))
+        reasons += _reasons(originals[some], reconstructions[some], [empty[row] for row in first], pairs, images[pairs])
+    return reasons
+
+
+def _reasons(
+    originals: Sequence[RGBImage],
+    reconstructions: Sequence[RGBImage],
+    empty: list[bool],
+    rows: NDArray[np.intp],
+    pictures: NDArray[np.uint8],
+) -> list[Uninformative | None]:
+    """The reasons of a few pairs.
+
+    ``empty`` tells of each original whether it shows nothing, ``rows``, ``(2 N,)``, which images are equal, and
+    ``pictures``, ``(2 N, H, W, 3)``, are these at one size.
+    """
+    tones = Tones.of(pictures)
+    lost = tones[1::2].are_lost_beside(tones[0::2]).tolist()
+    reasons: list[Uninformative | None] = [
+        Uninformative.ORIGINAL if nothing else Uninformative.BLANK if dim or has_few_levels(made, original) else None
+        for nothing, dim, original, made in zip(empty, lost, originals, reconstructions, strict=True)
+    ]
+    left = [i for i, why in enumerate(reasons) if why is None and rows[2 * i] != rows[2 * i + 1]]
+    if left:
+        small = thumbnails(pictures).reshape(len(originals), 2, -1)[left]
+        reshaped = reshaped_thumbnails([reconstructions[i] for i in left])
+        for i in np.flatnonzero(resemble_in_another_order(small[:, 0], small[:, 1], reshaped)):
+            reasons[left[i]] = Uninformative.REORDERED
     return reasons
 
 
@@ -106,9 +125,7 @@ def settled(
     doubtful = [i for i, why in enumerate(settled) if why is None and not recognizable[i]]
     for start in range(0, len(doubtful), _AT_ONCE):
         chunk = doubtful[start : start + _AT_ONCE]
-        moved = resemble_moved(
-            *(np.stack([thumbnail(images[i]) for i in of[chunk]]) for of in (originals, reconstructions))
-        )
-        for i in np.flatnonzero(moved):
+        small = thumbnails(images[np.concatenate([originals[chunk], reconstructions[chunk]])])
+        for i in np.flatnonzero(resemble_moved(*small.reshape(2, len(chunk), -1))):
             settled[chunk[i]] = Uninformative.MOVED
     return settled

@@ -7,6 +7,7 @@ likeness. So small copies of both pictures are compared: as they are, and with t
 orders, inverted or not. docs/user.md has the rates.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -21,78 +22,108 @@ _GRID = 64
 """The rows and columns of an image from which its small copy is averaged."""
 _ALIKE, _TIMES = 0.8, 2.0
 """The least correlation in another order, and how many times as far from 1 the correlation in the given order is."""
+_ROUNDING = 1e-5
+"""The least distance from 1 of the correlation in the given order. A symmetric picture has several orders that are alike
+but for rounding."""
 
 
-def thumbnail(image: RGBImage) -> NDArray[np.float32]:
-    """A small copy ``(3 * 16 * 16,)`` of an image of any size, each channel of mean 0, of unit norm as a whole."""
-    for along in (0, 1):
-        side = image.shape[along]
-        if side != _GRID:
-            image = image.take(_steps(side), axis=along)
-    return _thumbnails(np.moveaxis(image, 2, 0)[None]).reshape(-1)
+def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Small copies ``(N, 16 * 3 * 16)`` of images ``(N, H, W, 3)``: rows, channels, columns.
+
+    Each channel has the mean 0, and each copy as a whole unit norm.
+    """
+    for axis in (1, 2):
+        if images.shape[axis] > _GRID:
+            images = images.take(_steps(images.shape[axis]), axis=axis)
+    count, height, width, _ = images.shape
+    rows = _averages(height) @ images.reshape(count, height, width * 3).astype(np.float32)
+    small = (rows @ _averages_of_columns(width)).reshape(count, -1)
+    small -= (small @ _MEANS) @ _SPREAD  # exact: a plain channel is all 0
+    small /= np.sqrt(np.vecdot(small, small)).clip(1e-6)[:, None]
+    return small
 
 
-def reshaped_thumbnails(image: RGBImage) -> NDArray[np.float32]:
-    """Small copies ``(2, 3 * 16 * 16)`` of an image after either mistake of reshaping is undone.
+def reshaped_thumbnails(images: Sequence[RGBImage]) -> NDArray[np.float32]:
+    """Small copies ``(N, 2, 16 * 3 * 16)`` of N images of any sizes after either mistake of reshaping is undone.
 
     The first copy takes the values ``(H, W, 3)`` for ``(3, H, W)``. The second one takes them for those of an image
     that was reshaped to ``(3, H, W)`` and then transposed.
     """
-    return _thumbnails(image.reshape(-1)[_reshaped(*image.shape[:2])])
+    copies = np.empty((len(images), 2, SIDE * 3 * SIDE), dtype=np.float32)
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        by_size.setdefault(image.shape[:2], []).append(index)
+    for (height, width), indices in by_size.items():
+        places = _reshaped(height, width)
+        undone = np.concatenate([images[i].reshape(-1).take(places) for i in indices])
+        copies[indices] = thumbnails(undone).reshape(len(indices), 2, -1)
+    return copies
 
 
-def resembles_in_another_order(
-    original: NDArray[np.float32], reconstruction: NDArray[np.float32], reshaped: NDArray[np.float32]
-) -> bool:
-    """True where a reconstruction is far more like its original reordered, inverted, in grey or reshaped.
+def resemble_in_another_order(
+    originals: NDArray[np.float32], reconstructions: NDArray[np.float32], reshaped: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """True, ``(N,)``, where a reconstruction is far more like its original reordered, inverted, in grey or reshaped.
 
-    The first two are small copies; ``reshaped`` holds the reconstruction's small copies after reshaping.
+    The first two are N small copies; ``reshaped`` holds the reconstructions' small copies after reshaping.
     """
-    as_it_is = float(reconstruction @ original)
-    orders = float(np.abs(reconstruction[_ORDERS] @ original).max())
-    best = max(orders, -as_it_is, float((reshaped @ original).max()), _in_one_channel(original, reconstruction))
-    return best >= _ALIKE and 1 - as_it_is >= _TIMES * (1 - best)
+    as_they_are = np.vecdot(originals, reconstructions)
+    reordered = np.vecdot(reconstructions.take(_ORDERS, axis=1), originals[:, None])
+    undone = np.vecdot(reshaped, originals[:, None])
+    best = np.maximum(np.abs(reordered).max(axis=1), undone.max(axis=1))
+    best = np.maximum.reduce([best, -as_they_are, _in_one_channel(originals, reconstructions)])
+    alike: NDArray[np.bool_] = (best >= _ALIKE) & (1 - as_they_are >= (_TIMES * (1 - best)).clip(_ROUNDING))
+    return alike
 
 
-def _in_one_channel(original: NDArray[np.float32], reconstruction: NDArray[np.float32]) -> float:
-    """The correlation with the original in grey of a small copy with one channel that is not plain; 0 for others."""
-    channels = reconstruction.reshape(3, -1)
-    if np.count_nonzero(channels.any(axis=1)) != 1:
-        return 0.0
-    grey = original.reshape(3, -1).sum(axis=0)
-    return float(channels.sum(axis=0) @ grey) / max(float(np.linalg.norm(grey)), 1e-6)
+def _in_one_channel(originals: NDArray[np.float32], reconstructions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The correlations with originals in grey of small copies with one channel that is not plain; 0 for others."""
+    correlations = np.zeros(len(originals), dtype=np.float32)
+    single = np.flatnonzero(np.count_nonzero((reconstructions * reconstructions) @ _MEANS, axis=1) == 1)
+    if len(single):
+        grey, channel = (of[single].reshape(-1, SIDE, 3, SIDE).sum(axis=2) for of in (originals, reconstructions))
+        lengths = np.sqrt((grey * grey).sum(axis=(1, 2))).clip(1e-6)
+        correlations[single] = (grey * channel).sum(axis=(1, 2)) / lengths
+    return correlations
 
 
 def _steps(side: int) -> NDArray[np.intp]:
-    """The 64 of a side's places that are looked at."""
-    return np.arange(_GRID) * side // _GRID
+    """The places of a side that are looked at: 64, or all of them where they are fewer."""
+    return np.arange(_GRID) * side // _GRID if side > _GRID else np.arange(side)
+
+
+@lru_cache(maxsize=8)
+def _averages(side: int) -> NDArray[np.float32]:
+    """The matrix ``(16, side)`` that averages a side's places as if 64 of them were looked at, some of them twice."""
+    looked_at = np.eye(side)[np.arange(_GRID) * side // _GRID]
+    return np.asarray(looked_at.reshape(SIDE, -1, side).mean(axis=1), dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def _averages_of_columns(width: int) -> NDArray[np.float32]:
+    """The same for rows of pixels, ``(width * 3, 3 * 16)``, after which the channels come first."""
+    columns = np.einsum("xw,cd->wcdx", _averages(width), np.eye(3, dtype=np.float32))
+    return np.ascontiguousarray(columns).reshape(width * 3, 3 * SIDE)
 
 
 @lru_cache(maxsize=8)
 def _reshaped(height: int, width: int) -> NDArray[np.intp]:
-    """The places ``(2, 3, 64, 64)`` of an image's values in its copies after reshaping is undone."""
-    channel, y, x = np.ix_(np.arange(3), _steps(height), _steps(width))
+    """The places ``(2, H, W, 3)`` of an image's values in its copies after reshaping is undone, at most 64 a side."""
+    y, x, channel = np.ix_(_steps(height), _steps(width), np.arange(3))
     size = height * width
     place = (y * width + x) * 3 + channel
     return np.stack([channel * size + y * width + x, place % size * 3 + place // size])
 
 
-def _thumbnails(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The small copies ``(N, 3 * 16 * 16)`` of N pictures ``(N, 3, 64, 64)``."""
-    small: NDArray[np.float32] = (_AVERAGE @ pictures.astype(np.float32) @ _AVERAGE.T).reshape(-1, 3, SIDE * SIDE)
-    small -= small.mean(axis=2, keepdims=True)
-    small = small.reshape(-1, 3 * SIDE * SIDE)
-    small /= np.linalg.norm(small, axis=1, keepdims=True).clip(1e-6)
-    return small
-
-
 def _orders() -> NDArray[np.intp]:
     """The places of a small copy's values in its mirrored, turned, recoloured and shifted copies, one in each row."""
-    places = np.arange(3 * SIDE * SIDE).reshape(3, SIDE, SIDE)
-    turned = [np.rot90(one, times, (1, 2)) for one in (places, places.transpose(0, 2, 1)) for times in range(4)]
-    shifted = [np.roll(places, SIDE // 2, axes) for axes in (1, 2, (1, 2))]
-    return np.stack([one.ravel() for one in (*turned[1:], places[::-1], *shifted)])
+    places = np.arange(SIDE * 3 * SIDE).reshape(SIDE, 3, SIDE)
+    turned = [np.rot90(one, times, (0, 2)) for one in (places, places.transpose(2, 1, 0)) for times in range(4)]
+    shifted = [np.roll(places, SIDE // 2, axes) for axes in (0, 2, (0, 2))]
+    return np.stack([one.ravel() for one in (*turned[1:], places[:, ::-1], *shifted)])
 
 
 _ORDERS = _orders()
-_AVERAGE = np.kron(np.eye(SIDE), np.full(_GRID // SIDE, SIDE / _GRID)).astype(np.float32)
+_SPREAD = np.tile(np.repeat(np.eye(3, dtype=np.float32), SIDE, axis=1), SIDE)
+"""1 at the values of each channel of a small copy, ``(3, 16 * 3 * 16)``."""
+_MEANS = np.ascontiguousarray(_SPREAD.T) / SIDE**2

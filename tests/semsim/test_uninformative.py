@@ -5,7 +5,7 @@ import pytest
 
 from semsim import Scorer
 from semsim.images import decode, resize_batch
-from semsim.uninformative.empty_originals import SIDE, shows_nothing
+from semsim.uninformative.empty_originals import SIDE, show_nothing
 from tests.conftest import CPU, IMAGES, ROOT
 
 SIZES = (16, 32, 64, 128, 224)
@@ -26,7 +26,7 @@ def gradient(side: int) -> np.ndarray:
 
 def judged(image: np.ndarray) -> bool:
     """The rule's answer on an image of any size."""
-    return shows_nothing(resize_batch([image], SIDE, SIDE)[0], min(image.shape[:2]))
+    return bool(show_nothing(resize_batch([image], SIDE, SIDE), [min(image.shape[:2])])[0])
 
 
 @pytest.mark.parametrize("side", SIZES)

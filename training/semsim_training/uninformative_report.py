@@ -25,7 +25,7 @@ from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import RGBImage, decode, resize_batch
 from semsim.uninformative import Uninformative
-from semsim.uninformative.empty_originals import SIDE, shows_nothing
+from semsim.uninformative.empty_originals import SIDE, show_nothing
 from semsim_training.annotation.judgements import AnnotatorKind
 from semsim_training.judged.judged_set import JudgedSet
 from semsim_training.markdown import records_table, write_between
@@ -102,7 +102,7 @@ KINDS: dict[str, Callable[[Generator, int], RGBImage]] = {
 def share_called(images: list[RGBImage]) -> float:
     """The share of images that the rule calls uninformative."""
     small = resize_batch(images, SIDE, SIDE)
-    return float(np.mean([shows_nothing(one, min(image.shape[:2])) for image, one in zip(images, small, strict=True)]))
+    return float(show_nothing(small, [min(image.shape[:2]) for image in images]).mean())
 
 
 def made(scorer: Scorer) -> Iterator[dict[str, object]]:

@@ -93,7 +93,7 @@ def counted(url: str) -> dict[str, float]:
 
 
 def counted_at_rest(url: str) -> dict[str, float]:
-    """What the service has counted once it counts no more: requests of tests before this one may still be under way."""
+    """The counts of a service at rest, once no request of an earlier test is under way any more."""
     before = counted(url)
     for _ in range(60):
         time.sleep(0.5)
