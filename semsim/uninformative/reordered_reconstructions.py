@@ -23,8 +23,8 @@ _GRID = 64
 _ALIKE, _TIMES = 0.8, 2.0
 """The least correlation in another order, and how many times as far from 1 the correlation in the given order is."""
 _ROUNDING = 1e-5
-"""The least distance from 1 of the correlation in the given order. A symmetric picture has several orders that are alike
-but for rounding."""
+"""The least distance from 1 of the correlation in the given order: several orders of a symmetric picture are alike, but
+for rounding."""
 
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
