@@ -75,8 +75,7 @@ def _at_moves(spectra: NDArray[np.complex64]) -> NDArray[np.float32]:
 
 def _energies(squares: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """The sums of squares ``(N, 17, 17)`` over the part of a picture that is compared at each displacement."""
-    energies: NDArray[np.float32] = seen @ squares @ seen.T
-    return energies
+    return np.asarray(seen @ squares @ seen.T)
 
 
 def _beside_the_whole(energies: NDArray[np.float32]) -> NDArray[np.float32]:
