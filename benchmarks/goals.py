@@ -87,7 +87,7 @@ def precisions(data: Path, quick: bool) -> Iterator[Goal]:
     images = real_images(data, artifact.manifest.input.height, 48)
     pairs, calibrating = degraded_pairs(images[:32], 0), degraded_pairs(images[32:], 1)
     figures, _ = compare_precisions(artifact, pairs, calibrating, 1 if quick else 31)
-    alike = [one for one in figures if one.spearman >= LEAST_SPEARMAN]
+    alike = (one for one in figures if one.spearman >= LEAST_SPEARMAN)
     best = min(alike, key=lambda one: float(np.median(one.pair_ratios)))
     gain = 1 / max(float(np.median(ratios)) for ratios in (best.pair_ratios, best.batch_ratios))
     yield _goal("the best lower precision: as fast as the bundled graph, times", LEAST_GAIN, gain, best.precision.value)
@@ -96,14 +96,12 @@ def precisions(data: Path, quick: bool) -> Iterator[Goal]:
 def network(data: Path, quick: bool) -> Iterator[Goal]:
     """The bundled model's network beside the whole EfficientNet-Lite0 at 64 pixels, which 0.1 was."""
     scorers = [Scorer(path, providers=ONE_THREAD) for path in (None, Path("models/imagenet-baseline"))]
-    sizes = [scorer.manifest.input for scorer in scorers]
-    batches = [np.zeros((16, size.height, size.width, 3), dtype=np.uint8) for size in sizes]
+    batches = [np.zeros((16, *[one.manifest.input.height] * 2, 3), dtype=np.uint8) for one in scorers]  # squares
 
     def seconds(scorer: Scorer, images: NDArray[np.uint8]) -> float:
         return timeit(lambda: scorer.embed_prepared(images), timer=process_time, number=1)
 
-    times = [[*map(seconds, scorers, batches)] for _ in range(32)][1:]
-    ours = median(mine / whole for mine, whole in times)
+    ours = median(truediv(*map(seconds, scorers, batches)) for _ in range(32))
     yield _goal("the network: CPU of a pair, of imagenet-baseline's", 0.25, ours, least=False)
 
 
@@ -143,8 +141,7 @@ def matching(data: Path, quick: bool) -> Iterator[Goal]:
             np.save(Path(folder) / f"{name}.npy", side)
         done = subprocess.run([sys.executable, "-c", _ASSIGN], cwd=folder, check=True, capture_output=True, text=True)
     seconds, mib, excess = map(float, done.stdout.split())
-    few = [side[:1000] for side in sides]
-    whole = cdist(*few)
+    whole = cdist(*(few := [side[:1000] for side in sides]))
     total = sum(whole[pair] for pair in assign(*few).pairs) / whole[linear_sum_assignment(whole)].sum()
     name = f"the assignment alone of --match assignment, {len(images)} x {len(images)}"
     yield _goal(f"{name}: CPU, s", 60.0, seconds, least=False)

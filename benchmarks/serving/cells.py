@@ -1,15 +1,22 @@
-"""The loads, the loops and the figures of the benchmark."""
+"""The loads, the loops, the model and the figures of the benchmark."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from statistics import median
 
+from semsim.artifact import Artifact
 from semsim.providers import CPUOptions, Provider, ProviderSettings
 
 ONE_THREAD = ProviderSettings(order=(Provider.CPU,), cpu=CPUOptions(threads=1))
 """The network's threads, for every contender: the rest of a server has the other cores, as beside a GPU."""
+
+
+def model_of_run() -> Artifact:
+    """The model of the service, of its peers and of the loops: that of ``SEMSIM_ARTIFACT``, or the bundled one."""
+    return Artifact.load(os.environ.get("SEMSIM_ARTIFACT"))
 
 
 class Loop(StrEnum):

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness.processes import memory_bytes, tree
-from benchmarks.serving.cells import ONE_THREAD, Loop, Run
+from benchmarks.serving.cells import ONE_THREAD, Loop, Run, model_of_run
 from benchmarks.serving.pairs import Pairs
 from semsim import Scorer
-from semsim.artifact import Artifact
 from semsim.images import resize_batch
 from semsim.providers import INPUT_NAME, OUTPUT_NAME, open_session
 
@@ -28,10 +27,8 @@ def measure_loop(folder: Path, loop: Loop, side: int, seconds: float, batch: int
     while time.perf_counter() - begin < seconds:
         step(count)
         count += 1
-    pairs = count * batch
-    cpu = (time.process_time() - cpu) / pairs
-    speed = pairs / (time.perf_counter() - begin)
-    return Run(speed, math.nan, math.nan, cpu, memory_bytes(tree(os.getpid())), 0.0)
+    pairs, cpu, took = count * batch, time.process_time() - cpu, time.perf_counter() - begin
+    return Run(pairs / took, math.nan, math.nan, cpu / pairs, memory_bytes(tree(os.getpid())), 0.0)
 
 
 @cache
@@ -46,7 +43,7 @@ def _step(folder: Path, loop: Loop, side: int, batch: int) -> Callable[[int], ob
 
     match loop:
         case Loop.NETWORK:
-            artifact = Artifact.load()
+            artifact = model_of_run()
             size = artifact.manifest.input
             session, _ = open_session(artifact.graph, size, ONE_THREAD, 2 * batch)
             images = list(np.concatenate([pairs.originals, pairs.reconstructions]))
@@ -63,4 +60,4 @@ def _step(folder: Path, loop: Loop, side: int, batch: int) -> Callable[[int], ob
 
 @cache
 def _scorer() -> Scorer:
-    return Scorer(providers=ONE_THREAD)
+    return Scorer(model_of_run(), providers=ONE_THREAD)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.harness.questions import Form, Question
-from benchmarks.serving.cells import ONE_THREAD
+from benchmarks.serving.cells import ONE_THREAD, model_of_run
 from semsim import Scorer
 from semsim.bulk.matching import find_images
 from semsim.images import decode, resize_batch
@@ -68,7 +68,7 @@ def make_pairs(data: Path, side: int, count: int) -> Pairs:
     """``count`` pairs of real images."""
     originals = real_images(data, side, count)
     reconstructions = degraded_pairs(originals, seed=0)[1]
-    scores = Scorer(providers=ONE_THREAD).score_images(list(originals), list(reconstructions))
+    scores = Scorer(model_of_run(), providers=ONE_THREAD).score_images(list(originals), list(reconstructions))
     return Pairs(originals, reconstructions, np.array([score.distance for score in scores]))
 
 

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
-from benchmarks.serving.cells import ONE_THREAD
+from benchmarks.serving.cells import ONE_THREAD, model_of_run
 from semsim import PairScore, Scorer
 from semsim.images import RGBImage, decode
 from semsim.memory import keep_freed_memory
@@ -45,7 +45,7 @@ class Batcher:
     """Pairs of all requests, scored together."""
 
     def __init__(self) -> None:
-        self._scorer = Scorer(providers=ONE_THREAD)
+        self._scorer = Scorer(model_of_run(), providers=ONE_THREAD)
         self._queue: asyncio.Queue[_Item] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1)
         self._worker: asyncio.Task[None] | None = None

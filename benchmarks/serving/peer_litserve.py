@@ -14,7 +14,7 @@ import litserve  # type: ignore[import-untyped]
 import numpy as np
 from fastapi import Request
 
-from benchmarks.serving.cells import ONE_THREAD
+from benchmarks.serving.cells import ONE_THREAD, model_of_run
 from semsim import PairScore, Scorer
 from semsim.images import RGBImage, decode
 from semsim.memory import keep_freed_memory
@@ -31,7 +31,7 @@ class ScorerAPI(litserve.LitAPI):  # type: ignore[misc]  # it has no types
     def setup(self, device: object) -> None:
         """Load the model, in the worker's process."""
         keep_freed_memory()
-        self.scorer = Scorer(providers=ONE_THREAD)
+        self.scorer = Scorer(model_of_run(), providers=ONE_THREAD)
 
     def decode_request(self, request: Request) -> _Pairs:
         """Pairs of JSON with PNG in base64, or of a form with pixels.

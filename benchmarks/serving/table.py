@@ -63,11 +63,9 @@ def goals(results: Results) -> list[Goal]:
             reached.append(Goal(f"{mine.title}: {text}", bound, ratios))
         runs = {cell: results.figures(cell, mine) for cell in cells}
         alone = [cell for cell in results.plan.cells if cell.lone]
-        name, bound, loop = ("with PNG decoding", 1.4, Loop.DECODING) if encoded else ("", 1.3, Loop.LIBRARY)
+        name, bound, loop = (" with PNG decoding", 1.4, Loop.DECODING) if encoded else ("", 1.3, Loop.LIBRARY)
         if alone:
-            text = (
-                f"{mine.title}: p50 of one caller with one pair at most {bound} of the library's loop {name}".rstrip()
-            )
+            text = f"{mine.title}: p50 of one caller with one pair at most {bound} of the library's loop{name}"
             waits = {cell: results.latency(cell, mine, loop) for cell in alone}
             reached.append(Goal(text, bound, waits, least=False))
         tails = {cell: run.p99 / run.p50 for cell, run in runs.items()}
