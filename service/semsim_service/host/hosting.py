@@ -22,6 +22,7 @@ from semsim_service.host.worker_places import wait_for_place
 from semsim_service.http.uvicorn_parts import bound_connections, check_uvicorn
 from semsim_service.observing import logs
 from semsim_service.observing.pages import use_allocated_pages
+from semsim_service.observing.refused_requests import RefusedRequests
 from semsim_service.settings import Settings, TLSSettings, load_settings
 
 _STOP_SECONDS = 5.0
@@ -53,7 +54,8 @@ def prepare() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the worker can read its files again
         bentoml_faults.drop_middlewares()
         settings = readable_settings()
-        bound_connections(settings.http.connections, DESCRIPTORS * settings.grpc.connections * bool(settings.grpc.port))
+        grpc = DESCRIPTORS * settings.grpc.connections * bool(settings.grpc.port)
+        bound_connections(settings.http.connections, grpc, RefusedRequests() if settings.log.requests else None)
         use_allocated_pages()
         if (tie := SupervisorTie.of_environment()) is not None:
             tie.follow(_grace(settings))

@@ -14,11 +14,12 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from semsim.exceptions import ErrorCode
 from semsim_service.http.answer_transport import AnswerTransport
 from semsim_service.http.framing import FramedBody, body_of
 from semsim_service.http.front_door import HEALTH, too_many_connections
 from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
-from semsim_service.http.peers import name_client
+from semsim_service.http.peers import name_client, source_of_connection
 from semsim_service.http.refused import RefusedConnection
 from semsim_service.http.request_target import in_origin_form
 
@@ -197,7 +198,10 @@ class BoundedConnection(HttpToolsProtocol):
             raise
         if self._for_health:
             path = self.url.partition(b"?")[0].decode("latin-1")
-            self.app = self._any if path in HEALTH else too_many_connections
+            self.app = self._any
+            if path not in HEALTH:
+                self.app = too_many_connections
+                self._log(ErrorCode.OVERLOADED, HTTPStatus.TOO_MANY_REQUESTS)
         name_client(self.scope, self.transport)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"  # an older client knows no 100
         super().on_headers_complete()
@@ -269,6 +273,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _refuse(self, refused: RefusedConnection) -> None:
         self._refused = True
+        self._log(ErrorCode.INVALID_REQUEST, refused.status)
         self._received.clear()
         self._hold(0)
         self._open.waits(self)
@@ -285,6 +290,10 @@ class BoundedConnection(HttpToolsProtocol):
         self.flow.resume_reading()
         self.transport.write_eof()
         self._head_by = self.loop.time() + _LINGER_SECONDS
+
+    def _log(self, code: ErrorCode, status: HTTPStatus) -> None:
+        if self._open.refused is not None:
+            self._open.refused.log(source_of_connection(self.client, self.transport), code, status)
 
 
 class _TooLong(RefusedConnection):

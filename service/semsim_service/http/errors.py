@@ -30,9 +30,13 @@ _CLOSED = "the handler is closed"
 
 
 def error_response(code: ErrorCode, message: str) -> Response:
-    """The envelope of one error, with the status of its code, or 500 where the code has none."""
-    status = _STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return Response(_body(code, message), status_code=status, media_type="application/json")
+    """The envelope of one error, with the status of its code."""
+    return Response(_body(code, message), status_code=status_of(code), media_type="application/json")
+
+
+def status_of(code: ErrorCode) -> HTTPStatus:
+    """The status of a code, or 500 where the code has none."""
+    return _STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def refusal(error: RequestError) -> Response:

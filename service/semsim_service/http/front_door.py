@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semsim.exceptions import Forbidden, InvalidRequest, NotFound, Overloaded, RequestError
-from semsim_service.http.errors import refusal
+from semsim_service.http.errors import refusal, status_of
 from semsim_service.http.peers import source_of
 from semsim_service.observing.refused_requests import RefusedRequests
 from semsim_service.settings import Settings
@@ -64,7 +64,7 @@ class FrontDoor:
         source = source_of(scope)
         if source.path not in self._paths:  # whatever it holds, perhaps of an image, is no line of the log
             source = replace(source, path=None)
-        self._refused.log(source, error.code)
+        self._refused.log(source, error.code, status_of(error.code))
 
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]

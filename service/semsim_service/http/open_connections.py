@@ -4,6 +4,8 @@ import asyncio
 import logging
 from typing import Protocol
 
+from semsim_service.observing.refused_requests import RefusedRequests
+
 logger = logging.getLogger("semsim.service")
 
 _LOOK_SECONDS = 1.0
@@ -33,10 +35,12 @@ class OpenConnections:
 
     Args:
         most: the most connections, those for health checks included.
+        refused: writes the lines of those whose bytes are no request that the service takes; None where none are asked.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, refused: RefusedRequests | None = None) -> None:
         self.most = most
+        self.refused = refused
         self.shared = most - max(1, most // _HEALTH_SHARE)
         """The most connections that may ask for anything."""
         self.held_bytes = 0

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from semsim.exceptions import InvalidOption
 from semsim_service.http.bounded_connection import BoundedConnection
 from semsim_service.http.open_connections import OpenConnections
+from semsim_service.observing.refused_requests import RefusedRequests
 
 logger = logging.getLogger("semsim.service")
 
@@ -48,14 +49,15 @@ def check_uvicorn() -> None:
         raise InvalidOption(f"expected a uvicorn whose connections are known, such as 0.54, got {uvicorn.__version__}")
 
 
-def bound_connections(most: int, grpc: int = 0) -> OpenConnections:
+def bound_connections(most: int, grpc: int = 0, refused: RefusedRequests | None = None) -> OpenConnections:
     """Make the servers of this process bound their connections.
 
     Args:
         most: the most connections, as the settings have it. Fewer descriptors allow fewer.
         grpc: the descriptors of gRPC's connections, which are no more than a quarter of all.
+        refused: writes the lines of refused connections; None where none are asked for.
     """
-    connections = OpenConnections(_within_descriptors(most, grpc))
+    connections = OpenConnections(_within_descriptors(most, grpc), refused)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = partial(BoundedConnection, connections)  # type: ignore[assignment]
     uvicorn.config.LOOP_FACTORIES["auto"] = lambda **_: PatientLoop  # type: ignore[assignment]
     return connections

@@ -23,6 +23,7 @@ _FIELDS = frozenset(
         "path",
         "left_out",
         "code",
+        "status",
         "pairs",
         "failed",
         "decode_ms",

@@ -1,6 +1,7 @@
 """The request log's lines of HTTP requests that are refused before an endpoint sees them."""
 
 import logging
+from http import HTTPStatus
 
 from semsim.exceptions import ErrorCode
 from semsim_service.core.call import Source, Transport
@@ -16,8 +17,7 @@ class RefusedRequests:
     def __init__(self) -> None:
         self._lines = LimitedLines(_requests, logging.INFO, "refused request")
 
-    def log(self, source: Source, code: ErrorCode) -> None:
+    def log(self, source: Source, code: ErrorCode, status: HTTPStatus) -> None:
         """Write the line of a request that was refused with ``code``, or leave it out where there are too many."""
-        self._lines.write(
-            lambda: {"transport": Transport.HTTP.value, "code": code.value, **source_fields(source)},
-        )
+        fields = {"transport": Transport.HTTP.value, "code": code.value, "status": status.value}
+        self._lines.write(lambda: fields | source_fields(source))

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import socket
 import struct
 import threading
 import time
@@ -10,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import structlog
@@ -156,15 +158,32 @@ def test_a_request_that_no_endpoint_sees_is_a_line_too(guarded: Guarded) -> None
         client.get("/model", headers=[("x-semsim-shape", "1"), ("x-semsim-shape", "2")])
     lines = [json.loads(line) for line in guarded.live.log[before:].splitlines()]
     refused = [line for line in lines if line["event"] == "refused request"]
-    assert [(line["code"], line["path"]) for line in refused] == [
-        ("forbidden", "/model"),
-        ("not_found", None),
-        ("invalid_request", "/model"),
+    assert [(line["code"], line["status"], line["path"]) for line in refused] == [
+        ("forbidden", 403, "/model"),
+        ("not_found", 404, None),
+        ("invalid_request", 400, "/model"),
     ]
     for line in refused:
         assert (line["transport"], line["certificate"], line["left_out"]) == ("http", "caller", 0)
         assert line["peer"].startswith("127.0.0.1:")
     assert SECRET.encode() not in guarded.live.log[before:]
+
+
+def test_a_connection_without_a_request_is_a_line_too(guarded: Guarded) -> None:
+    """A head that is no HTTP, a long URL and too many headers are told with their status and their source."""
+    heads = {400: b"none", 414: b"GET /%s HTTP/1.1" % (b"a" * 2**14), 431: b"GET / HTTP/1.1" + b"\r\na: b" * 200}
+    before, url = len(guarded.live.log), urlsplit(guarded.live.url)
+    for status, head in heads.items():
+        connection = socket.create_connection((url.hostname, url.port))
+        with guarded.trust().wrap_socket(connection, server_hostname=url.hostname) as client:
+            client.sendall(head + b"\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 %d" % status)
+    lines = [json.loads(line) for line in guarded.live.log[before:].splitlines()]
+    refused = [line for line in lines if line["event"] == "refused request"]
+    assert [(line["status"], line["code"], line["certificate"], line["path"]) for line in refused] == [
+        (status, "invalid_request", "caller", None) for status in heads
+    ]
+    assert all(line["peer"].startswith("127.0.0.1:") for line in refused)
 
 
 def test_the_fallback_to_cpu_is_logged_once(service: LiveService) -> None:
