@@ -110,7 +110,7 @@ class SemSimService:
             preflight.check_deployment()
 
     async def __is_ready__(self) -> bool:
-        """True once the warm-up is done and unless decoding is stuck, for ``/readyz``."""
+        """True once the warm-up is done and unless decoding or the network is stuck, for ``/readyz``."""
         return _http.core is not None and not _http.core.is_stuck
 
 

@@ -25,6 +25,8 @@ from semsim_service.core.waking import wake
 _CLOSE_SECONDS = 10.0
 _AT_ONCE_SECONDS = 0.005
 """The longest run of the network that may hold up the caller's event loop."""
+_STUCK_SECONDS = 60.0
+"""A run takes milliseconds, or seconds of a large model. One that goes on for so long hangs, perhaps in a driver."""
 _NONE: Embeddings = np.empty((0, 0), dtype=np.float32)
 # The bytes of a cached embedding beside its numbers: the digest, and the objects around both.
 _ENTRY_BYTES = 300
@@ -61,6 +63,7 @@ class Batcher:
         self._running = False
         self._image_seconds = math.inf
         """The seconds of the last run for each of its images."""
+        self._run_began: float | None = None
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -88,6 +91,12 @@ class Batcher:
         """True where the network is idle, and so fast that so many images may be embedded in the caller's thread."""
         idle = not (self._running or self._waiting or self._closed)
         return idle and images <= self._batch_size and images * self._image_seconds <= _AT_ONCE_SECONDS
+
+    @property
+    def is_stuck(self) -> bool:
+        """True where the network is at a run that should have ended long ago."""
+        began = self._run_began
+        return began is not None and time.monotonic() - began > _STUCK_SECONDS
 
     def embed_at_once(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job | None:
         """Embed the distinct images of one request in this thread, where :meth:`is_free` allows it, else None.
@@ -199,12 +208,19 @@ class Batcher:
     def _embedded(self, batch: ImageBatch) -> tuple[Embeddings, float]:
         """The embeddings of a batch's images, and the seconds that the network took."""
         begin = time.monotonic()
-        embeddings = self._embed(batch.stack()) if batch.images else _NONE
+        embeddings = self._run_network(batch.stack()) if batch.images else _NONE
         seconds = time.monotonic() - begin
         if batch.images:
             self._image_seconds = seconds / len(batch.images)
         self._remember(batch.digests, embeddings)
         return embeddings, seconds
+
+    def _run_network(self, images: Images) -> Embeddings:
+        self._run_began = time.monotonic()
+        try:
+            return self._embed(images)
+        finally:
+            self._run_began = None
 
     def _deliver(self, batch: ImageBatch, embeddings: Embeddings, seconds: float) -> None:
         """Give each job its embeddings."""
@@ -231,7 +247,7 @@ class Batcher:
                 try:
                     for start in range(0, len(job.images), self._batch_size):
                         end = min(start + self._batch_size, len(job.images))
-                        job.embeddings[start:end] = self._embed(job.images[start:end])
+                        job.embeddings[start:end] = self._run_network(job.images[start:end])
                         self._count_run(end - start, job.completed_pairs(start, end))
                 except Exception as fault:  # noqa: BLE001
                     job.finish(job, fault)

@@ -62,6 +62,11 @@ class PairWork:
         ended = [work.close(max(0.0, deadline - time.monotonic())) for work in works]
         return all(ended)
 
+    @property
+    def is_stuck(self) -> bool:
+        """True where decoding or the network does not end, and requests can only time out."""
+        return self.decoding.is_stuck or self._batcher.is_stuck
+
     def may_be_at_once(self, call: Call, claim: Claim) -> bool:
         """True where a request seems to be so little work that :meth:`at_once` may do it, as far as nobody waits."""
         tiny = claim.is_little or (claim.pairs == 1 and call.bytes <= AT_ONCE_BYTES)

@@ -76,8 +76,8 @@ class ScoringCore:
 
     @property
     def is_stuck(self) -> bool:
-        """True where all the threads for small requests, or those for large ones, are seconds past their deadlines."""
-        return self._work.decoding.is_stuck
+        """True where requests can only time out: decoding, or a run of the network, does not end."""
+        return self._work.is_stuck
 
     @property
     def decoders_busy(self) -> int:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from semsim_service.core import batcher as batcher_module
 from semsim_service.core.batcher import Batcher
 from semsim_service.core.image_batch import Embeddings, Images, Job
 from semsim_service.core.metrics import ServiceMetrics
@@ -293,3 +294,20 @@ def _no_thread_is_left() -> Iterator[None]:
     before = _batchers()
     yield
     assert _batchers() <= before
+
+
+def test_a_run_that_does_not_end_is_known(metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batcher says that it is stuck while a run takes too long, and no more once it has ended."""
+    monkeypatch.setattr(batcher_module, "_STUCK_SECONDS", 0.05)
+
+    async def run() -> None:
+        with batching(metrics) as (batcher, network):
+            network.go.clear()
+            work = asyncio.create_task(embed(batcher, [1, 2]))
+            assert not batcher.is_stuck
+            await until(lambda: batcher.is_stuck)
+            network.go.set()
+            await work
+            assert not batcher.is_stuck
+
+    asyncio.run(run())
