@@ -25,6 +25,8 @@ from semsim_service.grpc_transport.semsim_v1 import scorer_service
 from semsim_service.settings import Settings
 
 # The time for refusals on their way.
+_LEAVING_SECONDS = 0.5
+"""The seconds in which callers that are asked to leave learn it, and their calls on the way arrive."""
 _LAST_SECONDS = 0.2
 _LOOK_SECONDS = 0.05
 
@@ -118,6 +120,7 @@ class GRPCTransport:
         # are handed over first, and refused with a status that lets their clients go elsewhere.
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
+                await gate.send_away(min(_LEAVING_SECONDS, grace / 4))
                 await drain.close()
                 gate.stop()  # what a caller sends from now on reaches no server, and its client goes elsewhere
                 await drain.close()

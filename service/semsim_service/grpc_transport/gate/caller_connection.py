@@ -11,6 +11,7 @@ from semsim_service.access.certificates import certificate_name
 from semsim_service.core.call import Source
 from semsim_service.grpc_transport.gate.early_refusals import EarlyRefusals, FullQueue
 from semsim_service.grpc_transport.gate.frame_bounds import CallerFrames, OpeningBytes
+from semsim_service.grpc_transport.gate.frame_heads import FrameKind, write_frame
 from semsim_service.grpc_transport.gate.reset_pace import ResetPace
 
 OPEN: dict[str, "CallerConnection"] = {}
@@ -34,6 +35,8 @@ class _Hold(Enum):
     STOPPING = auto()
 
 
+_GO_AWAY = write_frame(FrameKind.GOAWAY, 0, 0, (2**31 - 1).to_bytes(4) + bytes(4))
+"""The frame by which a server begins to stop without an error (RFC 9113, section 6.8): no stream was left out yet."""
 _WAITING = {_Hold.PACE, _Hold.CALLS_OPEN}
 """The reasons for which what was read waits, too."""
 
@@ -62,7 +65,7 @@ class CallerConnection(asyncio.Protocol):
         self._name = name
         self._opening: OpeningBytes | None = OpeningBytes()
         self._refusals = EarlyRefusals(queue, lambda method: Source(self.peer, self.certificate, method))
-        self._refused = b""
+        self._extra = b""
         self._frames = CallerFrames(turns)
         self._closed = closed
         self._cause: InvalidRequest | None = None
@@ -94,8 +97,8 @@ class CallerConnection(asyncio.Protocol):
             data, refused = self._refusals.take(data, None if self._waiting else self._frames.left)
             self.received -= size - len(data)  # a part of a head waits, and refused messages do not count
             if refused:
-                self._refused += refused
-                self._answer_refused()
+                self._extra += refused
+                self._send_extra()
             self._pass(data)
         except InvalidRequest as cause:
             self._cause = cause
@@ -108,7 +111,7 @@ class CallerConnection(asyncio.Protocol):
             return
         self._wait(self._frames.take_answer(data, self._loop.time()))
         self._transport.write(data)
-        self._answer_refused()
+        self._send_extra()
         if _Hold.CALLS_OPEN in self._holds and self._frames.has_room:
             self._holds.discard(_Hold.CALLS_OPEN)
             self._pass_waiting()
@@ -126,6 +129,12 @@ class CallerConnection(asyncio.Protocol):
     def server_full(self, full: bool) -> None:
         """Read nothing from the caller while the server takes nothing."""
         (self._hold if full else self._release)(_Hold.SERVER_BUSY)
+
+    def ask_to_leave(self) -> None:
+        """Ask the caller to send what it has not begun elsewhere. What it sends all the same goes on."""
+        if self._opening is None and self._transport is not None and not self._transport.is_closing():
+            self._extra += _GO_AWAY
+            self._send_extra()
 
     def stop_reading(self) -> None:
         """Read nothing more from the caller. Answers go on."""
@@ -167,11 +176,11 @@ class CallerConnection(asyncio.Protocol):
         self._patience.cancel()
         return behind
 
-    def _answer_refused(self) -> None:
-        """Send the answers to refused calls, between two frames of the server."""
-        if self._refused and self._transport is not None and self._frames.answers_end:
-            self._transport.write(self._refused)
-            self._refused = b""
+    def _send_extra(self) -> None:
+        """Send the gate's own frames, such as the answers to refused calls, between two frames of the server."""
+        if self._extra and self._transport is not None and self._frames.answers_end:
+            self._transport.write(self._extra)
+            self._extra = b""
 
     def _pass(self, data: bytes) -> None:
         if not self._holds.isdisjoint(_WAITING):  # TLS may have had it before reading stopped

@@ -26,6 +26,7 @@ class FrameKind(IntEnum):
     HEADERS = 0x1
     RST_STREAM = 0x3
     SETTINGS = 0x4
+    GOAWAY = 0x7
     WINDOW_UPDATE = 0x8
     CONTINUATION = 0x9
 

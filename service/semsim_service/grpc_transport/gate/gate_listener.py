@@ -64,6 +64,13 @@ class Gate:
         if self._taking is None:
             self._taking = asyncio.create_task(self._take_all())
 
+    async def send_away(self, seconds: float) -> None:
+        """Ask the callers that are there to go elsewhere. What they send before they know, for so long, goes on."""
+        for connection in self._open:
+            connection.ask_to_leave()
+        if self._open:
+            await asyncio.sleep(seconds)
+
     def stop(self) -> None:
         """Take no more callers, and read nothing more from those that are there. Answers go on."""
         if self._taking is not None:
