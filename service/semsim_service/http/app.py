@@ -9,9 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
 from semsim_service.core.call import Call, Transport, accept_request_id
@@ -36,6 +38,7 @@ logger = logging.getLogger("semsim.service")
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 RAW = "application/octet-stream"
+_SCORING = ("/score", "/v1/score")
 
 _Endpoint = Callable[[Request, str], Awaitable[Response]]
 
@@ -52,14 +55,29 @@ class HTTPTransport:
         self.scrapes = Scrapes()
         self.app = Starlette(
             routes=[
-                Route("/score", _guarded(self._score), methods=["POST"]),
-                Route("/v1/score", _guarded(self._score), methods=["POST"]),
+                *(Route(path, _guarded(self._score), methods=["POST"]) for path in _SCORING),
                 Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
                 *(Route(path, file.answer, methods=["GET"]) for path, file in files.items()),
             ]
         )
+
+    def turn_away(self, scope: Scope) -> Response | None:
+        """The refusal of a request for scores while the queue is full, before anything is made of it; else None."""
+        core = self.core
+        if core is None or not core.queue_is_full or scope["method"] != "POST" or scope["path"] not in _SCORING:
+            return None
+        headers = Headers(scope=scope)
+        request_id = accept_request_id(headers.get("x-request-id"))
+        error = core.refuse_unread(
+            Transport.HTTP,
+            request_id,
+            authorization=headers.get("authorization"),
+            traceparent=headers.get("traceparent"),
+            source=lambda: source_of(scope),
+        )
+        return None if error is None else _answer_to(request_id, refusal(error))
 
     def _ready(self) -> ScoringCore:
         if self.core is None:
@@ -162,11 +180,15 @@ def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
             # The trace goes to the log, never to the client; it holds no request data.
             logger.exception("unexpected error on %s", request.url.path, extra={"request_id": request_id})
             response = error_response(ErrorCode.INTERNAL, "unexpected error; the service's log has the details")
-        response.headers["x-request-id"] = request_id
-        response.headers["cache-control"] = "no-store"
-        return response
+        return _answer_to(request_id, response)
 
     return guarded
+
+
+def _answer_to(request_id: str, response: Response) -> Response:
+    response.headers["x-request-id"] = request_id
+    response.headers["cache-control"] = "no-store"
+    return response
 
 
 def _json(model: BaseModel, headers: dict[str, str]) -> Response:

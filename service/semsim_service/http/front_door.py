@@ -5,10 +5,12 @@ this machine visits comes from the same address: by a name that its owner lets l
 answers, and from its own origin it could post. The names of the request tell both.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from ipaddress import ip_address
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semsim.exceptions import Forbidden, InvalidRequest, NotFound, Overloaded, RequestError
@@ -37,10 +39,14 @@ class FrontDoor:
     Args:
         app: the application behind it.
         settings: which hosts are allowed, whether callers show who they are, and whether refusals are logged.
+        turn_away: the answer to a request that is not read, for which there is no room; None where there is some.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, turn_away: Callable[[Scope], Response | None] = lambda _: None
+    ) -> None:
         self.app = app
+        self._turn_away = turn_away
         self._paths = PATHS | static_files(settings).keys()
         self._hosts = frozenset(host.lower() for host in settings.http.hosts)
         known_callers = settings.auth.token or settings.auth.token_file or settings.tls.certificate is not None
@@ -55,6 +61,9 @@ class FrontDoor:
             except RequestError as error:
                 self._log(scope, error)
                 await refusal(error)(scope, receive, send)
+                return
+            if (response := self._turn_away(scope)) is not None:
+                await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -18,6 +18,7 @@ from semsim.pairs import PairReader
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.http.app import HTTPTransport
+from semsim_service.http.front_door import FrontDoor
 from semsim_service.settings import Settings
 from tests.encoded import encode, picture
 from tests.service.live import CLIENT, LiveService, base64_pair
@@ -31,10 +32,13 @@ def client(small_artifact: Path, metrics: ServiceMetrics) -> Iterator[TestClient
     """The transport over a core whose queue has room for three pairs."""
     transport = HTTPTransport()
     settings = Settings.model_validate(
-        {"queue": {"pairs": 3, "bytes": 40000}, "limits": {"pairs": 3, "body_bytes": 40000}}
-    )
+        {
+            "queue": {"pairs": 3, "bytes": 40000}, "limits": {"pairs": 3, "body_bytes": 40000},
+            "http": {"hosts": ["testserver"]},
+        }
+    )  # fmt: skip
     transport.core = ScoringCore(Scorer(small_artifact), settings, metrics)
-    with TestClient(transport.app) as client:
+    with TestClient(FrontDoor(transport.app, settings, transport.turn_away)) as client:
         yield client
     transport.core.close()
 
@@ -73,6 +77,26 @@ def test_a_full_queue_answers_429_and_serves_again(client: TestClient, gate: Gat
         gate.go.set()
         assert first.result().status_code == 200
     assert client.post("/score", json={"pairs": [PAIR] * 3}).status_code == 200
+
+
+def test_a_full_queue_refuses_without_reading(client: TestClient, gate: Gate, metrics: ServiceMetrics) -> None:
+    """Where no pair has room, a request for scores is refused by its head alone, and counted; others are answered."""
+    refused, counted = metrics.rejected.labels("queue_pairs"), metrics.requests.labels("http", "overloaded")
+    before = refused._value.get(), counted._value.get()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/score", json={"pairs": [PAIR] * 3})
+        assert gate.reached.wait(PATIENCE)
+        for path in ("/score", "/v1/score"):
+            answer = client.post(path, content=b"no pairs", headers={"x-request-id": "mine"})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "overloaded")
+            assert int(answer.headers["retry-after"]) >= 1
+            assert (answer.headers["x-request-id"], answer.headers["cache-control"]) == ("mine", "no-store")
+        assert client.get("/model").status_code == 200
+        assert client.get("/score").status_code == 405
+        assert (refused._value.get(), counted._value.get()) == (before[0] + 2, before[1] + 2)
+        gate.go.set()
+        assert first.result().status_code == 200
+    assert client.post("/score", content=b"no pairs").status_code == 415
 
 
 def test_what_waits_for_a_thread_takes_room(client: TestClient, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
