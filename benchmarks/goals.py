@@ -107,7 +107,7 @@ def network(data: Path, quick: bool) -> Iterator[Goal]:
 
 def overloads(data: Path, quick: bool) -> Iterator[Goal]:
     """Goodput at three times the capacity, and the processor time of a refusal over gRPC."""
-    plan = OverloadPlan(1, 4.0, 0.5, (8,), 2.0) if quick else OverloadPlan(1, 25.0, 3.0, (4, 8, 16), 8.0)
+    plan = OverloadPlan(1, 4.0, 0.5, (8,), 2.0) if quick else OverloadPlan(2, 25.0, 3.0, (4, 8, 16), 8.0)
     with service_apart(Namespace(model=None, keep=None)) as (server, scorer, _):
         measured = overload(server, scorer, plan, (Form.BATCH,) if quick else (Form.JSON, Form.OCTETS, Form.BATCH))
     shares = {form.value: ratio for form, ratio in ratios(measured).items()}
