@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.syntax import parsed
 
 PACKAGES = {
     "semsim": ROOT / "semsim",
@@ -72,7 +73,7 @@ def modules() -> dict[str, Path]:
 @cache
 def imports(name: str) -> frozenset[str]:
     """The modules of ours that a module imports, anywhere in it but under ``TYPE_CHECKING``."""
-    known, tree = modules(), ast.parse(modules()[name].read_text())
+    known, tree = modules(), parsed(modules()[name])
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             node.body = []
@@ -89,7 +90,7 @@ def imports(name: str) -> frozenset[str]:
 def third_parties(path: Path) -> set[str]:
     """The top-level packages that a module imports, anywhere in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -106,7 +107,7 @@ def classes() -> Iterator[tuple[str, str]]:
     """Every class of the installed packages with its module, generated code apart."""
     for name, path in modules().items():
         if name.partition(".")[0] in PACKAGES and not GENERATED.search(path.stem):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(parsed(path)):
                 if isinstance(node, ast.ClassDef):
                     yield node.name, name
 

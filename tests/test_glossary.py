@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.syntax import parsed
 
 TEXT = {".py", ".md", ".html", ".yaml", ".yml", ".json", ".proto", ".cpp", ".hpp", ".js", ".sh", ".toml", ".tpl", ".j2"}
 FRAGMENT = re.compile(r"\s*(Of|What|Which|Whether)\b")
@@ -52,7 +53,7 @@ def test_docstrings_stand_alone() -> None:
     for path in tracked():
         if path.suffix != ".py":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Constant)

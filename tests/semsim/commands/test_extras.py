@@ -14,6 +14,7 @@ from semsim.commands.extras import extra_with
 from semsim.commands.main import main
 from tests.conftest import IMAGES, ROOT
 from tests.semsim.commands.conftest import Semsim
+from tests.syntax import parsed
 
 PACKAGES = ("semsim", "service/semsim_service", "training/semsim_training", "export/semsim_export")
 WITHOUT_AN_EXTRA = {
@@ -106,7 +107,7 @@ def test_every_module_that_is_imported_has_its_extra() -> None:
     imported: set[str] = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(parsed(path)):
                 if isinstance(node, ast.Import):
                     imported |= {alias.name.partition(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
