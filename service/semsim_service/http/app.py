@@ -1,11 +1,9 @@
 """The routes of HTTP, as a Starlette application that BentoML mounts."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
-from typing import Any
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -15,12 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from semsim.exceptions import ErrorCode, NotReady, RequestCancelled, RequestError, UnsupportedMediaType
+from semsim.exceptions import ErrorCode, NotReady, RequestError, UnsupportedMediaType
 from semsim_service.core.call import Call, Transport, accept_request_id
 from semsim_service.core.claim import Claim
 from semsim_service.core.pair_work import Parse
 from semsim_service.core.received import ReceivedRequest
-from semsim_service.core.schemas import ScoreResponse
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.http.body import read_body
 from semsim_service.http.controls_header import ControlsAsked, read_controls
@@ -30,6 +27,7 @@ from semsim_service.http.json_body import claimed_pairs, parse_json
 from semsim_service.http.multipart_body import claimed_form_pairs, parse_multipart
 from semsim_service.http.openapi import document
 from semsim_service.http.peers import source_of
+from semsim_service.http.presence import presence_of
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
 from semsim_service.web_page.static_files import StaticFile
 
@@ -88,9 +86,10 @@ class HTTPTransport:
         core = self._ready()
         async with _accepted(core, request, request_id) as call:
             parse, claim = await _read(request, core, call)
-            answer = core.score_at_once(call, parse, claim) or await _unless_gone(
-                request, core.score_in_turn(call, parse, claim)
-            )
+            answer = core.score_at_once(call, parse, claim)
+            if answer is None:
+                with presence_of(request.scope):
+                    answer = await core.score_in_turn(call, parse, claim)
         return _json(answer, {"server-timing": call.timings.server_timing()})
 
     async def _model(self, request: Request, request_id: str) -> Response:
@@ -144,27 +143,6 @@ async def _read(request: Request, core: ScoringCore, call: Call) -> tuple[Parse,
         lambda: ReceivedRequest(parse_multipart(header, body, limits, call.require_wanted), controls, histogram),
         Claim(claimed_form_pairs(body)),
     )
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, ScoreResponse]) -> ScoreResponse:
-    """The result of ``work``. The work is cancelled when the client closes its connection."""
-    scoring = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait((scoring, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not scoring.done():
-            raise RequestCancelled("the client went before its answer was there")
-        return scoring.result()
-    finally:
-        gone.cancel()
-        scoring.cancel()
-        del scoring  # the task holds its error, whose traceback holds this frame: together they would keep the body
-
-
-async def _disconnect(request: Request) -> None:
-    """Wait until the connection is closed. The body is read already."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _guarded(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:

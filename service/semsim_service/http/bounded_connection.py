@@ -20,6 +20,7 @@ from semsim_service.http.framing import FramedBody, body_of
 from semsim_service.http.front_door import HEALTH, too_many_connections
 from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
 from semsim_service.http.peers import name_client, source_of_connection
+from semsim_service.http.presence import Presence, put_presence
 from semsim_service.http.refused import RefusedConnection
 from semsim_service.http.request_target import in_origin_form
 
@@ -60,6 +61,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._tail = b""
         self._body: FramedBody | None = None
         """The body that is being read. None = a head is due."""
+        self._client = Presence()
         self._answer: AnswerTransport | None = None
         """The transport of the answer that is being made."""
         self._fault: RefusedConnection | None = None
@@ -86,6 +88,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._received.clear()
         self._hold(0)
         super().connection_lost(exc)
+        self._client.end()
 
     def data_received(self, data: bytes) -> None:
         """Read what has come, as far as it is its turn."""
@@ -203,6 +206,7 @@ class BoundedConnection(HttpToolsProtocol):
                 self.app = too_many_connections
                 self._log(ErrorCode.OVERLOADED, HTTPStatus.TOO_MANY_REQUESTS)
         name_client(self.scope, self.transport)
+        put_presence(self.scope, self._client)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"  # an older client knows no 100
         super().on_headers_complete()
         self.cycle.transport = self._answer = AnswerTransport(self.transport, self.end)
@@ -281,6 +285,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self._client.end()
         if not begun and not self.transport.is_closing():
             self.transport.write(refused.answer())
         if begun or not self.transport.can_write_eof():
