@@ -247,6 +247,7 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             self.cycle.more_body = False
             self.cycle.message_event.set()
+            self.flow.resume_reading()  # a large body pauses it, and nobody would see the client go
 
     def shutdown(self) -> None:
         """Close, where an answer is due behind it."""
