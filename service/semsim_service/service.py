@@ -75,6 +75,7 @@ class SemSimService:
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # bentoml has no types
     async def start(self) -> None:
         """Start gRPC and the background work, on the worker's event loop before it serves."""
+        await self._core.start()
         let_network_go_first(self._settings.providers.cpu.threads)
         background = (self._core.observe_queue(), collect_regularly(), give_back_regularly())
         self._tasks = [asyncio.create_task(work) for work in background]

@@ -183,6 +183,9 @@ class Settings(BaseSettings):
     """The number of processes that serve. Each loads the model, so one is right for a GPU."""
     spare_worker: bool = False
     """Keep one process more, without a model, that takes the place of a worker that dies."""
+    scoring_process: bool = Field(default_factory=lambda: len(os.sched_getaffinity(0)) > 1)
+    """Score little requests in a process beside each worker, which has the callers. On a CPU alone, and without LPIPS.
+    By default where there are two cores or more."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0
     """The memory for embeddings of images seen before. 0 by default: embeddings of private images are private."""
     providers: ProviderSettings = ProviderSettings()

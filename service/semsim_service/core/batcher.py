@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from semsim.exceptions import RequestTimeout
 from semsim_service.core.image_batch import Embeddings, ImageBatch, Images, Job, nobody_waits
-from semsim_service.core.metrics import EmbeddingSource, ServiceMetrics
+from semsim_service.core.metrics import EmbeddingSource
+from semsim_service.core.run_counts import RunObserver
 from semsim_service.core.waking import wake
 
 _CLOSE_SECONDS = 10.0
@@ -39,7 +40,7 @@ class Batcher:
         embed: the network, images ``(N, H, W, 3)`` to embeddings ``(N, D)``; only ever called by one thread at a time.
         dimension: D.
         batch_size: images a run of the network.
-        metrics: where batches are counted.
+        observer: is told of each run, and of the images that needed none.
         cache_bytes: memory for embeddings of images seen before; 0 = none are kept.
     """
 
@@ -48,13 +49,13 @@ class Batcher:
         embed: Callable[[Images], Embeddings],
         dimension: int,
         batch_size: int,
-        metrics: ServiceMetrics,
+        observer: RunObserver,
         cache_bytes: int = 0,
     ) -> None:
         self._embed = embed
         self._dimension = dimension
         self._batch_size = batch_size
-        self._metrics = metrics
+        self._observer = observer
         self._cache_entries = cache_bytes // (4 * dimension + _ENTRY_BYTES)
         self._cache: OrderedDict[bytes, Embeddings] = OrderedDict()
         self._waiting: deque[Job] = deque()
@@ -85,7 +86,7 @@ class Batcher:
             self._waiting.append(job)
             self._wakeup.notify()
         if copies:
-            self._metrics.images.labels(EmbeddingSource.BATCH).inc(copies)
+            self._observer.spared(copies, EmbeddingSource.BATCH)
 
     def is_free(self, images: int) -> bool:
         """True where the network is idle, and so fast that so many images may be embedded in the caller's thread."""
@@ -248,7 +249,7 @@ class Batcher:
                     for start in range(0, len(job.images), self._batch_size):
                         end = min(start + self._batch_size, len(job.images))
                         job.embeddings[start:end] = self._run_network(job.images[start:end])
-                        self._count_run(end - start, job.completed_pairs(start, end))
+                        self._observer.ran(end - start, job.completed_pairs(start, end))
                 except Exception as fault:  # noqa: BLE001
                     job.finish(job, fault)
                 else:
@@ -266,15 +267,9 @@ class Batcher:
             self._cache.popitem(last=False)
 
     def _count(self, batch: ImageBatch) -> None:
-        images = self._metrics.images
         if batch.images:
-            self._count_run(len(batch.images), batch.completed_pairs)
+            self._observer.ran(len(batch.images), batch.completed_pairs)
         if batch.copies:
-            images.labels(EmbeddingSource.BATCH).inc(batch.copies)
+            self._observer.spared(batch.copies, EmbeddingSource.BATCH)
         if batch.cached:
-            images.labels(EmbeddingSource.CACHE).inc(len(batch.cached))
-
-    def _count_run(self, images: int, pairs: int) -> None:
-        self._metrics.batch_images.observe(images)
-        self._metrics.batch_pairs.observe(pairs)
-        self._metrics.images.labels(EmbeddingSource.NETWORK).inc(images)
+            self._observer.spared(len(batch.cached), EmbeddingSource.CACHE)

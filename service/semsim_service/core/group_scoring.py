@@ -9,7 +9,7 @@ with the next: so groups hold what came meanwhile.
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -20,15 +20,11 @@ from semsim.scorer import PairScore, PreparedPairs, Scorer
 from semsim_service.core.batcher import Batcher
 from semsim_service.core.beside_controls import beside_controls
 from semsim_service.core.image_batch import Job
-from semsim_service.core.little_request import LittleRequest
+from semsim_service.core.little_request import LittleRequest, wake_callers
 from semsim_service.core.preparing import Preparer, last_rows
-from semsim_service.core.waking import wake
 
 _GROUPS_AHEAD = 2
 """The groups that are prepared and not embedded: one at the network, and one behind it."""
-_MOST_PIXELS = 2**22
-"""The pixels of the requests that wait, 12 MiB, from which on encoded pictures are prepared by the thread that decodes
-them: they then take less memory while they wait for the network."""
 
 
 @dataclass(slots=True)
@@ -65,38 +61,35 @@ class GroupScoring:
         preparer: prepares the pairs.
         batcher: runs the network.
         batch_size: the images of a group.
+        tell: called with requests that are scored, or have failed with the error. Any thread may call it.
     """
 
-    def __init__(self, scorer: Scorer, preparer: Preparer, batcher: Batcher, batch_size: int) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        preparer: Preparer,
+        batcher: Batcher,
+        batch_size: int,
+        tell: Callable[[Sequence[LittleRequest], Exception | None], None] = wake_callers,
+    ) -> None:
         self._scorer = scorer
         self._preparer = preparer
         self._batcher = batcher
         self._batch_size = batch_size
+        self._tell = tell
         self._waiting: deque[LittleRequest] = deque()
         self._embedded: deque[tuple[_PreparedGroup, Job, Exception | None]] = deque()
-        self._pixels = 0
         self._at_network = 0
         self._closed = False
         self._wakeup = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="groups", daemon=True)
         self._thread.start()
 
-    async def score(self, request: LittleRequest) -> None:
-        """Score a request, together with others that wait. A caller that is cancelled leaves the queue."""
-        pixels = request.pixels
-        self._pixels += pixels
+    def take(self, requests: Sequence[LittleRequest]) -> None:
+        """Score requests, together with others that wait, unless they are abandoned before. Any thread may call it."""
         with self._wakeup:
-            self._waiting.append(request)
+            self._waiting.extend(requests)
             self._wakeup.notify()
-        try:
-            await request.future
-        finally:
-            request.abandoned = True
-            self._pixels -= pixels
-
-    def has_room(self) -> bool:
-        """False where so many decoded pictures wait that more of them would take much memory."""
-        return self._pixels < _MOST_PIXELS
 
     def score_at_once(self, request: LittleRequest) -> bool:
         """Score a request in this thread, where the network is free for it; False where it is not.
@@ -137,7 +130,9 @@ class GroupScoring:
             del embedded, requests  # they hold images
 
     def _may_take(self) -> bool:
-        return bool(self._waiting) and self._at_network < _GROUPS_AHEAD
+        if not self._waiting or self._at_network >= _GROUPS_AHEAD:
+            return False
+        return not self._at_network or sum(request.images for request in self._waiting) >= self._batch_size
 
     def _is_over(self) -> bool:
         return self._closed and not (self._waiting or self._at_network)
@@ -187,12 +182,12 @@ class GroupScoring:
         except Exception as fault:  # noqa: BLE001
             self._fail(group.requests, fault)
         else:
-            wake([request.future for request in group.requests], None)
+            self._tell(group.requests, None)
 
     def _fail(self, requests: Sequence[LittleRequest], error: Exception) -> None:
         """Score each request of a group that failed by itself, so that only the one at fault fails."""
         if len(requests) == 1:
-            wake([requests[0].future], error)
+            self._tell(requests, error)
             return
         with self._wakeup:
             for request in requests:

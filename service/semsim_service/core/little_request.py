@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from semsim.images import RGBImage
 from semsim.scorer import PairScore
+from semsim_service.core.waking import wake
 
 
 @dataclass(slots=True, eq=False)
@@ -17,8 +18,10 @@ class LittleRequest:
     reconstructions: Sequence[RGBImage]
     controls: bool
     histogram: bool
-    future: "asyncio.Future[None]"
-    """Done when the scores are there."""
+    future: "asyncio.Future[None] | None" = None
+    """Done when the scores are there; None where the caller is in another process."""
+    number: int = 0
+    """Its name between two processes."""
     scores: list[PairScore] = field(default_factory=list)
     waiting_since: float = field(default_factory=time.monotonic)
     began: float = 0.0
@@ -39,3 +42,8 @@ class LittleRequest:
     def pixels(self) -> int:
         """The pixels of its images."""
         return sum(image.size // 3 for image in (*self.originals, *self.reconstructions))
+
+
+def wake_callers(requests: Sequence[LittleRequest], error: Exception | None) -> None:
+    """Let the callers of requests of one event loop go on, or fail with the error. Any thread may call this."""
+    wake([request.future for request in requests if request.future is not None], error)

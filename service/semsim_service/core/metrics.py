@@ -90,6 +90,9 @@ class ServiceMetrics:
         self.decoders_busy = Gauge(
             "semsim_decoders_busy", "Threads that decode a request at the moment.", multiprocess_mode="livesum"
         )
+        self.scoring_process_ends = Counter(
+            "semsim_scoring_process_ends_total", "Ends of the process that scores little requests; another is started."
+        )
         self._model = Gauge(
             "semsim_model_info",
             "1, labelled with the model.",
@@ -111,6 +114,16 @@ class ServiceMetrics:
         """Set the gauges that name the model and its execution provider."""
         self._model.labels(manifest.name, manifest.version, manifest.graph.sha256).set(1)
         self._provider.labels(provider.active).set(1)
+
+    def ran(self, images: int, pairs: int) -> None:
+        """Count a run of the network over ``images``, by which ``pairs`` became complete."""
+        self.batch_images.observe(images)
+        self.batch_pairs.observe(pairs)
+        self.images.labels(EmbeddingSource.NETWORK).inc(images)
+
+    def spared(self, images: int, source: EmbeddingSource) -> None:
+        """Count images that needed no run, since their embeddings came from elsewhere."""
+        self.images.labels(source).inc(images)
 
     def observe_pairs(self, results: Sequence[PairScore | PairFailure]) -> None:
         """Count the pairs of one request, and observe their distances and leakages."""

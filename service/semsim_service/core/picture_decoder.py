@@ -15,6 +15,7 @@ from semsim import exceptions
 from semsim.exceptions import CorruptImage, InvalidImage, RequestTimeout, SemSimError
 from semsim.images import DecodeLimits, RGBImage
 from semsim.stages import Pause
+from semsim_service.core.child_environment import child_environment
 from semsim_service.core.picture_process import ANSWER, LONGEST_TEXT, REQUEST
 
 _LOOK_SECONDS = 0.05
@@ -93,7 +94,7 @@ class PictureDecoder:
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
-                    env=_environment(),
+                    env=child_environment() | _MALLOC,
                 )
             ours.settimeout(_LOOK_SECONDS)
             self._connection = ours
@@ -141,12 +142,6 @@ class PictureDecoder:
             return RequestTimeout("the request is over")
         status = f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else code
         return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {status})")
-
-
-def _environment() -> dict[str, str]:
-    """The variables of this process but for the service's own, of which the token may be one."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("SEMSIM_")}
-    return kept | _MALLOC | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def _error(text: str) -> InvalidImage:

@@ -64,10 +64,15 @@ class ScoringCore:
         """The model's manifest."""
         return self._scorer.manifest
 
+    async def start(self) -> None:
+        """Start the processes that go on beside this one, in the event loop that the requests come to."""
+        await self._work.start()
+
     async def observe_queue(self) -> None:
         """Keep the queue's gauges current, until cancelled."""
         while True:
             self._admission.observe()
+            self._work.look()
             now = time.monotonic()
             waits = (call.timings.waited(now) for call in self._calls.values())
             self.metrics.queue_oldest.set(max(waits, default=0.0))

@@ -1,0 +1,85 @@
+"""The program that scores little requests in groups, in a process of its own, beside the worker that has the callers.
+
+The array operations of the pairs and the transports both hold the interpreter. In two processes they have one each.
+Its standard input is a socket to the worker. It decodes nothing: only pixels that the worker has checked come here.
+"""
+
+import os
+import pickle
+import socket
+import threading
+from collections.abc import Sequence
+
+from semsim.memory import keep_freed_memory
+from semsim.scorer import Scorer
+from semsim_service.core.batcher import Batcher
+from semsim_service.core.group_messages import LENGTH, Answer, Model, Question, Scored, message
+from semsim_service.core.group_scoring import GroupScoring
+from semsim_service.core.little_request import LittleRequest
+from semsim_service.core.preparing import Preparer
+from semsim_service.core.run_counts import NotedRuns
+from semsim_service.settings import Limits
+
+_LARGEST_FREED, _MOST_FREED = 2**23, 2**26
+
+
+def serve(connection: socket.socket) -> None:
+    """Score requests until the other side closes the connection."""
+    keep_freed_memory(largest=_LARGEST_FREED, most=_MOST_FREED)
+    if not (first := _received(connection)):
+        return
+    model: Model = pickle.loads(first)  # noqa: S301  # the worker wrote it
+    scorer = Scorer(model.artifact, providers=model.providers, batch_size=model.batch_size)
+    scorer.warm_up()
+    runs, sending = NotedRuns(), threading.Lock()
+
+    def tell(requests: Sequence[LittleRequest], error: Exception | None) -> None:
+        scored = [
+            Scored(
+                one.number,
+                None if error is not None else one.scores,
+                one.began,
+                one.prepare_seconds,
+                one.inference_seconds,
+            )
+            for one in requests
+        ]
+        with sending:
+            connection.sendall(message(Answer(scored, runs.taken())))
+
+    batcher = Batcher(
+        scorer.embed_prepared, scorer.manifest.embedding.dimension, model.batch_size, runs, model.cache_bytes
+    )
+    groups = GroupScoring(scorer, Preparer(scorer, Limits()), batcher, model.batch_size, tell)
+    tell([], None)
+    while data := _received(connection):
+        questions: Sequence[Question] = pickle.loads(data)  # noqa: S301
+        groups.take(
+            [
+                LittleRequest(originals, reconstructions, controls, histogram, number=number)
+                for number, originals, reconstructions, controls, histogram in questions
+            ]
+        )
+    os._exit(0)  # nobody waits for what is at work
+
+
+def _received(connection: socket.socket) -> bytes:
+    """The content of one message; nothing where the connection is closed."""
+    header = _exactly(connection, LENGTH.size)
+    return _exactly(connection, LENGTH.unpack(header)[0]) if header else b""
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    """So many bytes; none where the connection is closed."""
+    data = bytearray(size)
+    view, count = memoryview(data), 0
+    while count < size:
+        received = connection.recv_into(view[count:])
+        if not received:
+            return b""
+        count += received
+    return bytes(data)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=0))
