@@ -62,7 +62,7 @@ class Batcher:
         self._wakeup = threading.Condition()
         self._closed = False
         self._running = False
-        self._image_seconds = math.inf
+        self.image_seconds = math.inf
         """The seconds of the last run for each of its images."""
         self._run_began: float | None = None
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
@@ -77,21 +77,21 @@ class Batcher:
         await future
         return job
 
-    def submit(self, job: Job, copies: int = 0) -> None:
-        """Embed the images of a job, of whatever thread. Its ``finish`` is called in the batcher's thread.
-
-        ``copies`` more images are copies of these, of other requests of the job: they are counted.
-        """
+    def submit(self, job: Job) -> None:
+        """Embed the images of a job, of whatever thread. Its ``finish`` is called in the batcher's thread."""
         with self._wakeup:
             self._waiting.append(job)
             self._wakeup.notify()
-        if copies:
-            self._observer.spared(copies, EmbeddingSource.BATCH)
+        self._count_copies(job)
 
     def is_free(self, images: int) -> bool:
         """True where the network is idle, and so fast that so many images may be embedded in the caller's thread."""
-        idle = not (self._running or self._waiting or self._closed)
-        return idle and images <= self._batch_size and images * self._image_seconds <= _AT_ONCE_SECONDS
+        fast = images * self.image_seconds <= _AT_ONCE_SECONDS
+        return self._is_idle and images <= self._batch_size and fast
+
+    @property
+    def _is_idle(self) -> bool:
+        return not (self._running or self._waiting or self._closed)
 
     @property
     def is_stuck(self) -> bool:
@@ -104,20 +104,33 @@ class Batcher:
 
         It is called in the event loop, as :meth:`embed` is. An error of the network is raised.
         """
+        if not self.is_free(len(images)):
+            return None
+        job = self.job(images, digests, last_rows)
+        return job if self.embed_here(job) else None
+
+    def embed_here(self, job: Job) -> bool:
+        """Embed the images of a job in this thread; False where the network is at work.
+
+        An error of the network is raised.
+        """
         with self._wakeup:
-            if not self.is_free(len(images)):
-                return None
-            self._waiting.append(job := self.job(images, digests, last_rows))
-            batch = self._take()
+            if not self._is_idle:
+                return False
             self._running = True
         try:
-            self._deliver(batch, *self._embedded(batch))
+            while job.taken < len(job.images):
+                job.began = job.began or time.monotonic()
+                batch = ImageBatch()
+                self._share(job, batch, {})
+                self._deliver(batch, *self._embedded(batch))
         finally:
             with self._wakeup:
                 self._running = False
                 if self._waiting or self._closed:
                     self._wakeup.notify()
-        return job
+        self._count_copies(job)
+        return True
 
     def job(self, images: Images, digests: Sequence[bytes], last_rows: NDArray[np.intp]) -> Job:
         """A job for U distinct images, ``(U, H, W, 3)``; its fields say what the others are."""
@@ -212,7 +225,7 @@ class Batcher:
         embeddings = self._run_network(batch.stack()) if batch.images else _NONE
         seconds = time.monotonic() - begin
         if batch.images:
-            self._image_seconds = seconds / len(batch.images)
+            self.image_seconds = seconds / len(batch.images)
         self._remember(batch.digests, embeddings)
         return embeddings, seconds
 
@@ -265,6 +278,10 @@ class Batcher:
             self._cache[digest] = embedding.copy()
         while len(self._cache) > self._cache_entries:
             self._cache.popitem(last=False)
+
+    def _count_copies(self, job: Job) -> None:
+        if job.copies:
+            self._observer.spared(job.copies, EmbeddingSource.BATCH)
 
     def _count(self, batch: ImageBatch) -> None:
         if batch.images:

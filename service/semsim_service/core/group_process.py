@@ -50,7 +50,9 @@ def serve(connection: socket.socket) -> None:
     batcher = Batcher(
         scorer.embed_prepared, scorer.manifest.embedding.dimension, model.batch_size, runs, model.cache_bytes
     )
-    groups = GroupScoring(scorer, Preparer(scorer, Limits()), batcher, model.batch_size, tell)
+    groups = GroupScoring(
+        scorer, Preparer(scorer, Limits()), batcher, model.batch_size, is_alone=True, tell=tell
+    )
     tell([], None)
     while data := _received(connection):
         questions: Sequence[Question] = pickle.loads(data)  # noqa: S301

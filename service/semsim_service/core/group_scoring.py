@@ -25,6 +25,10 @@ from semsim_service.core.preparing import Preparer, last_rows
 
 _GROUPS_AHEAD = 2
 """The groups that are prepared and not embedded: one at the network, and one behind it."""
+_BATCHES = 4
+"""The batches of images in the largest group of a process that has no other work."""
+_SHORT = 3.0
+"""The time of the network, in that of the preparation, up to which its run is short (measured on two cores)."""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,7 @@ class GroupScoring:
         preparer: prepares the pairs.
         batcher: runs the network.
         batch_size: the images of a group.
+        is_alone: True where the interpreter has no other work. A short run of the network then stays in this thread.
         tell: called with requests that are scored, or have failed with the error. Any thread may call it.
     """
 
@@ -70,12 +75,16 @@ class GroupScoring:
         preparer: Preparer,
         batcher: Batcher,
         batch_size: int,
+        *,
+        is_alone: bool = False,
         tell: Callable[[Sequence[LittleRequest], Exception | None], None] = wake_callers,
     ) -> None:
         self._scorer = scorer
         self._preparer = preparer
         self._batcher = batcher
         self._batch_size = batch_size
+        self._is_alone = is_alone
+        self._most_images = (_BATCHES if is_alone else 1) * batch_size
         self._tell = tell
         self._waiting: deque[LittleRequest] = deque()
         self._embedded: deque[tuple[_PreparedGroup, Job, Exception | None]] = deque()
@@ -130,22 +139,25 @@ class GroupScoring:
             del embedded, requests  # they hold images
 
     def _may_take(self) -> bool:
-        if not self._waiting or self._at_network >= _GROUPS_AHEAD:
-            return False
-        return not self._at_network or sum(request.images for request in self._waiting) >= self._batch_size
+        return bool(self._waiting) and self._at_network < _GROUPS_AHEAD
 
     def _is_over(self) -> bool:
         return self._closed and not (self._waiting or self._at_network)
 
     def _take(self) -> list[LittleRequest]:
-        """The requests whose turn it is, up to a batch of images, and one at least unless all of them gave up."""
+        """The requests whose turn it is, one at least unless all of them gave up.
+
+        A large group is half of what waits: while their callers read the answers, the other half is scored.
+        """
+        half = sum(request.images for request in self._waiting) // 2
+        most = min(self._most_images, max(self._batch_size, half))
         group: list[LittleRequest] = []
         images, now = 0, time.monotonic()
         while self._waiting:
             request = self._waiting[0]
             if not request.abandoned:
                 images += request.images
-                if group and (images > self._batch_size or request.alone or group[0].alone):
+                if group and (images > most or request.alone or group[0].alone):
                     break
                 request.began = now
                 group.append(request)
@@ -153,17 +165,26 @@ class GroupScoring:
         return group
 
     def _begin(self, requests: Sequence[LittleRequest]) -> None:
-        """Prepare a group, and hand it to the network."""
+        """Prepare a group, and embed it here or hand it to the network's thread."""
         try:
             group = self._prepared(requests)
             job = self._batcher.job(group.pairs.images, group.digests, last_rows(group.pairs))
+            job.copies = group.copies
+            is_embedded = self._stays_here(job, requests[0].prepare_seconds) and self._batcher.embed_here(job)
         except Exception as error:  # noqa: BLE001  # whatever the error is, each caller gets an answer
             self._fail(requests, error)
+            return
+        if is_embedded:
+            self._score(group, job, None)
             return
         job.finish, job.wanted = partial(self._take_back, group), group.is_wanted
         with self._wakeup:
             self._at_network += 1
-        self._batcher.submit(job, group.copies)
+        self._batcher.submit(job)
+
+    def _stays_here(self, job: Job, prepare_seconds: float) -> bool:
+        """True where the hand-over to the network's thread would cost more than two threads at once gain."""
+        return self._is_alone and len(job.images) * self._batcher.image_seconds <= _SHORT * prepare_seconds
 
     def _take_back(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
         """Take a group from the network. The batcher's thread calls this."""

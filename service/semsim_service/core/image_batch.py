@@ -27,6 +27,8 @@ class Job:
     """For each pair the later of its two rows. The pair is complete when that row is."""
     embeddings: Embeddings
     """The embeddings of the images, ``(U, D)``, filled when the job is finished."""
+    copies: int = 0
+    """The number of images that are copies of these, of other requests of the job."""
     finish: Callable[["Job", Exception | None], None] = nobody_waits
     """Called once at the end, with this job and the error if there is one, in the thread that ran the network."""
     wanted: Callable[[], bool] = lambda: True

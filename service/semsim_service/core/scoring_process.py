@@ -24,7 +24,7 @@ from semsim_service.core.metrics import ServiceMetrics
 
 logger = logging.getLogger("semsim.service")
 
-_BATCHES_AHEAD = 4
+_BATCHES_AHEAD = 12
 """The batches of images that the process has: one at the network, two prepared, and one that waits."""
 _SILENT_SECONDS = 10.0
 """A group takes milliseconds. A process that has some and says nothing for so long hangs."""
