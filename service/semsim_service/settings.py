@@ -184,8 +184,8 @@ class Settings(BaseSettings):
     spare_worker: bool = False
     """Keep one process more, without a model, that takes the place of a worker that dies."""
     scoring_process: bool = Field(default_factory=lambda: len(os.sched_getaffinity(0)) > 1)
-    """Score little requests in a process beside each worker, which has the callers. On a CPU alone, and without LPIPS.
-    By default where there are two cores or more."""
+    """Score little requests in a process beside the worker, on a CPU and without LPIPS. By default where there are two
+    cores or more."""
     cache_bytes: Annotated[int, Field(ge=0)] = 0
     """The memory for embeddings of images seen before. 0 by default: embeddings of private images are private."""
     providers: ProviderSettings = ProviderSettings()

@@ -19,7 +19,7 @@ class LittleRequest:
     controls: bool
     histogram: bool
     future: "asyncio.Future[None] | None" = None
-    """Done when the scores are there; None where the caller is in another process."""
+    """Done when the scores are there; None where nobody in this process waits for them."""
     number: int = 0
     """Its name between two processes."""
     scores: list[PairScore] = field(default_factory=list)

@@ -13,28 +13,28 @@ from semsim_service.core.beside_controls import beside_controls
 from semsim_service.core.call import Call, Span
 from semsim_service.core.claim import Claim
 from semsim_service.core.decoding import AT_ONCE_BYTES, Decode, Decoding
-from semsim_service.core.group_messages import Model
 from semsim_service.core.group_scoring import GroupScoring
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.preparing import Piece, PreparedRequest, Preparer, last_rows
 from semsim_service.core.received import ReceivedRequest
-from semsim_service.core.scoring_process import ScoringProcess
+from semsim_service.core.remote_scoring import RemoteScoring
+from semsim_service.core.scoring_messages import Model
 from semsim_service.settings import Settings
 
 Parse = Callable[[], ReceivedRequest]
 """Turns a transport's body into pairs. Called in a decoding thread."""
 
+Worked = tuple[PreparedRequest, list[PairScore]]
+"""A request whose pairs are read, and the scores of those that were decoded."""
+
 _MOST_PIXELS = 2**22
 """The pixels of the little requests that wait, 12 MiB, from which on encoded pictures are prepared by the thread that
 decodes them: they then take less memory while they wait for the network."""
 
-Worked = tuple[PreparedRequest, list[PairScore]]
-"""A request whose pairs are read, and the scores of those that were decoded."""
-
 
 class PairWork:
-    """Turns requests into scores, in the event loop and in the threads for decoding, for groups and for the network.
+    """Turns requests into scores: in the event loop, in threads, and in the process for little requests.
 
     Args:
         scorer: the model.
@@ -60,27 +60,27 @@ class PairWork:
             settings.cache_bytes,
         )
         self._groups = GroupScoring(scorer, self._preparer, self._batcher, settings.batch_size)
-        self._process: ScoringProcess | None = None
+        self._remote: RemoteScoring | None = None
         if settings.scoring_process and self._on_cpu:
             model = Model(scorer.artifact, settings.providers, settings.batch_size, settings.cache_bytes)
-            self._process = ScoringProcess(model, self._groups, metrics)
+            self._remote = RemoteScoring(model, self._groups, metrics)
         self._waiting_pixels = 0
 
     async def start(self) -> None:
         """Start the process that scores little requests, if there is to be one."""
-        if self._process is not None:
-            await self._process.start()
+        if self._remote is not None:
+            await self._remote.start()
 
     def look(self) -> None:
         """Kill that process if it hangs."""
-        if self._process is not None:
-            self._process.look()
+        if self._remote is not None:
+            self._remote.look()
 
     def close(self, seconds: float) -> bool:
         """End the threads and the processes. Returns False where some work has not ended after so many seconds."""
         deadline = time.monotonic() + seconds
-        if self._process is not None:
-            self._process.close()
+        if self._remote is not None:
+            self._remote.close()
         works = (self.decoding, self._groups, self._batcher)
         ended = [work.close(max(0.0, deadline - time.monotonic())) for work in works]
         return all(ended)
@@ -118,9 +118,7 @@ class PairWork:
         if claim.is_little:  # its raw images take no memory beside the body
             prepared = self.decoding.run_here(partial(self._prepare, call, parse))
         else:
-            prepared = await self.decoding.run(
-                call, partial(self._prepare, call, parse, may_join=self.has_room)
-            )
+            prepared = await self.decoding.run(call, partial(self._prepare, call, parse, may_join=self.has_room))
         if prepared.little is not None:
             request = self._little_request(prepared, prepared.little)
             call.timings.begin_wait(request.waiting_since)
@@ -134,15 +132,15 @@ class PairWork:
 
     async def _in_group(self, request: LittleRequest) -> None:
         """Score a request, together with others that wait. A caller that is cancelled leaves the queue."""
-        assert request.future is not None
+        request.future = future = asyncio.get_running_loop().create_future()
         pixels = request.pixels
         self._waiting_pixels += pixels
         try:
-            if self._process is None:
+            if self._remote is None:
                 self._groups.take([request])
             else:
-                self._process.take(request)
-            await request.future
+                self._remote.take(request)
+            await future
         finally:
             request.abandoned = True
             self._waiting_pixels -= pixels
@@ -163,8 +161,7 @@ class PairWork:
         return prepared
 
     def _little_request(self, prepared: PreparedRequest, piece: Piece) -> LittleRequest:
-        future = asyncio.get_running_loop().create_future()
-        return LittleRequest(piece.originals, piece.reconstructions, prepared.controls, prepared.histogram, future)
+        return LittleRequest(piece.originals, piece.reconstructions, prepared.controls, prepared.histogram)
 
     def _shared(self, call: Call, request: LittleRequest) -> list[PairScore]:
         """The scores of a little request, whose times are noted."""

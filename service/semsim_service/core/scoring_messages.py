@@ -13,6 +13,8 @@ from semsim_service.core.run_counts import NotedRuns
 
 LENGTH = struct.Struct("!Q")
 """The bytes of the pickled message that follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """The first message: the model, as the worker has loaded and checked it, and how it runs."""
@@ -42,7 +44,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A message of this process: the scores of a group. The first one, when the model is warm, has none."""
+    """A message of the process: the scores of a group. The first one, when the model is warm, has none."""
 
     scored: Sequence[Scored]
     runs: NotedRuns
