@@ -117,6 +117,7 @@ def test_values_that_mean_nothing_are_refused(values: dict[str, Any]) -> None:
         ("SEMSIM_SPARE_WORKER", "config.spare_worker"),
         ("SEMSIM_DECODE_THREADS", "config.decode_threads"),
         ("semsim_decode_threads", "config.decode_threads"),
+        ("SEMSIM_SCORING_PROCESS", "config.scoring_process"),
         ("SEMSIM_CACHE_BYTES", "config.cache_bytes"),
         ("SEMSIM_LPIPS", "config.lpips"),
         ("SEMSIM_QUEUE", "config.queue"),
@@ -228,11 +229,12 @@ def test_an_accepted_request_is_answered(seconds: float) -> None:
         {"decode_threads": 1, "limits": {"image_pixels": 2**26}},
         {"decode_threads": 3, "lpips": "/models/lpips", "workers": 2},
         {"decode_threads": 1, "spare_worker": True, "workers": 2},
+        {"decode_threads": 1, "scoring_process": False, "cache_bytes": 12345},
     ],
 )
 def test_the_memory_limit_is_what_the_settings_may_take(config: dict[str, Any]) -> None:
     """The chart counts as the service does, which tells of a limit that is smaller. A given limit wins."""
-    need = memory_need(Settings(**config))
+    need = memory_need(Settings(**{"scoring_process": True} | config))  # the service's default, but for one core
     assert container(config=config)["resources"]["limits"] == {"memory": f"{-(-need // 2**20)}Mi"}
     given = {"limits": {"memory": "1Gi"}}
     assert container(config=config, resources=given)["resources"]["limits"] == {"memory": "1Gi"}

@@ -11,6 +11,8 @@ _MIB = 2**20
 _SUPERVISOR_BYTES = 128 * _MIB
 _WORKER_BYTES = 384 * _MIB
 _SPARE_BYTES = 112 * _MIB
+# Measured, rounded up: the process for little requests, with the bundled model and the most pixels that wait in it.
+_SCORING_PROCESS_BYTES = 192 * _MIB
 # Measured, rounded up: the network of LPIPS, and a pair of the most pixels that it takes.
 _LPIPS_BYTES, _LPIPS_PAIR_BYTES = 64 * _MIB, 144 * _MIB
 # A body, and as JSON the images that were decoded from its base64, and its text.
@@ -32,6 +34,8 @@ def memory_need(settings: Settings) -> int:
         + large * min(settings.limits.image_pixels, settings.limits.request_pixels) * _PIXEL_BYTES
         + settings.cache_bytes
     )
+    if settings.scoring_process and settings.lpips is None:
+        worker += _SCORING_PROCESS_BYTES + settings.cache_bytes
     if settings.lpips is not None:
         worker += _LPIPS_BYTES + (small + large) * _LPIPS_PAIR_BYTES
     return _SUPERVISOR_BYTES + settings.workers * worker + settings.spare_worker * _SPARE_BYTES

@@ -20,6 +20,7 @@ from semsim_service.core.pair_work import Parse
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.http.body import read_body
+from semsim_service.http.client_presence import presence_of
 from semsim_service.http.controls_header import ControlsAsked, read_controls
 from semsim_service.http.errors import error_response, refusal
 from semsim_service.http.exposition import Scrapes
@@ -27,7 +28,6 @@ from semsim_service.http.json_body import claimed_pairs, parse_json
 from semsim_service.http.multipart_body import claimed_form_pairs, parse_multipart
 from semsim_service.http.openapi import document
 from semsim_service.http.peers import source_of
-from semsim_service.http.presence import presence_of
 from semsim_service.http.raw_body import check_length, parse_raw, read_shape
 from semsim_service.web_page.static_files import StaticFile
 

@@ -16,11 +16,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from semsim.exceptions import ErrorCode
 from semsim_service.http.answer_transport import AnswerTransport
+from semsim_service.http.client_presence import ClientPresence, put_presence
 from semsim_service.http.framing import FramedBody, body_of
 from semsim_service.http.front_door import HEALTH, too_many_connections
 from semsim_service.http.open_connections import HELD_BYTES, OpenConnections
 from semsim_service.http.peers import name_client, source_of_connection
-from semsim_service.http.presence import Presence, put_presence
 from semsim_service.http.refused import RefusedConnection
 from semsim_service.http.request_target import in_origin_form
 
@@ -61,7 +61,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._tail = b""
         self._body: FramedBody | None = None
         """The body that is being read. None = a head is due."""
-        self._client = Presence()
+        self._client = ClientPresence()
         self._answer: AnswerTransport | None = None
         """The transport of the answer that is being made."""
         self._fault: RefusedConnection | None = None

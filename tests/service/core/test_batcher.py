@@ -260,18 +260,18 @@ def test_a_free_fast_network_runs_in_the_callers_thread(metrics: ServiceMetrics)
     async def run(batcher: Batcher, network: Network) -> None:
         assert batcher.embed_at_once(*request_of([1, 2])) is None, "nobody knows yet how fast the network is"
         await embed(batcher, [1])
-        batcher._image_seconds = 0.001
+        batcher.image_seconds = 0.001
         job = batcher.embed_at_once(*request_of([2, 3, 2]))
         assert job is not None
         assert_own(job, [2, 3, 2])
         assert network.runs == [[1], [2, 3]]
-        batcher._image_seconds = 0.001
+        batcher.image_seconds = 0.001
         assert batcher.embed_at_once(*request_of([1, 2, 3, 4, 5])) is None, "more than a batch"
         with pytest.raises(RuntimeError, match="unlucky"):
             batcher.embed_at_once(*request_of([13]))
-        batcher._image_seconds = 0.003
+        batcher.image_seconds = 0.003
         assert batcher.embed_at_once(*request_of([1, 2])) is None, "a slow network"
-        batcher._image_seconds = 0.001
+        batcher.image_seconds = 0.001
         network.begun.clear()
         network.go.clear()
         waiting = asyncio.create_task(embed(batcher, [4]))

@@ -16,13 +16,16 @@ from semsim import Scorer
 from semsim.exceptions import InvalidGraph, RequestTimeout
 from semsim.images import RGBImage
 from semsim.scorer import PairScore, PreparedPairs
-from semsim_service.core import group_scoring
+from semsim_service.core import pair_work
+from semsim_service.core.batcher import Batcher
 from semsim_service.core.call import Source, Transport
 from semsim_service.core.claim import Claim
+from semsim_service.core.group_scoring import GroupScoring
 from semsim_service.core.image_batch import Job
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.received import ReceivedPair, ReceivedRequest
+from semsim_service.core.run_counts import NotedRuns
 from semsim_service.core.schemas import FailedPair, ScoredPair, ScoredPairBesideControls, ScoreResponse
 from semsim_service.core.scoring import ScoringCore
 from semsim_service.settings import Settings
@@ -126,6 +129,41 @@ def test_what_came_meanwhile_is_prepared_together(watched: Watched) -> None:
         assert_own(answer, own)
 
 
+def test_a_process_of_its_own_has_large_groups(watched: Watched) -> None:
+    """A group there is half of what waits, up to four batches; a short run of the network stays in its thread."""
+    runs: list[str] = []
+    embed = watched.scorer.embed_prepared
+    scorer, told = watched.scorer, list[Exception | None]()
+
+    def noted(images: np.ndarray) -> np.ndarray:
+        runs.append(threading.current_thread().name)
+        return embed(images)
+
+    batcher = Batcher(noted, scorer.manifest.embedding.dimension, BATCH, NotedRuns())
+    groups = GroupScoring(
+        scorer,
+        watched.core._work._preparer,
+        batcher,
+        BATCH,
+        is_alone=True,
+        tell=lambda requests, error: told.extend([error] * len(requests)),
+    )
+    try:
+        for network, thread in ((0.0, "groups"), (1.0, "batcher")):
+            batcher.image_seconds = network
+            watched.prepared.clear()
+            runs.clear()
+            told.clear()
+            groups.take([LittleRequest([a], [b], False, False) for a, b in pairs(40, seed=100)])
+            asyncio.run(until(lambda: len(told) == 40))
+            assert told == [None] * 40
+            assert [count for _, count in watched.prepared] == [16, 12, 6, 4, 2]
+            assert runs[0] == thread
+    finally:
+        groups.close(PATIENCE)
+        batcher.close(PATIENCE)
+
+
 def test_controls_are_for_those_who_ask(watched: Watched) -> None:
     """Within one group a caller has a chance, another one none, and a third one a histogram."""
     one = pairs(1, seed=1)
@@ -206,7 +244,7 @@ def test_encoded_pictures_join_a_group_once_they_are_decoded(watched: Watched) -
 
 def test_pictures_that_wait_take_bounded_memory(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once many decoded pixels wait, encoded pictures are prepared where they are decoded; raw ones are in the body."""
-    monkeypatch.setattr(group_scoring, "_MOST_PIXELS", 1)
+    monkeypatch.setattr(pair_work, "_MOST_PIXELS", 1)
     first, second = pairs(1, seed=1)[0]
     files = [ReceivedPair(None, encode(first), encode(second))]
 
@@ -226,7 +264,7 @@ def test_pictures_that_wait_take_bounded_memory(watched: Watched, monkeypatch: p
     raw, encoded = asyncio.run(run())
     assert watched.prepared == [("groups", 1), ("decode", 1)]
     assert encoded.results == raw.results
-    assert watched.core._work._groups.has_room()
+    assert watched.core._work.has_room()
 
 
 def test_want_of_memory_fails_its_request_alone(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

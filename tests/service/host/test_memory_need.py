@@ -12,6 +12,7 @@ def test_the_need_follows_the_settings() -> None:
     """Each setting that bounds what requests hold counts, once for each worker."""
     small = Settings(
         decode_threads=1,
+        scoring_process=False,
         limits=Limits(request_pixels=2**20, body_bytes=2**20),
         queue=QueueLimits(bytes=2**20),
     )
@@ -19,6 +20,12 @@ def test_the_need_follows_the_settings() -> None:
     assert memory_need(small.model_copy(update={"lpips": "lpips"})) - memory_need(small) == (64 + 3 * 144) * 2**20
     more = {"workers": 2, "cache_bytes": 2**20, "decode_threads": 3}
     assert memory_need(small.model_copy(update=more)) == (128 + 2 * (384 + 3 + 7 * 64 + 4 * 31 + 1)) * 2**20
+    beside = small.model_copy(update={"scoring_process": True})
+    assert memory_need(beside) - memory_need(small) == 192 * 2**20
+    both = {"cache_bytes": 2**20, "scoring_process": True}
+    assert memory_need(small.model_copy(update=both)) - memory_need(beside) == 2 * 2**20, "each has a cache"
+    with_lpips = {"lpips": "lpips"}
+    assert memory_need(beside.model_copy(update=with_lpips)) == memory_need(small.model_copy(update=with_lpips))
 
 
 def test_the_need_follows_the_largest_picture() -> None:

@@ -58,7 +58,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{/* The memory that the largest requests of the settings take, as semsim_service.host.memory_need counts it. A node has any
-number of cores: decode_threads is at most 4 by default. */}}
+number of cores: by default decode_threads is at most 4, and there is a scoring_process. */}}
 {{- define "semsim.memoryLimit" -}}
 {{- $config := .Values.config -}}
 {{- $mib := 1048576 -}}
@@ -67,6 +67,9 @@ number of cores: decode_threads is at most 4 by default. */}}
 {{- $picture := min (dig "limits" "image_pixels" 16777216 $config | int64) (dig "limits" "request_pixels" 134217728 $config | int64) -}}
 {{- $threads := add (mul (add 1 $small $small) 64 $mib) (mul (add 1 $small) 31 $picture) -}}
 {{- $worker := add (mul 384 $mib) $bodies $threads (dig "cache_bytes" 0 $config | int64) -}}
+{{- if and (dig "scoring_process" true $config) (not (dig "lpips" "" $config)) -}}
+{{- $worker = add $worker (mul 192 $mib) (dig "cache_bytes" 0 $config | int64) -}}
+{{- end -}}
 {{- if dig "lpips" "" $config -}}
 {{- $worker = add $worker (mul 64 $mib) (mul (add 1 $small $small) 144 $mib) -}}
 {{- end -}}
@@ -86,7 +89,7 @@ number of cores: decode_threads is at most 4 by default. */}}
 {{- fail "expected the token in a Secret (auth.existingSecret), got config.auth.token, which would lie in a ConfigMap" -}}
 {{- end -}}
 {{- /* The service takes a name in any case, and a group of settings as one variable. */ -}}
-{{- $followed := "CONFIG|REQUEST_SECONDS|WORKERS|SPARE_WORKER|DECODE_THREADS|CACHE_BYTES|LPIPS|GRPC(__PORT)?|QUEUE(__BYTES)?|LIMITS(__.*)?" -}}
+{{- $followed := "CONFIG|REQUEST_SECONDS|WORKERS|SPARE_WORKER|DECODE_THREADS|SCORING_PROCESS|CACHE_BYTES|LPIPS|GRPC(__PORT)?|QUEUE(__BYTES)?|LIMITS(__.*)?" -}}
 {{- range .Values.extraEnv -}}
 {{- if regexMatch (printf "(?i)^SEMSIM_(%s)$" $followed) .name -}}
 {{- $value := .name | lower | trimPrefix "semsim_" | replace "__" "." | printf "config.%s" | replace "config.config" "config" -}}

@@ -9,8 +9,8 @@ from semsim.exceptions import RequestCancelled
 _KEY = "semsim.presence"
 
 
-class Presence:
-    """Whether a client is there. As a context it cancels the task of its block when the client goes.
+class ClientPresence:
+    """Knows if a client is there. As a context it cancels the task of its block when the client goes.
 
     Two more tasks, one for the work and one that waits for the client to go, would cost more than the work.
     """
@@ -50,12 +50,12 @@ class Presence:
                 raise RequestCancelled("the client went before its answer was there") from None
 
 
-def put_presence(scope: Any, presence: Presence) -> None:
+def put_presence(scope: Any, presence: ClientPresence) -> None:
     """Let a request's endpoint find its client's presence."""
     scope[_KEY] = presence
 
 
-def presence_of(scope: Any) -> Presence:
+def presence_of(scope: Any) -> ClientPresence:
     """The presence of a request's client, who stays where the server cannot tell."""
-    presence: Presence = scope.get(_KEY) or Presence()
+    presence: ClientPresence = scope.get(_KEY) or ClientPresence()
     return presence

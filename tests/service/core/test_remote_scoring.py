@@ -1,0 +1,243 @@
+"""Little requests are scored in another process, and in this one where that fails."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil  # type: ignore[import-untyped]
+import pytest
+from prometheus_client import REGISTRY
+
+from semsim import Scorer
+from semsim.exceptions import ImageTooSmall
+from semsim_service.core import remote_scoring
+from semsim_service.core.call import Source, Transport
+from semsim_service.core.claim import Claim
+from semsim_service.core.little_request import LittleRequest
+from semsim_service.core.metrics import ServiceMetrics
+from semsim_service.core.received import ReceivedPair, ReceivedRequest
+from semsim_service.core.remote_scoring import RemoteScoring
+from semsim_service.core.schemas import ScoreResponse
+from semsim_service.core.scoring import ScoringCore
+from semsim_service.settings import Settings
+from tests.conftest import CPU
+from tests.encoded import picture
+
+PATIENCE = 60.0
+
+
+class Beside:
+    """A core with its scoring process, and one without."""
+
+    def __init__(self, artifact: Path, metrics: ServiceMetrics) -> None:
+        settings = Settings(batch_size=8, providers=CPU, request_seconds=50)
+        self.core, self.alone = (
+            ScoringCore(
+                Scorer(artifact, providers=CPU), settings.model_copy(update={"scoring_process": wanted}), metrics
+            )
+            for wanted in (True, False)
+        )
+
+    @property
+    def remote(self) -> RemoteScoring:
+        """The core's side of the process."""
+        remote = self.core._work._remote
+        assert remote is not None
+        return remote
+
+    @property
+    def process(self) -> psutil.Process:
+        """The process."""
+        process = self.remote._process
+        assert process is not None
+        return psutil.Process(process.pid)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The result of ``work``, which begins when the process takes requests."""
+
+        async def ready() -> Any:
+            await self.core.start()
+            await until(lambda: self.remote.is_ready)
+            looking = asyncio.create_task(self.core.observe_queue())
+            try:
+                return await work()
+            finally:
+                looking.cancel()
+                for core in (self.core, self.alone):
+                    await asyncio.to_thread(core.close)
+
+        return asyncio.run(ready())
+
+
+@pytest.fixture
+def beside(calibrated_artifact: Path, metrics: ServiceMetrics) -> Beside:
+    """A core with its scoring process, and one without."""
+    return Beside(calibrated_artifact, metrics)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for another thread or process."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def ask(core: ScoringCore, seed: int, count: int = 1, **wishes: bool) -> ScoreResponse:
+    """Score raw pairs, as a transport does."""
+    pairs = [
+        ReceivedPair(None, picture(32, 32, seed=seed + i), picture(24, 24, seed=seed + 50 + i)) for i in range(count)
+    ]
+    claim = Claim(count, sum(np.size(image) // 3 for pair in pairs for image in (pair.original, pair.reconstruction)))
+    async with core.request(Transport.HTTP, request_id="r", source=Source) as call:
+        return await core.score_in_turn(call, lambda: ReceivedRequest(pairs, **wishes), claim)
+
+
+async def ask_many(core: ScoringCore) -> list[ScoreResponse]:
+    """Score many requests at once."""
+    return await asyncio.gather(
+        *(ask(core, 1000 * seed, 1 + seed % 3, controls=seed % 2 == 0, histogram=seed % 5 == 0) for seed in range(60))
+    )
+
+
+def total(name: str, **labels: str) -> float:
+    """The value of a counter."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_it_answers_as_this_process_does(beside: Beside) -> None:
+    """Each request has its own scores, chances and histograms, and the images are counted here."""
+
+    async def work() -> tuple[list[ScoreResponse], list[ScoreResponse], float]:
+        before = total("semsim_images_total", source="network")
+        remote = await ask_many(beside.core)
+        after = total("semsim_images_total", source="network")
+        return remote, await ask_many(beside.alone), after - before
+
+    remote, alone, images = beside.run(work)
+    for one, other in zip(remote, alone, strict=True):
+        assert one.model_dump() == approximately(other.model_dump())
+    assert images == 2 * sum(1 + seed % 3 for seed in range(60))
+
+
+def approximately(value: Any) -> Any:
+    """A value in which numbers may differ a little: those of a network do with the images beside them."""
+    if isinstance(value, dict):
+        return {name: approximately(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [approximately(inner) for inner in value]
+    return pytest.approx(value, rel=1e-4, abs=1e-5) if isinstance(value, float) else value
+
+
+def test_no_request_is_lost_with_the_process(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
+    """What it has when it is killed is scored here, and another process is started."""
+
+    async def work() -> list[ScoreResponse]:
+        beside.process.suspend()
+        asked = asyncio.create_task(ask_many(beside.core))
+        await until(lambda: bool(beside.remote._asked) and bool(beside.remote._waiting))
+        first = beside.process.pid
+        os.kill(first, signal.SIGKILL)
+        answers = await asked
+        assert not beside.remote.is_ready
+        await until(lambda: beside.remote.is_ready)
+        assert beside.process.pid != first
+        await ask_many(beside.core)
+        return answers
+
+    before = total("semsim_scoring_process_ends_total")
+    with caplog.at_level(logging.ERROR, "semsim.service"):
+        assert len(beside.run(work)) == 60
+    assert total("semsim_scoring_process_ends_total") == before + 1
+    (line,) = caplog.messages
+    assert line.startswith("the scoring process ended (exit status -9, as the kernel ends one for want of memory)")
+
+
+def test_one_that_hangs_is_killed(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that has requests and says nothing is killed, and they are scored here."""
+    monkeypatch.setattr(remote_scoring, "_SILENT_SECONDS", 0.5)
+
+    async def work() -> ScoreResponse:
+        await asyncio.sleep(1.0)
+        await ask(beside.core, 1)  # one that had nothing to do for long does not hang
+        beside.process.suspend()
+        return await ask(beside.core, 2)
+
+    with caplog.at_level(logging.ERROR, "semsim.service"):
+        assert len(beside.run(work).results) == 1
+    assert caplog.messages == ["the scoring process said nothing for 0.5 s, and is killed"]
+
+
+def test_a_request_that_fails_there_has_its_error_here(beside: Beside) -> None:
+    """A request that the library refuses has the error that it has in this process; those beside it have scores."""
+
+    async def bad() -> None:
+        tiny = picture(5, 5, seed=1)
+        future = asyncio.get_running_loop().create_future()
+        beside.remote.take(LittleRequest([tiny], [tiny], controls=True, histogram=False, future=future))
+        await future
+
+    async def work() -> list[ScoreResponse | BaseException | None]:
+        return await asyncio.gather(ask(beside.core, 1), bad(), ask(beside.core, 2), return_exceptions=True)
+
+    first, failed, last = beside.run(work)
+    assert isinstance(first, ScoreResponse)
+    assert isinstance(last, ScoreResponse)
+    assert isinstance(failed, ImageTooSmall)
+
+
+def test_who_gives_up_is_not_sent(beside: Beside) -> None:
+    """A request that waits behind others leaves the queue with its caller."""
+
+    async def work() -> None:
+        beside.process.suspend()
+        tasks = [asyncio.create_task(ask(beside.core, seed, 4)) for seed in range(20)]
+        await until(lambda: len(beside.remote._waiting) + len(beside.remote._asked) == len(tasks))
+        waiting = len(beside.remote._waiting)
+        assert waiting
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        last = asyncio.create_task(ask(beside.core, 100))
+        beside.process.resume()
+        assert len((await last).results) == 1
+        assert beside.remote._count == len(tasks) - waiting + 1
+
+    beside.run(work)
+
+
+def test_it_ends_with_its_worker(beside: Beside) -> None:
+    """A worker that is killed leaves no process: its socket is closed then. A stop ends it, too."""
+
+    async def work() -> tuple[psutil.Process, psutil.Process]:
+        first = beside.process
+        transport = beside.remote._transport
+        assert transport is not None
+        transport.abort()
+        await until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE)
+        await until(lambda: beside.remote.is_ready)
+        return first, beside.process
+
+    assert not any(process.is_running() for process in beside.run(work))
+
+
+@pytest.mark.parametrize("change", [{"scoring_process": False}, {"lpips": True}])
+def test_there_is_none_where_it_is_not_wanted(
+    change: dict[str, bool], calibrated_artifact: Path, metrics: ServiceMetrics
+) -> None:
+    """A setting leaves it out, and LPIPS, which takes longer than what it would spare."""
+    scorer = Scorer(calibrated_artifact, providers=CPU)
+    if change.pop("lpips", False):
+        scorer.lpips = object()  # type: ignore[assignment]  # whatever it is, it is there
+    core = ScoringCore(scorer, Settings(**({"scoring_process": True} | change)), metrics)
+    try:
+        asyncio.run(core.start())
+        assert core._work._remote is None
+    finally:
+        core.close()
