@@ -116,5 +116,5 @@ class SemSimService:
 
 
 SemSimService.add_asgi_middleware(EnvelopeMiddleware)  # type: ignore[attr-defined]  # the decorator made it a Service
-SemSimService.add_asgi_middleware(FrontDoor, settings=hosting.readable_settings(), turn_away=_http.turn_away)  # type: ignore[attr-defined]
+SemSimService.add_asgi_middleware(FrontDoor, settings=hosting.readable_settings(), score=_http.score_app)  # type: ignore[attr-defined]
 hosting.finish()

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from semsim.exceptions import ErrorCode, NotReady, RequestError, UnsupportedMediaType
 from semsim_service.core.call import Call, Transport, accept_request_id
@@ -24,6 +24,7 @@ from semsim_service.http.client_presence import presence_of
 from semsim_service.http.controls_header import ControlsAsked, read_controls
 from semsim_service.http.errors import error_response, refusal
 from semsim_service.http.exposition import Scrapes
+from semsim_service.http.front_door import SCORING
 from semsim_service.http.json_body import claimed_pairs, parse_json
 from semsim_service.http.multipart_body import claimed_form_pairs, parse_multipart
 from semsim_service.http.openapi import document
@@ -36,7 +37,6 @@ logger = logging.getLogger("semsim.service")
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 RAW = "application/octet-stream"
-_SCORING = ("/score", "/v1/score")
 
 _Endpoint = Callable[[Request, str], Awaitable[Response]]
 
@@ -51,9 +51,10 @@ class HTTPTransport:
     def __init__(self, files: Mapping[str, StaticFile] = MappingProxyType({})) -> None:
         self.core: ScoringCore | None = None
         self.scrapes = Scrapes()
+        self._guarded_score = _guarded(self._score)
         self.app = Starlette(
             routes=[
-                *(Route(path, _guarded(self._score), methods=["POST"]) for path in _SCORING),
+                *(Route(path, self._guarded_score, methods=["POST"]) for path in SCORING),
                 Route("/model", _guarded(self._model), methods=["GET"]),
                 Route("/docs.json", self._docs, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
@@ -61,10 +62,18 @@ class HTTPTransport:
             ]
         )
 
-    def turn_away(self, scope: Scope) -> Response | None:
-        """The refusal of a request for scores while the queue is full, before anything is made of it; else None."""
+    async def score_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application of a POST to one of the paths for scores, without the way through the routers.
+
+        While the queue is full, the refusal is made of the head alone.
+        """
+        response = self._turned_away(scope) or await self._guarded_score(Request(scope, receive))
+        await response(scope, receive, send)
+
+    def _turned_away(self, scope: Scope) -> Response | None:
+        """The refusal of a request while the queue is full, before anything is made of it; else None."""
         core = self.core
-        if core is None or not core.queue_is_full or scope["method"] != "POST" or scope["path"] not in _SCORING:
+        if core is None or not core.queue_is_full:
             return None
         headers = Headers(scope=scope)
         request_id = accept_request_id(headers.get("x-request-id"))

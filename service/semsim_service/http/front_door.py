@@ -5,12 +5,10 @@ this machine visits comes from the same address: by a name that its owner lets l
 answers, and from its own origin it could post. The names of the request tell both.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from ipaddress import ip_address
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semsim.exceptions import Forbidden, InvalidRequest, NotFound, Overloaded, RequestError
@@ -22,7 +20,9 @@ from semsim_service.web_page.static_files import static_files
 
 HEALTH = frozenset({"/livez", "/readyz", "/healthz"})
 """The paths of health checks. Whoever comes may ask them, by any name."""
-PATHS = HEALTH | {"/score", "/v1/score", "/model", "/docs.json", "/metrics"}
+SCORING = frozenset({"/score", "/v1/score"})
+"""The paths that pairs are posted to."""
+PATHS = HEALTH | SCORING | {"/model", "/docs.json", "/metrics"}
 """The paths of the service, those of its pages for browsers apart. BentoML would serve more."""
 
 _ONCE = (
@@ -39,14 +39,12 @@ class FrontDoor:
     Args:
         app: the application behind it.
         settings: which hosts are allowed, whether callers show who they are, and whether refusals are logged.
-        turn_away: the answer to a request that is not read, for which there is no room; None where there is some.
+        score: answers the POSTs of pairs, which are most requests, in the application's place; None = it does.
     """
 
-    def __init__(
-        self, app: ASGIApp, settings: Settings, turn_away: Callable[[Scope], Response | None] = lambda _: None
-    ) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, score: ASGIApp | None = None) -> None:
         self.app = app
-        self._turn_away = turn_away
+        self._score = score or app
         self._paths = PATHS | static_files(settings).keys()
         self._hosts = frozenset(host.lower() for host in settings.http.hosts)
         known_callers = settings.auth.token or settings.auth.token_file or settings.tls.certificate is not None
@@ -62,8 +60,8 @@ class FrontDoor:
                 self._log(scope, error)
                 await refusal(error)(scope, receive, send)
                 return
-            if (response := self._turn_away(scope)) is not None:
-                await response(scope, receive, send)
+            if scope["method"] == "POST" and scope["path"] in SCORING:
+                await self._score(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -38,7 +38,7 @@ def client(small_artifact: Path, metrics: ServiceMetrics) -> Iterator[TestClient
         }
     )  # fmt: skip
     transport.core = ScoringCore(Scorer(small_artifact), settings, metrics)
-    with TestClient(FrontDoor(transport.app, settings, transport.turn_away)) as client:
+    with TestClient(FrontDoor(transport.app, settings, transport.score_app)) as client:
         yield client
     transport.core.close()
 
