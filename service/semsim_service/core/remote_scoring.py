@@ -68,18 +68,22 @@ class RemoteScoring(asyncio.Protocol):
         """Start the process, and connect to it. It takes requests once its model is warm."""
         if self._closed:
             return
-        ours, theirs = socket.socketpair()
-        with theirs:
-            # A session of its own: what a terminal or a supervisor sends to all of the service's processes would end
-            # it at a group. It ends when the worker does, since the socket is closed then.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "semsim_service.core.scoring_process"],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-                env=child_environment(),
-            )
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                # A session of its own: what a terminal or a supervisor sends to all of the service's processes would
+                # end it at a group. It ends when the worker does, since the socket is closed then.
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "semsim_service.core.scoring_process"],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                    env=child_environment(),
+                )
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        except OSError as error:  # no memory or no descriptor is left
+            logger.error("no scoring process can start (%s): the worker scores until one runs", error.strerror)
+            self._start_later()
 
     @property
     def is_ready(self) -> bool:
@@ -134,17 +138,21 @@ class RemoteScoring(asyncio.Protocol):
         self._waiting.clear()
         self._images = 0
         self._here.take(requests)
+        self._start_later()
+
+    def _start_later(self) -> None:
         if not self._closed:
             asyncio.get_running_loop().call_later(self._delay, self._start_again)
             self._delay = min(2 * self._delay, _LONGEST_DELAY)
 
     def _start_again(self) -> None:
-        if self._closed or self._process is None:
+        if self._closed:
             return
-        code = _end(self._process)
-        self._metrics.scoring_process_ends.inc()
-        status = f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else code
-        logger.error("the scoring process ended (exit status %s): the worker scores until another one runs", status)
+        if (process := self._process) is not None:
+            self._process, code = None, _end(process)
+            self._metrics.scoring_process_ends.inc()
+            status = f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else code
+            logger.error("the scoring process ended (exit status %s): the worker scores until another one runs", status)
         self._starting = asyncio.ensure_future(self.start())
 
     def _send_soon(self) -> None:

@@ -1,11 +1,14 @@
 """Little requests are scored in another process, and in this one where that fails."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine
+import subprocess
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -68,16 +71,22 @@ class Beside:
                 return await work()
             finally:
                 looking.cancel()
-                for core in (self.core, self.alone):
-                    await asyncio.to_thread(core.close)
+                await asyncio.to_thread(self.close)
 
         return asyncio.run(ready())
 
+    def close(self) -> None:
+        """End the threads and the process."""
+        self.core.close()
+        self.alone.close()
+
 
 @pytest.fixture
-def beside(calibrated_artifact: Path, metrics: ServiceMetrics) -> Beside:
+def beside(calibrated_artifact: Path, metrics: ServiceMetrics) -> Iterator[Beside]:
     """A core with its scoring process, and one without."""
-    return Beside(calibrated_artifact, metrics)
+    beside = Beside(calibrated_artifact, metrics)
+    yield beside
+    beside.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -172,6 +181,32 @@ def test_one_that_hangs_is_killed(
     with caplog.at_level(logging.ERROR, "semsim.service"):
         assert len(beside.run(work).results) == 1
     assert caplog.messages == ["the scoring process said nothing for 0.5 s, and is killed"]
+
+
+def test_the_worker_scores_where_none_can_start(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A machine without memory for another process has a service that scores, and that tries again."""
+    failures = [OSError(errno.ENOMEM, "Cannot allocate memory")]
+
+    def popen(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        if failures:
+            raise failures.pop()
+        return subprocess.Popen(*arguments, **options)
+
+    monkeypatch.setattr(remote_scoring, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": popen}))
+
+    async def work() -> None:
+        await beside.core.start()
+        assert len((await ask(beside.core, 1)).results) == 1
+        assert not beside.remote.is_ready
+        await until(lambda: beside.remote.is_ready)
+        await asyncio.to_thread(beside.close)
+
+    with caplog.at_level(logging.ERROR, "semsim.service"):
+        asyncio.run(work())
+    reason = "no scoring process can start (Cannot allocate memory): the worker scores until one runs"
+    assert caplog.messages == [reason]
 
 
 def test_a_request_that_fails_there_has_its_error_here(beside: Beside) -> None:
