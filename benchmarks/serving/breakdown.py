@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from benchmarks.harness.metrics import scrape
-from benchmarks.harness.processes import Elsewhere, awake, process, worker
+from benchmarks.harness.processes import Elsewhere, awake, process, tree, worker
 from benchmarks.harness.questions import Form
 from benchmarks.harness.reports import options, publish
 from benchmarks.serving.cells import Cell, Run, ServingPlan
@@ -72,7 +72,7 @@ def _profile(contender: Contender, cell: Cell, load: Elsewhere, sampler: str, fo
         raise RuntimeError("expected a worker below the supervisor, got none")
     before = scrape(port)
     arguments = ["record", "--pid", str(scoring.pid), "--duration", f"{PLAN.seconds:.0f}", "--rate", str(_RATE)]
-    arguments += ["--format", "raw", "--threads", "--full-filenames", "--output", str(stacks)]
+    arguments += ["--format", "raw", "--threads", "--subprocesses", "--full-filenames", "--output", str(stacks)]
     sampling = subprocess.Popen([sampler, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     threads = _thread_seconds(scoring)
     run = load(measure, folder, contender, cell, replace(PLAN, seconds=PLAN.seconds + 0.5))
@@ -85,8 +85,9 @@ def _profile(contender: Contender, cell: Cell, load: Elsewhere, sampler: str, fo
 
 
 def _thread_seconds(scoring: psutil.Process) -> dict[int, float]:
-    """CPU that each thread has taken so far."""
-    return {thread.id: thread.user_time + thread.system_time for thread in scoring.threads()}
+    """CPU that each thread of a worker, and of the processes below it, has taken so far."""
+    threads = [thread for each in tree(scoring.pid) for thread in each.threads()]
+    return {thread.id: thread.user_time + thread.system_time for thread in threads}
 
 
 def report(profiles: list[Profile]) -> str:

@@ -115,7 +115,7 @@ def shares(folded: Iterable[str], cpu: Mapping[int, float]) -> dict[Part, float]
     sampled: defaultdict[int, Counter[Part]] = defaultdict(Counter)
     for line in folded:
         stack, _, count = line.rpartition(" ")
-        thread = _THREAD.match(stack)
+        thread = _THREAD.search(stack)
         part = part_of(stack.split(";"))
         if thread is not None and part is not None:
             sampled[int(thread[1])][part] += int(count)

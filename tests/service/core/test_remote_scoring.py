@@ -143,7 +143,7 @@ def approximately(value: Any) -> Any:
 
 
 def test_no_request_is_lost_with_the_process(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
-    """What it has when it is killed is scored here, and another process is started."""
+    """The requests that it has when it is killed are scored here, and another process is started."""
 
     async def work() -> list[ScoreResponse]:
         beside.process.suspend()
