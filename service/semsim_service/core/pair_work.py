@@ -92,8 +92,11 @@ class PairWork:
 
     def may_be_at_once(self, call: Call, claim: Claim) -> bool:
         """True where a request seems to be so little work that :meth:`at_once` may do it, as far as nobody waits."""
-        tiny = claim.is_little or (claim.pairs == 1 and call.bytes <= AT_ONCE_BYTES)
-        return tiny and self._on_cpu and self._batcher.is_free(2 * claim.pairs)
+        return self._on_cpu and self._is_tiny(call, claim) and self._batcher.is_free(2 * claim.pairs)
+
+    @staticmethod
+    def _is_tiny(call: Call, claim: Claim) -> bool:
+        return claim.is_little or (claim.pairs == 1 and call.bytes <= AT_ONCE_BYTES)
 
     def at_once(self, call: Call, parse: Parse, claim: Claim) -> Worked | None:
         """Do the work here, without another thread; None where it is more than was claimed, or the network is at work.
@@ -109,8 +112,10 @@ class PairWork:
         request = self._little_request(prepared, prepared.little)
         return (prepared, self._shared(call, request)) if self._groups.score_at_once(request) else None
 
-    async def in_turn(self, call: Call, parse: Parse, claim: Claim) -> Worked:
-        """Do the work beside that of others, in the threads for it.
+    async def in_turn(self, call: Call, parse: Parse, claim: Claim, *, is_alone: bool = False) -> Worked:
+        """Do the work beside that of others, in the threads for it, or in the process for little requests.
+
+        A lone caller's tiny request stays in this process, which then knows if the next one may be done at once.
 
         Raises:
             RequestError: the request is refused as a whole.
@@ -122,7 +127,7 @@ class PairWork:
         if prepared.little is not None:
             request = self._little_request(prepared, prepared.little)
             call.timings.begin_wait(request.waiting_since)
-            await self._in_group(request)
+            await self._in_group(request, here=is_alone and self._is_tiny(call, claim))
             return prepared, self._shared(call, request)
         return prepared, await self._embed(call, prepared)
 
@@ -130,13 +135,13 @@ class PairWork:
         """False where so many decoded pictures wait that more of them would take much memory."""
         return self._waiting_pixels < _MOST_PIXELS
 
-    async def _in_group(self, request: LittleRequest) -> None:
+    async def _in_group(self, request: LittleRequest, *, here: bool) -> None:
         """Score a request, together with others that wait. A caller that is cancelled leaves the queue."""
         request.future = future = asyncio.get_running_loop().create_future()
         pixels = request.pixels
         self._waiting_pixels += pixels
         try:
-            if self._remote is None:
+            if self._remote is None or here:
                 self._groups.take([request])
             else:
                 self._remote.take(request)

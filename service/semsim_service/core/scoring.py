@@ -227,7 +227,7 @@ class ScoringCore:
         """Score one request beside others, in the threads for it, as :meth:`score` does."""
         self._reserve(call, claim)
         try:
-            return self._answer(call, *await self._work.in_turn(call, parse, claim))
+            return self._answer(call, *await self._work.in_turn(call, parse, claim, is_alone=self._company.is_alone))
         except asyncio.CancelledError:
             # A request that gives up counts, too: a queue in which all of them do would otherwise show no wait.
             call.timings.end_wait(time.monotonic())

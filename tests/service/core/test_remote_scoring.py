@@ -142,6 +142,26 @@ def approximately(value: Any) -> Any:
     return pytest.approx(value, rel=1e-4, abs=1e-5) if isinstance(value, float) else value
 
 
+def test_a_lone_caller_stays_in_the_worker(beside: Beside) -> None:
+    """One pair at a time of one caller is scored where it comes in; so the worker knows how fast its network is."""
+
+    async def alone(seed: int) -> None:
+        pair = ReceivedPair(None, picture(32, 32, seed=seed), picture(32, 32, seed=seed + 1))
+        here = lambda: Source(peer="127.0.0.1:1")  # noqa: E731
+        async with beside.core.request(Transport.HTTP, request_id="r", source=here) as call:
+            await beside.core.score(call, lambda: ReceivedRequest([pair]), Claim(1, 2 * 32 * 32))
+
+    async def work() -> None:
+        for seed in range(3):
+            await alone(seed)
+        assert beside.remote._count == 0
+        assert beside.core._work._batcher.image_seconds < 1
+        await asyncio.gather(*(alone(seed) for seed in range(3, 10)))
+        assert beside.remote._count > 0
+
+    beside.run(work)
+
+
 def test_no_request_is_lost_with_the_process(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
     """The requests that it has when it is killed are scored here, and another process is started."""
 
