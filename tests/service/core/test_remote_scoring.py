@@ -21,6 +21,7 @@ from semsim.exceptions import ImageTooSmall
 from semsim_service.core import remote_scoring
 from semsim_service.core.call import Source, Transport
 from semsim_service.core.claim import Claim
+from semsim_service.core.company import COMPANY_SECONDS
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.received import ReceivedPair, ReceivedRequest
@@ -103,7 +104,7 @@ async def ask(core: ScoringCore, seed: int, count: int = 1, **wishes: bool) -> S
     ]
     claim = Claim(count, sum(np.size(image) // 3 for pair in pairs for image in (pair.original, pair.reconstruction)))
     async with core.request(Transport.HTTP, request_id="r", source=Source) as call:
-        return await core.score_in_turn(call, lambda: ReceivedRequest(pairs, **wishes), claim)
+        return await core.score(call, lambda: ReceivedRequest(pairs, **wishes), claim)
 
 
 async def ask_many(core: ScoringCore) -> list[ScoreResponse]:
@@ -152,12 +153,15 @@ def test_a_lone_caller_stays_in_the_worker(beside: Beside) -> None:
             await beside.core.score(call, lambda: ReceivedRequest([pair]), Claim(1, 2 * 32 * 32))
 
     async def work() -> None:
-        for seed in range(3):
+        await alone(0)  # nobody knows yet that no other comes
+        await asyncio.sleep(COMPANY_SECONDS)
+        asked = beside.remote._count
+        for seed in range(1, 4):
             await alone(seed)
-        assert beside.remote._count == 0
+        assert beside.remote._count == asked
         assert beside.core._work._batcher.image_seconds < 1
-        await asyncio.gather(*(alone(seed) for seed in range(3, 10)))
-        assert beside.remote._count > 0
+        await ask(beside.core, 10)
+        assert beside.remote._count == asked + 1
 
     beside.run(work)
 
