@@ -11,18 +11,18 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 
-def tree(pid: int) -> list[psutil.Process]:
-    """A process and all below it; nothing once it has ended."""
+def tree(pid: int, *, recursive: bool = True) -> list[psutil.Process]:
+    """A process and all below it, or its children alone; nothing once it has ended."""
     try:
         root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
+        return [root, *root.children(recursive)]
     except psutil.NoSuchProcess:
         return []
 
 
 def worker(pid: int) -> psutil.Process | None:
-    """The process below ``pid`` that holds the model, which is the largest; None where there is none."""
-    return max(tree(pid)[1:], key=lambda process: memory_bytes([process]), default=None)
+    """The child of the supervisor ``pid`` that serves, which is the largest; None where there is none."""
+    return max(tree(pid, recursive=False)[1:], key=lambda process: memory_bytes([process]), default=None)
 
 
 def cpu_seconds(processes: Sequence[psutil.Process]) -> float:

@@ -86,8 +86,7 @@ def _profile(contender: Contender, cell: Cell, load: Elsewhere, sampler: str, fo
 
 def _thread_seconds(scoring: psutil.Process) -> dict[int, float]:
     """CPU that each thread of a worker, and of the processes below it, has taken so far."""
-    threads = [thread for each in tree(scoring.pid) for thread in each.threads()]
-    return {thread.id: thread.user_time + thread.system_time for thread in threads}
+    return {one.id: one.user_time + one.system_time for process in tree(scoring.pid) for one in process.threads()}
 
 
 def report(profiles: list[Profile]) -> str:

@@ -31,9 +31,9 @@ def report(soak: Soak, picture: Path | None = None) -> str:
         f"another's: {verdict.confusable}. "
         + " ".join(f"Refused, {purpose}: {tallies(verdict.refused[purpose])}." for purpose in Purpose),
         f"The worker was killed (SIGKILL) after {(times.killed - times.began) / 60:.1f} minutes; another served after "
-        f"{times.back - times.killed:.1f} s. Attempts {Fate.CUT}: {fates[Fate.CUT]}; {Fate.NO_WORKER}: "
-        f"{fates[Fate.NO_WORKER]}. Their clients saw a closed connection, came again and were answered. Cancelled and "
-        f"never answered: {verdict.cancelled_unanswered}. **Lost: {fates[Fate.LOST]}.**",
+        f"{times.back - times.killed:.1f} s, and lost its scoring process. Attempts {Fate.CUT}: {fates[Fate.CUT]}, "
+        f"{Fate.NO_WORKER}: {fates[Fate.NO_WORKER]}. Their clients saw a closed connection, came again and were "
+        f"answered. Cancelled and never answered: {verdict.cancelled_unanswered}. **Lost: {fates[Fate.LOST]}.**",
         f"SIGTERM: {verdict.owed_at_stop} requests in flight whose last byte had been sent at least "
         f"{SETTLE_SECONDS:g} s before, all answered unless listed above; {fates[Fate.STOPPED]} sent later were turned "
         f"away. The service ended after {times.exited - times.stopped:.1f} s with code {soak.exit_code}.",
@@ -82,9 +82,9 @@ def draw_memory(samples: Sequence[tuple[float, float]], times: Times, path: Path
     events = {"killed": times.killed, "serves again": times.back, "SIGTERM": times.stopped}
     for number, (name, seconds) in enumerate(events.items()):
         minutes = (seconds - begin) / 60
+        place = (minutes, 0.5 - 0.08 * number)
         axes.axvline(minutes, color="0.6", linestyle="--", linewidth=0.8)
         # Each a line lower: some are close together. The name ends at its line, where there is always room.
-        place = (minutes, 0.5 - 0.08 * number)
         axes.annotate(f"{name} ", place, xycoords=("data", "axes fraction"), fontsize=8, ha="right")
     axes.set(xlabel="minutes", ylabel="MiB (PSS, all processes)", ylim=(0, None))
     axes.grid(alpha=0.3)

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.harness.clients import Purpose
 from benchmarks.harness.log import traces_of
 from benchmarks.harness.metrics import Metrics, scrape
-from benchmarks.harness.processes import watched_memory, worker
+from benchmarks.harness.processes import tree, watched_memory, worker
 from benchmarks.harness.questions import HTTP_FORMS, UNARY_FORMS, Form, Mark, Size, ask
 from benchmarks.harness.server import Server, ServerFailed
 from benchmarks.soak.clients import Load, ask_on, settle
@@ -59,7 +59,7 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
         load.go.set()
         await asyncio.sleep(plan.seconds / 3)
         await _kill(server, times)
-        await asyncio.sleep(max(0.0, times.began + plan.seconds - time.monotonic()))
+        await asyncio.sleep(times.began + plan.seconds - time.monotonic())
         await load.pause()
         soak.counted_attempts = len(load.attempts)
         with suppress(OSError):
@@ -91,15 +91,18 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
 
 
 async def _kill(server: Server, times: Times) -> None:
-    """Kill the worker, and wait until another serves."""
-    process = worker(server.process.pid)
-    if process is None:
+    """Kill the worker, wait until another serves, and kill its scoring process, with which nothing may be lost."""
+    if (process := worker(server.process.pid)) is None:
         raise ServerFailed("expected a worker below the supervisor, got none")
     times.killed = time.monotonic()
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     await asyncio.sleep(0.1)  # its ports are closed by now
     await asyncio.to_thread(server.wait_until_ready)
     times.back = time.monotonic()
+    await asyncio.sleep(WARM_UP_SECONDS / 20)
+    for process in tree(server.process.pid):
+        if "semsim_service.core.scoring_process" in process.cmdline():
+            process.kill()
 
 
 def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:

@@ -58,10 +58,7 @@ _PART_HEADERS = (
     *("", "Content-Type: text/plain\r\n", "Content-Transfer-Encoding: base64\r\n"),
     *("X: " + "y" * 3000 + "\r\n", "\0: x\r\n", " folded\r\n"),
 )
-_SHAPES = (
-    *("", ",,", "1,8,8\t", "1e0,8,8", "٣,8,8", "0x1,8,8", "1,8,8;", "1 8 8"),
-    *(f"{10**30},8,8", "9" * 3000),
-)
+_SHAPES = (*("", ",,", "1,8,8\t", "1e0,8,8", "٣,8,8", "0x1,8,8", "1,8,8;", "1 8 8"), *(f"{10**30},8,8", "9" * 3000))
 _FOREIGN = (b"GIF89a", b"II*\0", b"\0\0\0\x0cJXL \r\n\x87\n", b"qoif", b"DDS ", b"\x93NUMPY", b"8BPS")
 """The first bytes of files of other formats."""
 WANTED = "wanted: "
