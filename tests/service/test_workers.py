@@ -56,10 +56,12 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
         asked += 10
     assert {_totals(guarded) for _ in range(6)} == {(http + asked, grpc + asked)}
     victim = guarded.workers()[0]
+    helpers = victim.children()
     victim.send_signal(signal.SIGKILL)
     while victim.is_running() and victim.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.05)
     assert _totals(guarded) == (http + asked, grpc + asked)
+    assert not psutil.wait_procs(helpers, _PATIENCE)[1], "processes that outlive their worker"
     deadline = time.monotonic() + _PATIENCE
     while list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db")) and time.monotonic() < deadline:
         time.sleep(0.1)  # the supervisor removes them when it learns of the death
