@@ -49,7 +49,9 @@ def serve(connection: socket.socket) -> None:
 
     dimension = scorer.manifest.embedding.dimension
     batcher = Batcher(scorer.embed_prepared, dimension, model.batch_size, runs, model.cache_bytes)
-    groups = GroupScoring(scorer, Preparer(scorer, Limits()), batcher, model.batch_size, is_alone=True, tell=tell)
+    # Only the cache looks for an image that came before. Within a group each is embedded once anyway.
+    preparer = Preparer(scorer, Limits(), finds_copies=model.cache_bytes > 0)
+    groups = GroupScoring(scorer, preparer, batcher, model.batch_size, is_alone=True, tell=tell)
     gc.collect()
     gc.freeze()  # no later collection looks at what is there now
     tell([], None)
