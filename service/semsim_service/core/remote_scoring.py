@@ -53,6 +53,7 @@ class RemoteScoring(asyncio.Protocol):
         self._received = bytearray()
         self._is_ready = False
         self._waiting: deque[LittleRequest] = deque()
+        self._waiting_images = 0
         self._asked: dict[int, LittleRequest] = {}
         """The requests that the process has, by their numbers."""
         self._images = 0
@@ -96,6 +97,7 @@ class RemoteScoring(asyncio.Protocol):
             self._here.take([request])
             return
         self._waiting.append(request)
+        self._waiting_images += request.images
         self._send_soon()
 
     def look(self) -> None:
@@ -136,7 +138,7 @@ class RemoteScoring(asyncio.Protocol):
         requests = [*self._asked.values(), *self._waiting]
         self._asked.clear()
         self._waiting.clear()
-        self._images = 0
+        self._images = self._waiting_images = 0
         self._here.take(requests)
         self._start_later()
 
@@ -156,8 +158,11 @@ class RemoteScoring(asyncio.Protocol):
         self._starting = asyncio.ensure_future(self.start())
 
     def _send_soon(self) -> None:
-        """Send what waits at the end of this round of the event loop: what came in one round goes as one message."""
-        if not self._will_send:
+        """Send what waits at the end of this round of the event loop: what came in one round goes as one message.
+
+        While the process is at work, less than a group only interrupts it.
+        """
+        if not self._will_send and self._waiting_images >= min(max(1, self._images), self._model.batch_size):
             self._will_send = True
             asyncio.get_running_loop().call_soon(self._send)
 
@@ -166,6 +171,7 @@ class RemoteScoring(asyncio.Protocol):
         questions = []
         while self._waiting and self._images < self._most_images:
             request = self._waiting.popleft()
+            self._waiting_images -= request.images
             if request.abandoned:
                 continue
             if not self._asked:
@@ -195,8 +201,7 @@ class RemoteScoring(asyncio.Protocol):
             request.prepare_seconds, request.inference_seconds = scored.prepare_seconds, scored.inference_seconds
             if request.future is not None and not request.future.done():
                 request.future.set_result(None)
-        if self._waiting:
-            self._send_soon()
+        self._send_soon()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> int | None:
