@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from semsim.providers import Provider
 from semsim.scorer import PairScore, Scorer
 from semsim.stages import Pause
@@ -28,6 +30,8 @@ Parse = Callable[[], ReceivedRequest]
 Worked = tuple[PreparedRequest, list[PairScore]]
 """A request whose pairs are read, and the scores of those that were decoded."""
 
+_SLOW_BATCH_SECONDS = 0.5
+"""A batch that takes longer takes nearly all of a group's time: another process would gain nothing."""
 _MOST_PIXELS = 2**22
 """The pixels of the little requests that wait, 12 MiB, from which on encoded pictures are prepared by the thread that
 decodes them: they then take less memory while they wait for the network."""
@@ -67,9 +71,17 @@ class PairWork:
         self._waiting_pixels = 0
 
     async def start(self) -> None:
-        """Start the process that scores little requests, if there is to be one."""
-        if self._remote is not None:
+        """Start the process that scores little requests, if there is to be one, and where it would serve more."""
+        if self._remote is not None and self._batch_seconds() < _SLOW_BATCH_SECONDS:
             await self._remote.start()
+
+    def _batch_seconds(self) -> float:
+        """The seconds of a run of the network over a batch."""
+        spec = self._scorer.manifest.input
+        images = np.zeros((self._scorer.batch_size, spec.height, spec.width, 3), dtype=np.uint8)
+        begin = time.monotonic()
+        self._scorer.embed_prepared(images)
+        return time.monotonic() - begin
 
     def look(self) -> None:
         """Kill that process if it hangs."""

@@ -29,6 +29,8 @@ _BATCHES_AHEAD = 12
 gives up leaves the queue."""
 _SILENT_SECONDS = 10.0
 """A group takes milliseconds. A process that has one and says nothing for so long hangs."""
+_START_SECONDS = 60.0
+"""The seconds in which a process must be ready."""
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """The seconds from the end of a process to the start of the next. They double each time, until one has answered."""
 _END_SECONDS = 1.0
@@ -61,7 +63,7 @@ class RemoteScoring(asyncio.Protocol):
         self._count = 0
         self._will_send = False
         self._heard = 0.0
-        """The time when the process last answered, or was asked after it had nothing to do."""
+        """The time when the process began, last answered, or was asked after it had nothing to do."""
         self._delay = _FIRST_DELAY
         self._closed = False
 
@@ -102,10 +104,11 @@ class RemoteScoring(asyncio.Protocol):
 
     def look(self) -> None:
         """Kill the process where it hangs. What it has is scored here then."""
-        process = self._process
-        if process is not None and self._asked and time.monotonic() - self._heard > _SILENT_SECONDS:
-            logger.error("the scoring process said nothing for %g s, and is killed", _SILENT_SECONDS)
-            process.kill()
+        limit = _SILENT_SECONDS if self._is_ready else _START_SECONDS
+        is_due = self._transport is not None and (bool(self._asked) or not self._is_ready)
+        if is_due and self._process is not None and time.monotonic() - self._heard > limit:
+            logger.error("the scoring process said nothing for %g s, and is killed", limit)
+            self._process.kill()
 
     def close(self) -> None:
         """End the process for good. Nobody should wait for an answer. Any thread may call this."""
@@ -115,6 +118,7 @@ class RemoteScoring(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the model."""
+        self._heard = time.monotonic()
         self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
         self._transport.write(message(self._model))
 

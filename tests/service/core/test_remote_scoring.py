@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 
 from semsim import Scorer
 from semsim.exceptions import ImageTooSmall
-from semsim_service.core import remote_scoring
+from semsim_service.core import pair_work, remote_scoring
 from semsim_service.core.call import Source, Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.company import COMPANY_SECONDS
@@ -205,6 +205,34 @@ def test_one_that_hangs_is_killed(
     with caplog.at_level(logging.ERROR, "semsim.service"):
         assert len(beside.run(work).results) == 1
     assert caplog.messages == ["the scoring process said nothing for 0.5 s, and is killed"]
+
+
+def test_one_that_hangs_at_its_start_is_killed(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that is not ready in time is killed. The worker scores until the next one is."""
+    monkeypatch.setattr(remote_scoring, "_START_SECONDS", 0.3)
+
+    async def work() -> None:
+        await beside.core.start()
+        beside.process.suspend()
+        looking = asyncio.create_task(beside.core.observe_queue())
+        assert len((await ask(beside.core, 1)).results) == 1
+        await until(lambda: bool(caplog.messages))
+        monkeypatch.setattr(remote_scoring, "_START_SECONDS", PATIENCE)
+        await until(lambda: beside.remote.is_ready)
+        looking.cancel()
+
+    with caplog.at_level(logging.ERROR, "semsim.service"):
+        asyncio.run(work())
+    assert caplog.messages[0] == "the scoring process said nothing for 0.3 s, and is killed"
+
+
+def test_there_is_none_beside_a_slow_network(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that takes nearly all of the time would gain nothing."""
+    monkeypatch.setattr(pair_work, "_SLOW_BATCH_SECONDS", 0.0)
+    asyncio.run(beside.core.start())
+    assert beside.remote._process is None
 
 
 def test_the_worker_scores_where_none_can_start(
