@@ -27,7 +27,7 @@ _GROUPS_AHEAD = 2
 """The groups that are prepared and not embedded: one at the network, and one behind it."""
 _BATCHES = 4
 """The batches of images in the largest group of a process that has no other work."""
-_SHORT = 3.0
+_SHORT = 2.2
 """The time of the network, in that of the preparation, up to which its run is short (measured on two cores)."""
 
 
@@ -84,7 +84,8 @@ class GroupScoring:
         self._batcher = batcher
         self._batch_size = batch_size
         self._is_alone = is_alone
-        self._most_images = (_BATCHES if is_alone else 1) * batch_size
+        self._is_short = is_alone
+        """True where the network's runs stay in this thread: the next group may then be large."""
         self._tell = tell
         self._waiting: deque[LittleRequest] = deque()
         self._embedded: deque[tuple[_PreparedGroup, Job, Exception | None]] = deque()
@@ -150,7 +151,7 @@ class GroupScoring:
         A large group is half of what waits: while their callers read the answers, the other half is scored.
         """
         half = sum(request.images for request in self._waiting) // 2
-        most = min(self._most_images, max(self._batch_size, half))
+        most = min((_BATCHES if self._is_short else 1) * self._batch_size, max(self._batch_size, half))
         group: list[LittleRequest] = []
         images, now = 0, time.monotonic()
         while self._waiting:
@@ -184,7 +185,9 @@ class GroupScoring:
 
     def _stays_here(self, job: Job, prepare_seconds: float) -> bool:
         """True where the hand-over to the network's thread would cost more than two threads at once gain."""
-        return self._is_alone and len(job.images) * self._batcher.image_seconds <= _SHORT * prepare_seconds
+        network_seconds = len(job.images) * self._batcher.image_seconds
+        self._is_short = self._is_alone and network_seconds <= _SHORT * prepare_seconds
+        return self._is_short
 
     def _take_back(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
         """Take a group from the network. The batcher's thread calls this."""
