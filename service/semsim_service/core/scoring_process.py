@@ -73,11 +73,13 @@ def _received(connection: socket.socket) -> bytes:
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes; none where the connection is closed."""
+    """So many bytes; none where the connection is closed, or is reset since the worker was killed."""
     data = bytearray(size)
     view, count = memoryview(data), 0
     while count < size:
-        received = connection.recv_into(view[count:])
+        received = 0
+        with suppress(ConnectionError):
+            received = connection.recv_into(view[count:])
         if not received:
             return b""
         count += received
