@@ -13,10 +13,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
-
 from benchmarks.harness.metrics import scrape
-from benchmarks.harness.processes import Elsewhere, awake, process, tree, worker
+from benchmarks.harness.processes import Elsewhere, awake, process, tree
 from benchmarks.harness.questions import Form
 from benchmarks.harness.reports import options, publish
 from benchmarks.serving.cells import Cell, Run, ServingPlan
@@ -65,18 +63,16 @@ def profile(data: Path, sampler: str) -> list[Profile]:
 def _profile(contender: Contender, cell: Cell, load: Elsewhere, sampler: str, folder: Path) -> Profile:
     sys.stderr.write(f"{contender.title}: {cell}\n")
     load(measure, folder, contender, cell, replace(PLAN, seconds=0.5))
-    scoring, stacks = worker(contender.pid), folder / "stacks"
+    stacks = folder / "stacks"
     over_grpc = contender.form is Form.BATCH
     port, transport = (contender.port - 1, "grpc") if over_grpc else (contender.port, "http")
-    if scoring is None:
-        raise RuntimeError("expected a worker below the supervisor, got none")
     before = scrape(port)
-    arguments = ["record", "--pid", str(scoring.pid), "--duration", f"{PLAN.seconds:.0f}", "--rate", str(_RATE)]
+    arguments = ["record", "--pid", str(contender.pid), "--duration", f"{PLAN.seconds:.0f}", "--rate", str(_RATE)]
     arguments += ["--format", "raw", "--threads", "--subprocesses", "--full-filenames", "--output", str(stacks)]
     sampling = subprocess.Popen([sampler, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    threads = _thread_seconds(scoring)
+    threads = _thread_seconds(contender.pid)
     run = load(measure, folder, contender, cell, replace(PLAN, seconds=PLAN.seconds + 0.5))
-    threads = {thread: seconds - threads.get(thread, 0.0) for thread, seconds in _thread_seconds(scoring).items()}
+    threads = {thread: seconds - threads.get(thread, 0.0) for thread, seconds in _thread_seconds(contender.pid).items()}
     if sampling.wait() != 0:
         raise RuntimeError("expected py-spy to sample the service, which needs the right to trace it")
     parts = shares(stacks.read_text().splitlines(), threads)
@@ -84,9 +80,9 @@ def _profile(contender: Contender, cell: Cell, load: Elsewhere, sampler: str, fo
     return Profile(contender, cell, cpu, stages(before, scrape(port), transport), run)
 
 
-def _thread_seconds(scoring: psutil.Process) -> dict[int, float]:
-    """CPU that each thread of a worker, and of the processes below it, has taken so far."""
-    return {one.id: one.user_time + one.system_time for process in tree(scoring.pid) for one in process.threads()}
+def _thread_seconds(pid: int) -> dict[int, float]:
+    """CPU that each thread of the supervisor, and of the processes below it, has taken so far."""
+    return {one.id: one.user_time + one.system_time for each in tree(pid) for one in each.threads()}
 
 
 def report(profiles: list[Profile]) -> str:

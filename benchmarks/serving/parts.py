@@ -75,7 +75,7 @@ RULES = tuple(
         (r"/semsim/(images/|pairs\.py)", Part.DECODING),
         (r"/semsim_service/http/(\w*_)?body\.py", Part.PARSING),
         (r"/semsim_service/grpc_transport/\w+/(wire|raw_images|score_request|inputs)\.py", Part.PARSING),
-        (r"_digest \(.*/semsim_service/core/preparing\.py", Part.DIGESTS),
+        (r"/semsim_service/core/image_digests\.py", Part.DIGESTS),
         (r"/semsim_service/core/answer\.py|_json \(.*/semsim_service/http/app\.py", Part.ANSWER),
         (r"/(semsim_v1/score_response|semsim/summary|semsim/calibration)\.py", Part.ANSWER),
         (r"combine.* \(.*/semsim/scorer\.py", Part.COMBINING),
@@ -109,8 +109,8 @@ def part_of(frames: list[str]) -> Part | None:
 def shares(folded: Iterable[str], cpu: Mapping[int, float]) -> dict[Part, float]:
     """The share of each part in the CPU of a process's threads.
 
-    Samples are lines ``thread (ID): name;frame;frame COUNT``, outermost frame first. They take some threads that wait
-    for busy, and see none without Python, so that they say only what each thread did in its own seconds of ``cpu``.
+    Samples are lines ``thread (ID): name;frame;frame COUNT``, outermost frame first, perhaps behind that of a process.
+    Some threads that wait seem busy, and those without Python are missing: ``cpu`` has the seconds of each.
     """
     sampled: defaultdict[int, Counter[Part]] = defaultdict(Counter)
     for line in folded:

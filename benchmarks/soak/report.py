@@ -31,9 +31,10 @@ def report(soak: Soak, picture: Path | None = None) -> str:
         f"another's: {verdict.confusable}. "
         + " ".join(f"Refused, {purpose}: {tallies(verdict.refused[purpose])}." for purpose in Purpose),
         f"The worker was killed (SIGKILL) after {(times.killed - times.began) / 60:.1f} minutes; another served after "
-        f"{times.back - times.killed:.1f} s, and lost its scoring process. Attempts {Fate.CUT}: {fates[Fate.CUT]}, "
-        f"{Fate.NO_WORKER}: {fates[Fate.NO_WORKER]}. Their clients saw a closed connection, came again and were "
-        f"answered. Cancelled and never answered: {verdict.cancelled_unanswered}. **Lost: {fates[Fate.LOST]}.**",
+        f"{times.back - times.killed:.1f} s. Scoring processes killed then: {soak.helpers_killed}. Attempts "
+        f"{Fate.CUT}: {fates[Fate.CUT]}; {Fate.NO_WORKER}: {fates[Fate.NO_WORKER]}. Their clients saw a closed "
+        f"connection, came again and were answered. Cancelled and never answered: {verdict.cancelled_unanswered}. "
+        f"**Lost: {fates[Fate.LOST]}.**",
         f"SIGTERM: {verdict.owed_at_stop} requests in flight whose last byte had been sent at least "
         f"{SETTLE_SECONDS:g} s before, all answered unless listed above; {fates[Fate.STOPPED]} sent later were turned "
         f"away. The service ended after {times.exited - times.stopped:.1f} s with code {soak.exit_code}.",

@@ -124,6 +124,8 @@ class Soak:
     """The service's counters before the stop; None where it did not tell them."""
     counted_attempts: int = 0
     """Attempts that were over when the service's counters were read."""
+    helpers_killed: int = 0
+    """Scoring processes that were killed after the worker."""
     exit_code: int | None = None
     """The service's exit code; None where it did not end in time."""
     verdict: Verdict = field(default_factory=Verdict)

@@ -58,7 +58,7 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
             group.create_task(ask_on(load, forms, client, number))
         load.go.set()
         await asyncio.sleep(plan.seconds / 3)
-        await _kill(server, times)
+        soak.helpers_killed = await _kill(server, times)
         await asyncio.sleep(times.began + plan.seconds - time.monotonic())
         await load.pause()
         soak.counted_attempts = len(load.attempts)
@@ -90,8 +90,8 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
     return soak
 
 
-async def _kill(server: Server, times: Times) -> None:
-    """Kill the worker, wait until another serves, and kill its scoring process, with which nothing may be lost."""
+async def _kill(server: Server, times: Times) -> int:
+    """Kill the worker, wait until another serves, and kill its scoring process. Returns the number of these: 1 or 0."""
     if (process := worker(server.process.pid)) is None:
         raise ServerFailed("expected a worker below the supervisor, got none")
     times.killed = time.monotonic()
@@ -100,9 +100,10 @@ async def _kill(server: Server, times: Times) -> None:
     await asyncio.to_thread(server.wait_until_ready)
     times.back = time.monotonic()
     await asyncio.sleep(WARM_UP_SECONDS / 20)
-    for process in tree(server.process.pid):
-        if "semsim_service.core.scoring_process" in process.cmdline():
-            process.kill()
+    helpers = [one for one in tree(server.process.pid) if "semsim_service.core.scoring_process" in one.cmdline()]
+    for process in helpers:
+        process.kill()
+    return len(helpers)
 
 
 def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:

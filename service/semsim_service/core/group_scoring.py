@@ -19,9 +19,9 @@ import numpy as np
 from semsim.scorer import PairScore, PreparedPairs, Scorer
 from semsim_service.core.batcher import Batcher
 from semsim_service.core.beside_controls import beside_controls
-from semsim_service.core.image_batch import Job
+from semsim_service.core.image_batch import Job, last_rows
+from semsim_service.core.image_digests import Digest
 from semsim_service.core.little_request import LittleRequest, wake_callers
-from semsim_service.core.preparing import Preparer, last_rows
 
 _GROUPS_AHEAD = 2
 """The groups that are prepared and not embedded: one at the network, and one behind it."""
@@ -62,29 +62,29 @@ class GroupScoring:
 
     Args:
         scorer: the model.
-        preparer: prepares the pairs.
+        digest: names the images that are the same.
         batcher: runs the network.
         batch_size: the images of a group.
-        is_alone: True where the interpreter has no other work. A short run of the network then stays in this thread.
+        owns_process: True where the interpreter has no other work. Short runs of the network stay in this thread then.
         tell: called with requests that are scored, or have failed with the error. Any thread may call it.
     """
 
     def __init__(
         self,
         scorer: Scorer,
-        preparer: Preparer,
+        digest: Digest,
         batcher: Batcher,
         batch_size: int,
         *,
-        is_alone: bool = False,
+        owns_process: bool = False,
         tell: Callable[[Sequence[LittleRequest], Exception | None], None] = wake_callers,
     ) -> None:
         self._scorer = scorer
-        self._preparer = preparer
+        self._digest = digest
         self._batcher = batcher
         self._batch_size = batch_size
-        self._is_alone = is_alone
-        self._is_short = is_alone
+        self._owns_process = owns_process
+        self._is_short = owns_process
         """True where the network's runs stay in this thread: the next group may then be large."""
         self._tell = tell
         self._waiting: deque[LittleRequest] = deque()
@@ -186,7 +186,7 @@ class GroupScoring:
     def _stays_here(self, job: Job, prepare_seconds: float) -> bool:
         """True where the hand-over to the network's thread would cost more than two threads at once gain."""
         network_seconds = len(job.images) * self._batcher.image_seconds
-        self._is_short = self._is_alone and network_seconds <= _SHORT * prepare_seconds
+        self._is_short = self._owns_process and network_seconds <= _SHORT * prepare_seconds
         return self._is_short
 
     def _take_back(self, group: _PreparedGroup, job: Job, error: Exception | None) -> None:
@@ -220,10 +220,11 @@ class GroupScoring:
 
     def _prepared(self, requests: Sequence[LittleRequest]) -> _PreparedGroup:
         begin = time.monotonic()
-        pairs, digests = self._preparer.prepare_decoded(
+        pairs = self._scorer.prepare(
             [image for request in requests for image in request.originals],
             [image for request in requests for image in request.reconstructions],
         )
+        digests = [self._digest(image) for image in pairs.images]
         seconds = time.monotonic() - begin
         for request in requests:
             request.prepare_seconds = seconds

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from semsim.scorer import PreparedPairs
+
 Images = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
 
@@ -76,3 +78,8 @@ class ImageBatch:
         """
         joined = b"".join(image.data for image in self.images)
         return np.frombuffer(joined, dtype=np.uint8).reshape(len(self.images), *self.images[0].shape)
+
+
+def last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:
+    """For each pair the later of its two rows, ``(N,)``: the pair is complete when that image is embedded."""
+    return np.maximum(pairs.originals, pairs.reconstructions)

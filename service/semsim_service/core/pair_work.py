@@ -16,9 +16,11 @@ from semsim_service.core.call import Call, Span
 from semsim_service.core.claim import Claim
 from semsim_service.core.decoding import AT_ONCE_BYTES, Decode, Decoding
 from semsim_service.core.group_scoring import GroupScoring
+from semsim_service.core.image_batch import last_rows
+from semsim_service.core.image_digests import keyed_digest
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
-from semsim_service.core.preparing import Piece, PreparedRequest, Preparer, last_rows
+from semsim_service.core.preparing import Piece, PreparedRequest, Preparer
 from semsim_service.core.received import ReceivedRequest
 from semsim_service.core.remote_scoring import RemoteScoring
 from semsim_service.core.scoring_messages import Model
@@ -52,7 +54,8 @@ class PairWork:
         # A request that times out is answered at once, and dropped if it still waits for a thread. If it has a thread,
         # its work ends at the next pause.
         self.decoding = Decoding(settings.decode_threads, settings.limits.decode)
-        self._preparer = Preparer(scorer, settings.limits)
+        digest = keyed_digest()
+        self._preparer = Preparer(scorer, settings.limits, digest)
         # A GPU's driver may hang, and LPIPS takes longer than the network: neither may hold up the event loop.
         self._on_cpu = scorer.provider.active is Provider.CPU and scorer.lpips is None
         metrics.decoders.set(self.decoding.threads)
@@ -63,10 +66,12 @@ class PairWork:
             metrics,
             settings.cache_bytes,
         )
-        self._groups = GroupScoring(scorer, self._preparer, self._batcher, settings.batch_size)
+        self._groups = GroupScoring(scorer, digest, self._batcher, settings.batch_size)
         self._remote: RemoteScoring | None = None
         if settings.scoring_process and self._on_cpu:
-            model = Model(scorer.artifact, settings.providers, settings.batch_size, settings.cache_bytes)
+            model = Model(
+                scorer.artifact, scorer.controls, settings.providers, settings.batch_size, settings.cache_bytes
+            )
             self._remote = RemoteScoring(model, self._groups, metrics)
         self._waiting_pixels = 0
 

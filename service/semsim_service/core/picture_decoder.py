@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 
 import numpy as np
@@ -15,7 +14,7 @@ from semsim import exceptions
 from semsim.exceptions import CorruptImage, InvalidImage, RequestTimeout, SemSimError
 from semsim.images import DecodeLimits, RGBImage
 from semsim.stages import Pause
-from semsim_service.core.child_environment import child_environment
+from semsim_service.core.child_process import exit_status, start_child
 from semsim_service.core.picture_process import ANSWER, LONGEST_TEXT, REQUEST
 
 _LOOK_SECONDS = 0.05
@@ -85,17 +84,7 @@ class PictureDecoder:
         if self._connection is None:
             if self._closed:
                 raise RequestTimeout("the service stops")
-            ours, theirs = socket.socketpair()
-            with theirs:
-                # A session of its own: what a terminal or a supervisor sends to all of the service's processes would
-                # end it at a picture. It ends when the service does, since the socket is closed then.
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "semsim_service.core.picture_process"],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    start_new_session=True,
-                    env=child_environment() | _MALLOC,
-                )
+            self._process, ours = start_child("semsim_service.core.picture_process", _MALLOC)
             ours.settimeout(_LOOK_SECONDS)
             self._connection = ours
         return self._connection
@@ -140,7 +129,7 @@ class PictureDecoder:
         self.kill()
         if self._closed or code == -signal.SIGALRM:
             return RequestTimeout("the request is over")
-        status = f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else code
+        status = exit_status(code)
         return DecoderEnded(f"expected a picture, got the end of the process that decoded it (exit status {status})")
 
 

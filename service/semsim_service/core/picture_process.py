@@ -15,6 +15,7 @@ import numpy as np
 
 from semsim.exceptions import InvalidImage
 from semsim.images import DecodeLimits, decode
+from semsim_service.core.exact_read import read_exactly
 
 REQUEST = struct.Struct("!QQQd")
 """The bytes of the picture, the limits of its bytes and of its pixels, and the seconds that it may take."""
@@ -27,9 +28,9 @@ LONGEST_TEXT = 1000
 
 def serve(connection: socket.socket) -> None:
     """Decode pictures until the other side closes the connection."""
-    while header := _received(connection, REQUEST.size):
+    while header := read_exactly(connection, REQUEST.size):
         size, max_bytes, max_pixels, seconds = REQUEST.unpack(header)
-        data = _received(connection, size)
+        data = read_exactly(connection, size)
         # The kernel ends this process after the time, whatever it is at, and whether the service still lives.
         signal.setitimer(signal.ITIMER_REAL, seconds)
         _answer(connection, data, DecodeLimits(max_bytes, max_pixels))
@@ -51,18 +52,6 @@ def _answer(connection: socket.socket, data: bytes, limits: DecodeLimits) -> Non
         socket.send_fds(connection, [ANSWER.pack(pixels.shape[0], pixels.shape[1], 0)], [shared])
     finally:
         os.close(shared)
-
-
-def _received(connection: socket.socket, size: int) -> bytes:
-    """So many bytes; none where the connection is closed."""
-    data = bytearray(size)
-    view, count = memoryview(data), 0
-    while count < size:
-        received = connection.recv_into(view[count:])
-        if not received:
-            return b""
-        count += received
-    return bytes(data)
 
 
 if __name__ == "__main__":

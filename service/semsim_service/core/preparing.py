@@ -1,13 +1,9 @@
 """The work on a request before the network: its pairs are read in pieces, so that few large images are held at once."""
 
-import hashlib
-import itertools
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsim.images import RGBImage
 from semsim.pairs import PairFailure, PairReader
@@ -16,10 +12,10 @@ from semsim.scorer import PreparedPairs, Scorer
 from semsim.stages import Pause
 from semsim_service.core.claim import FEW_PAIRS, LITTLE_PIXELS
 from semsim_service.core.decoding import Decode
+from semsim_service.core.image_digests import Digest
 from semsim_service.core.received import ReceivedPair, ReceivedRequest, RejectedPair
 from semsim_service.settings import Limits
 
-_DIGEST_BYTES = 32
 _PIECE_PIXELS = 2**20
 """The pixels of decoded pairs that are prepared together. Many small ones together are faster, larger ones are not."""
 _MOST_KEPT = 2**23
@@ -70,16 +66,14 @@ class Preparer:
     Args:
         scorer: the model.
         limits: the limits of a request.
-        finds_copies: False where no image is looked for among those of other requests: no two digests are equal then.
+        digest: names the images that are the same.
     """
 
-    def __init__(self, scorer: Scorer, limits: Limits, *, finds_copies: bool = True) -> None:
+    def __init__(self, scorer: Scorer, limits: Limits, digest: Digest) -> None:
         self._scorer = scorer
         self._limits = limits
         self._most_kept = max(_MOST_KEPT, 2 * limits.image_pixels)
-        # The key is this process's alone, so that the digests tell nobody else which images were seen.
-        self._digest_key = os.urandom(_DIGEST_BYTES)
-        self._numbers = None if finds_copies else itertools.count()
+        self._digest = digest
 
     def prepare(
         self, received: ReceivedRequest, decode: Decode, pause: Pause, may_join: Callable[[], bool]
@@ -118,13 +112,6 @@ class Preparer:
         pairs, digests = self._joined(parts)
         return PreparedRequest(ids, indices, failures, pairs, digests, *flags)
 
-    def prepare_decoded(
-        self, originals: Sequence[RGBImage], reconstructions: Sequence[RGBImage]
-    ) -> tuple[PreparedPairs, list[bytes]]:
-        """Prepare decoded pairs, and give the digests of the network's images."""
-        pairs = self._scorer.prepare(originals, reconstructions)
-        return pairs, [self._digest(image) for image in pairs.images]
-
     def _joined(self, parts: Sequence[PreparedPairs]) -> tuple[PreparedPairs | None, list[bytes]]:
         """The parts as one, each image once, and the images' digests."""
         digests = [[self._digest(image) for image in part.images] for part in parts]
@@ -153,16 +140,6 @@ class Preparer:
         )
         return joined, list(rows)
 
-    def _digest(self, image: RGBImage) -> bytes:
-        if self._numbers is not None:
-            return next(self._numbers).to_bytes(8)
-        return hashlib.blake2b(image.data, digest_size=_DIGEST_BYTES, key=self._digest_key).digest()
-
 
 def _read(reader: PairReader, pair: ReceivedPair | RejectedPair) -> tuple[RGBImage, RGBImage] | PairFailure:
     return pair.failure if isinstance(pair, RejectedPair) else reader.read_pair((pair.original, pair.reconstruction))
-
-
-def last_rows(pairs: PreparedPairs) -> NDArray[np.intp]:
-    """For each pair the later of its two rows, ``(N,)``: the pair is complete when that image is embedded."""
-    return np.maximum(pairs.originals, pairs.reconstructions)

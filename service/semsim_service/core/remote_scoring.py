@@ -7,16 +7,13 @@ are scored in the worker. The process is started again where it ends, and killed
 import asyncio
 import logging
 import pickle
-import signal
-import socket
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
 from typing import cast
 
-from semsim_service.core.child_environment import child_environment
+from semsim_service.core.child_process import exit_status, start_child
 from semsim_service.core.group_scoring import GroupScoring
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
@@ -53,7 +50,8 @@ class RemoteScoring(asyncio.Protocol):
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
-        self._is_ready = False
+        self.is_ready = False
+        """True where the process takes requests."""
         self._waiting: deque[LittleRequest] = deque()
         self._waiting_images = 0
         self._asked: dict[int, LittleRequest] = {}
@@ -72,30 +70,15 @@ class RemoteScoring(asyncio.Protocol):
         if self._closed:
             return
         try:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                # A session of its own: what a terminal or a supervisor sends to all of the service's processes would
-                # end it at a group. It ends when the worker does, since the socket is closed then.
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "semsim_service.core.scoring_process"],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    start_new_session=True,
-                    env=child_environment(),
-                )
+            self._process, ours = start_child("semsim_service.core.scoring_process")
             await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
         except OSError as error:  # no memory or no descriptor is left
             logger.error("no scoring process can start (%s): the worker scores until one runs", error.strerror)
             self._start_later()
 
-    @property
-    def is_ready(self) -> bool:
-        """True where the process takes requests."""
-        return self._is_ready
-
     def take(self, request: LittleRequest) -> None:
         """Score a request, together with others that wait, unless it is abandoned before."""
-        if not self._is_ready:
+        if not self.is_ready:
             self._here.take([request])
             return
         self._waiting.append(request)
@@ -104,8 +87,8 @@ class RemoteScoring(asyncio.Protocol):
 
     def look(self) -> None:
         """Kill the process where it hangs. What it has is scored here then."""
-        limit = _SILENT_SECONDS if self._is_ready else _START_SECONDS
-        is_due = self._transport is not None and (bool(self._asked) or not self._is_ready)
+        limit = _SILENT_SECONDS if self.is_ready else _START_SECONDS
+        is_due = self._transport is not None and (bool(self._asked) or not self.is_ready)
         if is_due and self._process is not None and time.monotonic() - self._heard > limit:
             logger.error("the scoring process said nothing for %g s, and is killed", limit)
             self._process.kill()
@@ -137,7 +120,7 @@ class RemoteScoring(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """Score here what the process had, and start another after a while."""
-        self._is_ready, self._transport = False, None
+        self.is_ready, self._transport = False, None
         self._received.clear()
         requests = [*self._asked.values(), *self._waiting]
         self._asked.clear()
@@ -157,7 +140,7 @@ class RemoteScoring(asyncio.Protocol):
         if (process := self._process) is not None:
             self._process, code = None, _end(process)
             self._metrics.scoring_process_ends.inc()
-            status = f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else code
+            status = exit_status(code)
             logger.error("the scoring process ended (exit status %s): the worker scores until another one runs", status)
         self._starting = asyncio.ensure_future(self.start())
 
@@ -192,7 +175,7 @@ class RemoteScoring(asyncio.Protocol):
     def _settle(self, answer: Answer) -> None:
         """Give the requests of an answer their scores, and wake their callers."""
         self._heard = time.monotonic()
-        self._is_ready = True
+        self.is_ready = True
         answer.runs.tell(self._metrics)
         for scored in answer.scored:
             self._delay = _FIRST_DELAY

@@ -69,7 +69,7 @@ class ScoringCore:
         await self._work.start()
 
     async def observe_queue(self) -> None:
-        """Keep the queue's gauges current, until cancelled."""
+        """Keep the queue's gauges current, and end a scoring process that hangs, until cancelled."""
         while True:
             self._admission.observe()
             self._work.look()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semsim.artifact import Artifact
+from semsim.chance import ControlEmbeddings
 from semsim.images import RGBImage
 from semsim.providers import ProviderSettings
 from semsim.scorer import PairScore
@@ -20,6 +21,7 @@ class Model:
     """The first message: the model, as the worker has loaded and checked it, and how it runs."""
 
     artifact: Artifact
+    controls: ControlEmbeddings | None
     providers: ProviderSettings
     batch_size: int
     cache_bytes: int

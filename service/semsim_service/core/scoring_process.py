@@ -15,12 +15,12 @@ from contextlib import suppress
 from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
 from semsim_service.core.batcher import Batcher
+from semsim_service.core.exact_read import read_exactly
 from semsim_service.core.group_scoring import GroupScoring
+from semsim_service.core.image_digests import different_digest, keyed_digest
 from semsim_service.core.little_request import LittleRequest
-from semsim_service.core.preparing import Preparer
 from semsim_service.core.run_counts import NotedRuns
 from semsim_service.core.scoring_messages import LENGTH, Answer, Model, Question, Scored, message
-from semsim_service.settings import Limits
 
 
 def serve(connection: socket.socket) -> None:
@@ -29,7 +29,8 @@ def serve(connection: socket.socket) -> None:
         return
     model: Model = pickle.loads(first)  # noqa: S301  # the worker wrote it
     keep_freed_memory(largest=2**23, most=2**26)
-    scorer = Scorer(model.artifact, providers=model.providers, batch_size=model.batch_size)
+    scorer = Scorer(model.artifact, providers=model.providers, batch_size=model.batch_size, controls=False)
+    scorer.controls = model.controls
     scorer.warm_up()
     runs, sending = NotedRuns(), threading.Lock()
 
@@ -50,8 +51,8 @@ def serve(connection: socket.socket) -> None:
     dimension = scorer.manifest.embedding.dimension
     batcher = Batcher(scorer.embed_prepared, dimension, model.batch_size, runs, model.cache_bytes)
     # Only the cache looks for an image that came before. Within a group each is embedded once anyway.
-    preparer = Preparer(scorer, Limits(), finds_copies=model.cache_bytes > 0)
-    groups = GroupScoring(scorer, preparer, batcher, model.batch_size, is_alone=True, tell=tell)
+    digest = keyed_digest() if model.cache_bytes else different_digest()
+    groups = GroupScoring(scorer, digest, batcher, model.batch_size, owns_process=True, tell=tell)
     gc.collect()
     gc.freeze()  # no later collection looks at what is there now
     tell([], None)
@@ -68,22 +69,8 @@ def serve(connection: socket.socket) -> None:
 
 def _received(connection: socket.socket) -> bytes:
     """The content of one message; nothing where the connection is closed."""
-    header = _exactly(connection, LENGTH.size)
-    return _exactly(connection, LENGTH.unpack(header)[0]) if header else b""
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes; none where the connection is closed, or is reset since the worker was killed."""
-    data = bytearray(size)
-    view, count = memoryview(data), 0
-    while count < size:
-        received = 0
-        with suppress(ConnectionError):
-            received = connection.recv_into(view[count:])
-        if not received:
-            return b""
-        count += received
-    return bytes(data)
+    header = read_exactly(connection, LENGTH.size)
+    return read_exactly(connection, LENGTH.unpack(header)[0]) if header else b""
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ _MIB = 2**20
 _SUPERVISOR_BYTES = 128 * _MIB
 _WORKER_BYTES = 384 * _MIB
 _SPARE_BYTES = 112 * _MIB
-# Measured, rounded up: the process for little requests, with the bundled model and the most pixels that wait in it.
+# Measured, rounded up: the process for little requests, with the bundled model and the most pixels that wait in it. A
+# GPU has none, which is not known here.
 _SCORING_PROCESS_BYTES = 192 * _MIB
 # Measured, rounded up: the network of LPIPS, and a pair of the most pixels that it takes.
 _LPIPS_BYTES, _LPIPS_PAIR_BYTES = 64 * _MIB, 144 * _MIB

@@ -22,6 +22,7 @@ from semsim_service.core.call import Source, Transport
 from semsim_service.core.claim import Claim
 from semsim_service.core.group_scoring import GroupScoring
 from semsim_service.core.image_batch import Job
+from semsim_service.core.image_digests import keyed_digest
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.received import ReceivedPair, ReceivedRequest
@@ -142,10 +143,10 @@ def test_a_process_of_its_own_has_large_groups(watched: Watched) -> None:
     batcher = Batcher(noted, scorer.manifest.embedding.dimension, BATCH, NotedRuns())
     groups = GroupScoring(
         scorer,
-        watched.core._work._preparer,
+        keyed_digest(),
         batcher,
         BATCH,
-        is_alone=True,
+        owns_process=True,
         tell=lambda requests, error: told.extend([error] * len(requests)),
     )
     try:

@@ -5,10 +5,10 @@ import errno
 import logging
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,17 @@ from semsim import Scorer
 from semsim.exceptions import ImageTooSmall
 from semsim_service.core import pair_work, remote_scoring
 from semsim_service.core.call import Source, Transport
+from semsim_service.core.child_process import start_child
 from semsim_service.core.claim import Claim
 from semsim_service.core.company import COMPANY_SECONDS
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
 from semsim_service.core.received import ReceivedPair, ReceivedRequest
 from semsim_service.core.remote_scoring import RemoteScoring
-from semsim_service.core.schemas import ScoreResponse
+from semsim_service.core.run_counts import NotedRuns
+from semsim_service.core.schemas import ScoredPair, ScoreResponse
 from semsim_service.core.scoring import ScoringCore
+from semsim_service.core.scoring_messages import Answer, message
 from semsim_service.settings import Settings
 from tests.conftest import CPU
 from tests.encoded import picture
@@ -143,6 +146,43 @@ def approximately(value: Any) -> Any:
     return pytest.approx(value, rel=1e-4, abs=1e-5) if isinstance(value, float) else value
 
 
+def test_it_has_the_controls_of_the_worker(calibrated_artifact: Path, metrics: ServiceMetrics) -> None:
+    """A worker whose scorer has no controls identifies nothing, wherever a request is scored."""
+    core = ScoringCore(Scorer(calibrated_artifact, providers=CPU, controls=False), Settings(providers=CPU), metrics)
+    if core._work._remote is None:
+        pytest.skip("one core has no scoring process")
+
+    async def work() -> ScoreResponse:
+        await core.start()
+        await until(lambda: core._work._remote is not None and core._work._remote.is_ready)
+        return await ask(core, 1)
+
+    try:
+        (result,) = asyncio.run(work()).results
+        assert core._work._remote._count == 1
+    finally:
+        core.close()
+    assert isinstance(result, ScoredPair)
+    assert result.chance is result.identified is None
+
+
+@pytest.mark.parametrize("said", [b"not a message of ours", message(Answer([], NotedRuns()))[:-5]])
+def test_half_an_answer_is_none(beside: Beside, said: bytes) -> None:
+    """A process that ends within an answer, or says something else, is replaced. Its requests are scored here."""
+
+    async def work() -> ScoreResponse:
+        beside.process.suspend()
+        asked = asyncio.create_task(ask(beside.core, 1))
+        await until(lambda: bool(beside.remote._asked))
+        beside.remote.data_received(said)
+        beside.process.kill()
+        answer = await asked
+        await until(lambda: beside.remote.is_ready)
+        return answer
+
+    assert len(beside.run(work).results) == 1
+
+
 def test_a_lone_caller_stays_in_the_worker(beside: Beside) -> None:
     """One pair at a time of one caller is scored where it comes in; so the worker knows how fast its network is."""
 
@@ -241,12 +281,12 @@ def test_the_worker_scores_where_none_can_start(
     """A machine without memory for another process has a service that scores, and that tries again."""
     failures = [OSError(errno.ENOMEM, "Cannot allocate memory")]
 
-    def popen(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+    def start(module: str) -> tuple["subprocess.Popen[bytes]", socket.socket]:
         if failures:
             raise failures.pop()
-        return subprocess.Popen(*arguments, **options)
+        return start_child(module)
 
-    monkeypatch.setattr(remote_scoring, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": popen}))
+    monkeypatch.setattr(remote_scoring, "start_child", start)
 
     async def work() -> None:
         await beside.core.start()

@@ -1,0 +1,43 @@
+"""The processes that a worker starts for a part of its work: how one begins, and how it ended."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+
+
+def start_child(
+    module: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    """Start a module of the service as a process. Returns it with a socket to its standard input.
+
+    Args:
+        module: the name of the module.
+        variables: environment variables beside those of this process. The service's own, of which the token may be
+            one, are left out.
+
+    Raises:
+        OSError: no memory, no process or no descriptor is left.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("SEMSIM_")}
+    path = os.pathsep.join(path for path in sys.path if path)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        # A session of its own: what a terminal or a supervisor sends to all of the service's processes would end it at
+        # its work. It ends when the worker does, since the socket is closed then.
+        process = subprocess.Popen(  # noqa: S603  # the module is one of the service's
+            [sys.executable, "-m", module],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**kept, **variables, "PYTHONPATH": path},
+        )
+    return process, ours
+
+
+def exit_status(code: int | None) -> str:
+    """A process's exit status for an error or a line of the log."""
+    return f"{code}, as the kernel ends one for want of memory" if code == -signal.SIGKILL else str(code)
