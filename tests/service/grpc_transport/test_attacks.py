@@ -11,7 +11,6 @@ from pathlib import Path
 import grpc
 import httpx
 import numpy as np
-import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -31,6 +30,7 @@ from tests.service.grpc_transport.attacking import HUGE, Attacker, remembered
 from tests.service.grpc_transport.running import raw_batch
 from tests.service.guarded import AUTHORIZATION, TOKEN
 from tests.service.live import LiveService, serving
+from tests.service.memory import anonymous_bytes, settled_bytes
 
 pytestmark = pytest.mark.slow
 
@@ -60,16 +60,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, calibrated_artifact: Path
         yield live
 
 
-def _anonymous_bytes(process: int) -> int:
-    """The anonymous memory of a process and all below it."""
-    total = 0
-    for each in [psutil.Process(process), *psutil.Process(process).children(recursive=True)]:
-        for line in Path(f"/proc/{each.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon"):
-                total += int(line.split()[1]) * 1024
-    return total
-
-
 @contextmanager
 def harmless(live: LiveService) -> Iterator[None]:
     """A block in which the service's memory hardly grows, and each of the small requests beside it is answered soon."""
@@ -91,10 +81,10 @@ def harmless(live: LiveService) -> Iterator[None]:
 
     def watch() -> None:
         while not over.wait(0.01):
-            sizes.append(_anonymous_bytes(live.process))
+            sizes.append(anonymous_bytes(live.process))
 
     threads = [threading.Thread(target=work) for work in (ask, watch)]
-    before = _anonymous_bytes(live.process)
+    before = settled_bytes(live.process)
     for thread in threads:
         thread.start()
     try:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 import psutil
 
 from tests.service.live import LiveService
+from tests.service.memory import anonymous_bytes, settled_bytes
 
 MOST_GROWTH = 64 * 2**20
 """The most bytes of anonymous memory that an attack may take."""
@@ -80,8 +80,7 @@ class Attacked:
     def bounded(self) -> Iterator[None]:
         """A block in which memory must not grow by too much, and each small request beside it is answered in time."""
         quiet = self.small_request()
-        worker = self.worker.pid
-        before = most = _anonymous(worker)
+        before = most = settled_bytes(self.live.process)
         over = threading.Event()
         beside: list[float] = []
         failures: list[BaseException] = []
@@ -89,7 +88,7 @@ class Attacked:
         def watch() -> None:
             nonlocal most
             while not over.wait(_SAMPLE_SECONDS):
-                most = max(most, _anonymous(worker))
+                most = max(most, anonymous_bytes(self.live.process))
 
         def ask() -> None:
             last = False
@@ -129,9 +128,3 @@ def read_all(connection: socket.socket) -> bytes:
     except OSError:
         pass
     return b"".join(received)
-
-
-def _anonymous(process: int) -> int:
-    """The bytes of a process's anonymous memory."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
