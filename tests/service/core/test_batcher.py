@@ -261,6 +261,7 @@ def test_a_free_fast_network_runs_in_the_callers_thread(metrics: ServiceMetrics)
         assert batcher.embed_at_once(*request_of([1, 2])) is None, "nobody knows yet how fast the network is"
         await embed(batcher, [1])
         batcher.image_seconds = 0.001
+        await until(lambda: batcher.is_free(3))  # the answer is there a moment before its run is over
         job = batcher.embed_at_once(*request_of([2, 3, 2]))
         assert job is not None
         assert_own(job, [2, 3, 2])
