@@ -3,7 +3,8 @@
 import base64
 import signal
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 
 from benchmarks.harness.server import running, semsim_serve, two_free_ports
 
+_PATIENCE = 30
 CLIENT = httpx.Client(timeout=60)
 """One client for all: making one costs more than a request."""
 
@@ -36,6 +38,14 @@ class LiveService:
     def post(self, pairs: list[dict[str, object]]) -> httpx.Response:
         """POST /score with JSON pairs."""
         return CLIENT.post(f"{self.url}/score", json={"pairs": pairs})
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait until something is true, half a minute at most."""
+    deadline = time.monotonic() + _PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from semsim.protos.semsim.v1 import scorer_pb2 as pb
 from semsim.protos.semsim.v1.scorer_pb2_grpc import ScorerStub
 from tests.service.guarded import AUTHORIZATION, Guarded
+from tests.service.live import wait_until
 
 _PATIENCE = 20
 
@@ -58,18 +59,15 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
     victim = guarded.workers()[0]
     helpers = victim.children()
     victim.send_signal(signal.SIGKILL)
-    while victim.is_running() and victim.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.05)
+    wait_until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
     assert _totals(guarded) == (http + asked, grpc + asked)
     assert not psutil.wait_procs(helpers, _PATIENCE)[1], "processes that outlive their worker"
-    deadline = time.monotonic() + _PATIENCE
-    while list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db")) and time.monotonic() < deadline:
-        time.sleep(0.1)  # the supervisor removes them when it learns of the death
-    assert not list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db"))
+    # The supervisor removes them when it learns of the death.
+    wait_until(lambda: not list(guarded.metrics.glob(f"gauge_live*_{victim.pid}.db")))
     assert guarded.total("semsim_model_info") == 1
-    while not (deaths := guarded.total("semsim_worker_deaths_total", cause="killed")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert deaths == guarded.total("semsim_worker_deaths_total") == 1
+    wait_until(lambda: guarded.total("semsim_worker_deaths_total", cause="killed") > 0)
+    assert guarded.total("semsim_worker_deaths_total", cause="killed") == 1
+    assert guarded.total("semsim_worker_deaths_total") == 1
     assert f"worker {victim.pid} died after ".encode() in guarded.live.log
     assert guarded.total("process_resident_memory_bytes") > 2**26
     assert guarded.total("semsim_connections", transport="http") >= 1

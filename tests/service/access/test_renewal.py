@@ -25,7 +25,7 @@ from tests.encoded import encode, picture
 from tests.service.grpc_transport.certificates import Authority, Signed
 from tests.service.grpc_transport.running import raw_batch
 from tests.service.guarded import TOKEN, serving_workers
-from tests.service.live import LiveService, base64_pair, serving
+from tests.service.live import LiveService, base64_pair, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -101,14 +101,6 @@ class Renewed:
         before = self.live.log.count(awaited)
         psutil.Process(self.live.process).send_signal(signal.SIGHUP)
         wait_until(lambda: self.live.log.count(awaited) > before)
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Wait for something that comes soon."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

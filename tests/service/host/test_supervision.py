@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.conftest import ROOT
 from tests.service.host.supervised_sleepers import READY
+from tests.service.live import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -36,15 +37,6 @@ def supervising(metrics: Path, program: str = READY) -> Iterator["subprocess.Pop
             supervisor.kill()
 
 
-def until(true: Callable[[], bool]) -> float:
-    """Wait until something is true. Returns the seconds that it took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < _PATIENCE
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 def worker(supervisor: "subprocess.Popen[str]", metrics: Path, *others: int) -> psutil.Process:
     """The worker that has told that it is ready, and is none of ``others``."""
 
@@ -52,7 +44,7 @@ def worker(supervisor: "subprocess.Popen[str]", metrics: Path, *others: int) -> 
         children = psutil.Process(supervisor.pid).children()
         return [child for child in children if child.pid not in others and (metrics / f"ready_{child.pid}").exists()]
 
-    until(lambda: bool(ready()))
+    wait_until(lambda: bool(ready()))
     return ready()[0]
 
 

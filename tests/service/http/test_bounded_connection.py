@@ -2,11 +2,14 @@
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import httpx
@@ -15,7 +18,7 @@ import pytest
 from benchmarks.harness.server import semsim_serve
 from semsim_service.http.bounded_connection import UNWANTED_SECONDS
 from tests.service.http.attacked import Attacked, read_all
-from tests.service.live import serving
+from tests.service.live import serving, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -138,29 +141,44 @@ def test_connections_at_work_leave_a_share_to_health_checks(attacked: Attacked) 
     attacked.small_request()
 
 
-def beside_fifty(attacked: Attacked, *paths: str) -> float:
-    """The seconds that a small request takes beside fifty connections that ask for pages again and again."""
-    over = threading.Event()
-    counts = []
+def ask_for_pages(port: int, paths: Sequence[str], over: Event, counts: Connection) -> None:
+    """Ask for pages again and again over as many connections as paths, and tell how many each had in the end."""
 
-    def ask(path: str) -> None:
+    def ask(path: str) -> int:
         count = 0
-        with closing(HTTPConnection("127.0.0.1", attacked.port)) as connection:
+        with closing(HTTPConnection("127.0.0.1", port)) as connection:
             while not over.is_set():
                 connection.request("GET", path)
                 answer = connection.getresponse()
                 count += bool(answer.read()) and answer.status == 200
-        counts.append(count)
+        return count
 
-    threads = [threading.Thread(target=ask, args=(paths[i % len(paths)],)) for i in range(50)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
-    during = attacked.small_request()
-    over.set()
-    for thread in threads:
-        thread.join()
-    assert len(counts) == sum(count > 0 for count in counts) == len(threads)
+    with ThreadPoolExecutor(len(paths)) as pool:
+        counts.send(list(pool.map(ask, paths)))
+
+
+def beside_fifty(attacked: Attacked, *paths: str) -> float:
+    """The seconds that a small request takes beside fifty connections that ask for pages again and again.
+
+    Those fifty are a process of their own: beside fifty threads, the small request would wait for its own interpreter.
+    """
+    each = [paths[i % len(paths)] for i in range(50)]
+    spawning = get_context("spawn")
+    over = spawning.Event()
+    counts, theirs = spawning.Pipe(duplex=False)
+    process = spawning.Process(target=ask_for_pages, args=(attacked.port, each, over, theirs))
+    process.start()
+    theirs.close()
+    try:
+        wait_until(lambda: attacked.connections() >= len(each))
+        time.sleep(1)
+        during = attacked.small_request()
+    finally:
+        over.set()
+    answers = counts.recv()
+    process.join()
+    assert len(answers) == len(each)
+    assert all(answers)
     return during
 
 

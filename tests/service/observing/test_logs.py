@@ -6,7 +6,6 @@ import logging
 import socket
 import struct
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from semsim.images import decode
 from semsim_service.observing import logs
 from tests.encoded import encode, picture
 from tests.service.guarded import Guarded
-from tests.service.live import CLIENT, LiveService, base64_pair
+from tests.service.live import CLIENT, LiveService, base64_pair, wait_until
 
 SECRET = "PRIVATE-ORIGINAL"  # noqa: S105
 
@@ -120,9 +119,8 @@ def test_malformed_bodies_write_no_lines(written: io.StringIO) -> None:
 
 def test_a_live_service_writes_nothing_else(service: LiveService) -> None:
     """Every line of a service, from its start on, is an object. By default a request writes none."""
-    image, deadline = encode(picture()), time.monotonic() + 30
-    while b'"ready: ' not in service.log and time.monotonic() < deadline:
-        time.sleep(0.05)  # the supervisor tells it some time after the worker answers
+    image = encode(picture())
+    wait_until(lambda: b'"ready: ' in service.log)  # the supervisor tells it some time after the worker answers
     before = service.log
     assert service.post([base64_pair(image, image)]).status_code == 200
     assert service.log == before
