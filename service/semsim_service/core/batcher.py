@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,12 @@ class Batcher:
         job = self.job(images, digests, last_rows)
         job.finish, job.wanted = lambda _, error: wake([future], error), lambda: not future.done()
         self.submit(job)
-        await future
+        try:
+            await future
+        finally:
+            if future.cancelled():
+                with self._wakeup, suppress(ValueError):
+                    self._waiting.remove(job)
         return job
 
     def submit(self, job: Job) -> None:

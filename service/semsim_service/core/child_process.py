@@ -26,10 +26,11 @@ def start_child(
     path = os.pathsep.join(path for path in sys.path if path)
     ours, theirs = socket.socketpair()
     with theirs:
+        # With -P the current folder holds none of its modules, and those are found where the worker found its own.
         # A session of its own: what a terminal or a supervisor sends to all of the service's processes would end it at
         # its work. It ends when the worker does, since the socket is closed then.
         process = subprocess.Popen(  # noqa: S603  # the module is one of the service's
-            [sys.executable, "-m", module],
+            [sys.executable, "-P", "-m", module],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             start_new_session=True,

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -100,6 +101,11 @@ class GroupScoring:
         with self._wakeup:
             self._waiting.extend(requests)
             self._wakeup.notify()
+
+    def forget(self, request: LittleRequest) -> None:
+        """Let go of a request that is abandoned, if it still waits. Any thread may call it."""
+        with self._wakeup, suppress(ValueError):
+            self._waiting.remove(request)
 
     def score_at_once(self, request: LittleRequest) -> bool:
         """Score a request in this thread, where the network is free for it; False where it is not.

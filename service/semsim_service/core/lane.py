@@ -23,7 +23,7 @@ class Lane:
     """
 
     def __init__(self, name: str, threads: int) -> None:
-        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any], float] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Future[Any], list[Callable[[], Any]], float] | None] = SimpleQueue()
         self._deadlines: list[float | None] = [None] * threads
         self._threads: list[threading.Thread] = []
         self._name = name
@@ -38,7 +38,9 @@ class Lane:
         if not self._threads:
             self._start()
         future: Future[_Result] = Future()
-        self._queue.put((future, work, deadline))
+        kept: list[Callable[[], Any]] = [work]
+        future.add_done_callback(lambda _: kept.clear())  # what is cancelled stays in the queue, without its request
+        self._queue.put((future, kept, deadline))
         return asyncio.wrap_future(future)  # no coroutine, whose frame an error would hold, and the frame the future
 
     @property
@@ -72,12 +74,12 @@ class Lane:
             self._do(index, *task)
             del task  # it holds the request
 
-    def _do(self, index: int, future: Future[_Result], work: Callable[[], _Result], deadline: float) -> None:
+    def _do(self, index: int, future: Future[_Result], kept: list[Callable[[], _Result]], deadline: float) -> None:
         if not future.set_running_or_notify_cancel():
             return
         self._deadlines[index] = deadline
         try:
-            result = work()
+            result = kept[0]()
         except BaseException as error:  # noqa: BLE001  # whoever asked gets it
             self._deadlines[index] = None  # first: who has the answer finds the thread free
             future.set_exception(error)

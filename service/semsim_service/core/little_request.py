@@ -32,6 +32,8 @@ class LittleRequest:
     alone: bool = False
     """True where it failed among others."""
     abandoned: bool = False
+    sent: float = 0.0
+    """The time when it went to another process, seconds of ``time.monotonic``."""
 
     @property
     def images(self) -> int:

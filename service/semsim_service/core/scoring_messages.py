@@ -27,6 +27,8 @@ class Model:
     cache_bytes: int
 
 
+TRIAL = 0
+"""The number of the first question: known pairs, whose scores must be those of the worker."""
 Question = tuple[int, Sequence[RGBImage], Sequence[RGBImage], bool, bool]
 """A little request: its number, its originals and reconstructions, and its wish for controls and for histograms. A
 message holds several."""
@@ -46,7 +48,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A message of the process: the scores of a group. The first one, when the model is warm, has none."""
+    """A message of the process: the scores of a group. The first one has those of the trial alone."""
 
     scored: Sequence[Scored]
     runs: NotedRuns

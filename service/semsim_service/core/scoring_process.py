@@ -10,7 +10,6 @@ import pickle
 import socket
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 
 from semsim.memory import keep_freed_memory
 from semsim.scorer import Scorer
@@ -28,6 +27,7 @@ def serve(connection: socket.socket) -> None:
     if not (first := _received(connection)):
         return
     model: Model = pickle.loads(first)  # noqa: S301  # the worker wrote it
+    del first
     keep_freed_memory(largest=2**23, most=2**26)
     scorer = Scorer(model.artifact, providers=model.providers, batch_size=model.batch_size, controls=False)
     scorer.controls = model.controls
@@ -45,8 +45,11 @@ def serve(connection: socket.socket) -> None:
             )
             for request in requests
         ]
-        with sending, suppress(OSError):  # the worker has gone
-            connection.sendall(message(Answer(scored, runs.taken())))
+        try:
+            with sending:
+                connection.sendall(message(Answer(scored, runs.taken())))
+        except BaseException:  # noqa: BLE001
+            os._exit(1)  # the worker has gone, or learns so that it must score these requests itself
 
     dimension = scorer.manifest.embedding.dimension
     batcher = Batcher(scorer.embed_prepared, dimension, model.batch_size, runs, model.cache_bytes)
@@ -55,7 +58,6 @@ def serve(connection: socket.socket) -> None:
     groups = GroupScoring(scorer, digest, batcher, model.batch_size, owns_process=True, tell=tell)
     gc.collect()
     gc.freeze()  # no later collection looks at what is there now
-    tell([], None)
     while data := _received(connection):
         questions: Sequence[Question] = pickle.loads(data)  # noqa: S301
         groups.take(

@@ -146,6 +146,7 @@ def test_a_cancelled_caller_leaves_the_queue(metrics: ServiceMetrics) -> None:
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.wait([gone])
+        assert len(batcher._waiting) == 1, "its images take no memory"
         network.go.set()
         await first
         return await stays

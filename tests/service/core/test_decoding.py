@@ -1,7 +1,9 @@
 """Hostile pictures hold up neither small requests, nor a deadline, nor a stop."""
 
 import asyncio
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -86,6 +88,30 @@ def test_the_deadline_ends_the_work(core: ScoringCore) -> None:
         began = time.monotonic()
         await until(lambda: core.decoders_busy == 0)
         assert time.monotonic() - began < 5
+
+    asyncio.run(run())
+
+
+def test_who_gives_up_leaves_no_body() -> None:
+    """Work that waits for a thread is let go of when its caller is: any number may come and go."""
+
+    class Body:
+        """A request that may be large."""
+
+        def work(self) -> None:
+            """Do nothing with it."""
+
+    async def run() -> None:
+        lane, go = Lane("test", 1), threading.Event()
+        first = lane.run(go.wait, time.monotonic() + PATIENCE)
+        body = Body()
+        second, left = lane.run(body.work, time.monotonic() + PATIENCE), weakref.ref(body)
+        del body
+        second.cancel()
+        await until(lambda: left() is None)
+        go.set()
+        await first
+        assert lane.close(PATIENCE)
 
     asyncio.run(run())
 

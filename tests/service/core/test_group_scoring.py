@@ -227,6 +227,27 @@ def test_equal_images_of_two_requests_are_embedded_once(watched: Watched) -> Non
     assert REGISTRY.get_sample_value("semsim_images_total", {"source": "batch"}) == before + 4
 
 
+def test_who_gives_up_leaves_no_images(watched: Watched) -> None:
+    """A request that waits for its group leaves the queue with its caller: any number may come and go."""
+
+    async def run() -> None:
+        waiting, others = watched.core._work._groups._waiting, []
+        watched.go.clear()
+        for count in (1, 2):  # one at the network, and one behind it
+            others.append(asyncio.create_task(watched.ask(pairs(1, seed=100 * count))))
+            await until(lambda count=count: len(watched.prepared) == count)  # type: ignore[misc]
+        gone = [asyncio.create_task(watched.ask(pairs(4, seed=i))) for i in range(5)]
+        await until(lambda: len(waiting) == len(gone))
+        for task in gone:
+            task.cancel()
+        await asyncio.wait(gone)
+        assert not waiting
+        watched.go.set()
+        await asyncio.gather(*others)
+
+    asyncio.run(run())
+
+
 def test_encoded_pictures_join_a_group_once_they_are_decoded(watched: Watched) -> None:
     """A small PNG is decoded in a thread for it; a bad one fails its pair alone."""
     (first, second), files = pairs(1, seed=1)[0], list[ReceivedPair]()

@@ -7,7 +7,11 @@ import os
 import signal
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +29,14 @@ from semsim_service.core.claim import Claim
 from semsim_service.core.company import COMPANY_SECONDS
 from semsim_service.core.little_request import LittleRequest
 from semsim_service.core.metrics import ServiceMetrics
+from semsim_service.core.pair_work import known_pairs
 from semsim_service.core.received import ReceivedPair, ReceivedRequest
 from semsim_service.core.remote_scoring import RemoteScoring
 from semsim_service.core.run_counts import NotedRuns
 from semsim_service.core.schemas import ScoredPair, ScoreResponse
 from semsim_service.core.scoring import ScoringCore
-from semsim_service.core.scoring_messages import Answer, message
+from semsim_service.core.scoring_messages import TRIAL, Answer, message
+from semsim_service.core.scoring_process import serve
 from semsim_service.settings import Settings
 from tests.conftest import CPU
 from tests.encoded import picture
@@ -230,6 +236,75 @@ def test_no_request_is_lost_with_the_process(beside: Beside, caplog: pytest.LogC
     assert line.startswith("the scoring process ended (exit status -9, as the kernel ends one for want of memory)")
 
 
+def test_another_one_has_the_priority_of_the_first(beside: Beside) -> None:
+    """The thread of the event loop gives way to the network, after the first start. No later process does."""
+
+    async def work() -> tuple[int, int]:
+        os.nice(3)
+        first = beside.process
+        first.kill()
+        await until(lambda: beside.remote.is_ready and beside.process.pid != first.pid)
+        return beside.process.nice(), psutil.Process().nice()
+
+    with ThreadPoolExecutor(1) as pool:  # it alone is nicer after this
+        there, here = pool.submit(beside.run, work).result()
+    assert there == here
+
+
+def test_it_has_the_code_of_its_worker(
+    beside: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder in which a service starts may hold another `semsim`: its scores would be others'."""
+    for package in ("semsim", "semsim_service"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+
+    async def work() -> ScoreResponse:
+        return await ask(beside.core, 1)
+
+    assert len(beside.run(work).results) == 1
+    assert not caplog.messages
+
+
+def test_one_with_other_scores_is_not_used(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
+    """Where a package is exchanged under a worker, two versions would score: the worker then scores alone."""
+
+    async def work() -> None:
+        trial = known_pairs(beside.core._work._scorer)
+        trial.scores[1] = replace(trial.scores[1], distance=trial.scores[1].distance * 1.01)
+        await beside.remote.start(trial)
+        await until(lambda: len(caplog.messages) == 2)
+        await asyncio.sleep(2 * remote_scoring._FIRST_DELAY)
+        assert beside.remote._process is None
+        assert not beside.remote.is_ready
+        assert len((await ask(beside.core, 1)).results) == 1
+
+    before = total("semsim_scoring_process_ends_total")
+    asyncio.run(work())
+    assert total("semsim_scoring_process_ends_total") == before + 1
+    reason = "gave a known pair other scores than the worker, perhaps those of another version"
+    assert caplog.messages == [
+        f"the scoring process {reason}, and is killed",
+        "the scoring process ended (killed by its worker): the worker scores alone until it is started again",
+    ]
+
+
+def test_one_that_cannot_score_is_replaced(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
+    """A process that fails at the trial, perhaps for want of memory, gets no request."""
+    bad = LittleRequest([picture(5, 5, seed=1)], [picture(5, 5, seed=1)], controls=True, histogram=False)
+
+    async def work() -> None:
+        await beside.remote.start(bad)
+        await until(lambda: bool(caplog.messages))
+        assert not beside.remote.is_ready
+        beside.remote._trial = known_pairs(beside.core._work._scorer)
+        await until(lambda: beside.remote.is_ready)
+
+    asyncio.run(work())
+    assert caplog.messages[0] == "the scoring process could not score a known pair, and is killed"
+
+
 def test_one_that_hangs_is_killed(
     beside: Beside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -245,6 +320,87 @@ def test_one_that_hangs_is_killed(
     with caplog.at_level(logging.ERROR, "semsim.service"):
         assert len(beside.run(work).results) == 1
     assert caplog.messages == ["the scoring process said nothing for 0.5 s, and is killed"]
+
+
+def test_one_that_does_not_die_has_no_request(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may take long to end a process, which waits for a disk perhaps. Nobody waits for it."""
+    monkeypatch.setattr(remote_scoring, "_SILENT_SECONDS", 0.5)
+
+    async def work() -> ScoreResponse:
+        process = beside.process
+        monkeypatch.setattr(beside.remote._process, "kill", lambda: None)
+        process.suspend()
+        try:
+            return await ask(beside.core, 2)
+        finally:
+            process.kill()
+
+    assert len(beside.run(work).results) == 1
+
+
+def test_one_that_loses_a_request_is_killed(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that answers others, and one never, is killed: the one is scored here."""
+    monkeypatch.setattr(remote_scoring, "_LOST_SECONDS", 0.5)
+    there = beside.remote
+
+    async def work() -> None:
+        send, lost = there._send, asyncio.create_task(ask(beside.core, 1))
+        monkeypatch.setattr(remote_scoring, "message", lambda _: b"")
+        await until(lambda: bool(there._asked))
+        monkeypatch.undo()
+        monkeypatch.setattr(remote_scoring, "_LOST_SECONDS", 0.5)
+        assert there._send == send
+        while not lost.done():
+            assert len((await ask(beside.core, 2, 8)).results) == 8
+        assert len(lost.result().results) == 1
+
+    beside.run(work)
+    assert caplog.messages[0] == "the scoring process did not answer a request within 0.5 s, and is killed"
+
+
+def test_a_question_that_cannot_be_sent_is_answered_here(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without memory for a message scores what it would have sent."""
+    failures = [MemoryError()]
+
+    def fail(content: object) -> bytes:
+        if failures:
+            raise failures.pop()
+        return message(content)
+
+    async def work() -> list[ScoreResponse]:
+        monkeypatch.setattr(remote_scoring, "message", fail)
+        return await ask_many(beside.core)
+
+    assert len(beside.run(work)) == 60
+
+
+def test_an_answer_that_cannot_be_sent_ends_the_process(
+    beside: Beside, calibrated_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker learns by the end of the process that it must score what was asked."""
+    exits: list[int] = []
+
+    def leave(code: int) -> None:
+        exits.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", leave)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve, theirs)
+        ours.shutdown(socket.SHUT_RD)
+        ours.sendall(message(beside.remote._model))
+        picture_of_it = picture(32, 32, seed=1)
+        ours.sendall(message([(TRIAL, [picture_of_it], [picture_of_it], True, False)]))
+        deadline = time.monotonic() + PATIENCE
+        while not exits and time.monotonic() < deadline:
+            time.sleep(0.01)
+        ours.shutdown(socket.SHUT_WR)
+        with pytest.raises(SystemExit):
+            serving.result(PATIENCE)
+    assert exits == [1, 0]
 
 
 def test_one_that_hangs_at_its_start_is_killed(
@@ -265,7 +421,7 @@ def test_one_that_hangs_at_its_start_is_killed(
 
     with caplog.at_level(logging.ERROR, "semsim.service"):
         asyncio.run(work())
-    assert caplog.messages[0] == "the scoring process said nothing for 0.3 s, and is killed"
+    assert caplog.messages[0] == "the scoring process was not ready within 0.3 s, and is killed"
 
 
 def test_there_is_none_beside_a_slow_network(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +435,7 @@ def test_the_worker_scores_where_none_can_start(
     beside: Beside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A machine without memory for another process has a service that scores, and that tries again."""
-    failures = [OSError(errno.ENOMEM, "Cannot allocate memory")]
+    failures = [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")]
 
     def start(module: str) -> tuple["subprocess.Popen[bytes]", socket.socket]:
         if failures:
@@ -297,8 +453,10 @@ def test_the_worker_scores_where_none_can_start(
 
     with caplog.at_level(logging.ERROR, "semsim.service"):
         asyncio.run(work())
-    reason = "no scoring process can start (Cannot allocate memory): the worker scores until one runs"
-    assert caplog.messages == [reason]
+    assert caplog.messages == [
+        f"no scoring process can start ({reason}): the worker scores until one runs"
+        for reason in ("Cannot allocate memory", "MemoryError")
+    ]
 
 
 def test_a_request_that_fails_there_has_its_error_here(beside: Beside) -> None:
@@ -331,6 +489,8 @@ def test_who_gives_up_is_not_sent(beside: Beside) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        assert not beside.remote._waiting, "their images take no memory"
+        assert beside.remote._waiting_images == 0
         last = asyncio.create_task(ask(beside.core, 100))
         beside.process.resume()
         assert len((await last).results) == 1
@@ -366,5 +526,32 @@ def test_there_is_none_where_it_is_not_wanted(
     try:
         asyncio.run(core.start())
         assert core._work._remote is None
+    finally:
+        core.close()
+
+
+def test_lpips_does_not_hold_up_the_event_loop(calibrated_artifact: Path, metrics: ServiceMetrics) -> None:
+    """LPIPS takes longer than the network: where there is one, raw pairs are prepared in a thread, too."""
+    threads = []
+
+    class Lpips:
+        """It stands for LPIPS, and notes the threads in which it runs."""
+
+        def takes(self, height: int, width: int) -> bool:
+            """Images of any size are taken."""
+            return True
+
+        def distances(self, originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+            """Note the thread, and return zeros."""
+            threads.append(threading.current_thread())
+            return np.zeros(len(originals))
+
+    scorer = Scorer(calibrated_artifact, providers=CPU)
+    scorer.lpips = Lpips()  # type: ignore[assignment]
+    core = ScoringCore(scorer, Settings(providers=CPU), metrics)
+    try:
+        assert len(asyncio.run(ask(core, 1)).results) == 1
+        assert threads
+        assert threading.main_thread() not in threads
     finally:
         core.close()
