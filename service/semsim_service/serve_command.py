@@ -63,6 +63,8 @@ def serve(
         raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
     from semsim_service.host.home import home_of
 
+    # Until the supervisor handles it: it would end the supervisor while it starts.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
     # gRPC's C++ would write lines of another form beside the one that says what is wrong.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -95,8 +97,6 @@ def serve(
     # Longer than clients' pools and load balancers keep idle connections, usually 60 s: they must be the first to
     # close, or a request is lost that is sent while the service closes.
     arguments += ["--timeout-keep-alive", "75"]
-    # Until the supervisor handles it: it would end the supervisor while it starts.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 
@@ -106,11 +106,11 @@ def _check(host: str, port: int) -> dict[str, str]:
     BentoML's process checks again, but takes seconds to get there. Its workers run in another folder.
     """
     from semsim_service.host.home import check_room, writable_home
-    from semsim_service.host.preflight import check_addresses, check_settings, try_model
+    from semsim_service.host.preflight import check_addresses, check_bentoml, check_settings, try_model
     from semsim_service.settings import load_settings
 
     settings = load_settings()
-    _check_bentoml()
+    check_bentoml()
     check_settings(settings)
     check_addresses(settings, host, port)
     try_model(settings)
@@ -122,24 +122,6 @@ def _check(host: str, port: int) -> dict[str, str]:
     paths = _absolute(settings) | {"BENTOML_HOME": str(home.absolute())}
     config = os.environ.get("SEMSIM_CONFIG")
     return paths | ({"SEMSIM_CONFIG": str(Path(config).absolute())} if config else {})
-
-
-def _check_bentoml() -> None:
-    """Refuse a configuration of BentoML's own that it cannot read: it would write a trace of dozens of lines.
-
-    Raises:
-        InvalidOption: BentoML cannot read it.
-    """
-    names = [name for name in ("BENTOML_CONFIG", "BENTOML_CONFIG_OPTIONS") if os.environ.get(name)]
-    if not names:  # the import takes a second
-        return
-    from semsim.exceptions import InvalidOption
-
-    try:
-        importlib.import_module("bentoml._internal.configuration.containers")
-    except Exception as error:  # noqa: BLE001  # whatever it raises at a value that it did not foresee
-        reason = str(error).partition(" in {")[0].replace("\n", " ")
-        raise InvalidOption(f"expected {' and '.join(names)} that BentoML can read, got: {reason}") from None
 
 
 def _absolute(settings: "BaseModel", prefix: str = "SEMSIM_") -> dict[str, str]:

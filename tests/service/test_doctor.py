@@ -1,16 +1,23 @@
 """`semsim doctor`: what it finds on this machine, and what keeps a service from starting."""
 
+import errno
+import fcntl
 import importlib.util
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from semsim_service.host import home as homes
 from semsim_service.host import machine_limits
 from semsim_service.host.machine_limits import cpu_quota, free_memory, nvidia_driver
+from tests.conftest import ROOT
 from tests.semsim.commands.conftest import Semsim, semsim  # noqa: F401 - a fixture
 from tests.service.test_serve_command import free_neighbours
 
@@ -66,6 +73,54 @@ def test_what_keeps_a_service_from_starting_is_a_problem(
     shown = semsim("doctor")
     assert shown.returncode == 1
     assert "-> pip install 'semsim[serve]'" in shown.stdout
+
+
+def test_the_home_is_what_a_start_would_find(
+    semsim: Semsim,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A home that is a file, that another server has, or that has no room, is a problem."""
+
+    def disk(home: Path) -> list[str]:
+        monkeypatch.setenv("BENTOML_HOME", str(home))
+        shown = semsim("doctor", "--port", port, "--json")
+        report = json.loads(shown.stdout)
+        found = told(report["findings"], "disk")
+        assert shown.returncode == any(line.startswith("problem") for line in found)
+        return found
+
+    port, home = free_neighbours(), tmp_path / "home"
+    assert disk(home) == [f"fine: BENTOML_HOME {home} has room for the metrics"]
+    assert not home.exists(), "nothing is left behind"
+    home.touch()
+    assert disk(home)[0].startswith("problem: expected a BENTOML_HOME that can be written")
+    (used := tmp_path / "used").mkdir()
+    with (used / "semsim.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "which another one is using" in disk(used)[0]
+    assert disk(used)[0].startswith("fine")
+    real = homes._probe
+
+    def probe(folder: Path, size: int) -> None:
+        if folder == used:
+            raise OSError(failure, os.strerror(failure))
+        real(folder, size)
+
+    monkeypatch.setattr(homes, "_probe", probe)
+    failure = errno.ENOSPC
+    assert "a full disk: 640 KiB" in disk(used)[0]
+    failure = errno.EROFS
+    assert disk(used) == [f"missing: BENTOML_HOME {used} is read-only: a folder for temporary files is taken instead"]
+
+
+def test_a_configuration_of_bentoml_that_keeps_it_from_starting_is_told(tmp_path: Path) -> None:
+    """The examination reads what BentoML will read."""
+    environment = os.environ | {"BENTOML_HOME": str(tmp_path), "BENTOML_CONFIG": "/nowhere"}
+    command = [sys.executable, "-m", "semsim", "doctor", "--port", str(free_neighbours())]
+    shown = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert shown.returncode == 1, shown.stderr
+    assert "expected BENTOML_CONFIG that BentoML can read" in shown.stdout
 
 
 def test_the_system_is_read(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from benchmarks.harness.metrics import scrape
 from benchmarks.harness.server import running, semsim_serve
 from tests.encoded import encode, picture, png_chunk
 from tests.semsim.images.damaging import JPEG_END, scans
-from tests.service.live import LiveService, base64_pair, serving
+from tests.service.live import LiveService, base64_pair, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -160,6 +160,30 @@ def test_an_attack_costs_little_and_holds_up_nobody(attacked: LiveService, name:
     assert grown < MOST_GROWTH
 
 
+def test_large_pictures_at_sigterm_are_scored(tmp_path: Path, small_artifact: Path) -> None:
+    """A stop takes no process away from a request that is accepted, also where all processes get the signal."""
+    body = {"pairs": flat_pairs()[:2]}
+    with (
+        running(semsim_serve(), tmp_path, {"SEMSIM_ARTIFACT": str(small_artifact)}) as server,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        sent = [pool.submit(httpx.post, f"{server.url}/score", json=body, timeout=60) for _ in range(2)]
+        everybody = psutil.Process(server.process.pid)
+        wait_until(lambda: len(decoders_of(everybody)) == 2)
+        server.process.send_signal(signal.SIGTERM)
+        for decoder in decoders_of(everybody):  # as systemd does
+            decoder.send_signal(signal.SIGTERM)
+        results = [one for each in sent for one in each.result().json()["results"]]
+        server.process.wait(30)
+    assert ["distance" in one for one in results] == [True] * 4
+    assert b"DecoderEnded" not in (tmp_path / "service.log").read_bytes()
+
+
+def decoders_of(server: psutil.Process) -> list[psutil.Process]:
+    """The processes that decode pictures, of a server."""
+    return [child for child in server.children(recursive=True) if "picture_process" in " ".join(child.cmdline())]
+
+
 def test_a_service_that_decodes_ends_at_sigterm(tmp_path: Path, small_artifact: Path) -> None:
     """A stop ends after the time of a request and some seconds, whatever is decoded, and leaves no process."""
     settings = {"SEMSIM_ARTIFACT": str(small_artifact), "SEMSIM_REQUEST_SECONDS": "4", "SEMSIM_DECODE_THREADS": "1"}
@@ -167,15 +191,12 @@ def test_a_service_that_decodes_ends_at_sigterm(tmp_path: Path, small_artifact: 
     with running(semsim_serve(), tmp_path, settings) as server, ThreadPoolExecutor(3) as pool:
         sent = [pool.submit(httpx.post, f"{server.url}/score", json=body, timeout=60) for _ in range(3)]
         whole = psutil.Process(server.process.pid)
-        deadline = time.monotonic() + 60
-        while not any("picture_process" in " ".join(child.cmdline()) for child in whole.children(recursive=True)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: bool(decoders_of(whole)))
         # What the service has not read by SIGTERM it may close without an answer.
         admitted = len(sent) * len(body["pairs"])
-        while scrape(server.port).gauge("semsim_queue_pairs") < admitted and not any(each.done() for each in sent):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(
+            lambda: scrape(server.port).gauge("semsim_queue_pairs") >= admitted or any(each.done() for each in sent)
+        )
         everybody = [whole, *whole.children(recursive=True)]
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)

@@ -17,6 +17,7 @@ import pytest
 
 from semsim.exceptions import ErrorCode, InvalidOption, SemSimError
 from semsim.manifest import EmbeddingSpec, InputSpec
+from semsim_service.host import preflight
 from semsim_service.serve_command import app
 from semsim_service.settings import Settings, load_settings
 from tests.artifacts import DIMENSION, SIDE, write_artifact
@@ -47,9 +48,12 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
     signal.signal(signal.SIGHUP, hangup)
 
 
-def test_a_hangup_during_the_start_ends_nothing(serve: Serve) -> None:
-    """The process that it becomes ignores SIGHUP until it passes it on to its workers."""
+def test_a_hangup_during_the_start_ends_nothing(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command ignores SIGHUP from its first checks on, and so does BentoML's process until it passes it on."""
+    loaded: list[object] = []
+    monkeypatch.setattr(preflight, "try_model", lambda _: loaded.append(signal.getsignal(signal.SIGHUP)))
     serve("--port", str(free_neighbours()))
+    assert loaded == [signal.SIG_IGN]
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 

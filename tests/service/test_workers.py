@@ -58,6 +58,7 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
     assert {_totals(guarded) for _ in range(6)} == {(http + asked, grpc + asked)}
     victim = guarded.workers()[0]
     helpers = victim.children()
+    processor = guarded.total("process_cpu_seconds_total")
     victim.send_signal(signal.SIGKILL)
     wait_until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
     assert _totals(guarded) == (http + asked, grpc + asked)
@@ -68,6 +69,7 @@ def test_totals_are_those_of_all_workers_even_of_one_that_was_killed(guarded: Gu
     wait_until(lambda: guarded.total("semsim_worker_deaths_total", cause="killed") > 0)
     assert guarded.total("semsim_worker_deaths_total", cause="killed") == 1
     assert guarded.total("semsim_worker_deaths_total") == 1
+    assert guarded.total("process_cpu_seconds_total") >= processor, "that of its helpers counts, too"
     assert f"worker {victim.pid} died after ".encode() in guarded.live.log
     assert guarded.total("process_resident_memory_bytes") > 2**26
     assert guarded.total("semsim_connections", transport="http") >= 1

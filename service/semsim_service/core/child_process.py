@@ -25,17 +25,22 @@ def start_child(
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("SEMSIM_")}
     path = os.pathsep.join(path for path in sys.path if path)
     ours, theirs = socket.socketpair()
-    with theirs:
-        # With -P the current folder holds none of its modules, and those are found where the worker found its own.
-        # A session of its own: what a terminal or a supervisor sends to all of the service's processes would end it at
-        # its work. It ends when the worker does, since the socket is closed then.
-        process = subprocess.Popen(  # noqa: S603  # the module is one of the service's
-            [sys.executable, "-P", "-m", module],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**kept, **variables, "PYTHONPATH": path},
-        )
+    # systemd sends SIGTERM to all of a service's processes, and the worker still answers what it has accepted. This one
+    # never sees it, from its first moment on: it inherits what this thread blocks.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with theirs:
+            # With -P the current folder holds none of its modules, and those are found where the worker found its own.
+            # A session of its own: what a terminal sends to all of the service's processes would end it at its work.
+            process = subprocess.Popen(  # noqa: S603  # the module is one of the service's
+                [sys.executable, "-P", "-m", module],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**kept, **variables, "PYTHONPATH": path},
+            )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return process, ours
 
 

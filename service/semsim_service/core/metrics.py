@@ -47,7 +47,7 @@ class ServiceMetrics:
         self.requests = Counter("semsim_requests_total", "Requests by transport and outcome.", ["transport", "code"])
         self.request_seconds = Histogram(
             "semsim_request_seconds",
-            "Seconds from a request's first byte to its answer.",
+            "Seconds from the end of a request's head to its answer.",
             ["transport"],
             buckets=SECONDS,
         )

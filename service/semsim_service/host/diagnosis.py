@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from semsim_service.settings import Settings
 
 _GIB = 2**30
-_LEAST_DISK_BYTES = 64 * 2**20
+_LEAST_CACHE_BYTES = 64 * 2**20
 _EXTRAS = {"serve": "bentoml", "train": "torch", "bulk": "pyarrow", "client": "httpx"}
 """The extras, each with a package that no other extra brings without the rest."""
 
@@ -57,14 +57,20 @@ def examine(host: str, port: int) -> list[Finding]:
         settings = load_settings()
     except SemSimError as error:
         return [*findings, Finding("settings", "problem", str(error))]
-    looks = (_settings, _model, _memory, _threads, _disks, lambda settings: _addresses(settings, host, port))
-    for look in looks:
-        findings += _told_by(look, settings)
+    looks: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+        "settings": _settings,
+        "model": _model,
+        "memory": _memory,
+        "threads": _threads,
+        "disk": lambda settings: _disks(settings, port),
+        "addresses": lambda settings: _addresses(settings, host, port),
+    }
+    for subject, look in looks.items():
+        findings += _told_by(subject, look, settings)
     return findings
 
 
-def _told_by(look: "Callable[[Settings], Iterator[Finding]]", settings: "Settings") -> Iterator[Finding]:
-    subject = look.__name__.strip("_").replace("<lambda>", "addresses")
+def _told_by(subject: str, look: "Callable[[Settings], Iterator[Finding]]", settings: "Settings") -> Iterator[Finding]:
     try:
         yield from look(settings)
     except (SemSimError, OSError) as error:
@@ -99,8 +105,9 @@ def _providers() -> Iterator[Finding]:
 
 
 def _settings(settings: "Settings") -> Iterator[Finding]:
-    from semsim_service.host.preflight import check_settings
+    from semsim_service.host.preflight import check_bentoml, check_settings
 
+    check_bentoml()
     check_settings(settings)
     given = sorted(settings.model_fields_set - {"config"})
     yield Finding("settings", "fine", f"valid; given: {', '.join(given) or 'none'}")
@@ -150,27 +157,31 @@ def _threads(settings: "Settings") -> Iterator[Finding]:
         yield Finding("threads", "fine", told)
 
 
-def _disks(settings: "Settings") -> Iterator[Finding]:
-    from semsim_service.host.home import home_of
+def _disks(settings: "Settings", port: int) -> Iterator[Finding]:
+    from semsim_service.host.home import home_of, look_at_home
 
     tensorrt = settings.providers.tensorrt
-    homes = {
-        "BENTOML_HOME": Path(os.environ.get("BENTOML_HOME") or home_of(0).parent),
-        "engine cache": tensorrt.engine_cache_dir,
-        "timing cache": tensorrt.timing_cache_dir,
-    }
-    for name, home in homes.items():
-        if home is None:
+    caches = {"engine cache": tensorrt.engine_cache_dir, "timing cache": tensorrt.timing_cache_dir}
+    for name, cache in caches.items():
+        if cache is None:
             continue
-        there = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+        there = next(folder for folder in (cache.absolute(), *cache.absolute().parents) if folder.exists())
         free = shutil.disk_usage(there).free
-        told = f"{name} {home}: {_gib(free)} free"
+        told = f"{name} {cache}: {_gib(free)} free"
         if not os.access(there, os.W_OK):
-            yield Finding("disk", "missing", f"{told}, read-only: a folder for temporary files is taken instead")
-        elif free < _LEAST_DISK_BYTES:
-            yield Finding("disk", "problem", told, "free some space, or name another folder")
+            yield Finding(
+                "disk", "slower", f"{told}, read-only: engines are built at each start", "name another folder"
+            )
+        elif free < _LEAST_CACHE_BYTES:
+            yield Finding("disk", "slower", told, "free some space, or name another folder")
         else:
             yield Finding("disk", "fine", told)
+    home = Path(os.environ.get("BENTOML_HOME") or home_of(port))
+    if look_at_home(home, settings.workers):
+        yield Finding("disk", "fine", f"BENTOML_HOME {home} has room for the metrics")
+    else:
+        told = f"BENTOML_HOME {home} is read-only: a folder for temporary files is taken instead"
+        yield Finding("disk", "missing", told)
 
 
 def _addresses(settings: "Settings", host: str, port: int) -> Iterator[Finding]:

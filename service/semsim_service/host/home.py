@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from semsim.exceptions import InvalidOption
@@ -23,10 +24,17 @@ _held: list[int] = []
 
 
 def home_of(port: int) -> Path:
-    """The BENTOML_HOME of a port. A second server with the same home would wipe the metrics of the first."""
+    """The BENTOML_HOME of a port. A second server with the same home would wipe the metrics of the first.
+
+    Raises:
+        InvalidOption: neither the environment nor the system's list of users has a folder for it.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():  # as the XDG specification asks for
-        cache = Path.home() / ".cache"
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError:
+            raise InvalidOption("expected BENTOML_HOME, XDG_CACHE_HOME or HOME, got a user without a home") from None
     return cache / "semsim" / f"bentoml-{port}"
 
 
@@ -56,10 +64,33 @@ def check_room(home: Path, workers: int) -> None:
         InvalidOption: they have none, and the workers would die one after another.
     """
     try:
-        _probe(home, (workers * _PAGES_A_WORKER + 1) * PAGE_BYTES)
+        _probe(home, _room(workers))
     except OSError as error:
         if error.errno not in _READ_ONLY:  # BentoML keeps the metrics elsewhere then
             raise _unusable(home, error) from None
+
+
+def look_at_home(home: Path, workers: int) -> bool:
+    """Do what a start does to a home, and leave nothing there. False where a folder for temporary files is taken.
+
+    Raises:
+        InvalidOption: a server of so many workers could not start with it.
+    """
+    there = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    is_writable = True
+    try:
+        _probe(there, _room(workers))
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise _unusable(home, error) from None
+        is_writable = False
+        try:
+            _probe(Path(tempfile.gettempdir()), _room(workers))
+        except OSError as second:
+            raise _unusable(home, error, f", and for temporary files: {second.strerror}") from None
+    with suppress(FileNotFoundError, PermissionError), (home / _LOCK).open("rb+") as lock:
+        _lock(lock.fileno(), home)
+    return is_writable
 
 
 def claim_home(home: Path) -> None:
@@ -76,15 +107,26 @@ def claim_home(home: Path) -> None:
     except OSError:
         return
     try:
+        if _lock(descriptor, home):
+            _held.append(descriptor)
+            return
+    except InvalidOption:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+
+
+def _lock(descriptor: int, home: Path) -> bool:
+    """Lock a file of ``home``. False where its file system allows no lock."""
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        os.close(descriptor)
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             raise InvalidOption(
                 f"expected a BENTOML_HOME of its own for each server, got {home}, which another one is using"
             ) from None
-        return
-    _held.append(descriptor)
+        return False
+    return True
 
 
 def _remove_abandoned(directory: Path) -> None:
@@ -98,6 +140,11 @@ def _remove_abandoned(directory: Path) -> None:
                 shutil.rmtree(home)
         except OSError:  # a server uses it, or it is nothing that a server has left
             continue
+
+
+def _room(workers: int) -> int:
+    """The bytes that the metrics of so many workers take."""
+    return (workers * _PAGES_A_WORKER + 1) * PAGE_BYTES
 
 
 def _probe(home: Path, size: int) -> None:

@@ -1,5 +1,7 @@
 """Checks what a start needs, before any worker starts: BentoML would start a failing worker again for ever."""
 
+import importlib
+import os
 from pathlib import Path
 
 from semsim.artifact import Artifact
@@ -32,6 +34,22 @@ def check_settings(settings: Settings) -> None:
     Artifact.load(settings.artifact)
     if settings.lpips is not None:
         LpipsArtifact.load(settings.lpips)
+
+
+def check_bentoml() -> None:
+    """Refuse a configuration of BentoML's own that it cannot read: it would write a trace of dozens of lines.
+
+    Raises:
+        InvalidOption: BentoML cannot read it.
+    """
+    names = [name for name in ("BENTOML_CONFIG", "BENTOML_CONFIG_OPTIONS") if os.environ.get(name)]
+    if not names:  # the import takes a second
+        return
+    try:
+        importlib.import_module("bentoml._internal.configuration.containers")
+    except Exception as error:  # noqa: BLE001  # whatever it raises at a value that it did not foresee
+        reason = str(error).partition(" in {")[0].replace("\n", " ")
+        raise InvalidOption(f"expected {' and '.join(names)} that BentoML can read, got: {reason}") from None
 
 
 def try_model(settings: Settings) -> None:

@@ -4,10 +4,12 @@ By itself circus looks every ten seconds, replaces a dead worker without a word,
 start. Its control port would let everybody on the machine run commands as this user.
 """
 
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from semsim_service.host.worker_places import offer_places
 from semsim_service.host.worker_watch import WorkerWatch
 
 _LOOK_SECONDS = 0.5
+_SET_CHILD_SUBREAPER = 36
+"""The number of this wish in Linux' ``prctl``."""
 _BENTOML_WORKER = "_bentoml_impl.worker.service"
 _ENTRY = "semsim_service.host.worker_entry"
 
@@ -38,6 +42,9 @@ def watching(
     os.set_blocking(readable, False)
     os.set_inheritable(writable, True)
     os.environ[VARIABLE] = f"{os.getpid()}:{writable}"
+    # The processes of a worker that is killed become this one's children, and their processor time with them.
+    with suppress(AttributeError):  # only Linux has it
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
     parts = {"_grace": grace, "_ready": readable, "_told": (workers, address), "_spare": spare}
     return type("WatchingArbiter", (ArbiterWatch, arbiter), parts)
 
@@ -62,6 +69,7 @@ class ArbiterWatch:
         for watcher in watchers:
             watcher.respawn = True  # with BENTOML_CONTAINERIZED BentoML would leave a dead worker unreplaced
             watcher.graceful_timeout = self._grace
+            watcher.stop_children = False  # a worker that stops still needs the processes that it has
             watcher.send_hup = True  # SIGHUP goes on to the workers, which read their token and certificates again
             watcher.numprocesses += self._spare
             if watcher.args[:2] == ["-m", _BENTOML_WORKER]:

@@ -5,6 +5,7 @@ this machine visits comes from the same address: by a name that its owner lets l
 answers, and from its own origin it could post. The names of the request tell both.
 """
 
+import re
 from dataclasses import replace
 from functools import cache
 from ipaddress import ip_address
@@ -31,6 +32,8 @@ _ONCE = (
 )
 """The headers of which two would say two things."""
 _LOOPBACK = "localhost"
+_AUTHORITY = re.compile(r"(?:\[([^\[\]]*:[^\[\]]*)\]|([^:\[\]]*))(?::[0-9]*)?")
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.%]*:[0-9a-z:.%]*)\]|([^:\[\]@]*))(?::[0-9]*)?")
 
 
 class FrontDoor:
@@ -129,8 +132,6 @@ def _is_loopback(address: str) -> bool:
 
 
 def _name(authority: str) -> str:
-    """The host of an authority, without its port and the brackets of IPv6."""
-    if authority.startswith("["):
-        name, _, port = authority[1:].partition("]")
-        return name if port[:1] in ("", ":") else ""
-    return authority.partition(":")[0]
+    """The host of an authority, without its port and the brackets of IPv6; empty where it is none."""
+    parts = _AUTHORITY.fullmatch(authority)
+    return (parts[1] or parts[2]) if parts else ""

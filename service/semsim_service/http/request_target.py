@@ -5,6 +5,7 @@ import re
 from semsim_service.http.refused import RefusedConnection
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_ORIGIN = (b"/", b"*")
 
 
 def in_origin_form(target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
@@ -15,10 +16,12 @@ def in_origin_form(target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
         headers: the request's headers, names in lower case; changed where the target names a host.
 
     Raises:
-        RefusedConnection: the URL names no host, or a user.
+        RefusedConnection: the URL names no host, or a user, or is not one of HTTP.
     """
     whole = _ABSOLUTE.fullmatch(target)
     if whole is None:
+        if not target.startswith(_ORIGIN):
+            raise RefusedConnection("expected a path, or a URL of HTTP, got another target")
         return target
     host, rest = whole.groups()
     if not host or b"@" in host:

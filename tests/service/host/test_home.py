@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from semsim.exceptions import InvalidOption
 from semsim_service.host import home as homes
 from tests.service.live import CLIENT, LiveService
 from tests.service.refusing import BENTOML_SERVE, refused
@@ -20,6 +21,18 @@ def test_a_second_server_does_not_wipe_the_firsts_metrics(service: LiveService) 
     before = CLIENT.get(f"{service.url}/metrics").text
     assert "expected a BENTOML_HOME of its own for each server" in refused(service.home, command=BENTOML_SERVE)
     assert CLIENT.get(f"{service.url}/metrics").text.count("\n") >= before.count("\n")
+
+
+def test_a_user_without_a_home_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user may have no line in the list of users."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(InvalidOption, match="expected BENTOML_HOME, XDG_CACHE_HOME or HOME"):
+        homes.home_of(3000)
 
 
 def test_what_a_server_left_in_place_of_a_read_only_home_is_removed(

@@ -44,6 +44,7 @@ def test_loopback_has_names(host: str) -> None:
     [
         *("evil.example", "evil.example:3000", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"),
         *("0.0.0.0:3000", "[::1].evil.example:1", "[", "user@127.0.0.1", "2130706433", "127.0.0.1 evil", "localhost.."),
+        *("localhost:evil.example", "localhost:80@evil.example", "[localhost]", "[::1"),
     ],
 )
 def test_other_hosts_are_refused_where_the_address_is_all_that_is_trusted(host: str) -> None:

@@ -34,9 +34,21 @@ def test_urls_without_a_host_or_with_a_user_are_refused(target: bytes) -> None:
         in_origin_form(target, [])
 
 
+@pytest.mark.parametrize("target", [b"ftp://localhost/model", b"javascript://localhost/model", b"model", b"host:80"])
+def test_what_is_no_target_of_http_is_refused(target: bytes) -> None:
+    """A path is one of this service, a URL one of HTTP."""
+    with pytest.raises(RefusedConnection, match="expected a path, or a URL of HTTP"):
+        in_origin_form(target, [])
+
+
 @pytest.mark.parametrize(
     ("target", "status"),
-    [(b"http://localhost/model", b"200"), (b"http://localhost", b"200"), (b"http://evil.example/model", b"403")],
+    [
+        (b"http://localhost/model", b"200"),
+        (b"http://localhost", b"200"),
+        (b"http://evil.example/model", b"403"),
+        (b"ftp://localhost/model", b"400"),
+    ],
 )
 def test_the_service_checks_the_host_of_a_url(service: LiveService, target: bytes, status: bytes) -> None:
     """A request to another host is refused, also behind a header that names this one."""
