@@ -25,6 +25,8 @@ from semsim.scorer import Scorer
 EXIT_SECONDS = 40.0
 """The service must end within its longest request, 30 s, and a little."""
 _BURST = Size(pairs=40, side=64)
+_PICTURES = Size(pairs=1, side=2200)
+"""Pictures that are decoded in a process of their own."""
 _TAIL_SECONDS = 3.0
 _CHUNK_BYTES = 2**24
 
@@ -45,11 +47,11 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
     load = Load(plan, model, itertools.count(plan.seed * 10_000_000 + 1))
     times = Times(time.monotonic())
     soak = Soak(plan, times, load.attempts, before)
-    http = [LeavingHTTPClient(server.port, LISTEN_SECONDS) for _ in range(plan.http_clients + 2 * plan.burst)]
+    http = [LeavingHTTPClient(server.port, LISTEN_SECONDS) for _ in range(plan.http_clients + 2 * plan.burst + 1)]
     grpc = [LeavingGRPCClient(server.grpc_target) for _ in range(plan.grpc_clients)]
     stream = SharedStream(server)
     ways: list[tuple[tuple[Form, ...], Sender]] = [
-        *((HTTP_FORMS, client) for client in http[2 * plan.burst :]),
+        *((HTTP_FORMS, client) for client in http[2 * plan.burst + 1 :]),
         *((UNARY_FORMS, client) for client in grpc),
         *[((Form.STREAM,), stream)] * plan.stream_clients,
     ]
@@ -66,12 +68,17 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
             soak.counted = await asyncio.to_thread(scrape, server.port)
         load.go.set()
         await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
-        bursts: list[tuple[Form, Sender]] = [(Form.STREAM, stream)] * plan.burst
+        bursts: list[tuple[Form, Sender]] = [(Form.JSON, http[2 * plan.burst]), (Form.SCORE, grpc[0])]
+        bursts += [(Form.STREAM, stream)] * plan.burst
         for index in range(plan.burst):
             bursts += zip((Form.JSON, Form.OCTETS), http[2 * index : 2 * index + 2], strict=True)
             bursts += [(form, grpc[index % len(grpc)]) for form in (Form.SCORE, Form.BATCH)]
-        asked = [(ask(next(load.seeds), form, plan.mark, _BURST), client) for form, client in bursts]
-        soak.sizes = {question.seed: _BURST for question, _ in asked}
+        sizes = [_PICTURES] * 2 + [_BURST] * (len(bursts) - 2)
+        asked = [
+            (ask(next(load.seeds), form, plan.mark, size), client)
+            for (form, client), size in zip(bursts, sizes, strict=True)
+        ]
+        soak.sizes = {question.seed: size for (question, _), size in zip(asked, sizes, strict=True)}
         times.burst = time.monotonic()
         for question, sender in asked:
             group.create_task(settle(load, question, sender, Purpose.GOOD))
