@@ -24,7 +24,8 @@ class SoakPlan:
     grpc_clients: int = 4
     stream_clients: int = 4
     burst: int = 4
-    """The number of large questions of each of five forms in flight when SIGTERM comes."""
+    """The number of large questions of each of five forms in flight when SIGTERM comes, beside two of pictures."""
+    picture_side: int = 2200
     back_seconds: float = inf
     """The time in which another worker must serve after the kill."""
 

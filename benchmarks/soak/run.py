@@ -25,10 +25,6 @@ from semsim.scorer import Scorer
 EXIT_SECONDS = 40.0
 """The service must end within its longest request, 30 s, and a little."""
 _BURST = Size(pairs=40, side=64)
-_PICTURES = Size(pairs=1, side=2200)
-"""Pictures that are decoded in a process of their own."""
-_TAIL_SECONDS = 3.0
-_CHUNK_BYTES = 2**24
 
 
 def run(plan: SoakPlan, server: Server, scorer: Scorer) -> Soak:
@@ -67,18 +63,15 @@ async def _drive(server: Server, plan: SoakPlan, model: str, before: Metrics) ->
         with suppress(OSError):
             soak.counted = await asyncio.to_thread(scrape, server.port)
         load.go.set()
-        await asyncio.sleep(min(_TAIL_SECONDS, plan.seconds / 10))
-        bursts: list[tuple[Form, Sender]] = [(Form.JSON, http[2 * plan.burst]), (Form.SCORE, grpc[0])]
-        bursts += [(Form.STREAM, stream)] * plan.burst
-        for index in range(plan.burst):
-            bursts += zip((Form.JSON, Form.OCTETS), http[2 * index : 2 * index + 2], strict=True)
-            bursts += [(form, grpc[index % len(grpc)]) for form in (Form.SCORE, Form.BATCH)]
-        sizes = [_PICTURES] * 2 + [_BURST] * (len(bursts) - 2)
-        asked = [
-            (ask(next(load.seeds), form, plan.mark, size), client)
-            for (form, client), size in zip(bursts, sizes, strict=True)
-        ]
-        soak.sizes = {question.seed: size for (question, _), size in zip(asked, sizes, strict=True)}
+        await asyncio.sleep(min(3.0, plan.seconds / 10))
+        bursts: list[tuple[Form, Sender]] = [(Form.STREAM, stream)] * plan.burst
+        bursts += zip(itertools.cycle((Form.JSON, Form.OCTETS)), http[: 2 * plan.burst], strict=False)
+        bursts += [(form, grpc[i % len(grpc)]) for i in range(plan.burst) for form in (Form.SCORE, Form.BATCH)]
+        large = [(form, client, _BURST) for form, client in bursts]
+        pictures = Size(1, plan.picture_side)
+        large += [(Form.JSON, http[2 * plan.burst], pictures), (Form.SCORE, grpc[0], pictures)]
+        asked = [(ask(next(load.seeds), form, plan.mark, size), client) for form, client, size in large]
+        soak.sizes = {question.seed: size for (question, _), (*_, size) in zip(asked, large, strict=True)}
         times.burst = time.monotonic()
         for question, sender in asked:
             group.create_task(settle(load, question, sender, Purpose.GOOD))
@@ -132,8 +125,7 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
         verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
     elif soak.exit_code != 0:
         verdict.faults.append(f"the service ended with code {soak.exit_code}")
-    times = soak.times
-    if times.back - times.killed > soak.plan.back_seconds:
+    if (times := soak.times).back - times.killed > soak.plan.back_seconds:
         verdict.faults.append(f"no worker served within {soak.plan.back_seconds:g} s of the kill")
     stretches = [(times.began + WARM_UP_SECONDS, times.killed), (times.back + WARM_UP_SECONDS, times.burst)]
     soak.growth = slope(soak.samples, stretches)
@@ -154,7 +146,7 @@ def find_marks(mark: Mark, places: Iterable[Path]) -> tuple[int, list[Path]]:
 def _holds(path: Path, shapes: list[bytes]) -> bool:
     overlap, content = max(map(len, shapes)), b""
     with suppress(OSError), path.open("rb") as file:  # gone meanwhile, or not ours to read
-        while chunk := file.read(_CHUNK_BYTES):
+        while chunk := file.read(2**24):
             content = content[-overlap:] + chunk
             if any(shape in content for shape in shapes):
                 return True

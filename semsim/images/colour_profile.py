@@ -17,6 +17,11 @@ from PIL import Image, ImageCms
 from semsim.exceptions import CorruptImage
 from semsim.images.jpeg_markers import APP2, JpegSegment
 
+_MOST_KEPT_BYTES = 2**16
+"""The conversions of larger profiles are made anew each time: they take far more memory than their bytes."""
+_MOST_STEPS = 16
+"""The steps of one conversion in a profile. A profile may name one step again and again, and Little CMS reads, keeps
+and computes each: without this bound 5 KB take gigabytes, and minutes in one call."""
 _MOST_BYTES = 4 * 2**20
 """The tables of printers take up to 3 MiB, and the profiles of cameras and screens a few KiB."""
 _BAND_PIXELS = 2**18
@@ -42,7 +47,8 @@ def to_srgb(pixels: NDArray[np.uint8], profile: bytes | None) -> NDArray[np.uint
     space = _space(profile)
     if space not in _MODES or (space == "GRAY" and not _is_grey(pixels)):
         return pixels
-    transform = _transform(profile, _MODES[space])
+    convert = _kept_transform if len(profile) <= _MOST_KEPT_BYTES else _transform
+    transform = convert(profile, _MODES[space])
     if transform is None:
         return pixels
     result = np.require(pixels, requirements=["C", "W"])
@@ -95,9 +101,19 @@ def _space(profile: bytes) -> str:
     return profile[16:20].decode("latin-1").strip()
 
 
-@lru_cache(maxsize=16)
+def _require_few_steps(profile: bytes) -> None:
+    """Refuse a conversion of many steps (multiProcessElementsType; ICC.1:2022, 10.16)."""
+    tags = int.from_bytes(profile[128:132], "big")
+    for entry in range(132, min(132 + 12 * tags, len(profile)), 12):
+        start = int.from_bytes(profile[entry + 4 : entry + 8], "big")
+        steps = int.from_bytes(profile[start + 12 : start + 16], "big")
+        if profile[start : start + 4] == b"mpet" and steps > _MOST_STEPS:
+            raise _unreadable(f"a conversion of {steps} steps")
+
+
 def _transform(profile: bytes, mode: str) -> Any:
     """The conversion of Little CMS from a profile to sRGB; None where the profile is that of sRGB."""
+    _require_few_steps(profile)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.device_class not in _DEVICES:
@@ -114,6 +130,9 @@ def _transform(profile: bytes, mode: str) -> Any:
     shown = np.asarray(transform.apply(Image.fromarray(probe)))
     moved = np.abs(shown.astype(np.int16) - plain).max()
     return None if moved <= _SRGB_LEVELS else transform
+
+
+_kept_transform = lru_cache(maxsize=16)(_transform)
 
 
 def _is_grey(pixels: NDArray[np.uint8]) -> bool:

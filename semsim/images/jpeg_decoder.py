@@ -42,11 +42,14 @@ def decode_jpeg(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
     limits.require_size(frame.width, frame.height)
     require_all_scans(data, segments, frame)
     require_no_gap(data, segments, frame)
+    profile = profile_in_jpeg(data, segments)
+    if profile is not None:
+        limits.require_profile(len(profile))
     picture = data[: segments[-1].end]
     pixels = _decode_whole(picture, segments, frame)
     if not frame.is_huffman:
         _require_used_up(picture, pixels, partial(_decode_by_turbo, frame=frame, strict=False))
-    pixels = to_srgb(pixels, profile_in_jpeg(data, segments))
+    pixels = to_srgb(pixels, profile)
     if any(segment.marker == APP1 for segment in segments):  # EXIF and XMP
         return turn_upright(pixels, read_orientation(data, ImageFormat.JPEG))
     return pixels

@@ -28,5 +28,11 @@ class DecodeLimits:
                 f"expected at most {self.max_pixels} pixels an image, got {width}x{height} = {width * height}"
             )
 
+    def require_profile(self, size: int) -> None:
+        """Refuse a colour profile of so many bytes; here none is. Whoever wants a picture to be little work may."""
+
+    def require_lossless(self, width: int, height: int) -> None:
+        """Refuse a lossless WebP of such a size; here none is. It may have a set of codes for each 16 of its pixels."""
+
 
 DEFAULT_LIMITS = DecodeLimits()

@@ -49,6 +49,8 @@ def decode_png(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
     rows = inflate_rows(header, b"".join(body for name, body in chunks if name == b"IDAT"))
     colours = [write_chunk(name, body) for name, body in chunks if name in (b"PLTE", _TRANSPARENT)]
     profile = next((profile_in_png(body) for name, body in chunks if name == b"iCCP"), None)
+    if profile is not None:
+        limits.require_profile(len(profile))
     pixels = _decode_rows(header, write_chunk(*chunks[0]) + b"".join(colours), rows, profile)
     metadata = [write_chunk(name, body) for name, body in chunks if _may_hold_orientation(name, body)]
     if metadata:

@@ -40,7 +40,10 @@ def decode_webp(data: bytes, limits: DecodeLimits) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
             limits.require_size(image.width, image.height)
             has_metadata = "exif" in image.info or "xmp" in image.info
-            pixels = rgb_on_white(image, image.info.get("icc_profile"))
+            profile = image.info.get("icc_profile")
+            if profile is not None:
+                limits.require_profile(len(profile))
+            pixels = rgb_on_white(image, profile)
     except _ERRORS as error:
         raise CorruptImage(f"expected a valid WebP file, got a damaged one ({type(error).__name__})") from None
     for stream in streams:
@@ -71,10 +74,12 @@ class _Stream:
 
     def _gives_the_same(self, body: bytes) -> bool:
         """True where other data give the same picture; libwebp reads the last pixel beyond the end of lossless data."""
-        if _decoded(self.name, body) is None:
+        if (second := _decoded(self.name, body)) is None:
             return False
-        bodies = (self.body, body) if self.last_start is None else map(with_whole_blocks, (self.body, body))
-        first, second = (_decoded(self.name, one) for one in bodies)
+        whole = self.body
+        if self.last_start is not None:
+            whole, second = with_whole_blocks(whole), _decoded(self.name, with_whole_blocks(body))
+        first = _decoded(self.name, whole)
         return first is None or second is None or np.array_equal(first, second)
 
 
@@ -92,10 +97,14 @@ def _coded_streams(chunks: dict[bytes, bytes], limits: DecodeLimits) -> list[_St
         if len(body) < _LOSSLESS_HEADER or body[0] != 0x2F:
             raise CorruptImage("expected a lossless picture in a WebP file, got another one")
         size = int.from_bytes(body[1:5], "little")
-        limits.require_size(1 + (size & 0x3FFF), 1 + (size >> 14 & 0x3FFF))
+        width, height = 1 + (size & 0x3FFF), 1 + (size >> 14 & 0x3FFF)
+        limits.require_size(width, height)
+        limits.require_lossless(width, height)
         return [_Stream(b"VP8L", body)]
     frame = read_key_frame(chunks[b"VP8 "])
     limits.require_size(frame.width, frame.height)
+    if b"ALPH" in chunks:
+        limits.require_lossless(frame.width, frame.height)
     streams = [_Stream(b"VP8 ", chunks[b"VP8 "][: frame.last_used], frame.last_start)]
     return streams + (_transparency(chunks[b"ALPH"], frame) if b"ALPH" in chunks else [])
 

@@ -128,7 +128,7 @@ def test_an_overload_keeps_the_queue_bounded(server: Server, scorer: Scorer, mon
 
 def test_a_soak_loses_and_crosses_nothing(server: Server, scorer: Scorer, tmp_path: Path) -> None:
     """Through a killed worker and a stop, every accepted request is answered once, with its own scores."""
-    plan = SoakPlan(seconds=3.0, seed=2, malformed=0.1, cancelled=0.1, think_seconds=0.1, burst=2)
+    plan = SoakPlan(seconds=3.0, seed=2, malformed=0.1, cancelled=0.1, think_seconds=0.1, burst=2, picture_side=99)
     soak = run_soak(plan, server, scorer)
     text = soak_report(soak, tmp_path / "memory.png")
     assert not soak.verdict.faults

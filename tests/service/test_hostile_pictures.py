@@ -4,6 +4,7 @@ import signal
 import statistics
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import pytest
 from benchmarks.harness.metrics import scrape
 from benchmarks.harness.server import running, semsim_serve
 from tests.encoded import encode, picture, png_chunk
+from tests.hostile_codecs import profile_of_many_steps, webp_of_many_codes
 from tests.semsim.images.damaging import JPEG_END, scans
 from tests.service.live import LiveService, base64_pair, serving, wait_until
 
@@ -59,6 +61,22 @@ def flat_pairs() -> list[dict[str, object]]:
     return [base64_pair(flat(4096, 4096, 9 * i), flat(4096, 4096, 9 * i + 4)) for i in range(7)]
 
 
+def many_steps() -> list[dict[str, object]]:
+    """Tiny PNGs with a profile that names one step of its conversion 40,000 times."""
+    body = b"p\0\0" + zlib.compress(profile_of_many_steps(40_000))
+    return [base64_pair(SOME[:33] + png_chunk(b"iCCP", body) + SOME[33:] + bytes(i), SOME) for i in range(4)]
+
+
+def many_codes() -> list[dict[str, object]]:
+    """Lossless WebPs of half a megabyte with 65,536 sets of codes."""
+    return [base64_pair(webp_of_many_codes() + bytes(2 * i), SOME) for i in range(4)]
+
+
+def many_blanks() -> list[dict[str, object]]:
+    """Base64 of which a third is blanks, which tools put between lines."""
+    return [{"original": "AB " * 2_000_000, "reconstruction": ""}]
+
+
 def many_chunks() -> list[dict[str, object]]:
     """A PNG of 700,000 empty chunks."""
     return [base64_pair(SOME[:33] + png_chunk(b"tEXt", b"") * 700_000 + SOME[33:], SOME)]
@@ -69,6 +87,9 @@ ATTACKS: dict[str, Callable[[], list[dict[str, object]]]] = {
     "the most scans": most_scans,
     "seven flat pairs": flat_pairs,
     "700,000 chunks": many_chunks,
+    "40,000 steps of a profile": many_steps,
+    "65,536 sets of codes": many_codes,
+    "blanks in base64": many_blanks,
     "long pictures": lambda: [base64_pair(flat(64, 262144, 20), flat(64, 262144, 90))],
     "high pictures": lambda: [base64_pair(flat(262144, 64, 20), flat(262144, 64, 90))],
 }

@@ -27,6 +27,9 @@ Decode = Callable[[ImageInput], RGBImage]
 SMALL_PICTURE_PIXELS = 2**20
 SMALL_PICTURE_BYTES = 2**22
 """A picture within both takes milliseconds, and 0.4 s of processor time at most, of whatever format (measured)."""
+_SMALL_PROFILE_BYTES = 2**14
+_SMALL_LOSSLESS_PIXELS, _TINY_LOSSLESS_PIXELS = 2**16, 2**12
+"""The colour profile that a small picture may have, and the sizes of a small and a tiny lossless WebP."""
 SMALL_REQUEST_BYTES = 2**21
 SMALL_REQUEST_SECONDS = 0.25
 """The bytes of the body of a small request, and the processor time that its decoding and its pixel metrics take."""
@@ -58,6 +61,16 @@ class _SmallPictures(DecodeLimits):
         if width * height > SMALL_PICTURE_PIXELS:
             raise TakesLonger("a large picture")
 
+    def require_profile(self, size: int) -> None:
+        """Refuse a profile with large tables, from which Little CMS makes larger ones."""
+        if size > _SMALL_PROFILE_BYTES:
+            raise TakesLonger("a large profile")
+
+    def require_lossless(self, width: int, height: int) -> None:
+        """Refuse a lossless WebP that may have many sets of codes."""
+        if width * height > _SMALL_LOSSLESS_PIXELS:
+            raise TakesLonger("a large lossless WebP")
+
 
 class _TinyPictures(_SmallPictures):
     """The limits of one image, and the size past which it is no tiny picture."""
@@ -69,6 +82,15 @@ class _TinyPictures(_SmallPictures):
         super().require_size(width, height)
         if width * height > _TINY_PICTURE_PIXELS:
             raise TakesLonger("no tiny picture")
+
+    def require_profile(self, size: int) -> None:
+        """Refuse every profile."""
+        raise TakesLonger("a profile")
+
+    def require_lossless(self, width: int, height: int) -> None:
+        """Refuse a lossless WebP that is not tiny itself."""
+        if width * height > _TINY_LOSSLESS_PIXELS:
+            raise TakesLonger("no tiny lossless WebP")
 
 
 class Decoding:

@@ -17,6 +17,7 @@ from semsim_service.settings import Limits
 _SHOWN_PROBLEMS = 5
 # base64 tools break lines, at 76 characters at the least.
 _LINE_BREAKS = 1.04
+_BLANKS = b" \t\r\n\v\f"
 _COUNTED_BYTES = 2**20
 
 
@@ -112,7 +113,7 @@ def _image(role: str, text: str, limits: Limits) -> bytes:
     except (binascii.Error, ValueError):
         pass
     try:  # base64 tools break lines
-        return base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode(text.encode("ascii").translate(None, _BLANKS), validate=True)
     except (binascii.Error, ValueError):
         kind = "a data: URI" if text.startswith("data:") else f"{len(text)} characters that are not"
         raise InvalidBase64(f"{role}: expected standard base64, got {kind}") from None

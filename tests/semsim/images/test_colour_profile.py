@@ -14,6 +14,7 @@ from semsim.exceptions import CorruptImage, InvalidImage
 from semsim.images import decode
 from tests.conftest import IMAGES
 from tests.encoded import encode, picture, png_chunk, raw_png
+from tests.hostile_codecs import profile_of_many_steps
 
 # The primaries of Adobe RGB (1998) and the white, in CIE XYZ under D50, as its specification gives them.
 _ADOBE = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
@@ -129,6 +130,15 @@ def test_a_png_whose_profile_cannot_be_inflated_is_refused(body: bytes) -> None:
     """A bomb is inflated up to the size of the largest profile."""
     with pytest.raises(CorruptImage, match="colour profile"):
         decode(raw_png(8, 8, data=(b"\0" + bytes(24)) * 8, after=png_chunk(b"iCCP", body)))
+
+
+@pytest.mark.parametrize("steps", [17, 100_000])
+def test_a_conversion_of_many_steps_is_refused(steps: int) -> None:
+    """A few KB may name one step for ever: each would be read, kept and computed."""
+    body = b"p\0\0" + zlib.compress(profile_of_many_steps(steps))
+    data = raw_png(8, 8, data=(b"\0" + bytes(24)) * 8, after=png_chunk(b"iCCP", body))
+    with pytest.raises(CorruptImage, match=f"got a conversion of {steps} steps"):
+        decode(data)
 
 
 def test_a_jpeg_whose_profile_lacks_a_part_is_refused() -> None:
