@@ -11,8 +11,8 @@ from semsim.uninformative.blank_reconstructions import Tones, has_few_levels
 from semsim.uninformative.empty_originals import SIDE, show_nothing
 from semsim.uninformative.moved_reconstructions import resemble_moved
 from semsim.uninformative.reordered_reconstructions import (
+    best_in_another_layout,
     resemble_in_another_order,
-    reshaped_thumbnails,
     thumbnails,
 )
 
@@ -42,7 +42,7 @@ _REASONS = {
     ),
     Uninformative.REORDERED: (
         "the reconstruction resembles its original mirrored, turned, shifted, inverted, in one channel alone, or with "
-        "its channels in another order: undo that, and score it again"
+        "its channels or axes in another order: undo that, and score it again"
     ),
     Uninformative.MOVED: (
         "the reconstruction resembles its original moved: compare it with what the client trained on, if the client "
@@ -103,8 +103,8 @@ def _reasons(
     left = [i for i, why in enumerate(reasons) if why is None and rows[2 * i] != rows[2 * i + 1]]
     if left:
         small = thumbnails(pictures).reshape(len(originals), 2, -1)[left]
-        reshaped = reshaped_thumbnails([reconstructions[i] for i in left])
-        for i in np.flatnonzero(resemble_in_another_order(small[:, 0], small[:, 1], reshaped)):
+        in_another_layout = best_in_another_layout(small[:, 0], [reconstructions[i] for i in left])
+        for i in np.flatnonzero(resemble_in_another_order(small[:, 0], small[:, 1], in_another_layout)):
             reasons[left[i]] = Uninformative.REORDERED
     return reasons
 

@@ -1,10 +1,11 @@
 """Reconstructions that resemble their originals once their values are put in another order.
 
 A mistake on the way to a file exchanges red and blue, or height and width, shifts the picture by half, keeps one
-channel, or reshapes an array ``(3, H, W)`` to ``(H, W, 3)`` or the other way round; an attack itself may find a picture
+channel, or takes the values for those of another layout: any other order of the axes, such as ``(3, H, W)``, for
+``(H, W, 3)``, ``(W, H)`` for ``(H, W)``, or ``(H, W, 3)`` for ``(3, H, W)``. An attack itself may find a picture
 mirrored, turned or inverted. People recognise it, or whoever undoes the mistake does, but the model finds little
-likeness. So small copies of both pictures are compared: as they are, and with the reconstruction put in each of these
-orders, inverted or not. docs/user.md has the rates.
+likeness. So small copies of both pictures are compared: as they are, with the reconstruction put in each of these
+orders, inverted or not, and with its values read in each layout. docs/user.md has the rates.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ _ALIKE, _TIMES = 0.8, 2.0
 _ROUNDING = 1e-5
 """The least distance from 1 of the correlation in the given order: several orders of a symmetric picture are alike, but
 for rounding."""
+_SQUARE_AXES = ((2, 0, 1), (0, 2, 1))
+"""The wrong orders in which rows, columns and channels (0, 1, 2) may lie in a square image's values."""
+_AXES = (*_SQUARE_AXES, (1, 0, 2), (2, 1, 0), (1, 2, 0))
+"""The same of any image. Of a square one the last three are the image itself and the first two, transposed."""
 
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -43,34 +48,35 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return small
 
 
-def reshaped_thumbnails(images: Sequence[RGBImage]) -> NDArray[np.float32]:
-    """Small copies ``(N, 2, 16 * 3 * 16)`` of N images of any sizes after either mistake of reshaping is undone.
+def best_in_another_layout(originals: NDArray[np.float32], images: Sequence[RGBImage]) -> NDArray[np.float32]:
+    """The best correlations ``(N,)`` of originals with reconstructions whose values are read in another layout.
 
-    The first copy takes the values ``(H, W, 3)`` for ``(3, H, W)``. The second one takes them for those of an image
-    that was reshaped to ``(3, H, W)`` and then transposed.
+    ``originals`` are N small copies, ``images`` the reconstructions at their own sizes.
     """
-    copies = np.empty((len(images), 2, SIDE * 3 * SIDE), dtype=np.float32)
+    best = np.empty(len(images), dtype=np.float32)
     by_size: dict[tuple[int, ...], list[int]] = {}
     for index, image in enumerate(images):
         by_size.setdefault(image.shape[:2], []).append(index)
     for (height, width), indices in by_size.items():
-        places = _reshaped(height, width)
-        undone = np.concatenate([images[i].reshape(-1).take(places) for i in indices])
-        copies[indices] = thumbnails(undone).reshape(len(indices), 2, -1)
-    return copies
+        places = _layouts(height, width)
+        read = thumbnails(np.concatenate([images[i].reshape(-1).take(places) for i in indices]))
+        read = read.reshape(len(indices), len(places), 1, -1)
+        # Where the declared shape has height and width exchanged, too, the same copies come out transposed.
+        wanted = originals[indices].take(_UPRIGHT_AND_TRANSPOSED, axis=1)[:, None]
+        best[indices] = np.vecdot(read, wanted).max(axis=(1, 2))
+    return best
 
 
 def resemble_in_another_order(
-    originals: NDArray[np.float32], reconstructions: NDArray[np.float32], reshaped: NDArray[np.float32]
+    originals: NDArray[np.float32], reconstructions: NDArray[np.float32], in_another_layout: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """True, ``(N,)``, where a reconstruction is far more like its original reordered, inverted, in grey or reshaped.
+    """True, ``(N,)``, where a reconstruction is far more like its original reordered, inverted, in grey or read anew.
 
-    The first two are N small copies; ``reshaped`` holds the reconstructions' small copies after reshaping.
+    The first two are N small copies, the third the best correlations of their images in another layout.
     """
     as_they_are = np.vecdot(originals, reconstructions)
     reordered = np.vecdot(reconstructions.take(_ORDERS, axis=1), originals[:, None])
-    undone = np.vecdot(reshaped, originals[:, None])
-    best = np.maximum(np.abs(reordered).max(axis=1), undone.max(axis=1))
+    best = np.maximum(np.abs(reordered).max(axis=1), in_another_layout)
     best = np.maximum.reduce([best, -as_they_are, _in_one_channel(originals, reconstructions)])
     alike: NDArray[np.bool_] = (best >= _ALIKE) & (1 - as_they_are >= (_TIMES * (1 - best)).clip(_ROUNDING))
     return alike
@@ -107,22 +113,26 @@ def _averages_of_columns(width: int) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=8)
-def _reshaped(height: int, width: int) -> NDArray[np.intp]:
-    """The places ``(2, H, W, 3)`` of an image's values in its copies after reshaping is undone, at most 64 a side."""
-    y, x, channel = np.ix_(_steps(height), _steps(width), np.arange(3))
-    size = height * width
-    place = (y * width + x) * 3 + channel
-    return np.stack([channel * size + y * width + x, place % size * 3 + place // size])
+def _layouts(height: int, width: int) -> NDArray[np.intp]:
+    """The places ``(layouts, H, W, 3)`` of an image's values once they are read in each layout, at most 64 a side."""
+    sides, at = (height, width, 3), np.ix_(_steps(height), _steps(width), np.arange(3))
+    orders = _SQUARE_AXES if height == width else _AXES
+    read = [np.ravel_multi_index([at[i] for i in axes], [sides[i] for i in axes]) for axes in orders]
+    # An image whose values were right, but that was reshaped to (3, H, W) and transposed.
+    channel, pixel = np.divmod(np.ravel_multi_index(at, sides), height * width)
+    return np.stack([*read, pixel * 3 + channel])
 
 
 def _orders() -> NDArray[np.intp]:
     """The places of a small copy's values in its mirrored, turned, recoloured and shifted copies, one in each row."""
-    places = np.arange(SIDE * 3 * SIDE).reshape(SIDE, 3, SIDE)
-    turned = [np.rot90(one, times, (0, 2)) for one in (places, places.transpose(2, 1, 0)) for times in range(4)]
-    shifted = [np.roll(places, SIDE // 2, axes) for axes in (0, 2, (0, 2))]
-    return np.stack([one.ravel() for one in (*turned[1:], places[:, ::-1], *shifted)])
+    turned = [np.rot90(one, times, (0, 2)) for one in (_PLACES, _TRANSPOSED) for times in range(4)]
+    shifted = [np.roll(_PLACES, SIDE // 2, axes) for axes in (0, 2, (0, 2))]
+    return np.stack([one.ravel() for one in (*turned[1:], _PLACES[:, ::-1], *shifted)])
 
 
+_PLACES = np.arange(SIDE * 3 * SIDE).reshape(SIDE, 3, SIDE)
+_TRANSPOSED = _PLACES.transpose(2, 1, 0)
+_UPRIGHT_AND_TRANSPOSED = np.stack([_PLACES.ravel(), _TRANSPOSED.ravel()])
 _ORDERS = _orders()
 _SPREAD = np.tile(np.repeat(np.eye(3, dtype=np.float32), SIDE, axis=1), SIDE)
 """1 at the values of each channel of a small copy, ``(3, 16 * 3 * 16)``."""

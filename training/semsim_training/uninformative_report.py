@@ -162,6 +162,9 @@ SPOILT: dict[str, Copy] = {  # copies of a square image as reconstructions after
     "red alone, others 0": lambda image: image * np.array([1, 0, 0], dtype=np.uint8),
     "(3, H, W) reshaped to (H, W, 3)": lambda image: image.transpose(2, 0, 1).reshape(image.shape),
     "(H, W, 3) reshaped to (3, H, W), then transposed": lambda image: image.reshape(3, -1).T.reshape(image.shape),
+    "(3, W, H), Fortran's order, reshaped to (H, W, 3)": lambda image: image.transpose(2, 1, 0).reshape(image.shape),
+    "(W, 3, H), transposed twice, reshaped to (H, W, 3)": lambda image: image.transpose(1, 2, 0).reshape(image.shape),
+    "(H, 3, W), lines in turn, reshaped to (H, W, 3)": lambda image: image.transpose(0, 2, 1).reshape(image.shape),
 }
 
 

@@ -146,8 +146,9 @@ def multipart_odd(rng: Random, corpus: Corpus) -> bytes:
 
 
 def multipart_boundaries(rng: Random, corpus: Corpus) -> bytes:
-    """Hundreds of kilobytes of boundary lines, with nothing between them."""
-    body = (b"--" + BOUNDARY + b"\r\n") * rng.randint(8_000, 30_000) + b"--" + BOUNDARY + b"--\r\n"
+    """Hundreds of kilobytes of boundary lines, with nothing between them, or two right forms end to end."""
+    lines = (b"--" + BOUNDARY + b"\r\n") * rng.randint(8_000, 30_000) + b"--" + BOUNDARY + b"--\r\n"
+    body = rng.choice((lines, rng.choice(corpus.forms) + rng.choice(corpus.forms)))
     return request_bytes({"Content-Type": MULTIPART_TYPE, WANTED_HEADER: _INVALID + "|413 too_many_pairs"}, body)
 
 

@@ -110,7 +110,7 @@ class ScoredPair(_Model):
             description="The reason why nothing can be told, so that leakage and recognizable are null. original: "
             "it shows nothing (a plain colour, a gradient, noise). blank: the reconstruction is blank or dim beside it "
             "(a failed attack, values not scaled to 0..255). reordered: the reconstruction resembles it mirrored, "
-            "turned, shifted, inverted, in one channel or with its channels in another order. moved: the "
+            "turned, shifted, inverted, in one channel or with its channels or axes in another order. moved: the "
             "reconstruction resembles it elsewhere in the picture. None says that it is safe."
         ),
     ]

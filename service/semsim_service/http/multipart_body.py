@@ -24,6 +24,7 @@ _MOST_BLANKS = 100
 """The blanks behind a boundary, which RFC 2046 allows. The parser takes them one by one, and nobody sends any."""
 _COUNTED_BYTES = 2**20
 _LAST_BYTES = 2**10
+"""The blanks and ends of lines behind the closing boundary that are taken."""
 
 
 def claimed_form_pairs(body: bytes) -> int:
@@ -56,8 +57,7 @@ def parse_multipart(content_type: str, body: bytes, limits: Limits, pause: Pause
         form.read(body, limits, pause)
     except FormParserError:  # its message holds bytes of the body
         raise InvalidRequest("expected multipart/form-data, got a body that is not") from None
-    # The parser takes no notice of a part that is cut, nor of what comes behind the closing boundary.
-    if not form.has_ended or not body[-_LAST_BYTES:].rstrip().endswith(b"--"):
+    if not form.has_ended:  # the parser takes no notice of a part that is cut
         raise InvalidRequest("expected multipart/form-data up to its closing boundary, got a body that ends before it")
     return form.pairs()
 
@@ -96,7 +96,7 @@ class _Form:
 
         Raises:
             FormParserError: it is no multipart.
-            InvalidRequest: a part has no name, or a boundary is followed by many blanks.
+            InvalidRequest: a part has no name, a boundary is followed by many blanks, or the closing one by more.
             TooManyPairs: it has more boundaries than the parts of the allowed pairs can have.
         """
         boundaries = 0
@@ -110,6 +110,22 @@ class _Form:
             if found and self._padded.search(body, start, end + len(self._delimiter) + _MOST_BLANKS):
                 raise InvalidRequest(f"expected at most {_MOST_BLANKS} blanks behind a boundary, got more")
             self._parser.write(body[start:end])
+            if self.has_ended:
+                self._refuse_more(body, max(0, start - len(self._delimiter) - 1))
+                return
+
+    def _refuse_more(self, body: bytes, before: int) -> None:
+        """Refuse what stands behind the closing boundary, the first one from a place on. The parser would drop it.
+
+        A second form there, or a part, would lose its pairs in silence.
+
+        Raises:
+            InvalidRequest: there is more than a few blanks and ends of lines.
+        """
+        closing = self._delimiter + b"--"
+        end = body.find(closing, before) + len(closing)
+        if len(body) - end > _LAST_BYTES or body[end:].strip():
+            raise InvalidRequest("expected nothing behind the closing boundary of multipart/form-data, got more")
 
     def pairs(self) -> list[ReceivedPair]:
         """The pairs of the parts.

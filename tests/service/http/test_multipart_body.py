@@ -96,6 +96,38 @@ def test_a_cut_body_is_refused_whatever_its_last_bytes(end: bytes) -> None:
         parse_multipart(TYPE, body + end, Limits(), go_on)
 
 
+@pytest.mark.parametrize("shift", [0, 1, 4, 6, 200])
+@pytest.mark.parametrize(
+    "more",
+    [
+        whole(("original", b"o"), ("reconstruction", b"leaks")),
+        part("reconstruction", b"leaks") + b"--b--",
+        b"--b--",
+        b"--b",
+        b"an epilogue",
+        b"an epilogue --",
+        b"\r\n" * 600,
+        b" " * PIECE * 2 + b"--b--",
+    ],
+)
+def test_nothing_is_lost_behind_the_closing_boundary(more: bytes, shift: int) -> None:
+    """A second form would lose its pairs in silence, wherever the pieces end. Any text there is refused."""
+    start = part("original", b"o" * (PIECE - len(part("original", b"") + part("reconstruction", b"r")) - shift))
+    body = start + whole(("reconstruction", b"r"))
+    for end in (b"", b"\r\n", b" \t\r\n\r\n", b"\n" * 1000):
+        assert len(parse_multipart(TYPE, body + end, Limits(), go_on)) == 1
+    with pytest.raises(InvalidRequest, match="nothing behind the closing boundary"):
+        parse_multipart(TYPE, body + more, Limits(), go_on)
+
+
+def test_a_form_that_ends_before_its_parts_is_refused() -> None:
+    """A closing boundary in the first line ends a form of nothing, and its parts would be lost."""
+    parts = whole(("original", b"o"), ("reconstruction", b"r"))
+    for body in (b"--b--\r\n" + parts, b"\r\n--b--\r\n" + parts, b"--b--\r\n", b"--b--"):
+        with pytest.raises(InvalidRequest):
+            parse_multipart(TYPE, body, Limits(), go_on)
+
+
 def test_the_claim_counts_parts_not_names_of_files() -> None:
     """The pairs are told by the parts' names. Files may have the same names."""
     body = whole(("original", b"o"), *[("reconstruction", b"r")] * 5)

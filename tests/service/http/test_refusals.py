@@ -184,14 +184,14 @@ def test_a_request_of_many_pixels_stops_decoding(limited_service: LiveService) -
 
 
 def test_a_cut_or_foreign_multipart_body_is_400(service: LiveService) -> None:
-    """A body without its closing boundary would lose a pair, and another charset would break ids: both are refused."""
+    """A body that is cut, or two of them, would lose a pair, and another charset would break ids: all are refused."""
     part = b'--b\r\nContent-Disposition: form-data; name="%s"; filename="f"\r\n\r\n%s\r\n'
     whole = part % (b"original", IMAGE) + part % (b"reconstruction", IMAGE)
     kind = "multipart/form-data; boundary=b"
     ended = whole + b"--b--\r\n"
     foreign = [f"multipart/form-data; charset={name}; boundary=b" for name in ("unicode_escape", "undefined", "utf-16")]
     foreign.append("multipart/form-data; charset=undefined; boundary=utf-8")
-    for body, content_type in ((whole, kind), *((ended, content_type) for content_type in foreign)):
+    for body, content_type in ((whole, kind), (ended * 2, kind), *((ended, content_type) for content_type in foreign)):
         answer = CLIENT.post(f"{service.url}/score", content=body, headers={"content-type": content_type})
         assert_envelope(answer, 400, "invalid_request")
 

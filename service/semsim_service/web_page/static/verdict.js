@@ -6,7 +6,7 @@ const REASONS = {
   original: "The original shows nothing that anybody could recognise: a plain colour, a gradient or noise.",
   blank: "The reconstruction is blank or dim beside the original, as after a failed attack or values not scaled to 0..255.",
   reordered:
-    "The reconstruction resembles the original mirrored, turned, shifted, inverted or with its channels in another order.",
+    "The reconstruction resembles the original mirrored, turned, shifted, inverted or with its channels or axes in another order.",
   moved: "The reconstruction resembles the original elsewhere in the picture, which this model sees badly. Look at it.",
 };
 
