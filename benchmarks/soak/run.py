@@ -107,9 +107,8 @@ async def _kill(server: Server, times: Times) -> int:
 
 
 def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
-    mark = soak.plan.mark
     verdict = soak.verdict = judge(soak.attempts, soak.times)
-    check_scores(soak.attempts, verdict, scorer, mark, soak.sizes)
+    check_scores(soak.attempts, verdict, scorer, soak.plan.mark, soak.sizes)
     if soak.counted is None:
         verdict.faults.append("GET /metrics was not answered with the counters, while nothing else was asked")
     else:
@@ -119,7 +118,7 @@ def _judge(soak: Soak, scorer: Scorer, server: Server) -> None:
         for row in soak.balance
         if not row.holds
     ]
-    soak.files, holding = find_marks(mark, (server.home, Path("/dev/shm")))  # noqa: S108
+    soak.files, holding = find_marks(soak.plan.mark, (server.home, Path("/dev/shm")))  # noqa: S108
     verdict.faults += [f"image bytes in {path}" for path in holding]
     if soak.exit_code is None:
         verdict.faults.append(f"the service did not end within {EXIT_SECONDS:g} s of SIGTERM")
