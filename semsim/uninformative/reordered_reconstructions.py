@@ -22,6 +22,8 @@ _GRID = 64
 """The rows and columns of an image from which its small copy is averaged."""
 _ALIKE, _TIMES = 0.8, 2.0
 """The least correlation in another order, and how many times as far from 1 the correlation in the given order is."""
+_AMONG_MANY = 0.85
+"""The least correlation where each of many pairs is looked at, of which some are alike by chance."""
 _ROUNDING = 1e-5
 """The least distance from 1 of the correlation in the given order: several orders of a symmetric picture are alike, but
 for rounding."""
@@ -37,7 +39,7 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             images = images.take(_steps(images.shape[axis]), axis=axis)
     count, height, width, _ = images.shape
     rows = _averages(height) @ images.reshape(count, height, width * 3).astype(np.float32)
-    small = (rows @ _averages_of_columns(width)).reshape(count, -1)
+    small = (rows @ _averages_of_columns(width)).reshape(count, SIDE * 3 * SIDE)
     small -= (small @ _MEANS) @ _SPREAD  # exact: a plain channel is all 0
     small /= np.sqrt(np.vecdot(small, small)).clip(1e-6)[:, None]
     return small
@@ -71,20 +73,52 @@ def resemble_in_another_order(
     reordered = np.vecdot(reconstructions.take(_ORDERS, axis=1), originals[:, None])
     undone = np.vecdot(reshaped, originals[:, None])
     best = np.maximum(np.abs(reordered).max(axis=1), undone.max(axis=1))
-    best = np.maximum.reduce([best, -as_they_are, _in_one_channel(originals, reconstructions)])
-    alike: NDArray[np.bool_] = (best >= _ALIKE) & (1 - as_they_are >= (_TIMES * (1 - best)).clip(_ROUNDING))
+    best = np.maximum(best, -as_they_are)
+    if len(single := _in_one_channel(reconstructions)):
+        in_grey = np.vecdot(_grey(originals[single]), _channels(reconstructions[single]))
+        best[single] = np.maximum(best[single], in_grey)
+    return _far_more_alike(best, as_they_are, _ALIKE)
+
+
+def resemble_any_in_another_order(
+    originals: NDArray[np.float32], reconstructions: NDArray[np.float32], reshaped: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """True, ``(N, M)``, where one of M reconstructions is far more like one of N originals in another order.
+
+    The least correlation is higher than that of a single pair.
+    """
+    as_they_are = originals @ reconstructions.T
+    best = -as_they_are
+    for order in _ORDERS:
+        np.maximum(best, np.abs(originals @ reconstructions[:, order].T), out=best)
+    for undone in reshaped.swapaxes(0, 1):
+        np.maximum(best, originals @ undone.T, out=best)
+    if len(single := _in_one_channel(reconstructions)):
+        in_grey = _grey(originals) @ _channels(reconstructions[single]).T
+        best[:, single] = np.maximum(best[:, single], in_grey)
+    return _far_more_alike(best, as_they_are, _AMONG_MANY)
+
+
+def _far_more_alike(best: NDArray[np.float32], as_they_are: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
+    """True where the best correlation in another order is high, and far above the one in the given order."""
+    alike: NDArray[np.bool_] = (best >= least) & (1 - as_they_are >= (_TIMES * (1 - best)).clip(_ROUNDING))
     return alike
 
 
-def _in_one_channel(originals: NDArray[np.float32], reconstructions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The correlations with originals in grey of small copies with one channel that is not plain; 0 for others."""
-    correlations = np.zeros(len(originals), dtype=np.float32)
-    single = np.flatnonzero(np.count_nonzero((reconstructions * reconstructions) @ _MEANS, axis=1) == 1)
-    if len(single):
-        grey, channel = (of[single].reshape(-1, SIDE, 3, SIDE).sum(axis=2) for of in (originals, reconstructions))
-        lengths = np.sqrt((grey * grey).sum(axis=(1, 2))).clip(1e-6)
-        correlations[single] = (grey * channel).sum(axis=(1, 2)) / lengths
-    return correlations
+def _in_one_channel(copies: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The small copies with one channel that is not plain."""
+    return np.flatnonzero(np.count_nonzero((copies * copies) @ _MEANS, axis=1) == 1)
+
+
+def _channels(copies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sums ``(N, 16 * 16)`` of the channels of small copies."""
+    return np.asarray(copies.reshape(-1, SIDE, 3, SIDE).sum(axis=2).reshape(len(copies), -1))
+
+
+def _grey(copies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Small copies in grey, ``(N, 16 * 16)``, of unit norm."""
+    sums = _channels(copies)
+    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True).clip(1e-6))
 
 
 def _steps(side: int) -> NDArray[np.intp]:
