@@ -39,7 +39,7 @@ FLOORS = {
     "semsim_training": "seeds machine markdown plug_ins configuration decay statistics distributed "
     "fitting levels backbones embedding checkpoint client_images gradients defenses victims observations attacks "
     "reference_metrics reconstructions scale_report annotation recognition judged "
-    "uninformative_report control_report faithfulness metric subcommands",
+    "uninformative_report control_report altered_report faithfulness metric subcommands",
     "semsim_export": "graph lowered_graph provider_sessions provider_report precision_report time_curve parity "
     "parity_pairs artifact_export export_command control_export "
     "export_controls_command lpips_graph lpips_export export_lpips_command "

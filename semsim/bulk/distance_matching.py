@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsim.bulk.assignment import Assignment, assign
-from semsim.bulk.blocked_distances import closest
+from semsim.bulk.blocked_distances import EmbeddingDistances, closest
 from semsim.bulk.files import Directories
+from semsim.bulk.hidden_copies import hidden_copies, note_on_moves
 from semsim.bulk.matching import Match, Matching
 from semsim.bulk.rows import ScoreRow
 from semsim.exceptions import InvalidImage, UnmatchedImages
 from semsim.images import DecodeLimits, decode
 from semsim.progress import Progress
 from semsim.scorer import Scorer
+from semsim.uninformative import SmallCopies
 
 CHUNK = 32
 """Images that are decoded at once."""
@@ -32,6 +34,8 @@ def match_by_distance(
 ) -> tuple[Matching, list[ScoreRow]]:
     """Match images, paths relative to their directories, by ``best`` or ``assignment``.
 
+    With ``best`` a reconstruction that shows an original mirrored, turned, inverted or moved is in a pair with it, too.
+
     Returns the matching, and a row for each image that could not be decoded.
 
     Raises:
@@ -39,18 +43,22 @@ def match_by_distance(
     """
     total = len(originals) + len(reconstructions)
 
-    def embed(directory: Path, paths: Sequence[Path], before: int) -> _EmbeddedFiles:
+    def embed(directory: Path, paths: Sequence[Path], before: int, layouts: bool) -> _EmbeddedFiles:
         return _embed_files(
-            scorer, directory, paths, limits, lambda step, done, _: progress(step, before + done, total)
+            scorer, directory, paths, limits, lambda step, done, _: progress(step, before + done, total), layouts
         )
 
-    left = embed(directories.originals, originals, 0)
-    right = embed(directories.reconstructions, reconstructions, len(originals))
+    left = embed(directories.originals, originals, 0, False)
+    right = embed(directories.reconstructions, reconstructions, len(originals), match is Match.BEST)
     if not left.paths or not right.paths:
         raise UnmatchedImages("expected a readable image on both sides, got none on one of them")
     sides = left.embeddings, right.embeddings
     assignment = Assignment(closest(*sides), 0.0) if match is Match.BEST else assign(*sides)
-    pairs = tuple((left.paths[i], right.paths[j]) for i, j in assignment.pairs)
+    found, note = assignment.pairs, _note(assignment.excess)
+    if match is Match.BEST:
+        found = [*found, *hidden_copies(EmbeddingDistances(*sides), left.copies, right.copies, found)]
+        note = note_on_moves(len(left.paths), len(right.paths))
+    pairs = tuple((left.paths[i], right.paths[j]) for i, j in found)
     used_left, used_right = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
     matching = Matching(
         pairs,
@@ -59,7 +67,7 @@ def match_by_distance(
         lone_reconstructions=tuple(path for path in right.paths if path not in used_right)
         if match is Match.ASSIGNMENT
         else (),
-        note=_note(assignment.excess),
+        note=note,
         is_exact=assignment.excess == 0.0,
     )
     unreadable = [ScoreRow.unpaired(error, original=path) for path, error in left.failures]
@@ -70,16 +78,19 @@ def match_by_distance(
 @dataclass(frozen=True, slots=True)
 class _EmbeddedFiles:
     embeddings: NDArray[np.float32]
+    copies: SmallCopies
     paths: list[Path]
     failures: list[tuple[Path, InvalidImage]]
 
 
 def _embed_files(
-    scorer: Scorer, directory: Path, paths: Sequence[Path], limits: DecodeLimits, progress: Progress
+    scorer: Scorer, directory: Path, paths: Sequence[Path], limits: DecodeLimits, progress: Progress, layouts: bool
 ) -> _EmbeddedFiles:
     kept: list[Path] = []
     failures: list[tuple[Path, InvalidImage]] = []
+    spec = scorer.manifest.input
     embeddings = [np.empty((0, scorer.manifest.embedding.dimension), dtype=np.float32)]
+    copies = [SmallCopies.of([], spec.height, spec.width, spec.filter, layouts=layouts)]
     for start in range(0, len(paths), CHUNK):
         images = []
         for path in paths[start : start + CHUNK]:
@@ -90,8 +101,9 @@ def _embed_files(
             else:
                 kept.append(path)
         embeddings.append(scorer.embed(images))
+        copies.append(SmallCopies.of(images, spec.height, spec.width, spec.filter, layouts=layouts))
         progress("matching", len(kept) + len(failures), len(paths))
-    return _EmbeddedFiles(np.concatenate(embeddings), kept, failures)
+    return _EmbeddedFiles(np.concatenate(embeddings), SmallCopies.joined(copies), kept, failures)
 
 
 def _note(excess: float) -> str:

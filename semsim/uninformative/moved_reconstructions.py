@@ -19,6 +19,8 @@ _ALIKE, _MORE = 0.5, 0.2
 _TIMES, _SURE = 3.5, 0.85
 """How many times as large it is as the root mean square over all displacements, where it is below the second number:
 two smooth pictures are somewhat alike at many displacements."""
+_ALIKE_AMONG_MANY, _TIMES_AMONG_MANY = 0.6, 4.0
+"""The two where each of many pairs is looked at, of which some are alike by chance."""
 _LEAST_EDGES = 0.1
 """The least strength of the edges of the part that is compared, beside that of the whole picture."""
 
@@ -27,11 +29,15 @@ _PADDED = SIDE + _FARTHEST
 _MOVES = np.arange(-_FARTHEST, _FARTHEST + 1)
 
 
-def resemble_moved(originals: NDArray[np.float32], reconstructions: NDArray[np.float32]) -> NDArray[np.bool_]:
+def resemble_moved(
+    originals: NDArray[np.float32], reconstructions: NDArray[np.float32], *, among_many: bool = False
+) -> NDArray[np.bool_]:
     """True, ``(N,)``, where a reconstruction is far more like its original when it is moved.
 
-    Both are N small copies, ``(N, 16 * 3 * 16)``: rows, channels, columns.
+    Both are N small copies, ``(N, 16 * 3 * 16)``: rows, channels, columns. ``among_many`` asks for a clearer likeness,
+    for pairs that are some of many.
     """
+    alike_from, times = (_ALIKE_AMONG_MANY, _TIMES_AMONG_MANY) if among_many else (_ALIKE, _TIMES)
     count = len(originals)
     edges = _edges(np.concatenate([originals, reconstructions]))
     spectra, squares = _spectra(edges), (edges * edges).sum(axis=2)
@@ -41,7 +47,7 @@ def resemble_moved(originals: NDArray[np.float32], reconstructions: NDArray[np.f
     alike *= np.minimum(_beside_the_whole(of_first), _beside_the_whole(of_second)) >= _LEAST_EDGES
     best = alike.max(axis=(1, 2))
     usual = np.sqrt((alike * alike).mean(axis=(1, 2)))
-    least = np.maximum(alike[:, _FARTHEST, _FARTHEST] + _MORE, (_TIMES * usual).clip(_ALIKE, _SURE))
+    least = np.maximum(alike[:, _FARTHEST, _FARTHEST] + _MORE, (times * usual).clip(alike_from, _SURE))
     moved: NDArray[np.bool_] = best >= least
     return moved
 

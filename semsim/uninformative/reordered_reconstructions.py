@@ -8,7 +8,7 @@ likeness. So small copies of both pictures are compared: as they are, with the r
 orders, inverted or not, and with its values read in each layout. docs/user.md has the rates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +23,8 @@ _GRID = 64
 """The rows and columns of an image from which its small copy is averaged."""
 _ALIKE, _TIMES = 0.8, 2.0
 """The least correlation in another order, and how many times as far from 1 the correlation in the given order is."""
+_AMONG_MANY = 0.85
+"""The least correlation where each of many pairs is looked at, of which some are alike by chance."""
 _ROUNDING = 1e-5
 """The least distance from 1 of the correlation in the given order: several orders of a symmetric picture are alike, but
 for rounding."""
@@ -30,6 +32,8 @@ _SQUARE_AXES = ((2, 0, 1), (0, 2, 1))
 """The wrong orders in which rows, columns and channels (0, 1, 2) may lie in a square image's values."""
 _AXES = (*_SQUARE_AXES, (1, 0, 2), (2, 1, 0), (1, 2, 0))
 """The same of any image. Of a square one the last three are the image itself and the first two, transposed."""
+_LAYOUTS = len(_AXES) + 1
+"""The layouts of an image that is not square, with that of a reshape to (3, H, W)."""
 
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -42,7 +46,7 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             images = images.take(_steps(images.shape[axis]), axis=axis)
     count, height, width, _ = images.shape
     rows = _averages(height) @ images.reshape(count, height, width * 3).astype(np.float32)
-    small = (rows @ _averages_of_columns(width)).reshape(count, -1)
+    small = (rows @ _averages_of_columns(width)).reshape(count, SIDE * 3 * SIDE)
     small -= (small @ _MEANS) @ _SPREAD  # exact: a plain channel is all 0
     small /= np.sqrt(np.vecdot(small, small)).clip(1e-6)[:, None]
     return small
@@ -54,17 +58,35 @@ def best_in_another_layout(originals: NDArray[np.float32], images: Sequence[RGBI
     ``originals`` are N small copies, ``images`` the reconstructions at their own sizes.
     """
     best = np.empty(len(images), dtype=np.float32)
+    for indices, read in _in_each_layout(images):
+        wanted = originals[indices].take(_UPRIGHT_AND_TRANSPOSED, axis=1)[:, None]
+        best[indices] = np.vecdot(read[:, :, None], wanted).max(axis=(1, 2))
+    return best
+
+
+def layout_thumbnails(images: Sequence[RGBImage]) -> NDArray[np.float32]:
+    """Small copies ``(N, 6, 16 * 3 * 16)`` of N images of any sizes, whose values are read in each other layout.
+
+    A square image has three layouts, which come twice.
+    """
+    copies = np.empty((len(images), _LAYOUTS, SIDE * 3 * SIDE), dtype=np.float32)
+    for indices, read in _in_each_layout(images):
+        copies[indices] = read.take(np.arange(_LAYOUTS) % read.shape[1], axis=1)
+    return copies
+
+
+def _in_each_layout(images: Sequence[RGBImage]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    """The indices of the images of each size, n of them, with small copies ``(n, layouts, 16 * 3 * 16)``.
+
+    Where the declared shape has height and width exchanged, too, the same copies come out transposed.
+    """
     by_size: dict[tuple[int, ...], list[int]] = {}
     for index, image in enumerate(images):
         by_size.setdefault(image.shape[:2], []).append(index)
     for (height, width), indices in by_size.items():
         places = _layouts(height, width)
         read = thumbnails(np.concatenate([images[i].reshape(-1).take(places) for i in indices]))
-        read = read.reshape(len(indices), len(places), 1, -1)
-        # Where the declared shape has height and width exchanged, too, the same copies come out transposed.
-        wanted = originals[indices].take(_UPRIGHT_AND_TRANSPOSED, axis=1)[:, None]
-        best[indices] = np.vecdot(read, wanted).max(axis=(1, 2))
-    return best
+        yield indices, read.reshape(len(indices), len(places), -1)
 
 
 def resemble_in_another_order(
@@ -76,21 +98,55 @@ def resemble_in_another_order(
     """
     as_they_are = np.vecdot(originals, reconstructions)
     reordered = np.vecdot(reconstructions.take(_ORDERS, axis=1), originals[:, None])
-    best = np.maximum(np.abs(reordered).max(axis=1), in_another_layout)
-    best = np.maximum.reduce([best, -as_they_are, _in_one_channel(originals, reconstructions)])
-    alike: NDArray[np.bool_] = (best >= _ALIKE) & (1 - as_they_are >= (_TIMES * (1 - best)).clip(_ROUNDING))
+    best = np.maximum.reduce([np.abs(reordered).max(axis=1), in_another_layout, -as_they_are])
+    if len(single := _in_one_channel(reconstructions)):
+        in_grey = np.vecdot(_grey(originals[single]), _channels(reconstructions[single]))
+        best[single] = np.maximum(best[single], in_grey)
+    return _far_more_alike(best, as_they_are, _ALIKE)
+
+
+def resemble_any_in_another_order(
+    originals: NDArray[np.float32], reconstructions: NDArray[np.float32], in_layouts: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """True, ``(N, M)``, where one of M reconstructions is far more like one of N originals in another order.
+
+    The first two are small copies, the third those of :func:`layout_thumbnails` of the reconstructions. The least
+    correlation is higher than that of a single pair.
+    """
+    as_they_are = originals @ reconstructions.T
+    best = -as_they_are
+    for order in _ORDERS:
+        np.maximum(best, np.abs(originals @ reconstructions[:, order].T), out=best)
+    for places in _UPRIGHT_AND_TRANSPOSED:
+        wanted = originals[:, places]
+        for read in in_layouts.swapaxes(0, 1):
+            np.maximum(best, wanted @ read.T, out=best)
+    if len(single := _in_one_channel(reconstructions)):
+        in_grey = _grey(originals) @ _channels(reconstructions[single]).T
+        best[:, single] = np.maximum(best[:, single], in_grey)
+    return _far_more_alike(best, as_they_are, _AMONG_MANY)
+
+
+def _far_more_alike(best: NDArray[np.float32], as_they_are: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
+    """True where the best correlation in another order is high, and far above the one in the given order."""
+    alike: NDArray[np.bool_] = (best >= least) & (1 - as_they_are >= (_TIMES * (1 - best)).clip(_ROUNDING))
     return alike
 
 
-def _in_one_channel(originals: NDArray[np.float32], reconstructions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The correlations with originals in grey of small copies with one channel that is not plain; 0 for others."""
-    correlations = np.zeros(len(originals), dtype=np.float32)
-    single = np.flatnonzero(np.count_nonzero((reconstructions * reconstructions) @ _MEANS, axis=1) == 1)
-    if len(single):
-        grey, channel = (of[single].reshape(-1, SIDE, 3, SIDE).sum(axis=2) for of in (originals, reconstructions))
-        lengths = np.sqrt((grey * grey).sum(axis=(1, 2))).clip(1e-6)
-        correlations[single] = (grey * channel).sum(axis=(1, 2)) / lengths
-    return correlations
+def _in_one_channel(copies: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The small copies with one channel that is not plain."""
+    return np.flatnonzero(np.count_nonzero((copies * copies) @ _MEANS, axis=1) == 1)
+
+
+def _channels(copies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sums ``(N, 16 * 16)`` of the channels of small copies."""
+    return np.asarray(copies.reshape(-1, SIDE, 3, SIDE).sum(axis=2).reshape(len(copies), -1))
+
+
+def _grey(copies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Small copies in grey, ``(N, 16 * 16)``, of unit norm."""
+    sums = _channels(copies)
+    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True).clip(1e-6))
 
 
 def _steps(side: int) -> NDArray[np.intp]:
