@@ -69,6 +69,7 @@ def match_by_distance(
         else (),
         note=note,
         is_exact=assignment.excess == 0.0,
+        looked_at_all=match is not Match.BEST or not note,
     )
     unreadable = [ScoreRow.unpaired(error, original=path) for path, error in left.failures]
     unreadable += [ScoreRow.unpaired(error, reconstruction=path) for path, error in right.failures]

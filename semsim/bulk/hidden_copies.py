@@ -36,5 +36,5 @@ def note_on_moves(originals: int, reconstructions: int) -> str:
         return ""
     return (
         f"each reconstruction was looked at for being moved beside its {moves} closest originals alone, of "
-        f"{originals}: match fewer images at once to see others"
+        f"{originals}, so that no gate passes: match fewer images at once"
     )

@@ -30,6 +30,16 @@ class Matching:
     """A warning about the pairing, such as that numbers do not begin alike; or nothing."""
     is_exact: bool = True
     """False where pairs of the least total distance were asked for, and these are not proved to be them."""
+    looked_at_all: bool = True
+    """False where some reconstructions were not looked at beside all originals: no gate has seen those pairs."""
+
+    def unproved(self, *, is_gate: bool) -> str:
+        """The reasons why a run does not end with 0, for what it prints; empty where there are none."""
+        reasons = {
+            "the pairs are not proved to be the right ones": not self.is_exact,
+            "not all pairs were looked at for being moved": is_gate and not self.looked_at_all,
+        }
+        return ", and ".join(reason for reason, holds in reasons.items() if holds)
 
 
 def find_images(directory: Path) -> list[Path]:

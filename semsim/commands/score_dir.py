@@ -169,8 +169,7 @@ def score_dir(
     counted = missing_of(
         replace(summary, uninformative=summary.uninformative * limits.is_gate, skipped=skipped, unmatched=unmatched)
     )
-    if not run.matching.is_exact:
-        counted = f"{counted}, and the pairs are not proved to be the right ones".removeprefix(", and ")
+    counted = ", and ".join(filter(None, (counted, run.matching.unproved(is_gate=limits.is_gate))))
     if as_json:
         told = report(rows, scorer.manifest, summary) | gate_report(outcome, limits, counted)
         typer.echo(json.dumps(told, indent=2, allow_nan=False))

@@ -38,6 +38,7 @@ Worked = tuple[PreparedRequest, list[PairScore]]
 _SLOW_BATCH_SECONDS = 0.5
 """A batch that takes longer takes nearly all of a group's time: another process would gain nothing."""
 _TRIES = 3
+"""The batches of which the fastest counts: on a busy machine any one may be slow."""
 _MOST_PIXELS = 2**22
 """The pixels of the little requests that wait, 12 MiB, from which on encoded pictures are prepared by the thread that
 decodes them: they then take less memory while they wait for the network."""

@@ -211,7 +211,7 @@ class RemoteScoring(asyncio.Protocol):
         self._heard = time.monotonic()
         if scored.scores is None:
             self._kill("could not score a known pair")
-        elif scores_agree(scored.scores, self._trial.scores):
+        elif _scores_agree(scored.scores, self._trial.scores):
             self.is_ready = True
         else:
             self._differs = True
@@ -269,7 +269,7 @@ def _question(number: int, request: LittleRequest) -> Question:
     return number, request.originals, request.reconstructions, request.controls, request.histogram
 
 
-def scores_agree(some: Sequence[PairScore], others: Sequence[PairScore]) -> bool:
+def _scores_agree(some: Sequence[PairScore], others: Sequence[PairScore]) -> bool:
     """True where the scores of the same pairs differ by no more than those of two runs of a network do."""
     return len(some) == len(others) and all(
         math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-5)

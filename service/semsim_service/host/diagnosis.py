@@ -158,14 +158,14 @@ def _threads(settings: "Settings") -> Iterator[Finding]:
 
 
 def _disks(settings: "Settings", port: int) -> Iterator[Finding]:
-    from semsim_service.host.home import home_of, look_at_home
+    from semsim_service.host.home import existing_part, home_of, look_at_home
 
     tensorrt = settings.providers.tensorrt
     caches = {"engine cache": tensorrt.engine_cache_dir, "timing cache": tensorrt.timing_cache_dir}
     for name, cache in caches.items():
         if cache is None:
             continue
-        there = next(folder for folder in (cache.absolute(), *cache.absolute().parents) if folder.exists())
+        there = existing_part(cache)
         free = shutil.disk_usage(there).free
         told = f"{name} {cache}: {_gib(free)} free"
         if not os.access(there, os.W_OK):

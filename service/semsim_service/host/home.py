@@ -76,7 +76,7 @@ def look_at_home(home: Path, workers: int) -> bool:
     Raises:
         InvalidOption: a server of so many workers could not start with it.
     """
-    there = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    there = existing_part(home)
     is_writable = True
     try:
         _probe(there, _room(workers))
@@ -91,6 +91,11 @@ def look_at_home(home: Path, workers: int) -> bool:
     with suppress(FileNotFoundError, PermissionError), (home / _LOCK).open("rb+") as lock:
         _lock(lock.fileno(), home)
     return is_writable
+
+
+def existing_part(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(part for part in (path.absolute(), *path.absolute().parents) if part.exists())
 
 
 def claim_home(home: Path) -> None:

@@ -95,9 +95,9 @@ def test_a_gate_does_not_pass_a_hidden_copy(tmp_path: Path, semsim: Semsim) -> N
 
 
 def test_a_run_says_where_not_all_pairs_are_looked_at_for_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, semsim: Semsim
 ) -> None:
-    """Where pairs are too many, a warning says how many of the originals each reconstruction was compared with."""
+    """Where pairs are too many, a warning says how many originals each reconstruction was compared with: no pass."""
     assert note_on_moves(1000, 1000) == ""
     assert "its 104 closest originals alone, of 10000" in note_on_moves(10000, 10000)
     both = folders(tmp_path, "moved")
@@ -105,3 +105,13 @@ def test_a_run_says_where_not_all_pairs_are_looked_at_for_moves(
     monkeypatch.setattr(altered_copies, "MOST_MOVED", 2)
     run = score_directories(Scorer(providers=CPU, controls=False), both, Match.BEST)
     assert "its 1 closest originals alone, of 2" in run.matching.note
+    (both.reconstructions / "altered.png").unlink()
+    monkeypatch.setattr(altered_copies, "MOST_MOVED", 1)
+    command = "score-dir", both.originals, both.reconstructions, "--match", "best"
+    assert semsim(*command).returncode == 0
+    shown = semsim(*command, "--fail-above", "threshold")
+    assert shown.returncode == 1
+    assert "so that no gate passes: match fewer images at once" in shown.stderr
+    assert "the gate passes" not in shown.stdout
+    monkeypatch.setattr(altered_copies, "MOST_MOVED", 2)
+    assert semsim(*command, "--fail-above", "threshold").returncode == 0
